@@ -23,12 +23,18 @@ class Sentence:
         tags: one tag each; empty where the source has none (text to be tagged).
         line: 1-based line on which it starts, or ``None`` where lines mean nothing.
         id: the source's own name for it, where it has one.
+        lines: the line of each token, where each has its own; not part of equality.
     """
 
     tokens: tuple[str, ...]
     tags: tuple[str, ...] = ()
     line: int | None = None
     id: str | None = None
+    lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
+
+    def line_of(self, position: int) -> int | None:
+        """Line of the token at a position, or the sentence's where tokens have none."""
+        return self.lines[position] if self.lines else self.line
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,92 @@
+"""Which format a path holds: by its content, and by its name only where there is no file."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from dicetune.data.open_text import STDIN, read_lines
+from dicetune.errors import DataError
+
+FORMATS = ("conll", "conllu", "jsonl", "hub")
+
+_SAVED = ("dataset_dict.json", "dataset_info.json")
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+){0,2}")
+_CONLLU_ID = re.compile(r"\d+([-.]\d+)?")
+
+
+def detect_format(path: str | Path) -> tuple[str, list[str]]:
+    """The format of a path and, where it is a file, its lines.
+
+    - A folder with a data set that ``datasets`` saved, or with Parquet or Arrow files: ``hub``.
+    - No such file, and the name of a data set with a split (``name:split``): ``hub``.
+    - The first line is a JSON object: ``jsonl``.
+    - The name ends in ``.conllu``, or the first row has ten columns by tabs and a number as its
+      first: ``conllu``.
+    - Else ``conll``, if rows have at least two columns or each line is one word.
+
+    Raises:
+        DataError: no such file, a folder of something else, or no format that fits.
+    """
+    file = Path(path)
+    if str(path) != STDIN:
+        if file.is_dir() and _is_data_set(file):
+            return "hub", []
+        if not file.exists() and _may_be_hub(str(path)):
+            return "hub", []
+        if not file.exists():
+            raise DataError(
+                path,
+                "no such file: check the path (a data set on the Hub is named with its split, "
+                "NAME:SPLIT, or with the format 'hub')",
+            )
+    lines = read_lines(path)
+    first = next(line for line in lines if line.strip())
+    if first.lstrip().startswith(("{", "[")):
+        kind = _json_kind(first)
+        if kind == "object":
+            return "jsonl", lines
+        if kind == "other":
+            raise DataError(
+                path,
+                "expected JSON lines, one object a line, got JSON of another shape: "
+                "convert it, for example a list with `jq -c '.[]'`",
+                line=1,
+            )
+    rows = [line for line in lines if line.strip() and not line.startswith("#")]
+    name = file.name.removesuffix(".gz")
+    if name.endswith(".conllu") or (rows and _is_conllu(rows[0])):
+        return "conllu", lines
+    if name.endswith((".json", ".jsonl", ".ndjson")):
+        raise DataError(
+            path,
+            f"expected JSON lines, one object a line, got {first[:40]!r}: check the file, "
+            "or give the format",
+            line=1,
+        )
+    return "conll", lines
+
+
+def _is_data_set(folder: Path) -> bool:
+    return any((folder / name).exists() for name in _SAVED) or any(
+        next(folder.rglob(pattern), None) for pattern in ("*.parquet", "*.arrow")
+    )
+
+
+def _may_be_hub(name: str) -> bool:
+    return bool(_HUB_NAME.fullmatch(name)) and ":" in name
+
+
+def _json_kind(line: str) -> str | None:
+    try:
+        value = json.loads(line)
+    except ValueError:
+        # JSON that goes on over lines is none by its first line, but a lone bracket is clear.
+        return "other" if line.strip() in ("[", "[{", "{") else None
+    return "object" if isinstance(value, dict) else "other"
+
+
+def _is_conllu(row: str) -> bool:
+    cells = row.split("\t")
+    return len(cells) == 10 and bool(_CONLLU_ID.fullmatch(cells[0]))

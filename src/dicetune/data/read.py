@@ -1,0 +1,168 @@
+"""``read_tokens``: any tagged file to a Corpus.
+
+Path -> format -> reader (words and tags as in the source) -> tags brought to one scheme ->
+Corpus. The readers know files, ``schemes`` knows tags, and this module joins them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from dicetune.data.columns import column, parse_columns
+from dicetune.data.conllu import parse_conllu
+from dicetune.data.corpus import Corpus, Scheme, Sentence
+from dicetune.data.formats import FORMATS, detect_format
+from dicetune.data.hub import read_hub
+from dicetune.data.jsonl import parse_jsonl
+from dicetune.data.notes import NoteBook
+from dicetune.data.open_text import STDIN, read_lines
+from dicetune.data.schemes import normalise, target_scheme
+from dicetune.errors import DataError, InputError, unknown_name
+
+Task = Literal["ner", "pos"]
+Column = int | str | None
+
+EMPTY_WORD = "empty words: kept, as words without text"
+
+
+def read_tokens(
+    path: str | Path,
+    *,
+    task: Task = "ner",
+    format: str = "auto",
+    scheme: str = "auto",
+    token_column: Column = None,
+    tag_column: Column = None,
+    split: str | None = None,
+    require_tags: bool = True,
+) -> Corpus:
+    """Sentences with one tag for each word.
+
+    Args:
+        path: a file (gzip too, ``-`` is stdin), a data set saved by ``datasets``, or the name of
+            one on the Hub, as ``name``, ``name:split`` or ``name:config:split``.
+        task: ``ner``, whose tags spell spans and are brought to IOB2 (from IO, IOB1, IOB2) or
+            IOBES (from IOBES, BMES, BILOU), or ``pos``, whose tags are kept as they are.
+        format: ``conll`` (columns), ``conllu``, ``jsonl``, ``hub``; ``auto`` looks at the content.
+        scheme: of the file's tags: ``io``, ``iob1``, ``iob2``, ``iobes``, ``bmes``, ``bilou``;
+            ``auto`` looks at all tags of the file (``dicetune.data.schemes`` has the rules).
+        token_column: number from 0 (columns; default the first) or name (JSON lines, Hub).
+        tag_column: number or name; default: the last column, ``upos`` in CoNLL-U (``xpos`` is
+            the other choice), the first known name in JSON lines and on the Hub.
+        split: which split of a ``datasets`` data set.
+        require_tags: ``False`` reads text to be tagged: a column of words is enough, and tags
+            that are there are not read unless ``tag_column`` is given.
+
+    Returns:
+        The corpus, with a note for all that was repaired, skipped or odd.
+
+    Raises:
+        DataError: what is wrong, in which file and line, what was expected and what to do.
+        InputError: an unknown task, format or scheme.
+    """
+    if task not in ("ner", "pos"):
+        raise unknown_name("tagging task", task, ["ner", "pos"])
+    if format != "auto" and format not in FORMATS:
+        raise unknown_name("data format", format, ["auto", *FORMATS])
+    notes = NoteBook()
+    lines: list[str] = []
+    if format == "auto":
+        format, lines = detect_format(path)
+    elif format != "hub":
+        lines = read_lines(path)
+    if split is not None and format != "hub":
+        raise InputError(
+            f"split {split!r} was given for {str(path)!r}, which is one file: leave it out, "
+            "or use format 'hub' for a data set with splits"
+        )
+    wanted = require_tags or tag_column is not None
+    source = "<stdin>" if str(path) == STDIN else str(path)
+    if format == "conll":
+        sentences = _conll(lines, source, token_column, tag_column, wanted, notes)
+    elif format == "conllu":
+        sentences = parse_conllu(lines, source, task, token_column, tag_column, wanted, notes)
+    elif format == "jsonl":
+        sentences = parse_jsonl(lines, source, task, token_column, tag_column, wanted, notes)
+    else:
+        sentences = read_hub(path, split, task, token_column, tag_column, wanted, notes)
+    if not sentences:
+        raise DataError(source, "expected sentences, got none: check the file and the format")
+    return _corpus(sentences, source, task, scheme, wanted, notes)
+
+
+def _corpus(
+    sentences: list[Sentence], source: str, task: str, scheme: str, wanted: bool, notes: NoteBook
+) -> Corpus:
+    for sentence in sentences:
+        for position in (i for i, token in enumerate(sentence.tokens) if not token):
+            notes.add(EMPTY_WORD, f"{source}:{sentence.line_of(position)}")
+    new_scheme: Scheme | None = None
+    found: str | None = None
+    if wanted and task == "ner":
+        tags, found = normalise(sentences, source, scheme, notes)
+        new_scheme = target_scheme(found)
+        sentences = [
+            replace(sentence, tags=tuple(own))
+            for sentence, own in zip(sentences, tags, strict=True)
+        ]
+    corpus = Corpus(tuple(sentences), source, new_scheme, found, notes.notes())
+    if wanted:
+        _check_labels_differ(corpus)
+    return corpus
+
+
+def _check_labels_differ(corpus: Corpus) -> None:
+    counts = corpus.tag_counts
+    if len(counts) == 1:
+        label, count = next(iter(counts.items()))
+        raise DataError(
+            corpus.source,
+            f"expected at least two labels, got only {label!r} on all {count} words "
+            "(single-class): there is nothing to learn or to score; check the tag column",
+        )
+
+
+def _conll(
+    lines: list[str],
+    source: str,
+    token_column: Column,
+    tag_column: Column,
+    wanted: bool,
+    notes: NoteBook,
+) -> list[Sentence]:
+    token_index = _number(token_column, 0, "token_column")
+    tag_index = _number(tag_column, -1, "tag_column")
+    table = parse_columns(lines, source, notes)
+    if wanted and table.width < 2:
+        raise DataError(
+            source,
+            "expected at least 2 columns, a word and its tag, got 1: separate them by a tab "
+            "or a space",
+            line=table.sentences[0].lines[0],
+        )
+    words = column(table, token_index, "words", source)
+    tags = column(table, tag_index, "tags", source) if wanted else None
+    sentences = []
+    for rows, tokens in zip(table.sentences, words, strict=True):
+        own = next(tags) if tags is not None else []
+        for tag, line in zip(own, rows.lines, strict=False):
+            if not tag.strip():
+                raise DataError(source, "expected a tag, got an empty column", line=line)
+        sentences.append(
+            Sentence(tuple(tokens), tuple(own), line=rows.lines[0], lines=tuple(rows.lines))
+        )
+    return sentences
+
+
+def _number(value: Column, default: int, name: str) -> int:
+    if value is None:
+        return default
+    try:
+        return int(value)
+    except ValueError:
+        raise InputError(
+            f"expected {name} to be a number (0 is the first column, -1 the last) for a file of "
+            f"columns, got {value!r}"
+        ) from None
