@@ -1,0 +1,21 @@
+"""Encoders: found by name, loaded offline, never from a pickle."""
+
+from dicetune.models.encoder import (
+    MINILM,
+    MINILM_SHA256,
+    add_characters,
+    load_model,
+    load_tokenizer,
+    position_limit,
+    resolve_encoder,
+)
+
+__all__ = [
+    "MINILM",
+    "MINILM_SHA256",
+    "add_characters",
+    "load_model",
+    "load_tokenizer",
+    "position_limit",
+    "resolve_encoder",
+]

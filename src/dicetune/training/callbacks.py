@@ -1,0 +1,80 @@
+"""What happens beside the steps: stopping on request, stopping early, one line an evaluation."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from transformers import EarlyStoppingCallback, TrainerCallback
+
+
+class StopOnSignal(TrainerCallback):
+    """Ctrl-C and SIGTERM end the step, save a checkpoint and stop; a second Ctrl-C stops at once."""
+
+    def __init__(self) -> None:
+        self.stopped = False
+        self._before: dict[int, Any] = {}
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            try:
+                self._before[number] = signal.signal(number, self._note)
+            except ValueError:  # not the main thread: signals are somebody else's business
+                return
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        if self.stopped:
+            control.should_save = True
+            control.should_evaluate = False
+            control.should_training_stop = True
+        return control
+
+    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.restore()
+
+    def restore(self) -> None:
+        """Give the signals back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def _note(self, number: int, frame: Any) -> None:
+        if self.stopped:
+            self.restore()
+            raise KeyboardInterrupt
+        self.stopped = True
+
+
+class StopEarly(EarlyStoppingCallback):
+    """The library's early stopping, which waits until the start phase is over."""
+
+    def __init__(self, patience: int = 1, start_share: float = 0.0, **stored: Any) -> None:
+        super().__init__(early_stopping_patience=patience, **stored)
+        self.start_share = start_share
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **other: Any) -> None:
+        if state.global_step > self.start_share * state.max_steps:
+            super().on_evaluate(args, state, control, metrics, **other)
+
+    def state(self) -> dict[str, Any]:
+        """What a resume needs to count on."""
+        stored: dict[str, Any] = super().state()
+        stored["args"] = {"patience": self.early_stopping_patience, "start_share": self.start_share}
+        return stored
+
+
+class LineForEachEvaluation(TrainerCallback):
+    """Reports each evaluation in one line, through whatever prints."""
+
+    def __init__(self, report: Callable[[str], None], metric: str) -> None:
+        self._report = report
+        self._metric = metric
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **_: Any) -> None:
+        score = metrics.get(f"eval_{self._metric}")
+        if score is not None and state.is_world_process_zero:
+            self._report(
+                f"epoch {state.epoch:.2f} · step {state.global_step}/{state.max_steps} · "
+                f"dev {self._metric} {100 * score:.2f} · dev loss {metrics['eval_loss']:.4f}"
+            )

@@ -1,0 +1,249 @@
+"""RunConfig: everything that decides a run, in one frozen, flat, checked dataclass.
+
+A YAML file holds the same names; command-line flags win over the file; ``trainer`` is a mapping
+of ``transformers.TrainingArguments``, never declared again here.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from dicetune.errors import DataError, InputError, InputTypeError, unknown_name
+
+SAMPLE = "sample"
+
+TRAINER_DEFAULTS: dict[str, Any] = {
+    "num_train_epochs": 5,
+    "learning_rate": 2e-4,
+    "per_device_train_batch_size": 32,
+    "per_device_eval_batch_size": 64,
+    "warmup_steps": 0.1,
+    "weight_decay": 0.01,
+    "eval_strategy": "epoch",
+    "save_strategy": "epoch",
+    "save_total_limit": 1,
+    "logging_steps": 20,
+}
+
+# set by dicetune itself: each has a name of its own in the configuration, or one right value
+_RESERVED = {
+    "output_dir": "give out (--out)",
+    "seed": "give seed (--seed)",
+    "data_seed": "give seed (--seed)",
+    "load_best_model_at_end": "the best checkpoint by dev score is always chosen",
+    "metric_for_best_model": "the task's main metric chooses the checkpoint",
+    "greater_is_better": "the task's main metric chooses the checkpoint",
+    "logging_nan_inf_filter": "a loss that is not finite always stops the run",
+    "label_smoothing_factor": "the loss decides what is learnt",
+    "label_names": "the task names its labels",
+    "remove_unused_columns": "the task makes the columns",
+    "resume_from_checkpoint": "give --resume",
+    "restore_callback_states_from_checkpoint": "a resume always restores them",
+    "push_to_hub": "nothing is uploaded",
+    "do_train": "the command decides",
+    "do_eval": "the command decides",
+    "do_predict": "the command decides",
+}
+
+_LEAST = {"max_train": 1, "max_length": 3, "patience": 1, "stride": 0, "seed": 0, "token_column": 0}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run.
+
+    Args:
+        task: "ner" or "pos".
+        train: training file, or "sample" for the packaged corpus with all its splits.
+        dev: file on which the checkpoint is chosen.
+        test: file that is scored once at the end.
+        out: folder that the run makes.
+        model: "minilm", a folder, or a Hub id.
+        loss: "auto", or a spec such as "dice", "ce+0.5*tversky:alpha=0.3,beta=0.7".
+        start_loss: loss of the start phase.
+        start_share: share of the steps that the start phase takes, in (0, 1).
+        seed: decides the head's first weights, the order of batches and dropout.
+        format: data format, "auto" to tell from the file.
+        scheme: span scheme of the files, "auto" to tell from the tags.
+        token_column: 0-based column of the token in column files.
+        tag_column: 0-based column of the tag; negative counts from the right.
+        max_train: train on the first so many sentences only.
+        add_characters: add the training split's unknown characters to the tokenizer.
+        max_length: longest window in sub-words; by default the model's limit, at most 512.
+        stride: sub-words that neighbouring windows of a long text share; by default 32, at most a
+            quarter of the window.
+        patience: stop after so many evaluations of the main phase without a better dev score.
+        keep_checkpoints: keep the trainer's checkpoints after a finished run.
+        trainer: keys of ``transformers.TrainingArguments``.
+
+    Raises:
+        InputError: for values that cannot be used; for an unknown name the nearest valid one.
+
+    Example:
+        >>> config = RunConfig.from_mapping({"task": "ner", "train": "sample", "loss": "dice"})
+        >>> config.updated({"trainer.learning_rate": "3e-5"}).trainer
+        {'learning_rate': 3e-05}
+    """
+
+    task: Literal["ner", "pos"]
+    train: str
+    dev: str | None = None
+    test: str | None = None
+    out: str | None = None
+    model: str = "minilm"
+    loss: str = "auto"
+    start_loss: str | None = None
+    start_share: float | None = None
+    seed: int = 1
+    format: str = "auto"
+    scheme: str = "auto"
+    token_column: int | None = None
+    tag_column: int | None = None
+    max_train: int | None = None
+    add_characters: bool = False
+    max_length: int | None = None
+    stride: int | None = None
+    patience: int | None = None
+    keep_checkpoints: bool = False
+    trainer: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        _check_types(self)
+        if self.train == SAMPLE:
+            if self.dev is not None or self.test is not None:
+                raise InputError(
+                    "expected no dev and test beside the packaged sample, got them: "
+                    "'sample' brings its own three splits"
+                )
+        elif self.dev is None:
+            raise InputError(
+                "expected a dev file, on which the checkpoint is chosen, got none: give --dev"
+            )
+        share = self.start_share
+        if share is not None and not 0 < share < 1:
+            raise InputError(f"expected 0 < start_share < 1, got {share}")
+        for name, least in _LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InputError(f"expected {name} of at least {least}, got {value}")
+        for key, value in self.trainer.items():
+            check_trainer_key(key)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise InputError(f"expected a finite number for trainer.{key}, got {value}")
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> RunConfig:
+        """Build from names and values; unknown names are errors."""
+        valid = [entry.name for entry in fields(cls)]
+        for name in values:
+            if name not in valid:
+                raise unknown_name("configuration key", name, valid)
+        missing = [name for name in ("task", "train") if not values.get(name)]
+        if missing:
+            raise InputError(f"expected {' and '.join(missing)} in the configuration, got none")
+        return cls(**values)
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> RunConfig:
+        """Read a YAML file of the same names."""
+        return cls.from_mapping(read_yaml(path))
+
+    def updated(self, changes: Mapping[str, Any]) -> RunConfig:
+        """A copy with other values; "trainer.KEY" reaches into the trainer's mapping.
+
+        Values given as text are read as YAML, so that "3e-5" is a number.
+        """
+        plain = {key: value for key, value in changes.items() if not key.startswith("trainer.")}
+        trainer = dict(self.trainer)
+        for key, value in changes.items():
+            if key.startswith("trainer."):
+                trainer[key.removeprefix("trainer.")] = read_value(value)
+        return RunConfig.from_mapping({**asdict(self), **plain, "trainer": trainer})
+
+    def without_place(self) -> RunConfig:
+        """The same run, wherever its folder lies."""
+        return replace(self, out=None)
+
+    def to_yaml(self) -> str:
+        """YAML text that ``from_yaml`` reads back to an equal configuration."""
+        return yaml.safe_dump(asdict(self), sort_keys=False, allow_unicode=True)
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """The mapping in a YAML file."""
+    try:
+        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(
+            f"expected a configuration file, got {str(path)!r}: {error.strerror}"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise DataError(path, f"expected UTF-8, got a byte that is not ({error})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = None if mark is None else mark.line + 1
+        problem = getattr(error, "problem", None) or "it cannot be read"
+        raise DataError(path, f"expected YAML, got {problem}", line=line) from None
+    if not isinstance(values, dict):
+        raise DataError(path, f"expected 'name: value' lines, got {type(values).__name__}")
+    return values
+
+
+def read_value(text: Any) -> Any:
+    """A value from the command line: YAML, with 3e-5 read as the number everybody means.
+
+    Example:
+        >>> read_value("3e-5"), read_value("true"), read_value("linear")
+        (3e-05, True, 'linear')
+    """
+    if not isinstance(text, str):
+        return text
+    try:
+        return float(text) if "e" in text.lower() else yaml.safe_load(text)
+    except ValueError:
+        pass
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def check_trainer_key(key: str) -> None:
+    """Refuse a key that TrainingArguments does not have, or that dicetune sets itself."""
+    from transformers import TrainingArguments
+
+    valid = {entry.name for entry in fields(TrainingArguments) if entry.init}
+    if key in _RESERVED:
+        raise InputError(f"trainer.{key} cannot be set here: {_RESERVED[key]}")
+    if key not in valid:
+        raise unknown_name("trainer key", key, valid - set(_RESERVED))
+
+
+def _check_types(config: RunConfig) -> None:
+    """Each value has its field's type; a YAML file can hold anything."""
+    hints = typing.get_type_hints(RunConfig)
+    for entry in fields(config):
+        hint, value = hints[entry.name], getattr(config, entry.name)
+        options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+        if typing.get_origin(hint) is Literal:
+            if value not in typing.get_args(hint):
+                raise unknown_name(entry.name, str(value), typing.get_args(hint))
+            continue
+        plain = tuple(typing.get_origin(option) or option for option in options)
+        if float in plain:
+            plain = (*plain, int)
+        if not isinstance(value, plain) or (isinstance(value, bool) and bool not in plain):
+            names = " or ".join(
+                "nothing" if option is type(None) else option.__name__ for option in plain
+            )
+            raise InputTypeError(
+                f"expected {entry.name} as {names}, got {value!r} ({type(value).__name__})"
+            )

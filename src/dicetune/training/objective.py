@@ -1,0 +1,137 @@
+"""Objective: one loss over a task's list of LossInputs, scaled so that steps add up.
+
+An additive loss (a mean over items) is the same whether a step is computed in one piece or in
+many: each micro-batch contributes its sum over the item count of the whole step. A set-level loss
+is a ratio of sums and is not: it is computed over what one forward pass sees, and the
+micro-batches are averaged. A sum of losses is split into the two kinds, term by term.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dicetune.loss_input import LossInput
+from dicetune.losses import Loss
+
+
+class Objective:
+    """A loss, applied to every input of a task and summed with the inputs' coefficients.
+
+    Args:
+        loss: any loss of ``dicetune.losses``.
+    """
+
+    def __init__(self, loss: Loss) -> None:
+        self.loss = loss
+        self.terms = loss.terms()
+
+    def to(self, device: torch.device) -> Objective:
+        """Move the loss's buffers (class weights) to ``device``."""
+        self.loss.to(device)
+        return self
+
+    def check(self, inputs: Sequence[LossInput]) -> None:
+        """Refuse inputs for which the loss has no meaning."""
+        for item in inputs:
+            self.loss.check_kind(item.kind, item.background)
+
+    def share(
+        self,
+        inputs: Sequence[LossInput],
+        counts: Mapping[str, Tensor],
+        micro_batches: int,
+        world_size: int,
+    ) -> Tensor:
+        """What one micro-batch adds to the loss of its optimizer step.
+
+        Args:
+            inputs: the inputs of this micro-batch.
+            counts: number of kept items of each input in the whole step, over all ranks.
+            micro_batches: how many micro-batches the step has on this rank.
+            world_size: number of ranks, over which gradients are averaged.
+        """
+        total = inputs[0].logits.new_zeros((), dtype=torch.float32)
+        for item in inputs:
+            for coefficient, term in self.terms:
+                if term.is_additive(item.kind):
+                    value = _apply(term, item, denominator=counts[item.name]) * world_size
+                else:
+                    value = _apply(term, item) / micro_batches
+                total = total + item.coefficient * coefficient * value
+        return total
+
+
+class EvaluationLoss:
+    """The loss over a whole evaluation set, from sums that add up over its batches.
+
+    A mean of batch losses would be another number: for additive losses where batches differ in
+    their item counts, for set-level losses always.
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        self._objective = objective
+        self._sums: dict[tuple[str, int], Tensor] = {}
+        self._counts: dict[str, Tensor] = {}
+        self._inputs: dict[str, LossInput] = {}
+
+    def add(self, inputs: Sequence[LossInput]) -> None:
+        """Add one batch."""
+        for item in inputs:
+            self._inputs[item.name] = item
+            count = torch.as_tensor(item_count(item), device=item.logits.device).double()
+            self._counts[item.name] = self._counts.get(item.name, 0) + count
+            for number, (_, term) in enumerate(self._objective.terms):
+                if term.is_additive(item.kind):
+                    sums = _apply(term, item, denominator=1)
+                else:
+                    sums = term.sums(item.logits, item.target, **_options(item))
+                key = (item.name, number)
+                self._sums[key] = self._sums.get(key, 0) + sums.detach().double()
+
+    def value(self, reduce: Callable[[Tensor], Tensor]) -> float:
+        """The loss over all that was added; ``reduce`` sums a tensor over the ranks."""
+        total = 0.0
+        for (name, number), sums in self._sums.items():
+            coefficient, term = self._objective.terms[number]
+            item = self._inputs[name]
+            sums = reduce(sums)
+            if term.is_additive(item.kind):
+                loss = sums / reduce(self._counts[name]).clamp(min=1)
+            else:
+                loss = term.from_sums(sums, background=item.background)
+            total += item.coefficient * coefficient * float(loss)
+        return total
+
+
+def item_count(item: LossInput) -> Tensor:
+    """Number of items of an input that count: rows not masked and not ignored."""
+    if item.kind == "labels":
+        exists = item.target != -100
+        if item.class_keep is not None:
+            exists = exists & item.class_keep
+        # one logit an item: the items are the entries; several: an item is a row of labels
+        kept = exists.any(-1) if item.logits.ndim > 1 else exists
+    else:
+        kept = item.target != -100
+    if item.keep is not None:
+        kept = kept & item.keep
+    return kept.sum()
+
+
+def _options(item: LossInput) -> dict[str, Any]:
+    return {
+        "kind": item.kind,
+        "keep": item.keep,
+        "class_keep": item.class_keep,
+        "background": item.background,
+    }
+
+
+def _apply(term: Loss, item: LossInput, **scale: Any) -> Tensor:
+    return term(
+        item.logits, item.target, class_counts=item.class_counts, **_options(item), **scale
+    )

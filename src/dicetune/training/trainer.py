@@ -1,0 +1,250 @@
+"""ObjectiveTrainer: the transformers Trainer with any loss of ``dicetune.losses``.
+
+Every objective takes the same path, plain cross-entropy too: labels are popped, the model runs
+without them, its outputs become ``LossInput``s, the loss is applied to these. Two runs with two
+losses therefore differ in the loss and in nothing else. (The stock path lets each model compute
+its own loss, and token heads average over the micro-batch: under accumulation or on several
+devices that is another objective.)
+
+The same loss and gradient come out for any number of accumulation steps and processes as long as
+the loss is additive; a set-level loss is computed over what one forward pass sees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import Trainer, TrainerCallback
+from transformers.trainer_utils import EvalLoopOutput
+
+from dicetune.errors import InputError
+from dicetune.loss_input import LossInput
+from dicetune.losses import Loss, Recipe, build, recipe
+from dicetune.training.heads import ItemCounts, LossInputs, head_inputs
+from dicetune.training.objective import EvaluationLoss, Objective
+from dicetune.training.sampler import LengthGroupedSampler
+
+
+class NonFiniteLossError(InputError):
+    """Training stopped because the loss was NaN or infinite."""
+
+
+class ObjectiveTrainer(Trainer):
+    """A ``transformers.Trainer`` that trains with an objective of ``dicetune.losses``.
+
+    Args:
+        loss: a spec ("dice", "ce+0.5*tversky:alpha=0.3,beta=0.7"), a ``Loss``, or the name of a
+            recipe ("auto", the default).
+        start_loss: loss of the start phase, where the recipe or the user wants one.
+        start_share: share of all steps that the start phase takes, in [0, 1).
+        background: index of the class that means "nothing" ("O"), for the standard heads.
+        class_counts: training items of each class, for class-weighted losses.
+        loss_inputs: ``f(outputs, labels) -> list[LossInput]`` for heads other than the
+            library's own for sequences, tokens and answers; needs ``item_counts``.
+        item_counts: ``f(labels) -> {name: number of items}``, one for each input's name.
+        length_grouped: batches of texts of like length (default); else the library's sampling.
+        **trainer: everything that ``transformers.Trainer`` takes.
+
+    Raises:
+        InputError: where options exclude each other, or the loss has no meaning for the head.
+        NonFiniteLossError: during training, when the loss is NaN or infinite.
+
+    Example:
+        ``ObjectiveTrainer(model=model, args=args, loss="dice", train_dataset=data).train()``
+    """
+
+    # Each loss is already divided by the item count of its whole optimizer step.
+    loss_is_scaled_for_ga = True
+
+    def __init__(
+        self,
+        *positional: Any,
+        loss: str | Loss = "auto",
+        start_loss: str | Loss | None = None,
+        start_share: float | None = None,
+        background: int | None = None,
+        class_counts: Tensor | None = None,
+        loss_inputs: LossInputs | None = None,
+        item_counts: ItemCounts | None = None,
+        length_grouped: bool = True,
+        **trainer: Any,
+    ) -> None:
+        if trainer.get("compute_loss_func") is not None:
+            raise InputError("expected no compute_loss_func, got one: give it as loss= instead")
+        if (loss_inputs is None) != (item_counts is None):
+            raise InputError("expected loss_inputs= and item_counts= together, got only one")
+        chosen = choose_recipe(loss, start_loss, start_share)
+        super().__init__(*positional, **trainer)
+        if self.args.label_smoothing_factor:
+            raise InputError(
+                "expected label_smoothing_factor=0, got "
+                f"{self.args.label_smoothing_factor}: the loss decides what is learnt"
+            )
+        # the stock filter replaces a NaN in the log by a mean while the weights are already lost
+        self.args.logging_nan_inf_filter = False
+        self.recipe = chosen
+        self.objective = Objective(_built(chosen.loss)).to(self.args.device)
+        self.start_objective = (
+            Objective(_built(chosen.start_loss)).to(self.args.device)
+            if chosen.start_loss is not None
+            else None
+        )
+        self.length_grouped = length_grouped
+        if class_counts is not None:
+            class_counts = class_counts.to(self.args.device)
+        if loss_inputs is None or item_counts is None:
+            loss_inputs, item_counts = head_inputs(background, class_counts)
+        self.loss_inputs: LossInputs = loss_inputs
+        self.item_counts: ItemCounts = item_counts
+        self._micro_batches = 1
+        self._evaluation: EvaluationLoss | None = None
+
+    @property
+    def phase(self) -> str:
+        """"start" or "main": which loss the next step is trained with."""
+        begun = self.state.global_step < self.recipe.start_share * self.state.max_steps
+        return "start" if self.start_objective is not None and begun else "main"
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """The objective of this phase, on the model's outputs without labels."""
+        inputs = dict(inputs)
+        labels = {name: inputs.pop(name) for name in self.label_names if name in inputs}
+        outputs = model(**inputs)
+        items = self.loss_inputs(outputs, labels)
+        if model.training:
+            in_start = self.phase == "start" and self.start_objective is not None
+            objective = self.start_objective if in_start else self.objective
+            loss = objective.share(  # type: ignore[union-attr]
+                items, num_items_in_batch, self._micro_batches, self.accelerator.num_processes
+            )
+            if not torch.isfinite(loss):
+                raise NonFiniteLossError(self._describe_failure(loss, objective, items))
+        else:
+            meter = EvaluationLoss(self.objective) if self._evaluation is None else self._evaluation
+            meter.add(items)
+            loss = torch.tensor(meter.value(lambda sums: sums), device=self.args.device)
+        return (loss, outputs) if return_outputs else loss
+
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
+    ) -> tuple[list[Any], Any]:
+        """The micro-batches of one step, with the number of items of each input over all ranks."""
+        batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        self._micro_batches = max(len(batches), 1)
+        counts: dict[str, Tensor] = {}
+        for batch in batches:
+            labels = {name: batch[name] for name in self.label_names if name in batch}
+            for name, count in self.item_counts(labels).items():
+                counts[name] = counts.get(name, torch.zeros((), device=device)) + count.to(device)
+        if self.accelerator.num_processes > 1:
+            counts = self.accelerator.reduce(counts, reduction="sum")
+        return batches, counts
+
+    def evaluation_loop(self, *positional: Any, **named: Any) -> EvalLoopOutput:
+        """The stock loop, with the loss computed over the whole set and not averaged by batch."""
+        self._evaluation = EvaluationLoss(self.objective)
+        try:
+            output = super().evaluation_loop(*positional, **named)
+            prefix = named.get("metric_key_prefix", "eval")
+            key = f"{prefix}_loss"
+            if output.metrics is not None and key in output.metrics:
+                output.metrics[key] = self._evaluation.value(self._over_ranks)
+            return output
+        finally:
+            self._evaluation = None
+
+    def _over_ranks(self, sums: Tensor) -> Tensor:
+        return self.accelerator.reduce(sums.to(self.args.device), reduction="sum")
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        dataset = self.train_dataset if train_dataset is None else train_dataset
+        stock = self.args.train_sampling_strategy != "random"
+        if stock or not self.length_grouped or not hasattr(dataset, "__len__"):
+            return super()._get_train_sampler(dataset)
+        seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
+        sampler = LengthGroupedSampler(_lengths(dataset), self.args.train_batch_size, seed)
+        self.add_callback(_EpochOfSampler(sampler))
+        return sampler
+
+    def _describe_failure(
+        self, loss: Tensor, objective: Any, items: list[LossInput]
+    ) -> str:
+        facts = []
+        for item in items:
+            logits = item.logits.detach().float()
+            finite = torch.isfinite(logits)
+            size = logits[finite].abs().max().item() if finite.any() else float("nan")
+            facts.append(
+                f"{item.name}: logits {tuple(logits.shape)}, {(~finite).sum().item()} not finite, "
+                f"largest size {size:.3g}"
+            )
+        rate = self._get_learning_rate() if self.lr_scheduler is not None else None
+        return (
+            f"expected a finite loss, got {loss.item()} at step {self.state.global_step + 1} "
+            f"({self.phase} phase, {objective.loss.spec}, learning rate {rate}; "
+            f"{'; '.join(facts)}): lower the learning rate, keep max_grad_norm at 1, or train "
+            "in float32; the last checkpoint holds the weights before this step"
+        )
+
+
+class _EpochOfSampler(TrainerCallback):
+    """Tells the sampler its epoch, also after a resume and behind the wrappers of several ranks."""
+
+    def __init__(self, sampler: LengthGroupedSampler) -> None:
+        self._sampler = sampler
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._sampler.set_epoch(int(state.epoch or 0))
+
+
+def choose_recipe(
+    loss: str | Loss, start_loss: str | Loss | None = None, start_share: float | None = None
+) -> Recipe:
+    """The recipe that ``loss`` names, or the one that the three options spell out.
+
+    Raises:
+        InputError: where a start phase is given half, or beside a recipe that has its own.
+    """
+    if isinstance(loss, str) and loss == "auto":
+        if start_loss is not None or start_share:
+            raise InputError(
+                "expected no start phase beside loss 'auto', got one: 'auto' brings its own; "
+                "name the loss, for example --loss dice --start-loss ce --start-share 0.4"
+            )
+        return recipe("auto")
+    if (start_loss is None) != (not start_share):
+        raise InputError(
+            "expected start_loss and start_share together, got "
+            f"start_loss={start_loss!r} and start_share={start_share!r}"
+        )
+    return Recipe(loss, start_loss, start_share or 0.0)
+
+
+def _built(loss: str | Loss) -> Loss:
+    return build(loss) if isinstance(loss, str) else loss
+
+
+def _lengths(dataset: Any) -> list[int]:
+    """Number of input tokens of each item, from a datasets.Dataset or any sequence of mappings."""
+    if "input_ids" in getattr(dataset, "column_names", ()):
+        return [len(ids) for ids in dataset["input_ids"]]
+    lengths = []
+    for number in range(len(dataset)):
+        item = dataset[number]
+        if not isinstance(item, Mapping) or "input_ids" not in item:
+            raise InputError(
+                "expected items with 'input_ids' to group them by length, got "
+                f"{sorted(item) if isinstance(item, Mapping) else type(item).__name__}: "
+                "give length_grouped=False"
+            )
+        lengths.append(len(item["input_ids"]))
+    return lengths

@@ -1,0 +1,110 @@
+"""Tiny random models with tokenizers trained on the spot: for plumbing, never for behaviour."""
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from transformers import (
+    BertConfig,
+    BertForTokenClassification,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaForTokenClassification,
+)
+
+TEXTS = [
+    "The pump at Quay Nine is down again and nobody knows why .",
+    "Atlas Sync lost the queue at 04:10 , restarted twice , then recovered .",
+    "Dock four is fine ; the scanner at gate 2 is not .",
+    "Unbelievably long recalibrations happened at Northgate .",
+]
+
+
+def wordpiece_tokenizer(texts=TEXTS, vocab_size=200):
+    """A WordPiece tokenizer in the manner of BERT, uncased."""
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    trainer = trainers.WordPieceTrainer(vocab_size=vocab_size, special_tokens=special)
+    tokenizer.train_from_iterator(texts, trainer)
+    cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", sep), ("[CLS]", cls))
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="[UNK]",
+        pad_token="[PAD]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+        model_max_length=64,
+    )
+
+
+def byte_level_tokenizer(texts=TEXTS, vocab_size=400):
+    """A byte-level BPE tokenizer with prefix spaces, in the manner of RoBERTa."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=special,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    bos, eos = tokenizer.token_to_id("<s>"), tokenizer.token_to_id("</s>")
+    tokenizer.post_processor = processors.RobertaProcessing(
+        ("</s>", eos), ("<s>", bos), trim_offsets=True, add_prefix_space=True
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="<unk>",
+        pad_token="<pad>",
+        bos_token="<s>",
+        eos_token="</s>",
+        cls_token="<s>",
+        sep_token="</s>",
+        mask_token="<mask>",
+        model_max_length=64,
+    )
+
+
+def tiny_bert(folder: Path, *, labels: int = 3, dropout: float = 0.1, texts=TEXTS) -> str:
+    """A random BERT of two layers with its tokenizer, saved in ``folder``."""
+    tokenizer = wordpiece_tokenizer(texts)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
+        num_labels=labels,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return _save(BertForTokenClassification, config, tokenizer, folder)
+
+
+def tiny_roberta(folder: Path, *, labels: int = 3, texts=TEXTS) -> str:
+    """A random RoBERTa of two layers with a byte-level tokenizer, saved in ``folder``."""
+    tokenizer = byte_level_tokenizer(texts)
+    config = RobertaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=34,
+        num_labels=labels,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+    return _save(RobertaForTokenClassification, config, tokenizer, folder)
+
+
+def _save(model_class, config, tokenizer, folder: Path) -> str:
+    torch.manual_seed(0)
+    model_class(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
