@@ -26,7 +26,7 @@ from pathlib import Path
 from dicetune.data.notes import NoteBook
 from dicetune.errors import DataError
 
-_DOCUMENT = "-DOCSTART-"
+DOCUMENT = "-DOCSTART-"
 _SPACES = re.compile(r"[ \t]+")
 
 
@@ -59,7 +59,7 @@ def parse_columns(lines: Sequence[str], path: str | Path, notes: NoteBook) -> Ta
     """
     numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     plain = [line for _, line in numbered if not _is_special(line)]
-    sample = plain or [line for _, line in numbered if not line.startswith(_DOCUMENT)]
+    sample = plain or [line for _, line in numbered if not line.startswith(DOCUMENT)]
     if not sample:
         raise DataError(path, "expected rows of a word and its tag, got none")
     by_tab = 2 * sum("\t" in line for line in sample) >= len(sample)
@@ -79,7 +79,7 @@ def parse_columns(lines: Sequence[str], path: str | Path, notes: NoteBook) -> Ta
             sentences.append(Rows())
             continue
         row = _cells(line, by_tab)
-        if row[0] == _DOCUMENT:
+        if row[0] == DOCUMENT:
             notes.add("document boundaries (-DOCSTART-): no sentences", f"{path}:{number}")
             sentences.append(Rows())
         elif line.startswith("# ") and not _is_row(row, width, by_tab, known):
@@ -108,7 +108,7 @@ def column(table: Table, index: int, what: str, path: str | Path) -> Iterator[li
 
 
 def _is_special(line: str) -> bool:
-    return line.startswith(("# ", _DOCUMENT))
+    return line.startswith(("# ", DOCUMENT))
 
 
 def _cells(line: str, by_tab: bool) -> list[str]:

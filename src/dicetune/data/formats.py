@@ -44,7 +44,7 @@ def detect_format(path: str | Path) -> tuple[str, list[str]]:
     lines = read_lines(path)
     first = next(line for line in lines if line.strip())
     if first.lstrip().startswith(("{", "[")):
-        kind = _json_kind(first)
+        kind = _json_kind(first, file.name)
         if kind == "object":
             return "jsonl", lines
         if kind == "other":
@@ -69,21 +69,23 @@ def detect_format(path: str | Path) -> tuple[str, list[str]]:
 
 
 def _is_data_set(folder: Path) -> bool:
-    return any((folder / name).exists() for name in _SAVED) or any(
-        next(folder.rglob(pattern), None) for pattern in ("*.parquet", "*.arrow")
-    )
+    if any((folder / name).exists() for name in _SAVED):
+        return True
+    # Two levels, as data sets have them (data/train.parquet): a home folder is not searched.
+    patterns = ("*.parquet", "*/*.parquet", "*.arrow", "*/*.arrow")
+    return any(next(folder.glob(pattern), None) for pattern in patterns)
 
 
 def _may_be_hub(name: str) -> bool:
     return bool(_HUB_NAME.fullmatch(name)) and ":" in name
 
 
-def _json_kind(line: str) -> str | None:
+def _json_kind(line: str, name: str) -> str | None:
     try:
         value = json.loads(line)
     except ValueError:
-        # JSON that goes on over lines is none by its first line, but a lone bracket is clear.
-        return "other" if line.strip() in ("[", "[{", "{") else None
+        # JSON that goes on over lines is none by its first line; a lone bracket is a word, too.
+        return "other" if ".json" in name and line.strip() in ("[", "[{", "{") else None
     return "object" if isinstance(value, dict) else "other"
 
 

@@ -18,6 +18,7 @@ from dicetune.data.hub import read_hub
 from dicetune.data.jsonl import parse_jsonl
 from dicetune.data.notes import NoteBook
 from dicetune.data.open_text import STDIN, read_lines
+from dicetune.data.positions import without_positions
 from dicetune.data.schemes import normalise, target_scheme
 from dicetune.errors import DataError, InputError, unknown_name
 
@@ -153,7 +154,7 @@ def _conll(
         sentences.append(
             Sentence(tuple(tokens), tuple(own), line=rows.lines[0], lines=tuple(rows.lines))
         )
-    return sentences
+    return without_positions(sentences, source, notes)
 
 
 def _number(value: Column, default: int, name: str) -> int:

@@ -140,6 +140,32 @@ def normalise(
     return out, found
 
 
+def respell(
+    sentences: Sequence[Sentence], tags: Tagged, path: str | Path, scheme: str
+) -> list[list[str]]:
+    """Tags brought to IOB2 or IOBES without repair where the letters alone can say it.
+
+    IO and IOB1 are read as spans, since a letter means something else there.
+
+    Args:
+        sentences: where the tags come from, for messages.
+        tags: with a letter and a type each.
+        path: the file, for messages.
+        scheme: of the tags.
+
+    Raises:
+        DataError: a tag that the scheme does not know.
+    """
+    if scheme not in PREFIXES:
+        raise unknown_name("tag scheme", scheme, ["auto", *PREFIXES])
+    for sentence, own in zip(sentences, tags, strict=True):
+        _check_known(sentence, own, scheme, path)
+    if scheme in ("io", "iob1"):
+        return [convert(own, scheme, "iob2") for own in tags]
+    letters = {"bmes": {"M": "I"}, "bilou": {"L": "E", "U": "S"}}.get(scheme, {})
+    return [[letters.get(tag[0], tag[0]) + tag[1:] for tag in own] for own in tags]
+
+
 def _at(tags: Sequence[str], positions: Sequence[int]) -> list[str]:
     return [tags[position] for position in positions]
 
@@ -203,7 +229,7 @@ def _check_letters(
         )
 
 
-def _check_known(sentence: Sentence, tags: list[str], scheme: str, path: str | Path) -> None:
+def _check_known(sentence: Sentence, tags: Sequence[str], scheme: str, path: str | Path) -> None:
     for position, tag in enumerate(tags):
         if tag != "O" and not (_LETTERED.match(tag) and tag[0] in PREFIXES[scheme]):
             allowed = ", ".join(f"{letter}-" for letter in PREFIXES[scheme])
