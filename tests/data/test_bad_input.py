@@ -1,0 +1,139 @@
+"""Bad input: the file, the line, what was expected, what came, what to do."""
+
+import gzip
+import re
+
+import pytest
+
+from dicetune.data import Corpus, Sentence, check_labels, label_names, read_tokens
+from dicetune.errors import DataError, InputError
+
+GOOD = b"in\tO\nBonn\tB-LOC\n"
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(raw, name="a.conll"):
+        path = tmp_path / name
+        path.write_bytes(raw)
+        return path
+
+    return write
+
+
+def fails(path, message, line=None, **options):
+    with pytest.raises(DataError) as caught:
+        read_tokens(path, **options)
+    where = str(path) if line is None else f"{path}:{line}"
+    assert str(caught.value).startswith(where + ": "), str(caught.value)
+    assert re.search(message, str(caught.value)), str(caught.value)
+    assert caught.value.line == line
+
+
+def test_missing_file(tmp_path):
+    fails(tmp_path / "no.conll", "no such file: check the path .* NAME:SPLIT")
+    fails(tmp_path / "no.conll", "no such file: check the path", format="conll")
+
+
+def test_directory(tmp_path):
+    fails(tmp_path, "expected a file, got a directory: name one file in it")
+
+
+@pytest.mark.parametrize("raw", [b"", b"\n\n  \n", "\ufeff".encode(), gzip.compress(b"")])
+def test_empty_file(file, raw):
+    fails(file(raw), "expected text, got an empty file")
+
+
+def test_no_sentence_in_it(file):
+    fails(file(b"-DOCSTART- O\n\n"), "expected rows of a word and its tag, got none")
+    fails(file(b'{"tokens": [], "tags": []}\n'), "expected sentences, got none")
+
+
+def test_not_utf8(file):
+    raw = GOOD + "caf\u00e9\tO\n".encode("latin-1")
+    fails(file(raw), "expected UTF-8, got the byte 0xe9 at byte 4 of the line: .*iconv", line=3)
+    fails(file("in\tO\n".encode("utf-16")), "expected UTF-8, got UTF-16", line=1)
+
+
+def test_damaged_gzip(file):
+    fails(file(gzip.compress(GOOD)[:-9]), "expected a whole gzip file, got a damaged one")
+
+
+def test_carriage_returns_alone(file):
+    fails(file(GOOD.replace(b"\n", b"\r")), r"expected lines that end in LF .* got CR alone: .*tr")
+
+
+def test_ragged_rows(file):
+    fails(
+        file(GOOD + b"Ada Lovelace\n"),
+        "expected 2 columns separated by tabs, as in most rows, got 1 in 'Ada Lovelace': mend",
+        line=3,
+    )
+    fails(file(b"a X O\n" * 3 + b"b O\n"), "expected 3 columns separated by spaces.*got 2", line=4)
+    fails(file(b"b O\n" + b"a X O\n" * 3), "expected 3 columns", line=1)
+
+
+def test_empty_tag(file):
+    fails(file(GOOD + b"x\t\n"), "expected a tag, got an empty column", line=3)
+
+
+def test_format_that_cannot_be_told(file):
+    text = b"It was late.\nNobody came to see the dam, as they had said.\nSo what\nA b c d\n"
+    fails(file(text), "the format cannot be told: expected JSON lines, CoNLL-U or one word a line")
+    fails(file(b"word,tag\nBonn,LOC\n"), "expected at least 2 columns", line=1)
+
+
+def test_single_class(file):
+    fails(
+        file(b"a\tO\nb\tO\n"), r"expected at least two labels, got only 'O' on all 2 words \(sing"
+    )
+    fails(file(b"a\tX\nb\tX\n"), "got only 'X'", task="pos")
+    assert len(read_tokens(file(b"a\tO\nb\tO\n"), require_tags=False)) == 1
+
+
+def test_mixture_of_schemes(file):
+    fails(file(b"a\tB-X\nb\tM-X\nc\tE-X\n\nd\tI-X\n"), "a mixture of schemes", line=5)
+
+
+def test_split_of_a_file(file):
+    with pytest.raises(InputError, match=r"split 'train' was given for .* which is one file"):
+        read_tokens(file(GOOD), split="train")
+
+
+def test_unknown_names(file):
+    with pytest.raises(InputError, match="unknown tagging task 'nre': did you mean 'ner'"):
+        read_tokens(file(GOOD), task="nre")
+    with pytest.raises(InputError, match="unknown data format 'conl': did you mean 'conll'"):
+        read_tokens(file(GOOD), format="conl")
+    with pytest.raises(InputError, match="unknown tag scheme 'iob3'"):
+        read_tokens(file(GOOD), scheme="iob3")
+
+
+def corpus(tags, source="train.conll", scheme="iob2", lines=()):
+    words = tuple("w" for _ in tags)
+    return Corpus((Sentence(words, tuple(tags), 1, lines=lines),), source, scheme, scheme)
+
+
+def test_label_absent_from_training():
+    train = corpus(["O", "B-LOC"])
+    check_labels(train, corpus(["O", "I-LOC"]))  # the type is known, so is its every letter
+    with pytest.raises(DataError) as caught:
+        check_labels(train, corpus(["O", "O", "B-PER", "B-PER"], "dev.conll", lines=(1, 2, 3, 4)))
+    assert str(caught.value) == (
+        "dev.conll:3: expected labels that occur in the training set train.conll, got 'B-PER' "
+        "(2 in this file): a model cannot predict what it was never shown. Add training "
+        "sentences with it, or remove or rename it here"
+    )
+    with pytest.raises(DataError, match="got 'X'"):
+        check_labels(corpus(["NOUN"], scheme=None), corpus(["NOUN", "X"], scheme=None))
+
+
+def test_schemes_that_differ():
+    with pytest.raises(DataError, match=r"expected tags of the scheme iob2 as in train.conll, got"):
+        check_labels(corpus(["B-X"]), corpus(["S-X"], "dev", "iobes"))
+
+
+def test_label_names():
+    assert label_names(corpus(["B-b", "B-a"])) == ["O", "B-a", "I-a", "B-b", "I-b"]
+    assert label_names(corpus(["O", "S-a"], scheme="iobes")) == ["O", "B-a", "I-a", "E-a", "S-a"]
+    assert label_names(corpus(["X", "NOUN"], scheme=None)) == ["NOUN", "X"]
