@@ -128,6 +128,12 @@ def test_label_absent_from_training():
         check_labels(corpus(["NOUN"], scheme=None), corpus(["NOUN", "X"], scheme=None))
 
 
+def test_label_that_a_model_does_not_know():
+    check_labels(["O", "B-LOC"], corpus(["O", "B-LOC"]))
+    with pytest.raises(DataError, match=r"labels that the model knows \(O, B-LOC\), got 'S-LOC'"):
+        check_labels(["O", "B-LOC"], corpus(["S-LOC"], scheme="iobes"))
+
+
 def test_schemes_that_differ():
     with pytest.raises(DataError, match=r"expected tags of the scheme iob2 as in train.conll, got"):
         check_labels(corpus(["B-X"]), corpus(["S-X"], "dev", "iobes"))

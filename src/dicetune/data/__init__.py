@@ -2,6 +2,9 @@
 
 from dicetune.data.checks import check_labels, label_names
 from dicetune.data.corpus import Corpus, Note, Scheme, Sentence
+from dicetune.data.formats import detect_format
+from dicetune.data.inline import read_inline
+from dicetune.data.formats import FORMATS, detect_format
 from dicetune.data.inspect import (
     PAPER_RATIOS,
     Conflict,
@@ -13,11 +16,15 @@ from dicetune.data.inspect import (
     inspect_tokens,
 )
 from dicetune.data.labels import convert, spans, split_tag, to_tags, violations
+from dicetune.data.open_text import read_lines
+from dicetune.data.open_text import read_lines
 from dicetune.data.predictions import Predicted, Predictions, read_predictions
 from dicetune.data.read import read_tokens
+from dicetune.data.sample import sample_corpora
 from dicetune.data.write import write_conll, write_jsonl
 
 __all__ = [
+    "FORMATS",
     "PAPER_RATIOS",
     "Conflict",
     "Corpus",
@@ -33,10 +40,16 @@ __all__ = [
     "SubwordCounter",
     "check_labels",
     "convert",
+    "detect_format",
+    "detect_format",
     "inspect_tokens",
     "label_names",
+    "read_inline",
+    "read_lines",
+    "read_lines",
     "read_predictions",
     "read_tokens",
+    "sample_corpora",
     "spans",
     "split_tag",
     "to_tags",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dicetune.data.corpus import Corpus
 from dicetune.data.labels import split_tag, to_tags
 from dicetune.errors import DataError
@@ -27,30 +29,36 @@ def label_names(corpus: Corpus) -> list[str]:
     return ["O", *(f"{letter}-{kind}" for kind in kinds for letter in letters)]
 
 
-def check_labels(train: Corpus, other: Corpus) -> None:
+def check_labels(train: Corpus | Sequence[str], other: Corpus) -> None:
     """Refuse a corpus that holds a label which training cannot teach.
 
     Args:
-        train: the training split; its labels are ``label_names(train)``.
+        train: the training split, whose labels are ``label_names(train)``, or the labels that a
+            trained model knows.
         other: the dev or test split.
 
     Raises:
         DataError: the label, the first line that holds it, and what to do.
     """
-    known = set(label_names(train))
-    if other.scheme != train.scheme:
-        raise DataError(
-            other.source,
-            f"expected tags of the scheme {train.scheme} as in {train.source}, "
-            f"got {other.scheme} (found: {other.found_scheme}): convert one of the files",
-        )
+    if isinstance(train, Corpus):
+        known = set(label_names(train))
+        where = f"occur in the training set {train.source}"
+        if other.scheme != train.scheme:
+            raise DataError(
+                other.source,
+                f"expected tags of the scheme {train.scheme} as in {train.source}, "
+                f"got {other.scheme} (found: {other.found_scheme}): convert one of the files",
+            )
+    else:
+        known = set(train)
+        where = f"the model knows ({', '.join(train)})"
     for sentence in other:
         for position, tag in enumerate(sentence.tags):
             if tag not in known:
                 count = other.tag_counts[tag]
                 raise DataError(
                     other.source,
-                    f"expected labels that occur in the training set {train.source}, got {tag!r} "
+                    f"expected labels that {where}, got {tag!r} "
                     f"({count} in this file): a model cannot predict what it was never shown. "
                     "Add training sentences with it, or remove or rename it here",
                     line=sentence.line_of(position),
