@@ -2,9 +2,8 @@
 
 from dicetune.data.checks import check_labels, label_names
 from dicetune.data.corpus import Corpus, Note, Scheme, Sentence
-from dicetune.data.formats import detect_format
-from dicetune.data.inline import read_inline
 from dicetune.data.formats import FORMATS, detect_format
+from dicetune.data.inline import read_inline
 from dicetune.data.inspect import (
     PAPER_RATIOS,
     Conflict,
@@ -16,7 +15,6 @@ from dicetune.data.inspect import (
     inspect_tokens,
 )
 from dicetune.data.labels import convert, spans, split_tag, to_tags, violations
-from dicetune.data.open_text import read_lines
 from dicetune.data.open_text import read_lines
 from dicetune.data.predictions import Predicted, Predictions, read_predictions
 from dicetune.data.read import read_tokens
@@ -41,11 +39,9 @@ __all__ = [
     "check_labels",
     "convert",
     "detect_format",
-    "detect_format",
     "inspect_tokens",
     "label_names",
     "read_inline",
-    "read_lines",
     "read_lines",
     "read_predictions",
     "read_tokens",
