@@ -1,6 +1,7 @@
 """Column files through ``read_tokens``: each trap on a small slice."""
 
 import gzip
+import io
 
 import pytest
 
@@ -180,3 +181,9 @@ def test_all_schemes_in_one_go(file):
         corpus = read_tokens(file(text))
         assert corpus.sentences[0].tags == out
         assert corpus.scheme == scheme
+
+
+def test_the_input_stream(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"in\tO\nBonn\tB-LOC\n")))
+    corpus = read_tokens("-")
+    assert (len(corpus), corpus.source) == (1, "<stdin>")

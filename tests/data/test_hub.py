@@ -48,7 +48,8 @@ def test_one_split_alone(data, tmp_path):
     assert len(read_tokens(tmp_path / "one")) == 2
 
 
-def test_a_folder_of_parquet_files(data, tmp_path):
+def test_a_folder_of_parquet_files(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
     (tmp_path / "p").mkdir()
     data.to_parquet(tmp_path / "p" / "train.parquet")
     assert read_tokens(tmp_path / "p").sentences[0].tags == ("O", "B-LOC", "I-LOC")

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dicetune.data.notes import NoteBook
-from dicetune.errors import DataError
+from dicetune.errors import DataError, InputError
 
 DOCUMENT = "-DOCSTART-"
 _SPACES = re.compile(r"[ \t]+")
@@ -105,6 +105,23 @@ def column(table: Table, index: int, what: str, path: str | Path) -> Iterator[li
             f"{'s' if table.width != 1 else ''} (numbered from 0)",
         )
     return ([row[index] for row in sentence.rows] for sentence in table.sentences)
+
+
+def column_number(value: int | str | None, default: int, name: str) -> int:
+    """The number of a column, as a number or as text; ``default`` for ``None``.
+
+    Raises:
+        InputError: neither.
+    """
+    if value is None:
+        return default
+    try:
+        return int(value)
+    except ValueError:
+        raise InputError(
+            f"expected {name} to be a number (0 is the first column, -1 the last) for a file of "
+            f"columns, got {value!r}"
+        ) from None
 
 
 def _is_special(line: str) -> bool:

@@ -42,6 +42,11 @@ def read_lines(path: str | Path) -> list[str]:
     return lines
 
 
+def source_name(path: str | Path) -> str:
+    """How messages call a path: ``<stdin>`` for ``-``."""
+    return "<stdin>" if str(path) == STDIN else str(path)
+
+
 def _bytes(path: str | Path) -> bytes:
     if str(path) == STDIN:
         return sys.stdin.buffer.read()

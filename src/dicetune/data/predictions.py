@@ -11,15 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dicetune.data.columns import column, parse_columns
+from dicetune.data.columns import column, column_number, parse_columns
 from dicetune.data.corpus import Note, Scheme, Sentence
 from dicetune.data.formats import detect_format
 from dicetune.data.jsonl import TOKEN_KEYS, choose_key, json_objects, strings
 from dicetune.data.labels import violations
 from dicetune.data.notes import NoteBook
-from dicetune.data.open_text import STDIN, read_lines
+from dicetune.data.open_text import read_lines, source_name
 from dicetune.data.schemes import detect_scheme, plain_tags, respell, target_scheme
-from dicetune.errors import DataError, InputError, unknown_name
+from dicetune.errors import DataError, unknown_name
 
 GOLD_KEYS = ("gold", "labels", "tags", "ner_tags", "pos_tags", "true", "y_true", "label")
 PREDICTED_KEYS = ("predicted", "predictions", "prediction", "pred", "preds", "y_pred")
@@ -103,7 +103,7 @@ def read_predictions(
     if format not in ("auto", "conll", "jsonl"):
         raise unknown_name("format of predictions", format, ["auto", "conll", "jsonl"])
     format, lines = detect_format(path) if format == "auto" else (format, read_lines(path))
-    source = "<stdin>" if str(path) == STDIN else str(path)
+    source = source_name(path)
     notes = NoteBook()
     if format == "jsonl":
         pairs = _from_json(lines, source, token_column, gold_column, predicted_column)
@@ -146,9 +146,11 @@ def _from_columns(
             "a file of tags alone has no gold to compare with",
             line=table.sentences[0].lines[0],
         )
-    words = column(table, _number(token_column, 0, "token_column"), "words", source)
-    gold = column(table, _number(gold_column, -2, "gold_column"), "gold tags", source)
-    own = column(table, _number(predicted_column, -1, "predicted_column"), "predictions", source)
+    words = column(table, column_number(token_column, 0, "token_column"), "words", source)
+    gold = column(table, column_number(gold_column, -2, "gold_column"), "gold tags", source)
+    own = column(
+        table, column_number(predicted_column, -1, "predicted_column"), "predictions", source
+    )
     pairs = []
     for rows, tokens, right, mine in zip(table.sentences, words, gold, own, strict=True):
         for tags in (right, mine):
@@ -216,14 +218,3 @@ def _one_scheme(
                 notes.add(rule, f"{source}:{sentence.line_of(position)}")
     tagged = [replace(s, tags=tuple(tags)) for s, tags in zip(both, respelled, strict=True)]
     return list(zip(tagged[: len(gold)], tagged[len(gold) :], strict=True)), scheme
-
-
-def _number(value: int | str | None, default: int, name: str) -> int:
-    if value is None:
-        return default
-    try:
-        return int(value)
-    except ValueError:
-        raise InputError(
-            f"expected {name} to be a number (0 is the first column, -1 the last), got {value!r}"
-        ) from None

@@ -10,14 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from dicetune.data.columns import column, parse_columns
+from dicetune.data.columns import column, column_number, parse_columns
 from dicetune.data.conllu import parse_conllu
 from dicetune.data.corpus import Corpus, Scheme, Sentence
 from dicetune.data.formats import FORMATS, detect_format
 from dicetune.data.hub import read_hub
 from dicetune.data.jsonl import parse_jsonl
 from dicetune.data.notes import NoteBook
-from dicetune.data.open_text import STDIN, read_lines
+from dicetune.data.open_text import read_lines, source_name
 from dicetune.data.positions import without_positions
 from dicetune.data.schemes import normalise, target_scheme
 from dicetune.errors import DataError, InputError, unknown_name
@@ -79,7 +79,7 @@ def read_tokens(
             "or use format 'hub' for a data set with splits"
         )
     wanted = require_tags or tag_column is not None
-    source = "<stdin>" if str(path) == STDIN else str(path)
+    source = source_name(path)
     if format == "conll":
         sentences = _conll(lines, source, token_column, tag_column, wanted, notes)
     elif format == "conllu":
@@ -133,8 +133,8 @@ def _conll(
     wanted: bool,
     notes: NoteBook,
 ) -> list[Sentence]:
-    token_index = _number(token_column, 0, "token_column")
-    tag_index = _number(tag_column, -1, "tag_column")
+    token_index = column_number(token_column, 0, "token_column")
+    tag_index = column_number(tag_column, -1, "tag_column")
     table = parse_columns(lines, source, notes)
     if wanted and table.width < 2:
         raise DataError(
@@ -155,15 +155,3 @@ def _conll(
             Sentence(tuple(tokens), tuple(own), line=rows.lines[0], lines=tuple(rows.lines))
         )
     return without_positions(sentences, source, notes)
-
-
-def _number(value: Column, default: int, name: str) -> int:
-    if value is None:
-        return default
-    try:
-        return int(value)
-    except ValueError:
-        raise InputError(
-            f"expected {name} to be a number (0 is the first column, -1 the last) for a file of "
-            f"columns, got {value!r}"
-        ) from None

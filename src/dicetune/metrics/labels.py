@@ -6,9 +6,12 @@ gold or predicted: a label that the tagger makes up costs it, one that nobody us
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from dicetune.metrics.spans import check_lengths
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def label_scores(
 
     labels = sorted({*right, *own})
     table = precision_recall_fscore_support(right, own, labels=labels, zero_division=0)
-    predicted_counts = {label: own.count(label) for label in labels}
+    predicted_counts = Counter(own)
     per_label = {
         label: LabelCounts(float(p), float(r), float(f), int(n), predicted_counts[label])
         for label, p, r, f, n in zip(labels, *table, strict=True)
@@ -79,8 +82,6 @@ def label_scores(
 
 
 def _flat(gold: Sequence[Any], predicted: Sequence[Any]) -> tuple[list[str], list[str]]:
-    from dicetune.metrics.spans import check_lengths
-
     if any(isinstance(item, str) for item in (*gold[:1], *predicted[:1])):
         gold, predicted = [gold], [predicted]
     check_lengths(gold, predicted)
