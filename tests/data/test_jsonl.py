@@ -60,6 +60,7 @@ def test_sentences_without_words_are_counted(file):
     ("record", "message"),
     [
         ("{", "expected one JSON object a line, got no JSON"),
+        ("[" * 100000, "expected one JSON object a line, got no JSON"),
         ([1], "expected one JSON object a line, got a list"),
         ({"tokens": ["a"]}, "expected a list of strings under 'tags', got nothing"),
         ({"tokens": "a b", "tags": []}, "expected a list of strings under 'tokens', got str"),

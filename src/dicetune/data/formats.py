@@ -83,7 +83,7 @@ def _may_be_hub(name: str) -> bool:
 def _json_kind(line: str, name: str) -> str | None:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         # JSON that goes on over lines is none by its first line; a lone bracket is a word, too.
         return "other" if ".json" in name and line.strip() in ("[", "[{", "{") else None
     return "object" if isinstance(value, dict) else "other"

@@ -83,7 +83,7 @@ def json_objects(lines: Sequence[str], path: str | Path) -> Iterable[tuple[int, 
             continue
         try:
             record = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(
                 path, f"expected one JSON object a line, got no JSON ({error})", line=number
             ) from None
