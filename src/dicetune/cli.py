@@ -218,7 +218,7 @@ def _config(
     path: Path | None, flags: dict[str, Any], data: str | None, settings: list[str] | None
 ) -> Any:
     """The configuration: file, then flags, then -s."""
-    from dicetune.training.config import SAMPLE, RunConfig, read_yaml
+    from dicetune.training.config import SAMPLE, RunConfig, read_value, read_yaml
 
     values = {} if path is None else read_yaml(path)
     values.update({name: value for name, value in flags.items() if value is not None})
@@ -234,7 +234,7 @@ def _config(
         key, equals, value = setting.partition("=")
         if not equals:
             raise InputError(f"expected -s KEY=VALUE, got {setting!r}")
-        changes[key] = value
+        changes[key] = read_value(value)
     return RunConfig.from_mapping(values).updated(changes)
 
 

@@ -20,7 +20,7 @@ import torch
 from dicetune.data import Corpus, Sentence, check_labels
 from dicetune.data.labels import spans
 from dicetune.errors import InputError, InputTypeError
-from dicetune.models import load_model, load_tokenizer, position_limit
+from dicetune.models import load_model, load_tokenizer, position_limit, quiet_loading
 from dicetune.models.encoder import check_weights
 from dicetune.records import RUN_FILE, RunRecord
 from dicetune.tasks import TokenTask
@@ -192,7 +192,8 @@ def load(folder: str | Path, *, batch_size: int = 32, device: str = "cpu") -> To
             "the --out folder of `dicetune train`"
         )
     check_weights(folder)
-    model = load_model(TokenTask.auto_class, str(folder)).to(device)
+    with quiet_loading():
+        model = load_model(TokenTask.auto_class, str(folder)).to(device)
     labels = [model.config.id2label[number] for number in range(model.config.num_labels)]
     tokenizer = load_tokenizer(str(folder))
     length = position_limit(model.config, tokenizer)

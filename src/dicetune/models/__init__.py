@@ -9,6 +9,7 @@ from dicetune.models.encoder import (
     position_limit,
     resolve_encoder,
 )
+from dicetune.models.quiet import quiet_loading
 
 __all__ = [
     "MINILM",
@@ -17,5 +18,6 @@ __all__ = [
     "load_model",
     "load_tokenizer",
     "position_limit",
+    "quiet_loading",
     "resolve_encoder",
 ]

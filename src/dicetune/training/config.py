@@ -6,6 +6,7 @@ of ``transformers.TrainingArguments``, never declared again here.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import types
 import typing
@@ -29,7 +30,7 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "weight_decay": 0.01,
     "eval_strategy": "epoch",
     "save_strategy": "epoch",
-    "save_total_limit": 1,
+    "save_total_limit": 2,
     "logging_steps": 20,
 }
 
@@ -136,6 +137,11 @@ class RunConfig:
                 raise InputError(f"expected {name} of at least {least}, got {value}")
         for key, value in self.trainer.items():
             check_trainer_key(key)
+            if key == "save_total_limit" and value == 1:
+                raise InputError(
+                    "expected trainer.save_total_limit of at least 2, got 1: the best checkpoint "
+                    "and the last one are both needed"
+                )
             if isinstance(value, float) and not math.isfinite(value):
                 raise InputError(f"expected a finite number for trainer.{key}, got {value}")
 
@@ -206,10 +212,9 @@ def read_value(text: Any) -> Any:
     """
     if not isinstance(text, str):
         return text
-    try:
-        return float(text) if "e" in text.lower() else yaml.safe_load(text)
-    except ValueError:
-        pass
+    with contextlib.suppress(ValueError):
+        if "e" in text.lower():
+            return float(text)
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from accelerate import PartialState
 from safetensors.numpy import save_file
 from transformers import DataCollatorForTokenClassification, PrinterCallback, TrainingArguments
@@ -22,6 +23,7 @@ from dicetune.models import (
     load_model,
     load_tokenizer,
     position_limit,
+    quiet_loading,
     resolve_encoder,
 )
 from dicetune.records import (
@@ -78,6 +80,17 @@ def run(
         NonFiniteLossError: where the loss became NaN or infinite.
         Interrupted: after Ctrl-C, once a resumable checkpoint is saved.
     """
+    with quiet_loading():
+        return _run(config, overwrite, resume, report, progress)
+
+
+def _run(
+    config: RunConfig,
+    overwrite: bool,
+    resume: bool,
+    report: Callable[[str], None],
+    progress: bool,
+) -> RunRecord:
     prepared = _prepare(config, report)
     state = PartialState()
     if state.is_main_process:
@@ -240,10 +253,16 @@ def _trainer(
 
 
 def _arguments(config: RunConfig, task: Task, folder: Path, progress: bool) -> TrainingArguments:
-    keys = {**TRAINER_DEFAULTS, **config.trainer}
+    keys = {
+        "disable_tqdm": not progress,
+        "report_to": "none",
+        "dataloader_pin_memory": torch.cuda.is_available(),
+        **TRAINER_DEFAULTS,
+        **config.trainer,
+    }
     try:
         return TrainingArguments(
-            **{"disable_tqdm": not progress, "report_to": "none", **keys},
+            **keys,
             output_dir=str(folder / CHECKPOINTS),
             seed=config.seed,
             load_best_model_at_end=True,

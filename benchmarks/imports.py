@@ -1,0 +1,40 @@
+"""Import time of dicetune and of its command line, against a bare interpreter, in one run.
+
+Usage: python benchmarks/imports.py
+"""
+
+import statistics
+import subprocess
+import sys
+import time
+
+REPEATS = 7
+CASES = {
+    "bare interpreter": [sys.executable, "-c", "pass"],
+    "import dicetune": [sys.executable, "-c", "import dicetune"],
+    "dicetune --help": [sys.executable, "-c", "from dicetune.cli import main; main()", "--help"],
+    "import torch": [sys.executable, "-c", "import torch"],
+}
+
+
+def seconds(command):
+    """Median wall time of a command."""
+    times = []
+    for _ in range(REPEATS):
+        begun = time.perf_counter()
+        subprocess.run(command, check=True, capture_output=True)
+        times.append(time.perf_counter() - begun)
+    return statistics.median(times)
+
+
+def main():
+    """Print the table."""
+    bare = seconds(CASES["bare interpreter"])
+    print(f"{'what':20} {'seconds':>8} {'over bare':>10}")
+    for name, command in CASES.items():
+        taken = seconds(command)
+        print(f"{name:20} {taken:8.3f} {taken - bare:10.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""The command line: what it prints, what it leaves, and what it says to each mistake."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from dicetune.cli import main
+from tiny import tiny_bert
+
+TRAIN = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\nis O\ndown O\n\nall O\nquiet O\n\n" * 8
+DEV = "pump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nfine O\n"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with a tiny model and small files."""
+    folder = tmp_path_factory.mktemp("cli")
+    tiny_bert(folder / "model")
+    (folder / "train.conll").write_text(TRAIN, encoding="utf-8")
+    (folder / "dev.conll").write_text(DEV, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _in_place(place, monkeypatch):
+    monkeypatch.chdir(place)
+
+
+def run(*arguments):
+    """Exit code of the command; pytest's capsys has what it printed."""
+    sys.argv = ["dicetune", *map(str, arguments)]
+    try:
+        main()
+    except SystemExit as exit_:
+        return exit_.code or 0
+    return 0
+
+
+def train(*arguments, out="run", task="ner"):
+    return run(
+        *("train", task, "--model", "model", "--out", out),
+        *("-s", "trainer.num_train_epochs=1", "-s", "trainer.use_cpu=true"),
+        *arguments,
+    )
+
+
+FILES = ("--train", "train.conll", "--dev", "dev.conll")
+
+
+@pytest.fixture(scope="module")
+def trained(place):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", "from dicetune.cli import main; main()", "train", "ner"),
+            *("--model", "model", "--out", "trained", *FILES, "--test", "dev.conll"),
+            *("--loss", "ce+dice", "-s", "trainer.num_train_epochs=8", "-s", "trainer.use_cpu=true"),
+            *("-s", "trainer.learning_rate=1e-2", "-s", "trainer.per_device_train_batch_size=4"),
+        ],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "precision" in done.stdout
+    assert "Traceback" not in done.stderr
+    return place / "trained"
+
+
+def test_a_finished_folder_holds_what_the_record_says(trained):
+    assert {path.name for path in trained.iterdir()} == {
+        "README.md",
+        "config.json",
+        "config.yaml",
+        "metrics.json",
+        "model.safetensors",
+        "predictions.jsonl",
+        "run.json",
+        "scores.safetensors",
+        "tokenizer.json",
+        "tokenizer_config.json",
+    }
+    record = json.loads((trained / "run.json").read_text(encoding="utf-8"))
+    assert record["labels"] == ["O", "B-SITE", "I-SITE"]
+    assert record["config"]["loss"] == "ce+dice"
+    assert record["data"]["train"]["sha256"]
+    assert record["training"]["best_phase"] == "main"
+    metrics = json.loads((trained / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["dev"]["f1"] == 1.0
+    rows = [json.loads(line) for line in (trained / "predictions.jsonl").open(encoding="utf-8")]
+    assert [row["split"] for row in rows] == ["dev", "dev", "test", "test"]
+    assert "model-index" in (trained / "README.md").read_text() or "dicetune" in (
+        trained / "README.md"
+    ).read_text(encoding="utf-8")
+
+
+def test_the_folder_loads_in_a_transformers_pipeline(trained):
+    from transformers import pipeline
+
+    tag = pipeline("token-classification", model=str(trained), aggregation_strategy="simple")
+    (found,) = tag("the pump at Quay Nine is down")
+    assert (found["entity_group"], found["word"]) == ("SITE", "quay nine")
+
+
+def test_predict_text_files_and_streams(trained, capsys, monkeypatch):
+    assert run("predict", "trained", "--text", "The pump at Quay Nine is down") == 0
+    assert capsys.readouterr().out == "The pump at [[Quay Nine|SITE]] is down\n"
+    assert run("predict", "trained", "dev.conll") == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[2].split("\t") == ["Quay", "B-SITE"]
+    assert run("predict", "trained", "dev.conll", "--out-format", "jsonl") == 0
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert first["entities"][0]["text"] == "Quay Nine"
+    assert (first["entities"][0]["start"], first["entities"][0]["end"]) == (2, 4)
+
+
+def test_prediction_is_the_same_alone_and_in_a_batch(trained):
+    from dicetune.predict import load
+
+    tagger = load(trained, batch_size=2)
+    texts = ["all quiet", "the pump at Quay Nine is down", "at Quay Nine , all is quiet again"]
+    together = tagger(texts)
+    for text, tagged in zip(texts, together, strict=True):
+        (alone,) = tagger(text)
+        assert alone.tags == tagged.tags
+        assert alone.probabilities == pytest.approx(tagged.probabilities, abs=1e-5)
+    entity = together[1].entities[0]
+    assert texts[1][entity.start : entity.end] == entity.text == "Quay Nine"
+
+
+def test_evaluate_a_model_and_a_file_of_predictions(trained, place, capsys):
+    assert run("evaluate", "trained", "dev.conll", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["f1"] == 1.0
+    (place / "other.tsv").write_text("Quay\tB-SITE\tB-SITE\nNine\tI-SITE\tO\n", encoding="utf-8")
+    assert run("evaluate", "other.tsv", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["f1"] == 0.0
+    assert run("evaluate", "trained/predictions.jsonl", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["f1"] == 1.0
+
+
+def test_inspect(capsys):
+    assert run("inspect", "train.conll", "dev.conll", "--model", "model") == 0
+    out = capsys.readouterr().out
+    assert "negative : positive" in out
+    assert "4.98" in out
+    assert run("inspect", "train.conll", "--model", "model", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["splits"][0]["sentences"] == 16
+
+
+def test_losses_lists_every_preset(capsys):
+    from dicetune.losses import LOSSES
+
+    assert run("losses") == 0
+    out = capsys.readouterr().out
+    for name in LOSSES:
+        assert name in out
+
+
+def test_version_and_help(capsys):
+    assert run("--version") == 0
+    assert capsys.readouterr().out.startswith("dicetune 0.")
+    assert run("--help") == 0
+
+
+MISTAKES = [
+    (("--train", "none.conll", "--dev", "dev.conll"), "none.conll: no such file"),
+    (("--train", "empty.conll", "--dev", "dev.conll"), "empty.conll:"),
+    (("--train", "folder", "--dev", "dev.conll"), "folder: "),
+    (("--train", "latin.conll", "--dev", "dev.conll"), "latin.conll:2: expected UTF-8"),
+    (("--train", "ragged.conll", "--dev", "dev.conll"), "ragged.conll:2: expected 2 columns"),
+    (("--train", "train.conll", "--dev", "label.conll"), "label.conll:2: expected labels that"),
+    (("--train", "single.conll", "--dev", "dev.conll"), "single-class"),
+    ((*FILES, "--model", "weightless"), "expected model.safetensors in the model folder"),
+    ((*FILES, "--model", "no-such-org/no-such-model"), "expected a model that can be loaded, got"),
+    ((*FILES, "--out", "used"), "expected a new or empty folder, got 'used'"),
+    ((*FILES, "--out", "used", "--overwrite"), "only folders that dicetune made are deleted"),
+    ((*FILES, "--out", "fresh", "--resume"), "expected an unfinished run to resume"),
+    ((*FILES, "--loss", "dcie"), "unknown loss 'dcie': did you mean 'dice'"),
+    ((*FILES, "--loss", "dice:smoth=1"), "did you mean 'smooth'"),
+    ((*FILES, "--loss", "tversky:alpha=-1"), "alpha"),
+    ((*FILES, "--loss", "dice:smooth=nan"), "smooth"),
+    ((*FILES, "-s", "trainer.learning_rat=1"), "did you mean 'learning_rate'"),
+    ((*FILES, "-s", "trainer.learning_rate=fast"), "learning_rate"),
+    ((*FILES, "-s", "nonsense"), "expected -s KEY=VALUE, got 'nonsense'"),
+    ((*FILES, "--max-length", "4000"), "expected max_length of at most"),
+    ((*FILES, "--data", "sample"), "expected --data sample, alone"),
+    (("--train", "train.conll"), "expected a dev file"),
+    ((*FILES, "--loss", "dice", "--start-share", "0.4"), "start_loss and start_share together"),
+]
+
+
+@pytest.fixture
+def mistakes(place):
+    """Files that are wrong, each in its own way."""
+    (place / "empty.conll").write_text("", encoding="utf-8")
+    (place / "folder").mkdir(exist_ok=True)
+    (place / "latin.conll").write_bytes("a O\ncaf\xe9 O\n".encode("latin-1"))
+    (place / "ragged.conll").write_text("a O\nb O x\n", encoding="utf-8")
+    (place / "label.conll").write_text("a O\nb B-BOAT\n", encoding="utf-8")
+    (place / "single.conll").write_text("a O\nb O\n", encoding="utf-8")
+    (place / "used").mkdir(exist_ok=True)
+    (place / "used" / "mine.txt").write_text("keep me", encoding="utf-8")
+    (place / "weightless").mkdir(exist_ok=True)
+    config = (place / "model" / "config.json").read_text(encoding="utf-8")
+    (place / "weightless" / "config.json").write_text(config, encoding="utf-8")
+
+
+@pytest.mark.parametrize(("arguments", "message"), MISTAKES)
+def test_a_mistake_gets_one_message_and_leaves_nothing(
+    arguments, message, mistakes, place, capsys
+):
+    before = {path.name for path in place.iterdir()}
+    assert train(*arguments, out="fresh") == 2
+    error = capsys.readouterr().err
+    assert message in " ".join(error.split())
+    assert "Traceback" not in error
+    assert {path.name for path in place.iterdir()} == before
+    assert (place / "used" / "mine.txt").read_text(encoding="utf-8") == "keep me"
+
+
+def test_mistakes_of_the_other_commands(trained, mistakes, capsys):
+    for arguments, message in [
+        (("predict", "none", "--text", "a"), "expected the folder of a saved model, got 'none'"),
+        (("predict", "weightless", "--text", "a"), "expected model.safetensors"),
+        (("predict", "trained"), "expected a file or --text, got neither"),
+        (("predict", "trained", "dev.conll", "--format", "xml"), "unknown input format 'xml'"),
+        (("evaluate", "trained"), "expected a tagged file to score the model"),
+        (("evaluate", "trained", "label.conll"), "B-BOAT"),
+        (("evaluate", "dev.conll", "dev.conll"), "expected a model folder before 'dev.conll'"),
+        (("inspect", "none.conll"), "none.conll: no such file"),
+        (("train", "nre", *FILES, "--out", "x"), "unknown task 'nre': did you mean 'ner'"),
+    ]:
+        assert run(*arguments) == 2, arguments
+        error = " ".join(capsys.readouterr().err.split())
+        assert message in error, error
+        assert "Traceback" not in error
+
+
+def test_an_existing_run_is_refused_and_overwritten_on_request(trained, place, capsys):
+    assert train(*FILES, out="again") == 0
+    assert train(*FILES, out="again") == 2
+    assert "give --overwrite to delete it" in capsys.readouterr().err
+    assert train(*FILES, "--overwrite", out="again") == 0

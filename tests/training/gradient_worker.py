@@ -1,0 +1,96 @@
+"""Run by torchrun: one optimizer step on fixed data; writes its loss and gradient.
+
+Usage: gradient_worker.py OUT LOSS PER_DEVICE_BATCH ACCUMULATION
+"""
+
+import sys
+from pathlib import Path
+
+import torch
+from transformers import BertConfig, BertForTokenClassification, TrainerCallback, TrainingArguments
+
+from dicetune import ObjectiveTrainer
+
+LABELS, WORDS, TEXTS = 4, 10, 16
+
+
+class Watched(ObjectiveTrainer):
+    """Adds up the shares of the loss in float64; the stock log rounds them to float32."""
+
+    seen = 0.0
+
+    def compute_loss(self, *positional, **named):
+        loss = super().compute_loss(*positional, **named)
+        self.seen = self.seen + loss.detach().double()
+        return loss
+
+
+class KeepGradient(TrainerCallback):
+    """Remembers the gradient that the first step is taken with."""
+
+    def __init__(self):
+        self.gradient = None
+
+    def on_pre_optimizer_step(self, args, state, control, model, **_):
+        if self.gradient is None:
+            self.gradient = {n: p.grad.clone() for n, p in model.named_parameters()}
+
+
+def data():
+    """Texts of one length with very different numbers of labelled words, one without any."""
+    generator = torch.Generator().manual_seed(3)
+    items = []
+    for number in range(TEXTS):
+        labels = torch.randint(0, LABELS, (WORDS,), generator=generator)
+        labels[number % WORDS :] = -100
+        ids = torch.randint(5, 30, (WORDS,), generator=generator)
+        items.append({"input_ids": ids, "attention_mask": torch.ones(WORDS).long(), "labels": labels})
+    return items
+
+
+def main():
+    out, loss, batch, accumulation = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=30,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        max_position_embeddings=16,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        num_labels=LABELS,
+    )
+    keep = KeepGradient()
+    trainer = Watched(
+        model=BertForTokenClassification(config).double(),
+        args=TrainingArguments(
+            output_dir=f"{out}-trainer",
+            use_cpu=True,
+            ddp_backend="gloo" if torch.distributed.is_torchelastic_launched() else None,
+            per_device_train_batch_size=batch,
+            gradient_accumulation_steps=accumulation,
+            train_sampling_strategy="sequential",
+            max_steps=1,
+            max_grad_norm=0.0,
+            logging_steps=1,
+            save_strategy="no",
+            disable_tqdm=True,
+            dataloader_pin_memory=False,
+        ),
+        loss=loss,
+        class_counts=torch.tensor([40, 30, 20, 10]),
+        background=0,
+        train_dataset=data(),
+        callbacks=[keep],
+    )
+    trainer.train()
+    loss = trainer.accelerator.reduce(trainer.seen, reduction="mean").item()
+    if trainer.is_world_process_zero():
+        gradient = {name.removeprefix("module."): g for name, g in keep.gradient.items()}
+        torch.save({"loss": loss, "gradient": gradient}, Path(out))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""A run that was killed goes on to the same weights as one that was not."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from tiny import tiny_bert
+
+WORKER = Path(__file__).with_name("run_worker.py")
+WORDS = "the pump at quay nine is down again and nobody knows why".split()
+
+
+def write_corpus(path: Path, sentences: int) -> Path:
+    """Sentences of many lengths, so that grouping by length has something to do."""
+    rows = []
+    for number in range(sentences):
+        length = 3 + (7 * number) % 9
+        words = [WORDS[(number + i) % len(WORDS)] for i in range(length)]
+        tags = ["B-SITE" if word == "quay" else "I-SITE" if word == "nine" else "O" for word in words]
+        tags = [
+            "B-SITE" if tag == "I-SITE" and (i == 0 or tags[i - 1] == "O") else tag
+            for i, tag in enumerate(tags)
+        ]
+        rows += [f"{word}\t{tag}\n" for word, tag in zip(words, tags, strict=True)] + ["\n"]
+    path.write_text("".join(rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def arguments(tmp_path_factory):
+    """The options of a short run: 6 steps an epoch, 3 epochs, a checkpoint every 2 steps."""
+    folder = tmp_path_factory.mktemp("resume")
+    tiny_bert(folder / "model")
+    train = write_corpus(folder / "train.conll", 24)
+    dev = write_corpus(folder / "dev.conll", 8)
+    settings = {
+        "num_train_epochs": 3,
+        "per_device_train_batch_size": 4,
+        "save_strategy": "steps",
+        "eval_strategy": "steps",
+        "save_steps": 2,
+        "eval_steps": 2,
+        "use_cpu": True,
+    }
+    options = [f"--set=trainer.{key}={value}" for key, value in settings.items()]
+    return folder, [
+        *("train", "ner", "--train", str(train), "--dev", str(dev)),
+        *("--model", str(folder / "model"), "--loss", "dice", "--start-loss", "ce"),
+        *("--start-share", "0.4", "--patience", "50", *options),
+    ]
+
+
+def run(arguments, *, number="SIGKILL", step=-1):
+    command = [sys.executable, str(WORKER), number, str(step), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(arguments):
+    folder, options = arguments
+    done = run([*options, "--out", str(folder / "whole")])
+    assert done.returncode == 0, done.stderr[-3000:]
+    return load_file(folder / "whole" / "model.safetensors")
+
+
+def assert_same_weights(folder, weights):
+    found = load_file(folder / "model.safetensors")
+    assert found.keys() == weights.keys()
+    for name, value in weights.items():
+        assert (found[name] == value).all(), name
+
+
+def test_killed_in_the_first_and_in_later_epochs(arguments, uninterrupted):
+    folder, options = arguments
+    out = folder / "killed"
+    options = [*options, "--out", str(out)]
+    assert run(options, step=1).returncode == -signal.SIGKILL  # before any checkpoint
+    for step in (5, 11):
+        assert run([*options, "--resume"], step=step).returncode == -signal.SIGKILL
+        assert not (out / "run.json").exists()
+    done = run([*options, "--resume"])
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "resuming from checkpoint-10" in done.stderr
+    assert_same_weights(out, uninterrupted)
+    assert not (out / "checkpoints").exists()
+
+
+def test_stopped_by_ctrl_c_leaves_a_resumable_state_and_one_line(arguments, uninterrupted):
+    folder, options = arguments
+    out = folder / "stopped"
+    options = [*options, "--out", str(out)]
+    stopped = run(options, number="SIGINT", step=7)
+    assert stopped.returncode == 130
+    assert stopped.stderr.strip().splitlines()[-1] == (
+        f"dicetune: stopped after step 7 of 18, which is saved; go on with --resume --out {out}"
+    )
+    assert "Traceback" not in stopped.stderr
+    done = run([*options, "--resume"])
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "resuming from checkpoint-7" in done.stderr
+    assert_same_weights(out, uninterrupted)
+
+
+def test_another_configuration_is_not_resumed(arguments, uninterrupted):
+    folder, options = arguments
+    done = run([*options, "--out", str(folder / "whole"), "--resume"])
+    assert done.returncode == 2
+    assert "which is finished" in done.stderr
