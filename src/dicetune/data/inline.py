@@ -47,7 +47,7 @@ def read_inline(path: str | Path) -> Corpus:
 
 
 def parse_inline(lines: Sequence[str], source: str | Path) -> Corpus:
-    """Lines in inline markup to a Corpus with IOB2 tags.
+    r"""Lines in inline markup to a Corpus with IOB2 tags.
 
     Args:
         lines: the lines, without their ends.
@@ -63,11 +63,9 @@ def parse_inline(lines: Sequence[str], source: str | Path) -> Corpus:
         ('Harbor', 'Sync', 'is', 'slow', '.')
         >>> corpus.sentences[0].tags
         ('B-SERVICE', 'I-SERVICE', 'O', 'O', 'O')
-        >>> parse_inline(["[[Harbor Sync]] is slow ."], "log.txt")
+        >>> parse_inline(["Atlas]] is slow ."], "log.txt")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-            ...
-        dicetune.errors.DataError: log.txt:1: expected a type after '|', got the entity \
-'Harbor Sync' without one: write [[words|TYPE]], and \\[[ for literal brackets
+        dicetune.errors.DataError: log.txt:1: expected an open entity, got ']]' at column 6: write ...
     """
     sentences: list[Sentence] = []
     report, place, between = 0, 0, True
@@ -119,7 +117,8 @@ def _parse_line(line: str, source: str | Path, number: int) -> tuple[list[str], 
 
     tokens: list[str] = []
     found: list[Span] = []
-    begin, bars = -1, []  # where the open entity's text begins (-1: none is open), its bars
+    begin = -1  # where the text of the open entity begins; -1: none is open
+    bars: list[int] = []
     done = 0  # all before this position is in tokens
     for mark in _MARK.finditer(line):
         if mark[0] == OPEN:
