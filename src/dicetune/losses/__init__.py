@@ -1,0 +1,51 @@
+"""Losses for imbalanced data: logits and targets in, a number out; torch only.
+
+Functions are the definitions; Modules store their hyper-parameters and call them; ``build`` makes a
+Module from text such as ``"ce+0.5*dice:smooth=1"``. ``LOSSES`` has every name.
+"""
+
+from dicetune.losses._base import Loss
+from dicetune.losses._cross_entropy import (
+    CrossEntropyLoss,
+    WeightedCrossEntropyLoss,
+    cross_entropy_loss,
+    inverse_frequency_weights,
+)
+from dicetune.losses._dice import DiceLoss, dice_loss
+from dicetune.losses._focal import FocalLoss, focal_loss
+from dicetune.losses._overlap import NonTrainingLossWarning, OverlapLoss, overlap_loss
+from dicetune.losses._presets import LOSSES, Preset, table
+from dicetune.losses._recipe import AUTO, Recipe, recipe
+from dicetune.losses._self_adjusting import SelfAdjustingDiceLoss, self_adjusting_dice_loss
+from dicetune.losses._spec import build
+from dicetune.losses._sum import SumLoss
+from dicetune.losses._turning_point import share_past_turning_point
+from dicetune.losses._tversky import TverskyLoss, tversky_loss
+
+__all__ = [
+    "AUTO",
+    "LOSSES",
+    "CrossEntropyLoss",
+    "DiceLoss",
+    "FocalLoss",
+    "Loss",
+    "NonTrainingLossWarning",
+    "OverlapLoss",
+    "Preset",
+    "Recipe",
+    "SelfAdjustingDiceLoss",
+    "SumLoss",
+    "TverskyLoss",
+    "WeightedCrossEntropyLoss",
+    "build",
+    "cross_entropy_loss",
+    "dice_loss",
+    "focal_loss",
+    "inverse_frequency_weights",
+    "overlap_loss",
+    "recipe",
+    "self_adjusting_dice_loss",
+    "share_past_turning_point",
+    "table",
+    "tversky_loss",
+]

@@ -1,0 +1,115 @@
+"""Loss: what every loss Module can be asked, and how all of them are called."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from dicetune.errors import InputError, unknown_name
+from dicetune.losses._inputs import KINDS
+
+
+class Loss(nn.Module):
+    """Base of all losses: stores hyper-parameters, calls a function, keeps no state.
+
+    Called as ``loss(logits, target, *, kind=None, keep=None, class_keep=None, background=None,
+    class_counts=None, denominator=None)``:
+
+    - ``logits``: raw scores, (..., C); ``target``: class numbers of the leading shape, or values in
+      [0, 1] of the logits' shape; ``-100`` is ignored.
+    - ``kind``: ``classes`` (softmax over the last axis), ``labels`` (a sigmoid each) or
+      ``positions`` (softmax over the positions of a text). Where ``None``: ``labels`` for a target
+      of the logits' shape, else ``classes``; ``positions`` must be named.
+    - ``keep``: items that count; ``class_keep``: classes that exist; ``background``: the class that
+      means "nothing"; ``class_counts``: training items of each class.
+    - ``denominator``: divide the sum over items by this number in place of the items' own, for a
+      mean over more than this call sees. Only for an additive loss with reduction ``mean``.
+    """
+
+    kinds: frozenset[str] = frozenset(KINDS)
+
+    def forward(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        kind: str | None = None,
+        keep: Tensor | None = None,
+        class_keep: Tensor | None = None,
+        background: int | None = None,
+        class_counts: Tensor | None = None,
+        denominator: float | Tensor | None = None,
+    ) -> Tensor:
+        """The loss; see the class."""
+        raise NotImplementedError
+
+    def terms(self) -> list[tuple[float, Loss]]:
+        """Coefficients and losses whose sum this is: itself, or the parts of a sum."""
+        return [(1.0, self)]
+
+    def is_additive(self, kind: str) -> bool:
+        """Whether the loss of several batches is the item-weighted mean of theirs."""
+        return True
+
+    def check_kind(self, kind: str, background: int | None = None) -> None:
+        """Refuse a kind for which the loss has no meaning, before anything is computed.
+
+        Raises:
+            InputError: says what to use instead.
+        """
+        if kind not in KINDS:
+            raise unknown_name("kind", kind, KINDS)
+        if kind not in self.kinds:
+            raise InputError(
+                f"expected kind {' or '.join(sorted(self.kinds))} for loss {self.spec!r}, got "
+                f"{kind!r}: choose another loss (`dicetune losses` lists them)"
+            )
+
+    def sums(
+        self,
+        logits: Tensor,
+        target: Tensor,
+        *,
+        kind: str | None = None,
+        keep: Tensor | None = None,
+        class_keep: Tensor | None = None,
+        background: int | None = None,
+    ) -> Tensor:
+        """Per-class sums S_tp, S_p, S_y of a set-level loss, (3, C): they add up over batches.
+
+        Raises:
+            InputError: for an additive loss, which has none.
+        """
+        raise InputError(f"expected a set-level loss for sums, got {self.spec!r}: it is additive")
+
+    def from_sums(self, sums: Tensor, background: int | None = None) -> Tensor:
+        """The loss of the set whose per-class sums these are.
+
+        Raises:
+            InputError: for an additive loss, which has none.
+        """
+        raise InputError(f"expected a set-level loss for sums, got {self.spec!r}: it is additive")
+
+    def options(self) -> dict[str, Any]:
+        """The hyper-parameters by name, as they were given."""
+        return {name: getattr(self, name) for name in option_defaults(type(self))}
+
+    @property
+    def spec(self) -> str:
+        """The text that ``build`` reads back to an equal loss."""
+        from dicetune.losses._spec import describe  # it imports every loss; this file is below them
+
+        return describe(self)
+
+    def extra_repr(self) -> str:
+        """The spec, for print(loss)."""
+        return repr(self.spec)
+
+
+def option_defaults(loss: type[Loss]) -> Mapping[str, Any]:
+    """The options of a loss class, by name, with their defaults."""
+    signature = inspect.signature(loss)
+    return {name: parameter.default for name, parameter in signature.parameters.items()}
