@@ -17,13 +17,13 @@ def _real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def real_data():
-    """Function from a path below the folder of real data sets to the file, or a skip that says why."""
+    """Function from a path below the real data to the file, or a skip that says why."""
 
     def find(relative: str) -> Path:
         path = _real_data() / relative
         if not path.exists():
             pytest.skip(
-                f"real data set {relative!r} is absent: set DICETUNE_DATA to the folder that holds it"
+                f"real data {relative!r} is absent: set DICETUNE_DATA to the folder that holds it"
             )
         return path
 

@@ -10,7 +10,7 @@ from dicetune.cli import main
 from tiny import tiny_bert
 
 TRAIN = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\nis O\ndown O\n\nall O\nquiet O\n\n" * 8
-DEV = "pump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nfine O\n"
+DEV = "pump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n"
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,14 @@ def trained(place):
         [
             *(sys.executable, "-c", "from dicetune.cli import main; main()", "train", "ner"),
             *("--model", "model", "--out", "trained", *FILES, "--test", "dev.conll"),
-            *("--loss", "ce+dice", "-s", "trainer.num_train_epochs=8", "-s", "trainer.use_cpu=true"),
+            *(
+                "--loss",
+                "ce+dice",
+                "-s",
+                "trainer.num_train_epochs=25",
+                "-s",
+                "trainer.use_cpu=true",
+            ),
             *("-s", "trainer.learning_rate=1e-2", "-s", "trainer.per_device_train_batch_size=4"),
         ],
         cwd=place,
@@ -208,9 +215,7 @@ def mistakes(place):
 
 
 @pytest.mark.parametrize(("arguments", "message"), MISTAKES)
-def test_a_mistake_gets_one_message_and_leaves_nothing(
-    arguments, message, mistakes, place, capsys
-):
+def test_a_mistake_gets_one_message_and_leaves_nothing(arguments, message, mistakes, place, capsys):
     before = {path.name for path in place.iterdir()}
     assert train(*arguments, out="fresh") == 2
     error = capsys.readouterr().err

@@ -10,12 +10,12 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from dicetune import __version__
-from dicetune.errors import DicetuneError, InputError
+from dicetune.errors import DicetuneError, InputError, InterruptedRunError
 
 app = typer.Typer(
     help="Fine-tune text models for F1: dice, Tversky and self-adjusting losses.",
@@ -24,9 +24,13 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+Tagging = Literal["ner", "pos"]
+Convention = Literal["strict", "conlleval"]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("-s", "--set", metavar="KEY=VALUE", help="Any key, e.g. trainer.learning_rate=3e-5."),
+    typer.Option(
+        "-s", "--set", metavar="KEY=VALUE", help="Any key, e.g. trainer.learning_rate=3e-5."
+    ),
 ]
 
 
@@ -77,8 +81,8 @@ def train(
 def evaluate(
     target: Annotated[Path, typer.Argument(help="A model folder, or a file of predictions.")],
     data: Annotated[str | None, typer.Argument(help="Tagged file, for a model folder.")] = None,
-    task: Annotated[str, typer.Option(help="ner or pos, for a file of predictions.")] = "ner",
-    convention: Annotated[str, typer.Option(help="strict or conlleval.")] = "strict",
+    task: Annotated[Tagging, typer.Option(help="Of a file of predictions.")] = "ner",
+    convention: Annotated[Convention, typer.Option(help="What counts as a span.")] = "strict",
     scheme: Annotated[str, typer.Option(help="Span scheme of the file.")] = "auto",
     format: Annotated[str, typer.Option(help="Data format.")] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -87,9 +91,7 @@ def evaluate(
     from dicetune import display
     from dicetune.evaluate import evaluate as score
 
-    scores = score(
-        target, data, task=task, convention=convention, scheme=scheme, format=format
-    )
+    scores = score(target, data, task=task, convention=convention, scheme=scheme, format=format)
     if as_json:
         typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
         return
@@ -115,7 +117,7 @@ def predict(
 @app.command()
 def inspect(
     files: Annotated[list[str], typer.Argument(help="Tagged files: train, dev, test.")],
-    task: Annotated[str, typer.Option(help="ner or pos.")] = "ner",
+    task: Annotated[Tagging, typer.Option(help="Spans or parts of speech.")] = "ner",
     model: Annotated[str, typer.Option(help="Whose sub-words are counted.")] = "minilm",
     format: Annotated[str, typer.Option(help="Data format.")] = "auto",
     scheme: Annotated[str, typer.Option(help="Span scheme of the files.")] = "auto",
@@ -181,14 +183,10 @@ def main() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
-        app(standalone_mode=False)
+        app()
     except DicetuneError as error:
-        interrupted = type(error).__name__ == "Interrupted"
         typer.echo(f"dicetune: {error}", err=True)
-        sys.exit(130 if interrupted else 2)
-    except typer.TyperException as error:
-        error.show()
-        sys.exit(error.exit_code)
+        sys.exit(130 if isinstance(error, InterruptedRunError) else 2)
     except KeyboardInterrupt:
         typer.echo("dicetune: stopped", err=True)
         sys.exit(130)
@@ -225,8 +223,8 @@ def _config(
     if data is not None:
         if data != SAMPLE or "train" in values:
             raise InputError(
-                f"expected --data {SAMPLE}, alone or --train and --dev with files, got --data {data!r}"
-                + (" beside --train" if "train" in values else "")
+                f"expected --data {SAMPLE}, alone, or --train and --dev with files; got --data "
+                f"{data!r}" + (" beside --train" if "train" in values else "")
             )
         values["train"] = SAMPLE
     changes: dict[str, Any] = {}

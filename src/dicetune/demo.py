@@ -67,8 +67,9 @@ def verdict(scores: dict[str, dict[str, Any]]) -> str:
     """Which loss has the better test F1, and the caution that belongs to it.
 
     Example:
-        >>> print(verdict({"ce": {"test": {"f1": 0.71}}, "auto": {"test": {"f1": 0.7}}}))
-        ce wins by 1.00 points of test F1 (71.00 against 70.00 of auto). One seed decides nothing: differences of a few points come and go with the seed.
+        >>> found = verdict({"ce": {"test": {"f1": 0.71}}, "auto": {"test": {"f1": 0.7}}})
+        >>> print(found.split(". ")[0])
+        ce wins by 1.00 points of test F1 (71.00 against 70.00 of auto)
     """
     first, second = sorted(scores, key=lambda loss: -scores[loss]["test"]["f1"])
     best, other = (100 * scores[loss]["test"]["f1"] for loss in (first, second))
@@ -79,4 +80,6 @@ def verdict(scores: dict[str, dict[str, Any]]) -> str:
             f"{first} wins by {best - other:.2f} points of test F1 "
             f"({best:.2f} against {other:.2f} of {second})."
         )
-    return f"{found} One seed decides nothing: differences of a few points come and go with the seed."
+    return (
+        f"{found} One seed decides nothing: differences of a few points come and go with the seed."
+    )

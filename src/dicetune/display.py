@@ -32,9 +32,7 @@ def say(line: str) -> None:
 
 def scores_table(scores: Mapping[str, Mapping[str, Any]], title: str | None = None) -> Table:
     """Headline scores, one row a split or run."""
-    names = [
-        name for name in _HEADLINES if any(name in values for values in scores.values())
-    ]
+    names = [name for name in _HEADLINES if any(name in values for values in scores.values())]
     table = Table(title=title, title_justify="left")
     table.add_column("")
     for name in names:
@@ -70,7 +68,9 @@ def plain_table(
 
 def demo_tables(outcome: Any) -> list[Table]:
     """Scores of each loss on dev and test, then of each type on test."""
-    table = Table(title="The packaged sample, minilm, one seed (strict spans, %)", title_justify="left")
+    table = Table(
+        title="The packaged sample, minilm, one seed (strict spans, %)", title_justify="left"
+    )
     table.add_column("loss")
     for split in ("dev", "test"):
         for name in ("P", "R", "F1"):
@@ -91,7 +91,9 @@ def demo_tables(outcome: Any) -> list[Table]:
     types.add_column("entities", justify="right")
     first = next(iter(outcome.scores.values()))["test"]["per_type"]
     for kind, values in first.items():
-        found = [percent(scores["test"]["per_type"][kind]["f1"]) for scores in outcome.scores.values()]
+        found = [
+            percent(scores["test"]["per_type"][kind]["f1"]) for scores in outcome.scores.values()
+        ]
         types.add_row(escape(kind), *found, str(values["support"]))
     return [table, types]
 
@@ -124,7 +126,9 @@ def inspection_tables(found: Any) -> list[Any]:
     parts: list[Any] = [table]
     if found.paper_ratios:
         paper = ", ".join(f"{name} {value}" for name, value in found.paper_ratios.items())
-        parts.append(escape(f"For comparison, negative : positive in Table 1 of the paper: {paper}."))
+        parts.append(
+            escape(f"For comparison, negative : positive in Table 1 of the paper: {paper}.")
+        )
     parts.append(_labels_table(splits))
     for leak in found.leaks:
         parts.append(

@@ -22,6 +22,10 @@ class InputTypeError(DicetuneError, TypeError):
     """A value of a type that cannot be used."""
 
 
+class InterruptedRunError(DicetuneError):
+    """A run was stopped by the user; its folder can be resumed."""
+
+
 class DataError(InputError):
     """Something wrong in a data file, with the file and, where known, the line.
 

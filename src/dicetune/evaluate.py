@@ -56,6 +56,6 @@ def evaluate(
     return span_scores(
         predictions.gold,
         predictions.predicted,
-        scheme=predictions.scheme,
+        scheme=predictions.scheme or "iob2",
         convention=convention,
     ).to_dict()

@@ -23,7 +23,9 @@ def inspect_files(
 ) -> Inspection:
     """Read up to three files as train, dev and test, more by their names, and describe them."""
     corpora = [read_tokens(file, task=task, format=format, scheme=scheme) for file in files]
-    names = list(_SPLITS[: len(files)]) if len(files) <= len(_SPLITS) else [Path(f).name for f in files]
+    names = (
+        list(_SPLITS[: len(files)]) if len(files) <= len(_SPLITS) else [Path(f).name for f in files]
+    )
     if len(set(names)) < len(names):
         raise InputError(f"expected files with different names, got {', '.join(names)}")
     tokenizer = load_tokenizer(resolve_encoder(model))

@@ -207,7 +207,11 @@ def load(folder: str | Path, *, batch_size: int = 32, device: str = "cpu") -> To
             stride=record.config["stride"],
         )
     else:
-        task = TokenTask("ner", labels, _scheme(labels)) if _scheme(labels) else TokenTask("pos", labels)
+        task = (
+            TokenTask("ner", labels, _scheme(labels))
+            if _scheme(labels)
+            else TokenTask("pos", labels)
+        )
         length = min(length, 512)
     return TokenTagger(model, tokenizer, task, batch_size, length)
 

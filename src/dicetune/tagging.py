@@ -87,7 +87,10 @@ def _render_texts(tagger: TokenTagger, lines: Sequence[str], out_format: str) ->
             _json_line(tagged, None, text) for text, tagged in zip(lines, found, strict=True)
         )
     if out_format == "conll":
-        rows = ("".join(f"{word}\t{tag}\n" for word, tag in zip(t.tokens, t.tags, strict=True)) for t in found)
+        rows = (
+            "".join(f"{word}\t{tag}\n" for word, tag in zip(t.tokens, t.tags, strict=True))
+            for t in found
+        )
         return "".join(row + "\n" for row in rows)
     if tagger.task.scheme is None:
         return "".join(

@@ -36,9 +36,7 @@ def test_worked_example():
     (feature,) = encoded.features
     words = TOKENIZERS["wordpiece"].convert_ids_to_tokens(feature["input_ids"])
     labelled = [
-        (word, label)
-        for word, label in zip(words, feature["labels"], strict=True)
-        if label != -100
+        (word, label) for word, label in zip(words, feature["labels"], strict=True) if label != -100
     ]
     assert [label for _, label in labelled] == [0, 0, 0, 1, 2]
     assert not any(word.startswith("##") for word, _ in labelled)

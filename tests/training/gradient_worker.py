@@ -44,7 +44,9 @@ def data():
         labels = torch.randint(0, LABELS, (WORDS,), generator=generator)
         labels[number % WORDS :] = -100
         ids = torch.randint(5, 30, (WORDS,), generator=generator)
-        items.append({"input_ids": ids, "attention_mask": torch.ones(WORDS).long(), "labels": labels})
+        items.append(
+            {"input_ids": ids, "attention_mask": torch.ones(WORDS).long(), "labels": labels}
+        )
     return items
 
 

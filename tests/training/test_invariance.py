@@ -16,7 +16,13 @@ def step(tmp_path, loss, processes, batch, accumulation):
     out = tmp_path / f"{processes}-{batch}-{accumulation}.pt"
     launch = [sys.executable]
     if processes > 1:
-        launch += ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+        launch += [
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc_per_node",
+            str(processes),
+        ]
     command = [*launch, str(WORKER), str(out), loss, str(batch), str(accumulation)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from tiny import tiny_bert
 
 WORKER = Path(__file__).with_name("run_worker.py")
-WORDS = "the pump at quay nine is down again and nobody knows why".split()
+WORDS = ["the", "pump", "at", "quay", "nine", "is", "down", "again", "and", "nobody", "knows"]
 
 
 def write_corpus(path: Path, sentences: int) -> Path:
@@ -20,7 +20,9 @@ def write_corpus(path: Path, sentences: int) -> Path:
     for number in range(sentences):
         length = 3 + (7 * number) % 9
         words = [WORDS[(number + i) % len(WORDS)] for i in range(length)]
-        tags = ["B-SITE" if word == "quay" else "I-SITE" if word == "nine" else "O" for word in words]
+        tags = [
+            "B-SITE" if word == "quay" else "I-SITE" if word == "nine" else "O" for word in words
+        ]
         tags = [
             "B-SITE" if tag == "I-SITE" and (i == 0 or tags[i - 1] == "O") else tag
             for i, tag in enumerate(tags)

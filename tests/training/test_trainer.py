@@ -198,5 +198,5 @@ def test_options_that_exclude_each_other(tmp_path, options, message):
 
 
 def test_label_smoothing_is_refused(tmp_path):
-    with pytest.raises(InputError, match="expected label_smoothing_factor=0, got 0.1"):
+    with pytest.raises(InputError, match=r"expected label_smoothing_factor=0, got 0\.1"):
         ObjectiveTrainer(model=tagger(), args=arguments(tmp_path, label_smoothing_factor=0.1))

@@ -64,9 +64,7 @@ class TokenTask:
         self._number = {label: number for number, label in enumerate(self.labels)}
 
     @classmethod
-    def of(
-        cls, name: Literal["ner", "pos"], train: Corpus, stride: int | None = None
-    ) -> TokenTask:
+    def of(cls, name: Literal["ner", "pos"], train: Corpus, stride: int | None = None) -> TokenTask:
         """The task whose labels are those of a training corpus, "O" first, then by name."""
         labels, counts = label_names(train), train.tag_counts
         return cls(name, labels, train.scheme, [counts[label] for label in labels], stride)

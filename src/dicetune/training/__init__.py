@@ -1,7 +1,7 @@
 """Training: ``ObjectiveTrainer`` for your own model and data, ``run`` for a configuration."""
 
 from dicetune.training.config import RunConfig
-from dicetune.training.run import Interrupted, run
+from dicetune.training.run import run
 from dicetune.training.trainer import NonFiniteLossError, ObjectiveTrainer
 
-__all__ = ["Interrupted", "NonFiniteLossError", "ObjectiveTrainer", "RunConfig", "run"]
+__all__ = ["NonFiniteLossError", "ObjectiveTrainer", "RunConfig", "run"]

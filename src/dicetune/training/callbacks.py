@@ -10,13 +10,14 @@ from transformers import EarlyStoppingCallback, TrainerCallback
 
 
 class StopOnSignal(TrainerCallback):
-    """Ctrl-C and SIGTERM end the step, save a checkpoint and stop; a second Ctrl-C stops at once."""
+    """Ctrl-C and SIGTERM end the step, save a checkpoint and stop; a second one stops at once."""
 
     def __init__(self) -> None:
         self.stopped = False
         self._before: dict[int, Any] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Take the signals."""
         for number in (signal.SIGINT, signal.SIGTERM):
             try:
                 self._before[number] = signal.signal(number, self._note)
@@ -24,6 +25,7 @@ class StopOnSignal(TrainerCallback):
                 return
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """Save and stop, if that was asked for."""
         if self.stopped:
             control.should_save = True
             control.should_evaluate = False
@@ -31,6 +33,7 @@ class StopOnSignal(TrainerCallback):
         return control
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Give the signals back."""
         self.restore()
 
     def restore(self) -> None:
@@ -54,6 +57,7 @@ class StopEarly(EarlyStoppingCallback):
         self.start_share = start_share
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **other: Any) -> None:
+        """Count, once the start phase is over."""
         if state.global_step > self.start_share * state.max_steps:
             super().on_evaluate(args, state, control, metrics, **other)
 
@@ -72,6 +76,7 @@ class LineForEachEvaluation(TrainerCallback):
         self._metric = metric
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **_: Any) -> None:
+        """Report."""
         score = metrics.get(f"eval_{self._metric}")
         if score is not None and state.is_world_process_zero:
             self._report(

@@ -28,7 +28,7 @@ A {what} model, fine-tuned from `{model}` with `dicetune` for the objective `{ob
 ## Training
 
 - objective: `{objective}`{phase}
-- seed {seed}, {steps} steps, {seconds:.0f} s; checkpoint of step {best_step}, chosen by dev {metric}
+- seed {seed}, {steps} steps, {seconds:.0f} s; checkpoint of step {best_step} (best dev {metric})
 - trained on {sentences} sentences of `{source}`
 - versions: {versions}
 

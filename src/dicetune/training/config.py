@@ -135,15 +135,7 @@ class RunConfig:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise InputError(f"expected {name} of at least {least}, got {value}")
-        for key, value in self.trainer.items():
-            check_trainer_key(key)
-            if key == "save_total_limit" and value == 1:
-                raise InputError(
-                    "expected trainer.save_total_limit of at least 2, got 1: the best checkpoint "
-                    "and the last one are both needed"
-                )
-            if isinstance(value, float) and not math.isfinite(value):
-                raise InputError(f"expected a finite number for trainer.{key}, got {value}")
+        _check_trainer_types(self.trainer)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> RunConfig:
@@ -237,18 +229,43 @@ def _check_types(config: RunConfig) -> None:
     hints = typing.get_type_hints(RunConfig)
     for entry in fields(config):
         hint, value = hints[entry.name], getattr(config, entry.name)
-        options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
         if typing.get_origin(hint) is Literal:
             if value not in typing.get_args(hint):
                 raise unknown_name(entry.name, str(value), typing.get_args(hint))
-            continue
-        plain = tuple(typing.get_origin(option) or option for option in options)
-        if float in plain:
-            plain = (*plain, int)
-        if not isinstance(value, plain) or (isinstance(value, bool) and bool not in plain):
-            names = " or ".join(
-                "nothing" if option is type(None) else option.__name__ for option in plain
-            )
-            raise InputTypeError(
-                f"expected {entry.name} as {names}, got {value!r} ({type(value).__name__})"
-            )
+        else:
+            _check_type(entry.name, hint, value)
+
+
+def _check_trainer_types(trainer: Mapping[str, Any]) -> None:
+    """The library itself checks few of its types, and late."""
+    from transformers import TrainingArguments
+
+    hints = typing.get_type_hints(TrainingArguments)
+    for key, value in trainer.items():
+        check_trainer_key(key)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"expected a finite number for trainer.{key}, got {value}")
+        if set(_options(hints[key])) <= {int, float, bool, str, type(None)}:
+            _check_type(f"trainer.{key}", hints[key], value)
+    if trainer.get("save_total_limit") == 1:
+        raise InputError(
+            "expected trainer.save_total_limit of at least 2, got 1: the best checkpoint and the "
+            "last one are both needed"
+        )
+
+
+def _check_type(name: str, hint: Any, value: Any) -> None:
+    plain = _options(hint)
+    accepted = (*plain, int) if float in plain else plain
+    if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in plain):
+        names = " or ".join(
+            "nothing" if option is type(None) else option.__name__ for option in plain
+        )
+        raise InputTypeError(f"expected {name} as {names}, got {value!r} ({type(value).__name__})")
+
+
+def _options(hint: Any) -> tuple[Any, ...]:
+    """The plain types that a hint allows."""
+    union = isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
+    options = typing.get_args(hint) if union else (hint,)
+    return tuple(typing.get_origin(option) or option for option in options)

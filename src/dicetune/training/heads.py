@@ -16,7 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from dicetune.errors import InputError
-from dicetune.loss_input import LossInput
+from dicetune.loss_input import Kind, LossInput
 
 LossInputs = Callable[[Any, Mapping[str, Tensor]], list[LossInput]]
 ItemCounts = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
@@ -54,7 +54,7 @@ def head_inputs(
                 "ObjectiveTrainer for a head of your own"
             )
         logits, target = outputs["logits"], labels["labels"]
-        kind = "labels" if target.shape == logits.shape else "classes"
+        kind: Kind = "labels" if target.shape == logits.shape else "classes"
         if kind == "classes" and logits.shape[:-1] != target.shape:
             raise InputError(
                 f"expected labels of shape {tuple(logits.shape[:-1])} (one class each) or "

@@ -132,6 +132,4 @@ def _options(item: LossInput) -> dict[str, Any]:
 
 
 def _apply(term: Loss, item: LossInput, **scale: Any) -> Tensor:
-    return term(
-        item.logits, item.target, class_counts=item.class_counts, **_options(item), **scale
-    )
+    return term(item.logits, item.target, class_counts=item.class_counts, **_options(item), **scale)

@@ -104,7 +104,7 @@ class ObjectiveTrainer(Trainer):
 
     @property
     def phase(self) -> str:
-        """"start" or "main": which loss the next step is trained with."""
+        """Which loss the next step is trained with: "start" or "main"."""
         begun = self.state.global_step < self.recipe.start_share * self.state.max_steps
         return "start" if self.start_objective is not None and begun else "main"
 
@@ -175,9 +175,7 @@ class ObjectiveTrainer(Trainer):
         self.add_callback(_EpochOfSampler(sampler))
         return sampler
 
-    def _describe_failure(
-        self, loss: Tensor, objective: Any, items: list[LossInput]
-    ) -> str:
+    def _describe_failure(self, loss: Tensor, objective: Any, items: list[LossInput]) -> str:
         facts = []
         for item in items:
             logits = item.logits.detach().float()

@@ -1,0 +1,63 @@
+"""Collect finished runs: one record file each (never the data) and a table in Markdown.
+
+Usage: python experiments/collect.py RUNS_FOLDER [RECORDS_FOLDER]
+
+A run folder's ``run.json`` and ``metrics.json`` become ``RECORDS/NAME.json``; the table of all records
+is printed, one row a run, scores in percent.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+SHOWN = {"ner": ("precision", "recall", "f1"), "pos": ("accuracy", "macro_f1")}
+
+
+def collect(runs: Path, records: Path) -> None:
+    """Copy what may be published of each finished run."""
+    records.mkdir(parents=True, exist_ok=True)
+    for path in sorted(runs.glob("*/run.json")):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        metrics = json.loads((path.parent / "metrics.json").read_text(encoding="utf-8"))
+        text = json.dumps({"run": record, "metrics": metrics}, indent=1, ensure_ascii=False)
+        (records / f"{path.parent.name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def rows(records: Path, task: str) -> list[str]:
+    """A Markdown table of all records of one task."""
+    names = SHOWN[task]
+    heads = [f"{split} {name.replace('_', ' ')}" for split in ("dev", "test") for name in names]
+    lines = [
+        "| run | objective | seed | " + " | ".join(heads) + " | best step | seconds |",
+        "|---|---|---:|" + "---:|" * (len(heads) + 2),
+    ]
+    for path in sorted(records.glob("*.json")):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        run, metrics = found["run"], found["metrics"]
+        if run["config"]["task"] != task:
+            continue
+        cells = [
+            f"{100 * metrics[split][name]:.2f}" if split in metrics else "not read"
+            for split in ("dev", "test")
+            for name in names
+        ]
+        training = run["training"]
+        step = f"{training['best_step']}/{training['steps']}"
+        lines.append(
+            f"| {path.stem} | `{run['objective']['text']}` | {run['config']['seed']} | "
+            + " | ".join(cells)
+            + f" | {step} ({training['best_phase']}) | {training['seconds']:.0f} |"
+        )
+    return lines
+
+
+def main() -> None:
+    """Collect, then print the tables."""
+    records = Path(sys.argv[2] if len(sys.argv) > 2 else Path(__file__).parent / "records")
+    collect(Path(sys.argv[1]), records)
+    for task in SHOWN:
+        sys.stdout.write("\n".join(rows(records, task)) + "\n\n")
+
+
+if __name__ == "__main__":
+    main()

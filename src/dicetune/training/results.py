@@ -1,0 +1,132 @@
+"""Results of a run: score the chosen checkpoint, write model, scores and card, the record last."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from dicetune.records import (
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    SCORES_FILE,
+    RunRecord,
+    sha256,
+    write_json,
+    write_json_lines,
+)
+from dicetune.training.card import write_card
+from dicetune.training.config import RunConfig
+from dicetune.training.prepare import Prepared
+from dicetune.training.trainer import ObjectiveTrainer
+
+
+def record_of(
+    config: RunConfig, prepared: Prepared, trainer: ObjectiveTrainer, seconds: float
+) -> RunRecord:
+    """The record of a run whose training is over."""
+    state, recipe = trainer.state, trainer.recipe
+    best = state.best_global_step or state.global_step
+    starts = recipe.start_share * state.max_steps
+    in_start = recipe.start_loss is not None and best <= starts
+    notes = list(prepared.notes)
+    if in_start:
+        notes.append(
+            f"the chosen checkpoint (step {best}) lies in the start phase: it was trained with "
+            f"{recipe.start_loss} alone"
+        )
+    return RunRecord(
+        config=asdict(config),
+        objective={
+            "text": str(recipe),
+            "loss": trainer.objective.loss.spec,
+            "start_loss": trainer.start_objective.loss.spec if trainer.start_objective else None,
+            "start_share": recipe.start_share,
+            "set": f"batch ({trainer.args.per_device_train_batch_size} texts)",
+        },
+        labels=list(prepared.task.labels),
+        scheme=getattr(prepared.task, "scheme", None),
+        data={
+            split: {
+                "source": corpus.source,
+                "sha256": sha256(corpus.source) if Path(corpus.source).is_file() else None,
+                "tokens": sum(len(sentence.tokens) for sentence in corpus),
+                **prepared.encoded[split].facts,
+            }
+            for split, corpus in prepared.corpora.items()
+        },
+        model={
+            "name": config.model,
+            "parameters": sum(p.numel() for p in trainer.model.parameters()),
+        },
+        training={
+            "seconds": round(seconds, 1),
+            "steps": state.global_step,
+            "planned_steps": state.max_steps,
+            "best_step": best,
+            "best_phase": "start" if in_start else "main",
+            "processes": trainer.accelerator.num_processes,
+            "device": str(trainer.args.device),
+            "history": [
+                row for row in state.log_history if f"eval_{prepared.task.main_metric}" in row
+            ],
+        },
+        notes=notes,
+    )
+
+
+def write_results(
+    folder: Path, prepared: Prepared, trainer: ObjectiveTrainer, record: RunRecord
+) -> None:
+    """Score the chosen checkpoint on each held-out split and write everything, the record last."""
+    task = prepared.task
+    metrics: dict[str, Any] = {}
+    arrays: dict[str, np.ndarray] = {}
+    rows: list[dict[str, Any]] = []
+    for split in ("dev", "test"):
+        if split not in prepared.corpora:
+            continue
+        corpus, encoded = prepared.corpora[split], prepared.encoded[split]
+        with _without_metrics(trainer):
+            output = trainer.predict(encoded.features, metric_key_prefix=split)
+        scores = task.decode(output.predictions, encoded)
+        predictions = task.predict(scores)
+        metrics[split] = {
+            **task.score(corpus, predictions),  # type: ignore[arg-type]
+            "loss": output.metrics[f"{split}_loss"],
+        }
+        arrays[split] = np.concatenate(scores).astype(np.float32)
+        arrays[f"{split}.lengths"] = np.array([len(text) for text in scores], dtype=np.int64)
+        rows += [
+            {
+                "split": split,
+                "id": sentence.id or str(number),
+                "tokens": list(sentence.tokens),
+                "gold": list(sentence.tags),
+                "predicted": predicted,
+            }
+            for number, (sentence, predicted) in enumerate(zip(corpus, predictions, strict=True))
+        ]
+    if not trainer.is_world_process_zero():
+        return
+    trainer.model.save_pretrained(folder)
+    prepared.tokenizer.save_pretrained(folder)
+    save_file(arrays, folder / SCORES_FILE)
+    write_json_lines(folder / PREDICTIONS_FILE, rows)
+    write_json(folder / METRICS_FILE, metrics)
+    write_card(folder, record, metrics, task.main_metric)
+    record.save(folder)
+
+
+@contextlib.contextmanager
+def _without_metrics(trainer: ObjectiveTrainer) -> Any:
+    """The dev metrics belong to the dev set: other splits are scored from their outputs."""
+    metrics, trainer.compute_metrics = trainer.compute_metrics, None
+    try:
+        yield
+    finally:
+        trainer.compute_metrics = metrics
