@@ -65,7 +65,7 @@ def parse_inline(lines: Sequence[str], source: str | Path) -> Corpus:
         ('B-SERVICE', 'I-SERVICE', 'O', 'O', 'O')
         >>> parse_inline(["Atlas]] is slow ."], "log.txt")  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        dicetune.errors.DataError: log.txt:1: expected an open entity, got ']]' at column 6: write ...
+        dicetune.errors.DataError: log.txt:1: expected an open entity, got ']]' at column 6: ...
     """
     sentences: list[Sentence] = []
     report, place, between = 0, 0, True
