@@ -1,5 +1,6 @@
 """The command line: what it prints, what it leaves, and what it says to each mistake."""
 
+import io
 import json
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 
 from dicetune.cli import main
+from dicetune.records import read_json_lines
 from tiny import tiny_bert
 
 TRAIN = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\nis O\ndown O\n\nall O\nquiet O\n\n" * 8
@@ -59,11 +61,11 @@ def trained(place):
                 "--loss",
                 "ce+dice",
                 "-s",
-                "trainer.num_train_epochs=25",
+                "trainer.num_train_epochs=40",
                 "-s",
                 "trainer.use_cpu=true",
             ),
-            *("-s", "trainer.learning_rate=1e-2", "-s", "trainer.per_device_train_batch_size=4"),
+            *("-s", "trainer.learning_rate=5e-3", "-s", "trainer.per_device_train_batch_size=4"),
         ],
         cwd=place,
         capture_output=True,
@@ -96,11 +98,11 @@ def test_a_finished_folder_holds_what_the_record_says(trained):
     assert record["training"]["best_phase"] == "main"
     metrics = json.loads((trained / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["dev"]["f1"] == 1.0
-    rows = [json.loads(line) for line in (trained / "predictions.jsonl").open(encoding="utf-8")]
+    rows = list(read_json_lines(trained / "predictions.jsonl"))
     assert [row["split"] for row in rows] == ["dev", "dev", "test", "test"]
-    assert "model-index" in (trained / "README.md").read_text() or "dicetune" in (
-        trained / "README.md"
-    ).read_text(encoding="utf-8")
+    card = (trained / "README.md").read_text(encoding="utf-8")
+    assert "| dev | 100.00 | 100.00 | 100.00 |" in card
+    assert "pipeline_tag: token-classification" in card
 
 
 def test_the_folder_loads_in_a_transformers_pipeline(trained):
@@ -195,6 +197,7 @@ MISTAKES = [
     ((*FILES, "--data", "sample"), "expected --data sample, alone"),
     (("--train", "train.conll"), "expected a dev file"),
     ((*FILES, "--loss", "dice", "--start-share", "0.4"), "start_loss and start_share together"),
+    ((*FILES, "--config", "none.yaml"), "expected a configuration file, got 'none.yaml'"),
 ]
 
 
@@ -241,6 +244,24 @@ def test_mistakes_of_the_other_commands(trained, mistakes, capsys):
         error = " ".join(capsys.readouterr().err.split())
         assert message in error, error
         assert "Traceback" not in error
+
+
+def test_a_loss_without_meaning_for_the_input_is_refused_before_training(place, capsys):
+    (place / "pos.conll").write_text("the DET\npump NOUN\n\npump NOUN\n", encoding="utf-8")
+    files = ("--train", "pos.conll", "--dev", "pos.conll")
+    assert train(*files, "--loss", "dice:average=micro", task="pos", out="none") == 2
+    assert "micro" in capsys.readouterr().err
+    assert not (place / "none").exists()
+    assert train(*files, "--loss", "dice", task="pos", out="tagger") == 0
+    assert "accuracy" in capsys.readouterr().out
+    assert run("predict", "tagger", "--text", "the pump") == 0
+    assert capsys.readouterr().out.startswith("the_")
+
+
+def test_predict_reads_the_input_stream(trained, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"at Quay Nine\n")))
+    assert run("predict", "trained", "-") == 0
+    assert capsys.readouterr().out == "at [[Quay Nine|SITE]]\n"
 
 
 def test_an_existing_run_is_refused_and_overwritten_on_request(trained, place, capsys):

@@ -20,14 +20,20 @@ TEXTS = [
 ]
 
 
-def wordpiece_tokenizer(texts=TEXTS, vocab_size=200):
-    """A WordPiece tokenizer in the manner of BERT, uncased."""
-    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+def wordpiece_tokenizer(texts=TEXTS):
+    """A WordPiece tokenizer in the manner of BERT, uncased: short words whole, long ones in pieces.
+
+    Its vocabulary is written down and not trained: the trainer breaks ties at random, and a tiny
+    model's weights would belong to other words in each process.
+    """
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words = sorted({word for text in texts for word in text.lower().split() if len(word) < 8})
+    letters = sorted({letter for text in texts for letter in text.lower() if letter.strip()})
+    pieces = [*special, *words, *letters, *(f"##{letter}" for letter in letters)]
+    vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    tokenizer = Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    trainer = trainers.WordPieceTrainer(vocab_size=vocab_size, special_tokens=special)
-    tokenizer.train_from_iterator(texts, trainer)
     cls, sep = tokenizer.token_to_id("[CLS]"), tokenizer.token_to_id("[SEP]")
     tokenizer.post_processor = processors.BertProcessing(("[SEP]", sep), ("[CLS]", cls))
     return PreTrainedTokenizerFast(

