@@ -41,7 +41,10 @@ def cross_entropy_of(
         gold = items.target
         if items.keep is not None:
             gold = torch.where(items.keep, gold, IGNORED)
-        if reduction == "mean":  # the library's fused sum; the division is ours
+        plain = items.keep is None and class_weight is None and items.logits.shape[0] > 0
+        if plain and denominator is None and reduction == "mean":
+            return F.cross_entropy(items.logits, gold)
+        if reduction == "mean":  # the library's sum; the division is ours
             total = F.cross_entropy(items.logits, gold, class_weight, reduction="sum")
             return mean_of(total, items, denominator)
         losses = F.cross_entropy(items.logits, gold, class_weight, reduction="none")

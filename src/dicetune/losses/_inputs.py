@@ -128,9 +128,6 @@ def prepare(
     hard = kind != "labels" and target.shape == leading
     if hard:
         goal, row_keep = _gold(target.reshape(-1), classes, row_keep, exists, kind)
-        if sigmoid:  # one sigmoid a class: the others' targets are 0, not absent
-            goal = torch.zeros_like(flat).scatter_(1, goal[:, None], 1.0)
-            hard = False
     else:
         goal, row_keep, exists = _shares(target, logits.shape, flat, row_keep, exists, kind)
     sigmoid = sigmoid or kind == "labels"

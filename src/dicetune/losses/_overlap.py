@@ -13,7 +13,8 @@ from torch import Tensor
 
 from dicetune.losses import _options as check
 from dicetune.losses._base import Loss
-from dicetune.losses._index import Overlap, overlap_of, set_loss, set_sums
+from dicetune.losses._choice import Overlap
+from dicetune.losses._index import overlap_of, set_loss, set_sums
 from dicetune.losses._inputs import Items, prepare
 
 
@@ -262,10 +263,11 @@ class OverlapLoss(Loss):
         )
         if self.is_additive(items.kind):
             return super().sums(logits, target)
-        return set_sums(items, self.choice)
+        return torch.stack(set_sums(items, self.choice))
 
     def from_sums(self, sums: Tensor, background: int | None = None) -> Tensor:
         """The loss of the set whose per-class sums these are; see ``Loss``."""
         if self.level == "example":
             return super().from_sums(sums)
-        return set_loss(sums, self.choice, self.weight, background)
+        tp, p, y = sums.unbind()
+        return set_loss(tp, p, y, self.choice, self.weight, background)

@@ -47,15 +47,16 @@ def sigmoid_log_complement(logits: Tensor) -> Tensor:
         >>> sigmoid_log_complement(torch.tensor([0.0, 100.0]))
         tensor([  -0.6931, -100.0000])
     """
-    return F.logsigmoid(-logits)
+    return -F.softplus(logits)
 
 
-def gold_log_complement(logits: Tensor, gold: Tensor) -> Tensor:
+def gold_log_complement(logits: Tensor, gold: Tensor, sigmoid: bool = False) -> Tensor:
     """log(1 - p) of each row's gold class alone, without a gradient.
 
     Args:
         logits: (N, C).
         gold: (N,).
+        sigmoid: p is a sigmoid and not a softmax.
 
     Returns:
         (N,).
@@ -65,6 +66,8 @@ def gold_log_complement(logits: Tensor, gold: Tensor) -> Tensor:
         tensor([-100.])
     """
     logits = logits.detach()
+    if sigmoid:
+        return sigmoid_log_complement(logits.gather(1, gold[:, None]).squeeze(1))
     others = logits.scatter(1, gold[:, None], ABSENT).logsumexp(1)
     return others - logits.logsumexp(1)
 
