@@ -151,6 +151,11 @@ def _counted(
     if choice.classes == "foreground" and background is not None:
         others = torch.arange(like.shape[0], device=like.device) != background
         weight = others.to(like.dtype) if weight is None else weight * others
+        if class_weight is not None and not torch.compiler.is_compiling() and not weight.any():
+            raise InputError(
+                "expected class_weight > 0 for a class that counts, got weight for the background "
+                "only: classes='foreground' leaves that out"
+            )
     return weight
 
 
