@@ -2,8 +2,8 @@
 
 Usage: python experiments/collect.py RUNS_FOLDER [RECORDS_FOLDER]
 
-A run folder's ``run.json`` and ``metrics.json`` become ``RECORDS/NAME.json``; the table of all records
-is printed, one row a run, scores in percent.
+A run folder's ``run.json`` and ``metrics.json`` become ``RECORDS/NAME.json``; the table of all
+records is printed, one row a run, scores in percent.
 """
 
 import json

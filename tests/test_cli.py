@@ -264,6 +264,55 @@ def test_predict_reads_the_input_stream(trained, monkeypatch, capsys):
     assert capsys.readouterr().out == "at [[Quay Nine|SITE]]\n"
 
 
+def test_json_lines_come_back_as_json_lines(trained, place, capsys):
+    (place / "in.jsonl").write_text('{"id": "a", "tokens": ["at", "Quay", "Nine"]}\n')
+    assert run("predict", "trained", "in.jsonl") == 0
+    (row,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (row["id"], row["tags"]) == ("a", ["O", "B-SITE", "I-SITE"])
+    (place / "in.txt").write_text("at Quay Nine\n\nall quiet\n", encoding="utf-8")
+    assert run("predict", "trained", "in.txt", "--out", "out.txt") == 0
+    assert (place / "out.txt").read_text(encoding="utf-8") == "at [[Quay Nine|SITE]]\nall quiet\n"
+
+
+def test_flags_win_over_the_file_and_settings_over_both(place, capsys):
+    (place / "c.yaml").write_text(
+        "task: ner\ntrain: train.conll\ndev: dev.conll\nmodel: model\nloss: ce\n"
+        "trainer: {num_train_epochs: 1, use_cpu: true}\n",
+        encoding="utf-8",
+    )
+    arguments = ("--config", "c.yaml", "--loss", "focal", "-s", "seed=4", "--out", "file")
+    assert run("train", *arguments) == 0
+    record = json.loads((place / "file" / "run.json").read_text(encoding="utf-8"))
+    assert (record["objective"]["loss"], record["config"]["seed"]) == ("focal", 4)
+    assert run("train", "--config", "file/config.yaml", "--out", "file2") == 0
+
+
+def test_early_stopping_waits_for_the_main_phase(place):
+    still = ("-s", "trainer.learning_rate=0.0", "-s", "trainer.num_train_epochs=6")
+    assert train(*FILES, *still, "--patience", "1", "--loss", "ce", out="early") == 0
+    record = json.loads((place / "early" / "run.json").read_text(encoding="utf-8"))
+    assert (record["training"]["steps"], record["training"]["planned_steps"]) == (2, 6)
+    start = ("--loss", "dice", "--start-loss", "ce", "--start-share", "0.5")
+    assert train(*FILES, *still, "--patience", "1", *start, out="later") == 0
+    record = json.loads((place / "later" / "run.json").read_text(encoding="utf-8"))
+    assert (record["training"]["steps"], record["training"]["best_phase"]) == (4, "start")
+    assert "lies in the start phase" in " ".join(record["notes"])
+
+
+def test_two_processes_train_one_model(place):
+    command = [
+        *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"),
+        *("-m", "dicetune", "train", "ner", *FILES, "--model", "model", "--out", "two"),
+        *("--loss", "ce+dice", "-s", "trainer.use_cpu=true", "-s", "trainer.ddp_backend=gloo"),
+        *("-s", "trainer.num_train_epochs=1"),
+    ]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("precision") == 1
+    record = json.loads((place / "two" / "run.json").read_text(encoding="utf-8"))
+    assert record["training"]["processes"] == 2
+
+
 def test_an_existing_run_is_refused_and_overwritten_on_request(trained, place, capsys):
     assert train(*FILES, out="again") == 0
     assert train(*FILES, out="again") == 2

@@ -64,12 +64,14 @@ def train(
     flags = {name: value for name, value in locals().items() if name in _CONFIG_FLAGS}
     chosen = _config(config, flags, data, settings)
     from dicetune import display
-    from dicetune.records import METRICS_FILE, read_json
+    from dicetune.records import METRICS_FILE, is_first_process, read_json
     from dicetune.training import run
 
     record = run(
         chosen, overwrite=overwrite, resume=resume, report=display.say, progress=_on_terminal()
     )
+    if not is_first_process():
+        return
     scores = read_json(Path(chosen.out or ".") / METRICS_FILE)
     title = f"{chosen.task} · {record.objective['text']} · seed {chosen.seed}"
     display.console.print(display.scores_table(scores, title))

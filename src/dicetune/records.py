@@ -84,6 +84,11 @@ class RunRecord:
         return cls(**values)
 
 
+def is_first_process() -> bool:
+    """Whether this process writes and speaks: under torchrun only the first does."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def versions() -> dict[str, str]:
     """Versions of Python and of the libraries on which a result depends."""
     found = {"python": platform.python_version()}

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import PartialState
 from transformers import DataCollatorForTokenClassification, PrinterCallback, TrainingArguments
 
 from dicetune.errors import InputError, InterruptedRunError
 from dicetune.models import load_model, quiet_loading
-from dicetune.records import RunRecord
+from dicetune.records import RunRecord, is_first_process
 from dicetune.tasks import Task
 from dicetune.training.callbacks import LineForEachEvaluation, StopEarly, StopOnSignal
 from dicetune.training.config import TRAINER_DEFAULTS, RunConfig
@@ -63,11 +62,13 @@ def _run(
     report: Callable[[str], None],
     progress: bool,
 ) -> RunRecord:
+    if not is_first_process():  # one voice is enough
+
+        def report(line: str) -> None: ...
+
     prepared = prepare(config, report)
-    state = PartialState()
-    if state.is_main_process:
-        folder = claim(config, overwrite=overwrite, resume=resume)
-    state.wait_for_everyone()
+    if is_first_process():
+        claim(config, overwrite=overwrite, resume=resume)
     folder = Path(config.out or ".")
     checkpoint = last_checkpoint(folder) if resume else None
     if resume:
@@ -92,7 +93,8 @@ def _run(
         )
     record = record_of(config, prepared, trainer, seconds)
     write_results(folder, prepared, trainer, record)
-    if not config.keep_checkpoints and state.is_main_process:
+    trainer.accelerator.wait_for_everyone()
+    if not config.keep_checkpoints and is_first_process():
         drop_checkpoints(folder)
     return record
 

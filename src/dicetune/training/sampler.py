@@ -48,9 +48,9 @@ class LengthGroupedSampler(Sampler[int]):
         order = torch.randperm(len(self.lengths), generator=generator)
         full: list[torch.Tensor] = []
         rest: list[torch.Tensor] = []  # the one batch that is not full stays last
-        for block in order.split(self.batch_size * _BATCHES_PER_BLOCK):
+        for block in torch.split(order, self.batch_size * _BATCHES_PER_BLOCK):
             by_length = block[self.lengths[block].argsort(descending=True, stable=True)]
-            for batch in by_length.split(self.batch_size):
+            for batch in torch.split(by_length, self.batch_size):
                 (full if len(batch) == self.batch_size else rest).append(batch)
         for index in torch.randperm(len(full), generator=generator):
             yield from full[int(index)].tolist()

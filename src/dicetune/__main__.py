@@ -1,0 +1,5 @@
+"""``python -m dicetune``: the command line, also under torchrun."""
+
+from dicetune.cli import main
+
+main()
