@@ -48,7 +48,9 @@ def candidates(n: int, c: int) -> dict[str, Callable[[], object]]:
     for name in (*LOSSES, *SUMS):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NonTrainingLossWarning)
-            loss = build(f"wce:class_counts={'/'.join(map(str, counts.tolist()))}" if name == "wce" else name)
+            loss = build(
+                f"wce:class_counts={'/'.join(map(str, counts.tolist()))}" if name == "wce" else name
+            )
         ours[name] = timed(loss)
     return {
         "torch cross_entropy": timed(F.cross_entropy),
@@ -121,7 +123,9 @@ def main() -> None:
         writer.writerows(rows)
     ours = [row for row in rows if row[2] in (*LOSSES, *SUMS)]
     slow = [row for row in ours if float(row[4]) > LIMIT]
-    print(f"\n{len(ours) - len(slow)} of {len(ours)} within {LIMIT:g}x; written to {options.out.name}")
+    print(
+        f"\n{len(ours) - len(slow)} of {len(ours)} within {LIMIT:g}x; written to {options.out.name}"
+    )
     sys.exit(0)
 
 

@@ -2,12 +2,12 @@
 
 import itertools
 
-import oracles
 import pytest
 import torch
-from tolerances import assert_exact
 
+import oracles
 from dicetune.losses import overlap_loss
+from tolerances import assert_exact
 
 
 def agree(case, **options):

@@ -1,0 +1,122 @@
+"""What losses compute on: kinds, masks, types, and the message for each thing that does not fit."""
+
+import pytest
+import torch
+
+from dicetune.errors import InputError, InputTypeError
+from dicetune.losses import LOSSES, build
+from dicetune.losses._inputs import ABSENT, prepare
+
+LOGITS = torch.randn(4, 3)
+GOLD = torch.tensor([0, 2, 1, 1])
+
+
+def test_by_hand():
+    items = prepare(LOGITS, torch.tensor([0, -100, 1, 1]), keep=torch.tensor([True] * 3 + [False]))
+    assert items.hard
+    assert items.kind == "classes"
+    assert items.target.tolist() == [0, 0, 1, 0]
+    assert items.keep.tolist() == [True, False, True, False]
+    assert items.logits[1].tolist() == [0.0, 0.0, 0.0]
+    assert items.logits[0].tolist() == LOGITS[0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("logits", "target", "kind", "shape"),
+    [
+        ((4, 3), torch.zeros(4).long(), "classes", (4, 3)),
+        ((2, 5, 3), torch.zeros(2, 5).long(), "classes", (10, 3)),
+        ((3,), torch.zeros(3).long(), "classes", (1, 3)),  # one item
+        ((4, 3), torch.zeros(4, 3).long(), "labels", (4, 3)),
+        ((4, 3), torch.zeros(4, 3), "labels", (4, 3)),
+        ((4,), torch.zeros(4).long(), "labels", (4, 1)),
+        ((4, 1), torch.zeros(4).long(), "labels", (4, 1)),
+        ((4, 1), torch.zeros(4, 1).bool(), "labels", (4, 1)),
+        ((2, 5, 1), torch.zeros(2, 5), "labels", (10, 1)),
+    ],
+)
+def test_kind_is_read_off_the_shapes(logits, target, kind, shape):
+    if logits == (3,):
+        target = torch.tensor(0)
+    items = prepare(torch.zeros(logits), target)
+    assert items.kind == kind
+    assert items.logits.shape == shape
+
+
+def test_types():
+    for dtype in (torch.float16, torch.bfloat16, torch.float32):
+        assert prepare(LOGITS.to(dtype), GOLD).logits.dtype == torch.float32
+    assert prepare(LOGITS.double(), GOLD).logits.dtype == torch.float64
+    for dtype in (torch.int32, torch.uint8, torch.int16):
+        assert prepare(LOGITS, GOLD.to(dtype)).target.dtype == torch.int64
+
+
+def test_nothing_is_masked_where_nothing_needs_to_be():
+    items = prepare(LOGITS, GOLD, keep=torch.ones(4).bool())
+    assert items.keep is None
+    assert items.logits.data_ptr() == LOGITS.data_ptr()
+
+
+def test_masked_labels_are_surely_absent():
+    target = torch.tensor([[1.0, -100.0], [-100.0, -100.0]])
+    items = prepare(torch.zeros(2, 2), target)
+    absent = torch.tensor(ABSENT).item()
+    assert items.logits.tolist() == [[0.0, absent], [absent, absent]]
+    assert items.target.tolist() == [[1.0, 0.0], [0.0, 0.0]]
+    assert items.keep.tolist() == [True, False]
+
+
+def test_a_masked_item_may_hold_anything():
+    logits = LOGITS.clone()
+    logits[1] = torch.nan
+    keep = torch.tensor([True, False, True, True])
+    items = prepare(logits, torch.tensor([0, 999, 1, 1]), keep=keep)
+    assert torch.isfinite(items.logits).all()
+    labels = torch.tensor([[0.0, 1, 0], [torch.nan, 7, -3], [0, 0, 1], [1, 1, 1]])
+    assert prepare(logits, labels, keep=keep).target[1].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"target": torch.tensor([0, 3, 1, 1])}, r"targets in 0\.\.2 or -100, got 3"),
+        ({"target": torch.tensor([0, -1, 1, 1])}, r"targets in 0\.\.2 or -100, got -1"),
+        ({"target": torch.zeros(3).long()}, r"a target of shape \(4,\) .*or \(4, 3\).*got \(3,\)"),
+        (
+            {"target": torch.zeros(4)},
+            "integer targets, one class number an item, got torch.float32",
+        ),
+        ({"target": torch.full((4, 3), 1.5)}, r"targets in \[0, 1\] or -100, got 1\.5"),
+        ({"target": torch.full((4, 3), torch.nan)}, r"targets in \[0, 1\] or -100, got nan"),
+        ({"target": torch.full((4, 3), 0.5), "kind": "classes"}, "shares that sum to 1.* 1.5"),
+        ({"target": torch.ones(4, 3).long(), "kind": "classes"}, "floating-point shares"),
+        ({"kind": "clases"}, "unknown kind 'clases': did you mean 'classes'"),
+        ({"logits": torch.zeros(4, 3).long()}, "floating-point logits, got torch.int64"),
+        ({"logits": [[0.0]]}, "logits to be a tensor, got list"),
+        ({"logits": torch.tensor(0.0)}, "logits of shape"),
+        ({"logits": torch.zeros(4, 1), "kind": "classes"}, "at least two classes, got 1.*'labels'"),
+        ({"keep": torch.ones(4)}, r"keep to be a bool tensor, got torch.float32: use mask.bool"),
+        ({"keep": torch.ones(3).bool()}, r"keep of shape \(4,\), one entry an item, got \(3,\)"),
+        ({"class_keep": torch.ones(4, 3)}, "class_keep to be a bool tensor"),
+        (
+            {"class_keep": torch.ones(4, 2).bool()},
+            r"broadcast to the logits' \(4, 3\), got \(4, 2\)",
+        ),
+        (
+            {"class_keep": torch.tensor([True, False, True])},
+            "targets that class_keep keeps, got class 1 of item 2",
+        ),
+        ({"background": 3}, r"background in 0\.\.2, got 3"),
+    ],
+)
+def test_messages(given, message):
+    given = {"logits": LOGITS, "target": GOLD, **given}
+    with pytest.raises((InputError, InputTypeError), match=message):
+        prepare(given.pop("logits"), given.pop("target"), **given)
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if not name.startswith("dsc-")])
+def test_every_loss_checks_its_input(name):
+    loss = build(name)
+    with pytest.raises(InputError, match="got 3"):
+        loss(LOGITS, torch.tensor([0, 3, 1, 1]), class_counts=torch.tensor([1, 2, 3]))

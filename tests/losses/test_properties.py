@@ -1,0 +1,163 @@
+"""What holds for every loss, over shapes that hypothesis chooses."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import oracles
+from dicetune.losses import LOSSES, build
+from tolerances import assert_exact
+
+pytestmark = pytest.mark.filterwarnings("ignore::dicetune.losses.NonTrainingLossWarning")
+
+CASES = st.builds(
+    oracles.make_case,
+    st.sampled_from(["classes", "labels", "positions"]),
+    items=st.integers(3, 12),
+    classes=st.integers(2, 7),
+    seed=st.integers(0, 10_000),
+    soft=st.booleans(),
+)
+SPECS = st.sampled_from(
+    [
+        *(name for name in LOSSES if name != "wce"),
+        "dsc:level=example",
+        "dsc:form=detached,decay=0.3",
+        "dice:squared=false",
+        "ce+2*dice",
+    ]
+)
+
+
+def run(spec, logits, target, **options):
+    """Value and gradient."""
+    logits = logits.detach().requires_grad_()
+    value = build(spec)(logits, target, **options)
+    (grad,) = torch.autograd.grad(value, logits)
+    return value.detach(), grad
+
+
+@settings(deadline=None, max_examples=120)
+@given(CASES, SPECS)
+def test_masked_is_removed(case, spec):
+    value, grad = run(spec, case.logits, case.target, **case.options)
+    small = oracles.without_masked_items(case)
+    same, same_grad = run(spec, small.logits, small.target, **small.options)
+    assert_exact(value, same)
+    kept = torch.tensor(case.keep)
+    assert_exact(grad[kept], same_grad)
+    assert not grad[~kept].any()
+
+
+@settings(deadline=None, max_examples=60)
+@given(CASES, SPECS, st.randoms(use_true_random=False))
+def test_order_of_items_and_classes_does_not_matter(case, spec, random):
+    value, grad = run(spec, case.logits, case.target, **case.options)
+    items = random.sample(range(len(case.rows)), len(case.rows))
+    classes = random.sample(range(case.logits.shape[1]), case.logits.shape[1])
+    by_class = case.target.ndim == 2
+    target = case.target[items]
+    if by_class:
+        target = target[:, classes]
+    else:
+        place = torch.tensor(classes).argsort()
+        target = torch.where(target == -100, -100, place[target.clamp(min=0)])
+    options = {
+        "kind": case.kind,
+        "keep": case.options["keep"][items],
+        "class_keep": case.options["class_keep"][items][:, classes],
+    }
+    moved, moved_grad = run(spec, case.logits[items][:, classes], target, **options)
+    assert_exact(moved, value)
+    assert_exact(moved_grad, grad[items][:, classes])
+
+
+@settings(deadline=None, max_examples=60)
+@given(CASES, SPECS)
+def test_leading_shape_and_memory_layout_do_not_matter(case, spec):
+    value, grad = run(spec, case.logits, case.target, **case.options)
+    shaped = {
+        name: option[None] if isinstance(option, torch.Tensor) else option
+        for name, option in case.options.items()
+    }
+    batched, batched_grad = run(spec, case.logits[None], case.target[None], **shaped)
+    assert_exact(batched, value)
+    assert_exact(batched_grad[0], grad)
+    strided = torch.stack([case.logits, case.logits], 2)[:, :, 0]
+    assert not strided.is_contiguous()
+    assert_exact(run(spec, strided, case.target, **case.options)[0], value)
+    turned = case.logits.t().contiguous().t()
+    assert_exact(run(spec, turned, case.target, **case.options)[0], value)
+
+
+@settings(deadline=None, max_examples=60)
+@given(CASES, SPECS)
+def test_inputs_and_the_loss_itself_stay_as_they_are(case, spec):
+    logits = case.logits.clone().requires_grad_()
+    target = case.target.clone()
+    options = {
+        name: option.clone() if isinstance(option, torch.Tensor) else option
+        for name, option in case.options.items()
+    }
+    loss = build(spec)
+    before = copy.deepcopy({k: v for k, v in loss.__dict__.items() if k != "_modules"})
+    first = loss(logits, target, **options)
+    first.backward()
+    second = loss(logits, target, **options)
+    assert torch.equal(first, second)
+    assert torch.equal(logits, case.logits)
+    assert torch.equal(target, case.target)
+    for name, option in case.options.items():
+        if isinstance(option, torch.Tensor):
+            assert torch.equal(options[name], option)
+    after = {k: v for k, v in loss.__dict__.items() if k != "_modules"}
+    assert repr(before) == repr(after)
+
+
+@settings(deadline=None, max_examples=60)
+@given(CASES, st.sampled_from(["ce", "focal", "dl", "dsc:level=example"]))
+def test_additive_losses_add_up(case, spec):
+    """The mean is the sum of parts over the whole's number of items."""
+    whole, _ = run(spec, case.logits, case.target, **case.options)
+    number = sum(case.keep)
+    parts = 0.0
+    for part in (slice(0, 2), slice(2, None)):
+        options = {
+            name: option[part] if isinstance(option, torch.Tensor) else option
+            for name, option in case.options.items()
+        }
+        loss = build(spec)
+        parts += loss(case.logits[part], case.target[part], denominator=number, **options)
+    assert_exact(parts, whole)
+
+
+@settings(deadline=None, max_examples=60)
+@given(CASES, SPECS)
+def test_losses_are_not_negative_and_overlap_at_most_1(case, spec):
+    value, _ = run(spec, case.logits, case.target, **case.options)
+    assert value >= -1e-12
+    if spec not in ("ce", "focal", "ce+2*dice"):
+        assert value <= 1
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_gradient_follows_what_comes_from_above(name):
+    logits = torch.randn(6, 3, dtype=torch.float64, requires_grad=True)
+    target, counts = torch.arange(6) % 3, torch.tensor([1, 2, 3])
+    loss = build(name)
+    (once,) = torch.autograd.grad(loss(logits, target, class_counts=counts), logits)
+    value = loss(logits, target, class_counts=counts)
+    (thrice,) = torch.autograd.grad(3 * value, logits, retain_graph=True)
+    assert_exact(thrice, 3 * once)
+    (again,) = torch.autograd.grad(value, logits)
+    assert_exact(again, once)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_no_gradient_where_none_is_asked_for(name):
+    logits, target = torch.randn(6, 3), torch.arange(6) % 3
+    value = build(name)(logits, target, class_counts=torch.tensor([1, 2, 3]))
+    assert not value.requires_grad
