@@ -82,7 +82,7 @@ class EvaluationLoss:
         """Add one batch."""
         for item in inputs:
             self._inputs[item.name] = item
-            count = torch.as_tensor(item_count(item), device=item.logits.device).double()
+            count = item_count(item).cpu().double()  # not every device has float64
             self._counts[item.name] = self._counts.get(item.name, 0) + count
             for number, (_, term) in enumerate(self._objective.terms):
                 if term.is_additive(item.kind):
@@ -90,7 +90,7 @@ class EvaluationLoss:
                 else:
                     sums = term.sums(item.logits, item.target, **_options(item))
                 key = (item.name, number)
-                self._sums[key] = self._sums.get(key, 0) + sums.detach().double()
+                self._sums[key] = self._sums.get(key, 0) + sums.detach().cpu().double()
 
     def value(self, reduce: Callable[[Tensor], Tensor]) -> float:
         """The loss over all that was added; ``reduce`` sums a tensor over the ranks."""

@@ -78,6 +78,7 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
                 f"{split}: {100 * share:.1f}% of the sub-words are unknown to the tokenizer of "
                 f"{config.model!r}: it was not made for this text{hint}"
             )
+    report(f"objective: {recipe}")
     for note in notes:
         report(note)
     return Prepared(corpora, task, recipe, tokenizer, source, encoded, notes)

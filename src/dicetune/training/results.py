@@ -61,6 +61,7 @@ def record_of(
         },
         model={
             "name": config.model,
+            "sha256": _weights_of(prepared.source),
             "parameters": sum(p.numel() for p in trainer.model.parameters()),
         },
         training={
@@ -120,6 +121,12 @@ def write_results(
     write_json(folder / METRICS_FILE, metrics)
     write_card(folder, record, metrics, task.main_metric)
     record.save(folder)
+
+
+def _weights_of(source: str) -> str | None:
+    """Fingerprint of the encoder's weights, where they lie in one local file."""
+    path = Path(source) / "model.safetensors"
+    return sha256(path) if path.is_file() else None
 
 
 @contextlib.contextmanager

@@ -163,7 +163,9 @@ class ObjectiveTrainer(Trainer):
             self._evaluation = None
 
     def _over_ranks(self, sums: Tensor) -> Tensor:
-        return self.accelerator.reduce(sums.to(self.args.device), reduction="sum")
+        if self.accelerator.num_processes == 1:
+            return sums
+        return self.accelerator.reduce(sums.to(self.args.device), reduction="sum").cpu()
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         dataset = self.train_dataset if train_dataset is None else train_dataset

@@ -1,0 +1,52 @@
+"""Records: read back as written, and refused with a reason where they cannot be."""
+
+import pytest
+
+from dicetune.errors import DataError, InputError
+from dicetune.records import RunRecord, read_json, read_json_lines, sha256, versions, write_json
+
+RECORD = RunRecord(
+    config={"task": "ner"},
+    objective={"text": "ce"},
+    labels=["O", "B-A"],
+    scheme="iob2",
+    data={},
+    model={"name": "minilm"},
+    training={"steps": 3},
+)
+
+
+def test_round_trip(tmp_path):
+    RECORD.save(tmp_path)
+    assert RunRecord.load(tmp_path) == RECORD
+    assert RECORD.versions == versions()
+    assert {"python", "torch", "transformers", "dicetune"} <= RECORD.versions.keys()
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_folder_without_a_record(tmp_path):
+    with pytest.raises(InputError, match=r"expected the folder of a finished run \(with run\.json"):
+        RunRecord.load(tmp_path)
+
+
+def test_a_record_of_another_layout(tmp_path):
+    write_json(tmp_path / "run.json", {"record_version": 99})
+    with pytest.raises(DataError, match=r"run\.json: expected record_version 1, got 99"):
+        RunRecord.load(tmp_path)
+
+
+def test_broken_json_is_named_with_its_line(tmp_path):
+    (tmp_path / "a.json").write_text('{\n"a": \n}', encoding="utf-8")
+    with pytest.raises(DataError, match=r"a\.json:3: expected JSON"):
+        read_json(tmp_path / "a.json")
+    (tmp_path / "b.json").write_text("[1]", encoding="utf-8")
+    with pytest.raises(DataError, match="expected a JSON object, got list"):
+        read_json(tmp_path / "b.json")
+    (tmp_path / "c.jsonl").write_text('{"a": 1}\n{"a": \n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"c\.jsonl:2: expected JSON"):
+        list(read_json_lines(tmp_path / "c.jsonl"))
+
+
+def test_sha256_of_a_file(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert sha256(tmp_path / "a").startswith("ba7816bf8f01cfea414140de5dae2223")
