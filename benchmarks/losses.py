@@ -1,6 +1,6 @@
 """Forward and backward of every loss, as a multiple of torch's cross-entropy, in one run.
 
-Usage: python benchmarks/losses.py [--rounds 7] [--out benchmarks/losses.csv]
+Usage: python benchmarks/losses.py [--rounds 7] [--threads 1] [--out benchmarks/losses.csv]
 
 Each loss is timed on the same logits and targets over N items and C classes, in float32, hard
 targets, no masks. A round times every loss once, in turn, so that a busy moment of the machine hits
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import csv
 import platform
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -113,7 +112,8 @@ def main() -> None:
             rows.append([n, c, name, f"{1e6 * seconds:.1f}", f"{ratio:.2f}"])
     head = [
         f"# {processor()}, {platform.system()} {platform.machine()}, {options.threads} thread(s)",
-        f"# Python {platform.python_version()}, torch {torch.__version__}, MONAI {monai.__version__}",
+        f"# Python {platform.python_version()}, torch {torch.__version__}, "
+        f"MONAI {monai.__version__}",
         f"# forward + backward, float32, least of {options.rounds} rounds",
     ]
     with options.out.open("w", newline="", encoding="utf-8") as file:
@@ -126,7 +126,6 @@ def main() -> None:
     print(
         f"\n{len(ours) - len(slow)} of {len(ours)} within {LIMIT:g}x; written to {options.out.name}"
     )
-    sys.exit(0)
 
 
 if __name__ == "__main__":

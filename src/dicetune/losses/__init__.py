@@ -15,7 +15,7 @@ from dicetune.losses._dice import DiceLoss, dice_loss
 from dicetune.losses._focal import FocalLoss, focal_loss
 from dicetune.losses._overlap import NonTrainingLossWarning, OverlapLoss, overlap_loss
 from dicetune.losses._presets import LOSSES, Preset, table
-from dicetune.losses._recipe import AUTO, Recipe, recipe
+from dicetune.losses._recipe import AUTO, Recipe, recipe, start_steps
 from dicetune.losses._self_adjusting import SelfAdjustingDiceLoss, self_adjusting_dice_loss
 from dicetune.losses._spec import build
 from dicetune.losses._sum import SumLoss
@@ -46,6 +46,7 @@ __all__ = [
     "recipe",
     "self_adjusting_dice_loss",
     "share_past_turning_point",
+    "start_steps",
     "table",
     "tversky_loss",
 ]

@@ -118,9 +118,7 @@ def set_loss(
 
 def _example_losses(items: Items, choice: Overlap, class_weight: Tensor | None) -> Tensor:
     """One loss an item: the mean over its classes of one index each."""
-    counted = _counted(
-        items.logits.new_empty(items.logits.shape[1]), choice, class_weight, items.background
-    )
+    counted = _counted(items.logits, choice, class_weight, items.background)
     weight = counted if items.class_keep is None else items.class_keep
     if items.class_keep is not None and counted is not None:
         weight = items.class_keep * counted
@@ -149,7 +147,7 @@ def _counted(
     """The weight of each class in a mean, 0 for the background where it does not count."""
     weight = None if class_weight is None else class_weight.to(like)
     if choice.classes == "foreground" and background is not None:
-        others = torch.arange(like.shape[0], device=like.device) != background
+        others = torch.arange(like.shape[-1], device=like.device) != background
         weight = others.to(like.dtype) if weight is None else weight * others
         if class_weight is not None and not torch.compiler.is_compiling() and not weight.any():
             raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from dicetune.errors import InputError
@@ -49,6 +50,20 @@ class Recipe:
 
 
 AUTO = Recipe(loss="ce+dice")
+
+
+def start_steps(share: float, steps: int) -> int:
+    """How many of ``steps`` a start phase of that share takes, the last one whole.
+
+    Args:
+        share: in [0, 1).
+        steps: of the whole training.
+
+    Example:
+        >>> start_steps(0.4, 6)
+        3
+    """
+    return math.ceil(share * steps - 1e-9)  # 0.1 * 30 is a little over 3
 
 
 def recipe(name: str) -> Recipe:

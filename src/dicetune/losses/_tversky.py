@@ -4,8 +4,8 @@
 
 Special cases: α = β = ½ is dice (not squared) at 2γ. α > β favours precision, β > α recall.
 
-What it is not: useful at ``example`` level over a softmax, where FP and FN of a row are equal and
-only α + β matters. It has no squared form: with α ≠ β that is no index.
+What it is not: a choice between precision and recall for ``positions``, where p sums to 1 and so
+FP = FN in each text: only α + β matters there. It has no squared form: with α ≠ β that is no index.
 
 References:
     Tversky, "Features of Similarity", 1977; Salehi et al., MLMI 2017.
