@@ -193,6 +193,12 @@ MISTAKES = [
     ((*FILES, "-s", "trainer.learning_rat=1"), "did you mean 'learning_rate'"),
     ((*FILES, "-s", "trainer.learning_rate=fast"), "learning_rate"),
     ((*FILES, "-s", "nonsense"), "expected -s KEY=VALUE, got 'nonsense'"),
+    ((*FILES, "-s", "trainer.learning_rate=-1"), "trainer.learning_rate of at least 0, got -1"),
+    ((*FILES, "-s", "trainer.per_device_train_batch_size=0"), "of at least 1, got 0"),
+    ((*FILES, "-s", "trainer.save_strategy=no"), "'epoch' or 'steps', got 'no'"),
+    ((*FILES, "-s", "trainer.lr_scheduler_type=sideways"), "sideways"),
+    (("--train", "bare.conll", "--dev", "bare.conll", "--loss", "wce"), "training items"),
+    ((*FILES, "--overwrite", "--resume"), "expected --overwrite or --resume, got both"),
     ((*FILES, "--max-length", "4000"), "expected max_length of at most"),
     ((*FILES, "--data", "sample"), "expected --data sample, alone"),
     (("--train", "train.conll"), "expected a dev file"),
@@ -210,6 +216,7 @@ def mistakes(place):
     (place / "ragged.conll").write_text("a O\nb O x\n", encoding="utf-8")
     (place / "label.conll").write_text("a O\nb B-BOAT\n", encoding="utf-8")
     (place / "single.conll").write_text("a O\nb O\n", encoding="utf-8")
+    (place / "bare.conll").write_text("a O\nb B-BOAT\n", encoding="utf-8")
     (place / "used").mkdir(exist_ok=True)
     (place / "used" / "mine.txt").write_text("keep me", encoding="utf-8")
     (place / "weightless").mkdir(exist_ok=True)
@@ -271,7 +278,8 @@ def test_json_lines_come_back_as_json_lines(trained, place, capsys):
     assert (row["id"], row["tags"]) == ("a", ["O", "B-SITE", "I-SITE"])
     (place / "in.txt").write_text("at Quay Nine\n\nall quiet\n", encoding="utf-8")
     assert run("predict", "trained", "in.txt", "--out", "out.txt") == 0
-    assert (place / "out.txt").read_text(encoding="utf-8") == "at [[Quay Nine|SITE]]\nall quiet\n"
+    expected = "at [[Quay Nine|SITE]]\n\nall quiet\n"
+    assert (place / "out.txt").read_text(encoding="utf-8") == expected
 
 
 def test_flags_win_over_the_file_and_settings_over_both(place, capsys):

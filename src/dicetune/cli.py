@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from dicetune import __version__
-from dicetune.errors import DicetuneError, InputError, InterruptedRunError
+from dicetune.errors import DicetuneError, InputError, InterruptedRunError, StopRequestedError
 
 app = typer.Typer(
     help="Fine-tune text models for F1: dice, Tversky and self-adjusting losses.",
@@ -26,6 +28,9 @@ app = typer.Typer(
 
 Tagging = Literal["ner", "pos"]
 Convention = Literal["strict", "conlleval"]
+Column = Annotated[
+    str | None, typer.Option(help="Number from 0 (-1: the last), or key.", show_default=False)
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
@@ -61,8 +66,7 @@ def train(
     resume: Annotated[bool, typer.Option(help="Go on with an unfinished run.")] = False,
 ) -> None:
     """Fine-tune a tagger, choose its checkpoint on dev, score it, and leave a record."""
-    flags = {name: value for name, value in locals().items() if name in _CONFIG_FLAGS}
-    chosen = _config(config, flags, data, settings)
+    chosen = _config(config, dict(locals()), data, settings)
     from dicetune import display
     from dicetune.records import METRICS_FILE, is_first_process, read_json
     from dicetune.training import run
@@ -83,21 +87,42 @@ def train(
 def evaluate(
     target: Annotated[Path, typer.Argument(help="A model folder, or a file of predictions.")],
     data: Annotated[str | None, typer.Argument(help="Tagged file, for a model folder.")] = None,
-    task: Annotated[Tagging, typer.Option(help="Of a file of predictions.")] = "ner",
-    convention: Annotated[Convention, typer.Option(help="What counts as a span.")] = "strict",
+    task: Annotated[
+        Tagging | None, typer.Option(help="Of a file of predictions; 'ner' if not given.")
+    ] = None,
+    convention: Annotated[
+        Convention | None, typer.Option(help="What counts as a span; 'strict' if not given.")
+    ] = None,
     scheme: Annotated[str, typer.Option(help="Span scheme of the file.")] = "auto",
     format: Annotated[str, typer.Option(help="Data format.")] = "auto",
+    token_column: Column = None,
+    tag_column: Column = None,
+    gold_column: Column = None,
+    predicted_column: Column = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Score a model on tagged text, or the predictions of any tool (word, gold, predicted)."""
     from dicetune import display
     from dicetune.evaluate import evaluate as score
 
-    scores = score(target, data, task=task, convention=convention, scheme=scheme, format=format)
+    scores = score(
+        target,
+        data,
+        task=task,
+        convention=convention,
+        scheme=scheme,
+        format=format,
+        token_column=token_column,
+        tag_column=tag_column,
+        gold_column=gold_column,
+        predicted_column=predicted_column,
+        report=display.say,
+    )
     if as_json:
         typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
         return
-    display.console.print(display.scores_table({str(data or target): scores}))
+    title = display.scoring(scores)
+    display.console.print(display.scores_table({str(data or target): scores}, title))
     display.console.print(display.details_table(scores))
 
 
@@ -108,12 +133,23 @@ def predict(
     text: Annotated[list[str] | None, typer.Option(help="A text; may be repeated.")] = None,
     format: Annotated[str, typer.Option(help="Input: auto, text, conll, conllu, jsonl.")] = "auto",
     out_format: Annotated[str, typer.Option(help="Output: same, conll, jsonl.")] = "same",
+    token_column: Column = None,
     out: Annotated[str, typer.Option(help="Output file; '-' is stdout.")] = "-",
 ) -> None:
     """Tag plain text, column files or JSON lines."""
+    from dicetune import display
     from dicetune.tagging import tag_source
 
-    tag_source(model, source, text, format=format, out_format=out_format, out=out)
+    tag_source(
+        model,
+        source,
+        text,
+        format=format,
+        out_format=out_format,
+        out=out,
+        token_column=token_column,
+        report=display.say,
+    )
 
 
 @app.command()
@@ -123,13 +159,23 @@ def inspect(
     model: Annotated[str, typer.Option(help="Whose sub-words are counted.")] = "minilm",
     format: Annotated[str, typer.Option(help="Data format.")] = "auto",
     scheme: Annotated[str, typer.Option(help="Span scheme of the files.")] = "auto",
+    token_column: Column = None,
+    tag_column: Column = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what is in the data: imbalance, repairs, duplicates, conflicts, unknown sub-words."""
     from dicetune import display
     from dicetune.inspection import inspect_files
 
-    found = inspect_files(files, task=task, model=model, format=format, scheme=scheme)
+    found = inspect_files(
+        files,
+        task=task,
+        model=model,
+        format=format,
+        scheme=scheme,
+        token_column=token_column,
+        tag_column=tag_column,
+    )
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
         return
@@ -184,44 +230,28 @@ def main() -> None:
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    signal.signal(signal.SIGINT, _interrupt)
     try:
         app()
     except DicetuneError as error:
         typer.echo(f"dicetune: {error}", err=True)
         sys.exit(130 if isinstance(error, InterruptedRunError) else 2)
-    except KeyboardInterrupt:
-        typer.echo("dicetune: stopped", err=True)
-        sys.exit(130)
 
 
-_CONFIG_FLAGS = (
-    "task",
-    "train",
-    "dev",
-    "test",
-    "model",
-    "loss",
-    "start_loss",
-    "start_share",
-    "seed",
-    "format",
-    "scheme",
-    "add_characters",
-    "max_length",
-    "max_train",
-    "patience",
-    "out",
-)
+def _interrupt(number: int, frame: Any) -> None:
+    raise StopRequestedError("stopped")
 
 
 def _config(
     path: Path | None, flags: dict[str, Any], data: str | None, settings: list[str] | None
 ) -> Any:
     """The configuration: file, then flags, then -s."""
-    from dicetune.training.config import SAMPLE, RunConfig, read_value, read_yaml
+    from dicetune.training.config import SAMPLE, RunConfig
+    from dicetune.training.yaml_values import read_value, read_yaml
 
     values = {} if path is None else read_yaml(path)
-    values.update({name: value for name, value in flags.items() if value is not None})
+    names = {entry.name for entry in fields(RunConfig)}
+    values.update({k: v for k, v in flags.items() if k in names and v is not None})
     if data is not None:
         if data != SAMPLE or "train" in values:
             raise InputError(

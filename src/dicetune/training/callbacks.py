@@ -6,14 +6,22 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from transformers import EarlyStoppingCallback, TrainerCallback
+
+from dicetune.losses import start_steps
 
 
 class StopOnSignal(TrainerCallback):
-    """Ctrl-C and SIGTERM end the step, save a checkpoint and stop; a second one stops at once."""
+    """Ctrl-C and SIGTERM end the step, save a checkpoint and stop; the same again stops at once.
+
+    Nothing else happens that would not have happened without it, no evaluation more or less, so
+    that a resumed run is the uninterrupted one.
+    """
 
     def __init__(self) -> None:
         self.stopped = False
+        self._seen: set[int] = set()
         self._before: dict[int, Any] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -25,11 +33,17 @@ class StopOnSignal(TrainerCallback):
                 return
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        """Save and stop, if that was asked for."""
+        """Save and stop, if any process was asked to."""
+        self.stopped = _any_process(bool(self._seen), args.device)
         if self.stopped:
             control.should_save = True
-            control.should_evaluate = False
             control.should_training_stop = True
+        return control
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """An epoch that was cut short is not evaluated: the resumed run will end it."""
+        if self.stopped and not float(state.epoch).is_integer():
+            control.should_evaluate = control.should_save = False
         return control
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -43,26 +57,40 @@ class StopOnSignal(TrainerCallback):
         self._before = {}
 
     def _note(self, number: int, frame: Any) -> None:
-        if self.stopped:
+        if number in self._seen:
             self.restore()
             raise KeyboardInterrupt
-        self.stopped = True
+        self._seen.add(number)
+
+
+def _any_process(asked: bool, device: torch.device) -> bool:
+    """Whether any rank was asked to stop: all must leave at the same step."""
+    if not torch.distributed.is_initialized():
+        return asked
+    flag = torch.tensor(float(asked), device=device)
+    torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
+    return bool(flag.item())
 
 
 class StopEarly(EarlyStoppingCallback):
-    """The library's early stopping, which waits until the start phase is over."""
+    """The library's early stopping, which waits until the start phase is over.
 
-    def __init__(self, patience: int = 1, start_share: float = 0.0, **stored: Any) -> None:
-        super().__init__(early_stopping_patience=patience, **stored)
+    Args:
+        patience: evaluations without a better score.
+        start_share: share of the steps that the start phase takes.
+    """
+
+    def __init__(self, patience: int, start_share: float) -> None:
+        super().__init__(early_stopping_patience=patience)
         self.start_share = start_share
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **other: Any) -> None:
         """Count, once the start phase is over."""
-        if state.global_step > self.start_share * state.max_steps:
+        if state.global_step > start_steps(self.start_share, state.max_steps):
             super().on_evaluate(args, state, control, metrics, **other)
 
     def state(self) -> dict[str, Any]:
-        """What a resume needs to count on."""
+        """What a resume makes an equal callback from."""
         stored: dict[str, Any] = super().state()
         stored["args"] = {"patience": self.early_stopping_patience, "start_share": self.start_share}
         return stored

@@ -6,7 +6,6 @@ of ``transformers.TrainingArguments``, never declared again here.
 
 from __future__ import annotations
 
-import contextlib
 import math
 import types
 import typing
@@ -17,7 +16,8 @@ from typing import Any, Literal
 
 import yaml
 
-from dicetune.errors import DataError, InputError, InputTypeError, unknown_name
+from dicetune.errors import InputError, InputTypeError, unknown_name
+from dicetune.training.yaml_values import read_yaml
 
 SAMPLE = "sample"
 
@@ -49,11 +49,31 @@ _RESERVED = {
     "resume_from_checkpoint": "give --resume",
     "restore_callback_states_from_checkpoint": "a resume always restores them",
     "push_to_hub": "nothing is uploaded",
+    "dataloader_drop_last": "every text is trained on and scored",
+    "save_only_model": "a resume needs the optimizer's state",
+    "ignore_data_skip": "a resume goes on where it stopped",
+    "prediction_loss_only": "the scores need the predictions",
+    "batch_eval_metrics": "spans are scored over the whole set",
+    "eval_do_concat_batches": "spans are scored over the whole set",
     "do_train": "the command decides",
     "do_eval": "the command decides",
     "do_predict": "the command decides",
 }
 
+# the least value, and whether it is allowed itself
+_TRAINER_LEAST = {
+    "learning_rate": (0, True),
+    "weight_decay": (0, True),
+    "warmup_steps": (0, True),
+    "max_grad_norm": (0, True),
+    "num_train_epochs": (0, False),
+    "per_device_train_batch_size": (1, True),
+    "per_device_eval_batch_size": (1, True),
+    "gradient_accumulation_steps": (1, True),
+    "eval_steps": (0, False),
+    "save_steps": (0, False),
+    "logging_steps": (0, False),
+}
 _LEAST = {"max_train": 1, "max_length": 3, "patience": 1, "stride": 0, "seed": 0, "token_column": 0}
 
 
@@ -90,7 +110,7 @@ class RunConfig:
 
     Example:
         >>> config = RunConfig.from_mapping({"task": "ner", "train": "sample", "loss": "dice"})
-        >>> config.updated({"trainer.learning_rate": "3e-5"}).trainer
+        >>> config.updated({"trainer.learning_rate": 3e-5}).trainer
         {'learning_rate': 3e-05}
     """
 
@@ -155,15 +175,20 @@ class RunConfig:
         return cls.from_mapping(read_yaml(path))
 
     def updated(self, changes: Mapping[str, Any]) -> RunConfig:
-        """A copy with other values; "trainer.KEY" reaches into the trainer's mapping.
+        """A copy with other values.
 
-        Values given as text are read as YAML, so that "3e-5" is a number.
+        Args:
+            changes: names and values; "trainer.KEY" reaches into the trainer's mapping.
         """
         plain = {key: value for key, value in changes.items() if not key.startswith("trainer.")}
-        trainer = dict(self.trainer)
-        for key, value in changes.items():
-            if key.startswith("trainer."):
-                trainer[key.removeprefix("trainer.")] = read_value(value)
+        trainer = plain.pop("trainer", self.trainer)
+        if isinstance(trainer, Mapping):
+            reached = {
+                key.removeprefix("trainer."): value
+                for key, value in changes.items()
+                if key.startswith("trainer.")
+            }
+            trainer = {**trainer, **reached}
         return RunConfig.from_mapping({**asdict(self), **plain, "trainer": trainer})
 
     def without_place(self) -> RunConfig:
@@ -173,44 +198,6 @@ class RunConfig:
     def to_yaml(self) -> str:
         """YAML text that ``from_yaml`` reads back to an equal configuration."""
         return yaml.safe_dump(asdict(self), sort_keys=False, allow_unicode=True)
-
-
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """The mapping in a YAML file."""
-    try:
-        values = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"expected a configuration file, got {str(path)!r}: {error.strerror}"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise DataError(path, f"expected UTF-8, got a byte that is not ({error})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = None if mark is None else mark.line + 1
-        problem = getattr(error, "problem", None) or "it cannot be read"
-        raise DataError(path, f"expected YAML, got {problem}", line=line) from None
-    if not isinstance(values, dict):
-        raise DataError(path, f"expected 'name: value' lines, got {type(values).__name__}")
-    return values
-
-
-def read_value(text: Any) -> Any:
-    """A value from the command line: YAML, with 3e-5 read as the number everybody means.
-
-    Example:
-        >>> read_value("3e-5"), read_value("true"), read_value("linear")
-        (3e-05, True, 'linear')
-    """
-    if not isinstance(text, str):
-        return text
-    with contextlib.suppress(ValueError):
-        if "e" in text.lower():
-            return float(text)
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
 
 
 def check_trainer_key(key: str) -> None:
@@ -247,6 +234,20 @@ def _check_trainer_types(trainer: Mapping[str, Any]) -> None:
             raise InputError(f"expected a finite number for trainer.{key}, got {value}")
         if set(_options(hints[key])) <= {int, float, bool, str, type(None)}:
             _check_type(f"trainer.{key}", hints[key], value)
+        least, allowed = _TRAINER_LEAST.get(key, (None, True))
+        if (
+            least is not None
+            and value is not None
+            and (value < least or (value == least and not allowed))
+        ):
+            what = "at least" if allowed else "more than"
+            raise InputError(f"expected trainer.{key} of {what} {least}, got {value}")
+    for key in ("eval_strategy", "save_strategy"):
+        if trainer.get(key) not in (None, "steps", "epoch"):
+            raise InputError(
+                f"expected trainer.{key} 'epoch' or 'steps', got {trainer[key]!r}: the checkpoint "
+                "is chosen by dev score"
+            )
     if trainer.get("save_total_limit") == 1:
         raise InputError(
             "expected trainer.save_total_limit of at least 2, got 1: the best checkpoint and the "

@@ -10,20 +10,21 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from dicetune.errors import InputError
-from dicetune.records import RUN_FILE
+from dicetune.errors import DataError, InputError
+from dicetune.records import RUN_FILE, read_json, write_json
 from dicetune.training.config import RunConfig
 
 CONFIG_FILE = "config.yaml"
 CHECKPOINTS = "checkpoints"
+_FINGERPRINTS = "data.json"
 
 
-def claim(config: RunConfig, *, overwrite: bool = False, resume: bool = False) -> Path:
-    """Make the run's folder, or take up the one that is there.
+def check_place(config: RunConfig, *, overwrite: bool = False, resume: bool = False) -> Path:
+    """Find out whether the run's folder can be had, and touch nothing.
 
     Args:
         config: the run; its ``out`` names the folder.
-        overwrite: delete an earlier run of that name first.
+        overwrite: an earlier run of that name may be deleted.
         resume: go on in a folder that an unfinished run of the same configuration left.
 
     Raises:
@@ -31,47 +32,82 @@ def claim(config: RunConfig, *, overwrite: bool = False, resume: bool = False) -
     """
     if config.out is None:
         raise InputError("expected a folder for the run, got none: give out (--out)")
+    if overwrite and resume:
+        raise InputError("expected --overwrite or --resume, got both: one deletes the other's run")
     folder = Path(config.out)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"expected a folder for the run, got the file {str(folder)!r}")
     used = folder.is_dir() and any(folder.iterdir())
     if resume:
         _check_resumable(folder, config)
-        return folder
-    if used and not overwrite:
+    elif used and not overwrite:
         hint = (
             "give --resume to go on with it, --overwrite to delete it, or another --out"
             if (folder / CHECKPOINTS).is_dir()
             else "give --overwrite to delete it, or another --out"
         )
         raise InputError(f"expected a new or empty folder, got {str(folder)!r}: {hint}")
-    if used:
-        if not (folder / CONFIG_FILE).is_file():
-            raise InputError(
-                f"expected an earlier run to overwrite, got {str(folder)!r} without {CONFIG_FILE}: "
-                "only folders that dicetune made are deleted; remove it yourself or give "
-                "another --out"
-            )
-        shutil.rmtree(folder)
+    elif used and not (folder / CONFIG_FILE).is_file():
+        raise InputError(
+            f"expected an earlier run to overwrite, got {str(folder)!r} without {CONFIG_FILE}: "
+            "only folders that dicetune made are deleted; remove it yourself or give another --out"
+        )
+    return folder
+
+
+def claim(folder: Path, config: RunConfig, fingerprints: dict[str, str | None]) -> None:
+    """Make the folder anew and write down what will be run in it.
+
+    Args:
+        folder: what ``check_place`` allowed.
+        config: the run.
+        fingerprints: SHA-256 of each split, for a resume to compare with.
+
+    Raises:
+        InputError: where the folder cannot be made.
+    """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if folder.is_dir():
+            shutil.rmtree(folder)
+        (folder / CHECKPOINTS).mkdir(parents=True)
     except OSError as error:
         raise InputError(
             f"expected a folder that can be made, got {str(folder)!r}: {error.strerror}"
         ) from None
     (folder / CONFIG_FILE).write_text(config.to_yaml(), encoding="utf-8")
-    return folder
+    write_json(folder / CHECKPOINTS / _FINGERPRINTS, fingerprints)
+
+
+def check_same_data(folder: Path, fingerprints: dict[str, str | None]) -> None:
+    """Refuse to resume on data that was changed since the run began."""
+    before = read_json(folder / CHECKPOINTS / _FINGERPRINTS)
+    changed = [split for split in before if before[split] != fingerprints.get(split)]
+    if changed:
+        raise InputError(
+            f"expected the data with which the run in {str(folder)!r} began, got other files for "
+            f"{' and '.join(changed)}: start a new run, or restore them"
+        )
 
 
 def last_checkpoint(folder: Path) -> Path | None:
     """The newest whole checkpoint of an unfinished run."""
-    found = [
-        path
-        for path in (folder / CHECKPOINTS).glob("checkpoint-*")
-        # the trainer writes its state last
-        if (path / "trainer_state.json").is_file() and path.name.split("-")[-1].isdigit()
-    ]
+    found = [path for path in (folder / CHECKPOINTS).glob("checkpoint-*") if _is_whole(path)]
     return max(found, key=lambda path: int(path.name.split("-")[-1]), default=None)
+
+
+def _is_whole(checkpoint: Path) -> bool:
+    """The trainer writes its state last; a kill may leave half of it."""
+    try:
+        read_json(checkpoint / "trainer_state.json")
+    except (OSError, DataError):
+        return False
+    return checkpoint.name.split("-")[-1].isdigit()
+
+
+def release(folder: Path) -> None:
+    """Take back the folder of a run that failed before there was anything to go on from."""
+    if last_checkpoint(folder) is None and not (folder / RUN_FILE).exists():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def drop_checkpoints(folder: Path) -> None:

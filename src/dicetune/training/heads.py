@@ -55,6 +55,11 @@ def head_inputs(
             )
         logits, target = outputs["logits"], labels["labels"]
         kind: Kind = "labels" if target.shape == logits.shape else "classes"
+        if kind == "labels" and not target.is_floating_point():
+            raise InputError(
+                f"expected float labels of the logits' shape {tuple(logits.shape)} for a sigmoid "
+                f"each, got {target.dtype}: convert them with .float()"
+            )
         if kind == "classes" and logits.shape[:-1] != target.shape:
             raise InputError(
                 f"expected labels of shape {tuple(logits.shape[:-1])} (one class each) or "

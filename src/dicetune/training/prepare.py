@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
-from dicetune.data import Corpus, check_labels, read_tokens, sample_corpora
+from dicetune.data import Corpus, check_labels, label_names, read_tokens, sample_corpora
 from dicetune.errors import InputError
 from dicetune.losses import Recipe, build
 from dicetune.models import (
@@ -16,6 +17,7 @@ from dicetune.models import (
     position_limit,
     resolve_encoder,
 )
+from dicetune.records import sha256
 from dicetune.tasks import TASKS, Encoded, Task
 from dicetune.training.config import SAMPLE, RunConfig
 from dicetune.training.trainer import choose_recipe
@@ -34,6 +36,7 @@ class Prepared:
     tokenizer: Any
     source: str
     encoded: dict[str, Encoded]
+    fingerprints: dict[str, str | None]
     notes: list[str]
 
 
@@ -44,19 +47,24 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
         InputError: for a configuration, data or a model that cannot be used.
     """
     recipe = choose_recipe(config.loss, config.start_loss, config.start_share)
-    losses = [build(text) for text in (recipe.loss, recipe.start_loss) if isinstance(text, str)]
+    for text in (recipe.loss, recipe.start_loss):
+        if isinstance(text, str):
+            build(text)  # refuses what is unknown
     source = resolve_encoder(config.model)
-    corpora = read_splits(config)
+    corpora, labels = read_splits(config)
+    fingerprints = {
+        split: sha256(corpus.source) if Path(corpus.source).is_file() else None
+        for split, corpus in corpora.items()
+    }
     notes = [
         f"{split}: {note.rule} ({note.count} times; first at {', '.join(note.places)})"
         for split, corpus in corpora.items()
         for note in corpus.notes
     ]
-    task: Task = TASKS[config.task](corpora["train"], stride=config.stride)
+    task: Task = TASKS[config.task](corpora["train"], stride=config.stride, labels=labels)
     tokenizer = load_tokenizer(source)
+    # the whole model and not its configuration alone: damaged weights are found here
     model = load_model(task.auto_class, source, task.labels)
-    for loss in losses:
-        loss.check_kind("classes", getattr(task, "background", None))
     if config.add_characters:
         added = add_characters(tokenizer, (token for s in corpora["train"] for token in s.tokens))
         notes.append(f"{added} characters of the training split were added to the tokenizer")
@@ -81,11 +89,21 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
     report(f"objective: {recipe}")
     for note in notes:
         report(note)
-    return Prepared(corpora, task, recipe, tokenizer, source, encoded, notes)
+    return Prepared(corpora, task, recipe, tokenizer, source, encoded, fingerprints, notes)
 
 
-def read_splits(config: RunConfig) -> dict[str, Corpus]:
-    """The corpora of a run, checked against each other."""
+def read_splits(config: RunConfig) -> tuple[dict[str, Corpus], list[str]]:
+    """The corpora of a run, checked against each other, and the labels of the training file.
+
+    A cut by ``max_train`` leaves the labels as they are: a small share of the data is another
+    budget and not another task.
+
+    Args:
+        config: the run.
+
+    Raises:
+        DataError: what is wrong, in which file and line.
+    """
     if config.train == SAMPLE:
         corpora = sample_corpora()
     else:
@@ -102,9 +120,15 @@ def read_splits(config: RunConfig) -> dict[str, Corpus]:
             for split, path in files.items()
             if path is not None
         }
+    labels = label_names(corpora["train"])
+    for split in corpora.keys() - {"train"}:
+        check_labels(corpora["train"], corpora[split])
     if config.max_train is not None:
         first = corpora["train"].sentences[: config.max_train]
         corpora["train"] = replace(corpora["train"], sentences=first)
-    for split in corpora.keys() - {"train"}:
-        check_labels(corpora["train"], corpora[split])
-    return corpora
+        if len(corpora["train"].tag_counts) == 1:
+            raise InputError(
+                f"expected at least two labels in the first {config.max_train} training "
+                "sentences, got one: raise max_train"
+            )
+    return corpora, labels

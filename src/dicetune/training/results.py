@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
+from dicetune.losses import start_steps
 from dicetune.records import (
     METRICS_FILE,
     PREDICTIONS_FILE,
@@ -31,8 +32,7 @@ def record_of(
     """The record of a run whose training is over."""
     state, recipe = trainer.state, trainer.recipe
     best = state.best_global_step or state.global_step
-    starts = recipe.start_share * state.max_steps
-    in_start = recipe.start_loss is not None and best <= starts
+    in_start = best <= start_steps(recipe.start_share, state.max_steps)
     notes = list(prepared.notes)
     if in_start:
         notes.append(
@@ -46,14 +46,14 @@ def record_of(
             "loss": trainer.objective.loss.spec,
             "start_loss": trainer.start_objective.loss.spec if trainer.start_objective else None,
             "start_share": recipe.start_share,
-            "set": f"batch ({trainer.args.per_device_train_batch_size} texts)",
+            "set": _set_of(trainer),
         },
         labels=list(prepared.task.labels),
         scheme=getattr(prepared.task, "scheme", None),
         data={
             split: {
                 "source": corpus.source,
-                "sha256": sha256(corpus.source) if Path(corpus.source).is_file() else None,
+                "sha256": prepared.fingerprints[split],
                 "tokens": sum(len(sentence.tokens) for sentence in corpus),
                 **prepared.encoded[split].facts,
             }
@@ -121,6 +121,14 @@ def write_results(
     write_json(folder / METRICS_FILE, metrics)
     write_card(folder, record, metrics, task.main_metric)
     record.save(folder)
+
+
+def _set_of(trainer: ObjectiveTrainer) -> str | None:
+    """What the sums of a set-level loss run over; ``None`` where the loss is additive."""
+    additive = [term.is_additive("classes") for _, term in trainer.objective.terms]
+    if all(additive):
+        return None
+    return f"batch of one process ({trainer.args.train_batch_size} windows)"
 
 
 def _weights_of(source: str) -> str | None:

@@ -10,13 +10,21 @@ from typing import Any
 import torch
 from transformers import DataCollatorForTokenClassification, PrinterCallback, TrainingArguments
 
-from dicetune.errors import InputError, InterruptedRunError
+from dicetune.errors import InputError, InterruptedRunError, StopRequestedError
 from dicetune.models import load_model, quiet_loading
 from dicetune.records import RunRecord, is_first_process
 from dicetune.tasks import Task
 from dicetune.training.callbacks import LineForEachEvaluation, StopEarly, StopOnSignal
 from dicetune.training.config import TRAINER_DEFAULTS, RunConfig
-from dicetune.training.folder import CHECKPOINTS, claim, drop_checkpoints, last_checkpoint
+from dicetune.training.folder import (
+    CHECKPOINTS,
+    check_place,
+    check_same_data,
+    claim,
+    drop_checkpoints,
+    last_checkpoint,
+    release,
+)
 from dicetune.training.prepare import Prepared, prepare
 from dicetune.training.results import record_of, write_results
 from dicetune.training.trainer import ObjectiveTrainer
@@ -51,45 +59,51 @@ def run(
         NonFiniteLossError: where the loss became NaN or infinite.
         InterruptedRunError: after Ctrl-C, once a resumable checkpoint is saved.
     """
-    with quiet_loading():
-        return _run(config, overwrite, resume, report, progress)
-
-
-def _run(
-    config: RunConfig,
-    overwrite: bool,
-    resume: bool,
-    report: Callable[[str], None],
-    progress: bool,
-) -> RunRecord:
     if not is_first_process():  # one voice is enough
+        report = _silent
+    folder = check_place(config, overwrite=overwrite, resume=resume)
+    with quiet_loading():
+        try:
+            prepared = prepare(config, report)
+            arguments = _arguments(config, prepared.task, folder, progress)
+        except (KeyboardInterrupt, StopRequestedError):
+            raise InterruptedRunError("stopped before training began; nothing was made") from None
+        if resume:
+            check_same_data(folder, prepared.fingerprints)
+        elif is_first_process():
+            claim(folder, config, prepared.fingerprints)
+        try:
+            checkpoint = last_checkpoint(folder) if resume else None
+            return _train(config, prepared, arguments, folder, checkpoint, report)
+        except (KeyboardInterrupt, StopRequestedError):
+            raise InterruptedRunError(f"stopped at once; {_how_to_go_on(folder)}") from None
+        finally:
+            if not resume and is_first_process():
+                release(folder)
 
-        def report(line: str) -> None: ...
 
-    prepared = prepare(config, report)
-    if is_first_process():
-        claim(config, overwrite=overwrite, resume=resume)
-    folder = Path(config.out or ".")
-    checkpoint = last_checkpoint(folder) if resume else None
-    if resume:
-        report(f"resuming from {checkpoint.name if checkpoint else 'the beginning'}")
-
+def _train(
+    config: RunConfig,
+    prepared: Prepared,
+    arguments: TrainingArguments,
+    folder: Path,
+    checkpoint: Path | None,
+    report: Callable[[str], None],
+) -> RunRecord:
+    if checkpoint is not None:
+        report(f"resuming from {checkpoint.name}")
     stop = StopOnSignal()
-    trainer = _trainer(config, prepared, folder, stop, report, progress)
+    trainer = _trainer(config, prepared, arguments, stop, report)
     begun = time.perf_counter()
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    except KeyboardInterrupt:
-        raise InterruptedRunError(
-            f"stopped at once; go on from the last checkpoint with --resume --out {folder}"
-        ) from None
     finally:
         stop.restore()
     seconds = time.perf_counter() - begun
     if stop.stopped:
         raise InterruptedRunError(
             f"stopped after step {trainer.state.global_step} of {trainer.state.max_steps}, which "
-            f"is saved; go on with --resume --out {folder}"
+            f"is saved; {_how_to_go_on(folder)}"
         )
     record = record_of(config, prepared, trainer, seconds)
     write_results(folder, prepared, trainer, record)
@@ -99,13 +113,22 @@ def _run(
     return record
 
 
+def _how_to_go_on(folder: Path) -> str:
+    if last_checkpoint(folder) is None:
+        return "there was no checkpoint yet: start again"
+    return f"go on with --resume --out {folder}"
+
+
+def _silent(line: str) -> None:
+    """Report nothing."""
+
+
 def _trainer(
     config: RunConfig,
     prepared: Prepared,
-    folder: Path,
+    arguments: TrainingArguments,
     stop: StopOnSignal,
     report: Callable[[str], None],
-    progress: bool,
 ) -> ObjectiveTrainer:
     task, encoded = prepared.task, prepared.encoded
 
@@ -125,7 +148,7 @@ def _trainer(
     if config.patience is not None:
         callbacks.append(StopEarly(config.patience, recipe.start_share))
     trainer = ObjectiveTrainer(
-        args=_arguments(config, task, folder, progress),
+        args=arguments,
         loss=recipe.loss,
         start_loss=recipe.start_loss,
         start_share=recipe.start_share or None,

@@ -22,9 +22,9 @@ from transformers.trainer_utils import EvalLoopOutput
 
 from dicetune.errors import InputError
 from dicetune.loss_input import LossInput
-from dicetune.losses import Loss, Recipe, build, recipe
+from dicetune.losses import Loss, Recipe, build, recipe, start_steps
 from dicetune.training.heads import ItemCounts, LossInputs, head_inputs
-from dicetune.training.objective import EvaluationLoss, Objective
+from dicetune.training.objective import EvaluationLoss, Objective, item_count
 from dicetune.training.sampler import LengthGroupedSampler
 
 
@@ -105,8 +105,8 @@ class ObjectiveTrainer(Trainer):
     @property
     def phase(self) -> str:
         """Which loss the next step is trained with: "start" or "main"."""
-        begun = self.state.global_step < self.recipe.start_share * self.state.max_steps
-        return "start" if self.start_objective is not None and begun else "main"
+        last = start_steps(self.recipe.start_share, self.state.max_steps)
+        return "start" if self.state.global_step < last else "main"
 
     def compute_loss(
         self,
@@ -121,9 +121,12 @@ class ObjectiveTrainer(Trainer):
         outputs = model(**inputs)
         items = self.loss_inputs(outputs, labels)
         if model.training:
-            in_start = self.phase == "start" and self.start_objective is not None
-            objective = self.start_objective if in_start else self.objective
-            loss = objective.share(  # type: ignore[union-attr]
+            objective = self.objective
+            if self.start_objective is not None and self.phase == "start":
+                objective = self.start_objective
+            if self.state.global_step == 0:
+                self._check_first_step(items, num_items_in_batch)
+            loss = objective.share(
                 items, num_items_in_batch, self._micro_batches, self.accelerator.num_processes
             )
             if not torch.isfinite(loss):
@@ -177,7 +180,26 @@ class ObjectiveTrainer(Trainer):
         self.add_callback(_EpochOfSampler(sampler))
         return sampler
 
-    def _describe_failure(self, loss: Tensor, objective: Any, items: list[LossInput]) -> str:
+    def _check_first_step(self, items: list[LossInput], counts: Mapping[str, Tensor]) -> None:
+        """Find a loss without meaning, and a count that is not the inputs', before they do harm."""
+        for objective in (self.objective, self.start_objective):
+            if objective is not None:
+                objective.check(items)
+        if counts.keys() != {item.name for item in items}:
+            raise InputError(
+                f"expected item_counts for {sorted(item.name for item in items)}, got "
+                f"{sorted(counts)}: give each loss input's name its number of items"
+            )
+        if self._micro_batches == self.accelerator.num_processes == 1:
+            for item in items:
+                found, given = int(item_count(item)), int(counts[item.name])
+                if found != given:
+                    raise InputError(
+                        f"expected item_counts to count the {found} items of {item.name!r}, got "
+                        f"{given}: the loss is divided by it"
+                    )
+
+    def _describe_failure(self, loss: Tensor, objective: Objective, items: list[LossInput]) -> str:
         facts = []
         for item in items:
             logits = item.logits.detach().float()
@@ -192,7 +214,7 @@ class ObjectiveTrainer(Trainer):
             f"expected a finite loss, got {loss.item()} at step {self.state.global_step + 1} "
             f"({self.phase} phase, {objective.loss.spec}, learning rate {rate}; "
             f"{'; '.join(facts)}): lower the learning rate, keep max_grad_norm at 1, or train "
-            "in float32; the last checkpoint holds the weights before this step"
+            "in float32"
         )
 
 
