@@ -43,6 +43,7 @@ from dicetune.losses._inputs import Items
 from dicetune.losses._probability import (
     gold_log_complement,
     power,
+    probabilities,
     sigmoid_log_complement,
     softmax_log_complement,
 )
@@ -159,7 +160,7 @@ def _counted(
 
 def _hard_parts(items: Items, choice: Overlap) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The entries of S_tp at gold (N,), S_p everywhere (N, C), S_y and S_p at gold (N,)."""
-    p = items.logits.sigmoid() if items.sigmoid else items.logits.softmax(1)
+    p = probabilities(items.logits, items.sigmoid)
     if items.keep is None:
         y = p.new_ones(p.shape[0])
     else:
@@ -188,7 +189,7 @@ def _at(values: Tensor, target: Tensor) -> Tensor:
 def _soft_parts(items: Items, choice: Overlap) -> tuple[Tensor, Tensor, Tensor]:
     """The entries of S_tp, S_p and S_y, each (N, C)."""
     y = items.target
-    p = items.logits.sigmoid() if items.sigmoid else items.logits.softmax(1)
+    p = probabilities(items.logits, items.sigmoid)
     if items.keep is not None and not items.sigmoid:
         p = torch.where(items.keep[:, None], p, 0.0)
     if choice.decay and choice.form == "target":

@@ -16,6 +16,23 @@ from torch import Tensor
 
 from dicetune.losses._inputs import ABSENT
 
+# Over fewer classes torch's CPU softmax is slower than its log_softmax and an exponential.
+_FEW_CLASSES = 16
+
+
+def probabilities(logits: Tensor, sigmoid: bool) -> Tensor:
+    """Probability of every class, (N, C): one sigmoid each, or a softmax over the classes.
+
+    Example:
+        >>> probabilities(torch.zeros(1, 4), sigmoid=False)
+        tensor([[0.2500, 0.2500, 0.2500, 0.2500]])
+    """
+    if sigmoid:
+        return logits.sigmoid()
+    if logits.shape[1] < _FEW_CLASSES:
+        return logits.log_softmax(1).exp()
+    return logits.softmax(1)
+
 
 def softmax_log_complement(logits: Tensor) -> Tensor:
     """log(1 - softmax(logits)) of every class, with its gradient.

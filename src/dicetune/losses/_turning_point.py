@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dicetune.losses import _options as check
 from dicetune.losses._inputs import prepare
+from dicetune.losses._probability import probabilities
 
 
 def share_past_turning_point(
@@ -62,7 +63,7 @@ def share_past_turning_point(
         class_keep=class_keep,
         sigmoid=activation == "sigmoid",
     )
-    p = items.logits.sigmoid() if items.sigmoid else items.logits.softmax(1)
+    p = probabilities(items.logits, items.sigmoid)
     past = (p > 1 / (1 + decay)).any(1)
     if items.keep is None:
         return past.to(p.dtype).sum() / max(past.shape[0], 1)
