@@ -13,10 +13,18 @@ _PUBLIC = {
     "LossInput": "dicetune.loss_input",
     "ObjectiveTrainer": "dicetune.training",
     "RunConfig": "dicetune.training",
+    "resolve_encoder": "dicetune.models",
     "run": "dicetune.training",
 }
 
-__all__ = ["LossInput", "ObjectiveTrainer", "RunConfig", "__version__", "run"]
+__all__ = [
+    "LossInput",
+    "ObjectiveTrainer",
+    "RunConfig",
+    "__version__",
+    "resolve_encoder",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:
