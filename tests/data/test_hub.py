@@ -88,3 +88,25 @@ def test_reading_files_loads_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_split_behind_a_folder(folder, data, tmp_path, monkeypatch):
+    assert len(read_tokens(f"{folder}:train")) == 2
+    assert len(read_tokens(f"{folder}:test", format="hub")) == 1
+    monkeypatch.chdir(folder.parent)
+    assert len(read_tokens(f"{folder.name}:test")) == 1
+    with pytest.raises(DataError, match=r"expected one of the splits train, test, got 'dev'"):
+        read_tokens(f"{folder}:dev")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"empty:train: expected a data set in the folder"):
+        read_tokens(f"{tmp_path}/empty:train")
+    with pytest.raises(DataError, match=r"none:train: no such file"):
+        read_tokens(f"{tmp_path}/none:train")
+
+
+def test_a_split_behind_a_folder_of_parquet_files(data, tmp_path, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "p").mkdir()
+    data.to_parquet(tmp_path / "p" / "train.parquet")
+    data.select([0]).to_parquet(tmp_path / "p" / "test.parquet")
+    assert len(read_tokens(f"{tmp_path}/p:test")) == 1

@@ -84,3 +84,13 @@ def test_sides_that_are_empty():
 def test_plain_data():
     found = inspect_tokens({"train": TRAIN, "test": TEST}).to_dict()
     assert json.loads(json.dumps(found))["splits"][0]["ratio"]["many"] == 7
+
+
+def test_a_warning_above_five_percent_of_unknown_subwords():
+    words = corpus("a", *["in/O New/B-LOC"] * 10)
+    for unknown, warned in ((1, False), (2, True)):
+        counts = iter([(2, 1)] * unknown + [(2, 0)] * (10 - unknown))
+        found = inspect_tokens({"train": words}, lambda tokens, counts=counts: next(counts))
+        assert bool(found.warnings) == warned
+    assert found.warnings[0].startswith("train: 10.0% of the sub-words are unknown")
+    assert "--add-characters" in found.warnings[0]

@@ -1,6 +1,7 @@
 """What is written is read back the same, whatever the words hold."""
 
 import io
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from dicetune.data import (
     to_tags,
     write_conll,
     write_jsonl,
+    write_text,
 )
 from dicetune.errors import InputError
 
@@ -131,3 +133,35 @@ def test_what_columns_cannot_hold_is_refused_before_anything_is_written(
     with pytest.raises(InputError, match=message):
         write_conll(tmp_path / "out", [sentence], own)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_sentence_without_words_is_a_row_without_words(capsys):
+    write_conll("-", [Sentence(()), Sentence(("a",))], [[], ["O"]])
+    assert capsys.readouterr().out == "\na\tO\n\n"
+
+
+def test_a_file_is_written_whole_through_links_and_into_devices(tmp_path):
+    (tmp_path / "real").write_text("earlier", encoding="utf-8")
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    write_text(tmp_path / "link", "new\n")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new\n"
+    assert {path.name for path in tmp_path.iterdir()} == {"real", "link"}
+    device = tmp_path / "device"
+    device.symlink_to("/dev/null")
+    write_text(device, "x")
+    assert not Path("/dev/null").is_file()
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("none/out", r"expected a file in an existing folder, got .*none/out': make the folder"),
+        ("", "expected a file to write to, got the folder .*: name a file in it"),
+        ("n" * 300, "expected a file that can be written, got .*: File name too long"),
+    ],
+)
+def test_targets_that_cannot_be_written(tmp_path, target, message):
+    with pytest.raises(InputError, match=message):
+        write_text(tmp_path / target, "x")
+    assert list(tmp_path.iterdir()) == []

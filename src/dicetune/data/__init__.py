@@ -3,6 +3,7 @@
 from dicetune.data.checks import check_labels, label_names
 from dicetune.data.corpus import Corpus, Note, Scheme, Sentence
 from dicetune.data.formats import FORMATS, detect_format
+from dicetune.data.guess import Guess, guess_format
 from dicetune.data.inline import read_inline
 from dicetune.data.inspect import (
     PAPER_RATIOS,
@@ -17,15 +18,16 @@ from dicetune.data.inspect import (
 from dicetune.data.labels import convert, spans, split_tag, to_tags, violations
 from dicetune.data.open_text import read_lines
 from dicetune.data.predictions import Predicted, Predictions, read_predictions
-from dicetune.data.read import read_tokens
+from dicetune.data.read import parse_tokens, read_tokens
 from dicetune.data.sample import sample_corpora
-from dicetune.data.write import write_conll, write_jsonl
+from dicetune.data.write import check_target, write_conll, write_jsonl, write_text
 
 __all__ = [
     "FORMATS",
     "PAPER_RATIOS",
     "Conflict",
     "Corpus",
+    "Guess",
     "Inspection",
     "Leak",
     "Note",
@@ -37,10 +39,13 @@ __all__ = [
     "SplitReport",
     "SubwordCounter",
     "check_labels",
+    "check_target",
     "convert",
     "detect_format",
+    "guess_format",
     "inspect_tokens",
     "label_names",
+    "parse_tokens",
     "read_inline",
     "read_lines",
     "read_predictions",
@@ -52,4 +57,5 @@ __all__ = [
     "violations",
     "write_conll",
     "write_jsonl",
+    "write_text",
 ]

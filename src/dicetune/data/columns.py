@@ -63,22 +63,22 @@ def parse_columns(lines: Sequence[str], path: str | Path, notes: NoteBook) -> Ta
     if not sample:
         raise DataError(path, "expected rows of a word and its tag, got none")
     by_tab = 2 * sum("\t" in line for line in sample) >= len(sample)
-    cells = [_cells(line, by_tab) for line in sample]
-    width, rows = Counter(map(len, cells)).most_common(1)[0]
-    if 2 * rows < len(cells):
+    parted = [cells(line, by_tab) for line in sample]
+    width, rows = Counter(map(len, parted)).most_common(1)[0]
+    if 2 * rows < len(parted):
         raise DataError(
             path,
             "the format cannot be told: expected JSON lines, CoNLL-U or one word a line with its "
-            f"tag, got lines of {min(map(len, cells))} to {max(map(len, cells))} columns",
+            f"tag, got lines of {min(map(len, parted))} to {max(map(len, parted))} columns",
         )
-    known = {row[-1] for row in cells} if plain else None
+    known = {row[-1] for row in parted} if plain else None
 
     sentences = [Rows()]
     for number, line in enumerate(lines, 1):
         if not line.strip():
             sentences.append(Rows())
             continue
-        row = _cells(line, by_tab)
+        row = cells(line, by_tab)
         if row[0] == DOCUMENT:
             notes.add("document boundaries (-DOCSTART-): no sentences", f"{path}:{number}")
             sentences.append(Rows())
@@ -128,7 +128,17 @@ def _is_special(line: str) -> bool:
     return line.startswith(("# ", DOCUMENT))
 
 
-def _cells(line: str, by_tab: bool) -> list[str]:
+def cells(line: str, by_tab: bool) -> list[str]:
+    r"""The cells of one row.
+
+    Args:
+        line: without its end.
+        by_tab: part at each tab; else at runs of spaces and tabs.
+
+    Example:
+        >>> cells("New York\tB-LOC", by_tab=True), cells("Bonn  B-LOC ", by_tab=False)
+        (['New York', 'B-LOC'], ['Bonn', 'B-LOC'])
+    """
     if by_tab:
         return line.split("\t")
     return _SPACES.split(line.rstrip(" \t"))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
+from dicetune.data.hub import split_of_folder
 from dicetune.data.open_text import STDIN, read_lines
 from dicetune.errors import DataError
 
@@ -29,35 +31,71 @@ def detect_format(path: str | Path) -> tuple[str, list[str]]:
     Raises:
         DataError: no such file, a folder of something else, or no format that fits.
     """
-    file = Path(path)
-    if str(path) != STDIN:
-        if file.is_dir() and _is_data_set(file):
-            return "hub", []
-        if not file.exists() and _may_be_hub(str(path)):
-            return "hub", []
-        if not file.exists():
-            raise DataError(
-                path,
-                "no such file: check the path (a data set on the Hub is named with its split, "
-                "NAME:SPLIT, or with the format 'hub')",
-            )
+    if names_data_set(path):
+        return "hub", []
     lines = read_lines(path)
+    return format_of(lines, path), lines
+
+
+def names_data_set(path: str | Path) -> bool:
+    """Whether a path means a data set of the ``datasets`` library, in a folder or on the Hub.
+
+    Raises:
+        DataError: it means nothing: no file, no folder, and no name of a data set.
+    """
+    if str(path) == STDIN:
+        return False
+    file, folder = Path(path), split_of_folder(path)[0]
+    if folder.is_dir() and _is_data_set(folder):
+        return True
+    if folder != file:
+        raise DataError(
+            path,
+            f"expected a data set in the folder {str(folder)!r}, got a folder without one: "
+            "save it there with save_to_disk(), or name a file",
+        )
+    if not file.exists() and _may_be_hub(str(path)):
+        return True
+    if not file.exists():
+        raise DataError(
+            path,
+            "no such file: check the path (a data set on the Hub or in a folder is named with its "
+            "split, NAME:SPLIT, or with the format 'hub')",
+        )
+    return False
+
+
+def format_of(lines: Sequence[str], path: str | Path) -> str:
+    """The format of the lines of a file: ``jsonl``, ``conllu`` or ``conll``.
+
+    Args:
+        lines: of the file, one of them not blank.
+        path: the file, whose name is asked where the lines leave it open.
+
+    Raises:
+        DataError: JSON that is no JSON lines, or none where the name promises it.
+
+    Example:
+        >>> format_of(['{"tokens": ["in", "Bonn"]}'], "-")
+        'jsonl'
+    """
+    file = Path(path)
     first = next(line for line in lines if line.strip())
     if first.lstrip().startswith(("{", "[")):
         kind = _json_kind(first, file.name)
         if kind == "object":
-            return "jsonl", lines
+            return "jsonl"
         if kind == "other":
             raise DataError(
                 path,
                 "expected JSON lines, one object a line, got JSON of another shape: "
-                "convert it, for example a list with `jq -c '.[]'`",
+                "convert it, for example a list with `jq -c '.[]'`, or give the format",
                 line=1,
             )
     rows = [line for line in lines if line.strip() and not line.startswith("#")]
     name = file.name.removesuffix(".gz")
     if name.endswith(".conllu") or (rows and _is_conllu(rows[0])):
-        return "conllu", lines
+        return "conllu"
     if name.endswith((".json", ".jsonl", ".ndjson")):
         raise DataError(
             path,
@@ -65,7 +103,7 @@ def detect_format(path: str | Path) -> tuple[str, list[str]]:
             "or give the format",
             line=1,
         )
-    return "conll", lines
+    return "conll"
 
 
 def _is_data_set(folder: Path) -> bool:

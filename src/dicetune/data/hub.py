@@ -48,7 +48,7 @@ def read_hub(
                 f"{len(tags)} in {tag_key!r}",
                 line=number,
             )
-        if not tokens:
+        if not tokens and wanted:
             notes.add(NO_WORDS, f"{path}:{number}")
             continue
         name = record.get("id")
@@ -56,12 +56,32 @@ def read_hub(
     return sentences
 
 
+def split_of_folder(path: str | Path) -> tuple[Path, str | None]:
+    """The folder and the split in ``folder:split``, where there is such a folder.
+
+    Args:
+        path: a folder with or without a split behind it, or any other path or name.
+
+    Returns:
+        Both, or the path as it is and ``None``.
+
+    Example:
+        >>> split_of_folder("no/such:train")
+        (PosixPath('no/such:train'), None)
+    """
+    folder, colon, split = str(path).rpartition(":")
+    if colon and split and not Path(path).exists() and Path(folder).is_dir():
+        return Path(folder), split
+    return Path(path), None
+
+
 def _load(path: str | Path, split: str | None) -> tuple[Any, str, str | None]:
     """The data set (one split or a dict of them), its name, and the split that is asked for."""
     import datasets
 
-    folder = Path(path)
-    name, config = str(path), None
+    folder, of_folder = split_of_folder(path)
+    name, config = str(folder), None
+    split = split or of_folder
     if not folder.exists():
         name, *rest = name.split(":")
         if rest:

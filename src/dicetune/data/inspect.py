@@ -21,6 +21,7 @@ PAPER_RATIOS = {"CoNLL03": 4.98, "OntoNotes5.0": 8.18}
 """Negative words to entity words, NER rows of Table 1 of the paper (Li et al., ACL 2020)."""
 
 _EXAMPLES = 5
+_MANY_UNKNOWN = 0.05
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,7 @@ class Inspection:
         conflict_examples: the first few.
         paper_ratios: what the paper's Table 1 prints for its data sets; empty for parts of
             speech.
+        warnings: what should be mended before training, in sentences.
     """
 
     splits: tuple[SplitReport, ...]
@@ -133,6 +135,7 @@ class Inspection:
     conflicts: int
     conflict_examples: tuple[Conflict, ...]
     paper_ratios: dict[str, float]
+    warnings: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
@@ -155,13 +158,25 @@ def inspect_tokens(
         (1.0, {'LOC': 1})
     """
     conflicts = _conflicts(splits)
+    reports = tuple(_report(name, corpus, count_subwords) for name, corpus in splits.items())
     return Inspection(
-        tuple(_report(name, corpus, count_subwords) for name, corpus in splits.items()),
+        reports,
         tuple(_leaks(splits)),
         len(conflicts),
         tuple(conflicts[:_EXAMPLES]),
         dict(PAPER_RATIOS) if any(c.scheme is not None for c in splits.values()) else {},
+        tuple(_warnings(reports)),
     )
+
+
+def _warnings(reports: Sequence[SplitReport]) -> list[str]:
+    return [
+        f"{report.name}: {100 * report.unknown_share:.1f}% of the sub-words are unknown to the "
+        "tokenizer, which was not made for this text: train with --add-characters, or choose "
+        "another model"
+        for report in reports
+        if report.unknown_share is not None and report.unknown_share > _MANY_UNKNOWN
+    ]
 
 
 def _report(name: str, corpus: Corpus, count_subwords: SubwordCounter | None) -> SplitReport:

@@ -62,7 +62,7 @@ def parse_jsonl(
                 f"{len(tags)} in {tag_key!r}",
                 line=number,
             )
-        if not tokens:
+        if not tokens and wanted:
             notes.add(NO_WORDS, f"{path}:{number}")
             continue
         name = record.get("id")

@@ -21,6 +21,7 @@ from dicetune.data.open_text import read_lines, source_name
 from dicetune.data.positions import without_positions
 from dicetune.data.schemes import normalise, target_scheme
 from dicetune.errors import DataError, InputError, unknown_name
+from dicetune.records import RUN_FILE, RunRecord
 
 Task = Literal["ner", "pos"]
 Column = int | str | None
@@ -38,12 +39,14 @@ def read_tokens(
     tag_column: Column = None,
     split: str | None = None,
     require_tags: bool = True,
+    run: str | Path | None = None,
 ) -> Corpus:
     """Sentences with one tag for each word.
 
     Args:
         path: a file (gzip too, ``-`` is stdin), a data set saved by ``datasets``, or the name of
-            one on the Hub, as ``name``, ``name:split`` or ``name:config:split``.
+            one on the Hub, as ``name``, ``name:split`` or ``name:config:split``; a folder with
+            several splits is named with one of them, ``folder:split``.
         task: ``ner``, whose tags spell spans and are brought to IOB2 (from IO, IOB1, IOB2) or
             IOBES (from IOBES, BMES, BILOU), or ``pos``, whose tags are kept as they are.
         format: ``conll`` (columns), ``conllu``, ``jsonl``, ``hub``; ``auto`` looks at the content.
@@ -54,7 +57,10 @@ def read_tokens(
             the other choice), the first known name in JSON lines and on the Hub.
         split: which split of a ``datasets`` data set.
         require_tags: ``False`` reads text to be tagged: a column of words is enough, and tags
-            that are there are not read unless ``tag_column`` is given.
+            that are there are not read unless ``tag_column`` is given. Sentences without words
+            are then kept, so that what comes out lines up with what went in.
+        run: folder of a trained model; in files of columns, the columns it was trained on are
+            the default.
 
     Returns:
         The corpus, with a note for all that was repaired, skipped or odd.
@@ -63,11 +69,9 @@ def read_tokens(
         DataError: what is wrong, in which file and line, what was expected and what to do.
         InputError: an unknown task, format or scheme.
     """
-    if task not in ("ner", "pos"):
-        raise unknown_name("tagging task", task, ["ner", "pos"])
+    _check_task(task)
     if format != "auto" and format not in FORMATS:
         raise unknown_name("data format", format, ["auto", *FORMATS])
-    notes = NoteBook()
     lines: list[str] = []
     if format == "auto":
         format, lines = detect_format(path)
@@ -78,8 +82,65 @@ def read_tokens(
             f"split {split!r} was given for {str(path)!r}, which is one file: leave it out, "
             "or use format 'hub' for a data set with splits"
         )
+    if format != "hub":
+        return parse_tokens(
+            lines,
+            path,
+            format,
+            task=task,
+            scheme=scheme,
+            token_column=token_column,
+            tag_column=tag_column,
+            require_tags=require_tags,
+            run=run,
+        )
+    wanted = require_tags or tag_column is not None
+    notes = NoteBook()
+    sentences = read_hub(path, split, task, token_column, tag_column, wanted, notes)
+    return _corpus(sentences, source_name(path), task, scheme, wanted, notes)
+
+
+def parse_tokens(
+    lines: list[str],
+    path: str | Path,
+    format: str,
+    *,
+    task: Task = "ner",
+    scheme: str = "auto",
+    token_column: Column = None,
+    tag_column: Column = None,
+    require_tags: bool = True,
+    run: str | Path | None = None,
+) -> Corpus:
+    """Sentences from the lines of a file that was read already, such as a stream.
+
+    Args:
+        lines: of the file.
+        path: the file, for messages.
+        format: ``conll``, ``conllu`` or ``jsonl``.
+        task: as for ``read_tokens``, like all that follow.
+        scheme: of the tags.
+        token_column: of the words.
+        tag_column: of the tags.
+        require_tags: whether there must be tags.
+        run: folder of a trained model.
+
+    Raises:
+        DataError: what is wrong, in which file and line, what was expected and what to do.
+        InputError: an unknown task, format or scheme.
+
+    Example:
+        >>> parse_tokens(["in", "Bonn"], "-", "conll", require_tags=False).sentences[0].tokens
+        ('in', 'Bonn')
+    """
+    _check_task(task)
     wanted = require_tags or tag_column is not None
     source = source_name(path)
+    notes = NoteBook()
+    if run is not None and format in ("conll", "conllu"):
+        trained = trained_columns(run)
+        token_column = trained[0] if token_column is None else token_column
+        tag_column = trained[1] if tag_column is None and wanted else tag_column
     if format == "conll":
         sentences = _conll(lines, source, token_column, tag_column, wanted, notes)
     elif format == "conllu":
@@ -87,15 +148,32 @@ def read_tokens(
     elif format == "jsonl":
         sentences = parse_jsonl(lines, source, task, token_column, tag_column, wanted, notes)
     else:
-        sentences = read_hub(path, split, task, token_column, tag_column, wanted, notes)
-    if not sentences:
-        raise DataError(source, "expected sentences, got none: check the file and the format")
+        raise unknown_name("format of lines", format, ["conll", "conllu", "jsonl"])
     return _corpus(sentences, source, task, scheme, wanted, notes)
+
+
+def trained_columns(folder: str | Path) -> tuple[int | None, int | None]:
+    """The columns of words and tags that a model was trained on, where its run names them.
+
+    Args:
+        folder: of a model; one without a run's record names none.
+    """
+    if not (Path(folder) / RUN_FILE).is_file():
+        return None, None
+    config = RunRecord.load(folder).config
+    return config.get("token_column"), config.get("tag_column")
+
+
+def _check_task(task: str) -> None:
+    if task not in ("ner", "pos"):
+        raise unknown_name("tagging task", task, ["ner", "pos"])
 
 
 def _corpus(
     sentences: list[Sentence], source: str, task: str, scheme: str, wanted: bool, notes: NoteBook
 ) -> Corpus:
+    if not sentences:
+        raise DataError(source, "expected sentences, got none: check the file and the format")
     for sentence in sentences:
         for position in (i for i, token in enumerate(sentence.tokens) if not token):
             notes.add(EMPTY_WORD, f"{source}:{sentence.line_of(position)}")

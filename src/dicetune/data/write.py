@@ -8,6 +8,7 @@ anything is written, not written wrong.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -46,7 +47,7 @@ def write_conll(
     out = []
     for number, (sentence, own) in enumerate(_paired(sentences, predicted)):
         columns = [sentence.tokens, *(tags for tags in (sentence.tags, own) if tags)]
-        if len(columns) == 1:
+        if len(columns) == 1 and sentence.tokens:
             raise InputError(f"sentence {number}: expected tags or predicted tags, got neither")
         for row in zip(*columns, strict=True):
             _check_row(row, number)
@@ -54,7 +55,7 @@ def write_conll(
         out.append("\n")
     text = "".join(out)
     # A reader drops one byte order mark; a first word that begins with U+FEFF needs one to lose.
-    _write(target, "\ufeff" + text if text.startswith("\ufeff") else text)
+    write_text(target, "\ufeff" + text if text.startswith("\ufeff") else text)
 
 
 def write_jsonl(
@@ -85,7 +86,66 @@ def write_jsonl(
         elif sentence.tags or own:
             record["tags"] = sentence.tags or own
         out.append(json.dumps(record, ensure_ascii=False) + "\n")
-    _write(target, "".join(out))
+    write_text(target, "".join(out))
+
+
+def write_text(target: Target, text: str) -> None:
+    """Write text as UTF-8; a file appears whole or not at all.
+
+    Args:
+        target: a file, an open text stream, or ``-`` for stdout.
+        text: all of it.
+
+    Raises:
+        InputError: a target that cannot be written, or half a surrogate pair in the text.
+    """
+    try:
+        raw = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"expected whole characters, got half a surrogate pair {text[error.start]!r}"
+        ) from None
+    if str(target) == STDIN:
+        sys.stdout.write(text)
+    elif isinstance(target, (str, Path)):
+        check_target(target)
+        _replace(target, raw)
+    else:
+        target.write(text)
+
+
+def check_target(target: Target) -> None:
+    """Refuse a file that cannot be written before any work is spent on its content.
+
+    Args:
+        target: as ``write_text`` takes it; streams always pass.
+
+    Raises:
+        InputError: a folder, or a file in a folder that is not there or cannot be written.
+
+    Example:
+        >>> check_target("none/out.conll")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+            ...
+        dicetune.errors.InputError: expected a file in an existing folder, got 'none/out.conll': ...
+    """
+    if str(target) == STDIN or not isinstance(target, (str, Path)):
+        return
+    path = Path(target)
+    if os.path.isdir(path):
+        raise InputError(
+            f"expected a file to write to, got the folder {str(target)!r}: name a file in it"
+        )
+    if not os.path.isdir(path.parent):
+        raise InputError(
+            f"expected a file in an existing folder, got {str(target)!r}: make the folder "
+            f"{str(path.parent)!r} first"
+        )
+    if not os.access(path if _is_stream(path) else path.parent, os.W_OK):
+        raise InputError(
+            f"expected a file that can be written, got {str(target)!r}: no permission to write in "
+            f"{str(path.parent)!r}, name a file elsewhere"
+        )
 
 
 def _paired(
@@ -126,16 +186,26 @@ def _check_row(row: Sequence[str], number: int) -> None:
         )
 
 
-def _write(target: Target, text: str) -> None:
+def _replace(target: str | Path, raw: bytes) -> None:
+    """Write beside the file, then rename: a reader never meets half of it."""
+    # a link stays a link: the file behind it is replaced
+    path = Path(os.path.realpath(target))
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        raw = text.encode("utf-8")
-    except UnicodeEncodeError as error:
+        if _is_stream(path):
+            path.write_bytes(raw)
+            return
+        try:
+            partial.write_bytes(raw)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
         raise InputError(
-            f"expected whole characters, got half a surrogate pair {text[error.start]!r}"
+            f"expected a file that can be written, got {str(target)!r}: {error.strerror or error}"
         ) from None
-    if str(target) == STDIN:
-        sys.stdout.write(text)
-    elif isinstance(target, (str, Path)):
-        Path(target).write_bytes(raw)
-    else:
-        target.write(text)
+
+
+def _is_stream(path: Path) -> bool:
+    """A pipe or a device, such as /dev/null, which must not be renamed over."""
+    return os.path.exists(path) and not os.path.isfile(path)

@@ -128,6 +128,10 @@ def span_scores(
 def check_lengths(gold: Tagged, predicted: Tagged) -> None:
     """Refuse two lists of sentences that do not pair up.
 
+    Args:
+        gold: the right tags, one list for each sentence.
+        predicted: a tagger's.
+
     Raises:
         InputError: the first sentence that differs, and both lengths.
     """
