@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 console = Console(highlight=False)
-errors = Console(stderr=True, highlight=False)
+stderr = Console(stderr=True, highlight=False)
 
 _HEADLINES = ("precision", "recall", "f1", "accuracy", "macro_f1")
 
@@ -27,25 +27,42 @@ def percent(value: float) -> str:
 
 def say(line: str) -> None:
     """One line of progress, on the error stream: the output stream is for results."""
-    errors.print(escape(line), style="dim", soft_wrap=True)
+    stderr.print(escape(line), style="dim", soft_wrap=True)
+
+
+def _titled(title: str | None) -> Table:
+    """An empty table; rich reads a title as markup, and a path may look like it."""
+    return Table(title=None if title is None else escape(title), title_justify="left")
 
 
 def scores_table(scores: Mapping[str, Mapping[str, Any]], title: str | None = None) -> Table:
-    """Headline scores, one row a split or run."""
+    """Headline scores, one row a split or run.
+
+    Args:
+        scores: for each row its scores, by name.
+        title: of the table.
+    """
     names = [name for name in _HEADLINES if any(name in values for values in scores.values())]
-    table = Table(title=title, title_justify="left")
+    table = _titled(title)
     table.add_column("")
     for name in names:
         table.add_column(name.replace("_", " "), justify="right")
     for row, values in scores.items():
-        table.add_row(row, *(percent(values[name]) if name in values else "" for name in names))
+        table.add_row(
+            escape(row), *(percent(values[name]) if name in values else "" for name in names)
+        )
     return table
 
 
 def details_table(scores: Mapping[str, Any], title: str | None = None) -> Table:
-    """Scores of each type of span, or of each label."""
+    """Scores of each type of span, or of each label.
+
+    Args:
+        scores: with a table under ``per_type`` or ``per_label``.
+        title: of the table.
+    """
     rows: Mapping[str, Mapping[str, Any]] = scores.get("per_type") or scores.get("per_label") or {}
-    table = Table(title=title, title_justify="left")
+    table = _titled(title)
     for name in ("", "precision", "recall", "f1", "support"):
         table.add_column(name, justify="left" if not name else "right")
     for kind, values in rows.items():
@@ -54,11 +71,28 @@ def details_table(scores: Mapping[str, Any], title: str | None = None) -> Table:
     return table
 
 
+def scoring(scores: Mapping[str, Any]) -> str:
+    """What a table of scores counts, in words.
+
+    Args:
+        scores: of spans, with their convention and scheme, or of labels.
+
+    Example:
+        >>> scoring({"f1": 0.5, "convention": "strict", "scheme": "iob2"})
+        'strict spans, iob2'
+        >>> scoring({"accuracy": 0.9})
+        'word labels'
+    """
+    if "convention" not in scores:
+        return "word labels"
+    return f"{scores['convention']} spans, {scores['scheme']}"
+
+
 def plain_table(
     rows: Sequence[Mapping[str, Any]], title: str | None = None, numbers: Sequence[str] = ()
 ) -> Table:
     """Rows with the same keys, one column a key."""
-    table = Table(title=title, title_justify="left")
+    table = _titled(title)
     for name in rows[0] if rows else ():
         table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
     for row in rows:
@@ -87,7 +121,7 @@ def demo_tables(outcome: Any) -> list[Table]:
     types = Table(title="Test F1 of each type", title_justify="left")
     types.add_column("type")
     for loss in outcome.scores:
-        types.add_column(loss, justify="right")
+        types.add_column(escape(loss), justify="right")
     types.add_column("entities", justify="right")
     first = next(iter(outcome.scores.values()))["test"]["per_type"]
     for kind, values in first.items():
@@ -120,7 +154,7 @@ def inspection_tables(found: Any) -> list[Any]:
     table = Table(title="What the data holds", title_justify="left")
     table.add_column("")
     for split in splits:
-        table.add_column(split.name, justify="right", overflow="fold")
+        table.add_column(escape(split.name), justify="right", overflow="fold")
     for name, cells in rows.items():
         table.add_row(name, *(escape(cell) for cell in cells))
     parts: list[Any] = [table]
@@ -144,10 +178,8 @@ def inspection_tables(found: Any) -> list[Any]:
             for one in found.conflict_examples
         ]
     for split in splits:
-        parts += [
-            escape(f"{split.name}: {note.rule} ({note.count}; first at {', '.join(note.places)})")
-            for note in split.notes
-        ]
+        parts += [escape(f"{split.name}: {note}") for note in split.notes]
+    parts += [escape(f"Warning: {warning}") for warning in found.warnings]
     return parts
 
 
@@ -156,10 +188,10 @@ def _labels_table(splits: Any) -> Table:
     spans = any(split.entities for split in splits)
     counts = [split.entities if spans else split.labels for split in splits]
     title = "Entities of each type" if spans else "Words of each label"
-    table = Table(title=title, title_justify="left")
+    table = _titled(title)
     table.add_column("")
     for split in splits:
-        table.add_column(split.name, justify="right")
+        table.add_column(escape(split.name), justify="right")
     for name in dict.fromkeys(name for one in counts for name in one):
         table.add_row(escape(name), *(f"{one.get(name, 0):,}" for one in counts))
     return table

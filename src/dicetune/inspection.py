@@ -20,9 +20,37 @@ def inspect_files(
     model: str = "minilm",
     format: str = "auto",
     scheme: str = "auto",
+    token_column: int | str | None = None,
+    tag_column: int | str | None = None,
 ) -> Inspection:
-    """Read up to three files as train, dev and test, more by their names, and describe them."""
-    corpora = [read_tokens(file, task=task, format=format, scheme=scheme) for file in files]
+    """Describe tagged files as a model would see them.
+
+    Args:
+        files: up to three, which are called train, dev and test; more by their names. Whatever
+            ``read_tokens`` takes.
+        task: "ner" (spans) or "pos".
+        model: whose sub-words are counted: "minilm", a folder, or a Hub id.
+        format: data format of the files.
+        scheme: span scheme of the files.
+        token_column: number or key of the words; where ``model`` is the folder of a run, the
+            columns that it was trained on are the default.
+        tag_column: number or key of the tags.
+
+    Raises:
+        InputError: files that cannot be read, or files of the same name.
+    """
+    corpora = [
+        read_tokens(
+            file,
+            task=task,
+            format=format,
+            scheme=scheme,
+            token_column=token_column,
+            tag_column=tag_column,
+            run=model,
+        )
+        for file in files
+    ]
     names = (
         list(_SPLITS[: len(files)]) if len(files) <= len(_SPLITS) else [Path(f).name for f in files]
     )

@@ -16,11 +16,13 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from transformers import AutoModelForTokenClassification
 
 from dicetune.data import Corpus, Sentence, check_labels
 from dicetune.data.labels import spans
 from dicetune.errors import InputError, InputTypeError
-from dicetune.models import load_model, load_tokenizer, position_limit, quiet_loading
+from dicetune.models import load_tokenizer, position_limit, quiet_loading
 from dicetune.models.encoder import check_weights
 from dicetune.records import RUN_FILE, RunRecord
 from dicetune.tasks import TokenTask
@@ -123,7 +125,14 @@ class TokenTagger:
         ]
 
     def scores(self, sentences: Corpus | Sequence[Sentence]) -> list[np.ndarray]:
-        """Log-probabilities of each sentence, (words, labels)."""
+        """Log-probabilities of each sentence.
+
+        Args:
+            sentences: their words are read, their tags are not.
+
+        Returns:
+            One array for each sentence, (words, labels).
+        """
         untagged = [Sentence(sentence.tokens) for sentence in sentences]
         encoded = self.task.encode(untagged, self.tokenizer, self.max_length)
         windows: list[np.ndarray] = []
@@ -144,6 +153,13 @@ class TokenTagger:
         self, corpus: Corpus, convention: Literal["strict", "conlleval"] = "strict"
     ) -> dict[str, Any]:
         """Scores on a tagged corpus.
+
+        Args:
+            corpus: sentences with tags in the scheme of the model's labels.
+            convention: what counts as a span ("strict" or "conlleval"); nothing for "pos".
+
+        Returns:
+            Fractions in [0, 1], with a table for each type or label.
 
         Raises:
             InputError: where the corpus has a label that the model does not know.
@@ -183,7 +199,8 @@ def load(folder: str | Path, *, batch_size: int = 32, device: str = "cpu") -> To
         device: "cpu", "cuda", …
 
     Raises:
-        InputError: where the folder is no saved model.
+        InputError: where the folder is no saved model, or one without a trained
+            token-classification head.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -193,7 +210,7 @@ def load(folder: str | Path, *, batch_size: int = 32, device: str = "cpu") -> To
         )
     check_weights(folder)
     with quiet_loading():
-        model = load_model(TokenTask.auto_class, str(folder)).to(device)
+        model = _load_whole(folder).to(device)
     labels = [model.config.id2label[number] for number in range(model.config.num_labels)]
     tokenizer = load_tokenizer(str(folder))
     length = position_limit(model.config, tokenizer)
@@ -214,6 +231,30 @@ def load(folder: str | Path, *, batch_size: int = 32, device: str = "cpu") -> To
         )
         length = min(length, 512)
     return TokenTagger(model, tokenizer, task, batch_size, length)
+
+
+def _load_whole(folder: Path) -> Any:
+    """The model with every weight of its head: the library would draw missing ones at random."""
+    try:
+        model, found = AutoModelForTokenClassification.from_pretrained(
+            str(folder), output_loading_info=True, use_safetensors=True, dtype="float32"
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"expected a saved token-classification model, got {str(folder)!r}: {reason}; give "
+            "the --out folder of `dicetune train`"
+        ) from error
+    missing = sorted(found["missing_keys"])
+    if missing:
+        saved = ", ".join(getattr(model.config, "architectures", None) or ["unknown"])
+        more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
+        raise InputError(
+            f"expected a saved token-classification model, got {str(folder)!r} (saved as {saved}) "
+            f"without the weights {', '.join(missing[:4])}{more}: they would be random, so "
+            "fine-tune it first with `dicetune train` and give its --out folder"
+        )
+    return model
 
 
 def _scheme(labels: Sequence[str]) -> Literal["iob2", "iobes"] | None:

@@ -1,24 +1,36 @@
 """Tag files and streams: plain text, column files and JSON lines in, the same or JSON lines out.
 
 Plain text, one text a line, comes back with its entities marked in place
-(``down at [[Quay Nine|SITE]] again``), or as word_TAG where the tags are parts of speech.
+(``down at [[Quay Nine|SITE]] again``), or as word_TAG where the tags are parts of speech. What
+comes out lines up with what went in: a line or row without words is one without words there too.
 """
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from io import StringIO
 from pathlib import Path
 
-from dicetune.data import detect_format, read_lines, read_tokens, write_conll
+from dicetune.data import (
+    Corpus,
+    Guess,
+    Sentence,
+    check_target,
+    guess_format,
+    parse_tokens,
+    read_lines,
+    read_tokens,
+    write_conll,
+    write_text,
+)
 from dicetune.errors import InputError, unknown_name
 from dicetune.predict import Tagged, TokenTagger, load
 
 FORMATS = ("auto", "text", "conll", "conllu", "jsonl")
 OUT_FORMATS = ("same", "conll", "jsonl")
 STREAM = "-"
-_COLUMN_FILES = (".conll", ".tsv", ".bio", ".iob", ".iob2", ".col", ".conllu")
+_MEANINGS = {"text": "plain text, one text a line", "conll": "columns, one word a row (conll)"}
 
 
 def tag_source(
@@ -29,6 +41,8 @@ def tag_source(
     format: str = "auto",
     out_format: str = "same",
     out: str = STREAM,
+    token_column: int | str | None = None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Tag what is in a file, a stream or a list of texts, and write it.
 
@@ -36,12 +50,17 @@ def tag_source(
         model: folder of a finished run.
         source: a file, or "-" for the input stream.
         texts: plain texts, in place of ``source``.
-        format: "text" (one text a line), "conll", "conllu", "jsonl"; "auto" tells by the file.
+        format: "text" (one text a line), "conll", "conllu", "jsonl"; "auto" tells by the content
+            (``dicetune.data.guess`` has the rules).
         out_format: "same" as the input, "conll" or "jsonl".
         out: a file, or "-" for the output stream.
+        token_column: number or key of the words in columns and JSON lines; for columns that on
+            which the model was trained, else the first.
+        report: takes a line where the format is a guess, and one for each oddity of the source.
 
     Raises:
-        InputError: where there is nothing to tag, or two things.
+        InputError: where there is nothing to tag, or two things; where ``out`` cannot be written,
+            before anything is tagged.
     """
     if (source is None) == (not texts):
         raise InputError(
@@ -52,32 +71,48 @@ def tag_source(
         raise unknown_name("input format", format, FORMATS)
     if out_format not in OUT_FORMATS:
         raise unknown_name("output format", out_format, OUT_FORMATS)
+    check_target(out)
     tagger = load(model)
-    if source is not None and format == "auto":
-        format = _detect(source)
-    if source is None or format == "text":
-        lines = list(texts or ()) or [line for line in read_lines(source or STREAM) if line.strip()]
-        _write(_render_texts(tagger, lines, out_format), out)
+    if source is None:
+        write_text(out, _render_texts(tagger, list(texts or ()), out_format))
         return
-    corpus = read_tokens(source, task=tagger.task.name, format=format, require_tags=False)
-    found = tagger([sentence.tokens for sentence in corpus])
-    if out_format == "jsonl" or (out_format == "same" and format == "jsonl"):
-        rows = zip(corpus, found, strict=True)
-        _write("".join(_json_line(tagged, sentence.id) for sentence, tagged in rows), out)
+    found = guess_format(source) if format == "auto" else Guess(format, read_lines(source))
+    if found.doubt:
+        name = "the input stream" if source == STREAM else source
+        report(
+            f"{name}: read as {_MEANINGS[found.format]}, since {found.doubt}; "
+            "--format says it otherwise"
+        )
+    if found.format == "text":
+        write_text(out, _render_texts(tagger, found.lines, out_format))
+        return
+    corpus = _corpus(found, source, tagger, model, token_column)
+    for note in corpus.notes:
+        report(str(note))
+    tagged = tagger([sentence.tokens for sentence in corpus])
+    if out_format == "jsonl" or (out_format == "same" and found.format == "jsonl"):
+        rows = zip(corpus, tagged, strict=True)
+        write_text(out, "".join(_json_line(own, sentence.id) for sentence, own in rows))
     else:
-        write_conll(out, corpus, [tagged.tags for tagged in found])
+        write_conll(out, corpus, [own.tags for own in tagged])
 
 
-def _detect(source: str) -> str:
-    """By the name, then by the content; text where nothing speaks for columns."""
-    if source != STREAM and Path(source).suffix in _COLUMN_FILES:
-        return "auto"
-    if source == STREAM:
-        return "text"
-    kind, lines = detect_format(source)
-    if kind == "conll" and not any("\t" in line for line in lines):
-        return "text"
-    return kind
+def _corpus(
+    found: Guess, source: str, tagger: TokenTagger, model: str | Path, column: int | str | None
+) -> Corpus:
+    """The words of a source that is no plain text; its tags, if any, are not read."""
+    task = tagger.task.name
+    if found.format == "hub":
+        return read_tokens(source, task=task, format="hub", token_column=column, require_tags=False)
+    return parse_tokens(
+        found.lines,
+        source,
+        found.format,
+        task=task,
+        token_column=column,
+        require_tags=False,
+        run=model,
+    )
 
 
 def _render_texts(tagger: TokenTagger, lines: Sequence[str], out_format: str) -> str:
@@ -87,11 +122,9 @@ def _render_texts(tagger: TokenTagger, lines: Sequence[str], out_format: str) ->
             _json_line(tagged, None, text) for text, tagged in zip(lines, found, strict=True)
         )
     if out_format == "conll":
-        rows = (
-            "".join(f"{word}\t{tag}\n" for word, tag in zip(t.tokens, t.tags, strict=True))
-            for t in found
-        )
-        return "".join(row + "\n" for row in rows)
+        stream = StringIO()
+        write_conll(stream, [Sentence(tuple(t.tokens)) for t in found], [t.tags for t in found])
+        return stream.getvalue()
     if tagger.task.scheme is None:
         return "".join(
             " ".join(f"{word}_{tag}" for word, tag in zip(t.tokens, t.tags, strict=True)) + "\n"
@@ -112,16 +145,6 @@ def _marked(text: str, tagged: Tagged) -> str:
 def _json_line(tagged: Tagged, name: str | None, text: str | None = None) -> str:
     row = {"id": name, "text": text, **tagged.to_dict()}
     return json.dumps({k: v for k, v in row.items() if v is not None}, ensure_ascii=False) + "\n"
-
-
-def _write(text: str, out: str) -> None:
-    if out == STREAM:
-        sys.stdout.write(text)
-        return
-    try:
-        Path(out).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"expected a file to write to, got {out!r}: {error.strerror}") from None
 
 
 __all__ = ["FORMATS", "OUT_FORMATS", "tag_source"]

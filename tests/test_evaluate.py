@@ -1,0 +1,209 @@
+"""Evaluation and inspection: chosen columns, what was found, and options that mean nothing."""
+
+import io
+import json
+import sys
+
+import pytest
+from datasets import Dataset, DatasetDict
+from rich.console import Console
+
+from dicetune import display
+from dicetune.cli import main
+from dicetune.data import inspect_tokens, read_tokens
+from dicetune.errors import InputError
+from dicetune.evaluate import evaluate
+from dicetune.inspection import inspect_files
+from tiny import tiny_bert
+
+LABELS = ["O", "B-SITE", "I-SITE"]
+ROWS = "1 at IN O\n2 Quay NN B-SITE\n3 Nine NN I-SITE\n\n1 all DT O\n"
+
+
+def record(folder, task="ner", labels=LABELS, scheme="iob2", **config):
+    """Make a model folder look like a run's."""
+    values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    values["id2label"] = {str(number): label for number, label in enumerate(labels)}
+    values["label2id"] = {label: number for number, label in enumerate(labels)}
+    (folder / "config.json").write_text(json.dumps(values), encoding="utf-8")
+    run = {
+        "config": {"task": task, "max_length": None, "stride": None, **config},
+        "labels": labels,
+        "scheme": scheme,
+        "record_version": 1,
+        "objective": {},
+        "data": {},
+        "model": {},
+        "training": {},
+    }
+    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Two random taggers, one of spans and one of parts of speech."""
+    folder = tmp_path_factory.mktemp("models")
+    tiny_bert(folder / "ner")
+    record(folder / "ner", token_column=1, tag_column=3)
+    tiny_bert(folder / "pos")
+    record(folder / "pos", "pos", ["DT", "IN", "NN"], None)
+    return folder
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text, name="dev.conll"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def command(capsys, monkeypatch):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["dicetune", *map(str, arguments)])
+        try:
+            main()
+        except SystemExit as done:
+            code = done.code or 0
+        else:
+            code = 0
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_columns_of_the_run_are_the_default_and_others_can_be_chosen(models, file):
+    path = file(ROWS)
+    assert evaluate(models / "ner", path)["support"] == 1
+    with pytest.raises(InputError, match="got 'IN'"):
+        evaluate(models / "ner", path, tag_column="2")
+    assert evaluate(models / "pos", path, token_column=1, tag_column=2)["support"] == 4
+    # without the record's columns, the last column would be read as parts of speech
+    with pytest.raises(InputError, match="got 'O'"):
+        evaluate(models / "pos", path)
+
+
+def test_numbers_of_columns_are_no_keys_of_json_lines(models, file):
+    rows = '{"tokens": ["at", "Quay"], "tags": ["O", "B-SITE"]}\n'
+    assert evaluate(models / "ner", file(rows, "dev.jsonl"))["support"] == 1
+
+
+def test_columns_of_a_file_of_predictions(file):
+    path = file("B-X a B-X O\nO b O B-X\n", "out.tsv")
+    assert evaluate(path)["f1"] == 0.0
+    scores = evaluate(path, token_column="1", gold_column="0", predicted_column="2")
+    assert scores["f1"] == 1.0
+    rows = '{"words": ["a"], "truth": ["B-X"], "guess": ["B-X"]}\n'
+    path = file(rows, "out.jsonl")
+    assert evaluate(path, gold_column="truth", predicted_column="guess")["f1"] == 1.0
+
+
+def test_what_was_found_is_reported(models, file):
+    reports = []
+    evaluate(models / "ner", file("1 at IN O\n2 Quay NN I-SITE\n"), report=reports.append)
+    assert reports[0].endswith("dev.conll: tags of the scheme iob1, read as iob2")
+    reports.clear()
+    path = file("1 Quay NN B-SITE\n2 at IN O\n3 Nine NN I-SITE\n4 Quay NN B-SITE\n")
+    evaluate(models / "ner", path, scheme="iob2", report=reports.append)
+    (report,) = reports
+    assert report.startswith("tags that the scheme iob2 does not allow there: repaired")
+    assert report.endswith("dev.conll:3)")
+    reports.clear()
+    evaluate(file("a B-X I-X\nb O O\nc B-X O\n", "out.tsv"), report=reports.append)
+    assert reports[0].startswith("predicted tags that iob2 does not allow there: kept")
+
+
+def test_options_that_mean_nothing_are_refused(models, file):
+    path = file(ROWS)
+    predictions = file("a NN NN\nb DT NN\n", "out.tsv")
+    for target, data, options, message in [
+        ("ner", path, {"task": "pos"}, "or its own, 'ner'; got 'pos'"),
+        ("ner", path, {"gold_column": 2}, "expected no gold_column for a model folder"),
+        ("ner", path, {"predicted_column": 2}, "expected no predicted_column for a model folder"),
+        ("pos", path, {"convention": "strict"}, "expected no convention for parts of speech"),
+        ("pos", path, {"scheme": "iob1"}, "expected no scheme for parts of speech"),
+        (None, None, {"task": "pos", "convention": "conlleval"}, "expected no convention for"),
+        (None, None, {"task": "pos", "tag_column": 1}, "expected no tag_column for a file of"),
+    ]:
+        with pytest.raises(InputError, match=message):
+            evaluate(models / target if target else predictions, data, **options)
+    assert evaluate(models / "ner", path, task="ner")["support"] == 1
+    assert evaluate(predictions, task="pos")["accuracy"] == 0.5
+
+
+def test_the_table_names_what_is_counted_and_json_stays_flat(command, file):
+    path = file("a B-X I-X\nb O O\nc B-X B-X\n", "out.tsv")
+    code, out, err = command("evaluate", path)
+    assert code == 0
+    assert "strict spans, iob2" in out
+    assert "kept (strict does not count them" in err
+    _, out, _ = command("evaluate", path, "--convention", "conlleval", "--scheme", "iob2")
+    assert "conlleval spans, iob2" in out
+    _, out, _ = command("evaluate", path, "--json", "--gold-column", "1", "--predicted-column", 1)
+    assert json.loads(out)["f1"] == 1.0
+    code, out, err = command("evaluate", path, "--task", "pos", "--convention", "strict")
+    assert (code, out) == (2, "")
+    assert "expected no convention" in err
+
+
+def test_inspect_reads_json_lines_and_chosen_columns(command, models, file):
+    rows = '{"tokens": ["at", "Quay"], "tags": ["O", "B-SITE"]}\n'
+    model = ("--model", models / "pos", "--json")
+    code, out, _ = command("inspect", file(rows, "train.jsonl"), *model)
+    assert code == 0
+    assert json.loads(out)["splits"][0]["entities"] == {"SITE": 1}
+    path = file("O 1 at\nB-SITE 2 Quay\n")
+    code, out, _ = command("inspect", path, *model, "--token-column", 2, "--tag-column", 0)
+    assert json.loads(out)["splits"][0]["labels"] == {"O": 1, "B-SITE": 1}
+
+
+def test_inspect_takes_the_columns_of_a_run(models, file):
+    text = "1 at O IN\n2 Quay B-SITE NN\n"
+    folder = models / "ner"
+    assert inspect_files([file(ROWS)], model=str(folder)).splits[0].entities == {"SITE": 1}
+    found = inspect_files([file(text)], model=str(folder), tag_column=2)
+    assert found.splits[0].entities == {"SITE": 1}
+
+
+def test_inspect_a_split_of_a_saved_data_set(command, models, tmp_path):
+    rows = {"tokens": [["at", "Quay"]], "tags": [["O", "B-SITE"]]}
+    more = {"tokens": [["all"], ["Nine"]], "tags": [["O"], ["B-SITE"]]}
+    DatasetDict(train=Dataset.from_dict(rows), dev=Dataset.from_dict(more)).save_to_disk(
+        tmp_path / "saved"
+    )
+    files = [f"{tmp_path}/saved:train", f"{tmp_path}/saved:dev"]
+    code, out, err = command("inspect", *files, "--model", models / "pos", "--json")
+    assert code == 0, err
+    assert [split["sentences"] for split in json.loads(out)["splits"]] == [1, 2]
+
+
+def test_inspect_warns_of_unknown_subwords(command, models, file):
+    path = file("本 O\n日 B-SITE\nat O\n")
+    _, out, _ = command("inspect", path, "--model", models / "pos")
+    assert "of the sub-words are unknown" in " ".join(out.split())
+    assert "--add-characters" in out
+    known = inspect_files([file("at O\nquay B-SITE\n")], model=str(models / "pos"))
+    assert known.warnings == ()
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(file):
+    name = "p[/b].tsv"
+    scores = {"f1": 0.5, "per_type": {"[/red]": {"precision": 0, "recall": 0, "f1": 0}}}
+    scores["per_type"]["[/red]"]["support"] = 1
+    corpus = read_tokens(file("at O\nQuay B-SITE\n"))
+    tables = [
+        display.scores_table({name: scores}, name),
+        display.details_table(scores, name),
+        display.plain_table([{"a": name}], name),
+        *display.inspection_tables(inspect_tokens({name: corpus})),
+    ]
+    for number, table in enumerate(tables):
+        stream = io.StringIO()
+        Console(file=stream, width=100).print(table)
+        if number < 4:
+            assert name in stream.getvalue()
