@@ -4,7 +4,8 @@ Usage: python benchmarks/losses.py [--rounds 7] [--threads 1] [--out benchmarks/
 
 Each loss is timed on the same logits and targets over N items and C classes, in float32, hard
 targets, no masks. A round times every loss once, in turn, so that a busy moment of the machine hits
-all of them; the least of the rounds counts. MONAI's DiceLoss gets (N, C, 1) and one-hot by its own
+all of them; the least of the rounds counts. With one thread it is processor time, which does not
+count what other programs take. MONAI's DiceLoss gets (N, C, 1) and one-hot by its own
 option. The CSV's head names processor, threads and versions.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import platform
 import time
 import warnings
@@ -66,19 +68,20 @@ def monai_dice() -> Callable[..., torch.Tensor]:
 
 def measure(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Seconds of one call of each, the least of several rounds."""
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
     repeats = {}
     for name, call in calls.items():
         call()
-        begun = time.perf_counter()
+        begun = clock()
         call()
-        repeats[name] = max(1, min(500, int(0.03 / (time.perf_counter() - begun))))
+        repeats[name] = max(1, min(500, int(0.03 / (clock() - begun))))
     best = dict.fromkeys(calls, float("inf"))
     for _ in range(rounds):
         for name, call in calls.items():
-            begun = time.perf_counter()
+            begun = clock()
             for _ in range(repeats[name]):
                 call()
-            best[name] = min(best[name], (time.perf_counter() - begun) / repeats[name])
+            best[name] = min(best[name], (clock() - begun) / repeats[name])
     return best
 
 
@@ -115,6 +118,7 @@ def main() -> None:
         f"# Python {platform.python_version()}, torch {torch.__version__}, "
         f"MONAI {monai.__version__}",
         f"# forward + backward, float32, least of {options.rounds} rounds",
+        f"# load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
     ]
     with options.out.open("w", newline="", encoding="utf-8") as file:
         file.write("\n".join(head) + "\n")
