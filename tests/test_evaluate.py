@@ -14,6 +14,7 @@ from dicetune.data import inspect_tokens, read_tokens
 from dicetune.errors import InputError
 from dicetune.evaluate import evaluate
 from dicetune.inspection import inspect_files
+from dicetune.records import RunRecord
 from tiny import tiny_bert
 
 LABELS = ["O", "B-SITE", "I-SITE"]
@@ -26,17 +27,8 @@ def record(folder, task="ner", labels=LABELS, scheme="iob2", **config):
     values["id2label"] = {str(number): label for number, label in enumerate(labels)}
     values["label2id"] = {label: number for number, label in enumerate(labels)}
     (folder / "config.json").write_text(json.dumps(values), encoding="utf-8")
-    run = {
-        "config": {"task": task, "max_length": None, "stride": None, **config},
-        "labels": labels,
-        "scheme": scheme,
-        "record_version": 1,
-        "objective": {},
-        "data": {},
-        "model": {},
-        "training": {},
-    }
-    (folder / "run.json").write_text(json.dumps(run), encoding="utf-8")
+    config = {"task": task, "max_length": None, "stride": None, **config}
+    RunRecord(config, {}, labels, scheme, data={}, model={}, training={}).save(folder)
     return folder
 
 

@@ -13,6 +13,7 @@ from dicetune.cli import main
 from dicetune.data import guess_format, read_lines
 from dicetune.errors import InputError
 from dicetune.predict import load
+from dicetune.records import RunRecord
 from dicetune.tagging import tag_source
 from tiny import wordpiece_tokenizer
 
@@ -177,17 +178,8 @@ def test_the_words_may_stand_in_another_column(tag, model):
 
 def test_the_columns_of_the_run_are_the_default(tmp_path, capsys):
     folder = save_model(tmp_path / "model")
-    record = {
-        "config": {"task": "ner", "token_column": 1, "max_length": None, "stride": None},
-        "scheme": "iob2",
-        "labels": LABELS,
-        "record_version": 1,
-        "objective": {},
-        "data": {},
-        "model": {},
-        "training": {},
-    }
-    (folder / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    config = {"task": "ner", "token_column": 1, "max_length": None, "stride": None}
+    RunRecord(config, {}, LABELS, "iob2", data={}, model={}, training={}).save(folder)
     (tmp_path / "in.tsv").write_text("1\tat\n2\tQuay\n", encoding="utf-8")
     tag_source(folder, str(tmp_path / "in.tsv"))
     assert capsys.readouterr().out == "at\tB-SITE\nQuay\tB-SITE\n\n"
