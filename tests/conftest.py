@@ -7,6 +7,11 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import pytest
+from hypothesis import settings
+
+# a busy machine is no failure
+settings.register_profile("dicetune", deadline=None)
+settings.load_profile("dicetune")
 
 ROOT = Path(__file__).resolve().parent.parent
 

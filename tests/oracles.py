@@ -61,9 +61,7 @@ def make_case(kind, *, items=7, classes=4, seed=0, soft=False, masked=True, size
             target[2] = -100
             keep = keep.clone()
             keep[2] = False
-    return Case(
-        logits, target, shares.tolist(), keep.tolist(), exists.tolist(), kind, options
-    )
+    return Case(logits, target, shares.tolist(), keep.tolist(), exists.tolist(), kind, options)
 
 
 def probabilities(row, exists, sigmoid):
@@ -106,9 +104,7 @@ def _reduce(by_item, keep, reduction):
 def focal(case, rows, *, gamma=0.0, class_weight=None, reduction="mean", frozen=None):
     """Focal loss; with ``gamma`` 0 cross-entropy, Eq. 1 and, weighted, Eq. 2."""
     by_item = []
-    for row, shares, exists, kept in zip(
-        rows, case.shares, case.exists, case.keep, strict=True
-    ):
+    for row, shares, exists, kept in zip(rows, case.shares, case.exists, case.keep, strict=True):
         if not kept:
             by_item.append(0.0)
             continue
@@ -204,9 +200,7 @@ def overlap(
         for j in range(count)
     ]
     if average == "micro":
-        return index_loss(
-            *(sum(counted(j) * sums[j][k] for j in range(count)) for k in range(3))
-        )
+        return index_loss(*(sum(counted(j) * sums[j][k] for j in range(count)) for k in range(3)))
     if reduction == "none":
         return [index_loss(*sums[j]) for j in range(count) if counted(j)]
     weight = sum(counted(j) for j in range(count))

@@ -56,11 +56,7 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
         split: sha256(corpus.source) if Path(corpus.source).is_file() else None
         for split, corpus in corpora.items()
     }
-    notes = [
-        f"{split}: {note.rule} ({note.count} times; first at {', '.join(note.places)})"
-        for split, corpus in corpora.items()
-        for note in corpus.notes
-    ]
+    notes = [f"{split}: {note}" for split, corpus in corpora.items() for note in corpus.notes]
     task: Task = TASKS[config.task](corpora["train"], stride=config.stride, labels=labels)
     tokenizer = load_tokenizer(source)
     # the whole model and not its configuration alone: damaged weights are found here
