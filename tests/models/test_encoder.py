@@ -10,12 +10,12 @@ from transformers import AutoConfig, AutoModelForTokenClassification, pipeline
 from dicetune.errors import InputError
 from dicetune.models import (
     MINILM_SHA256,
-    add_characters,
     encoder,
     load_model,
     load_tokenizer,
     position_limit,
     resolve_encoder,
+    with_characters,
 )
 from dicetune.records import sha256
 from tiny import tiny_bert, tiny_roberta, wordpiece_tokenizer
@@ -74,15 +74,37 @@ def test_a_model_has_one_output_a_label_and_their_names(tmp_path):
     assert model.dtype.is_floating_point
 
 
-def test_characters_that_the_tokenizer_does_not_know_become_tokens():
-    tokenizer = wordpiece_tokenizer()
-    before = len(tokenizer)
-    assert add_characters(tokenizer, ["pump 漢字", "字"]) == 2
-    assert len(tokenizer) == before + 2
-    ids = tokenizer("漢字", add_special_tokens=False)["input_ids"]
-    assert len(ids) == 2
+def test_characters_that_the_tokenizer_does_not_know_become_tokens(tmp_path):
+    before = wordpiece_tokenizer()
+    tokenizer, added = with_characters(before, ["pump 漢字", "字Ж"])
+    assert added == 3
+    ids = tokenizer("漢字 жЖ", add_special_tokens=False)["input_ids"]
     assert tokenizer.unk_token_id not in ids
-    assert add_characters(tokenizer, ["漢"]) == 0
+    assert len(set(ids)) == 4  # ж opens a word and goes on in it
+    assert tokenizer("pump")["input_ids"] == before("pump")["input_ids"]
+    tokenizer.save_pretrained(tmp_path)
+    assert load_tokenizer(str(tmp_path))("漢字 жЖ", add_special_tokens=False)["input_ids"] == ids
+    assert with_characters(tokenizer, ["漢"]) == (tokenizer, 0)
+
+
+def test_thousands_of_characters_cost_no_memory_to_speak_of():
+    tokenizer, added = with_characters(
+        wordpiece_tokenizer(), [chr(n) for n in range(0x4E00, 0x5E00)]
+    )
+    assert added == 0x1000
+    ids = tokenizer(["丁", "七"], is_split_into_words=True, add_special_tokens=False)["input_ids"]
+    assert len(set(ids)) == 2
+
+
+def test_the_embedded_tokenizer_learns_real_characters(real_data):
+    from dicetune.data import read_tokens
+
+    corpus = read_tokens(real_data("weibo_ner/weiboNER_2nd_conll.train"))
+    words = [token for sentence in corpus for token in sentence.tokens]
+    tokenizer, added = with_characters(load_tokenizer(resolve_encoder("minilm")), words)
+    assert added > 2000
+    ids = tokenizer(words[:5000], is_split_into_words=True)["input_ids"]
+    assert ids.count(tokenizer.unk_token_id) == 0
 
 
 def test_the_limit_of_roberta_is_two_short_of_its_positions(tmp_path):

@@ -1,9 +1,9 @@
 """Encoders: found by name, loaded offline, never from a pickle."""
 
+from dicetune.models.characters import with_characters
 from dicetune.models.encoder import (
     MINILM,
     MINILM_SHA256,
-    add_characters,
     load_model,
     load_tokenizer,
     position_limit,
@@ -14,10 +14,10 @@ from dicetune.models.quiet import quiet_loading
 __all__ = [
     "MINILM",
     "MINILM_SHA256",
-    "add_characters",
     "load_model",
     "load_tokenizer",
     "position_limit",
     "quiet_loading",
     "resolve_encoder",
+    "with_characters",
 ]

@@ -7,7 +7,7 @@ downloaded for it, no pickle is loaded, no remote code is run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -106,21 +106,6 @@ def load_model(auto_class: Any, source: str, labels: Sequence[str] | None = None
         }
     with _loading(source):
         return auto_class.from_pretrained(source, use_safetensors=True, dtype="float32", **options)
-
-
-def add_characters(tokenizer: Any, texts: Iterable[str]) -> int:
-    """Add the characters that the tokenizer does not know, each as a token; return how many.
-
-    A tokenizer made for another script turns most characters into its unknown token, and no
-    training can then tell them apart.
-    """
-    characters = sorted({character for text in texts for character in text if character.strip()})
-    unknown = tokenizer.unk_token_id
-    if unknown is None:
-        return 0
-    pieces = tokenizer(characters, add_special_tokens=False)["input_ids"] if characters else []
-    new = [c for c, ids in zip(characters, pieces, strict=True) if not ids or unknown in ids]
-    return int(tokenizer.add_tokens(new))
 
 
 def position_limit(model_config: Any, tokenizer: Any) -> int:

@@ -11,11 +11,11 @@ from dicetune.data import Corpus, check_labels, label_names, read_tokens, sample
 from dicetune.errors import InputError
 from dicetune.losses import Recipe, build
 from dicetune.models import (
-    add_characters,
     load_model,
     load_tokenizer,
     position_limit,
     resolve_encoder,
+    with_characters,
 )
 from dicetune.records import sha256
 from dicetune.tasks import TASKS, Encoded, Task
@@ -62,7 +62,8 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
     # the whole model and not its configuration alone: damaged weights are found here
     model = load_model(task.auto_class, source, task.labels)
     if config.add_characters:
-        added = add_characters(tokenizer, (token for s in corpora["train"] for token in s.tokens))
+        words = (token for sentence in corpora["train"] for token in sentence.tokens)
+        tokenizer, added = with_characters(tokenizer, words)
         notes.append(f"{added} characters of the training split were added to the tokenizer")
     limit = position_limit(model.config, tokenizer)
     max_length = min(limit, _LONGEST_BY_DEFAULT) if config.max_length is None else config.max_length

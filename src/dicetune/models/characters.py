@@ -1,0 +1,80 @@
+"""Characters that a tokenizer does not know, given to its vocabulary.
+
+A tokenizer made for another script turns most characters into its unknown token, and no training
+can then tell them apart. The characters go into the vocabulary of its model and not among its "added
+tokens": those cut words wherever they occur, and a few thousand of them cost gigabytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
+
+from dicetune.errors import InputError
+
+
+def with_characters(tokenizer: Any, texts: Iterable[str]) -> tuple[Any, int]:
+    """A tokenizer that knows the characters of some texts, and how many of them are new to it.
+
+    Args:
+        tokenizer: a fast tokenizer whose model is WordPiece, WordLevel, BPE or Unigram.
+        texts: the training split's words.
+
+    Returns:
+        The tokenizer, itself where nothing is new, and the number of new characters.
+
+    Raises:
+        InputError: for a model of another kind.
+    """
+    state = json.loads(tokenizer.backend_tokenizer.to_str())
+    normalizer = tokenizer.backend_tokenizer.normalizer
+    seen = {character for text in texts for character in text}
+    if normalizer is not None:  # an uncased tokenizer never meets the capital
+        seen = {part for character in seen for part in normalizer.normalize_str(character)}
+    new = _unknown(tokenizer, sorted(character for character in seen if character.strip()))
+    if not new:
+        return tokenizer, 0
+    _extend(state["model"], new, first_id=len(tokenizer))
+    names = [name for name in tokenizer.special_tokens_map if name != "additional_special_tokens"]
+    extended = PreTrainedTokenizerFast(
+        tokenizer_object=Tokenizer.from_str(json.dumps(state)),
+        model_max_length=tokenizer.model_max_length,
+        model_input_names=tokenizer.model_input_names,
+        **{name: tokenizer.special_tokens_map[name] for name in names},
+    )
+    return extended, len(new)
+
+
+def _unknown(tokenizer: Any, characters: list[str]) -> list[str]:
+    if tokenizer.unk_token_id is None or not characters:
+        return []
+    pieces = tokenizer(characters, add_special_tokens=False)["input_ids"]
+    return [
+        character
+        for character, ids in zip(characters, pieces, strict=True)
+        if tokenizer.unk_token_id in ids
+    ]
+
+
+def _extend(model: dict[str, Any], characters: list[str], first_id: int) -> None:
+    """Add the characters; to WordPiece also as the inside of a word."""
+    kind, vocabulary = model["type"], model["vocab"]
+    inside = model.get("continuing_subword_prefix") or ""
+    pieces = characters
+    if kind == "WordPiece":
+        pieces = [*characters, *(inside + character for character in characters)]
+    if kind in ("WordPiece", "WordLevel", "BPE"):
+        for number, piece in enumerate((p for p in pieces if p not in vocabulary), first_id):
+            vocabulary[piece] = number
+    elif kind == "Unigram":
+        least = min(score for _, score in vocabulary)
+        vocabulary += [[piece, least] for piece in pieces]
+    else:
+        raise InputError(
+            f"expected a tokenizer model that takes characters, got {kind}: leave out "
+            "--add-characters"
+        )
