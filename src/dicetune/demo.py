@@ -64,22 +64,29 @@ def run_demo(
 
 
 def verdict(scores: dict[str, dict[str, Any]]) -> str:
-    """Which loss has the better test F1, and the caution that belongs to it.
+    """Which loss has the better F1 on each split, and the caution that belongs to it.
+
+    Args:
+        scores: for each of two losses the scores of dev and test.
 
     Example:
-        >>> found = verdict({"ce": {"test": {"f1": 0.71}}, "auto": {"test": {"f1": 0.7}}})
-        >>> print(found.split(". ")[0])
-        ce wins by 1.00 points of test F1 (71.00 against 70.00 of auto)
+        >>> ce, auto = {"dev": {"f1": 0.5}, "test": {"f1": 0.71}}, {"dev": {"f1": 0.5}}
+        >>> print(verdict({"ce": ce, "auto": {**auto, "test": {"f1": 0.7}}}))
+        Test: ce wins by 1.00 points of F1 (71.00 against 70.00 of auto).
+        Dev: ce and auto come out even (50.00 F1).
+        One seed decides nothing: differences of a few points come and go with the seed.
     """
-    first, second = sorted(scores, key=lambda loss: -scores[loss]["test"]["f1"])
-    best, other = (100 * scores[loss]["test"]["f1"] for loss in (first, second))
-    if round(best, 2) == round(other, 2):
-        found = f"{first} and {second} come out even at {best:.2f} test F1."
-    else:
-        found = (
-            f"{first} wins by {best - other:.2f} points of test F1 "
-            f"({best:.2f} against {other:.2f} of {second})."
-        )
+    lines = [f"{split.capitalize()}: {_winner(scores, split)}" for split in ("test", "dev")]
+    caution = "One seed decides nothing: differences of a few points come and go with the seed."
+    return "\n".join([*lines, caution])
+
+
+def _winner(scores: dict[str, dict[str, Any]], split: str) -> str:
+    first, second = sorted(scores, key=lambda loss: -scores[loss][split]["f1"])
+    best, other = (round(100 * scores[loss][split]["f1"], 2) for loss in (first, second))
+    if best == other:
+        return f"{first} and {second} come out even ({best:.2f} F1)."
     return (
-        f"{found} One seed decides nothing: differences of a few points come and go with the seed."
+        f"{first} wins by {best - other:.2f} points of F1 "
+        f"({best:.2f} against {other:.2f} of {second})."
     )

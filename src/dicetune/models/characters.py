@@ -1,8 +1,8 @@
 """Characters that a tokenizer does not know, given to its vocabulary.
 
 A tokenizer made for another script turns most characters into its unknown token, and no training
-can then tell them apart. The characters go into the vocabulary of its model and not among its "added
-tokens": those cut words wherever they occur, and a few thousand of them cost gigabytes.
+can then tell them apart. The characters go into the vocabulary of its model and not among its
+"added tokens": those cut words wherever they occur, and a few thousand of them cost gigabytes.
 """
 
 from __future__ import annotations
