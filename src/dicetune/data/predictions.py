@@ -106,7 +106,7 @@ def read_predictions(
     source = source_name(path)
     notes = NoteBook()
     if format == "jsonl":
-        pairs = _from_json(lines, source, token_column, gold_column, predicted_column)
+        pairs = _from_json(lines, source, token_column, gold_column, predicted_column, notes)
     elif format == "conll":
         pairs = _from_columns(lines, source, token_column, gold_column, predicted_column, notes)
     else:
@@ -121,6 +121,10 @@ def read_predictions(
     return Predictions(_joined(pairs), source, target_scheme(found), found, notes.notes())
 
 
+SEVERAL_SPLITS = (
+    "rows of another split are scored together with the first one's: to score one alone, keep its "
+    "rows only"
+)
 Pair = tuple[Sentence, Sentence]  # the same words, with gold and with predicted tags
 
 
@@ -168,9 +172,11 @@ def _from_json(
     token_column: int | str | None,
     gold_column: int | str | None,
     predicted_column: int | str | None,
+    notes: NoteBook,
 ) -> list[Pair]:
     pairs: list[Pair] = []
     gold_key = own_key = ""
+    splits: set[str] = set()
     for number, record in json_objects(lines, source):
         if not pairs:
             own_key = choose_key(
@@ -189,6 +195,10 @@ def _from_json(
                 f"{len(own)} predicted tags",
                 line=number,
             )
+        if "split" in record and str(record["split"]) not in splits:
+            splits.add(str(record["split"]))
+            if len(splits) > 1:
+                notes.add(SEVERAL_SPLITS, f"{source}:{number}")
         name = record.get("id")
         sentence = Sentence(
             tuple(tokens or ()), tuple(gold), number, None if name is None else str(name)
