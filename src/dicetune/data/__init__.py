@@ -6,6 +6,7 @@ from dicetune.data.formats import FORMATS, detect_format
 from dicetune.data.guess import Guess, guess_format
 from dicetune.data.inline import read_inline
 from dicetune.data.inspect import (
+    MANY_UNKNOWN,
     PAPER_RATIOS,
     Conflict,
     Inspection,
@@ -24,6 +25,7 @@ from dicetune.data.write import check_target, write_conll, write_jsonl, write_te
 
 __all__ = [
     "FORMATS",
+    "MANY_UNKNOWN",
     "PAPER_RATIOS",
     "Conflict",
     "Corpus",

@@ -21,7 +21,8 @@ PAPER_RATIOS = {"CoNLL03": 4.98, "OntoNotes5.0": 8.18}
 """Negative words to entity words, NER rows of Table 1 of the paper (Li et al., ACL 2020)."""
 
 _EXAMPLES = 5
-_MANY_UNKNOWN = 0.05
+MANY_UNKNOWN = 0.05
+"""Share of unknown sub-words above which a tokenizer was not made for a text."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def _warnings(reports: Sequence[SplitReport]) -> list[str]:
         "tokenizer, which was not made for this text: train with --add-characters, or choose "
         "another model"
         for report in reports
-        if report.unknown_share is not None and report.unknown_share > _MANY_UNKNOWN
+        if report.unknown_share is not None and report.unknown_share > MANY_UNKNOWN
     ]
 
 

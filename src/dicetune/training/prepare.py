@@ -7,7 +7,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dicetune.data import Corpus, check_labels, label_names, read_tokens, sample_corpora
+from dicetune.data import (
+    MANY_UNKNOWN,
+    Corpus,
+    check_labels,
+    label_names,
+    read_tokens,
+    sample_corpora,
+)
 from dicetune.errors import InputError
 from dicetune.losses import Recipe, build
 from dicetune.models import (
@@ -23,7 +30,6 @@ from dicetune.training.config import SAMPLE, RunConfig
 from dicetune.training.trainer import choose_recipe
 
 _LONGEST_BY_DEFAULT = 512
-_MANY_UNKNOWN = 0.05
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
     }
     for split, inputs in encoded.items():
         share = inputs.facts["unknown_subwords"] / max(inputs.facts["subwords"], 1)
-        if share > _MANY_UNKNOWN:
+        if share > MANY_UNKNOWN:
             hint = "" if config.add_characters else "; try --add-characters"
             notes.append(
                 f"{split}: {100 * share:.1f}% of the sub-words are unknown to the tokenizer of "

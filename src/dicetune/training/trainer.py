@@ -243,11 +243,6 @@ def choose_recipe(
                 "name the loss, for example --loss dice --start-loss ce --start-share 0.4"
             )
         return recipe("auto")
-    if (start_loss is None) != (not start_share):
-        raise InputError(
-            "expected start_loss and start_share together, got "
-            f"start_loss={start_loss!r} and start_share={start_share!r}"
-        )
     return Recipe(loss, start_loss, start_share or 0.0)
 
 
