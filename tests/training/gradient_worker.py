@@ -10,6 +10,7 @@ import torch
 from transformers import BertConfig, BertForTokenClassification, TrainerCallback, TrainingArguments
 
 from dicetune import ObjectiveTrainer
+from dicetune.training.processes import leave_processes
 
 LABELS, WORDS, TEXTS = 4, 10, 16
 
@@ -92,6 +93,7 @@ def main():
     if trainer.is_world_process_zero():
         gradient = {name.removeprefix("module."): g for name, g in keep.gradient.items()}
         torch.save({"loss": loss, "gradient": gradient}, Path(out))
+    leave_processes()
 
 
 if __name__ == "__main__":
