@@ -18,6 +18,7 @@ from dicetune.data.inspect import (
 )
 from dicetune.data.labels import convert, spans, split_tag, to_tags, violations
 from dicetune.data.open_text import read_lines
+from dicetune.data.plain import PlainCorpus, cut_words, plain_corpus
 from dicetune.data.predictions import Predicted, Predictions, read_predictions
 from dicetune.data.read import parse_tokens, read_tokens
 from dicetune.data.sample import sample_corpora
@@ -33,6 +34,7 @@ __all__ = [
     "Inspection",
     "Leak",
     "Note",
+    "PlainCorpus",
     "Predicted",
     "Predictions",
     "Ratio",
@@ -43,11 +45,13 @@ __all__ = [
     "check_labels",
     "check_target",
     "convert",
+    "cut_words",
     "detect_format",
     "guess_format",
     "inspect_tokens",
     "label_names",
     "parse_tokens",
+    "plain_corpus",
     "read_inline",
     "read_lines",
     "read_predictions",

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, Self
 
 Scheme = Literal["iob2", "iobes"]
 
@@ -71,6 +71,7 @@ class Corpus:
             are no spans (part of speech) or absent.
         found_scheme: the scheme of the file, before it was brought to ``scheme``.
         notes: repairs and oddities, counted.
+        format: of the file ("conll", "jsonl", …), where it was read from one.
     """
 
     sentences: tuple[Sentence, ...]
@@ -78,6 +79,11 @@ class Corpus:
     scheme: Scheme | None = None
     found_scheme: str | None = None
     notes: tuple[Note, ...] = field(default=())
+    format: str = ""
+
+    def first(self, count: int) -> Self:
+        """The same source with its first sentences alone."""
+        return replace(self, sentences=self.sentences[:count])
 
     def __len__(self) -> int:
         return len(self.sentences)

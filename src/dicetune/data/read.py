@@ -6,9 +6,10 @@ Corpus. The readers know files, ``schemes`` knows tags, and this module joins th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from dicetune.data.columns import column, column_number, parse_columns
 from dicetune.data.conllu import parse_conllu
@@ -21,7 +22,6 @@ from dicetune.data.open_text import read_lines, source_name
 from dicetune.data.positions import without_positions
 from dicetune.data.schemes import normalise, target_scheme
 from dicetune.errors import DataError, InputError, unknown_name
-from dicetune.records import RUN_FILE, RunRecord
 
 Task = Literal["ner", "pos"]
 Column = int | str | None
@@ -39,7 +39,7 @@ def read_tokens(
     tag_column: Column = None,
     split: str | None = None,
     require_tags: bool = True,
-    run: str | Path | None = None,
+    trained: Mapping[str, Any] | None = None,
 ) -> Corpus:
     """Sentences with one tag for each word.
 
@@ -59,8 +59,8 @@ def read_tokens(
         require_tags: ``False`` reads text to be tagged: a column of words is enough, and tags
             that are there are not read unless ``tag_column`` is given. Sentences without words
             are then kept, so that what comes out lines up with what went in.
-        run: folder of a trained model; in files of columns, the columns it was trained on are
-            the default.
+        trained: options that a model was trained with; in files of columns, its columns are the
+            default (their numbers are no keys of JSON).
 
     Returns:
         The corpus, with a note for all that was repaired, skipped or odd.
@@ -92,12 +92,12 @@ def read_tokens(
             token_column=token_column,
             tag_column=tag_column,
             require_tags=require_tags,
-            run=run,
+            trained=trained,
         )
     wanted = require_tags or tag_column is not None
     notes = NoteBook()
     sentences = read_hub(path, split, task, token_column, tag_column, wanted, notes)
-    return _corpus(sentences, source_name(path), task, scheme, wanted, notes)
+    return _corpus(sentences, source_name(path), task, scheme, wanted, notes, format)
 
 
 def parse_tokens(
@@ -110,7 +110,7 @@ def parse_tokens(
     token_column: Column = None,
     tag_column: Column = None,
     require_tags: bool = True,
-    run: str | Path | None = None,
+    trained: Mapping[str, Any] | None = None,
 ) -> Corpus:
     """Sentences from the lines of a file that was read already, such as a stream.
 
@@ -123,7 +123,7 @@ def parse_tokens(
         token_column: of the words.
         tag_column: of the tags.
         require_tags: whether there must be tags.
-        run: folder of a trained model.
+        trained: options that a model was trained with.
 
     Raises:
         DataError: what is wrong, in which file and line, what was expected and what to do.
@@ -137,10 +137,10 @@ def parse_tokens(
     wanted = require_tags or tag_column is not None
     source = source_name(path)
     notes = NoteBook()
-    if run is not None and format in ("conll", "conllu"):
-        trained = trained_columns(run)
-        token_column = trained[0] if token_column is None else token_column
-        tag_column = trained[1] if tag_column is None and wanted else tag_column
+    if trained is not None and format in ("conll", "conllu"):
+        token_column = trained.get("token_column") if token_column is None else token_column
+        if tag_column is None and wanted:
+            tag_column = trained.get("tag_column")
     if format == "conll":
         sentences = _conll(lines, source, token_column, tag_column, wanted, notes)
     elif format == "conllu":
@@ -149,19 +149,7 @@ def parse_tokens(
         sentences = parse_jsonl(lines, source, task, token_column, tag_column, wanted, notes)
     else:
         raise unknown_name("format of lines", format, ["conll", "conllu", "jsonl"])
-    return _corpus(sentences, source, task, scheme, wanted, notes)
-
-
-def trained_columns(folder: str | Path) -> tuple[int | None, int | None]:
-    """The columns of words and tags that a model was trained on, where its run names them.
-
-    Args:
-        folder: of a model; one without a run's record names none.
-    """
-    if not (Path(folder) / RUN_FILE).is_file():
-        return None, None
-    config = RunRecord.load(folder).config
-    return config.get("token_column"), config.get("tag_column")
+    return _corpus(sentences, source, task, scheme, wanted, notes, format)
 
 
 def _check_task(task: str) -> None:
@@ -170,7 +158,13 @@ def _check_task(task: str) -> None:
 
 
 def _corpus(
-    sentences: list[Sentence], source: str, task: str, scheme: str, wanted: bool, notes: NoteBook
+    sentences: list[Sentence],
+    source: str,
+    task: str,
+    scheme: str,
+    wanted: bool,
+    notes: NoteBook,
+    format: str,
 ) -> Corpus:
     if not sentences:
         raise DataError(source, "expected sentences, got none: check the file and the format")
@@ -186,7 +180,7 @@ def _corpus(
             replace(sentence, tags=tuple(own))
             for sentence, own in zip(sentences, tags, strict=True)
         ]
-    corpus = Corpus(tuple(sentences), source, new_scheme, found, notes.notes())
+    corpus = Corpus(tuple(sentences), source, new_scheme, found, notes.notes(), format)
     if wanted:
         _check_labels_differ(corpus)
     return corpus
