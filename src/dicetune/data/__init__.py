@@ -1,5 +1,6 @@
 """Reading, checking and describing tagged text. Needs neither torch nor transformers."""
 
+from dicetune.data.brackets import Tree, parse_brackets, plain_word
 from dicetune.data.checks import check_labels, label_names
 from dicetune.data.corpus import Corpus, Note, Scheme, Sentence
 from dicetune.data.formats import FORMATS, detect_format
@@ -7,15 +8,21 @@ from dicetune.data.guess import Guess, guess_format
 from dicetune.data.inline import read_inline
 from dicetune.data.inspect import (
     MANY_UNKNOWN,
-    PAPER_RATIOS,
     Conflict,
+    Fact,
     Inspection,
     Leak,
     Ratio,
     SplitReport,
     SubwordCounter,
-    inspect_tokens,
+    duplicates,
+    find_conflicts,
+    find_leaks,
+    place_of,
+    subword_facts,
+    unknown_warnings,
 )
+from dicetune.data.inspect_tokens import PAPER_RATIOS, inspect_tokens
 from dicetune.data.labels import convert, spans, split_tag, to_tags, violations
 from dicetune.data.open_text import read_lines
 from dicetune.data.plain import PlainCorpus, cut_words, plain_corpus
@@ -30,6 +37,7 @@ __all__ = [
     "PAPER_RATIOS",
     "Conflict",
     "Corpus",
+    "Fact",
     "Guess",
     "Inspection",
     "Leak",
@@ -42,15 +50,22 @@ __all__ = [
     "Sentence",
     "SplitReport",
     "SubwordCounter",
+    "Tree",
     "check_labels",
     "check_target",
     "convert",
     "cut_words",
     "detect_format",
+    "duplicates",
+    "find_conflicts",
+    "find_leaks",
     "guess_format",
     "inspect_tokens",
     "label_names",
+    "parse_brackets",
     "parse_tokens",
+    "plain_word",
+    "place_of",
     "plain_corpus",
     "read_inline",
     "read_lines",
@@ -59,7 +74,9 @@ __all__ = [
     "sample_corpora",
     "spans",
     "split_tag",
+    "subword_facts",
     "to_tags",
+    "unknown_warnings",
     "violations",
     "write_conll",
     "write_jsonl",
