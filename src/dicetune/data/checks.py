@@ -29,29 +29,25 @@ def label_names(corpus: Corpus) -> list[str]:
     return ["O", *(f"{letter}-{kind}" for kind in kinds for letter in letters)]
 
 
-def check_labels(train: Corpus | Sequence[str], other: Corpus) -> None:
-    """Refuse a corpus that holds a label which training cannot teach.
+def check_labels(known_labels: Sequence[str], other: Corpus, scheme: str | None = None) -> None:
+    """Refuse a corpus that holds a label which the model has no output for.
 
     Args:
-        train: the training split, whose labels are ``label_names(train)``, or the labels that a
-            trained model knows.
+        known_labels: the labels of the training set, ``label_names(train)``.
         other: the dev or test split.
+        scheme: the span scheme of these labels.
 
     Raises:
         DataError: the label, the first line that holds it, and what to do.
     """
-    if isinstance(train, Corpus):
-        known = set(label_names(train))
-        where = f"occur in the training set {train.source}"
-        if other.scheme != train.scheme:
-            raise DataError(
-                other.source,
-                f"expected tags of the scheme {train.scheme} as in {train.source}, "
-                f"got {other.scheme} (found: {other.found_scheme}): convert one of the files",
-            )
-    else:
-        known = set(train)
-        where = f"the model knows ({', '.join(train)})"
+    if other.scheme != scheme:
+        raise DataError(
+            other.source,
+            f"expected tags of the scheme {scheme} as in the training set, got {other.scheme} "
+            f"(found: {other.found_scheme}): convert one of the files",
+        )
+    known = set(known_labels)
+    where = f"occur in the training set ({', '.join(known_labels)})"
     for sentence in other:
         for position, tag in enumerate(sentence.tags):
             if tag not in known:

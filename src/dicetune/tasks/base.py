@@ -113,11 +113,14 @@ class Task(Protocol):
         *,
         format: str = "auto",
         gold: bool = True,
+        trained: Mapping[str, Any] | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Data:
         """Read one split; without ``gold``, text to be predicted, whose gold is not read.
 
-        ``report`` takes a line where something had to be guessed; oddities go to ``notes``.
+        ``trained`` are the options that a model was trained with: its columns are the default in
+        a file that has such columns. ``report`` takes a line where something had to be guessed;
+        oddities go to ``notes``.
         """
 
     @classmethod
