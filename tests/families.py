@@ -1,0 +1,239 @@
+"""A tiny random model of every backbone family, with a tokenizer of the family's own kind.
+
+The families differ where texts meet tensors, and each is here for its traps:
+
+- ``bert``, ``distilbert``: WordPiece, uncased, characters that it does not know become one
+  unknown token a word; DistilBERT's models take no segment ids, its tokenizer gives them.
+- ``roberta``: byte-level BPE, a word begins with its space; two positions are never used.
+- ``modernbert``: byte-level BPE of no class of its own: the prefix space that words need is not
+  switched on by an option, and offsets begin at the space before a word; layers with local attention.
+- ``deberta-v2``: unigram, positions are relative and shared by buckets.
+- ``xlnet``: unigram, padded on the left, CLS at the end with segment 2, no limit of positions.
+
+Vocabularies are written down and not trained: trainers break ties at random, and a tiny model's
+weights would belong to other pieces in each process. Each knows the words of ``TEXTS``, printable
+ASCII, and a few letters beyond; the rest is bytes (BPE) or unknown (WordPiece, unigram).
+"""
+
+import string
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import (
+    AutoModelForQuestionAnswering,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+    BertConfig,
+    BertTokenizer,
+    DebertaV2Config,
+    DebertaV2Tokenizer,
+    DistilBertConfig,
+    ModernBertConfig,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaTokenizer,
+    XLNetConfig,
+    XLNetTokenizer,
+)
+
+from tiny import TEXTS
+
+LIMIT = 64
+HEADS = {
+    "token": AutoModelForTokenClassification,
+    "sequence": AutoModelForSequenceClassification,
+    "question": AutoModelForQuestionAnswering,
+}
+_WORDS = list(dict.fromkeys(word for text in TEXTS for word in text.split() if word.isalpha()))
+_LETTERS = string.ascii_letters + string.digits + string.punctuation + "äéñß東京"
+
+
+def _numbered(pieces):
+    return {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+
+
+def wordpiece():
+    """BERT's: uncased, long words in pieces."""
+    words = [word.lower() for word in _WORDS if len(word) < 8]
+    letters = list(dict.fromkeys(_LETTERS.lower()))
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary = _numbered([*special, *words, *letters, *(f"##{letter}" for letter in letters)])
+    return BertTokenizer(vocab=vocabulary, model_max_length=LIMIT)
+
+
+def _byte_level(special):
+    """Bytes, and merges from the left for each short word with the space before it."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    pieces, merges = [*special, *alphabet], []
+    for word in (f"Ġ{word}" for word in _WORDS if len(word) < 8):
+        for end in range(1, len(word)):
+            merges.append((word[:end], word[end]))
+            pieces.append(word[: end + 1])
+    return _numbered(pieces), list(dict.fromkeys(merges))
+
+
+def byte_level():
+    """RoBERTa's: the space is part of a word, offsets are trimmed."""
+    vocabulary, merges = _byte_level(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+    return RobertaTokenizer(vocab=vocabulary, merges=merges, model_max_length=LIMIT)
+
+
+def byte_level_untrimmed():
+    """ModernBERT's: no class of its own, no prefix space, offsets that begin at the space."""
+    vocabulary, merges = _byte_level(["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"])
+    tokenizer = Tokenizer(models.BPE(vocabulary, merges))
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B [SEP]",
+        special_tokens=[(name, vocabulary[name]) for name in ("[CLS]", "[SEP]")],
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        pad_token="[PAD]",
+        mask_token="[MASK]",
+        model_max_length=LIMIT,
+        model_input_names=["input_ids", "attention_mask"],
+    )
+
+
+def _unigram(special):
+    """Pieces with scores: whole words are likelier than their letters."""
+    scores = dict.fromkeys(special, 0.0)
+    scores |= {f"▁{word}": -3.0 for word in _WORDS if len(word) < 8}
+    scores |= {"▁": -4.0} | {letter: -6.0 for letter in _LETTERS if letter != "▁"}
+    return list(scores.items())
+
+
+def unigram():
+    """DeBERTa-v2's: SentencePiece manners, CLS first."""
+    special = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
+    return DebertaV2Tokenizer(vocab=_unigram(special), model_max_length=LIMIT)
+
+
+def unigram_cls_last():
+    """XLNet's: padding on the left, CLS last."""
+    special = ["<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "<eop>", "<eod>"]
+    return XLNetTokenizer(vocab=_unigram(special), unk_id=0, model_max_length=LIMIT)
+
+
+def _bert(tokenizer, **head):
+    return BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=LIMIT,
+        pad_token_id=tokenizer.pad_token_id,
+        **head,
+    )
+
+
+def _distilbert(tokenizer, **head):
+    return DistilBertConfig(
+        vocab_size=len(tokenizer),
+        dim=16,
+        n_layers=2,
+        n_heads=2,
+        hidden_dim=32,
+        max_position_embeddings=LIMIT,
+        pad_token_id=tokenizer.pad_token_id,
+        **head,
+    )
+
+
+def _roberta(tokenizer, **head):
+    return RobertaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=50,  # 48 of use, less than the tokenizer says
+        type_vocab_size=1,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        **head,
+    )
+
+
+def _modernbert(tokenizer, **head):
+    return ModernBertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=2,  # one with global attention, one with local
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=LIMIT,
+        local_attention=8,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.cls_token_id,
+        cls_token_id=tokenizer.cls_token_id,
+        eos_token_id=tokenizer.sep_token_id,
+        sep_token_id=tokenizer.sep_token_id,
+        **head,
+    )
+
+
+def _deberta(tokenizer, **head):
+    return DebertaV2Config(
+        vocab_size=len(tokenizer),
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=LIMIT,
+        relative_attention=True,
+        position_buckets=8,
+        pos_att_type=["p2c", "c2p"],
+        position_biased_input=False,
+        share_att_key=True,
+        norm_rel_ebd="layer_norm",
+        type_vocab_size=0,
+        pooler_hidden_size=16,
+        pad_token_id=tokenizer.pad_token_id,
+        **head,
+    )
+
+
+def _xlnet(tokenizer, **head):
+    return XLNetConfig(
+        vocab_size=len(tokenizer),
+        d_model=16,
+        n_layer=2,
+        n_head=2,
+        d_inner=32,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        **head,
+    )
+
+
+FAMILIES = {
+    "bert": (wordpiece, _bert),
+    "distilbert": (wordpiece, _distilbert),
+    "roberta": (byte_level, _roberta),
+    "modernbert": (byte_level_untrimmed, _modernbert),
+    "deberta-v2": (unigram, _deberta),
+    "xlnet": (unigram_cls_last, _xlnet),
+}
+"""Name to (a function that makes the tokenizer, one that makes a configuration for it)."""
+
+
+def save_family(name: str, head: str, folder: Path, labels: int = 3) -> str:
+    """Save a tiny random model of a family, with ``head`` of ``HEADS``, and its tokenizer."""
+    make_tokenizer, configure = FAMILIES[name]
+    tokenizer = make_tokenizer()
+    config = configure(tokenizer, num_labels=2 if head == "question" else labels)
+    torch.manual_seed(0)
+    HEADS[head].from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
