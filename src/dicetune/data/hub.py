@@ -29,7 +29,7 @@ def read_hub(
     Raises:
         DataError: no such data set or split, not reachable, no column of words or tags.
     """
-    data = _split(*_load(path, split))
+    data = load_split(path, split)
     names = list(data.column_names)
     token_key = choose_key(names, token_column, TOKEN_KEYS, "words", path)
     tag_key = None
@@ -54,6 +54,19 @@ def read_hub(
         name = record.get("id")
         sentences.append(Sentence(tokens, tags, number, None if name is None else str(name)))
     return sentences
+
+
+def load_split(path: str | Path, split: str | None = None) -> Any:
+    """One split of a data set, as the library has it: rows that are mappings.
+
+    Args:
+        path: a name on the Hub or a folder, with or without its split.
+        split: which split, where the path does not say it.
+
+    Raises:
+        DataError: no such data set or split, or not reachable.
+    """
+    return _split(*_load(path, split))
 
 
 def split_of_folder(path: str | Path) -> tuple[Path, str | None]:
