@@ -157,7 +157,7 @@ def test_inspect(capsys):
     assert "negative : positive" in out
     assert "4.98" in out
     assert run("inspect", "train.conll", "--model", "model", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["splits"][0]["sentences"] == 16
+    assert json.loads(capsys.readouterr().out)["splits"][0]["facts"]["sentences"] == 16
 
 
 def test_losses_lists_every_preset(capsys):

@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from dicetune.data import Fact, Inspection, Ratio, SplitReport
+
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
@@ -132,47 +134,25 @@ def demo_tables(outcome: Any) -> list[Table]:
     return [table, types]
 
 
-def inspection_tables(found: Any) -> list[Any]:
+def inspection_tables(found: Inspection) -> list[Any]:
     """Sizes and imbalance of each split, then labels, leaks, conflicts and repairs."""
     splits = found.splits
-    rows: dict[str, list[str]] = {
-        "file": [split.source for split in splits],
-        "scheme": [_scheme(split) for split in splits],
-        "sentences": [f"{split.sentences:,}" for split in splits],
-        "words": [f"{split.words:,}" for split in splits],
-        "entities": [f"{sum(split.entities.values()):,}" for split in splits],
-        "negative : positive": [_ratio(split.ratio) for split in splits],
-        "duplicates inside": [str(split.duplicates) for split in splits],
-        "longest text": [f"{s.longest_words} words, {s.longest_place}" for s in splits],
-        "longest in sub-words": [_or_dash(split.longest_subwords) for split in splits],
-        "sub-words": [_or_dash(split.subwords) for split in splits],
-        "unknown sub-words": [_share(split.unknown_share) for split in splits],
-    }
-    if not any(split.entities for split in splits):
-        rows.pop("entities")
-        rows["most frequent : rarest"] = rows.pop("negative : positive")
-    table = Table(title="What the data holds", title_justify="left")
-    table.add_column("")
-    for split in splits:
-        table.add_column(escape(split.name), justify="right", overflow="fold")
-    for name, cells in rows.items():
-        table.add_row(name, *(escape(cell) for cell in cells))
-    parts: list[Any] = [table]
+    parts: list[Any] = [_facts_table(splits)]
     if found.paper_ratios:
         paper = ", ".join(f"{name} {value}" for name, value in found.paper_ratios.items())
         parts.append(
             escape(f"For comparison, negative : positive in Table 1 of the paper: {paper}.")
         )
-    parts.append(_labels_table(splits))
+    parts.append(_labels_table(splits, found.labels_title))
     for leak in found.leaks:
         parts.append(
             escape(
-                f"{leak.count} sentences of {leak.split} ({100 * leak.share:.1f}%) also stand in "
+                f"{leak.count} {leak.unit} of {leak.split} ({100 * leak.share:.1f}%) also stand in "
                 f"{leak.other}, first at {', '.join(leak.places)}"
             )
         )
     if found.conflicts:
-        parts.append(f"{found.conflicts} texts are tagged in more than one way:")
+        parts.append(f"{found.conflicts} texts are labelled in more than one way:")
         parts += [
             escape(f"  {one.text} ({', '.join(one.places)}): {one.differences}")
             for one in found.conflict_examples
@@ -183,38 +163,42 @@ def inspection_tables(found: Any) -> list[Any]:
     return parts
 
 
-def _labels_table(splits: Any) -> Table:
-    """Entities of each type, or words of each label where the tags are no spans."""
-    spans = any(split.entities for split in splits)
-    counts = [split.entities if spans else split.labels for split in splits]
-    title = "Entities of each type" if spans else "Words of each label"
+def _facts_table(splits: Sequence[SplitReport]) -> Table:
+    """One row a fact, one column a split."""
+    table = _titled("What the data holds")
+    table.add_column("")
+    for split in splits:
+        table.add_column(escape(split.name), justify="right", overflow="fold")
+    table.add_row("file", *(escape(split.source) for split in splits))
+    for name in dict.fromkeys(name for split in splits for name in split.facts):
+        table.add_row(escape(name), *(escape(_fact(split.facts.get(name))) for split in splits))
+    ratios = [split.ratio for split in splits]
+    names = dict.fromkeys(ratio.name for ratio in ratios if ratio) or ["negative : positive"]
+    for name in names:
+        table.add_row(name, *(_ratio(r if r and r.name == name else None) for r in ratios))
+    return table
+
+
+def _labels_table(splits: Sequence[SplitReport], title: str) -> Table:
     table = _titled(title)
     table.add_column("")
     for split in splits:
         table.add_column(escape(split.name), justify="right")
-    for name in dict.fromkeys(name for one in counts for name in one):
-        table.add_row(escape(name), *(f"{one.get(name, 0):,}" for one in counts))
+    for name in dict.fromkeys(name for split in splits for name in split.labels):
+        table.add_row(escape(name), *(f"{split.labels.get(name, 0):,}" for split in splits))
     return table
 
 
-def _scheme(split: Any) -> str:
-    if split.scheme is None:
-        return "no spans"
-    if split.found_scheme == split.scheme:
-        return str(split.scheme)
-    return f"{split.found_scheme}, read as {split.scheme}"
-
-
-def _ratio(ratio: Any) -> str:
+def _ratio(ratio: Ratio | None) -> str:
     return "-" if ratio is None else f"{ratio.value:.2f} ({ratio.many:,} : {ratio.few:,})"
 
 
-def _or_dash(number: int | None) -> str:
-    return "-" if number is None else f"{number:,}"
-
-
-def _share(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.2f}%"
+def _fact(value: Fact) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{percent(value)}%"
+    return f"{value:,}" if isinstance(value, int) else value
 
 
 def losses_tables(rows: Sequence[Mapping[str, str]]) -> list[Any]:

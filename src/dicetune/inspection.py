@@ -58,9 +58,13 @@ def inspect_files(
         raise InputError(f"expected files with different names, got {', '.join(names)}")
     tokenizer = load_tokenizer(resolve_encoder(model))
 
-    def encode(tokens: Sequence[str]) -> tuple[int, int]:
+    def encode(text: str | Sequence[str]) -> tuple[int, int]:
+        whole = isinstance(text, str)
         ids = tokenizer(
-            list(tokens), is_split_into_words=True, add_special_tokens=False, verbose=False
+            text if whole else list(text),
+            is_split_into_words=not whole,
+            add_special_tokens=False,
+            verbose=False,
         )["input_ids"]
         return len(ids), ids.count(tokenizer.unk_token_id)
 

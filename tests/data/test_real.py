@@ -44,15 +44,15 @@ def notes(corpus):
 def test_entities(real_data, name, sentences, words, ratio, scheme):
     corpus = read_tokens(real_data(name))
     split = inspect_tokens({"split": corpus}).splits[0]
-    assert (split.sentences, split.words, split.found_scheme) == (sentences, words, scheme)
+    assert (split.facts["sentences"], split.facts["words"]) == (sentences, words)
     assert round(split.ratio.value, 2) == ratio
-    assert split.scheme == "iob2"
+    assert (corpus.found_scheme, corpus.scheme) == (scheme, "iob2")
 
 
 @pytest.mark.parametrize(("name", "sentences", "words", "ratio"), POS)
 def test_parts_of_speech(real_data, name, sentences, words, ratio):
     split = inspect_tokens({"split": read_tokens(real_data(name), task="pos")}).splits[0]
-    assert (split.sentences, split.words) == (sentences, words)
+    assert (split.facts["sentences"], split.facts["words"]) == (sentences, words)
     assert split.ratio.value == pytest.approx(ratio, abs=0.051)
 
 
@@ -99,4 +99,4 @@ def test_leaks(real_data):
 
 def test_longest_sentence_of_bc5cdr(real_data):
     split = inspect_tokens({"dev": read_tokens(real_data("bc5cdr/devel.tsv"))}).splits[0]
-    assert split.longest_words == 225
+    assert split.facts["longest text"].startswith("225 words, ")

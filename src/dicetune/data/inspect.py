@@ -1,28 +1,30 @@
-"""What a tagged data set holds, as plain data: sizes, imbalance, leaks, conflicts, long texts.
+"""What a data set holds, as plain data: sizes, imbalance, leaks, conflicts, long texts.
 
-Nothing is printed here and no tokenizer is loaded: the caller may hand in a function that counts
-sub-words.
+Here stands what every layout shares; each layout gathers its own facts (``inspect_tokens`` and its
+siblings). Nothing is printed and no tokenizer is loaded: the caller may hand in a function that
+counts sub-words.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
-from dicetune.data.corpus import Corpus, Note, Sentence
-from dicetune.data.labels import spans
+from dicetune.data.corpus import Note
 
-SubwordCounter = Callable[[Sequence[str]], tuple[int, int]]
-"""From the words of a sentence to its number of sub-words and how many of them are unknown."""
+SubwordCounter = Callable[[str | Sequence[str]], tuple[int, int]]
+"""From a text, or the words of a sentence, to its number of sub-words and of unknown ones."""
 
-PAPER_RATIOS = {"CoNLL03": 4.98, "OntoNotes5.0": 8.18}
-"""Negative words to entity words, NER rows of Table 1 of the paper (Li et al., ACL 2020)."""
+Fact = int | float | str | None
+"""A count, a share between 0 and 1 (always a float, shown in percent), words, or nothing."""
 
-_EXAMPLES = 5
 MANY_UNKNOWN = 0.05
 """Share of unknown sub-words above which a tokenizer was not made for a text."""
+
+_LONGEST, _SUBWORDS, _UNKNOWN = "longest in sub-words", "sub-words", "unknown sub-words"
+_EXAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,39 @@ class Ratio:
 
     Args:
         value: ``many`` divided by ``few``.
-        many: O words; for parts of speech the words of the most frequent label.
-        few: words in entities; for parts of speech the words of the rarest label.
+        many: items of the large side.
+        few: items of the small side.
         meaning: what is divided by what, in words.
+        name: the same in short, for a table; the paper's name for it if not given.
     """
 
     value: float
     many: int
     few: int
     meaning: str
+    name: str = "negative : positive"
+
+    @classmethod
+    def of(
+        cls, many: int, few: int, meaning: str, name: str = "negative : positive"
+    ) -> Self | None:
+        """The ratio, or ``None`` where there is nothing to divide by."""
+        return cls(many / few, many, few, meaning, name) if few else None
+
+    @classmethod
+    def of_labels(cls, counts: Mapping[str, int]) -> Self | None:
+        """Most frequent label to rarest, of those that occur; ``None`` below two.
+
+        Example:
+            >>> Ratio.of_labels({"ham": 6, "spam": 2}).value
+            3.0
+        """
+        ordered = Counter({label: count for label, count in counts.items() if count}).most_common()
+        if len(ordered) < 2:
+            return None
+        (top, many), (rarest, few) = ordered[0], ordered[-1]
+        meaning = f"most frequent label ({top}) : rarest label ({rarest})"
+        return cls.of(many, few, meaning, "most frequent : rarest")
 
 
 @dataclass(frozen=True)
@@ -49,50 +75,32 @@ class SplitReport:
     Args:
         name: as the caller calls it.
         source: the file.
-        scheme: of the tags as read; ``None`` for parts of speech.
-        found_scheme: of the file.
-        sentences: how many.
-        words: how many.
-        labels: words of each label, most frequent first.
-        entities: spans of each type, most frequent first; empty for parts of speech.
+        facts: sizes and oddities under plain words ("sentences", "duplicates inside"), in the
+            order in which they are shown. A float is a share and shown in percent.
+        labels: how often each label, type or class occurs, in the order in which they are shown.
         ratio: ``None`` where a side of it is empty.
-        duplicates: sentences whose words stood in the same split before.
-        longest_words: length of the longest sentence in words.
-        longest_place: where it stands.
-        longest_subwords: length of the longest sentence in sub-words, with a counter.
-        subwords: how many in all, with a counter.
-        unknown_share: share of them that the tokenizer does not know, with a counter.
         notes: repairs and oddities of the reader.
     """
 
     name: str
     source: str
-    scheme: str | None
-    found_scheme: str | None
-    sentences: int
-    words: int
+    facts: dict[str, Fact]
     labels: dict[str, int]
-    entities: dict[str, int]
     ratio: Ratio | None
-    duplicates: int
-    longest_words: int
-    longest_place: str
-    longest_subwords: int | None
-    subwords: int | None
-    unknown_share: float | None
-    notes: tuple[Note, ...]
+    notes: tuple[Note, ...] = ()
 
 
 @dataclass(frozen=True)
 class Leak:
-    """Sentences of one split whose words also stand in an earlier one.
+    """Texts of one split that also stand in an earlier one.
 
     Args:
         split: the later split, such as test.
         other: the earlier one, such as train.
-        count: sentences of ``split`` with a twin in ``other``.
-        share: of all sentences of ``split``.
+        count: texts of ``split`` with a twin in ``other``.
+        share: of all texts of ``split``.
         places: the first few.
+        unit: what such a text is called ("sentences", "questions").
     """
 
     split: str
@@ -100,16 +108,17 @@ class Leak:
     count: int
     share: float
     places: tuple[str, ...]
+    unit: str = "texts"
 
 
 @dataclass(frozen=True)
 class Conflict:
-    """One text that is tagged in more than one way.
+    """One text whose gold is given in more than one way.
 
     Args:
-        text: its words, joined by spaces.
+        text: as it reads.
         places: one for each way, the first that has it.
-        differences: the first word that differs, and its tags.
+        differences: the first two ways, or where they differ.
     """
 
     text: str
@@ -119,16 +128,16 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Inspection:
-    """All that ``inspect_tokens`` found.
+    """All that was found in the splits of a data set; ``Inspection.of`` puts it together.
 
     Args:
         splits: one report each, in the order given.
         leaks: for each pair of splits, if any.
-        conflicts: how many texts have more than one tagging, over all splits.
+        conflicts: how many texts have more than one gold, over all splits.
         conflict_examples: the first few.
-        paper_ratios: what the paper's Table 1 prints for its data sets; empty for parts of
-            speech.
+        paper_ratios: what the paper's Table 1 prints for its data sets of this kind, if anything.
         warnings: what should be mended before training, in sentences.
+        labels_title: what ``SplitReport.labels`` counts ("Entities of each type").
     """
 
     splits: tuple[SplitReport, ...]
@@ -137,125 +146,139 @@ class Inspection:
     conflict_examples: tuple[Conflict, ...]
     paper_ratios: dict[str, float]
     warnings: tuple[str, ...] = ()
+    labels_title: str = "Labels"
+
+    @classmethod
+    def of(
+        cls,
+        splits: Iterable[SplitReport],
+        *,
+        leaks: Sequence[Leak] = (),
+        conflicts: Sequence[Conflict] = (),
+        paper_ratios: Mapping[str, float] | None = None,
+        warnings: Sequence[str] = (),
+        labels_title: str = "Labels",
+    ) -> Self:
+        """Count the conflicts, keep the first few, and warn of unknown sub-words too."""
+        reports = tuple(splits)
+        return cls(
+            reports,
+            tuple(leaks),
+            len(conflicts),
+            tuple(conflicts[:_EXAMPLES]),
+            dict(paper_ratios or {}),
+            (*warnings, *unknown_warnings(reports)),
+            labels_title,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
         return asdict(self)
 
 
-def inspect_tokens(
-    splits: Mapping[str, Corpus], count_subwords: SubwordCounter | None = None
-) -> Inspection:
-    """Describe one or more splits of a data set.
+def place_of(source: str, line: int | None) -> str:
+    """Where an example stands: "file:line", or the file alone."""
+    return source if line is None else f"{source}:{line}"
 
-    Args:
-        splits: name to corpus, the training split first.
-        count_subwords: see ``SubwordCounter``; without it, sub-words are not counted.
+
+def duplicates(keys: Iterable[Hashable]) -> int:
+    """How many stood in the same split before.
 
     Example:
-        >>> corpus = Corpus((Sentence(("in", "Bonn"), ("O", "B-LOC")),), "a.conll", scheme="iob2")
-        >>> found = inspect_tokens({"train": corpus})
-        >>> found.splits[0].ratio.value, found.splits[0].entities
-        (1.0, {'LOC': 1})
+        >>> duplicates(["hi", "hi", "bye", "hi"])
+        2
     """
-    conflicts = _conflicts(splits)
-    reports = tuple(_report(name, corpus, count_subwords) for name, corpus in splits.items())
-    return Inspection(
-        reports,
-        tuple(_leaks(splits)),
-        len(conflicts),
-        tuple(conflicts[:_EXAMPLES]),
-        dict(PAPER_RATIOS) if any(c.scheme is not None for c in splits.values()) else {},
-        tuple(_warnings(reports)),
-    )
+    counts = Counter(keys)
+    return counts.total() - len(counts)
 
 
-def _warnings(reports: Sequence[SplitReport]) -> list[str]:
-    return [
-        f"{report.name}: {100 * report.unknown_share:.1f}% of the sub-words are unknown to the "
-        "tokenizer, which was not made for this text: train with --add-characters, or choose "
-        "another model"
-        for report in reports
-        if report.unknown_share is not None and report.unknown_share > MANY_UNKNOWN
-    ]
+def find_leaks(
+    keys: Mapping[str, Sequence[tuple[Hashable, str]]], unit: str = "texts"
+) -> tuple[Leak, ...]:
+    """Texts of a split that an earlier split has too, for each pair of splits.
+
+    Args:
+        keys: for each split, of every text what makes two of them the same, and its place.
+        unit: what such a text is called.
+
+    Example:
+        >>> leaks = find_leaks({"train": [("hi", "a:1")], "test": [("bye", "b:1"), ("hi", "b:2")]})
+        >>> leaks[0].split, leaks[0].other, leaks[0].count, leaks[0].share, leaks[0].places
+        ('test', 'train', 1, 0.5, ('b:2',))
+    """
+    known = {name: {key for key, _ in rows} for name, rows in keys.items()}
+    names = list(keys)
+    leaks = []
+    for later, name in enumerate(names):
+        for other in names[:later]:
+            places = [place for key, place in keys[name] if key in known[other]]
+            if places:
+                share = len(places) / len(keys[name])
+                first = tuple(places[:_EXAMPLES])
+                leaks.append(Leak(name, other, len(places), share, first, unit))
+    return tuple(leaks)
 
 
-def _report(name: str, corpus: Corpus, count_subwords: SubwordCounter | None) -> SplitReport:
-    labels = corpus.tag_counts
-    entities: Counter[str] = Counter()
-    if corpus.scheme is not None:
-        for sentence in corpus:
-            entities.update(kind for kind, _, _ in spans(sentence.tags, corpus.scheme))
-    longest = max(corpus, key=lambda sentence: len(sentence.tokens), default=None)
-    counts = [count_subwords(s.tokens) for s in corpus] if count_subwords else []
+def find_conflicts(
+    items: Iterable[tuple[Hashable, Hashable, str]],
+    describe: Callable[[Any, Any, Any], tuple[str, str]] = lambda key, first, second: (
+        str(key),
+        f"{first} / {second}",
+    ),
+) -> tuple[Conflict, ...]:
+    """Texts with more than one gold, in the order in which they first come.
+
+    Args:
+        items: of every text with gold: what makes two of them the same, its gold, its place.
+        describe: from such a key and its first two golds to the text and their difference.
+
+    Example:
+        >>> find_conflicts([("hi", "ham", "a:1"), ("bye", "ham", "a:2"), ("hi", "spam", "b:7")])
+        (Conflict(text='hi', places=('a:1', 'b:7'), differences='ham / spam'),)
+    """
+    ways: dict[Hashable, dict[Hashable, str]] = {}
+    for key, gold, place in items:
+        ways.setdefault(key, {}).setdefault(gold, place)
+    found = []
+    for key, places in ways.items():
+        if len(places) > 1:
+            text, differences = describe(key, *list(places)[:2])
+            found.append(Conflict(text, tuple(places.values()), differences))
+    return tuple(found)
+
+
+def subword_facts(
+    texts: Iterable[str | Sequence[str]], count: SubwordCounter | None
+) -> dict[str, Fact]:
+    """What a tokenizer makes of the texts of a split, for ``SplitReport.facts``.
+
+    Args:
+        texts: whole, or as words.
+        count: without it, nothing is counted and every fact is ``None``.
+
+    Example:
+        >>> subword_facts(["ab", "abc?"], lambda text: (len(text), text.count("?")))
+        {'longest in sub-words': 4, 'sub-words': 6, 'unknown sub-words': 0.16666666666666666}
+    """
+    if count is None:
+        return {_LONGEST: None, _SUBWORDS: None, _UNKNOWN: None}
+    counts = [count(text) for text in texts]
     total = sum(number for number, _ in counts)
     unknown = sum(number for _, number in counts)
-    return SplitReport(
-        name=name,
-        source=corpus.source,
-        scheme=corpus.scheme,
-        found_scheme=corpus.found_scheme,
-        sentences=len(corpus),
-        words=sum(len(sentence.tokens) for sentence in corpus),
-        labels=dict(labels.most_common()),
-        entities=dict(entities.most_common()),
-        ratio=_ratio(labels, corpus.scheme is not None),
-        duplicates=len(corpus) - len({sentence.tokens for sentence in corpus}),
-        longest_words=len(longest.tokens) if longest else 0,
-        longest_place=_place(corpus, longest) if longest else "",
-        longest_subwords=max((n for n, _ in counts), default=0) if count_subwords else None,
-        subwords=total if count_subwords else None,
-        unknown_share=(unknown / total if total else 0.0) if count_subwords else None,
-        notes=corpus.notes,
+    return {
+        _LONGEST: max((number for number, _ in counts), default=0),
+        _SUBWORDS: total,
+        _UNKNOWN: unknown / total if total else 0.0,
+    }
+
+
+def unknown_warnings(reports: Iterable[SplitReport]) -> tuple[str, ...]:
+    """One sentence for each split that the tokenizer was not made for."""
+    shares = ((report.name, report.facts.get(_UNKNOWN)) for report in reports)
+    return tuple(
+        f"{name}: {100 * share:.1f}% of the sub-words are unknown to the "
+        "tokenizer, which was not made for this text: train with --add-characters, or choose "
+        "another model"
+        for name, share in shares
+        if isinstance(share, float) and share > MANY_UNKNOWN
     )
-
-
-def _ratio(labels: Counter[str], are_spans: bool) -> Ratio | None:
-    if are_spans:
-        many, few = labels["O"], labels.total() - labels["O"]
-        meaning = "O words : words in entities"
-    elif len(labels) > 1:
-        (top, many), *_, (rarest, few) = labels.most_common()
-        meaning = f"most frequent label ({top}) : rarest label ({rarest})"
-    else:
-        return None
-    return Ratio(many / few, many, few, meaning) if few else None
-
-
-def _leaks(splits: Mapping[str, Corpus]) -> list[Leak]:
-    leaks = []
-    names = list(splits)
-    for later, name in enumerate(names):
-        corpus = splits[name]
-        for other in names[:later]:
-            known = {sentence.tokens for sentence in splits[other]}
-            twins = [sentence for sentence in corpus if sentence.tokens in known]
-            if twins:
-                places = tuple(_place(corpus, sentence) for sentence in twins[:_EXAMPLES])
-                leaks.append(Leak(name, other, len(twins), len(twins) / len(corpus), places))
-    return leaks
-
-
-def _conflicts(splits: Mapping[str, Corpus]) -> list[Conflict]:
-    ways: dict[tuple[str, ...], dict[tuple[str, ...], str]] = {}
-    for corpus in splits.values():
-        for sentence in corpus:
-            if sentence.tags:
-                ways.setdefault(sentence.tokens, {}).setdefault(
-                    sentence.tags, _place(corpus, sentence)
-                )
-    found = []
-    for tokens, taggings in ways.items():
-        if len(taggings) > 1:
-            first, second = list(taggings)[:2]
-            word, a, b = next(
-                (w, a, b) for w, a, b in zip(tokens, first, second, strict=True) if a != b
-            )
-            found.append(
-                Conflict(" ".join(tokens), tuple(taggings.values()), f"{word!r}: {a} / {b}")
-            )
-    return found
-
-
-def _place(corpus: Corpus, sentence: Sentence) -> str:
-    return corpus.source if sentence.line is None else f"{corpus.source}:{sentence.line}"
