@@ -12,7 +12,7 @@ import signal
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -26,10 +26,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-Tagging = Literal["ner", "pos"]
-Convention = Literal["strict", "conlleval"]
-Column = Annotated[
-    str | None, typer.Option(help="Number from 0 (-1: the last), or key.", show_default=False)
+Options = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-o", "--option", metavar="KEY=VALUE", help="Option of the task (see `dicetune tasks`)."
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -41,7 +42,9 @@ Settings = Annotated[
 
 @app.command()
 def train(
-    task: Annotated[str | None, typer.Argument(help="ner or pos.", show_default=False)] = None,
+    task: Annotated[
+        str | None, typer.Argument(help="ner, qa, … (see `dicetune tasks`).", show_default=False)
+    ] = None,
     train: Annotated[str | None, typer.Option(help="Training file.")] = None,
     dev: Annotated[str | None, typer.Option(help="File that chooses the checkpoint.")] = None,
     test: Annotated[str | None, typer.Option(help="File scored once, at the end.")] = None,
@@ -52,21 +55,21 @@ def train(
     start_share: Annotated[float | None, typer.Option(help="Share of the steps it takes.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     format: Annotated[str | None, typer.Option(help="Data format.")] = None,
-    scheme: Annotated[str | None, typer.Option(help="Span scheme of the files.")] = None,
     add_characters: Annotated[
         bool | None, typer.Option("--add-characters", help="Add unknown characters as tokens.")
     ] = None,
     max_length: Annotated[int | None, typer.Option(help="Longest window, in sub-words.")] = None,
-    max_train: Annotated[int | None, typer.Option(help="Use the first N sentences.")] = None,
+    max_train: Annotated[int | None, typer.Option(help="Train on the first N examples.")] = None,
     patience: Annotated[int | None, typer.Option(help="Evaluations without gain.")] = None,
     out: Annotated[str | None, typer.Option(help="Folder that the run makes.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file; flags win over it.")] = None,
+    option: Options = None,
     settings: Settings = None,
     overwrite: Annotated[bool, typer.Option(help="Delete an earlier run in --out.")] = False,
     resume: Annotated[bool, typer.Option(help="Go on with an unfinished run.")] = False,
 ) -> None:
-    """Fine-tune a tagger, choose its checkpoint on dev, score it, and leave a record."""
-    chosen = _config(config, dict(locals()), data, settings)
+    """Fine-tune a model, choose its checkpoint on dev, score it, and leave a record."""
+    chosen = _config(config, dict(locals()), data, option, settings)
     from dicetune import display
     from dicetune.records import METRICS_FILE, is_first_process, read_json
     from dicetune.training import run
@@ -86,44 +89,25 @@ def train(
 @app.command()
 def evaluate(
     target: Annotated[Path, typer.Argument(help="A model folder, or a file of predictions.")],
-    data: Annotated[str | None, typer.Argument(help="Tagged file, for a model folder.")] = None,
+    data: Annotated[str | None, typer.Argument(help="File with gold, where it is apart.")] = None,
     task: Annotated[
-        Tagging | None, typer.Option(help="Of a file of predictions; 'ner' if not given.")
+        str | None, typer.Option(help="Of a file of predictions; 'ner' if not given.")
     ] = None,
-    convention: Annotated[
-        Convention | None, typer.Option(help="What counts as a span; 'strict' if not given.")
-    ] = None,
-    scheme: Annotated[str, typer.Option(help="Span scheme of the file.")] = "auto",
     format: Annotated[str, typer.Option(help="Data format.")] = "auto",
-    token_column: Column = None,
-    tag_column: Column = None,
-    gold_column: Column = None,
-    predicted_column: Column = None,
+    option: Options = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Score a model on tagged text, or the predictions of any tool (word, gold, predicted)."""
+    """Score a model on data with gold, or the predictions of any tool."""
     from dicetune import display
     from dicetune.evaluate import evaluate as score
 
-    scores = score(
-        target,
-        data,
-        task=task,
-        convention=convention,
-        scheme=scheme,
-        format=format,
-        token_column=token_column,
-        tag_column=tag_column,
-        gold_column=gold_column,
-        predicted_column=predicted_column,
-        report=display.say,
-    )
+    options = _pairs(option, "-o")
+    scores = score(target, data, task=task, format=format, report=display.say, **options)
     if as_json:
         typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
         return
-    title = display.scoring(scores)
-    display.console.print(display.scores_table({str(data or target): scores}, title))
-    display.console.print(display.details_table(scores))
+    for table in display.evaluation_tables(scores, str(data or target)):
+        display.console.print(table)
 
 
 @app.command()
@@ -131,56 +115,65 @@ def predict(
     model: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     source: Annotated[str | None, typer.Argument(metavar="FILE", help="'-' is stdin.")] = None,
     text: Annotated[list[str] | None, typer.Option(help="A text; may be repeated.")] = None,
-    format: Annotated[str, typer.Option(help="Input: auto, text, conll, conllu, jsonl.")] = "auto",
-    out_format: Annotated[str, typer.Option(help="Output: same, conll, jsonl.")] = "same",
-    token_column: Column = None,
+    text_b: Annotated[list[str] | None, typer.Option(help="The second of each pair.")] = None,
+    question: Annotated[list[str] | None, typer.Option(help="A question; repeatable.")] = None,
+    context: Annotated[list[str] | None, typer.Option(help="Where its answer stands.")] = None,
+    format: Annotated[str, typer.Option(help="Input format.")] = "auto",
+    out_format: Annotated[str | None, typer.Option(help="Output format of the task.")] = None,
+    option: Options = None,
     out: Annotated[str, typer.Option(help="Output file; '-' is stdout.")] = "-",
 ) -> None:
-    """Tag plain text, column files or JSON lines."""
+    """Predict for texts given here, a file or a stream."""
     from dicetune import display
-    from dicetune.tagging import tag_source
+    from dicetune.predicting import predict_source
 
-    tag_source(
+    values = {"text": text, "text_b": text_b, "question": question, "context": context}
+    predict_source(
         model,
         source,
-        text,
+        {name: given for name, given in values.items() if given},
         format=format,
         out_format=out_format,
         out=out,
-        token_column=token_column,
+        options=_pairs(option, "-o"),
         report=display.say,
     )
 
 
 @app.command()
 def inspect(
-    files: Annotated[list[str], typer.Argument(help="Tagged files: train, dev, test.")],
-    task: Annotated[Tagging, typer.Option(help="Spans or parts of speech.")] = "ner",
+    files: Annotated[list[str], typer.Argument(help="Files with gold: train, dev, test.")],
+    task: Annotated[str, typer.Option(help="Whose files they are.")] = "ner",
     model: Annotated[str, typer.Option(help="Whose sub-words are counted.")] = "minilm",
     format: Annotated[str, typer.Option(help="Data format.")] = "auto",
-    scheme: Annotated[str, typer.Option(help="Span scheme of the files.")] = "auto",
-    token_column: Column = None,
-    tag_column: Column = None,
+    option: Options = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what is in the data: imbalance, repairs, duplicates, conflicts, unknown sub-words."""
     from dicetune import display
     from dicetune.inspection import inspect_files
 
+    options = _pairs(option, "-o")
     found = inspect_files(
-        files,
-        task=task,
-        model=model,
-        format=format,
-        scheme=scheme,
-        token_column=token_column,
-        tag_column=tag_column,
+        files, task=task, model=model, format=format, report=display.say, **options
     )
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
         return
     for table in display.inspection_tables(found):
         display.console.print(table)
+
+
+@app.command()
+def tasks(
+    name: Annotated[str | None, typer.Argument(help="One of them.", show_default=False)] = None,
+) -> None:
+    """List the tasks and what can be chosen for each with -o."""
+    from dicetune import display
+    from dicetune.tasks import describe_tasks
+
+    for part in display.tasks_tables(describe_tasks(name)):
+        display.console.print(part)
 
 
 @app.command()
@@ -243,11 +236,15 @@ def _interrupt(number: int, frame: Any) -> None:
 
 
 def _config(
-    path: Path | None, flags: dict[str, Any], data: str | None, settings: list[str] | None
+    path: Path | None,
+    flags: dict[str, Any],
+    data: str | None,
+    options: list[str] | None,
+    settings: list[str] | None,
 ) -> Any:
-    """The configuration: file, then flags, then -s."""
+    """The configuration: file, then flags, then -o and -s."""
     from dicetune.training.config import SAMPLE, RunConfig
-    from dicetune.training.yaml_values import read_value, read_yaml
+    from dicetune.training.yaml_values import read_yaml
 
     values = {} if path is None else read_yaml(path)
     names = {entry.name for entry in fields(RunConfig)}
@@ -259,13 +256,21 @@ def _config(
                 f"{data!r}" + (" beside --train" if "train" in values else "")
             )
         values["train"] = SAMPLE
-    changes: dict[str, Any] = {}
-    for setting in settings or ():
+    changes = {f"options.{key}": value for key, value in _pairs(options, "-o").items()}
+    return RunConfig.from_mapping(values).updated({**changes, **_pairs(settings, "-s")})
+
+
+def _pairs(given: list[str] | None, flag: str) -> dict[str, Any]:
+    """The values behind a repeated KEY=VALUE flag, read as YAML reads them."""
+    from dicetune.training.yaml_values import read_value
+
+    pairs: dict[str, Any] = {}
+    for setting in given or ():
         key, equals, value = setting.partition("=")
         if not equals:
-            raise InputError(f"expected -s KEY=VALUE, got {setting!r}")
-        changes[key] = read_value(value)
-    return RunConfig.from_mapping(values).updated(changes)
+            raise InputError(f"expected {flag} KEY=VALUE, got {setting!r}")
+        pairs[key] = read_value(value)
+    return pairs
 
 
 def _on_terminal() -> bool:

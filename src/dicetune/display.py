@@ -14,7 +14,20 @@ from dicetune.data import Fact, Inspection, Ratio, SplitReport
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
-_HEADLINES = ("precision", "recall", "f1", "accuracy", "macro_f1")
+# single scores and tables in the order in which they are read, whatever the task
+_HEADLINES = (
+    "exact",
+    "word_f1",
+    "precision",
+    "recall",
+    "f1",
+    "other_f1",
+    "micro_f1",
+    "macro_f1",
+    "mcc",
+    "average_precision",
+    "accuracy",
+)
 
 
 def percent(value: float) -> str:
@@ -56,38 +69,62 @@ def scores_table(scores: Mapping[str, Mapping[str, Any]], title: str | None = No
     return table
 
 
-def details_table(scores: Mapping[str, Any], title: str | None = None) -> Table:
-    """Scores of each type of span, or of each label.
+def details_tables(scores: Mapping[str, Any]) -> list[Table]:
+    """The tables among the scores: of each type, label, or part of the data.
 
     Args:
-        scores: with a table under ``per_type`` or ``per_label``.
-        title: of the table.
+        scores: fractions are shown in percent, counts as they are.
     """
-    rows: Mapping[str, Mapping[str, Any]] = scores.get("per_type") or scores.get("per_label") or {}
-    table = _titled(title)
-    for name in ("", "precision", "recall", "f1", "support"):
-        table.add_column(name, justify="left" if not name else "right")
-    for kind, values in rows.items():
-        cells = [percent(values[name]) for name in ("precision", "recall", "f1")]
-        table.add_row(escape(kind), *cells, str(values["support"]))
-    return table
+    tables = []
+    for title, rows in scores.items():
+        if not isinstance(rows, Mapping) or not all(isinstance(r, Mapping) for r in rows.values()):
+            continue
+        names = list(dict.fromkeys(name for row in rows.values() for name in row))
+        table = _titled(title.replace("_", " "))
+        table.add_column("")
+        for name in names:
+            table.add_column(name.replace("_", " "), justify="right")
+        for kind, values in rows.items():
+            table.add_row(escape(kind), *(_cell(values.get(name)) for name in names))
+        tables.append(table)
+    return tables
 
 
-def scoring(scores: Mapping[str, Any]) -> str:
-    """What a table of scores counts, in words.
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return percent(value)
+    return "" if value is None else escape(str(value))
+
+
+def evaluation_tables(scores: Mapping[str, Any], name: str) -> list[Any]:
+    """All that an evaluation found: headline scores, tables, and what was counted how.
 
     Args:
-        scores: of spans, with their convention and scheme, or of labels.
-
-    Example:
-        >>> scoring({"f1": 0.5, "convention": "strict", "scheme": "iob2"})
-        'strict spans, iob2'
-        >>> scoring({"accuracy": 0.9})
-        'word labels'
+        scores: of one file.
+        name: of that file.
     """
-    if "convention" not in scores:
-        return "word labels"
-    return f"{scores['convention']} spans, {scores['scheme']}"
+    counted = {
+        key: value
+        for key, value in scores.items()
+        if key not in _HEADLINES and not isinstance(value, Mapping)
+    }
+    facts = ", ".join(
+        f"{key.replace('_', ' ')} {value:.4g}"
+        if isinstance(value, float)
+        else f"{key.replace('_', ' ')} {value}"
+        for key, value in counted.items()
+    )
+    return [scores_table({name: scores}), *details_tables(scores), escape(facts)]
+
+
+def tasks_tables(tasks: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """The tasks, and the options of each."""
+    parts: list[Any] = [
+        plain_table([{k: v for k, v in task.items() if k != "options"} for task in tasks], "Tasks")
+    ]
+    for task in tasks:
+        parts.append(plain_table(task["options"], f"-o of {task['task']}"))
+    return parts
 
 
 def plain_table(

@@ -1,14 +1,16 @@
-"""Inspect files as a model would see them: ``data.inspect`` with a tokenizer's sub-words."""
+"""Inspect files as a model would see them: a task's inspection with a tokenizer's sub-words."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
-from dicetune.data import Inspection, inspect_tokens, read_tokens
-from dicetune.errors import InputError
+from dicetune.data import Inspection
+from dicetune.errors import InputError, unknown_name
 from dicetune.models import load_tokenizer, resolve_encoder
+from dicetune.records import RUN_FILE, RunRecord
+from dicetune.tasks import TASKS, build_options
 
 _SPLITS = ("train", "dev", "test")
 
@@ -16,39 +18,36 @@ _SPLITS = ("train", "dev", "test")
 def inspect_files(
     files: Sequence[str],
     *,
-    task: Literal["ner", "pos"] = "ner",
+    task: str = "ner",
     model: str = "minilm",
     format: str = "auto",
-    scheme: str = "auto",
-    token_column: int | str | None = None,
-    tag_column: int | str | None = None,
+    report: Callable[[str], None] = lambda line: None,
+    **options: Any,
 ) -> Inspection:
-    """Describe tagged files as a model would see them.
+    """Describe files with gold as a model would see them.
 
     Args:
         files: up to three, which are called train, dev and test; more by their names. Whatever
-            ``read_tokens`` takes.
-        task: "ner" (spans) or "pos".
-        model: whose sub-words are counted: "minilm", a folder, or a Hub id.
+            the task reads.
+        task: name of the task.
+        model: whose sub-words are counted: "minilm", a folder, or a Hub id; the columns that a
+            run was trained on are the default.
         format: data format of the files.
-        scheme: span scheme of the files.
-        token_column: number or key of the words; where ``model`` is the folder of a run, the
-            columns that it was trained on are the default.
-        tag_column: number or key of the tags.
+        report: takes a line where a reader had to guess.
+        options: of the task, such as the column of the words.
 
     Raises:
         InputError: files that cannot be read, or files of the same name.
     """
-    corpora = [
-        read_tokens(
-            file,
-            task=task,
-            format=format,
-            scheme=scheme,
-            token_column=token_column,
-            tag_column=tag_column,
-            run=model,
-        )
+    if task not in TASKS:
+        raise unknown_name("task", task, list(TASKS))
+    given = {name: value for name, value in options.items() if value is not None}
+    chosen = build_options(TASKS[task].Options, given)
+    trained = None
+    if (Path(model) / RUN_FILE).is_file():
+        trained = RunRecord.load(model).config["options"]
+    splits = [
+        TASKS[task].read(file, chosen, format=format, trained=trained, report=report)
         for file in files
     ]
     names = (
@@ -68,4 +67,4 @@ def inspect_files(
         )["input_ids"]
         return len(ids), ids.count(tokenizer.unk_token_id)
 
-    return inspect_tokens(dict(zip(names, corpora, strict=True)), encode)
+    return TASKS[task].inspect(dict(zip(names, splits, strict=True)), encode)

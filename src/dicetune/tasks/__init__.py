@@ -2,9 +2,16 @@
 
 from typing import Any
 
+from dicetune.errors import unknown_name
 from dicetune.tasks.base import IGNORED, Data, Encoded, Scores, Task
 from dicetune.tasks.ner import NerTask
-from dicetune.tasks.options import build_options, check_type, describe_options, plain_types
+from dicetune.tasks.options import (
+    at_least,
+    build_options,
+    check_type,
+    describe_options,
+    plain_types,
+)
 from dicetune.tasks.pos import PosTask
 from dicetune.tasks.token import TokenTask
 
@@ -12,6 +19,29 @@ TASKS: dict[str, Any] = {
     "ner": NerTask,
     "pos": PosTask,
 }
+
+
+def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
+    """What ``dicetune tasks`` prints: for each task its facts and its options.
+
+    Raises:
+        InputError: for an unknown name.
+    """
+    if name is not None and name not in TASKS:
+        raise unknown_name("task", name, list(TASKS))
+    return [
+        {
+            "task": key,
+            "what": task.title,
+            "scores": ", ".join(task.shown),
+            "inputs": ", ".join(task.inputs),
+            "output formats": ", ".join(task.out_formats),
+            "options": describe_options(task.Options),
+        }
+        for key, task in TASKS.items()
+        if name in (None, key)
+    ]
+
 
 __all__ = [
     "IGNORED",
@@ -23,8 +53,10 @@ __all__ = [
     "Scores",
     "Task",
     "TokenTask",
+    "at_least",
     "build_options",
     "check_type",
     "describe_options",
+    "describe_tasks",
     "plain_types",
 ]

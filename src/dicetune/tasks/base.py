@@ -61,11 +61,13 @@ class Encoded:
             position under the model's input names and the task's ``targets``, or single numbers.
         back: whatever the task needs to put predictions back in place.
         facts: counts for the record; "subwords" and "unknown_subwords" always.
+        notes: what a user should hear of before training (cut texts), in sentences.
     """
 
     features: list[dict[str, Any]]
     back: Any
     facts: dict[str, Any]
+    notes: tuple[str, ...] = ()
 
 
 class Task(Protocol):
@@ -83,6 +85,7 @@ class Task(Protocol):
         pipeline: the library's pipeline that serves the saved folder, or ``None``.
         targets: keys of a batch that are targets and no model inputs, each with the value that
             pads it (0 where it is a single number).
+        extra_inputs: model inputs that the tokenizer does not know, with their padding value.
         inputs: names of the texts that one example needs at prediction ("question", "context").
         out_formats: what ``render`` writes, the default first.
 
@@ -99,6 +102,7 @@ class Task(Protocol):
     auto_class: ClassVar[Any]
     pipeline: ClassVar[str | None]
     targets: ClassVar[Mapping[str, int]]
+    extra_inputs: ClassVar[Mapping[str, int]]
     inputs: ClassVar[tuple[str, ...]]
     out_formats: ClassVar[tuple[str, ...]]
     labels: tuple[str, ...]

@@ -97,7 +97,7 @@ class TokenTask:
         """Tagged sentences; without ``gold`` plain text too, one text a line."""
         if not gold:
             return read_untagged(path, cls.tags, options.token_column, format, trained, report)
-        return read_tokens(
+        corpus = read_tokens(
             path,
             task=cls.tags,
             format=format,
@@ -106,6 +106,12 @@ class TokenTask:
             tag_column=options.tag_column,
             trained=trained,
         )
+        if corpus.found_scheme != corpus.scheme:
+            report(
+                f"{corpus.source}: tags of the scheme {corpus.found_scheme}, "
+                f"read as {corpus.scheme}"
+            )
+        return corpus
 
     @classmethod
     def inspect(

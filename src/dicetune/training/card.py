@@ -8,6 +8,7 @@ from typing import Any
 from huggingface_hub import ModelCard, ModelCardData
 
 from dicetune.records import RunRecord
+from dicetune.tasks import Task
 
 _TEMPLATE = """---
 {card_data}
@@ -29,36 +30,33 @@ A {what} model, fine-tuned from `{model}` with `dicetune` for the objective `{ob
 
 - objective: `{objective}`{phase}
 - seed {seed}, {steps} steps, {seconds:.0f} s; checkpoint of step {best_step} (best dev {metric})
-- trained on {sentences} sentences of `{source}`
+- trained on {examples} examples of `{source}`
 - versions: {versions}
 
 ## Use
 
 ```python
-from transformers import pipeline
-tag = pipeline("token-classification", model="{folder}", aggregation_strategy="simple")
+import dicetune.predict
+model = dicetune.predict.load("{folder}")
+model({inputs})
 ```
+{pipeline}"""
 
-or, for texts of any length, words without a sub-word included:
+_PIPELINE = """
+or, with transformers alone, for texts that fit the model's window:
 
 ```python
-import dicetune.predict
-tagger = dicetune.predict.load("{folder}")
+from transformers import pipeline
+model = pipeline("{pipeline}", model="{folder}")
 ```
 """
 
-_SHOWN = {
-    "ner": ("precision", "recall", "f1"),
-    "pos": ("accuracy", "macro_f1"),
-}
-
 
 def write_card(
-    folder: Path, record: RunRecord, scores: dict[str, dict[str, Any]], metric: str
+    folder: Path, record: RunRecord, scores: dict[str, dict[str, Any]], task: Task
 ) -> None:
     """Write ``README.md`` with the card's metadata and the scores of each split."""
-    task = record.config["task"]
-    shown = _SHOWN[task]
+    shown = task.shown
     training = record.training
     phase = training["best_phase"]
     rows = [
@@ -67,30 +65,34 @@ def write_card(
     ]
     data = ModelCardData(
         library_name="transformers",
-        pipeline_tag="token-classification",
-        tags=["dicetune", task],
+        pipeline_tag=task.pipeline,
+        tags=["dicetune", task.name],
     )
     card = ModelCard(
         _TEMPLATE.format(
             card_data=data.to_yaml(),
             title=folder.name,
-            what="named-entity" if task == "ner" else "part-of-speech",
+            what=task.title,
             model=record.model["name"],
             objective=record.objective["text"],
             heads=" | ".join(name.replace("_", " ") for name in shown),
             rule="|".join("---:" for _ in shown),
             rows="\n".join(rows),
-            scored="Strict spans, micro, in percent." if task == "ner" else "In percent.",
+            scored=task.scored,
             phase=f" (the chosen checkpoint lies in the {phase} phase)" if phase != "main" else "",
             seed=record.config["seed"],
             steps=training["steps"],
             seconds=training["seconds"],
             best_step=training["best_step"],
-            metric=metric,
-            sentences=record.data["train"]["sentences"],
+            metric=task.main_metric.replace("_", " "),
+            examples=record.data["train"]["examples"],
             source=record.data["train"]["source"],
             versions=", ".join(f"{name} {value}" for name, value in record.versions.items()),
             folder=folder.name,
+            inputs=", ".join(f'"{name} …"' for name in task.inputs),
+            pipeline=_PIPELINE.format(pipeline=task.pipeline, folder=folder.name)
+            if task.pipeline
+            else "",
         ),
         ignore_metadata_errors=True,
     )

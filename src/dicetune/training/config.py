@@ -7,19 +7,20 @@ of ``transformers.TrainingArguments``, never declared again here.
 from __future__ import annotations
 
 import math
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 
-from dicetune.errors import InputError, InputTypeError, unknown_name
+from dicetune.errors import InputError, unknown_name
+from dicetune.tasks import TASKS, at_least, build_options, check_type, plain_types
 from dicetune.training.yaml_values import read_yaml
 
 SAMPLE = "sample"
+_MAPPINGS = ("options", "trainer")
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     "num_train_epochs": 5,
@@ -74,7 +75,14 @@ _TRAINER_LEAST = {
     "save_steps": (0, False),
     "logging_steps": (0, False),
 }
-_LEAST = {"max_train": 1, "max_length": 3, "patience": 1, "stride": 0, "seed": 0, "token_column": 0}
+_LEAST = {
+    "max_train": 1,
+    "max_dev": 1,
+    "max_test": 1,
+    "max_length": 3,
+    "patience": 1,
+    "seed": 0,
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ class RunConfig:
     """One run.
 
     Args:
-        task: "ner" or "pos".
+        task: one of ``dicetune.tasks.TASKS`` ("ner", "qa", …).
         train: training file, or "sample" for the packaged corpus with all its splits.
         dev: file on which the checkpoint is chosen.
         test: file that is scored once at the end.
@@ -93,14 +101,14 @@ class RunConfig:
         start_share: share of the steps that the start phase takes, in (0, 1).
         seed: decides the head's first weights, the order of batches and dropout.
         format: data format, "auto" to tell from the file.
-        scheme: span scheme of the files, "auto" to tell from the tags.
-        token_column: 0-based column of the token in column files.
-        tag_column: 0-based column of the tag; negative counts from the right.
-        max_train: train on the first so many sentences only.
+        options: what the task lets a user choose, by name (``dicetune tasks`` lists it).
+        hard_negatives: train on the so many hardest negatives of each batch for each positive
+            alone; by default on all.
+        max_train: train on the first so many examples only.
+        max_dev: choose the checkpoint on the first so many examples of dev only.
+        max_test: score the first so many examples of test only.
         add_characters: add the training split's unknown characters to the tokenizer.
         max_length: longest window in sub-words; by default the model's limit, at most 512.
-        stride: sub-words that neighbouring windows of a long text share; by default 32, at most a
-            quarter of the window.
         patience: stop after so many evaluations of the main phase without a better dev score.
         keep_checkpoints: keep the trainer's checkpoints after a finished run.
         trainer: keys of ``transformers.TrainingArguments``.
@@ -114,7 +122,7 @@ class RunConfig:
         {'learning_rate': 3e-05}
     """
 
-    task: Literal["ner", "pos"]
+    task: str
     train: str
     dev: str | None = None
     test: str | None = None
@@ -125,19 +133,20 @@ class RunConfig:
     start_share: float | None = None
     seed: int = 1
     format: str = "auto"
-    scheme: str = "auto"
-    token_column: int | None = None
-    tag_column: int | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    hard_negatives: float | None = None
     max_train: int | None = None
+    max_dev: int | None = None
+    max_test: int | None = None
     add_characters: bool = False
     max_length: int | None = None
-    stride: int | None = None
     patience: int | None = None
     keep_checkpoints: bool = False
     trainer: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_types(self)
+        self.task_options()
         if self.train == SAMPLE:
             if self.dev is not None or self.test is not None:
                 raise InputError(
@@ -152,9 +161,9 @@ class RunConfig:
         if share is not None and not 0 < share < 1:
             raise InputError(f"expected 0 < start_share < 1, got {share}")
         for name, least in _LEAST.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise InputError(f"expected {name} of at least {least}, got {value}")
+            at_least(name, getattr(self, name), least)
+        if self.hard_negatives is not None and not 0 < self.hard_negatives < math.inf:
+            raise InputError(f"expected hard_negatives of more than 0, got {self.hard_negatives}")
         _check_trainer_types(self.trainer)
 
     @classmethod
@@ -169,6 +178,16 @@ class RunConfig:
             raise InputError(f"expected {' and '.join(missing)} in the configuration, got none")
         return cls(**values)
 
+    def task_options(self) -> Any:
+        """The task's own options, checked.
+
+        Raises:
+            InputError: an unknown task or option, or a value that cannot be used.
+        """
+        if self.task not in TASKS:
+            raise unknown_name("task", self.task, list(TASKS))
+        return build_options(TASKS[self.task].Options, self.options)
+
     @classmethod
     def from_yaml(cls, path: str | Path) -> RunConfig:
         """Read a YAML file of the same names."""
@@ -178,18 +197,19 @@ class RunConfig:
         """A copy with other values.
 
         Args:
-            changes: names and values; "trainer.KEY" reaches into the trainer's mapping.
+            changes: names and values; "trainer.KEY" and "options.KEY" reach into these mappings.
         """
-        plain = {key: value for key, value in changes.items() if not key.startswith("trainer.")}
-        trainer = plain.pop("trainer", self.trainer)
-        if isinstance(trainer, Mapping):
-            reached = {
-                key.removeprefix("trainer."): value
-                for key, value in changes.items()
-                if key.startswith("trainer.")
-            }
-            trainer = {**trainer, **reached}
-        return RunConfig.from_mapping({**asdict(self), **plain, "trainer": trainer})
+        values = asdict(self)
+        values.update({key: value for key, value in changes.items() if "." not in key})
+        for key, value in changes.items():
+            mapping, dot, name = key.partition(".")
+            if not dot:
+                continue
+            if mapping not in _MAPPINGS:
+                raise unknown_name("configuration mapping", mapping, _MAPPINGS)
+            if isinstance(values[mapping], Mapping):
+                values[mapping] = {**values[mapping], name: value}
+        return RunConfig.from_mapping(values)
 
     def without_place(self) -> RunConfig:
         """The same run, wherever its folder lies."""
@@ -215,12 +235,7 @@ def _check_types(config: RunConfig) -> None:
     """Each value has its field's type; a YAML file can hold anything."""
     hints = typing.get_type_hints(RunConfig)
     for entry in fields(config):
-        hint, value = hints[entry.name], getattr(config, entry.name)
-        if typing.get_origin(hint) is Literal:
-            if value not in typing.get_args(hint):
-                raise unknown_name(entry.name, str(value), typing.get_args(hint))
-        else:
-            _check_type(entry.name, hint, value)
+        check_type(entry.name, hints[entry.name], getattr(config, entry.name))
 
 
 def _check_trainer_types(trainer: Mapping[str, Any]) -> None:
@@ -232,8 +247,8 @@ def _check_trainer_types(trainer: Mapping[str, Any]) -> None:
         check_trainer_key(key)
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"expected a finite number for trainer.{key}, got {value}")
-        if set(_options(hints[key])) <= {int, float, bool, str, type(None)}:
-            _check_type(f"trainer.{key}", hints[key], value)
+        if set(plain_types(hints[key])) <= {int, float, bool, str, type(None)}:
+            check_type(f"trainer.{key}", hints[key], value)
         least, allowed = _TRAINER_LEAST.get(key, (None, True))
         if (
             least is not None
@@ -253,20 +268,3 @@ def _check_trainer_types(trainer: Mapping[str, Any]) -> None:
             "expected trainer.save_total_limit of at least 2, got 1: the best checkpoint and the "
             "last one are both needed"
         )
-
-
-def _check_type(name: str, hint: Any, value: Any) -> None:
-    plain = _options(hint)
-    accepted = (*plain, int) if float in plain else plain
-    if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in plain):
-        names = " or ".join(
-            "nothing" if option is type(None) else option.__name__ for option in plain
-        )
-        raise InputTypeError(f"expected {name} as {names}, got {value!r} ({type(value).__name__})")
-
-
-def _options(hint: Any) -> tuple[Any, ...]:
-    """The plain types that a hint allows."""
-    union = isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
-    options = typing.get_args(hint) if union else (hint,)
-    return tuple(typing.get_origin(option) or option for option in options)

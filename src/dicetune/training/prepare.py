@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dicetune.data import (
-    MANY_UNKNOWN,
-    Corpus,
-    check_labels,
-    label_names,
-    read_tokens,
-    sample_corpora,
-)
+from dicetune.data import MANY_UNKNOWN
 from dicetune.errors import InputError
 from dicetune.losses import Recipe, build
 from dicetune.models import (
     load_model,
     load_tokenizer,
-    position_limit,
     resolve_encoder,
+    window_length,
     with_characters,
 )
 from dicetune.records import sha256
-from dicetune.tasks import TASKS, Encoded, Task
+from dicetune.tasks import TASKS, Data, Encoded, Task
 from dicetune.training.config import SAMPLE, RunConfig
 from dicetune.training.trainer import choose_recipe
-
-_LONGEST_BY_DEFAULT = 512
 
 
 @dataclass(frozen=True)
 class Prepared:
     """All that a run needs before the first step."""
 
-    corpora: dict[str, Corpus]
+    splits: dict[str, Data]
     task: Task
     recipe: Recipe
     tokenizer: Any
@@ -57,29 +48,22 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
         if isinstance(text, str):
             build(text)  # refuses what is unknown
     source = resolve_encoder(config.model)
-    corpora, labels = read_splits(config)
+    splits, task = read_splits(config, report)
     fingerprints = {
-        split: sha256(corpus.source) if Path(corpus.source).is_file() else None
-        for split, corpus in corpora.items()
+        split: sha256(data.source) if Path(data.source).is_file() else None
+        for split, data in splits.items()
     }
-    notes = [f"{split}: {note}" for split, corpus in corpora.items() for note in corpus.notes]
-    task: Task = TASKS[config.task](corpora["train"], stride=config.stride, labels=labels)
+    notes = [f"{split}: {note}" for split, data in splits.items() for note in data.notes]
     tokenizer = load_tokenizer(source)
     # the whole model and not its configuration alone: damaged weights are found here
     model = load_model(task.auto_class, source, task.labels)
     if config.add_characters:
-        words = (token for sentence in corpora["train"] for token in sentence.tokens)
-        tokenizer, added = with_characters(tokenizer, words)
+        tokenizer, added = with_characters(tokenizer, task.texts(splits["train"]))
         notes.append(f"{added} characters of the training split were added to the tokenizer")
-    limit = position_limit(model.config, tokenizer)
-    max_length = min(limit, _LONGEST_BY_DEFAULT) if config.max_length is None else config.max_length
-    if max_length > limit:
-        raise InputError(
-            f"expected max_length of at most {limit} for {config.model!r}, got {max_length}"
-        )
+    max_length = window_length(model.config, tokenizer, config.max_length)
     encoded = {
-        split: task.encode(corpus, tokenizer, max_length)  # type: ignore[arg-type]
-        for split, corpus in corpora.items()
+        split: task.encode(data, tokenizer, max_length, training=split == "train")
+        for split, data in splits.items()
     }
     for split, inputs in encoded.items():
         share = inputs.facts["unknown_subwords"] / max(inputs.facts["subwords"], 1)
@@ -89,49 +73,51 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
                 f"{split}: {100 * share:.1f}% of the sub-words are unknown to the tokenizer of "
                 f"{config.model!r}: it was not made for this text{hint}"
             )
+        notes += [f"{split}: {line}" for line in inputs.notes]
     report(f"objective: {recipe}")
     for note in notes:
         report(note)
-    return Prepared(corpora, task, recipe, tokenizer, source, encoded, fingerprints, notes)
+    return Prepared(splits, task, recipe, tokenizer, source, encoded, fingerprints, notes)
 
 
-def read_splits(config: RunConfig) -> tuple[dict[str, Corpus], list[str]]:
-    """The corpora of a run, checked against each other, and the labels of the training file.
+def read_splits(
+    config: RunConfig, report: Callable[[str], None] = lambda line: None
+) -> tuple[dict[str, Data], Task]:
+    """The splits of a run, checked against its task, and the task.
 
     A cut by ``max_train`` leaves the labels as they are: a small share of the data is another
     budget and not another task.
 
     Args:
         config: the run.
+        report: takes a line where a reader had to guess.
 
     Raises:
         DataError: what is wrong, in which file and line.
     """
+    task_class, options = TASKS[config.task], config.task_options()
+    splits: dict[str, Data]
     if config.train == SAMPLE:
-        corpora = sample_corpora()
+        if not hasattr(task_class, "sample"):
+            raise InputError(
+                f"expected --train and --dev with files for task {config.task!r}, got the packaged "
+                "sample, which is tagged text: it serves task ner"
+            )
+        splits = task_class.sample()
     else:
         files = {"train": config.train, "dev": config.dev, "test": config.test}
-        corpora = {
-            split: read_tokens(
-                path,
-                task=config.task,
-                format=config.format,
-                scheme=config.scheme,
-                token_column=config.token_column,
-                tag_column=config.tag_column,
-            )
+        splits = {
+            split: task_class.read(path, options, format=config.format, report=report)
             for split, path in files.items()
             if path is not None
         }
-    labels = label_names(corpora["train"])
-    for split in corpora.keys() - {"train"}:
-        check_labels(corpora["train"], corpora[split])
+    task = task_class.of(splits["train"], options)
+    for split in splits.keys() - {"train"}:
+        task.check(splits[split])
+    most = {"train": config.max_train, "dev": config.max_dev, "test": config.max_test}
+    for split, data in splits.items():
+        if (count := most[split]) is not None:
+            splits[split] = data.first(count)
     if config.max_train is not None:
-        first = corpora["train"].sentences[: config.max_train]
-        corpora["train"] = replace(corpora["train"], sentences=first)
-        if len(corpora["train"].tag_counts) == 1:
-            raise InputError(
-                f"expected at least two labels in the first {config.max_train} training "
-                "sentences, got one: raise max_train"
-            )
-    return corpora, labels
+        task = task_class.of(splits["train"], options, labels=task.labels)
+    return splits, task

@@ -49,15 +49,15 @@ def record_of(
             "set": _set_of(trainer),
         },
         labels=list(prepared.task.labels),
-        scheme=getattr(prepared.task, "scheme", None),
+        settings=prepared.task.settings(),
         data={
             split: {
-                "source": corpus.source,
+                "source": data.source,
                 "sha256": prepared.fingerprints[split],
-                "tokens": sum(len(sentence.tokens) for sentence in corpus),
+                "examples": len(data),
                 **prepared.encoded[split].facts,
             }
-            for split, corpus in prepared.corpora.items()
+            for split, data in prepared.splits.items()
         },
         model={
             "name": config.model,
@@ -89,29 +89,20 @@ def write_results(
     arrays: dict[str, np.ndarray] = {}
     rows: list[dict[str, Any]] = []
     for split in ("dev", "test"):
-        if split not in prepared.corpora:
+        if split not in prepared.splits:
             continue
-        corpus, encoded = prepared.corpora[split], prepared.encoded[split]
+        data, encoded = prepared.splits[split], prepared.encoded[split]
         with _without_metrics(trainer):
             output = trainer.predict(encoded.features, metric_key_prefix=split)
         scores = task.decode(output.predictions, encoded)
-        predictions = task.predict(scores)
+        predictions = task.predict(scores, data)
         metrics[split] = {
-            **task.score(corpus, predictions),  # type: ignore[arg-type]
+            **task.score(data, predictions),
             "loss": output.metrics[f"{split}_loss"],
         }
         arrays[split] = np.concatenate(scores).astype(np.float32)
-        arrays[f"{split}.lengths"] = np.array([len(text) for text in scores], dtype=np.int64)
-        rows += [
-            {
-                "split": split,
-                "id": sentence.id or str(number),
-                "tokens": list(sentence.tokens),
-                "gold": list(sentence.tags),
-                "predicted": predicted,
-            }
-            for number, (sentence, predicted) in enumerate(zip(corpus, predictions, strict=True))
-        ]
+        arrays[f"{split}.lengths"] = np.array([len(own) for own in scores], dtype=np.int64)
+        rows += [{"split": split, **row} for row in task.rows(data, predictions)]
     if not trainer.is_world_process_zero():
         return
     trainer.model.save_pretrained(folder)
@@ -119,14 +110,15 @@ def write_results(
     save_file(arrays, folder / SCORES_FILE)
     write_json_lines(folder / PREDICTIONS_FILE, rows)
     write_json(folder / METRICS_FILE, metrics)
-    write_card(folder, record, metrics, task.main_metric)
+    write_card(folder, record, metrics, task)
     record.save(folder)
 
 
 def _set_of(trainer: ObjectiveTrainer) -> str | None:
     """What the sums of a set-level loss run over; ``None`` where the loss is additive."""
-    additive = [term.is_additive("classes") for _, term in trainer.objective.terms]
-    if all(additive):
+    terms = [term for _, term in trainer.objective.terms]
+    additive = all(term.is_additive(kind) for term in terms for kind in trainer.kinds)
+    if additive and trainer.hard_negatives is None:
         return None
     return f"batch of one process ({trainer.args.train_batch_size} windows)"
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import DataCollatorForTokenClassification, PrinterCallback, TrainingArguments
+from transformers import PrinterCallback, TrainingArguments
 
 from dicetune.errors import InputError, InterruptedRunError, StopRequestedError
 from dicetune.models import load_model, quiet_loading
 from dicetune.records import RunRecord, is_first_process
 from dicetune.tasks import Task
 from dicetune.training.callbacks import LineForEachEvaluation, StopEarly, StopOnSignal
+from dicetune.training.collator import PaddingCollator
 from dicetune.training.config import TRAINER_DEFAULTS, RunConfig
 from dicetune.training.folder import (
     CHECKPOINTS,
@@ -140,7 +141,8 @@ def _trainer(
 
     def compute_metrics(evaluation: Any) -> dict[str, float]:
         scores = task.decode(evaluation.predictions, encoded["dev"])
-        found = task.score(prepared.corpora["dev"], task.predict(scores))  # type: ignore[arg-type]
+        dev = prepared.splits["dev"]
+        found = task.score(dev, task.predict(scores, dev))
         return {name: value for name, value in found.items() if isinstance(value, float)}
 
     recipe = prepared.recipe
@@ -156,7 +158,8 @@ def _trainer(
         item_counts=task.item_counts,
         model_init=model_init,
         processing_class=prepared.tokenizer,
-        data_collator=DataCollatorForTokenClassification(prepared.tokenizer),
+        data_collator=PaddingCollator(prepared.tokenizer, {**task.targets, **task.extra_inputs}),
+        hard_negatives=config.hard_negatives,
         train_dataset=encoded["train"].features,
         eval_dataset=encoded["dev"].features,
         compute_metrics=compute_metrics,
@@ -184,6 +187,7 @@ def _arguments(config: RunConfig, task: Task, folder: Path, progress: bool) -> T
             metric_for_best_model=task.main_metric,
             greater_is_better=True,
             remove_unused_columns=False,
+            label_names=list(task.targets),
             restore_callback_states_from_checkpoint=True,
         )
     except (ValueError, TypeError, ImportError) as error:

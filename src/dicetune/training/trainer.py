@@ -21,7 +21,7 @@ from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
 from dicetune.errors import InputError
-from dicetune.loss_input import LossInput
+from dicetune.loss_input import Kind, LossInput
 from dicetune.losses import Loss, Recipe, build, recipe, start_steps
 from dicetune.training.heads import ItemCounts, LossInputs, head_inputs
 from dicetune.training.objective import EvaluationLoss, Objective, item_count
@@ -99,6 +99,7 @@ class ObjectiveTrainer(Trainer):
             loss_inputs, item_counts = head_inputs(background, class_counts)
         self.loss_inputs: LossInputs = loss_inputs
         self.item_counts: ItemCounts = item_counts
+        self.kinds: set[Kind] = set()
         self._micro_batches = 1
         self._evaluation: EvaluationLoss | None = None
 
@@ -120,6 +121,7 @@ class ObjectiveTrainer(Trainer):
         labels = {name: inputs.pop(name) for name in self.label_names if name in inputs}
         outputs = model(**inputs)
         items = self.loss_inputs(outputs, labels)
+        self.kinds = {item.kind for item in items}
         if model.training:
             objective = self.objective
             if self.start_objective is not None and self.phase == "start":

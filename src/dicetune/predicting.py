@@ -1,0 +1,71 @@
+"""Predict for files, streams and plain values, and write what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dicetune.data import check_target, write_text
+from dicetune.errors import InputError, unknown_name
+from dicetune.predict import load
+from dicetune.tasks import build_options
+
+STREAM = "-"
+
+
+def predict_source(
+    model: str | Path,
+    source: str | None = None,
+    values: Mapping[str, Sequence[str]] | None = None,
+    *,
+    format: str = "auto",
+    out_format: str | None = None,
+    out: str = STREAM,
+    options: Mapping[str, Any] | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Predict for what is in a file, a stream or plain values, and write it.
+
+    Args:
+        model: folder of a finished run.
+        source: a file, or "-" for the input stream.
+        values: plain texts by the name of the input ("text"; "question" and "context"), in place
+            of ``source``.
+        format: of the source; "auto" tells by the content.
+        out_format: one of the task's ``out_formats``; by default its first.
+        out: a file, or "-" for the output stream.
+        options: of the task, such as the column of the words.
+        report: takes a line where the format is a guess, and one for each oddity of the source.
+
+    Raises:
+        InputError: where there is nothing to predict for, or two things; where ``out`` cannot be
+            written, before anything is predicted.
+    """
+    if (source is None) == (not values):
+        raise InputError(
+            f"expected a file or --text, got {'neither' if source is None else 'both'}: "
+            "dicetune predict MODEL FILE ('-' for the input stream)"
+        )
+    check_target(out)
+    given = dict(options or {})
+    predictor = load(model, options=given)
+    task = predictor.task
+    out_format = out_format or task.out_formats[0]
+    if out_format not in task.out_formats:
+        raise unknown_name("output format", out_format, list(task.out_formats))
+    chosen = build_options(task.Options, given)
+    if source is None:
+        data = predictor.ask(**(values or {}))
+    else:
+        data = task.read(
+            source,
+            chosen,
+            format=format,
+            gold=False,
+            trained=predictor.options,
+            report=report,
+        )
+        for note in data.notes:
+            report(str(note))
+    write_text(out, task.render(data, predictor.answer(data), out_format))
