@@ -3,6 +3,7 @@
 from dicetune.data.brackets import Tree, parse_brackets, plain_word
 from dicetune.data.checks import check_labels, label_names
 from dicetune.data.corpus import Corpus, Note, Scheme, Sentence
+from dicetune.data.entities import EntityCorpus, EntitySentence, EntitySpan, entity_corpus
 from dicetune.data.formats import FORMATS, detect_format
 from dicetune.data.guess import Guess, guess_format
 from dicetune.data.inline import read_inline
@@ -27,16 +28,27 @@ from dicetune.data.labels import convert, spans, split_tag, to_tags, violations
 from dicetune.data.open_text import read_lines
 from dicetune.data.plain import PlainCorpus, cut_words, plain_corpus
 from dicetune.data.predictions import Predicted, Predictions, read_predictions
+from dicetune.data.queries import choose_queries, default_query, read_queries
 from dicetune.data.read import parse_tokens, read_tokens
+from dicetune.data.read_entities import (
+    ENTITY_FORMATS,
+    entity_format,
+    read_contexts,
+    read_entities,
+)
 from dicetune.data.sample import sample_corpora
 from dicetune.data.write import check_target, write_conll, write_jsonl, write_text
 
 __all__ = [
+    "ENTITY_FORMATS",
     "FORMATS",
     "MANY_UNKNOWN",
     "PAPER_RATIOS",
     "Conflict",
     "Corpus",
+    "EntityCorpus",
+    "EntitySentence",
+    "EntitySpan",
     "Fact",
     "Guess",
     "Inspection",
@@ -53,10 +65,14 @@ __all__ = [
     "Tree",
     "check_labels",
     "check_target",
+    "choose_queries",
     "convert",
     "cut_words",
+    "default_query",
     "detect_format",
     "duplicates",
+    "entity_corpus",
+    "entity_format",
     "find_conflicts",
     "find_leaks",
     "guess_format",
@@ -67,9 +83,12 @@ __all__ = [
     "place_of",
     "plain_corpus",
     "plain_word",
+    "read_contexts",
+    "read_entities",
     "read_inline",
     "read_lines",
     "read_predictions",
+    "read_queries",
     "read_tokens",
     "sample_corpora",
     "spans",
