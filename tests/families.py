@@ -6,7 +6,7 @@ The families differ where texts meet tensors, and each is here for its traps:
   unknown token a word; DistilBERT's models take no segment ids, its tokenizer gives them.
 - ``roberta``: byte-level BPE, a word begins with its space; two positions are never used.
 - ``modernbert``: byte-level BPE of no class of its own: the prefix space that words need is not
-  switched on by an option, and offsets begin at the space before a word; layers with local attention.
+  switched on by an option; offsets begin at the space before a word; some attention is local.
 - ``deberta-v2``: unigram, positions are relative and shared by buckets.
 - ``xlnet``: unigram, padded on the left, CLS at the end with segment 2, no limit of positions.
 
@@ -233,6 +233,7 @@ def save_family(name: str, head: str, folder: Path, labels: int = 3) -> str:
     make_tokenizer, configure = FAMILIES[name]
     tokenizer = make_tokenizer()
     config = configure(tokenizer, num_labels=2 if head == "question" else labels)
+    config.initializer_range = 0.2  # at 0.02 attention sees so little that a wrong mask goes unseen
     torch.manual_seed(0)
     HEADS[head].from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

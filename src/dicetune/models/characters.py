@@ -44,6 +44,7 @@ def with_characters(tokenizer: Any, texts: Iterable[str]) -> tuple[Any, int]:
         tokenizer_object=Tokenizer.from_str(json.dumps(state)),
         model_max_length=tokenizer.model_max_length,
         model_input_names=tokenizer.model_input_names,
+        padding_side=tokenizer.padding_side,
         **{name: tokenizer.special_tokens_map[name] for name in names},
     )
     return extended, len(new)
