@@ -243,7 +243,7 @@ def test_mistakes_of_the_other_commands(trained, mistakes, capsys):
         (("predict", "weightless", "--text", "a"), "expected model.safetensors"),
         (("predict", "trained"), "expected a file or --text, got neither"),
         (("predict", "trained", "dev.conll", "--format", "xml"), "unknown input format 'xml'"),
-        (("evaluate", "trained"), "expected a tagged file to score the model"),
+        (("evaluate", "trained"), "expected a file with gold to score the model"),
         (("evaluate", "trained", "label.conll"), "B-BOAT"),
         (("evaluate", "dev.conll", "dev.conll"), "expected a model folder before 'dev.conll'"),
         (("inspect", "none.conll"), "none.conll: no such file"),

@@ -27,8 +27,9 @@ def record(folder, task="ner", labels=LABELS, scheme="iob2", **config):
     values["id2label"] = {str(number): label for number, label in enumerate(labels)}
     values["label2id"] = {label: number for number, label in enumerate(labels)}
     (folder / "config.json").write_text(json.dumps(values), encoding="utf-8")
-    config = {"task": task, "max_length": None, "stride": None, **config}
-    RunRecord(config, {}, labels, scheme, data={}, model={}, training={}).save(folder)
+    config = {"task": task, "max_length": None, "options": config}
+    settings = {"label_scheme": scheme}
+    RunRecord(config, {}, labels, settings, data={}, model={}, training={}).save(folder)
     return folder
 
 
@@ -115,11 +116,11 @@ def test_options_that_mean_nothing_are_refused(models, file):
     predictions = file("a NN NN\nb DT NN\n", "out.tsv")
     for target, data, options, message in [
         ("ner", path, {"task": "pos"}, "or its own, 'ner'; got 'pos'"),
-        ("ner", path, {"gold_column": 2}, "expected no gold_column for a model folder"),
-        ("ner", path, {"predicted_column": 2}, "expected no predicted_column for a model folder"),
-        ("pos", path, {"convention": "strict"}, "expected no convention for parts of speech"),
-        ("pos", path, {"scheme": "iob1"}, "expected no scheme for parts of speech"),
-        (None, None, {"task": "pos", "convention": "conlleval"}, "expected no convention for"),
+        ("ner", path, {"gold_column": 2}, "expected no gold_column for text with gold"),
+        ("ner", path, {"predicted_column": 2}, "expected no predicted_column for text"),
+        ("pos", path, {"convention": "strict"}, "unknown option 'convention'"),
+        ("pos", path, {"scheme": "iob1"}, "unknown option 'scheme'"),
+        (None, None, {"task": "pos", "convention": "conlleval"}, "unknown option 'convention'"),
         (None, None, {"task": "pos", "tag_column": 1}, "expected no tag_column for a file of"),
     ]:
         with pytest.raises(InputError, match=message):
@@ -132,15 +133,17 @@ def test_the_table_names_what_is_counted_and_json_stays_flat(command, file):
     path = file("a B-X I-X\nb O O\nc B-X B-X\n", "out.tsv")
     code, out, err = command("evaluate", path)
     assert code == 0
-    assert "strict spans, iob2" in out
+    assert "scheme iob2, convention strict" in " ".join(out.split())
     assert "kept (strict does not count them" in err
-    _, out, _ = command("evaluate", path, "--convention", "conlleval", "--scheme", "iob2")
-    assert "conlleval spans, iob2" in out
-    _, out, _ = command("evaluate", path, "--json", "--gold-column", "1", "--predicted-column", 1)
+    _, out, _ = command("evaluate", path, "-o", "convention=conlleval", "-o", "scheme=iob2")
+    assert "scheme iob2, convention conlleval" in " ".join(out.split())
+    _, out, _ = command(
+        "evaluate", path, "--json", "-o", "gold_column=1", "-o", "predicted_column=1"
+    )
     assert json.loads(out)["f1"] == 1.0
-    code, out, err = command("evaluate", path, "--task", "pos", "--convention", "strict")
+    code, out, err = command("evaluate", path, "--task", "pos", "-o", "convention=strict")
     assert (code, out) == (2, "")
-    assert "expected no convention" in err
+    assert "unknown option 'convention'" in err
 
 
 def test_inspect_reads_json_lines_and_chosen_columns(command, models, file):
@@ -148,18 +151,18 @@ def test_inspect_reads_json_lines_and_chosen_columns(command, models, file):
     model = ("--model", models / "pos", "--json")
     code, out, _ = command("inspect", file(rows, "train.jsonl"), *model)
     assert code == 0
-    assert json.loads(out)["splits"][0]["entities"] == {"SITE": 1}
+    assert json.loads(out)["splits"][0]["labels"] == {"SITE": 1}
     path = file("O 1 at\nB-SITE 2 Quay\n")
-    code, out, _ = command("inspect", path, *model, "--token-column", 2, "--tag-column", 0)
-    assert json.loads(out)["splits"][0]["labels"] == {"O": 1, "B-SITE": 1}
+    code, out, _ = command("inspect", path, *model, "-o", "token_column=2", "-o", "tag_column=0")
+    assert json.loads(out)["splits"][0]["labels"] == {"SITE": 1}
 
 
 def test_inspect_takes_the_columns_of_a_run(models, file):
     text = "1 at O IN\n2 Quay B-SITE NN\n"
     folder = models / "ner"
-    assert inspect_files([file(ROWS)], model=str(folder)).splits[0].entities == {"SITE": 1}
+    assert inspect_files([file(ROWS)], model=str(folder)).splits[0].labels == {"SITE": 1}
     found = inspect_files([file(text)], model=str(folder), tag_column=2)
-    assert found.splits[0].entities == {"SITE": 1}
+    assert found.splits[0].labels == {"SITE": 1}
 
 
 def test_inspect_a_split_of_a_saved_data_set(command, models, tmp_path):
@@ -171,7 +174,7 @@ def test_inspect_a_split_of_a_saved_data_set(command, models, tmp_path):
     files = [f"{tmp_path}/saved:train", f"{tmp_path}/saved:dev"]
     code, out, err = command("inspect", *files, "--model", models / "pos", "--json")
     assert code == 0, err
-    assert [split["sentences"] for split in json.loads(out)["splits"]] == [1, 2]
+    assert [split["facts"]["sentences"] for split in json.loads(out)["splits"]] == [1, 2]
 
 
 def test_inspect_warns_of_unknown_subwords(command, models, file):
@@ -185,12 +188,12 @@ def test_inspect_warns_of_unknown_subwords(command, models, file):
 
 def test_names_that_look_like_markup_are_shown_as_they_are(file):
     name = "p[/b].tsv"
-    scores = {"f1": 0.5, "per_type": {"[/red]": {"precision": 0, "recall": 0, "f1": 0}}}
-    scores["per_type"]["[/red]"]["support"] = 1
+    scores = {"f1": 0.5, "per_type": {name: {"precision": 0, "recall": 0.0, "support": 1}}}
     corpus = read_tokens(file("at O\nQuay B-SITE\n"))
     tables = [
         display.scores_table({name: scores}, name),
-        display.details_table(scores, name),
+        *display.details_tables(scores),
+        *display.evaluation_tables(scores, name),
         display.plain_table([{"a": name}], name),
         *display.inspection_tables(inspect_tokens({name: corpus})),
     ]

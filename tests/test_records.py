@@ -9,7 +9,7 @@ RECORD = RunRecord(
     config={"task": "ner"},
     objective={"text": "ce"},
     labels=["O", "B-A"],
-    scheme="iob2",
+    settings={"label_scheme": "iob2"},
     data={},
     model={"name": "minilm"},
     training={"steps": 3},
@@ -31,7 +31,7 @@ def test_a_folder_without_a_record(tmp_path):
 
 def test_a_record_of_another_layout(tmp_path):
     write_json(tmp_path / "run.json", {"record_version": 99})
-    with pytest.raises(DataError, match=r"run\.json: expected record_version 1, got 99"):
+    with pytest.raises(DataError, match=r"run\.json: expected record_version 2, got 99"):
         RunRecord.load(tmp_path)
 
 

@@ -67,4 +67,5 @@ def inspect_files(
         )["input_ids"]
         return len(ids), ids.count(tokenizer.unk_token_id)
 
-    return TASKS[task].inspect(dict(zip(names, splits, strict=True)), encode)
+    found: Inspection = TASKS[task].inspect(dict(zip(names, splits, strict=True)), encode)
+    return found

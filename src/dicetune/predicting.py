@@ -54,7 +54,7 @@ def predict_source(
     out_format = out_format or task.out_formats[0]
     if out_format not in task.out_formats:
         raise unknown_name("output format", out_format, list(task.out_formats))
-    chosen = build_options(task.Options, given)
+    chosen: Any = build_options(task.Options, given)
     if source is None:
         data = predictor.ask(**(values or {}))
     else:

@@ -115,28 +115,25 @@ def corpus(tags, source="train.conll", scheme="iob2", lines=()):
 
 
 def test_label_absent_from_training():
-    train = corpus(["O", "B-LOC"])
-    check_labels(train, corpus(["O", "I-LOC"]))  # the type is known, so is its every letter
+    known = label_names(corpus(["O", "B-LOC"]))
+    check_labels(known, corpus(["O", "I-LOC"]), "iob2")  # the type is known: so is every letter
+    other = corpus(["O", "O", "B-PER", "B-PER"], "dev.conll", lines=(1, 2, 3, 4))
     with pytest.raises(DataError) as caught:
-        check_labels(train, corpus(["O", "O", "B-PER", "B-PER"], "dev.conll", lines=(1, 2, 3, 4)))
+        check_labels(known, other, "iob2")
     assert str(caught.value) == (
-        "dev.conll:3: expected labels that occur in the training set train.conll, got 'B-PER' "
+        "dev.conll:3: expected labels that the model knows (O, B-LOC, I-LOC), got 'B-PER' "
         "(2 in this file): a model cannot predict what it was never shown. Add training "
         "sentences with it, or remove or rename it here"
     )
     with pytest.raises(DataError, match="got 'X'"):
-        check_labels(corpus(["NOUN"], scheme=None), corpus(["NOUN", "X"], scheme=None))
-
-
-def test_label_that_a_model_does_not_know():
-    check_labels(["O", "B-LOC"], corpus(["O", "B-LOC"]))
-    with pytest.raises(DataError, match=r"labels that the model knows \(O, B-LOC\), got 'S-LOC'"):
-        check_labels(["O", "B-LOC"], corpus(["S-LOC"], scheme="iobes"))
+        check_labels(["NOUN"], corpus(["NOUN", "X"], scheme=None))
 
 
 def test_schemes_that_differ():
-    with pytest.raises(DataError, match=r"expected tags of the scheme iob2 as in train.conll, got"):
-        check_labels(corpus(["B-X"]), corpus(["S-X"], "dev", "iobes"))
+    with pytest.raises(
+        DataError, match=r"expected tags of the scheme iob2, which the model knows, got iobes"
+    ):
+        check_labels(["O", "B-X"], corpus(["S-X"], "dev", "iobes"), "iob2")
 
 
 def test_label_names():

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicetune.data import Corpus, Sentence, to_tags
-from dicetune.tasks import TASKS, TokenTask
+from dicetune.tasks import TASKS
 from tiny import byte_level_tokenizer, wordpiece_tokenizer
 
 TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "byte-level": byte_level_tokenizer()}
@@ -29,7 +29,7 @@ def gold_outputs(task, encoded):
 
 
 def test_worked_example():
-    task = TASKS["ner"](CORPUS)
+    task = TASKS["ner"].of(CORPUS)
     assert task.labels == ("O", "B-SITE", "I-SITE")
     assert task.class_counts.tolist() == [3, 1, 1]
     encoded = task.encode(CORPUS, TOKENIZERS["wordpiece"], 24)
@@ -45,14 +45,14 @@ def test_worked_example():
     (item,) = task.loss_inputs({"logits": logits}, {"labels": batch["labels"]})
     assert (item.name, item.kind, item.background) == ("tags", "classes", 0)
     assert task.item_counts({"labels": batch["labels"]})["tags"] == 5
-    predicted = task.predict(task.decode(gold_outputs(task, encoded), encoded))
+    predicted = task.predict(task.decode(gold_outputs(task, encoded), encoded), None)
     assert predicted == [list(SENTENCE.tags)]
     assert task.score(CORPUS, predicted)["f1"] == 1.0
 
 
 def test_part_of_speech_has_no_background_and_is_scored_by_accuracy():
     corpus = Corpus((Sentence(("a", "b", "c"), ("X", "Y", "X")),), "a")
-    task = TASKS["pos"](corpus)
+    task = TASKS["pos"].of(corpus)
     assert (task.labels, task.background, task.main_metric) == (("X", "Y"), None, "accuracy")
     assert task.score(corpus, [["X", "X", "X"]])["accuracy"] == pytest.approx(2 / 3)
 
@@ -76,16 +76,16 @@ def corpora(draw):
 @settings(max_examples=60, deadline=None)
 @given(corpus=corpora(), max_length=st.integers(8, 40))
 def test_decoding_gold_outputs_gives_the_gold(kind, corpus, max_length):
-    task = TokenTask("ner", ["O", "B-A", "I-A", "B-B-C", "I-B-C"], "iob2")
+    task = TASKS["ner"](["O", "B-A", "I-A", "B-B-C", "I-B-C"], "iob2")
     encoded = task.encode(corpus, TOKENIZERS[kind], max_length)
     labelled = sum(label != -100 for feature in encoded.features for label in feature["labels"])
     assert labelled == encoded.facts["words"] == sum(len(s.tokens) for s in corpus)
-    predicted = task.predict(task.decode(gold_outputs(task, encoded), encoded))
+    predicted = task.predict(task.decode(gold_outputs(task, encoded), encoded), None)
     assert predicted == [list(sentence.tags) for sentence in corpus]
 
 
 def test_padding_and_batch_order_do_not_change_an_output():
-    task = TokenTask("ner", ["O", "B-A", "I-A"], "iob2")
+    task = TASKS["ner"](["O", "B-A", "I-A"], "iob2")
     sentences = [Sentence(("pump",)), Sentence(("the", "pump", "at", "quay", "nine"))]
     encoded = task.encode(sentences, TOKENIZERS["wordpiece"], 24)
     width = len(encoded.features[0]["input_ids"])
@@ -104,8 +104,8 @@ def test_real_corpus_survives_short_windows(real_data):
     from dicetune.data import read_tokens
 
     corpus = read_tokens(real_data("wnut17/wnut17train.conll"))
-    task = TASKS["ner"](corpus)
+    task = TASKS["ner"].of(corpus)
     encoded = task.encode(corpus, TOKENIZERS["wordpiece"], 20)
     assert encoded.facts["windows"] > len(corpus)
-    predicted = task.predict(task.decode(gold_outputs(task, encoded), encoded))
+    predicted = task.predict(task.decode(gold_outputs(task, encoded), encoded), None)
     assert task.score(corpus, predicted)["f1"] == 1.0

@@ -43,11 +43,11 @@ def check_labels(known_labels: Sequence[str], other: Corpus, scheme: str | None 
     if other.scheme != scheme:
         raise DataError(
             other.source,
-            f"expected tags of the scheme {scheme} as in the training set, got {other.scheme} "
+            f"expected tags of the scheme {scheme}, which the model knows, got {other.scheme} "
             f"(found: {other.found_scheme}): convert one of the files",
         )
     known = set(known_labels)
-    where = f"occur in the training set ({', '.join(known_labels)})"
+    where = f"the model knows ({', '.join(known_labels)})"
     for sentence in other:
         for position, tag in enumerate(sentence.tags):
             if tag not in known:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from torch import Tensor
 
-from dicetune.data import Inspection, Note
+from dicetune.data import Inspection, Note, SubwordCounter
 from dicetune.loss_input import LossInput
 
 Scores = dict[str, Any]
@@ -128,9 +128,7 @@ class Task(Protocol):
         """
 
     @classmethod
-    def inspect(
-        cls, splits: Mapping[str, Any], count_subwords: Callable[[str | Sequence[str]], tuple]
-    ) -> Inspection:
+    def inspect(cls, splits: Mapping[str, Any], count_subwords: SubwordCounter) -> Inspection:
         """Describe one or more splits; the counter tells (sub-words, unknown ones) of a text."""
 
     @classmethod

@@ -69,7 +69,7 @@ def describe_options(options_class: type) -> list[dict[str, str]]:
             "default": "" if entry.default is None else str(entry.default),
             "meaning": meanings.get(entry.name, ""),
         }
-        for entry in fields(options_class)  # type: ignore[arg-type]
+        for entry in fields(options_class)
     ]
 
 

@@ -29,6 +29,7 @@ from dicetune.data import (
     Corpus,
     Inspection,
     Sentence,
+    SubwordCounter,
     check_labels,
     inspect_tokens,
     label_names,
@@ -97,6 +98,12 @@ class TokenTask:
         """Tagged sentences; without ``gold`` plain text too, one text a line."""
         if not gold:
             return read_untagged(path, cls.tags, options.token_column, format, trained, report)
+        for name in ("gold_column", "predicted_column"):
+            if getattr(options, name, None) is not None:
+                raise InputError(
+                    f"expected no {name} for text with gold tags, got {getattr(options, name)!r}: "
+                    "it means nothing there; tag_column chooses the tags"
+                )
         corpus = read_tokens(
             path,
             task=cls.tags,
@@ -114,9 +121,7 @@ class TokenTask:
         return corpus
 
     @classmethod
-    def inspect(
-        cls, splits: Mapping[str, Corpus], count_subwords: Callable[..., tuple[int, int]]
-    ) -> Inspection:
+    def inspect(cls, splits: Mapping[str, Corpus], count_subwords: SubwordCounter) -> Inspection:
         """Sizes, imbalance, leaks, conflicts and unknown sub-words."""
         return inspect_tokens(splits, count_subwords)
 

@@ -4,18 +4,23 @@ An additive loss (a mean over items) is the same whether a step is computed in o
 many: each micro-batch contributes its sum over the item count of the whole step. A set-level loss
 is a ratio of sums and is not: it is computed over what one forward pass sees, and the
 micro-batches are averaged. A sum of losses is split into the two kinds, term by term.
+
+Where hard negatives are selected, what is hard is ranked over what one forward pass sees, so every
+loss becomes set-level; but for ``positions``, where each text is ranked on its own. Evaluation is
+always over everything: a dev loss over chosen items would say how hard the choice was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from dicetune.loss_input import LossInput
-from dicetune.losses import Loss
+from dicetune.losses import Loss, check_selection, hardest_negatives
 
 
 class Objective:
@@ -23,11 +28,19 @@ class Objective:
 
     Args:
         loss: any loss of ``dicetune.losses``.
+        hard_negatives: train on the positives and this many hardest negatives for each of them;
+            ``None`` for all.
+
+    Raises:
+        InputError: for a number of hard negatives that is not > 0.
     """
 
-    def __init__(self, loss: Loss) -> None:
+    def __init__(self, loss: Loss, hard_negatives: float | None = None) -> None:
+        if hard_negatives is not None:
+            check_selection(hard_negatives)
         self.loss = loss
         self.terms = loss.terms()
+        self.hard_negatives = hard_negatives
 
     def to(self, device: torch.device) -> Objective:
         """Move the loss's buffers (class weights) to ``device``."""
@@ -35,9 +48,11 @@ class Objective:
         return self
 
     def check(self, inputs: Sequence[LossInput]) -> None:
-        """Refuse inputs for which the loss has no meaning."""
+        """Refuse inputs for which the loss or the selection has no meaning."""
         for item in inputs:
             self.loss.check_kind(item.kind, item.background)
+            if self.hard_negatives is not None:
+                check_selection(self.hard_negatives, item.kind, item.background)
 
     def share(
         self,
@@ -56,8 +71,11 @@ class Objective:
         """
         total = inputs[0].logits.new_zeros((), dtype=torch.float32)
         for item in inputs:
+            ranked_together = self.hard_negatives is not None and item.kind != "positions"
+            if self.hard_negatives is not None:
+                item = _hardest(item, self.hard_negatives)
             for coefficient, term in self.terms:
-                if term.is_additive(item.kind):
+                if term.is_additive(item.kind) and not ranked_together:
                     value = _apply(term, item, denominator=counts[item.name]) * world_size
                 else:
                     value = _apply(term, item) / micro_batches
@@ -120,6 +138,16 @@ def item_count(item: LossInput) -> Tensor:
     if item.keep is not None:
         kept = kept & item.keep
     return kept.sum()
+
+
+def _hardest(item: LossInput, per_positive: float) -> LossInput:
+    """The same input with a mask on all but the positives and the hardest negatives."""
+    chosen = hardest_negatives(
+        item.logits, item.target, per_positive=per_positive, **_options(item)
+    )
+    if item.kind == "classes":
+        return replace(item, keep=chosen)
+    return replace(item, class_keep=chosen)
 
 
 def _options(item: LossInput) -> dict[str, Any]:

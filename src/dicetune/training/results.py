@@ -118,7 +118,7 @@ def _set_of(trainer: ObjectiveTrainer) -> str | None:
     """What the sums of a set-level loss run over; ``None`` where the loss is additive."""
     terms = [term for _, term in trainer.objective.terms]
     additive = all(term.is_additive(kind) for term in terms for kind in trainer.kinds)
-    if additive and trainer.hard_negatives is None:
+    if additive:
         return None
     return f"batch of one process ({trainer.args.train_batch_size} windows)"
 

@@ -159,7 +159,6 @@ def _trainer(
         model_init=model_init,
         processing_class=prepared.tokenizer,
         data_collator=PaddingCollator(prepared.tokenizer, {**task.targets, **task.extra_inputs}),
-        hard_negatives=config.hard_negatives,
         train_dataset=encoded["train"].features,
         eval_dataset=encoded["dev"].features,
         compute_metrics=compute_metrics,

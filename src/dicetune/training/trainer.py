@@ -7,7 +7,8 @@ its own loss, and token heads average over the micro-batch: under accumulation o
 devices that is another objective.)
 
 The same loss and gradient come out for any number of accumulation steps and processes as long as
-the loss is additive; a set-level loss is computed over what one forward pass sees.
+the loss is additive; a set-level loss is computed over what one forward pass sees, and so is any
+loss behind a selection of hard negatives.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class ObjectiveTrainer(Trainer):
         loss_inputs: ``f(outputs, labels) -> list[LossInput]`` for heads other than the
             library's own for sequences, tokens and answers; needs ``item_counts``.
         item_counts: ``f(labels) -> {name: number of items}``, one for each input's name.
+        hard_negatives: in training, keep the positives and this many hardest negatives for each
+            of them (``hardest_negatives``); by default everything counts. Evaluation is over all.
         length_grouped: batches of texts of like length (default); else the library's sampling.
         **trainer: everything that ``transformers.Trainer`` takes.
 
@@ -69,6 +72,7 @@ class ObjectiveTrainer(Trainer):
         class_counts: Tensor | None = None,
         loss_inputs: LossInputs | None = None,
         item_counts: ItemCounts | None = None,
+        hard_negatives: float | None = None,
         length_grouped: bool = True,
         **trainer: Any,
     ) -> None:
@@ -86,9 +90,9 @@ class ObjectiveTrainer(Trainer):
         # the stock filter replaces a NaN in the log by a mean while the weights are already lost
         self.args.logging_nan_inf_filter = False
         self.recipe = chosen
-        self.objective = Objective(_built(chosen.loss)).to(self.args.device)
+        self.objective = Objective(_built(chosen.loss), hard_negatives).to(self.args.device)
         self.start_objective = (
-            Objective(_built(chosen.start_loss)).to(self.args.device)
+            Objective(_built(chosen.start_loss), hard_negatives).to(self.args.device)
             if chosen.start_loss is not None
             else None
         )
