@@ -1,4 +1,4 @@
-"""Encoders: found by name, loaded offline, never from a pickle."""
+"""Encoders: found by name, loaded offline, never from a pickle; and the MRC-NER model on them."""
 
 from dicetune.models.characters import with_characters
 from dicetune.models.encoder import (
@@ -10,11 +10,16 @@ from dicetune.models.encoder import (
     resolve_encoder,
     window_length,
 )
+from dicetune.models.mrc_ner import MrcNerModel, MrcNerOutput
+from dicetune.models.mrc_ner_config import MrcNerConfig
 from dicetune.models.quiet import quiet_loading
 
 __all__ = [
     "MINILM",
     "MINILM_SHA256",
+    "MrcNerConfig",
+    "MrcNerModel",
+    "MrcNerOutput",
     "load_model",
     "load_tokenizer",
     "position_limit",

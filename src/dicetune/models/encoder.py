@@ -116,6 +116,7 @@ def load_model(auto_class: Any, source: str, labels: Sequence[str] | None = None
 def position_limit(model_config: Any, tokenizer: Any) -> int:
     """Longest input in sub-words that a model takes, special tokens included."""
     limit = int(tokenizer.model_max_length)
+    model_config = model_config.get_text_config()  # of the encoder, where heads of ours surround it
     positions = getattr(model_config, "max_position_embeddings", None)
     if isinstance(positions, int) and positions > 0:
         # RoBERTa and its kin start counting behind the padding index: two positions are never used
