@@ -21,9 +21,9 @@ class NoteBook:
         self._counts: dict[str, int] = {}
         self._places: dict[str, list[str]] = {}
 
-    def add(self, rule: str, place: str) -> None:
-        """Count one case of a rule."""
-        self._counts[rule] = self._counts.get(rule, 0) + 1
+    def add(self, rule: str, place: str, count: int = 1) -> None:
+        """Count one case of a rule, or several that begin at one place."""
+        self._counts[rule] = self._counts.get(rule, 0) + count
         places = self._places.setdefault(rule, [])
         if len(places) < _PLACES:
             places.append(place)
