@@ -16,6 +16,7 @@ from dicetune.losses._focal import FocalLoss, focal_loss
 from dicetune.losses._overlap import NonTrainingLossWarning, OverlapLoss, overlap_loss
 from dicetune.losses._presets import LOSSES, Preset, table
 from dicetune.losses._recipe import AUTO, Recipe, recipe, start_steps
+from dicetune.losses._selection import check_selection, hardest_negatives
 from dicetune.losses._self_adjusting import SelfAdjustingDiceLoss, self_adjusting_dice_loss
 from dicetune.losses._spec import build
 from dicetune.losses._sum import SumLoss
@@ -38,9 +39,11 @@ __all__ = [
     "TverskyLoss",
     "WeightedCrossEntropyLoss",
     "build",
+    "check_selection",
     "cross_entropy_loss",
     "dice_loss",
     "focal_loss",
+    "hardest_negatives",
     "inverse_frequency_weights",
     "overlap_loss",
     "recipe",
