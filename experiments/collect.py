@@ -10,7 +10,7 @@ import json
 import sys
 from pathlib import Path
 
-SHOWN = {"ner": ("precision", "recall", "f1"), "pos": ("accuracy", "macro_f1")}
+from dicetune.tasks import TASKS
 
 
 def collect(runs: Path, records: Path) -> None:
@@ -25,7 +25,7 @@ def collect(runs: Path, records: Path) -> None:
 
 def rows(records: Path, task: str) -> list[str]:
     """A Markdown table of all records of one task."""
-    names = SHOWN[task]
+    names = TASKS[task].shown
     heads = [f"{split} {name.replace('_', ' ')}" for split in ("dev", "test") for name in names]
     lines = [
         "| run | objective | seed | " + " | ".join(heads) + " | best step | seconds |",
@@ -37,7 +37,7 @@ def rows(records: Path, task: str) -> list[str]:
         if run["config"]["task"] != task:
             continue
         cells = [
-            f"{100 * metrics[split][name]:.2f}" if split in metrics else "not read"
+            f"{100 * metrics[split][name]:.2f}" if name in metrics.get(split, {}) else "-"
             for split in ("dev", "test")
             for name in names
         ]
@@ -55,8 +55,10 @@ def main() -> None:
     """Collect, then print the tables."""
     records = Path(sys.argv[2] if len(sys.argv) > 2 else Path(__file__).parent / "records")
     collect(Path(sys.argv[1]), records)
-    for task in SHOWN:
-        sys.stdout.write("\n".join(rows(records, task)) + "\n\n")
+    for task in TASKS:
+        found = rows(records, task)
+        if len(found) > 2:
+            sys.stdout.write(f"{task}\n\n" + "\n".join(found) + "\n\n")
 
 
 if __name__ == "__main__":

@@ -110,6 +110,7 @@ class RunConfig:
         add_characters: add the training split's unknown characters to the tokenizer.
         max_length: longest window in sub-words; by default the model's limit, at most 512.
         patience: stop after so many evaluations of the main phase without a better dev score.
+        note: what a reader of the record should know, such as how the splits were made.
         keep_checkpoints: keep the trainer's checkpoints after a finished run.
         trainer: keys of ``transformers.TrainingArguments``.
 
@@ -141,6 +142,7 @@ class RunConfig:
     add_characters: bool = False
     max_length: int | None = None
     patience: int | None = None
+    note: str | None = None
     keep_checkpoints: bool = False
     trainer: dict[str, Any] = field(default_factory=dict)
 

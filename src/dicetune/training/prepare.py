@@ -53,7 +53,15 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
         split: sha256(data.source) if Path(data.source).is_file() else None
         for split, data in splits.items()
     }
-    notes = [f"{split}: {note}" for split, data in splits.items() for note in data.notes]
+    notes = [] if config.note is None else [config.note]
+    for split, most in (
+        ("train", config.max_train),
+        ("dev", config.max_dev),
+        ("test", config.max_test),
+    ):
+        if most is not None and split in splits:
+            notes.append(f"{split}: capped to its first {len(splits[split]):,} examples")
+    notes += [f"{split}: {note}" for split, data in splits.items() for note in data.notes]
     tokenizer = load_tokenizer(source)
     # the whole model and not its configuration alone: damaged weights are found here
     model = load_model(task.auto_class, source, task.labels)
