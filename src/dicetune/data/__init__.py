@@ -1,5 +1,6 @@
 """Reading, checking and describing tagged text. Needs neither torch nor transformers."""
 
+from dicetune.data.align_answers import align_answer
 from dicetune.data.brackets import Tree, parse_brackets, plain_word
 from dicetune.data.checks import check_labels, label_names
 from dicetune.data.corpus import Corpus, Note, Scheme, Sentence
@@ -23,12 +24,14 @@ from dicetune.data.inspect import (
     subword_facts,
     unknown_warnings,
 )
+from dicetune.data.inspect_questions import QA_PAPER_RATIOS, inspect_questions
 from dicetune.data.inspect_tokens import PAPER_RATIOS, inspect_tokens
 from dicetune.data.labels import convert, spans, split_tag, to_tags, violations
 from dicetune.data.open_text import read_lines
 from dicetune.data.plain import PlainCorpus, cut_words, plain_corpus
 from dicetune.data.predictions import Predicted, Predictions, read_predictions
 from dicetune.data.queries import choose_queries, default_query, read_queries
+from dicetune.data.questions import GoldAnswer, Question, QuestionCorpus, is_chinese
 from dicetune.data.read import parse_tokens, read_tokens
 from dicetune.data.read_entities import (
     ENTITY_FORMATS,
@@ -37,6 +40,8 @@ from dicetune.data.read_entities import (
     read_entities,
 )
 from dicetune.data.sample import sample_corpora
+from dicetune.data.squad import QUESTION_FORMATS, read_questions
+from dicetune.data.squad_predictions import AnswerRow, match_answers, read_answers
 from dicetune.data.write import check_target, write_conll, write_jsonl, write_text
 
 __all__ = [
@@ -44,12 +49,16 @@ __all__ = [
     "FORMATS",
     "MANY_UNKNOWN",
     "PAPER_RATIOS",
+    "QA_PAPER_RATIOS",
+    "QUESTION_FORMATS",
+    "AnswerRow",
     "Conflict",
     "Corpus",
     "EntityCorpus",
     "EntitySentence",
     "EntitySpan",
     "Fact",
+    "GoldAnswer",
     "Guess",
     "Inspection",
     "Leak",
@@ -57,12 +66,15 @@ __all__ = [
     "PlainCorpus",
     "Predicted",
     "Predictions",
+    "Question",
+    "QuestionCorpus",
     "Ratio",
     "Scheme",
     "Sentence",
     "SplitReport",
     "SubwordCounter",
     "Tree",
+    "align_answer",
     "check_labels",
     "check_target",
     "choose_queries",
@@ -76,19 +88,24 @@ __all__ = [
     "find_conflicts",
     "find_leaks",
     "guess_format",
+    "inspect_questions",
     "inspect_tokens",
+    "is_chinese",
     "label_names",
+    "match_answers",
     "parse_brackets",
     "parse_tokens",
     "place_of",
     "plain_corpus",
     "plain_word",
+    "read_answers",
     "read_contexts",
     "read_entities",
     "read_inline",
     "read_lines",
     "read_predictions",
     "read_queries",
+    "read_questions",
     "read_tokens",
     "sample_corpora",
     "spans",
