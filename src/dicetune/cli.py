@@ -228,7 +228,14 @@ def main() -> None:
         app()
     except DicetuneError as error:
         typer.echo(f"dicetune: {error}", err=True)
-        sys.exit(130 if isinstance(error, InterruptedRunError) else 2)
+        code: Any = 130 if isinstance(error, InterruptedRunError) else 2
+    except SystemExit as done:  # how typer ends, well or not
+        code = done.code
+    if "dicetune.training" in sys.modules:
+        from dicetune.training.processes import leave_processes
+
+        leave_processes(code if isinstance(code, int) else int(code is not None))
+    sys.exit(code)
 
 
 def _interrupt(number: int, frame: Any) -> None:

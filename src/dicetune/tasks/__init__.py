@@ -13,11 +13,13 @@ from dicetune.tasks.options import (
     plain_types,
 )
 from dicetune.tasks.pos import PosTask
+from dicetune.tasks.qa import QaTask
 from dicetune.tasks.token import TokenTask
 
 TASKS: dict[str, Any] = {
     "ner": NerTask,
     "pos": PosTask,
+    "qa": QaTask,
 }
 
 
@@ -50,6 +52,7 @@ __all__ = [
     "Encoded",
     "NerTask",
     "PosTask",
+    "QaTask",
     "Scores",
     "Task",
     "TokenTask",

@@ -46,7 +46,8 @@ def record_of(
             "loss": trainer.objective.loss.spec,
             "start_loss": trainer.start_objective.loss.spec if trainer.start_objective else None,
             "start_share": recipe.start_share,
-            "set": _set_of(trainer),
+            "hard_negatives": config.hard_negatives,
+            "set": _set_of(config, trainer),
         },
         labels=list(prepared.task.labels),
         settings=prepared.task.settings(),
@@ -114,11 +115,11 @@ def write_results(
     record.save(folder)
 
 
-def _set_of(trainer: ObjectiveTrainer) -> str | None:
+def _set_of(config: RunConfig, trainer: ObjectiveTrainer) -> str | None:
     """What the sums of a set-level loss run over; ``None`` where the loss is additive."""
     terms = [term for _, term in trainer.objective.terms]
     additive = all(term.is_additive(kind) for term in terms for kind in trainer.kinds)
-    if additive:
+    if additive and config.hard_negatives is None:
         return None
     return f"batch of one process ({trainer.args.train_batch_size} windows)"
 

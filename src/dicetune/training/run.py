@@ -156,6 +156,7 @@ def _trainer(
         start_share=recipe.start_share or None,
         loss_inputs=task.loss_inputs,
         item_counts=task.item_counts,
+        hard_negatives=config.hard_negatives,
         model_init=model_init,
         processing_class=prepared.tokenizer,
         data_collator=PaddingCollator(prepared.tokenizer, {**task.targets, **task.extra_inputs}),
