@@ -42,6 +42,10 @@ from dicetune.data.read_entities import (
 from dicetune.data.sample import sample_corpora
 from dicetune.data.squad import QUESTION_FORMATS, read_questions
 from dicetune.data.squad_predictions import AnswerRow, match_answers, read_answers
+from dicetune.data.text_columns import Choice
+from dicetune.data.text_corpus import TextCorpus, TextExample
+from dicetune.data.text_rows import Wanted
+from dicetune.data.texts import TEXT_FORMATS, read_texts
 from dicetune.data.write import check_target, write_conll, write_jsonl, write_text
 
 __all__ = [
@@ -51,7 +55,9 @@ __all__ = [
     "PAPER_RATIOS",
     "QA_PAPER_RATIOS",
     "QUESTION_FORMATS",
+    "TEXT_FORMATS",
     "AnswerRow",
+    "Choice",
     "Conflict",
     "Corpus",
     "EntityCorpus",
@@ -73,7 +79,10 @@ __all__ = [
     "Sentence",
     "SplitReport",
     "SubwordCounter",
+    "TextCorpus",
+    "TextExample",
     "Tree",
+    "Wanted",
     "align_answer",
     "check_labels",
     "check_target",
@@ -106,6 +115,7 @@ __all__ = [
     "read_predictions",
     "read_queries",
     "read_questions",
+    "read_texts",
     "read_tokens",
     "sample_corpora",
     "spans",
