@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 from dicetune.data import read_predictions, read_tokens, spans
 from dicetune.errors import DataError
 
+FORMATS = ["auto", "conll", "conllu", "conll2012", "jsonl", "word_tag", "treebank"]
 CELLS = st.sampled_from(
     [
         *("O", "B-X", "I-X", "E-X", "S-Y", "M-X", "PER", "B", "I", "a", "#", "-DOCSTART-"),
         *("1", "1-2", "2.1", "_", "{", "["),
+        *("a_X", "b/Y", "(A", "b)", "((A", "(A b))", "<S>", "(X*", "*", "*)", "#begin document"),
+        *("d 0 0 a N * - - - - * -", "d 0 1 a N * - - - - (X) -"),
         *("", "# c", "\u00a0", "\ufeff", '{"tokens": ["a"], "tags": ["O"]}', '{"tokens": 1}'),
     ]
 )
@@ -37,7 +40,7 @@ def check_message(error, path):
 @given(
     raw=FILES,
     task=st.sampled_from(["ner", "pos"]),
-    format=st.sampled_from(["auto", "conll", "conllu", "jsonl"]),
+    format=st.sampled_from(FORMATS),
     scheme=st.sampled_from(["auto", "iob2", "iobes", "io"]),
     require_tags=st.booleans(),
 )

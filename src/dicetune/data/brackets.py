@@ -88,7 +88,7 @@ def parse_brackets(
     """
     stack: list[_Open] = []
     for number, line in enumerate(lines, 1):
-        if not stack and _MARKUP.fullmatch(line):
+        if not stack and is_markup(line):
             if notes is not None:
                 notes.add(MARKUP, f"{source}:{number}")
             continue
@@ -116,6 +116,16 @@ def parse_brackets(
             f"bracket{'s' if len(stack) > 1 else ''} open",
             line=stack[0].line,
         )
+
+
+def is_markup(line: str) -> bool:
+    """Whether a line is SGML alone, as the Chinese Treebank has them between sentences.
+
+    Example:
+        >>> is_markup("<S ID=7>"), is_markup("<DATE> 1994 </DATE>"), is_markup("<_PU a_NN")
+        (True, True, False)
+    """
+    return bool(_MARKUP.fullmatch(line))
 
 
 def plain_word(word: str) -> str:

@@ -7,11 +7,14 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from dicetune.data.conll2012 import is_conll2012
 from dicetune.data.hub import split_of_folder
 from dicetune.data.open_text import STDIN, read_lines
+from dicetune.data.treebank import is_treebank
+from dicetune.data.words_tags import is_word_tags
 from dicetune.errors import DataError
 
-FORMATS = ("conll", "conllu", "jsonl", "hub")
+FORMATS = ("conll", "conllu", "conll2012", "jsonl", "word_tag", "treebank", "hub")
 
 _SAVED = ("dataset_dict.json", "dataset_info.json")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+){0,2}")
@@ -26,6 +29,9 @@ def detect_format(path: str | Path) -> tuple[str, list[str]]:
     - The first line is a JSON object: ``jsonl``.
     - The name ends in ``.conllu``, or the first row has ten columns by tabs and a number as its
       first: ``conllu``.
+    - ``#begin document`` comes first, or a row with the columns of OntoNotes: ``conll2012``.
+    - The first line, markup aside, opens a tree with a bracket: ``treebank``.
+    - Each word has a tag after ``_`` or ``/``, and some lines have several words: ``word_tag``.
     - Else ``conll``, if rows have at least two columns or each line is one word.
 
     Raises:
@@ -66,7 +72,7 @@ def names_data_set(path: str | Path) -> bool:
 
 
 def format_of(lines: Sequence[str], path: str | Path) -> str:
-    """The format of the lines of a file: ``jsonl``, ``conllu`` or ``conll``.
+    """The format of the lines of a file: one of ``FORMATS`` but ``hub``.
 
     Args:
         lines: of the file, one of them not blank.
@@ -96,6 +102,10 @@ def format_of(lines: Sequence[str], path: str | Path) -> str:
     name = file.name.removesuffix(".gz")
     if name.endswith(".conllu") or (rows and _is_conllu(rows[0])):
         return "conllu"
+    if is_conll2012(lines):
+        return "conll2012"
+    if is_treebank(lines):
+        return "treebank"
     if name.endswith((".json", ".jsonl", ".ndjson")):
         raise DataError(
             path,
@@ -103,7 +113,7 @@ def format_of(lines: Sequence[str], path: str | Path) -> str:
             "or give the format",
             line=1,
         )
-    return "conll"
+    return "word_tag" if is_word_tags(lines) else "conll"
 
 
 def _is_data_set(folder: Path) -> bool:

@@ -3,7 +3,7 @@ r"""Which format text to be tagged comes in, where plain text is one of the choi
 ``formats`` asks which tagged format a file has, so that any prose is a column file to it. Here
 prose is the rule and columns need evidence:
 
-1. JSON objects and CoNLL-U: by their first line, as ``formats`` knows them.
+1. JSON objects, CoNLL-U, CoNLL-2012, trees and word_TAG lines: as ``formats`` knows them.
 2. A name that promises columns (``.conll``, ``.tsv``, …) or a ``-DOCSTART-`` row: **conll**.
 3. A table, that is the same number of cells, at least two, in every row that is not blank:
    **conll** if each row holds a tab; by spaces only if there are rows and a sentence break.
@@ -34,7 +34,7 @@ class Guess:
     """The format of text to be tagged.
 
     Args:
-        format: ``text``, ``conll``, ``conllu``, ``jsonl`` or ``hub``.
+        format: ``text``, or one of ``FORMATS``.
         lines: of the file; none for ``hub``.
         doubt: why it may be another, ``None`` where it is clear.
     """

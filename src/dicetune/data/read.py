@@ -6,12 +6,13 @@ Corpus. The readers know files, ``schemes`` knows tags, and this module joins th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from dicetune.data.columns import column, column_number, parse_columns
+from dicetune.data.conll2012 import parse_conll2012
 from dicetune.data.conllu import parse_conllu
 from dicetune.data.corpus import Corpus, Scheme, Sentence
 from dicetune.data.formats import FORMATS, detect_format
@@ -21,6 +22,8 @@ from dicetune.data.notes import NoteBook
 from dicetune.data.open_text import read_lines, source_name
 from dicetune.data.positions import without_positions
 from dicetune.data.schemes import normalise, target_scheme
+from dicetune.data.treebank import parse_treebank
+from dicetune.data.words_tags import parse_word_tags
 from dicetune.errors import DataError, InputError, unknown_name
 
 Task = Literal["ner", "pos"]
@@ -49,12 +52,14 @@ def read_tokens(
             several splits is named with one of them, ``folder:split``.
         task: ``ner``, whose tags spell spans and are brought to IOB2 (from IO, IOB1, IOB2) or
             IOBES (from IOBES, BMES, BILOU), or ``pos``, whose tags are kept as they are.
-        format: ``conll`` (columns), ``conllu``, ``jsonl``, ``hub``; ``auto`` looks at the content.
+        format: ``conll`` (columns), ``conllu``, ``conll2012`` (OntoNotes), ``jsonl``, ``word_tag``
+            (lines of word_TAG), ``treebank`` (bracketed), ``hub``; ``auto`` looks at the content.
         scheme: of the file's tags: ``io``, ``iob1``, ``iob2``, ``iobes``, ``bmes``, ``bilou``;
             ``auto`` looks at all tags of the file (``dicetune.data.schemes`` has the rules).
         token_column: number from 0 (columns; default the first) or name (JSON lines, Hub).
-        tag_column: number or name; default: the last column, ``upos`` in CoNLL-U (``xpos`` is
-            the other choice), the first known name in JSON lines and on the Hub.
+        tag_column: number or name; default: the last column; ``upos`` in CoNLL-U (``xpos`` is
+            the other choice); entities or parts of speech, as the task is, in CoNLL-2012; the
+            first known name in JSON lines and on the Hub.
         split: which split of a ``datasets`` data set.
         require_tags: ``False`` reads text to be tagged: a column of words is enough, and tags
             that are there are not read unless ``tag_column`` is given. Sentences without words
@@ -117,7 +122,7 @@ def parse_tokens(
     Args:
         lines: of the file.
         path: the file, for messages.
-        format: ``conll``, ``conllu`` or ``jsonl``.
+        format: as for ``read_tokens``, but ``hub``.
         task: as for ``read_tokens``, like all that follow.
         scheme: of the tags.
         token_column: of the words.
@@ -141,14 +146,10 @@ def parse_tokens(
         token_column = trained.get("token_column") if token_column is None else token_column
         if tag_column is None and wanted:
             tag_column = trained.get("tag_column")
-    if format == "conll":
-        sentences = _conll(lines, source, token_column, tag_column, wanted, notes)
-    elif format == "conllu":
-        sentences = parse_conllu(lines, source, task, token_column, tag_column, wanted, notes)
-    elif format == "jsonl":
-        sentences = parse_jsonl(lines, source, task, token_column, tag_column, wanted, notes)
-    else:
-        raise unknown_name("format of lines", format, ["conll", "conllu", "jsonl"])
+    if format not in _PARSERS:
+        raise unknown_name("format of lines", format, list(_PARSERS))
+    parse = _PARSERS[format]
+    sentences = parse(lines, source, task, token_column, tag_column, wanted, notes)
     return _corpus(sentences, source, task, scheme, wanted, notes, format)
 
 
@@ -198,8 +199,9 @@ def _check_labels_differ(corpus: Corpus) -> None:
 
 
 def _conll(
-    lines: list[str],
+    lines: Sequence[str],
     source: str,
+    task: str,
     token_column: Column,
     tag_column: Column,
     wanted: bool,
@@ -227,3 +229,14 @@ def _conll(
             Sentence(tuple(tokens), tuple(own), line=rows.lines[0], lines=tuple(rows.lines))
         )
     return without_positions(sentences, source, notes)
+
+
+_PARSERS: dict[str, Callable[..., list[Sentence]]] = {
+    "conll": _conll,
+    "conllu": parse_conllu,
+    "conll2012": parse_conll2012,
+    "jsonl": parse_jsonl,
+    "word_tag": parse_word_tags,
+    "treebank": parse_treebank,
+}
+"""From lines, file, task, word column, tag column, whether tags are wanted, and notes."""
