@@ -24,7 +24,9 @@ from dicetune.data.inspect import (
     subword_facts,
     unknown_warnings,
 )
+from dicetune.data.inspect_entities import inspect_entities
 from dicetune.data.inspect_questions import QA_PAPER_RATIOS, inspect_questions
+from dicetune.data.inspect_texts import inspect_texts
 from dicetune.data.inspect_tokens import PAPER_RATIOS, inspect_tokens
 from dicetune.data.labels import convert, spans, split_tag, to_tags, violations
 from dicetune.data.open_text import read_lines
@@ -40,11 +42,13 @@ from dicetune.data.read_entities import (
     read_entities,
 )
 from dicetune.data.sample import sample_corpora
+from dicetune.data.span_predictions import SpanPredictions, read_span_predictions
 from dicetune.data.squad import QUESTION_FORMATS, read_questions
 from dicetune.data.squad_predictions import AnswerRow, match_answers, read_answers
-from dicetune.data.text_columns import Choice
+from dicetune.data.text_columns import TextColumns
 from dicetune.data.text_corpus import TextCorpus, TextExample
-from dicetune.data.text_rows import Wanted
+from dicetune.data.text_predictions import TextPredictions, read_text_predictions
+from dicetune.data.text_rows import TextLayout
 from dicetune.data.texts import TEXT_FORMATS, read_texts
 from dicetune.data.write import check_target, write_conll, write_jsonl, write_text
 
@@ -57,7 +61,6 @@ __all__ = [
     "QUESTION_FORMATS",
     "TEXT_FORMATS",
     "AnswerRow",
-    "Choice",
     "Conflict",
     "Corpus",
     "EntityCorpus",
@@ -77,12 +80,15 @@ __all__ = [
     "Ratio",
     "Scheme",
     "Sentence",
+    "SpanPredictions",
     "SplitReport",
     "SubwordCounter",
+    "TextColumns",
     "TextCorpus",
     "TextExample",
+    "TextLayout",
+    "TextPredictions",
     "Tree",
-    "Wanted",
     "align_answer",
     "check_labels",
     "check_target",
@@ -97,7 +103,9 @@ __all__ = [
     "find_conflicts",
     "find_leaks",
     "guess_format",
+    "inspect_entities",
     "inspect_questions",
+    "inspect_texts",
     "inspect_tokens",
     "is_chinese",
     "label_names",
@@ -115,6 +123,8 @@ __all__ = [
     "read_predictions",
     "read_queries",
     "read_questions",
+    "read_span_predictions",
+    "read_text_predictions",
     "read_texts",
     "read_tokens",
     "sample_corpora",

@@ -59,7 +59,7 @@ SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Choice:
+class TextColumns:
     """What the user chose: a name, a number from 0, or nothing (to be found).
 
     Args:
@@ -76,7 +76,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Columns:
+class Found:
     """Where things stand, as places in a list of names or cells."""
 
     text: int
@@ -87,13 +87,13 @@ class Columns:
 
 def by_name(
     names: Sequence[str],
-    choice: Choice,
+    choice: TextColumns,
     source: str | Path,
     *,
     pair: bool,
     gold: bool,
     line: int | None = None,
-) -> Columns:
+) -> Found:
     """The columns of a header, or the keys of an object.
 
     Args:
@@ -109,8 +109,8 @@ def by_name(
 
     Example:
         >>> header = ["Quality", "#1 ID", "#2 ID", "#1 String", "#2 String"]
-        >>> by_name(header, Choice(), "a.txt", pair=True, gold=True)
-        Columns(text=3, pair=4, label=0, id=None)
+        >>> by_name(header, TextColumns(), "a.txt", pair=True, gold=True)
+        Found(text=3, pair=4, label=0, id=None)
     """
     known = _Names(names, source, line)
     text = known.chosen(choice.text)
@@ -125,17 +125,17 @@ def by_name(
     own = known.chosen(choice.id)
     if own is None:
         own = known.find(ID_NAMES)
-    return Columns(text, second, label, own)
+    return Found(text, second, label, own)
 
 
 def by_number(
     rows: Sequence[Sequence[str]],
-    choice: Choice,
+    choice: TextColumns,
     source: str | Path,
     *,
     pair: bool,
     gold: bool,
-) -> Columns:
+) -> Found:
     """The columns of a table without a header.
 
     Args:
@@ -151,8 +151,8 @@ def by_number(
 
     Example:
         >>> rows = [["spam", "win a prize now"], ["ham", "see you there"], ["ham", "on my way"]]
-        >>> by_number(rows, Choice(), "a.tsv", pair=False, gold=True)
-        Columns(text=1, pair=None, label=0, id=None)
+        >>> by_number(rows, TextColumns(), "a.tsv", pair=False, gold=True)
+        Found(text=1, pair=None, label=0, id=None)
     """
     width = len(rows[0])
     text = _number(choice.text, "text_column", width, source)
@@ -178,7 +178,7 @@ def by_number(
         free = [column for column in free if column not in (text, second)]
     if gold and label is None:
         label = _fewest_values(rows, free, source, _too_few(width, pair, gold, source))
-    return Columns(text, second, label, own)
+    return Found(text, second, label, own)
 
 
 class _Names:

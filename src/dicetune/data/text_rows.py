@@ -21,22 +21,22 @@ from dicetune.data.text_columns import (
     LABEL_NAMES,
     PAIR_NAMES,
     TEXT_NAMES,
-    Choice,
     Column,
-    Columns,
+    Found,
+    TextColumns,
     by_name,
     by_number,
 )
 from dicetune.errors import DataError, unknown_name
 
-ANY = Choice()
+ANY = TextColumns()
 HEADERS = ("auto", "on", "off")
 _NUMBER = re.compile(r"-?\d+")
 _KNOWN = {*TEXT_NAMES, *(name for both in PAIR_NAMES for name in both), *LABEL_NAMES}
 
 
 @dataclass(frozen=True)
-class Wanted:
+class TextLayout:
     """What a reader is asked for.
 
     Args:
@@ -48,8 +48,8 @@ class Wanted:
         header: whether a table's first row names its columns: ``auto``, ``on`` or ``off``.
     """
 
-    choice: Choice = ANY
-    trained: Choice = ANY
+    choice: TextColumns = ANY
+    trained: TextColumns = ANY
     pair: bool = False
     gold: bool = True
     quoting: str = "auto"
@@ -72,7 +72,7 @@ class RawRow:
 
 
 def table_rows(
-    lines: Sequence[str], source: str, separator: str | None, wanted: Wanted, notes: NoteBook
+    lines: Sequence[str], source: str, separator: str | None, wanted: TextLayout, notes: NoteBook
 ) -> list[RawRow]:
     """The rows of CSV or TSV.
 
@@ -113,7 +113,9 @@ def table_rows(
     ]
 
 
-def json_rows(lines: Sequence[str], source: str, wanted: Wanted, notes: NoteBook) -> list[RawRow]:
+def json_rows(
+    lines: Sequence[str], source: str, wanted: TextLayout, notes: NoteBook
+) -> list[RawRow]:
     """The objects of JSON lines; the keys of the first one decide.
 
     Raises:
@@ -131,7 +133,7 @@ def json_rows(lines: Sequence[str], source: str, wanted: Wanted, notes: NoteBook
 
 
 def hub_rows(
-    path: str | Path, source: str, wanted: Wanted, notes: NoteBook
+    path: str | Path, source: str, wanted: TextLayout, notes: NoteBook
 ) -> tuple[list[RawRow], tuple[str, ...]]:
     """The records of a data set of the ``datasets`` library, and the names of its labels.
 
@@ -150,7 +152,7 @@ def hub_rows(
     return rows, tuple(getattr(inner, "names", None) or ())
 
 
-def is_header(grid: Grid, wanted: Wanted) -> bool:
+def is_header(grid: Grid, wanted: TextLayout) -> bool:
     """Whether the first row names the columns.
 
     It does if a name was chosen that stands there, or if a known name stands there that does not
@@ -169,13 +171,13 @@ def is_header(grid: Grid, wanted: Wanted) -> bool:
     return False
 
 
-def _find(names: Sequence[str], source: str, wanted: Wanted, line: int | None) -> Columns:
+def _find(names: Sequence[str], source: str, wanted: TextLayout, line: int | None) -> Found:
     choice = _merged(wanted, names, 0)
     return by_name(names, choice, source, pair=wanted.pair, gold=wanted.gold, line=line)
 
 
 def _row(
-    record: Mapping[str, Any], names: Sequence[str], found: Columns, source: str, line: int
+    record: Mapping[str, Any], names: Sequence[str], found: Found, source: str, line: int
 ) -> RawRow:
     def value(place: int | None, needed: bool = True) -> Any:
         if place is None:
@@ -194,7 +196,7 @@ def _row(
     )
 
 
-def _merged(wanted: Wanted, names: Sequence[str], width: int) -> Choice:
+def _merged(wanted: TextLayout, names: Sequence[str], width: int) -> TextColumns:
     """What was chosen, else what the model was trained with where the file has such a column."""
 
     def pick(chosen: Column, trained: Column) -> Column:
@@ -206,7 +208,7 @@ def _merged(wanted: Wanted, names: Sequence[str], width: int) -> Choice:
         return trained if has_it else None
 
     own, other = wanted.choice, wanted.trained
-    return Choice(
+    return TextColumns(
         pick(own.text, other.text),
         pick(own.pair, other.pair),
         pick(own.label, other.label),
@@ -214,7 +216,7 @@ def _merged(wanted: Wanted, names: Sequence[str], width: int) -> Choice:
     )
 
 
-def _describe(found: Columns, names: Sequence[object]) -> str:
+def _describe(found: Found, names: Sequence[object]) -> str:
     places = {"text": found.text, "second text": found.pair, "label": found.label, "id": found.id}
     return ", ".join(f"{role} in {names[n]!r}" for role, n in places.items() if n is not None)
 

@@ -20,7 +20,7 @@ from dicetune.data.sentiment import parse_sentiment
 from dicetune.data.text_columns import LABEL_NAMES, PAIR_NAMES, TEXT_NAMES
 from dicetune.data.text_corpus import TextCorpus, TextExample
 from dicetune.data.text_labels import known_labels, parse_labels, read_label_names
-from dicetune.data.text_rows import RawRow, Wanted, hub_rows, json_rows, table_rows
+from dicetune.data.text_rows import RawRow, TextLayout, hub_rows, json_rows, table_rows
 from dicetune.errors import DataError, unknown_name
 
 TEXT_FORMATS = ("csv", "tsv", "jsonl", "trees", "hub", "text")
@@ -33,7 +33,7 @@ _KNOWN = {*TEXT_NAMES, *(name for both in PAIR_NAMES for name in both), *LABEL_N
 
 def read_texts(
     path: str | Path,
-    wanted: Wanted | None = None,
+    wanted: TextLayout | None = None,
     *,
     format: str = "auto",
     several: bool = False,
@@ -56,7 +56,7 @@ def read_texts(
         DataError: what is wrong, in which file and line, what was expected and what to do.
         InputError: an unknown format.
     """
-    wanted = wanted or Wanted()
+    wanted = wanted or TextLayout()
     if format != "auto" and format not in TEXT_FORMATS:
         raise unknown_name("data format", format, ["auto", *TEXT_FORMATS])
     lines: list[str] = []
@@ -92,7 +92,7 @@ def read_texts(
 
 
 def _format_of(
-    lines: Sequence[str], source: str, wanted: Wanted, report: Callable[[str], None]
+    lines: Sequence[str], source: str, wanted: TextLayout, report: Callable[[str], None]
 ) -> str:
     """The format of lines by their content, and by the file's name where that leaves it open."""
     rows = [line for line in lines if line]
@@ -132,7 +132,7 @@ def _is_object(line: str) -> bool:
 
 
 def _plain_lines(
-    lines: Sequence[str], source: str, wanted: Wanted, notes: NoteBook
+    lines: Sequence[str], source: str, wanted: TextLayout, notes: NoteBook
 ) -> list[TextExample]:
     if wanted.gold or wanted.pair:
         what = "labels" if wanted.gold else "pairs of texts"
@@ -146,7 +146,7 @@ def _plain_lines(
 def _example(
     row: RawRow,
     source: str,
-    wanted: Wanted,
+    wanted: TextLayout,
     several: bool,
     known: Mapping[str, str],
     notes: NoteBook,
