@@ -1,0 +1,156 @@
+"""Every task with every family's tokenizer and model: gold comes back, and a batch goes through."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from dicetune.data import Corpus, GoldAnswer, Question, QuestionCorpus, Sentence
+from dicetune.models import load_model, load_tokenizer
+from dicetune.tasks import TASKS
+from dicetune.training.collator import PaddingCollator
+from dicetune.training.objective import item_count
+from families import FAMILIES, HEADS, save_family
+
+TEXT = (
+    "The pump at Quay Nine is down again and nobody knows why . Atlas Sync lost the queue at "
+    "04:10 , restarted twice , then recovered . Dock four is fine ; ähm , 東京 isn't ."
+)
+SURE, SURELY_NOT = 0.0, -50.0
+
+
+@dataclass(frozen=True)
+class Case:
+    """One task: what it reads, what a sure model would put out, what comes back, and its model."""
+
+    task: Any
+    data: Any
+    gold_outputs: Any
+    expected: list
+    labels: int = 3
+
+
+def columns(features, key, padding):
+    """The targets of all windows as one array, padded on the right."""
+    width = max(len(feature[key]) for feature in features)
+    return np.array([[*f[key], *[padding] * (width - len(f[key]))] for f in features])
+
+
+def tagged():
+    words = TEXT.split() * 3
+    tags = ["B-A" if n % 5 == 1 else "I-A" if n % 5 == 2 else "O" for n in range(len(words))]
+    sentences = (
+        Sentence(tuple(words), tuple(tags)),
+        Sentence(("pump", "\u200b", "\U0001f600"), ("B-A", "I-A", "O")),
+    )
+    corpus = Corpus(sentences, "a", scheme="iob2", found_scheme="iob2")
+    task = TASKS["ner"].of(corpus)
+
+    def outputs(encoded):
+        labels = columns(encoded.features, "labels", -100)
+        return np.where(labels[..., None] == np.arange(3), SURE, SURELY_NOT)
+
+    return Case(task, corpus, outputs, [list(s.tags) for s in sentences])
+
+
+def asked(form):
+    context = f"{TEXT} {TEXT.lower()}"
+    questions = []
+    for number, answer in enumerate(["The", "Quay Nine", "ähm", "東"]):
+        start = context.index(answer)
+        gold = GoldAnswer(answer, start, start + len(answer))
+        questions.append(Question(str(number), "nobody knows why", context, (gold,)))
+    questions.append(Question("none", "is it fine", context, impossible=True))
+    questions.append(Question("short", "\u200b", "pump  down\u00a0", (GoldAnswer("down", 6, 10),)))
+    data = QuestionCorpus(tuple(questions), "a")
+    task = TASKS["qa"].of(data, TASKS["qa"].Options(form=form))
+
+    def outputs(encoded):
+        positions = np.arange(max(len(f["input_ids"]) for f in encoded.features))
+        return tuple(
+            np.where(
+                positions == np.array([[f[f"{side}_positions"]] for f in encoded.features]),
+                50.0 if form == "sigmoid" else SURE,
+                SURELY_NOT,
+            )
+            for side in ("start", "end")
+        )
+
+    expected = [question.answers[0].text if question.answers else "" for question in data]
+    return Case(task, data, outputs, expected, labels=2)
+
+
+CASES = {
+    "ner": tagged(),
+    "qa": asked("softmax"),
+    "qa-sigmoid": asked("sigmoid"),
+}
+
+
+def said(task, predictions):
+    """Predictions as what is compared: texts, labels, or lists of them."""
+    return [getattr(p, "text", p) for p in predictions]
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Each family with each head, saved once."""
+    root = tmp_path_factory.mktemp("families")
+    return {
+        (name, head): save_family(name, head, root / name / head)
+        for name in FAMILIES
+        for head in HEADS
+    }
+
+
+def source_of(task, name, sources):
+    """The saved model that has the task's head, or one whose encoder it takes."""
+    heads = [head for head, auto_class in HEADS.items() if auto_class is task.auto_class]
+    return sources[name, heads[0] if heads else "token"]
+
+
+@pytest.mark.parametrize("max_length", [32, 48])
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_gold_comes_back(sources, name, case, max_length):
+    task, data = CASES[case].task, CASES[case].data
+    tokenizer = load_tokenizer(source_of(task, name, sources))
+    encoded = task.encode(data, tokenizer, max_length)
+    assert all(len(feature["input_ids"]) <= max_length for feature in encoded.features)
+    assert len(encoded.features) > len(data)
+    decoded = task.decode(CASES[case].gold_outputs(encoded), encoded)
+    predictions = task.predict(decoded, data)
+    assert said(task, predictions) == CASES[case].expected
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_batch_goes_through(sources, name, case):
+    task, data = CASES[case].task, CASES[case].data
+    source = source_of(task, name, sources)
+    tokenizer, model = load_tokenizer(source), load_model(task.auto_class, source, task.labels)
+    encoded = task.encode(data, tokenizer, 48)
+    collate = PaddingCollator(tokenizer, {**task.targets, **task.extra_inputs})
+    ignored = getattr(model.config, "keys_to_ignore_at_inference", ())
+    for training in (True, False):
+        model.train(training)
+        batch = collate(encoded.features)
+        targets = {key: batch.pop(key) for key in task.targets if key in batch}
+        outputs = model(**batch)
+        items = task.loss_inputs(outputs, targets)
+        counts = task.item_counts(targets)
+        assert {item.name: int(item_count(item)) for item in items} == {
+            key: int(count) for key, count in counts.items()
+        }
+        for item in items:
+            assert torch.isfinite(item.logits).all()
+            assert int(counts[item.name]) > 0
+    kept = tuple(value for key, value in outputs.items() if key not in ignored)
+    shrunk = task.shrink(kept[0] if len(kept) == 1 else kept, None)
+    arrays = [
+        part.detach().numpy() for part in (shrunk if isinstance(shrunk, tuple) else (shrunk,))
+    ]
+    decoded = task.decode(arrays[0] if len(arrays) == 1 else tuple(arrays), encoded)
+    assert len(task.predict(decoded, data)) == len(data)
