@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from transformers import AutoConfig, PretrainedConfig
 
-MAX_SPAN_WORDS = 16
+MAX_SPAN_WORDS = 32
 CANDIDATES = 32
 
 

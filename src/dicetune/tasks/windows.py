@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,6 +41,20 @@ class WordPlaces:
         return [words[a:b] for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
 
 
+class ShownWords(NamedTuple):
+    """The words that one window shows, each by its first sub-word; they follow one another.
+
+    Args:
+        text: index of the text.
+        first: number of the first such word in it.
+        positions: of each word's first sub-word in the window.
+    """
+
+    text: int
+    first: int
+    positions: list[int]
+
+
 @dataclass(frozen=True)
 class Windows:
     """The windows of some texts.
@@ -48,18 +62,25 @@ class Windows:
     Args:
         inputs: model inputs of each window, longest first, so that batches need little padding.
         places: where the words are labelled.
-        subwords: number of sub-words of each text, without special tokens.
+        subwords: number of sub-words of each text, without question and special tokens.
         unknown: number of these that are the unknown token.
+        shown: all words of each window, also those that another window labels; only for texts
+            with questions.
     """
 
     inputs: list[dict[str, list[int]]]
     places: WordPlaces
     subwords: list[int]
     unknown: int
+    shown: list[ShownWords]
 
 
 def cut_windows(
-    texts: Sequence[Sequence[str]], tokenizer: Any, max_length: int, stride: int
+    texts: Sequence[Sequence[str]],
+    tokenizer: Any,
+    max_length: int,
+    stride: int,
+    questions: Sequence[Sequence[str]] | None = None,
 ) -> Windows:
     """Tokenize texts that come as words into windows of at most ``max_length`` sub-words.
 
@@ -68,11 +89,12 @@ def cut_windows(
         tokenizer: a fast tokenizer of the library.
         max_length: longest window, special tokens included.
         stride: number of sub-words that neighbouring windows share.
+        questions: the words of what is asked of each text; stand whole before each window of it.
 
     Raises:
-        InputError: where ``stride`` leaves no room for anything new in a window.
+        InputError: where ``stride``, or a question, leaves no room for anything new in a window.
     """
-    special = tokenizer.num_special_tokens_to_add(pair=False)
+    special = tokenizer.num_special_tokens_to_add(pair=questions is not None)
     if not 0 <= stride < max_length - special:
         raise InputError(
             f"expected 0 <= stride < {max_length - special} (max_length {max_length} less "
@@ -85,30 +107,92 @@ def cut_windows(
     starts = [0]
     subwords: list[int] = []
     unknown = 0
-    for words in texts:
-        shown, ids = _show_every_word(words, tokenizer)
+    shown: list[ShownWords] = []
+    asked: dict[tuple[str, ...], list[str]] = {}
+    previous: Sequence[str] | None = None
+    visible: list[str] = []
+    ids: list[int] = []
+    for number, words in enumerate(texts):
+        if words is not previous:  # a text may be asked several things
+            visible, ids = _show_every_word(words, tokenizer)
+            previous = words
         subwords.append(len(ids))
         unknown += ids.count(tokenizer.unk_token_id)
+        sequences = [visible]
+        if questions is not None:
+            question = tuple(questions[number])
+            if question not in asked:
+                asked[question] = _fitting(question, tokenizer, max_length - special - stride)
+            sequences = [asked[question], visible]
         batch = tokenizer(
-            shown,
+            *sequences,
             is_split_into_words=True,
-            truncation=True,
+            truncation=True if questions is None else "only_second",
             max_length=max_length,
             stride=stride,
             return_overflowing_tokens=True,
         )
         count = len(batch["input_ids"])
-        best = _best_places([batch.word_ids(number) for number in range(count)])
+        alignments = [_alignment(batch, window, len(sequences) - 1) for window in range(count)]
+        best = _best_places(alignments)
+        if questions is not None:
+            shown += [ShownWords(number, *words) for words in _shown_words(alignments)]
         places += [(len(inputs) + window, place) for window, place in best]
         starts.append(len(places))
         names = [name for name in tokenizer.model_input_names if name in batch]
-        inputs += [{name: batch[name][number] for name in names} for number in range(count)]
+        inputs += [{name: batch[name][window] for name in names} for window in range(count)]
     order = sorted(range(len(inputs)), key=lambda number: -len(inputs[number]["input_ids"]))
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
     window, position = np.array(places, dtype=np.int64).reshape(-1, 2).T
     word_places = WordPlaces(rank[window], position, np.array(starts, dtype=np.int64))
-    return Windows([inputs[number] for number in order], word_places, subwords, unknown)
+    return Windows(
+        [inputs[number] for number in order],
+        word_places,
+        subwords,
+        unknown,
+        [shown[number] for number in order] if shown else [],
+    )
+
+
+def _fitting(question: Sequence[str], tokenizer: Any, room: int) -> list[str]:
+    """The question as the tokenizer will see it, if it leaves room for its text."""
+    visible, ids = _show_every_word(question, tokenizer)
+    if len(ids) >= room:
+        raise InputError(
+            f"expected a question of fewer than {room} sub-words, so that its window has room for "
+            f"the text, got {len(ids)}: {' '.join(question)[:60]!r}; shorten it or raise max_length"
+        )
+    return visible
+
+
+def _alignment(batch: Any, window: int, sequence: int) -> list[int | None]:
+    """For each position of a window the word of the text that stands there, if one does."""
+    words = batch.word_ids(window)
+    if sequence == 0:
+        return words
+    own = batch.sequence_ids(window)
+    return [word if part == sequence else None for word, part in zip(words, own, strict=True)]
+
+
+def _shown_words(alignments: list[list[int | None]]) -> list[tuple[int, list[int]]]:
+    """For each window the number of its first word and the positions at which its words begin."""
+    found = []
+    begun = -1
+    for alignment in alignments:
+        first = 0
+        positions: list[int] = []
+        previous, opens = None, True
+        for place, word in enumerate(alignment):
+            # a window may open in the middle of a word, which then began in an earlier one
+            if word is not None and word != previous and not (opens and word <= begun):
+                first = word if not positions else first
+                positions.append(place)
+                begun = max(begun, word)
+            if word is not None:
+                previous, opens = word, False
+        found.append((first, positions))
+    return found
 
 
 def _show_every_word(words: Sequence[str], tokenizer: Any) -> tuple[list[str], list[int]]:
