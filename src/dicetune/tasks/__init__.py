@@ -5,6 +5,7 @@ from typing import Any
 from dicetune.errors import unknown_name
 from dicetune.tasks.base import IGNORED, Data, Encoded, Scores, Task
 from dicetune.tasks.mrc_ner import MrcNerTask
+from dicetune.tasks.mrc_ner import MrcNerTask
 from dicetune.tasks.ner import NerTask
 from dicetune.tasks.options import (
     at_least,
@@ -20,6 +21,7 @@ from dicetune.tasks.token import TokenTask
 TASKS: dict[str, Any] = {
     "ner": NerTask,
     "pos": PosTask,
+    "mrc-ner": MrcNerTask,
     "mrc-ner": MrcNerTask,
     "qa": QaTask,
 }
@@ -52,6 +54,7 @@ __all__ = [
     "TASKS",
     "Data",
     "Encoded",
+    "MrcNerTask",
     "MrcNerTask",
     "NerTask",
     "PosTask",
