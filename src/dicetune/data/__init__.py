@@ -26,6 +26,7 @@ from dicetune.data.inspect import (
 )
 from dicetune.data.inspect_entities import inspect_entities
 from dicetune.data.inspect_questions import QA_PAPER_RATIOS, inspect_questions
+from dicetune.data.inspect_segmentation import inspect_segmentation
 from dicetune.data.inspect_texts import inspect_texts
 from dicetune.data.inspect_tokens import PAPER_RATIOS, inspect_tokens
 from dicetune.data.labels import convert, spans, split_tag, to_tags, violations
@@ -42,6 +43,12 @@ from dicetune.data.read_entities import (
     read_entities,
 )
 from dicetune.data.sample import sample_corpora
+from dicetune.data.segmentation import (
+    corpus_words,
+    from_characters,
+    to_characters,
+    word_breaks,
+)
 from dicetune.data.span_predictions import SpanPredictions, read_span_predictions
 from dicetune.data.squad import QUESTION_FORMATS, read_questions
 from dicetune.data.squad_predictions import AnswerRow, match_answers, read_answers
@@ -50,6 +57,7 @@ from dicetune.data.text_corpus import TextCorpus, TextExample
 from dicetune.data.text_predictions import TextPredictions, read_text_predictions
 from dicetune.data.text_rows import TextLayout
 from dicetune.data.texts import TEXT_FORMATS, read_texts
+from dicetune.data.words_tags import format_word_tags
 from dicetune.data.write import check_target, write_conll, write_jsonl, write_text
 
 __all__ = [
@@ -94,6 +102,7 @@ __all__ = [
     "check_target",
     "choose_queries",
     "convert",
+    "corpus_words",
     "cut_words",
     "default_query",
     "detect_format",
@@ -102,9 +111,12 @@ __all__ = [
     "entity_format",
     "find_conflicts",
     "find_leaks",
+    "format_word_tags",
+    "from_characters",
     "guess_format",
     "inspect_entities",
     "inspect_questions",
+    "inspect_segmentation",
     "inspect_texts",
     "inspect_tokens",
     "is_chinese",
@@ -131,9 +143,11 @@ __all__ = [
     "spans",
     "split_tag",
     "subword_facts",
+    "to_characters",
     "to_tags",
     "unknown_warnings",
     "violations",
+    "word_breaks",
     "write_conll",
     "write_jsonl",
     "write_text",

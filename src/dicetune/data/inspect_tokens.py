@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 from dicetune.data.corpus import Corpus, Sentence
 from dicetune.data.inspect import (
+    Conflict,
     Fact,
     Inspection,
+    Leak,
     Ratio,
     SplitReport,
     SubwordCounter,
@@ -55,16 +57,42 @@ def inspect_tokens(
         )
     return Inspection.of(
         reports,
-        leaks=find_leaks(
-            {name: [(s.tokens, _place(c, s)) for s in c] for name, c in splits.items()}, "sentences"
-        ),
-        conflicts=find_conflicts(
-            ((s.tokens, s.tags, _place(c, s)) for c in splits.values() for s in c if s.tags),
-            _difference,
-        ),
+        leaks=sentence_leaks(splits),
+        conflicts=sentence_conflicts(splits),
         paper_ratios=PAPER_RATIOS if any(c.scheme for c in splits.values()) else {},
         labels_title="Entities of each type" if are_spans else "Words of each label",
     )
+
+
+def sentence_leaks(splits: Mapping[str, Corpus]) -> tuple[Leak, ...]:
+    """Sentences of a split whose words an earlier split has too."""
+    keys = {name: [(s.tokens, _place(c, s)) for s in c] for name, c in splits.items()}
+    return find_leaks(keys, "sentences")
+
+
+def sentence_conflicts(splits: Mapping[str, Corpus], between: str = " ") -> tuple[Conflict, ...]:
+    """Sentences that are tagged in more than one way, with the first word that differs.
+
+    Args:
+        splits: name to corpus.
+        between: what stands between two words of a text that is shown.
+    """
+
+    def describe(
+        tokens: tuple[str, ...], first: tuple[str, ...], second: tuple[str, ...]
+    ) -> tuple[str, str]:
+        triples = zip(tokens, first, second, strict=True)
+        word, a, b = next((word, a, b) for word, a, b in triples if a != b)
+        return between.join(tokens), f"{word!r}: {a} / {b}"
+
+    tagged = ((s.tokens, s.tags, _place(c, s)) for c in splits.values() for s in c if s.tags)
+    return find_conflicts(tagged, describe)
+
+
+def longest_sentence(corpus: Corpus, unit: str) -> str | None:
+    """Length and place of the longest sentence; ``None`` for a corpus without any."""
+    longest = max(corpus, key=lambda sentence: len(sentence.tokens), default=None)
+    return f"{len(longest.tokens)} {unit}, {_place(corpus, longest)}" if longest else None
 
 
 def _entities(corpus: Corpus) -> Counter[str]:
@@ -75,7 +103,6 @@ def _entities(corpus: Corpus) -> Counter[str]:
 
 
 def _facts(corpus: Corpus, entities: int | None) -> dict[str, Fact]:
-    longest = max(corpus, key=lambda sentence: len(sentence.tokens), default=None)
     facts: dict[str, Fact] = {
         "scheme": _scheme(corpus),
         "sentences": len(corpus),
@@ -84,9 +111,7 @@ def _facts(corpus: Corpus, entities: int | None) -> dict[str, Fact]:
     if entities is not None:
         facts["entities"] = entities
     facts["duplicates inside"] = duplicates(sentence.tokens for sentence in corpus)
-    facts["longest text"] = (
-        f"{len(longest.tokens)} words, {_place(corpus, longest)}" if longest else None
-    )
+    facts["longest text"] = longest_sentence(corpus, "words")
     return facts
 
 
@@ -103,14 +128,6 @@ def _ratio(corpus: Corpus) -> Ratio | None:
     if corpus.scheme is None:
         return Ratio.of_labels(labels)
     return Ratio.of(labels["O"], labels.total() - labels["O"], "O words : words in entities")
-
-
-def _difference(
-    tokens: tuple[str, ...], first: tuple[str, ...], second: tuple[str, ...]
-) -> tuple[str, str]:
-    """The text, and its first word on which two taggings differ."""
-    word, a, b = next((w, a, b) for w, a, b in zip(tokens, first, second, strict=True) if a != b)
-    return " ".join(tokens), f"{word!r}: {a} / {b}"
 
 
 def _place(corpus: Corpus, sentence: Sentence) -> str:

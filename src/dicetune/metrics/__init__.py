@@ -10,6 +10,7 @@ from dicetune.metrics.classification import (
 from dicetune.metrics.entities import EntityScores, entity_scores
 from dicetune.metrics.labels import LabelCounts, LabelScores, label_scores
 from dicetune.metrics.null_threshold import BestThreshold
+from dicetune.metrics.segmentation import SegmentationScores, segmentation_scores
 from dicetune.metrics.spans import SpanCounts, SpanScores, span_scores
 from dicetune.metrics.squad import AnswerScores, QuestionScores, question_scores
 
@@ -22,6 +23,7 @@ __all__ = [
     "LabelScores",
     "LabelSetScores",
     "QuestionScores",
+    "SegmentationScores",
     "SpanCounts",
     "SpanScores",
     "class_scores",
@@ -30,5 +32,6 @@ __all__ = [
     "label_set_scores",
     "positive_class",
     "question_scores",
+    "segmentation_scores",
     "span_scores",
 ]

@@ -5,7 +5,6 @@ from typing import Any
 from dicetune.errors import unknown_name
 from dicetune.tasks.base import IGNORED, Data, Encoded, Scores, Task
 from dicetune.tasks.mrc_ner import MrcNerTask
-from dicetune.tasks.mrc_ner import MrcNerTask
 from dicetune.tasks.ner import NerTask
 from dicetune.tasks.options import (
     at_least,
@@ -16,12 +15,13 @@ from dicetune.tasks.options import (
 )
 from dicetune.tasks.pos import PosTask
 from dicetune.tasks.qa import QaTask
+from dicetune.tasks.segmentation import SegPosTask
 from dicetune.tasks.token import TokenTask
 
 TASKS: dict[str, Any] = {
     "ner": NerTask,
     "pos": PosTask,
-    "mrc-ner": MrcNerTask,
+    "seg-pos": SegPosTask,
     "mrc-ner": MrcNerTask,
     "qa": QaTask,
 }
@@ -55,11 +55,11 @@ __all__ = [
     "Data",
     "Encoded",
     "MrcNerTask",
-    "MrcNerTask",
     "NerTask",
     "PosTask",
     "QaTask",
     "Scores",
+    "SegPosTask",
     "Task",
     "TokenTask",
     "at_least",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from dicetune.data import FORMATS as TAGGED_FORMATS
 from dicetune.data import (
     Corpus,
     Guess,
@@ -17,7 +18,7 @@ from dicetune.data import (
 )
 from dicetune.errors import unknown_name
 
-FORMATS = ("auto", "text", "conll", "conllu", "jsonl", "hub")
+FORMATS = ("auto", "text", *TAGGED_FORMATS)
 STREAM = "-"
 _MEANINGS = {"text": "plain text, one text a line", "conll": "columns, one word a row (conll)"}
 
