@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dicetune.data.corpus import Corpus, Sentence
+from dicetune.data.corpus import Corpus, Scheme, Sentence
 from dicetune.data.labels import spans, to_tags
 from dicetune.data.notes import NoteBook
 from dicetune.data.plain import PlainCorpus
