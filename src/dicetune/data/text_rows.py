@@ -161,8 +161,11 @@ def is_header(grid: Grid, wanted: TextLayout) -> bool:
     if wanted.header != "auto":
         return wanted.header == "on"
     first = grid.rows[0]
-    choice = wanted.choice
-    chosen = (choice.text, choice.pair, choice.label, choice.id)
+    chosen = [
+        column
+        for own in (wanted.choice, wanted.trained)
+        for column in (own.text, own.pair, own.label, own.id)
+    ]
     if any(isinstance(c, str) and not _NUMBER.fullmatch(c) and c in first for c in chosen):
         return True
     for column, cell in enumerate(first):
