@@ -5,6 +5,7 @@ from typing import Any
 from dicetune.errors import unknown_name
 from dicetune.tasks.base import IGNORED, Data, Encoded, Scores, Task
 from dicetune.tasks.mrc_ner import MrcNerTask
+from dicetune.tasks.multilabel import MultiLabelTask
 from dicetune.tasks.ner import NerTask
 from dicetune.tasks.options import (
     at_least,
@@ -13,9 +14,11 @@ from dicetune.tasks.options import (
     describe_options,
     plain_types,
 )
+from dicetune.tasks.pair import PairTask
 from dicetune.tasks.pos import PosTask
 from dicetune.tasks.qa import QaTask
 from dicetune.tasks.segmentation import SegPosTask
+from dicetune.tasks.text import TextTask
 from dicetune.tasks.token import TokenTask
 
 TASKS: dict[str, Any] = {
@@ -24,6 +27,9 @@ TASKS: dict[str, Any] = {
     "seg-pos": SegPosTask,
     "mrc-ner": MrcNerTask,
     "qa": QaTask,
+    "pair": PairTask,
+    "text": TextTask,
+    "multilabel": MultiLabelTask,
 }
 
 
@@ -55,12 +61,15 @@ __all__ = [
     "Data",
     "Encoded",
     "MrcNerTask",
+    "MultiLabelTask",
     "NerTask",
+    "PairTask",
     "PosTask",
     "QaTask",
     "Scores",
     "SegPosTask",
     "Task",
+    "TextTask",
     "TokenTask",
     "at_least",
     "build_options",

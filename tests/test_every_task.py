@@ -1,0 +1,150 @@
+"""Each task from file to prediction, with a tiny random model of every backbone family.
+
+Train, score, save, load, predict: what the record says of a model is what the loaded folder does,
+one example at a time as well as many, and every output file can be read again.
+"""
+
+import json
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from dicetune.evaluate import evaluate
+from dicetune.predict import load
+from dicetune.predicting import predict_source
+from dicetune.tasks import TASKS
+from dicetune.training import RunConfig, run
+from families import FAMILIES, save_family
+
+SENTENCES = [
+    ("The pump at Quay Nine is down again .", "O O O B-SITE I-SITE O O O O"),
+    ("Dock four is fine .", "B-SITE I-SITE O O O"),
+    ("Atlas Sync lost the queue , then recovered .", "O O O O O O O O O"),
+]
+
+
+def columns(rows):
+    return "\n\n".join(
+        "\n".join(f"{word}\t{tag}" for word, tag in zip(text.split(), tags.split(), strict=True))
+        for text, tags in rows
+    )
+
+
+def squad():
+    context = "The pump at Quay Nine is down again . " * 4 + "Dock four is fine ."
+    asked = [
+        ("Where is the pump ?", "Quay Nine"),
+        ("Which dock is fine ?", "Dock four"),
+        ("Who knows why ?", None),
+    ]
+    questions = [
+        {
+            "id": f"q{number}",
+            "question": question,
+            "is_impossible": answer is None,
+            "answers": []
+            if answer is None
+            else [{"text": answer, "answer_start": context.index(answer)}],
+        }
+        for number, (question, answer) in enumerate(asked)
+    ]
+    paragraphs = [{"context": context, "qas": questions}]
+    return json.dumps({"version": "v2.0", "data": [{"title": "a", "paragraphs": paragraphs}]})
+
+
+WORD_TAG = "The_DT pump_NN is_VB down_RB\nDock_NN four_CD is_VB fine_JJ\n"
+# task: (head of the saved model, name and text of its files, plain values)
+CASES = {
+    "ner": ("token", "a.conll", columns(SENTENCES) + "\n", [text for text, _ in SENTENCES]),
+    "pos": (
+        "token",
+        "a.conll",
+        columns([("The pump is down", "DT NN VB RB"), ("Dock four", "NN CD")]) + "\n",
+        ["The pump is down"],
+    ),
+    "seg-pos": ("token", "a.txt", WORD_TAG, ["Thepump", "Dock four"]),
+    "mrc-ner": ("token", "a.conll", columns(SENTENCES) + "\n", [text for text, _ in SENTENCES]),
+    "qa": ("question", "a.json", squad(), (["Where ?"] * 2, ["At Quay Nine .", "Dock four ."])),
+    "text": (
+        "sequence",
+        "a.tsv",
+        "text\tlabel\npump down again\tbad\ndock is fine\tgood\nthe queue is lost\tbad\n",
+        ["pump down", "dock four is fine"],
+    ),
+    "pair": (
+        "sequence",
+        "a.tsv",
+        "text\ttext_b\tlabel\npump down\tthe pump is down\t1\ndock fine\tpump down\t0\n",
+        (["pump down", "a"], ["the pump is down", "b c"]),
+    ),
+    "multilabel": (
+        "sequence",
+        "a.tsv",
+        "text\tlabel\npump down again\tbad,pump\ndock is fine\tgood\nlost queue\tbad\n",
+        ["pump down", "dock four is fine"],
+    ),
+}
+
+
+def test_every_task_has_a_case_here():
+    assert CASES.keys() == TASKS.keys()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", CASES)
+def test_train_evaluate_save_load_predict(name, family, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    head, file, text, values = CASES[name]
+    task = TASKS[name]
+    (tmp_path / file).write_text(text, encoding="utf-8")
+    save_family(family, head, tmp_path / "model")
+    config = RunConfig(
+        task=name,
+        train=file,
+        dev=file,
+        test=file,
+        model="model",
+        out="out",
+        loss="ce+dice",
+        max_length=48,
+        trainer={"num_train_epochs": 1, "per_device_train_batch_size": 2, "max_steps": 2},
+    )
+    record = run(config)
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
+    assert record.config["task"] == name
+    assert all(score in metrics["test"] for score in task.shown)
+
+    # the loaded folder scores the same as the run did
+    again = evaluate("out", file)
+    for score in task.shown:
+        assert again[score] == pytest.approx(metrics["test"][score], abs=1e-6)
+
+    # one example at a time is the same as many
+    predictor = load("out", batch_size=2)
+    given = values if isinstance(values, tuple) else (values,)
+    together = predictor.scores(predictor.ask(*given))
+    assert len(together) == len(given[0])
+    for number, scores in enumerate(together):
+        (alone,) = predictor.scores(predictor.ask(*([own[number]] for own in given)))
+        assert np.allclose(alone, scores, atol=1e-4), number
+    answers = predictor(*given)
+    assert len(answers) == len(given[0])
+    assert all(json.dumps(answer.to_dict()) for answer in answers)
+
+    # what the run left lines up with the data
+    arrays = load_file(tmp_path / "out/scores.safetensors")
+    rows = (tmp_path / "out/predictions.jsonl").read_text(encoding="utf-8").splitlines()
+    examples = record.data["test"]["examples"]
+    assert len(arrays["test.lengths"]) == examples
+    assert arrays["test.lengths"].sum() == len(arrays["test"])
+    assert len(rows) == 2 * examples
+
+    # plain files in, every format out
+    for out_format in task.out_formats:
+        out = f"out.{out_format}"
+        named = dict(zip(task.inputs, given, strict=True))
+        predict_source("out", values=named, out_format=out_format, out=out)
+        assert (tmp_path / out).read_text(encoding="utf-8")
+    predict_source("out", file, out="from-file")
+    assert (tmp_path / "from-file").read_text(encoding="utf-8").strip()
