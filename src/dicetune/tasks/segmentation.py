@@ -165,6 +165,10 @@ class SegPosTask(TokenTask):
         ]
         return segmentation_scores(corpus_words(data), own).to_dict()
 
+    def ask(self, values: Mapping[str, Sequence[Any]]) -> Corpus:
+        """The characters of texts, each a string or a list of words that are not to be kept."""
+        return to_characters(super().ask(values))
+
     def answers(
         self,
         data: Corpus,
