@@ -10,6 +10,7 @@ import json
 import sys
 from pathlib import Path
 
+from dicetune.display import HEADLINES
 from dicetune.tasks import TASKS
 
 
@@ -25,7 +26,9 @@ def collect(runs: Path, records: Path) -> None:
 
 def rows(records: Path, task: str) -> list[str]:
     """A Markdown table of all records of one task."""
-    names = TASKS[task].shown
+    loaded = [json.loads(path.read_text(encoding="utf-8")) for path in records.glob("*.json")]
+    scored = [found["metrics"]["dev"] for found in loaded if found["run"]["config"]["task"] == task]
+    names = [name for name in HEADLINES if any(name in scores for scores in scored)]
     heads = [f"{split} {name.replace('_', ' ')}" for split in ("dev", "test") for name in names]
     lines = [
         "| run | objective | seed | " + " | ".join(heads) + " | best step | seconds |",

@@ -15,17 +15,18 @@ console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
 # single scores and tables in the order in which they are read, whatever the task
-_HEADLINES = (
+HEADLINES = (
     "exact",
+    "exact_match",
     "word_f1",
     "precision",
     "recall",
+    "f1_other",
     "f1",
-    "other_f1",
     "micro_f1",
     "macro_f1",
-    "mcc",
     "average_precision",
+    "mcc",
     "accuracy",
 )
 
@@ -57,7 +58,7 @@ def scores_table(scores: Mapping[str, Mapping[str, Any]], title: str | None = No
         scores: for each row its scores, by name.
         title: of the table.
     """
-    names = [name for name in _HEADLINES if any(name in values for values in scores.values())]
+    names = [name for name in HEADLINES if any(name in values for values in scores.values())]
     table = _titled(title)
     table.add_column("")
     for name in names:
@@ -106,7 +107,7 @@ def evaluation_tables(scores: Mapping[str, Any], name: str) -> list[Any]:
     counted = {
         key: value
         for key, value in scores.items()
-        if key not in _HEADLINES and not isinstance(value, Mapping)
+        if key not in HEADLINES and not isinstance(value, Mapping)
     }
     facts = ", ".join(
         f"{key.replace('_', ' ')} {value:.4g}"

@@ -45,7 +45,7 @@ def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
         {
             "task": key,
             "what": task.title,
-            "scores": ", ".join(task.shown),
+            "scores": task.scored,
             "inputs": ", ".join(task.inputs),
             "output formats": ", ".join(task.out_formats),
             "options": describe_options(task.Options),

@@ -78,34 +78,39 @@ class Task(Protocol):
         title: what a model of it is, in words, for the model card ("named-entity").
         Options: frozen dataclass of what a user may choose for this task, checked on its own;
             the configuration's ``options`` and ``-o KEY=VALUE`` fill it.
-        main_metric: the dev score that chooses the checkpoint; higher is better.
-        shown: the scores that tables and model cards print, most important last.
         scored: what those scores are, in one sentence.
         auto_class: what ``from_pretrained`` is called on.
         pipeline: the library's pipeline that serves the saved folder, or ``None``.
         targets: keys of a batch that are targets and no model inputs, each with the value that
             pads it (0 where it is a single number).
+        model_config: values that the saved model's configuration has for other tools.
         extra_inputs: model inputs that the tokenizer does not know, with their padding value.
         inputs: names of the texts that one example needs at prediction ("question", "context").
         out_formats: what ``render`` writes, the default first.
 
     Members of an instance:
         labels: names of the model's outputs, in their order.
+        main_metric: the dev score that chooses the checkpoint; higher is better.
+        shown: the scores that tables and model cards print, most important last.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     Options: ClassVar[type]
-    main_metric: ClassVar[str]
-    shown: ClassVar[tuple[str, ...]]
     scored: ClassVar[str]
     auto_class: ClassVar[Any]
     pipeline: ClassVar[str | None]
+    model_config: ClassVar[Mapping[str, Any]]
     targets: ClassVar[Mapping[str, int]]
     extra_inputs: ClassVar[Mapping[str, int]]
     inputs: ClassVar[tuple[str, ...]]
     out_formats: ClassVar[tuple[str, ...]]
     labels: tuple[str, ...]
+    main_metric: str
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """See above; a class variable will do."""
 
     # files
 

@@ -133,6 +133,7 @@ class MrcNerTask:
     scored: ClassVar[str] = "Exact spans, nested ones too, micro, in percent."
     auto_class: Any = MrcNerModel
     pipeline: ClassVar[str | None] = None
+    model_config: ClassVar[Mapping[str, Any]] = {}
     targets: ClassVar[Mapping[str, int]] = {
         "start_labels": IGNORED,
         "end_labels": IGNORED,

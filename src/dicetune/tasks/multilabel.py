@@ -75,7 +75,7 @@ class MultiLabelTask(SequenceTask):
     title: ClassVar[str] = "multi-label text-classification"
     Options: ClassVar[type] = MultiLabelOptions
     scored: ClassVar[str] = "Labels of texts above a probability of one half, in percent."
-    problem_type: ClassVar[str] = "multi_label_classification"
+    model_config: ClassVar[Mapping[str, Any]] = {"problem_type": "multi_label_classification"}
     several: ClassVar[bool] = True
     kind: ClassVar[Kind] = "labels"
 

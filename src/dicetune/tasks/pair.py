@@ -52,7 +52,7 @@ class PairOptions:
     header: str = "auto"
     quoting: str = "auto"
     label_names: str | None = None
-    positive: str | None = None
+    positive: int | str | None = None
     metric: str = "auto"
     gold_column: int | str | None = None
     predicted_column: int | str | None = None

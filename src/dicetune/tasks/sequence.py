@@ -53,8 +53,8 @@ class SequenceTask:
     extra_inputs: ClassVar[Mapping[str, int]] = {}
     inputs: ClassVar[tuple[str, ...]] = ("text",)
     out_formats: ClassVar[tuple[str, ...]] = OUT_FORMATS
-    problem_type: ClassVar[str] = "single_label_classification"
-    """What the library's pipeline asks the saved configuration for: softmax, or a sigmoid each."""
+    # what the library's pipeline asks for: softmax, or a sigmoid each
+    model_config: ClassVar[Mapping[str, Any]] = {"problem_type": "single_label_classification"}
     several: ClassVar[bool] = False
     kind: ClassVar[Kind] = "classes"
 

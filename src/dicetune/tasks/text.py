@@ -61,7 +61,7 @@ class TextOptions:
     quoting: str = "auto"
     label_names: str | None = None
     classes: str = "fine"
-    positive: str | None = None
+    positive: int | str | None = None
     metric: str = "auto"
     gold_column: int | str | None = None
     predicted_column: int | str | None = None
@@ -114,7 +114,7 @@ class TextTask(SequenceTask):
         options = cls.Options() if options is None else options
         names = label_order(train, labels)
         counts = {label: train.label_counts[label] for label in names}
-        positive = positive_class(counts, options.positive)
+        positive = positive_class(counts, _text(options.positive))
         return cls(
             names,
             positive=positive,
@@ -134,7 +134,7 @@ class TextTask(SequenceTask):
                 f"expected a model of at least two labels, got {len(labels)}: a regression is no "
                 "classification"
             )
-        positive = settings.get("positive") or positive_class(dict.fromkeys(labels, 0))
+        positive = _text(settings.get("positive")) or positive_class(dict.fromkeys(labels, 0))
         return cls(
             labels, positive=positive, metric=settings.get("metric") or _metric("auto", positive)
         )
@@ -148,7 +148,9 @@ class TextTask(SequenceTask):
         """Scores of a file of predictions."""
         gold = [own[0] for own in found.gold]
         names = labels or sorted({*gold, *(own[0] for own in found.predicted)})
-        positive = positive_class({name: gold.count(name) for name in names}, options.positive)
+        positive = positive_class(
+            {name: gold.count(name) for name in names}, _text(options.positive)
+        )
         chances = None
         if positive and all(positive in own for own in found.probabilities):
             chances = [float(own[positive]) for own in found.probabilities] or None
@@ -191,6 +193,11 @@ class TextTask(SequenceTask):
     ) -> list[Classified]:
         """Each text's label with all probabilities."""
         return [classified(self.labels, own) for own in predictions]
+
+
+def _text(label: int | str | None) -> str | None:
+    """A label as files hold it: 1 on the command line is "1"."""
+    return None if label is None else str(label)
 
 
 def _metric(chosen: str, positive: str | None) -> str:

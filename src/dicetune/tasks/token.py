@@ -63,6 +63,7 @@ class TokenTask:
     Options: ClassVar[type]
     auto_class = AutoModelForTokenClassification
     pipeline: ClassVar[str | None] = "token-classification"
+    model_config: ClassVar[Mapping[str, Any]] = {}
     targets: ClassVar[Mapping[str, int]] = {"labels": IGNORED}
     extra_inputs: ClassVar[Mapping[str, int]] = {}
     inputs: ClassVar[tuple[str, ...]] = ("text",)

@@ -137,6 +137,8 @@ def _trainer(
         model = load_model(task.auto_class, prepared.source, task.labels)
         if len(prepared.tokenizer) > model.config.vocab_size:
             model.resize_token_embeddings(len(prepared.tokenizer), mean_resizing=False)
+        for name, value in task.model_config.items():
+            setattr(model.config, name, value)
         return model
 
     def compute_metrics(evaluation: Any) -> dict[str, float]:
