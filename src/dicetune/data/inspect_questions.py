@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,10 +18,13 @@ from dicetune.data.inspect import (
     find_leaks,
     subword_facts,
 )
-from dicetune.data.questions import QuestionCorpus, is_chinese
+from dicetune.data.questions import QuestionCorpus
 
 QA_PAPER_RATIOS = {"SQuAD1.1": 55.9, "SQuAD2.0": 82.0, "QuoRef": 169.0}
 """Negatives to positives, machine reading rows of Table 1 of the paper (Li et al., ACL 2020)."""
+
+_CHARACTERS = "\u3040-\u30ff\u3400-\u9fff"  # no blanks stand between words of these
+_WORD = re.compile(rf"[{_CHARACTERS}]|[^\s{_CHARACTERS}]+")
 
 
 def inspect_questions(
@@ -28,8 +32,8 @@ def inspect_questions(
 ) -> Inspection:
     """Describe one or more splits of a question answering set.
 
-    The ratio is the paper's: words of the context (Chinese: characters), summed over questions, to
-    the two positions, start and end, of each answerable question.
+    The ratio is the paper's: words of the context, summed over questions, to the two positions,
+    start and end, of each answerable question. A Chinese or Japanese character is a word.
 
     Args:
         splits: name to questions, the training split first.
@@ -62,17 +66,15 @@ def inspect_questions(
 
 def _report(name: str, corpus: QuestionCorpus, count: SubwordCounter | None) -> SplitReport:
     contexts = list(dict.fromkeys(question.context for question in corpus))
-    chinese = is_chinese(*contexts)
-    sizes = {text: len(text) if chinese else len(text.split()) for text in contexts}
+    sizes = {text: len(_WORD.findall(text)) for text in contexts}
     answerable = sum(not question.impossible for question in corpus)
     answers = [answer for question in corpus for answer in question.answers]
     rules = {note.rule: note.count for note in corpus.notes}
-    unit = "characters" if chinese else "words"
     facts: dict[str, Fact] = {
         "questions": len(corpus),
         "articles": len({question.title for question in corpus if question.title is not None}),
         "contexts": len(contexts),
-        f"{unit} of contexts": sum(sizes.values()),
+        "words of contexts": sum(sizes.values()),
         "answers": len(answers),
         "offsets that do not fit": sum(rules.get(r, 0) for r in (ELSEWHERE, RESPELLED, NOWHERE)),
         "answers not in the context": sum(answer.start is None for answer in answers),
@@ -82,7 +84,7 @@ def _report(name: str, corpus: QuestionCorpus, count: SubwordCounter | None) -> 
     ratio = Ratio.of(
         sum(sizes[question.context] for question in corpus),
         2 * answerable,
-        f"{unit} of the context, of each question : start and end of each answerable question",
+        "words of the context, of each question : start and end of each answerable question",
     )
     labels = {"answerable": answerable, "unanswerable": len(corpus) - answerable}
     return SplitReport(name, corpus.source, facts, labels, ratio, corpus.notes)

@@ -11,6 +11,9 @@ import numpy as np
 
 from dicetune.errors import unknown_name
 from dicetune.tasks.best_spans import Span, best_spans
+from dicetune.tasks.qa_options import QaOptions
+
+OUT_FORMATS = ("jsonl", "text", "squad", "squad-null-odds")
 
 
 @dataclass(frozen=True)
@@ -46,13 +49,13 @@ class Prediction:
         return self.null_score - self.score
 
 
-def decide(rows: np.ndarray, context: str, options: Any, null: bool) -> Prediction:
+def decide(rows: np.ndarray, context: str, options: QaOptions, null: bool) -> Prediction:
     """The best span of one question, or none.
 
     Args:
         rows: scores of its sub-words, as ``best_spans`` takes them.
         context: which the answer is taken from.
-        options: max_answer, n_best, form and null_threshold.
+        options: of the task.
         null: whether it may be left unanswered.
     """
     found = best_spans(
@@ -115,16 +118,19 @@ def render_answers(answers: Sequence[QaAnswer], out_format: str) -> str:
 
     Args:
         answers: one a question.
-        out_format: "jsonl"; "squad", the official ``{id: text}``; "squad-null-odds", the official
-            ``{id: number}`` that the 2.0 script takes beside it, higher is likelier unanswerable.
+        out_format: "jsonl"; "text", one answer a line; "squad", the official ``{id: text}``;
+            "squad-null-odds", the official ``{id: number}`` that the 2.0 script takes beside it,
+            higher is likelier unanswerable.
     """
     if out_format == "jsonl":
         lines = (json.dumps(answer.to_dict(), ensure_ascii=False) for answer in answers)
         return "".join(line + "\n" for line in lines)
+    if out_format == "text":
+        return "".join(" ".join(own.prediction.text.split()) + "\n" for own in answers)
     if out_format == "squad":
         document: dict[str, Any] = {own.id: own.prediction.text for own in answers}
     elif out_format == "squad-null-odds":
         document = {own.id: own.prediction.null_odds for own in answers}
     else:
-        raise unknown_name("output format", out_format, ("jsonl", "squad", "squad-null-odds"))
+        raise unknown_name("output format", out_format, OUT_FORMATS)
     return json.dumps(document, ensure_ascii=False, indent=1) + "\n"

@@ -23,7 +23,7 @@ start plus end there (in the sigmoid form of their log-probabilities).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -41,57 +41,20 @@ from dicetune.data import (
     is_chinese,
     read_questions,
 )
-from dicetune.errors import DataError, InputError, unknown_name
+from dicetune.errors import DataError, InputError
 from dicetune.loss_input import LossInput
 from dicetune.metrics import question_scores
 from dicetune.tasks.answer_files import score_answer_file
-from dicetune.tasks.answers import Prediction, QaAnswer, decide, render_answers
+from dicetune.tasks.answers import (
+    OUT_FORMATS,
+    Prediction,
+    QaAnswer,
+    decide,
+    render_answers,
+)
 from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores
-from dicetune.tasks.options import at_least
 from dicetune.tasks.qa_encode import encode_questions
-
-FORMS = ("softmax", "sigmoid")
-LANGUAGES = ("auto", "en", "zh")
-
-
-@dataclass(frozen=True)
-class QaOptions:
-    """What can be chosen for question answering.
-
-    Args:
-        form: softmax (start and end are each one choice among a window's positions) or sigmoid
-            (each position is asked on its own whether it is the start, the end).
-        stride: sub-words that neighbouring windows of a long context share; at most a quarter of
-            the room that the question leaves.
-        max_question: longest question in sub-words; the rest is cut off and counted.
-        max_answer: longest answer in sub-words.
-        n_best: how many answers predictions list.
-        null_threshold: a question is left unanswered where its null score exceeds its best span's
-            score by more than this; only of models whose training data has such questions.
-        negative_windows: share of the windows without the answer that are trained on, of
-            questions that have one; chosen by id, the same each time.
-        language: en, or zh (CMRC 2018's scores); auto looks at the contexts.
-    """
-
-    form: str = "softmax"
-    stride: int = 128
-    max_question: int = 64
-    max_answer: int = 30
-    n_best: int = 20
-    null_threshold: float = 0.0
-    negative_windows: float = 1.0
-    language: str = "auto"
-
-    def __post_init__(self) -> None:
-        if self.form not in FORMS:
-            raise unknown_name("form", self.form, FORMS)
-        if self.language not in LANGUAGES:
-            raise unknown_name("language", self.language, LANGUAGES)
-        at_least("stride", self.stride, 0)
-        for name in ("max_question", "max_answer", "n_best"):
-            at_least(name, getattr(self, name), 1)
-        if not 0 <= self.negative_windows <= 1:
-            raise InputError(f"expected negative_windows from 0 to 1, got {self.negative_windows}")
+from dicetune.tasks.qa_options import QaOptions
 
 
 class QaTask:
@@ -110,6 +73,7 @@ class QaTask:
     scored: ClassVar[str] = "Exact match and F1 of words as in SQuAD, in percent."
     auto_class: ClassVar[Any] = AutoModelForQuestionAnswering
     pipeline: ClassVar[str | None] = None
+    model_config: ClassVar[Mapping[str, Any]] = {}
     targets: ClassVar[Mapping[str, int]] = {
         "start_positions": 0,
         "end_positions": 0,
@@ -117,7 +81,7 @@ class QaTask:
     }
     extra_inputs: ClassVar[Mapping[str, int]] = {}
     inputs: ClassVar[tuple[str, ...]] = ("question", "context")
-    out_formats: ClassVar[tuple[str, ...]] = ("jsonl", "squad", "squad-null-odds")
+    out_formats: ClassVar[tuple[str, ...]] = OUT_FORMATS
     labels: tuple[str, ...] = ("start", "end")
 
     def __init__(self, options: QaOptions, null: bool) -> None:
@@ -134,6 +98,7 @@ class QaTask:
         *,
         format: str = "auto",
         gold: bool = True,
+        trained: Mapping[str, Any] | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> QuestionCorpus:
         """Read SQuAD's JSON, JSON lines or a data set."""
@@ -330,7 +295,7 @@ class QaTask:
         return [QaAnswer(question.id, question.question, own) for question, own in pairs]
 
     def render(self, data: QuestionCorpus, answers: Sequence[QaAnswer], out_format: str) -> str:
-        """JSON lines, or the official documents: ``{id: text}``, ``{id: null odds}``."""
+        """JSON lines, the answers alone, or the official documents."""
         return render_answers(answers, out_format)
 
 

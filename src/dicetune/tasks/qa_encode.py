@@ -14,6 +14,7 @@ from dicetune.data import Question, QuestionCorpus
 from dicetune.errors import DataError
 from dicetune.tasks.base import IGNORED, Encoded
 from dicetune.tasks.best_spans import NULL
+from dicetune.tasks.qa_options import QaOptions
 from dicetune.tasks.qa_windows import Window, cut_context, cut_question
 
 
@@ -44,7 +45,7 @@ def encode_questions(
     data: QuestionCorpus,
     tokenizer: Any,
     max_length: int,
-    options: Any,
+    options: QaOptions,
     *,
     training: bool = False,
 ) -> Encoded:
@@ -60,7 +61,7 @@ def encode_questions(
         data: questions, with or without gold.
         tokenizer: a fast tokenizer.
         max_length: longest window.
-        options: stride, max_question and negative_windows.
+        options: of the task.
         training: leave out ignored windows and sampled negatives; there is then no way back.
 
     Raises:
@@ -157,7 +158,7 @@ def _is_trained(
     number: int,
     window: Window,
     target: tuple[int, int] | None,
-    options: Any,
+    options: QaOptions,
 ) -> bool:
     if target is None or target[0] == IGNORED:
         return False
@@ -175,10 +176,12 @@ def _places(owners: Sequence[Sequence[tuple[int, Window]]], order: Sequence[int]
         rows = 0
         for number, (place, window) in enumerate(own):
             count = len(window.positions) + 1
-            window_of.append(np.full(count, rank[place]))
-            positions.append(np.concatenate([[window.null], window.positions]))
-            characters = np.concatenate([[[NULL, NULL]], window.characters])
-            tables.append(np.column_stack([np.full(count, number), characters]))
+            window_of.append(np.full(count, rank[place], dtype=np.int32))
+            positions.append(np.append(window.null, window.positions).astype(np.int32))
+            table = np.full((count, 3), number, dtype=np.int32)
+            table[0, 1:] = NULL
+            table[1:, 1:] = window.characters
+            tables.append(table)
             rows += count
         starts.append(starts[-1] + rows)
     if not window_of:
@@ -186,7 +189,7 @@ def _places(owners: Sequence[Sequence[tuple[int, Window]]], order: Sequence[int]
         return RowPlaces(empty, empty, np.zeros((0, 3)), np.array(starts))
     return RowPlaces(
         np.concatenate(window_of),
-        np.concatenate(positions).astype(np.int64),
+        np.concatenate(positions),
         np.concatenate(tables),
         np.array(starts),
     )

@@ -108,9 +108,9 @@ def cut_context(
     room = max_length - special - taken
     if room < 1:
         raise InputError(
-            f"{place}: expected room for the context in windows of {max_length} sub-words, got none: the "
-            f"question takes {taken} and special tokens {special}; lower max_question or raise "
-            "max_length"
+            f"{place}: expected room for the context in windows of {max_length} sub-words, got "
+            f"none: the question takes {taken} and special tokens {special}; lower max_question "
+            "or raise max_length"
         )
     overlap = min(stride, room // 4)
     batch = tokenizer(

@@ -1,0 +1,51 @@
+"""What can be chosen for extractive question answering."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dicetune.errors import InputError, unknown_name
+from dicetune.tasks.options import at_least
+
+FORMS = ("softmax", "sigmoid")
+LANGUAGES = ("auto", "en", "zh")
+
+
+@dataclass(frozen=True)
+class QaOptions:
+    """What can be chosen for question answering.
+
+    Args:
+        form: softmax (start and end are each one choice among a window's positions) or sigmoid
+            (each position is asked on its own whether it is the start, the end).
+        stride: sub-words that neighbouring windows of a long context share; at most a quarter of
+            the room that the question leaves.
+        max_question: longest question in sub-words; the rest is cut off and counted.
+        max_answer: longest answer in sub-words.
+        n_best: how many answers predictions list.
+        null_threshold: a question is left unanswered where its null score exceeds its best span's
+            score by more than this; only of models whose training data has such questions.
+        negative_windows: share of the windows without the answer that are trained on, of
+            questions that have one; chosen by id, the same each time.
+        language: en, or zh (CMRC 2018's scores); auto looks at the contexts.
+    """
+
+    form: str = "softmax"
+    stride: int = 128
+    max_question: int = 64
+    max_answer: int = 30
+    n_best: int = 20
+    null_threshold: float = 0.0
+    negative_windows: float = 1.0
+    language: str = "auto"
+
+    def __post_init__(self) -> None:
+        if self.form not in FORMS:
+            raise unknown_name("form", self.form, FORMS)
+        if self.language not in LANGUAGES:
+            raise unknown_name("language", self.language, LANGUAGES)
+        at_least("stride", self.stride, 0)
+        for name in ("max_question", "max_answer", "n_best"):
+            at_least(name, getattr(self, name), 1)
+        if not 0 <= self.negative_windows <= 1:
+            raise InputError(f"expected negative_windows from 0 to 1, got {self.negative_windows}")

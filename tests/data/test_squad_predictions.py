@@ -1,0 +1,97 @@
+"""Answer files: the official document, JSON lines, and what does not fit."""
+
+import json
+
+import pytest
+
+from dicetune.data import match_answers, read_answers
+from dicetune.errors import DataError
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content, name="p.json"):
+        path = tmp_path / name
+        path.write_text(content if isinstance(content, str) else json.dumps(content))
+        return path
+
+    return write
+
+
+def test_the_official_document_on_one_line_and_on_several(write):
+    content = {"q1": "Quay Nine", "q2": ""}
+    for text in (json.dumps(content), json.dumps(content, indent=2)):
+        assert [(row.id, row.text) for row in read_answers(write(text))] == list(content.items())
+
+
+def test_lines_of_a_run(write):
+    row = {
+        "id": "q1",
+        "split": "dev",
+        "gold": ["Quay Nine"],
+        "predicted": "",
+        "span": "Quay",
+        "score": 3.0,
+        "null_score": 5,
+    }
+    (found,) = read_answers(write(row))
+    assert (found.text, found.gold, found.span, found.null_odds) == (
+        "",
+        ("Quay Nine",),
+        "Quay",
+        2.0,
+    )
+
+
+def test_lines_of_other_tools(write):
+    lines = '{"id": 7, "prediction_text": "a"}\n\n{"id": "8", "prediction_text": "b"}\n'
+    rows = read_answers(write(lines))
+    assert [(row.id, row.text, row.gold, row.null_odds) for row in rows] == [
+        ("7", "a", None, None),
+        ("8", "b", None, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{\n", r"p.json:\d: expected JSON"),
+        ("[1]", "got a list"),
+        ({"q1": ["a"]}, "expected a text for 'q1', got"),
+        ('{"id": 1}\n{"id": 2}', "p.json:1: expected a key for the answer"),
+        ('{"predicted": "a"}\n{"predicted": "a"}', "p.json:1: expected an 'id' in each line"),
+        ('{"id": 1, "predicted": 3}', "p.json:1: expected a text under 'predicted', got 3"),
+        ('{"id": 1, "predicted": "a", "gold": "a"}', "expected a list of texts under 'gold'"),
+        ('{"id": 1, "predicted": "a"}\n{"id": 1, "predicted": "a"}', "got '1' again"),
+        ('{"id": 1, "predicted": "a"}\n{', "p.json:2: .*got no JSON"),
+        ("", "empty file"),
+    ],
+)
+def test_bad_files(write, content, message):
+    with pytest.raises(DataError, match=message):
+        read_answers(write(content))
+
+
+def test_answers_are_brought_to_the_order_of_the_questions(write):
+    rows = read_answers(write({"a": "1", "b": "2"}))
+    assert [row.text for row in match_answers(rows, ["b", "a"], "p.json")] == ["2", "1"]
+
+
+def test_missing_and_unknown_ids_are_counted(write):
+    rows = read_answers(write({"a": "1", "x": "2", "y": "3"}))
+    message = r"p.json: .* 1 missing \(first 'b'\) and 2 of unknown ids \(first 'x', 'y'\)"
+    with pytest.raises(DataError, match=message):
+        match_answers(rows, ["a", "b"], "p.json")
+
+
+def test_the_split_with_these_ids_is_taken(write):
+    lines = [
+        {"id": name, "split": split, "predicted": split}
+        for split in ("dev", "test")
+        for name in ("a", "b", *(["c"] if split == "test" else []))
+    ]
+    rows = read_answers(write("\n".join(map(json.dumps, lines))))
+    assert {row.text for row in match_answers(rows, ["a", "b"], "p")} == {"dev"}
+    assert {row.text for row in match_answers(rows, ["a", "b", "c"], "p")} == {"test"}
+    with pytest.raises(DataError, match="0 missing and 2 of unknown ids"):
+        match_answers(rows, ["a"], "p")
