@@ -168,7 +168,7 @@ def inspect(
 def tasks(
     name: Annotated[str | None, typer.Argument(help="One of them.", show_default=False)] = None,
 ) -> None:
-    """List the tasks and what can be chosen for each with -o."""
+    """List the tasks; of one, what can be chosen for it with -o."""
     from dicetune import display
     from dicetune.tasks import describe_tasks
 

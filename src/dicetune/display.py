@@ -119,13 +119,12 @@ def evaluation_tables(scores: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def tasks_tables(tasks: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """The tasks, and the options of each."""
-    parts: list[Any] = [
-        plain_table([{k: v for k, v in task.items() if k != "options"} for task in tasks], "Tasks")
-    ]
-    for task in tasks:
-        parts.append(plain_table(task["options"], f"-o of {task['task']}"))
-    return parts
+    """The tasks; the options too where it is a single one."""
+    table = [{k: v for k, v in task.items() if k != "options"} for task in tasks]
+    if len(tasks) > 1:
+        return [plain_table(table, "Tasks"), "Options of one: dicetune tasks NAME."]
+    (task,) = tasks
+    return [plain_table(table), plain_table(task["options"], f"-o KEY=VALUE of {task['task']}")]
 
 
 def plain_table(
