@@ -55,7 +55,7 @@ def test_quoting_can_be_said():
 
 @pytest.mark.parametrize("cell", ['"b', '"b" he said'])
 def test_quoting_that_was_said_and_fails_is_refused(cell):
-    with pytest.raises(DataError, match="closing quote.*quoting=off") as caught:
+    with pytest.raises(DataError, match=r"closing quote.*quoting=off") as caught:
         grid(f"a,b\n\nc,{cell}", quoting="on")
     assert caught.value.line == 3
 
@@ -68,7 +68,7 @@ def test_lines_are_physical_lines_and_blank_ones_are_counted():
 
 
 def test_a_ragged_row_is_refused_with_its_line():
-    with pytest.raises(DataError, match="expected 2 cells separated by tabs.*got 3") as caught:
+    with pytest.raises(DataError, match=r"expected 2 cells separated by tabs.*got 3") as caught:
         grid('a\t"b\nc"\nd\te\nf\tg\th', quoting="on")
     assert caught.value.line == 4
 

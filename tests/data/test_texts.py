@@ -202,13 +202,13 @@ def test_bad_choices(file, tmp_path):
     path = file("some text\tham\nmore text\tham\nthe rest\tspam\n", "a.tsv")
     with pytest.raises(InputError, match="unknown data format 'xml'"):
         read_texts(path, format="xml")
-    with pytest.raises(InputError, match="text_column to be a number .*header=on"):
+    with pytest.raises(InputError, match=r"text_column to be a number .*header=on"):
         read_texts(path, TextLayout(TextColumns(text="body")))
     with pytest.raises(DataError, match="a column 5 for label_column, got 2"):
         read_texts(path, TextLayout(TextColumns(label=5)))
     with pytest.raises(DataError, match="pairs of texts, got trees"):
         read_texts(file("(3 (2 a) (2 b))\n", "t"), PAIRS, format="trees")
-    with pytest.raises(DataError, match="two texts and label.*got 2"):
+    with pytest.raises(DataError, match=r"two texts and label.*got 2"):
         read_texts(path, PAIRS)
     with pytest.raises(InputError, match="unknown header 'maybe'"):
         TextLayout(header="maybe")
@@ -220,7 +220,7 @@ def test_bad_choices(file, tmp_path):
         with pytest.raises(DataError, match=message):
             read_texts(path, label_names=names)
     names.write_text("eggs\nbacon\n")
-    with pytest.raises(DataError, match="one of the labels eggs, bacon or .* 0 to 1, got 'ham'"):
+    with pytest.raises(DataError, match=r"one of the labels eggs, bacon or .* 0 to 1, got 'ham'"):
         read_texts(path, label_names=names)
 
 

@@ -144,7 +144,7 @@ def test_predictions_of_another_tool_with_numbers(tmp_path):
 def test_what_is_refused():
     with pytest.raises(InputError, match="unknown metric 'accuracy'"):
         MultiLabelOptions(metric="accuracy")
-    with pytest.raises(DataError, match="a.tsv:1: .*got 'joy'"):
+    with pytest.raises(DataError, match=r"a.tsv:1: .*got 'joy'"):
         MultiLabelTask(["anger", "fear"], metric="macro_f1").check(CORPUS)
 
 

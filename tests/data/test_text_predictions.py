@@ -1,0 +1,100 @@
+"""Files of predicted labels, of this tool and of others."""
+
+import pytest
+
+from dicetune.data import TextCorpus, TextExample, read_text_predictions
+from dicetune.errors import DataError, InputError
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text, name="a"):
+        path = tmp_path / name
+        path.write_text(text)
+        return path
+
+    return write
+
+
+def gold(*labels, ids=None):
+    examples = [
+        TextExample("x", labels=(label,), id=ids[n] if ids else None)
+        for n, label in enumerate(labels)
+    ]
+    return TextCorpus(tuple(examples), "gold.tsv")
+
+
+def both(found):
+    return [(a[0], b[0]) for a, b in zip(found.gold, found.predicted, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "options"),
+    [
+        ('{"text": "x", "gold": "a", "predicted": "b"}\n{"gold": "c", "predicted": "c"}\n', {}),
+        ('{"label": "a", "pred": "b"}\n{"label": "c", "pred": "c"}\n', {}),
+        ("text\tgold\tpredicted\nx\ta\tb\ny\tc\tc\n", {}),
+        ("prediction,label\nb,a\nc,c\n", {}),
+        ("x\ta\tb\ny\tc\tc\n", {}),
+        ("b\tx\ta\nc\ty\tc\n", {"gold_column": 2, "predicted_column": 0}),
+        ("mine,right\nb,a\nc,c\n", {"gold_column": "right", "predicted_column": "mine"}),
+    ],
+)
+def test_one_file(file, text, options):
+    assert both(read_text_predictions(file(text), **options)) == [("a", "b"), ("c", "c")]
+
+
+@pytest.mark.parametrize(
+    "text", ["b\nc\n", '{"label": "b"}\n{"label": "c"}\n', "text\tpredicted\nx\tb\ny\tc\n"]
+)
+def test_two_files(file, text):
+    assert both(read_text_predictions(file(text), gold("a", "c"))) == [("a", "b"), ("c", "c")]
+
+
+def test_two_files_are_joined_by_id_where_both_have_the_same(file):
+    path = file('{"id": "2", "predicted": "c"}\n{"id": "1", "predicted": "b"}\n')
+    assert both(read_text_predictions(path, gold("a", "c", ids="12"))) == [("a", "b"), ("c", "c")]
+    assert both(read_text_predictions(path, gold("a", "c"))) == [("a", "c"), ("c", "b")]
+
+
+def test_several_labels_and_numbers(file):
+    found = read_text_predictions(
+        file('{"gold": ["joy"], "predicted": []}\n{"gold": "0,1", "predicted": [1]}\n'),
+        several=True,
+        names=("joy", "fear"),
+    )
+    assert found.gold == (("joy",), ("joy", "fear"))
+    assert found.predicted == ((), ("fear",))
+
+
+def test_probabilities_and_splits(file):
+    row = '{"gold": "a", "predicted": "a", "probabilities": {"a": 0.9}, "split": "%s"}\n'
+    found = read_text_predictions(file(row % "dev" + row % "test"))
+    assert [own["a"] for own in found.probabilities] == [0.9, 0.9]
+    assert "rows of another split are scored together" in found.notes[0].rule
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "line"),
+    [
+        ('{"gold": "a"}\n', "predicted labels", 1),
+        ('{"predicted": "a"}\n', "gold labels", 1),
+        ('{"gold": "a", "predicted": "a"}\n{"gold": "a"}\n', "the key 'predicted'", 2),
+        ('{"gold": "a", "predicted": ""}\n', "a label, got an empty one", 1),
+        ("a\tb\nc\n", "expected 2 cells", 2),
+        ("a\nb\n", "a column -2 for gold_column, got 1", None),
+    ],
+)
+def test_bad_input(file, text, message, line):
+    with pytest.raises(DataError, match=message) as caught:
+        read_text_predictions(file(text))
+    assert caught.value.line == line
+
+
+def test_bad_choices(file):
+    with pytest.raises(DataError, match="each of the 2 texts of gold.tsv, got 1"):
+        read_text_predictions(file("a\n"), gold("a", "b"))
+    with pytest.raises(InputError, match="unknown format of predictions 'xml'"):
+        read_text_predictions(file("a\n"), format="xml")
+    with pytest.raises(DataError, match="a file of gold beside labels alone"):
+        read_text_predictions(file("a\n"), format="lines")
