@@ -92,7 +92,7 @@ def test_bad_input(file, text, message, line):
 
 
 def test_bad_choices(file):
-    with pytest.raises(DataError, match="each of the 2 texts of gold.tsv, got 1"):
+    with pytest.raises(DataError, match=r"each of the 2 texts of gold\.tsv, got 1"):
         read_text_predictions(file("a\n"), gold("a", "b"))
     with pytest.raises(InputError, match="unknown format of predictions 'xml'"):
         read_text_predictions(file("a\n"), format="xml")
