@@ -9,6 +9,7 @@ import json
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from transformers import pipeline
 
 from dicetune.evaluate import evaluate
 from dicetune.predict import load
@@ -132,6 +133,17 @@ def test_train_evaluate_save_load_predict(name, family, tmp_path, monkeypatch):
     answers = predictor(*given)
     assert len(answers) == len(given[0])
     assert all(json.dumps(answer.to_dict()) for answer in answers)
+
+    # the library's own pipeline, where it has one, says the same of whole texts
+    if task.pipeline is not None:
+        serve = pipeline(task.pipeline, model="out")
+        one = [own[0] for own in given]
+        found = serve({"text": one[0], "text_pair": one[1]} if len(one) == 2 else one[0])
+        if head == "sequence":
+            best = found if isinstance(found, dict) else found[0]
+            chances = answers[0].to_dict()["probabilities"]
+            assert best["label"] == max(chances, key=chances.get)
+            assert best["score"] == pytest.approx(chances[best["label"]], abs=1e-4)
 
     # what the run left lines up with the data
     arrays = load_file(tmp_path / "out/scores.safetensors")

@@ -30,6 +30,8 @@ HEADLINES = (
     "accuracy",
 )
 
+_MOST_COLUMNS = 5
+
 
 def percent(value: float) -> str:
     """A fraction as a percentage with two decimals, without the sign.
@@ -52,21 +54,26 @@ def _titled(title: str | None) -> Table:
 
 
 def scores_table(scores: Mapping[str, Mapping[str, Any]], title: str | None = None) -> Table:
-    """Headline scores, one row a split or run.
+    """Headline scores, one row a split or run; one column each where the scores are many.
 
     Args:
         scores: for each row its scores, by name.
         title: of the table.
     """
     names = [name for name in HEADLINES if any(name in values for values in scores.values())]
+    cells = {
+        row: [percent(values[name]) if name in values else "" for name in names]
+        for row, values in scores.items()
+    }
+    heads = [name.replace("_", " ") for name in names]
+    if len(names) > _MOST_COLUMNS:
+        heads, cells = list(cells), dict(zip(heads, map(list, zip(*cells.values())), strict=True))
     table = _titled(title)
     table.add_column("")
-    for name in names:
-        table.add_column(name.replace("_", " "), justify="right")
-    for row, values in scores.items():
-        table.add_row(
-            escape(row), *(percent(values[name]) if name in values else "" for name in names)
-        )
+    for head in heads:
+        table.add_column(escape(head), justify="right", overflow="fold")
+    for row, own in cells.items():
+        table.add_row(escape(row), *own)
     return table
 
 
