@@ -67,7 +67,8 @@ def scores_table(scores: Mapping[str, Mapping[str, Any]], title: str | None = No
     }
     heads = [name.replace("_", " ") for name in names]
     if len(names) > _MOST_COLUMNS:
-        heads, cells = list(cells), dict(zip(heads, map(list, zip(*cells.values())), strict=True))
+        turned = {head: [own[at] for own in cells.values()] for at, head in enumerate(heads)}
+        heads, cells = list(cells), turned
     table = _titled(title)
     table.add_column("")
     for head in heads:
