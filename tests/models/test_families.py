@@ -138,7 +138,7 @@ def test_only_a_byte_level_step_that_sees_words_gets_the_prefix_space(tmp_path):
     assert load_tokenizer(str(tmp_path)).tokenize("pump.") == ["p", "u", "m", "p", "."]
 
 
-def test_segments_are_handed_over_where_a_model_has_them(tokenizers, tmp_path):
+def test_segments_are_handed_over_where_a_model_has_them(tokenizers):
     segments = {
         name: tokenizer("pump", "quay").get("token_type_ids")
         for name, tokenizer in tokenizers.items()
@@ -146,8 +146,19 @@ def test_segments_are_handed_over_where_a_model_has_them(tokenizers, tmp_path):
     assert segments["bert"] == [0, 0, 0, 1, 1]
     assert segments["roberta"] is segments["modernbert"] is None
     assert segments["xlnet"][-2:] == [1, 2]
-    tokenizers["xlnet"].save_pretrained(tmp_path)
-    assert AutoTokenizer.from_pretrained(tmp_path)("pump")["token_type_ids"][-1] == 2
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_the_library_alone_reads_a_saved_tokenizer_alike(tokenizers, name, tmp_path):
+    """What was set after loading is saved: a pipeline sees what training saw."""
+    ours = tokenizers[name]
+    ours.save_pretrained(tmp_path)
+    theirs = AutoTokenizer.from_pretrained(tmp_path)
+    for given in [(TEXTS[1],), (TEXTS[0], TEXTS[2]), (TEXTS,)]:
+        assert theirs(*given).data == ours(*given).data
+    assert theirs.padding_side == ours.padding_side
+    if name == "xlnet":
+        assert theirs("pump")["token_type_ids"][-1] == 2
 
 
 @pytest.mark.parametrize("name", FAMILIES)
