@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from dicetune.errors import InputError
 from dicetune.metrics.labels import LabelCounts, label_scores
+
+if TYPE_CHECKING:  # numpy loads when something is scored, not when files are read
+    import numpy as np
 
 POSITIVE_NAMES = ("1", "positive")
 """Names that a positive class goes by, as in GLUE (1) and the Sentiment Treebank."""
@@ -243,6 +244,8 @@ def label_set_scores(
 
 def _indicators(texts: Sequence[Sequence[str]], names: Sequence[str]) -> np.ndarray:
     """0/1 for each text and label: (texts, labels)."""
+    import numpy as np
+
     place = {name: number for number, name in enumerate(names)}
     found = np.zeros((len(texts), len(names)), dtype=np.int64)
     for row, own in enumerate(texts):
@@ -263,6 +266,8 @@ def _correlation(gold: Sequence[str], predicted: Sequence[str]) -> float:
 
 
 def _average_precision(truth: Any, probabilities: Any) -> float | None:
+    import numpy as np
+
     if probabilities is None or not np.any(truth):
         return None
     from sklearn.metrics import average_precision_score
