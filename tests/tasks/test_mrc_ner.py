@@ -296,6 +296,16 @@ def test_longest_span_is_that_of_training_up_to_a_limit():
     )
 
 
+def test_more_entities_than_candidates_are_counted():
+    corpus = corpus_of((["a", "b", "c"], [("X", 0, 1), ("X", 1, 2), ("X", 2, 3)]))
+    task = MrcNerTask.of(corpus, MrcNerOptions(candidates=2))
+    encoded = task.encode(corpus, TOKENIZERS["wordpiece"], 40)
+    assert encoded.facts["spans_beyond_candidates"] == 1
+    assert encoded.notes == (
+        "1 of 3 entities are more than the candidates=2 of their window: raise candidates",
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -19,6 +19,7 @@ from dicetune.data.inspect import (
     subword_facts,
 )
 from dicetune.data.inspect_tokens import PAPER_RATIOS
+from dicetune.data.queries import choose_queries
 
 
 def inspect_entities(
@@ -28,7 +29,8 @@ def inspect_entities(
 
     The ratio is that of the paper's Table 1: words outside of every entity to words inside one. A
     span is nested if it lies inside another of its sentence, and crosses one if they share words
-    and neither lies inside the other.
+    and neither lies inside the other. The queries are the file's own, or those that would be made
+    from the names of its types.
 
     Args:
         splits: name to corpus, the training split first.
@@ -46,7 +48,8 @@ def inspect_entities(
     for name, corpus in splits.items():
         facts = _facts(corpus)
         facts.update(subword_facts((sentence.tokens for sentence in corpus), count_subwords))
-        facts.update((f"query of {kind}", query) for kind, query in corpus.queries.items())
+        queries = choose_queries(corpus.types, None, corpus.queries, corpus.source)
+        facts.update((f"query of {kind}", query) for kind, query in queries.items())
         counts = Counter(span.type for sentence in corpus for span in sentence.spans)
         labels = dict(counts.most_common())
         reports.append(

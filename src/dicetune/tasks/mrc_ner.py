@@ -247,6 +247,7 @@ class MrcNerTask:
             max_length,
             stride=self.options.stride,
             max_words=self.max_span_words,
+            candidates=self.options.candidates,
             gold=data.has_gold,
             negative_share=self.options.negative_share if training else 1.0,
         )

@@ -25,6 +25,7 @@ def encode_pairs(
     *,
     stride: int | None,
     max_words: int,
+    candidates: int,
     gold: bool,
     negative_share: float = 1.0,
 ) -> Encoded:
@@ -38,6 +39,7 @@ def encode_pairs(
         stride: sub-words that neighbouring windows share; by default 32, at most half of what the
             longest query leaves.
         max_words: longest span that can be a candidate.
+        candidates: number of candidates of a window.
         gold: whether targets are made.
         negative_share: share of the pairs without an entity that are kept.
     """
@@ -52,20 +54,10 @@ def encode_pairs(
         [asked[kind] for _, kind in pairs],
     )
     features: list[dict[str, Any]] = [dict(inputs) for inputs in windows.inputs]
-    within: set[tuple[int, int, EntitySpan]] = set()
-    too_long = unseen = positive = shown_words = 0
     for feature, shown in zip(features, windows.shown, strict=True):
-        mask = [0] * len(feature["input_ids"])
+        feature["candidate_mask"] = [0] * len(feature["input_ids"])
         for place in shown.positions:
-            mask[place] = 1
-        feature["candidate_mask"] = mask
-        shown_words += len(shown.positions)
-        if gold:
-            sentence, kind = pairs[shown.text]
-            own = [span for span in sentences[sentence].spans if span.type == kinds[kind]]
-            inside = _add_targets(feature, shown, own, max_words)
-            within |= {(sentence, kind, span) for span in inside}
-            positive += feature["start_labels"].count(1)
+            feature["candidate_mask"][place] = 1
     facts: dict[str, Any] = {
         "sentences": len(sentences),
         "words": sum(len(sentence.tokens) for sentence in sentences),
@@ -76,33 +68,18 @@ def encode_pairs(
         "unknown_subwords": windows.unknown,
         "longest_subwords": max(windows.subwords, default=0),
     }
-    notes: list[str] = []
+    notes: tuple[str, ...] = ()
     if gold:
-        spans = [
-            (number, kinds.index(span.type), span)
-            for number, sentence in enumerate(sentences)
-            for span in sentence.spans
-        ]
-        too_long = sum(span.end - span.start > max_words for *_, span in spans)
-        unseen = len(spans) - too_long - len(within)
-        facts |= {
-            "dropped_pairs": dropped,
-            "spans": len(spans),
-            "spans_too_long": too_long,
-            "spans_in_no_window": unseen,
-            "negative_to_positive_starts": (shown_words - positive) / max(positive, 1),
-        }
-        if too_long:
-            notes.append(
-                f"{too_long} of {len(spans)} entities are longer than max_span_words={max_words} "
-                "and cannot be found"
-            )
-        if unseen:
-            notes.append(
-                f"{unseen} of {len(spans)} entities lie in no window whole and cannot be found: "
-                "raise stride or max_length"
-            )
-    return Encoded(features, span_places(sentences, pairs, windows.shown), facts, tuple(notes))
+        facts["dropped_pairs"] = dropped
+        inside = []
+        for feature, shown in zip(features, windows.shown, strict=True):
+            sentence, kind = pairs[shown.text]
+            spans = [span for span in sentences[sentence].spans if span.type == kinds[kind]]
+            found = _add_targets(feature, shown, spans, max_words)
+            inside.append([(sentence, span) for span in found])
+        facts |= _gold_facts(sentences, features, inside, max_words, candidates)
+        notes = _gold_notes(facts, max_words, candidates)
+    return Encoded(features, span_places(sentences, pairs, windows.shown), facts, notes)
 
 
 def _pairs(
@@ -161,3 +138,39 @@ def _add_targets(
     feature["gold_starts"] = feature["answer_starts"]
     feature["gold_ends"] = feature["answer_ends"]
     return inside
+
+
+def _gold_facts(
+    sentences: Sequence[EntitySentence],
+    features: Sequence[Mapping[str, Any]],
+    inside: Sequence[Sequence[tuple[int, EntitySpan]]],
+    max_words: int,
+    candidates: int,
+) -> dict[str, Any]:
+    """What becomes of the gold spans; ``inside`` are those that each window shows whole."""
+    spans = [span for sentence in sentences for span in sentence.spans]
+    too_long = sum(span.end - span.start > max_words for span in spans)
+    positive = sum(feature["start_labels"].count(1) for feature in features)
+    negative = sum(feature["start_labels"].count(0) for feature in features)
+    return {
+        "spans": len(spans),
+        "spans_too_long": too_long,
+        "spans_in_no_window": len(spans) - too_long - len({span for own in inside for span in own}),
+        "spans_beyond_candidates": sum(max(0, len(own) - candidates) for own in inside),
+        "negative_to_positive_starts": negative / max(positive, 1),
+    }
+
+
+def _gold_notes(facts: Mapping[str, Any], max_words: int, candidates: int) -> tuple[str, ...]:
+    reasons = {
+        "spans_too_long": f"are longer than max_span_words={max_words} and cannot be found",
+        "spans_in_no_window": "lie in no window whole and cannot be found: raise stride or "
+        "max_length",
+        "spans_beyond_candidates": f"are more than the candidates={candidates} of their window: "
+        "raise candidates",
+    }
+    return tuple(
+        f"{facts[key]} of {facts['spans']} entities {reason}"
+        for key, reason in reasons.items()
+        if facts[key]
+    )
