@@ -30,7 +30,6 @@ class AnswerRow:
         span: the answer it would give if it had to, where the file has it.
         null_odds: null score less the score of ``span``, where the file has both.
         split: where the file names one.
-        context: where the file has it.
     """
 
     id: str
