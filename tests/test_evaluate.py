@@ -202,3 +202,17 @@ def test_names_that_look_like_markup_are_shown_as_they_are(file):
         Console(file=stream, width=100).print(table)
         if number < 4:
             assert name in stream.getvalue()
+
+
+def test_parts_of_the_data_are_shown_in_one_table():
+    scores = {
+        "f1": 0.5,
+        "has_answer": {"exact": 0.25, "total": 4},
+        "best_f1": {"score": 0.75, "threshold": -1.5},
+    }
+    (table,) = display.details_tables(scores)
+    stream = io.StringIO()
+    Console(file=stream, width=100).print(table)
+    shown = stream.getvalue()
+    for text in ("has answer", "25.00", "best f1", "75.00", "-1.5"):
+        assert text in shown, text

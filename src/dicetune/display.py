@@ -85,23 +85,28 @@ def details_tables(scores: Mapping[str, Any]) -> list[Table]:
         scores: fractions are shown in percent, counts as they are.
     """
     tables = []
-    for title, rows in scores.items():
-        if not isinstance(rows, Mapping) or not all(isinstance(r, Mapping) for r in rows.values()):
-            continue
+    nested = {name: rows for name, rows in scores.items() if isinstance(rows, Mapping)}
+    parts = {
+        name.replace("_", " "): rows
+        for name, rows in nested.items()
+        if not any(isinstance(row, Mapping) for row in rows.values())
+    }
+    whole = {name: rows for name, rows in nested.items() if name.replace("_", " ") not in parts}
+    for title, rows in {**whole, **({"parts": parts} if parts else {})}.items():
         names = list(dict.fromkeys(name for row in rows.values() for name in row))
         table = _titled(title.replace("_", " "))
         table.add_column("")
         for name in names:
             table.add_column(name.replace("_", " "), justify="right")
         for kind, values in rows.items():
-            table.add_row(escape(kind), *(_cell(values.get(name)) for name in names))
+            table.add_row(escape(kind), *(_cell(name, values.get(name)) for name in names))
         tables.append(table)
     return tables
 
 
-def _cell(value: Any) -> str:
+def _cell(name: str, value: Any) -> str:
     if isinstance(value, float):
-        return percent(value)
+        return f"{value:.4g}" if name == "threshold" else percent(value)
     return "" if value is None else escape(str(value))
 
 
