@@ -32,12 +32,14 @@ def test_by_hand():
         ('a,"b\nc"\nd,e', True, [["a", "b\nc"], ["d", "e"]]),
         ('a,"b\n\nc"\nd,e', True, [["a", "b\n\nc"], ["d", "e"]]),
         ('"a","b"\n"c","d"', True, [["a", "b"], ["c", "d"]]),
+        ('x,y\na,"b"\nc,"d"', True, [["x", "y"], ["a", "b"], ["c", "d"]]),
         ('a,"b, c"\nd,5" disk', True, [["a", "b, c"], ["d", '5" disk']]),
         # quotes that are quotes
         ('a,"b\nc,d', False, [["a", '"b'], ["c", "d"]]),
         ('a,"b" he said\nc,d', False, [["a", '"b" he said'], ["c", "d"]]),
         ('a,"b\nc,d"\ne,f', False, [["a", '"b'], ["c", 'd"'], ["e", "f"]]),
         ('a,"b"\nc,5" disk', False, [["a", '"b"'], ["c", '5" disk']]),
+        ('a,"b"\nc,d\ne,f', False, [["a", '"b"'], ["c", "d"], ["e", "f"]]),
         ('a,b "c"\nd,e', False, [["a", 'b "c"'], ["d", "e"]]),
     ],
 )
@@ -131,3 +133,19 @@ def test_what_a_csv_writer_writes_is_read_back(rows, separator):
 def test_published_files(real_data, file, rows, quoted):
     found = parse_grid(read_lines(real_data(file)), file, NoteBook())
     assert (len(found.rows), found.quoted, found.separator) == (rows, quoted, "\t")
+
+
+@pytest.mark.parametrize(
+    ("file", "quoted"),
+    [
+        ("mrpc/msr_paraphrase_train.txt", False),
+        ("sms_spam/SMSSpamCollection", False),
+        ("goemotions/test.tsv", True),
+    ],
+)
+def test_a_part_of_a_file_is_read_as_the_whole(real_data, file, quoted):
+    lines = read_lines(real_data(file))
+    for begin in range(0, len(lines), 100):
+        part = lines[begin : begin + 100]
+        if any('\t"' in line or line.startswith('"') for line in part):
+            assert parse_grid(part, file, NoteBook()).quoted == quoted, begin

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import (
     accuracy_score,
@@ -48,6 +48,7 @@ def test_a_class_that_nothing_has_scores_0_and_no_nan():
     assert (found.average_precision, found.macro_f1) == (None, 1.0)
 
 
+@settings(max_examples=30)
 @given(labels)
 def test_as_scikit_learn(pairs):
     gold, own = ([pair[n] for pair in pairs] for n in (0, 1))
@@ -100,6 +101,7 @@ def test_labels_that_nothing_uses_do_not_count():
     assert (empty.exact_match, empty.macro_f1, empty.micro_f1) == (1.0, 0.0, 0.0)
 
 
+@settings(max_examples=30)
 @given(sets)
 def test_label_sets_as_scikit_learn(pairs):
     gold, own = ([sorted(pair[n]) for pair in pairs] for n in (0, 1))

@@ -9,7 +9,9 @@ a file does is decided by all of it, never by its name:
 2. Read with quotes, some quoted cell is not closed or goes on behind its closing quote: **off**.
 3. Each line is a whole row as it stands, and quotes would swallow a line end, or some quote
    stands in a cell without quotes around it: **off**.
-4. Else **on**: every quote is where a CSV writer would put it.
+4. Each line is a whole row as it stands, and no cell needed its quotes: **off**, the quotes are the
+   text's own; but **on** where a quote is doubled inside, or a whole column is in quotes.
+5. Else **on**: every quote is where a CSV writer would put it.
 
 A line without anything on it is no row. ``\r\n`` inside a quoted cell becomes ``\n``.
 """
@@ -19,7 +21,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dicetune.data.notes import NoteBook
@@ -123,7 +125,8 @@ class _Rows:
 
     rows: list[list[str]]
     lines: list[int]
-    in_quotes: int = 0  # cells that stand in quotes
+    in_quotes: Counter[int] = field(default_factory=Counter)  # cells in quotes, of each column
+    doubled: int = 0  # quotes that are doubled inside such cells
     stray: int = 0  # quotes in cells without quotes around them
     blank: tuple[int, ...] = ()
 
@@ -146,7 +149,10 @@ def _is_quoted(quoted: _Rows, plain: _Rows) -> bool:
         return False
     if not plain.is_even():
         return quoted.is_even() or not quoted.stray
-    return not quoted.stray and len(quoted.rows) == len(plain.rows)
+    if quoted.stray or len(quoted.rows) != len(plain.rows):
+        return False
+    # one less than all: a header may stand without quotes
+    return quoted.doubled > 0 or max(quoted.in_quotes.values()) >= max(len(plain.rows) - 1, 1)
 
 
 def _read_quoted(
@@ -174,7 +180,8 @@ def _read_quoted(
             return None
         cell, end = match.groups()
         if is_quoted:
-            found.in_quotes += 1
+            found.in_quotes[len(row)] += 1
+            found.doubled += cell.count('""')
             line += cell.count("\n")
             cell = cell.replace('""', '"')
         else:
