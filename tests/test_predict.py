@@ -13,8 +13,8 @@ from dicetune.cli import main
 from dicetune.data import guess_format, read_lines
 from dicetune.errors import InputError
 from dicetune.predict import load
-from dicetune.records import RunRecord
 from dicetune.predicting import predict_source
+from dicetune.records import RunRecord
 from tiny import wordpiece_tokenizer
 
 LABELS = ["O", "B-SITE", "I-SITE"]
@@ -206,7 +206,7 @@ def test_a_model_of_another_shape_or_kind_is_refused(tmp_path):
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     for change in ({"hidden_size": 32}, {"model_type": "no-such-type"}):
         (folder / "config.json").write_text(json.dumps({**config, **change}), encoding="utf-8")
-        with pytest.raises(InputError, match="expected a saved .* model, got"):
+        with pytest.raises(InputError, match=r"expected a saved .* model, got"):
             load(folder)
 
 

@@ -1,13 +1,18 @@
 """Reading, checking and describing tagged text. Needs neither torch nor transformers."""
 
-from dicetune.data.align_answers import align_answer
-from dicetune.data.brackets import Tree, parse_brackets, plain_word
-from dicetune.data.checks import check_labels, label_names
-from dicetune.data.corpus import Corpus, Note, Scheme, Sentence
-from dicetune.data.entities import EntityCorpus, EntitySentence, EntitySpan, entity_corpus
-from dicetune.data.formats import FORMATS, detect_format
-from dicetune.data.guess import Guess, guess_format
-from dicetune.data.inline import read_inline
+from dicetune.data.entities.corpus import EntityCorpus, EntitySentence, EntitySpan, entity_corpus
+from dicetune.data.entities.inspect import inspect_entities
+from dicetune.data.entities.predictions import SpanPredictions, read_span_predictions
+from dicetune.data.entities.queries import choose_queries, default_query, read_queries
+from dicetune.data.entities.read import (
+    ENTITY_FORMATS,
+    entity_format,
+    read_contexts,
+    read_entities,
+)
+from dicetune.data.files.brackets import Tree, parse_brackets, plain_word
+from dicetune.data.files.open_text import read_lines
+from dicetune.data.files.write import check_target, write_conll, write_jsonl, write_text
 from dicetune.data.inspect import (
     MANY_UNKNOWN,
     Conflict,
@@ -24,41 +29,36 @@ from dicetune.data.inspect import (
     subword_facts,
     unknown_warnings,
 )
-from dicetune.data.inspect_entities import inspect_entities
-from dicetune.data.inspect_questions import QA_PAPER_RATIOS, inspect_questions
-from dicetune.data.inspect_segmentation import inspect_segmentation
-from dicetune.data.inspect_texts import inspect_texts
-from dicetune.data.inspect_tokens import PAPER_RATIOS, inspect_tokens
-from dicetune.data.labels import convert, spans, split_tag, to_tags, violations
-from dicetune.data.open_text import read_lines
-from dicetune.data.plain import PlainCorpus, cut_words, plain_corpus
-from dicetune.data.predictions import Predicted, Predictions, read_predictions
-from dicetune.data.queries import choose_queries, default_query, read_queries
-from dicetune.data.questions import GoldAnswer, Question, QuestionCorpus, is_chinese
-from dicetune.data.read import parse_tokens, read_tokens
-from dicetune.data.read_entities import (
-    ENTITY_FORMATS,
-    entity_format,
-    read_contexts,
-    read_entities,
-)
+from dicetune.data.questions.align import align_answer
+from dicetune.data.questions.corpus import GoldAnswer, Question, QuestionCorpus, is_chinese
+from dicetune.data.questions.inspect import QA_PAPER_RATIOS, inspect_questions
+from dicetune.data.questions.predictions import AnswerRow, match_answers, read_answers
+from dicetune.data.questions.read import QUESTION_FORMATS, read_questions
 from dicetune.data.sample import sample_corpora
-from dicetune.data.segmentation import (
+from dicetune.data.tagged.checks import check_labels, label_names
+from dicetune.data.tagged.corpus import Corpus, Note, Scheme, Sentence
+from dicetune.data.tagged.formats import FORMATS, detect_format
+from dicetune.data.tagged.guess import Guess, guess_format
+from dicetune.data.tagged.inline import read_inline
+from dicetune.data.tagged.inspect import PAPER_RATIOS, inspect_tokens
+from dicetune.data.tagged.inspect_segmentation import inspect_segmentation
+from dicetune.data.tagged.labels import convert, spans, split_tag, to_tags, violations
+from dicetune.data.tagged.plain import PlainCorpus, cut_words, plain_corpus
+from dicetune.data.tagged.predictions import Predicted, Predictions, read_predictions
+from dicetune.data.tagged.read import parse_tokens, read_tokens
+from dicetune.data.tagged.segmentation import (
     corpus_words,
     from_characters,
     to_characters,
     word_breaks,
 )
-from dicetune.data.span_predictions import SpanPredictions, read_span_predictions
-from dicetune.data.squad import QUESTION_FORMATS, read_questions
-from dicetune.data.squad_predictions import AnswerRow, match_answers, read_answers
-from dicetune.data.text_columns import TextColumns
-from dicetune.data.text_corpus import TextCorpus, TextExample
-from dicetune.data.text_predictions import TextPredictions, read_text_predictions
-from dicetune.data.text_rows import TextLayout
-from dicetune.data.texts import TEXT_FORMATS, read_texts
-from dicetune.data.words_tags import format_word_tags
-from dicetune.data.write import check_target, write_conll, write_jsonl, write_text
+from dicetune.data.tagged.words_tags import format_word_tags
+from dicetune.data.texts.columns import TextColumns
+from dicetune.data.texts.corpus import TextCorpus, TextExample
+from dicetune.data.texts.inspect import inspect_texts
+from dicetune.data.texts.predictions import TextPredictions, read_text_predictions
+from dicetune.data.texts.read import TEXT_FORMATS, read_texts
+from dicetune.data.texts.rows import TextLayout
 
 __all__ = [
     "ENTITY_FORMATS",

@@ -1,15 +1,15 @@
 """The packaged sample: reports of a port logistics operation, written for this project (CC0 1.0).
 
-Three fixed splits in inline markup (``dicetune.data.inline``), with four entity types: SERVICE,
-SITE, MACHINE and ORG. ``sample_corpus/README.md`` has the annotation guideline.
+Three fixed splits in inline markup (``dicetune.data.tagged.inline``), with four entity types:
+SERVICE, SITE, MACHINE and ORG. ``sample_corpus/README.md`` has the annotation guideline.
 """
 
 from __future__ import annotations
 
 from importlib import resources
 
-from dicetune.data.corpus import Corpus
-from dicetune.data.inline import parse_inline
+from dicetune.data.tagged.corpus import Corpus
+from dicetune.data.tagged.inline import parse_inline
 
 SPLITS = ("train", "dev", "test")
 

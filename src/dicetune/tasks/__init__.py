@@ -4,9 +4,10 @@ from typing import Any
 
 from dicetune.errors import unknown_name
 from dicetune.tasks.base import IGNORED, Data, Encoded, Scores, Task
-from dicetune.tasks.mrc_ner import MrcNerTask
-from dicetune.tasks.multilabel import MultiLabelTask
-from dicetune.tasks.ner import NerTask
+from dicetune.tasks.classification.multilabel import MultiLabelTask
+from dicetune.tasks.classification.pair import PairTask
+from dicetune.tasks.classification.text import TextTask
+from dicetune.tasks.mrc_ner.task import MrcNerTask
 from dicetune.tasks.options import (
     at_least,
     build_options,
@@ -14,12 +15,11 @@ from dicetune.tasks.options import (
     describe_options,
     plain_types,
 )
-from dicetune.tasks.pair import PairTask
-from dicetune.tasks.pos import PosTask
-from dicetune.tasks.qa import QaTask
-from dicetune.tasks.segmentation import SegPosTask
-from dicetune.tasks.text import TextTask
-from dicetune.tasks.token import TokenTask
+from dicetune.tasks.qa.task import QaTask
+from dicetune.tasks.tagging.ner import NerTask
+from dicetune.tasks.tagging.pos import PosTask
+from dicetune.tasks.tagging.segmentation import SegPosTask
+from dicetune.tasks.tagging.token import TokenTask
 
 TASKS: dict[str, Any] = {
     "ner": NerTask,

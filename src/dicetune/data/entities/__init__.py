@@ -1,0 +1,1 @@
+"""Sentences with entities by place, which may be nested, and the queries that ask for them."""

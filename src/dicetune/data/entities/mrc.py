@@ -1,0 +1,183 @@
+"""The MRC layout: one JSON object for each question put to a sentence.
+
+Reference: Li et al., A Unified MRC Framework for Named Entity Recognition, ACL 2020. Each object
+has ``context`` (the words, joined by single spaces), ``entity_label``, ``query``, ``qas_id``
+("12.3": sentence 12, question 3), ``impossible``, and the spans, counted in words with the last
+word **included**: ``start_position`` and ``end_position`` (parallel lists) and ``span_position``
+(``["2;4"]``). A file is a list of such objects, or JSON lines.
+
+The questions of one sentence are put together again: those with the same context and the same
+first part of ``qas_id``, or just the same context where there is none.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dicetune.data.entities.corpus import EntitySentence, EntitySpan
+from dicetune.data.entities.jsonl import check_span, sorted_once
+from dicetune.data.files.json_list import json_list
+from dicetune.data.files.notes import NoteBook
+from dicetune.data.tagged.jsonl import json_objects
+from dicetune.errors import DataError
+
+LABEL, CONTEXT, QUERY = "entity_label", "context", "query"
+_STARTS, _ENDS, _SPANS = "start_position", "end_position", "span_position"
+_PAIR = re.compile(r"(\d+)[;,](\d+)")
+
+DIFFERENT = (
+    "span_position and start_position/end_position name different spans: span_position was taken"
+)
+IMPOSSIBLE = "questions marked impossible that have spans: the spans were taken"
+MANY_SPACES = "contexts with several spaces in a row: each space separates, empty words between"
+OTHER_QUERY = "types with more than one query: the first was taken"
+NOT_ASKED = "sentences that are not asked for every type: the others count as without an entity"
+
+
+def parse_mrc(
+    lines: Sequence[str], path: str | Path, notes: NoteBook, *, gold: bool = True
+) -> tuple[list[EntitySentence], dict[str, str]]:
+    """Lines of a file to sentences and the query of each type.
+
+    Args:
+        lines: of the file.
+        path: the file, for messages.
+        notes: takes what was odd.
+        gold: whether labels and spans are read; without, only the contexts are.
+
+    Raises:
+        DataError: no JSON, a missing key, a span that is none or lies outside its context.
+
+    Example:
+        >>> line = '[{"context": "in Bonn", "entity_label": "LOC", "query": "Find places.", ' + (
+        ...     '"start_position": [1], "end_position": [1]}]')
+        >>> sentences, queries = parse_mrc([line], "a.json", NoteBook())
+        >>> sentences[0].spans, queries
+        ((EntitySpan(type='LOC', start=1, end=2),), {'LOC': 'Find places.'})
+    """
+    tokens: dict[tuple[str | None, str], tuple[str, ...]] = {}
+    found: dict[tuple[str | None, str], list[EntitySpan]] = {}
+    asked: dict[tuple[str | None, str], set[str]] = {}
+    first_line: dict[tuple[str | None, str], int] = {}
+    queries: dict[str, str] = {}
+    for line, record in _records(lines, path):
+        context = _text(record, CONTEXT, path, line)
+        name = record.get("qas_id")
+        key = (None if name is None else str(name).split(".", 1)[0], context)
+        if key not in tokens:
+            if "  " in context:
+                notes.add(MANY_SPACES, f"{path}:{line}")
+            tokens[key] = tuple(context.split(" ")) if context else ()
+            found[key], asked[key], first_line[key] = [], set(), line
+        if not gold:
+            continue
+        kind, query = _text(record, LABEL, path, line), _text(record, QUERY, path, line)
+        if queries.setdefault(kind, query) != query:
+            notes.add(OTHER_QUERY, f"{path}:{line}")
+        own = _spans(record, kind, len(tokens[key]), path, line, notes)
+        if own and record.get("impossible") is True:
+            notes.add(IMPOSSIBLE, f"{path}:{line}")
+        found[key] += own
+        asked[key].add(kind)
+    for key, kinds in asked.items():
+        if gold and kinds != queries.keys():
+            notes.add(NOT_ASKED, f"{path}:{first_line[key]}")
+    sentences = []
+    for key, words in tokens.items():
+        line = first_line[key]
+        own_spans = sorted_once(found[key], f"{path}:{line}", notes)
+        sentences.append(EntitySentence(words, own_spans, key[0], line))
+    return sentences, queries
+
+
+def is_mrc(lines: Sequence[str]) -> bool:
+    """Whether a file begins as this layout does: a list of objects, or an object with a context."""
+    first = next((number for number, line in enumerate(lines) if line.strip()), None)
+    if first is None:
+        return False
+    opening = "".join(line.strip() for line in lines[first : first + 3])
+    if re.match(r"\[\s*(\{|\]$)", opening):
+        return True
+    try:
+        record = json.loads(lines[first])
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(record, dict) and CONTEXT in record and LABEL in record
+
+
+def _records(lines: Sequence[str], path: str | Path) -> Iterable[tuple[int, Mapping[str, Any]]]:
+    """Objects with the line on which each begins."""
+    first = next((line for line in lines if line.strip()), "")
+    return (json_list if first.lstrip().startswith("[") else json_objects)(lines, path)
+
+
+def _text(record: Mapping[str, Any], key: str, path: str | Path, line: int) -> str:
+    value = record.get(key)
+    if not isinstance(value, str) or (key != CONTEXT and not value.strip()):
+        there = "nothing" if key not in record else repr(value)
+        raise DataError(
+            path,
+            f"expected text under {key!r}, got {there}: a question of the MRC layout has "
+            f"{CONTEXT}, {LABEL}, {QUERY} and its spans",
+            line=line,
+        )
+    return value
+
+
+def _spans(
+    record: Mapping[str, Any], kind: str, length: int, path: str | Path, line: int, notes: NoteBook
+) -> list[EntitySpan]:
+    """The spans of one question, with the last word excluded as everywhere else here."""
+    if _SPANS not in record and not (_STARTS in record and _ENDS in record):
+        raise DataError(
+            path,
+            f"expected {_SPANS}, or {_STARTS} and {_ENDS}, got neither: give empty lists where "
+            "there is no entity",
+            line=line,
+        )
+    pairs: list[tuple[int, int]] | None = None
+    if _STARTS in record and _ENDS in record:
+        starts = _numbers(record, _STARTS, path, line)
+        ends = _numbers(record, _ENDS, path, line)
+        if len(starts) == len(ends):
+            pairs = list(zip(starts, ends, strict=True))
+        elif _SPANS not in record:
+            raise DataError(
+                path,
+                f"expected as many numbers in {_STARTS} as in {_ENDS}, got {len(starts)} and "
+                f"{len(ends)}: which belong together cannot be told without {_SPANS}",
+                line=line,
+            )
+    if _SPANS in record:
+        named = _pairs(record, path, line)
+        if pairs is not None and set(pairs) != set(named):
+            notes.add(DIFFERENT, f"{path}:{line}")
+        pairs = named
+    return [check_span(kind, a, b + 1, length, path, line) for a, b in pairs or ()]
+
+
+def _pairs(record: Mapping[str, Any], path: str | Path, line: int) -> list[tuple[int, int]]:
+    value = record[_SPANS]
+    matches = [_PAIR.fullmatch(item) if isinstance(item, str) else None for item in _list(value)]
+    if not isinstance(value, list) or not all(matches):
+        raise DataError(
+            path, f'expected a list such as ["2;4"] under {_SPANS!r}, got {value!r}', line=line
+        )
+    return [(int(match[1]), int(match[2])) for match in matches if match]
+
+
+def _numbers(record: Mapping[str, Any], key: str, path: str | Path, line: int) -> list[int]:
+    value = record[key]
+    if not isinstance(value, list) or any(type(item) is not int for item in value):
+        raise DataError(
+            path, f"expected a list of word numbers under {key!r}, got {value!r}", line=line
+        )
+    return value
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

@@ -1,0 +1,134 @@
+"""``read_entities``: any file with entities to an EntityCorpus.
+
+Spans come from tags (every layout that ``read_tokens`` takes), from the MRC layout, or from JSON
+lines with entities. Only the last two can hold nested ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dicetune.data.entities.corpus import EntityCorpus, entity_corpus
+from dicetune.data.entities.jsonl import ENTITY_KEYS, parse_entity_lines
+from dicetune.data.entities.mrc import is_mrc, parse_mrc
+from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.tagged.formats import FORMATS, format_of, names_data_set
+from dicetune.data.tagged.read import Column, parse_tokens, read_tokens
+from dicetune.errors import DataError, unknown_name
+
+ENTITY_FORMATS = (*FORMATS, "mrc", "entities")
+
+
+def read_entities(
+    path: str | Path,
+    *,
+    format: str = "auto",
+    scheme: str = "auto",
+    token_column: Column = None,
+    tag_column: Column = None,
+    trained: Mapping[str, Any] | None = None,
+) -> EntityCorpus:
+    """Sentences with entities.
+
+    Args:
+        path: a file (gzip too, ``-`` is stdin) or a data set, as ``read_tokens`` takes it.
+        format: one of ``ENTITY_FORMATS``; ``auto`` looks at the content: ``mrc`` is a JSON list
+            of questions, ``entities`` JSON lines with a list of entities, all else is tagged text.
+        scheme: of the tags, where there are tags.
+        token_column: number or key of the words.
+        tag_column: number or key of the tags, or key of the entities.
+        trained: options that a model was trained with.
+
+    Raises:
+        DataError: what is wrong, in which file and line, what was expected and what to do.
+        InputError: an unknown format.
+    """
+    if format != "auto" and format not in ENTITY_FORMATS:
+        raise unknown_name("data format", format, ["auto", *ENTITY_FORMATS])
+    if format == "hub" or (format == "auto" and names_data_set(path)):
+        return entity_corpus(
+            read_tokens(
+                path,
+                format="hub",
+                scheme=scheme,
+                token_column=token_column,
+                tag_column=tag_column,
+            )
+        )
+    lines = read_lines(path)
+    source = source_name(path)
+    if format == "auto":
+        format = entity_format(lines, path)
+    notes = NoteBook()
+    if format == "mrc":
+        sentences, queries = parse_mrc(lines, source, notes)
+        return _filled(EntityCorpus(tuple(sentences), source, notes.notes(), queries))
+    if format == "entities":
+        sentences = parse_entity_lines(lines, source, token_column, tag_column, notes)
+        return _filled(EntityCorpus(tuple(sentences), source, notes.notes()))
+    return entity_corpus(
+        parse_tokens(
+            lines,
+            path,
+            format,
+            scheme=scheme,
+            token_column=token_column,
+            tag_column=tag_column,
+            trained=trained,
+        )
+    )
+
+
+def read_contexts(path: str | Path) -> EntityCorpus:
+    """The sentences of a file of the MRC layout, whose questions and spans are not read.
+
+    Raises:
+        DataError: what is wrong, in which file and line, what was expected and what to do.
+    """
+    notes = NoteBook()
+    source = source_name(path)
+    sentences, _ = parse_mrc(read_lines(path), source, notes, gold=False)
+    return _filled(EntityCorpus(tuple(sentences), source, notes.notes(), has_gold=False))
+
+
+def entity_format(lines: Sequence[str], path: str | Path) -> str:
+    """The format of the lines of a file: ``mrc``, ``entities`` or what ``format_of`` says.
+
+    Raises:
+        DataError: JSON of no known layout.
+
+    Example:
+        >>> entity_format(['{"tokens": ["in", "Bonn"], "entities": []}'], "-")
+        'entities'
+    """
+    if is_mrc(lines):
+        return "mrc"
+    format = format_of(lines, path)
+    if format == "jsonl":
+        first = json.loads(next(line for line in lines if line.strip()))
+        values = [first[key] for key in ENTITY_KEYS if key in first]
+        if any(isinstance(value, list) and _all_objects(value) for value in values):
+            return "entities"
+    return format
+
+
+def _all_objects(items: list[Any]) -> bool:
+    return all(isinstance(item, dict) for item in items)
+
+
+def _filled(corpus: EntityCorpus) -> EntityCorpus:
+    if not corpus.sentences:
+        raise DataError(
+            corpus.source, "expected sentences, got none: check the file and the format"
+        )
+    if corpus.has_gold and not any(sentence.spans for sentence in corpus):
+        raise DataError(
+            corpus.source,
+            "expected at least one entity, got none in "
+            f"{len(corpus)} sentences: there is nothing to learn or to score",
+        )
+    return corpus

@@ -1,0 +1,157 @@
+"""Column files: one word a line, its tags beside it, a blank line after each sentence.
+
+What is read, and by which rule:
+
+- **Separator.** Tab if most rows hold one (words may then hold spaces), else runs of spaces and
+  tabs. No other white space separates: U+00A0 and U+3000 are parts of words.
+- **Sentence break.** A line of nothing but white space.
+- **Columns.** The most frequent number of columns is the file's; a row that differs is an error.
+- **Document boundary.** A row that starts with ``-DOCSTART-`` ends a sentence and is none.
+- **Comments.** A line that starts with ``#`` and a space and lacks the file's number of columns.
+  Where spaces separate, it may have that number by chance: it is then a row only if its last
+  column also occurs on a line that does not start so. ``# O`` is a word with a tag.
+- **Empty words.** A row whose word is empty keeps its place and tag; its word is ``""``.
+
+This module knows no schemes: it returns rows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dicetune.data.files.notes import NoteBook
+from dicetune.errors import DataError, InputError
+
+DOCUMENT = "-DOCSTART-"
+_SPACES = re.compile(r"[ \t]+")
+
+
+@dataclass
+class Rows:
+    """One sentence's rows and the line of each."""
+
+    rows: list[list[str]] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A column file: its sentences, its number of columns."""
+
+    sentences: list[Rows]
+    width: int
+
+
+def parse_columns(lines: Sequence[str], path: str | Path, notes: NoteBook) -> Table:
+    r"""Lines to sentences of rows, all of one width.
+
+    Raises:
+        DataError: a ragged row, or no row at all.
+
+    Example:
+        >>> table = parse_columns(["Bonn\tB-LOC", "#\tO", "", "hi\tO"], "a.conll", NoteBook())
+        >>> [sentence.rows for sentence in table.sentences]
+        [[['Bonn', 'B-LOC'], ['#', 'O']], [['hi', 'O']]]
+    """
+    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    plain = [line for _, line in numbered if not _is_special(line)]
+    sample = plain or [line for _, line in numbered if not line.startswith(DOCUMENT)]
+    if not sample:
+        raise DataError(path, "expected rows of a word and its tag, got none")
+    by_tab = 2 * sum("\t" in line for line in sample) >= len(sample)
+    parted = [cells(line, by_tab) for line in sample]
+    width, rows = Counter(map(len, parted)).most_common(1)[0]
+    if 2 * rows < len(parted):
+        raise DataError(
+            path,
+            "the format cannot be told: expected JSON lines, CoNLL-U or one word a line with its "
+            f"tag, got lines of {min(map(len, parted))} to {max(map(len, parted))} columns",
+        )
+    known = {row[-1] for row in parted} if plain else None
+
+    sentences = [Rows()]
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            sentences.append(Rows())
+            continue
+        row = cells(line, by_tab)
+        if row[0] == DOCUMENT:
+            notes.add("document boundaries (-DOCSTART-): no sentences", f"{path}:{number}")
+            sentences.append(Rows())
+        elif line.startswith("# ") and not _is_row(row, width, by_tab, known):
+            notes.add("comment lines: skipped", f"{path}:{number}")
+        elif len(row) != width:
+            raise DataError(path, _ragged(line, len(row), width, by_tab), line=number)
+        else:
+            sentences[-1].rows.append(row)
+            sentences[-1].lines.append(number)
+    return Table([sentence for sentence in sentences if sentence.rows], width)
+
+
+def column(table: Table, index: int, what: str, path: str | Path) -> Iterator[list[str]]:
+    """The cells of one column, sentence by sentence; negative numbers count from the last.
+
+    Raises:
+        DataError: there is no such column.
+    """
+    if not -table.width <= index < table.width:
+        raise DataError(
+            path,
+            f"expected a column {index} for the {what}, got {table.width} column"
+            f"{'s' if table.width != 1 else ''} (numbered from 0)",
+        )
+    return ([row[index] for row in sentence.rows] for sentence in table.sentences)
+
+
+def column_number(value: int | str | None, default: int, name: str) -> int:
+    """The number of a column, as a number or as text; ``default`` for ``None``.
+
+    Raises:
+        InputError: neither.
+    """
+    if value is None:
+        return default
+    try:
+        return int(value)
+    except ValueError:
+        raise InputError(
+            f"expected {name} to be a number (0 is the first column, -1 the last) for a file of "
+            f"columns, got {value!r}"
+        ) from None
+
+
+def _is_special(line: str) -> bool:
+    return line.startswith(("# ", DOCUMENT))
+
+
+def cells(line: str, by_tab: bool) -> list[str]:
+    r"""The cells of one row.
+
+    Args:
+        line: without its end.
+        by_tab: part at each tab; else at runs of spaces and tabs.
+
+    Example:
+        >>> cells("New York\tB-LOC", by_tab=True), cells("Bonn  B-LOC ", by_tab=False)
+        (['New York', 'B-LOC'], ['Bonn', 'B-LOC'])
+    """
+    if by_tab:
+        return line.split("\t")
+    return _SPACES.split(line.rstrip(" \t"))
+
+
+def _is_row(row: list[str], width: int, by_tab: bool, known: set[str] | None) -> bool:
+    return len(row) == width and (by_tab or known is None or row[-1] in known)
+
+
+def _ragged(line: str, got: int, width: int, by_tab: bool) -> str:
+    separator = "tabs" if by_tab else "spaces"
+    shown = line if len(line) <= 60 else line[:57] + "..."
+    return (
+        f"expected {width} columns separated by {separator}, as in most rows, got {got} in "
+        f"{shown!r}: mend the row (a comment starts with '# ', a sentence ends with a blank line)"
+    )

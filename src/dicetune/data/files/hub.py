@@ -1,0 +1,173 @@
+"""Data sets of the ``datasets`` library: on the Hub by name, or saved in a folder.
+
+``datasets`` is imported only here and only when called: it takes a second to load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from dicetune.data.files.notes import NoteBook
+from dicetune.data.tagged.corpus import Sentence
+from dicetune.data.tagged.jsonl import NO_WORDS, TAG_KEYS, TOKEN_KEYS, choose_key
+from dicetune.errors import DataError
+
+
+def read_hub(
+    path: str | Path,
+    split: str | None,
+    task: str,
+    token_column: int | str | None,
+    tag_column: int | str | None,
+    wanted: bool,
+    notes: NoteBook,
+) -> list[Sentence]:
+    """The sentences of one split; label numbers become the names of their ClassLabel.
+
+    Raises:
+        DataError: no such data set or split, not reachable, no column of words or tags.
+    """
+    data = load_split(path, split)
+    names = list(data.column_names)
+    token_key = choose_key(names, token_column, TOKEN_KEYS, "words", path)
+    tag_key = None
+    if wanted:
+        others = [name for name in names if name != token_key]
+        tag_key = choose_key(others, tag_column, TAG_KEYS[task], "tags", path)
+    labels = _label_names(data.features[tag_key]) if tag_key else None
+    sentences = []
+    for number, record in enumerate(data, 1):
+        tokens = _texts(record, token_key, None, path, number)
+        tags = _texts(record, tag_key, labels, path, number) if tag_key else ()
+        if tag_key and len(tokens) != len(tags):
+            raise DataError(
+                path,
+                f"expected one tag for each word, got {len(tokens)} in {token_key!r} and "
+                f"{len(tags)} in {tag_key!r}",
+                line=number,
+            )
+        if not tokens and wanted:
+            notes.add(NO_WORDS, f"{path}:{number}")
+            continue
+        name = record.get("id")
+        sentences.append(Sentence(tokens, tags, number, None if name is None else str(name)))
+    return sentences
+
+
+def load_split(path: str | Path, split: str | None = None) -> Any:
+    """One split of a data set, as the library has it: rows that are mappings.
+
+    Args:
+        path: a name on the Hub or a folder, with or without its split.
+        split: which split, where the path does not say it.
+
+    Raises:
+        DataError: no such data set or split, or not reachable.
+    """
+    return _split(*_load(path, split))
+
+
+def split_of_folder(path: str | Path) -> tuple[Path, str | None]:
+    """The folder and the split in ``folder:split``, where there is such a folder.
+
+    Args:
+        path: a folder with or without a split behind it, or any other path or name.
+
+    Returns:
+        Both, or the path as it is and ``None``.
+
+    Example:
+        >>> split_of_folder("no/such:train")
+        (PosixPath('no/such:train'), None)
+    """
+    folder, colon, split = str(path).rpartition(":")
+    if colon and split and not Path(path).exists() and Path(folder).is_dir():
+        return Path(folder), split
+    return Path(path), None
+
+
+def _load(path: str | Path, split: str | None) -> tuple[Any, str, str | None]:
+    """The data set (one split or a dict of them), its name, and the split that is asked for."""
+    import datasets
+
+    folder, of_folder = split_of_folder(path)
+    name, config = str(folder), None
+    split = split or of_folder
+    if not folder.exists():
+        name, *rest = name.split(":")
+        if rest:
+            split = split or rest.pop()
+            config = rest[0] if rest else None
+    try:
+        if (folder / "dataset_dict.json").exists() or (folder / "state.json").exists():
+            return datasets.load_from_disk(str(folder)), name, split
+        return datasets.load_dataset(name, config), name, split
+    except Exception as error:  # the library raises a dozen types; all mean "it cannot be had"
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise DataError(
+            path,
+            f"expected a data set on the Hub or in a folder, but it cannot be loaded ({reason}). "
+            "Check the name; without a network, load it once where there is one, "
+            "save it with save_to_disk() and give that folder",
+        ) from error
+
+
+def _split(data: Any, name: str, split: str | None) -> Any:
+    if not isinstance(data, Mapping):
+        if split is not None and str(getattr(data, "split", None)) not in ("None", split):
+            raise DataError(
+                name, f"expected the split {split!r}, got a data set of {str(data.split)!r} alone"
+            )
+        return data
+    splits = list(data)
+    if split is None and len(splits) == 1:
+        return data[splits[0]]
+    if split not in splits:
+        got = "none was chosen" if split is None else f"got {split!r}"
+        raise DataError(
+            name, f"expected one of the splits {', '.join(splits)}, {got}: use {name}:{splits[0]}"
+        )
+    return data[split]
+
+
+def _label_names(feature: Any) -> list[str] | None:
+    inner = getattr(feature, "feature", None)
+    if inner is None and isinstance(feature, list) and feature:
+        inner = feature[0]
+    names = getattr(inner, "names", None)
+    return list(names) if names else None
+
+
+def _texts(
+    record: Mapping[str, Any],
+    key: str,
+    names: list[str] | None,
+    path: str | Path,
+    number: int,
+) -> tuple[str, ...]:
+    value = record[key]
+    if not isinstance(value, list):
+        raise DataError(
+            path,
+            f"expected a list under {key!r}, got {type(value).__name__}: choose another column",
+            line=number,
+        )
+    if names is not None and all(isinstance(item, int) for item in value):
+        if not all(0 <= item < len(names) for item in value):
+            raise DataError(
+                path,
+                f"expected label numbers from 0 to {len(names) - 1} under {key!r}, "
+                f"got {min(value)} to {max(value)}",
+                line=number,
+            )
+        return tuple(names[item] for item in value)
+    if not all(isinstance(item, str) for item in value):
+        raise DataError(
+            path,
+            f"expected strings under {key!r}, or numbers with a ClassLabel that names them, "
+            f"got {value[:3]!r}",
+            line=number,
+        )
+    return tuple(value)

@@ -1,0 +1,152 @@
+"""Answer files of any tool: the official ``{id: text}`` document, or JSON lines.
+
+Lines are those that dicetune writes (``predictions.jsonl`` of a run, with gold; ``predict``), or of
+any tool that names an ``id`` and a ``predicted`` (``prediction_text``, ``answer``) text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.tagged.jsonl import choose_key, json_objects
+from dicetune.errors import DataError
+
+ANSWER_KEYS = ("predicted", "prediction_text", "answer")
+
+
+@dataclass(frozen=True)
+class AnswerRow:
+    """What a tool says of one question.
+
+    Args:
+        id: of the question.
+        text: its answer, empty for none.
+        gold: gold answers, where the file has them; none in a tuple: unanswerable.
+        span: the answer it would give if it had to, where the file has it.
+        null_odds: null score less the score of ``span``, where the file has both.
+        split: where the file names one.
+    """
+
+    id: str
+    text: str
+    gold: tuple[str, ...] | None = None
+    span: str | None = None
+    null_odds: float | None = None
+    split: str | None = None
+
+
+def read_answers(path: str | Path) -> list[AnswerRow]:
+    """The answers of a file, in its order.
+
+    Raises:
+        DataError: no JSON, a missing or repeated id, an answer that is no text.
+    """
+    source = source_name(path)
+    lines = read_lines(path)
+    first = next(line for line in lines if line.strip())
+    document = _document(lines, first, source)
+    rows = (
+        _official(document, source)
+        if document is not None
+        else [_row(number, record, source) for number, record in json_objects(lines, source)]
+    )
+    seen = set()
+    for row in rows:
+        if (row.split, row.id) in seen:
+            raise DataError(source, f"expected one answer for each id, got {row.id!r} again")
+        seen.add((row.split, row.id))
+    return rows
+
+
+def match_answers(
+    rows: Sequence[AnswerRow], ids: Iterable[str], source: str | Path
+) -> list[AnswerRow]:
+    """The answers of some questions, in their order.
+
+    Where the rows are of several splits, those of the one split that has these ids are taken.
+
+    Raises:
+        DataError: how many ids are missing or unknown, and the first of them.
+    """
+    wanted = list(ids)
+    known = set(wanted)
+    for split in dict.fromkeys(row.split for row in rows):
+        own = {row.id: row for row in rows if row.split == split}
+        if own.keys() == known:
+            return [own[name] for name in wanted]
+    given = {row.id: row for row in rows}
+    missing = [name for name in wanted if name not in given]
+    unknown = [name for name in given if name not in known]
+    if missing or unknown or len(given) < len(rows):
+        raise DataError(
+            source_name(path=source),
+            "expected one answer for each question of the gold file, got "
+            f"{len(missing)} missing{_first(missing)} and {len(unknown)} of unknown ids"
+            f"{_first(unknown)}: give the gold file that was answered; write an empty text where "
+            "there is no answer",
+        )
+    return [given[name] for name in wanted]
+
+
+def _document(lines: Sequence[str], first: str, source: str) -> Mapping[str, Any] | None:
+    """The official document, or ``None`` where the file is JSON lines."""
+    try:
+        value = json.loads(first)
+        several = sum(bool(line.strip()) for line in lines) > 1
+        if several or (isinstance(value, dict) and "id" in value and len(value) > 1):
+            return None
+    except (ValueError, RecursionError):
+        try:
+            value = json.loads("\n".join(lines))
+        except (ValueError, RecursionError) as error:
+            raise DataError(
+                source,
+                f"expected JSON, {{id: text}} or one object a line, got none ({error})",
+                line=getattr(error, "lineno", None),
+            ) from None
+    if not isinstance(value, dict):
+        raise DataError(
+            source, f"expected {{id: text}} or JSON lines, got a {type(value).__name__}"
+        )
+    return value
+
+
+def _official(document: Mapping[str, Any], source: str) -> list[AnswerRow]:
+    for name, text in document.items():
+        if not isinstance(text, str):
+            raise DataError(source, f"expected a text for {name!r}, got {text!r:.60}")
+    return [AnswerRow(name, text) for name, text in document.items()]
+
+
+def _row(number: int, record: Mapping[str, Any], source: str) -> AnswerRow:
+    key = choose_key(record, None, ANSWER_KEYS, "answer", source, number)
+    if record.get("id") is None:
+        raise DataError(source, "expected an 'id' in each line, got none", line=number)
+    text, gold, span = record[key], record.get("gold"), record.get("span")
+    if not isinstance(text, str):
+        raise DataError(source, f"expected a text under {key!r}, got {text!r:.60}", line=number)
+    if gold is not None and not (
+        isinstance(gold, list) and all(isinstance(answer, str) for answer in gold)
+    ):
+        raise DataError(
+            source, f"expected a list of texts under 'gold', got {gold!r:.60}", line=number
+        )
+    numbers = [record.get("null_score"), record.get("score")]
+    null, score = (float(n) if isinstance(n, int | float) else None for n in numbers)
+    return AnswerRow(
+        str(record["id"]),
+        text,
+        None if gold is None else tuple(gold),
+        span if isinstance(span, str) else None,
+        None if null is None or score is None else null - score,
+        None if record.get("split") is None else str(record["split"]),
+    )
+
+
+def _first(names: Sequence[str]) -> str:
+    return f" (first {', '.join(map(repr, names[:3]))})" if names else ""

@@ -1,0 +1,167 @@
+"""Extractive question answering: SQuAD documents, JSON lines and data sets to a QuestionCorpus.
+
+- **squad**: one JSON document, ``{"data": [{"title", "paragraphs": [{"context", "qas": [{"id",
+  "question", "answers": [{"text", "answer_start"}], "is_impossible"}]}]}]}``, or a list of such
+  articles. SQuAD 1.1 and 2.0, Quoref, CMRC 2018, COVID-QA. (Quoref lists the parts of an answer
+  that stands in several places as several answers: they are read as alternatives.)
+- **jsonl**: one question a line with its context, answers as there or as ``{"text": [...],
+  "answer_start": [...]}``, or one such article a line.
+- **hub**: a data set of the ``datasets`` library, rows as in JSON lines (``squad``, ``squad_v2``).
+
+A question without answers is unanswerable, as in the official script. Offsets that do not fit are
+aligned by ``align_answers``; every such case is counted in the notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from dicetune.data.files.hub import load_split
+from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.questions.align import NOWHERE, align_answer
+from dicetune.data.questions.corpus import GoldAnswer, Question, QuestionCorpus
+from dicetune.data.questions.records import (
+    Record,
+    Spot,
+    document_records,
+    json_format,
+    keys_of,
+    line_records,
+    row_records,
+)
+from dicetune.data.tagged.formats import names_data_set
+from dicetune.errors import DataError, InputError, unknown_name
+
+QUESTION_FORMATS = ("squad", "jsonl", "hub")
+
+NO_QUESTION = "questions without text: kept"
+BLANK_ANSWER = "answers without text: not read"
+FLAGGED = "questions marked is_impossible that have answers: read as answerable"
+UNFLAGGED = "questions without answers that are not marked is_impossible: read as unanswerable"
+
+
+def read_questions(
+    path: str | Path, *, format: str = "auto", gold: bool = True, split: str | None = None
+) -> QuestionCorpus:
+    """The questions of a file or data set.
+
+    Args:
+        path: a file (gzip too, ``-`` is stdin), or a data set as ``read_tokens`` takes it.
+        format: one of ``QUESTION_FORMATS``; ``auto`` looks at the content.
+        gold: ``False`` reads questions to be answered: answers need not be there and are not read.
+        split: which split of a ``datasets`` data set.
+
+    Raises:
+        DataError: what is wrong, in which line or at which place of the document.
+        InputError: an unknown format, a split of a file.
+    """
+    if format not in ("auto", *QUESTION_FORMATS):
+        raise unknown_name("format of questions", format, ("auto", *QUESTION_FORMATS))
+    source = source_name(path)
+    if format == "hub" or (format == "auto" and names_data_set(path)):
+        records, format = row_records(load_split(path, split), source), "hub"
+    elif split is not None:
+        raise InputError(
+            f"split {split!r} was given for {str(path)!r}, which is one file: leave it out, "
+            "or use format 'hub' for a data set with splits"
+        )
+    else:
+        lines = read_lines(path)
+        format = json_format(lines) if format == "auto" else format
+        read = document_records if format == "squad" else line_records
+        records = read(lines, source)
+    notes = NoteBook()
+    questions = tuple(_questions(records, gold, notes))
+    if not questions:
+        raise DataError(source, "expected questions, got none: check the file and the format")
+    if gold and not any(question.answers for question in questions):
+        raise DataError(
+            source,
+            f"expected gold answers, got none in {len(questions)} questions: check the file; "
+            "to have it answered use predict",
+        )
+    return QuestionCorpus(questions, source, notes.notes(), gold, format)
+
+
+def _questions(records: Iterable[Record], gold: bool, notes: NoteBook) -> Iterator[Question]:
+    seen: dict[str, Spot] = {}
+    named = None
+    for number, record in enumerate(records, 1):
+        values, spot = record.values, record.spot
+        text = spot.value(values, "question", str)
+        context = record.paragraph_spot.value(record.paragraph, "context", str)
+        if not context.strip():
+            raise record.paragraph_spot.error("expected a context, got an empty text")
+        if not text.strip():
+            if not gold:
+                raise spot.error("expected a question, got an empty text")
+            notes.add(NO_QUESTION, str(spot))
+        has_id = values.get("id") is not None
+        if named not in (None, has_id):
+            raise spot.error("expected an 'id' in every question or in none")
+        named = has_id
+        name = str(values["id"]) if has_id else str(number)
+        if name in seen:
+            raise spot.error(f"expected each id once, got {name!r} again, first at {seen[name]}")
+        seen[name] = spot
+        answers = _answers(record, context, notes) if gold else ()
+        title = None if record.title is None else str(record.title)
+        impossible = gold and not answers
+        yield Question(
+            name, text, context, answers, impossible, title, spot.line, spot.path or None
+        )
+
+
+def _answers(record: Record, context: str, notes: NoteBook) -> tuple[GoldAnswer, ...]:
+    flag = record.values.get("is_impossible")
+    if flag is True and "answers" not in record.values:
+        return ()
+    found = []
+    for spot, text, start in _pairs(record):
+        if not text.strip():
+            notes.add(BLANK_ANSWER, str(record.spot))
+            continue
+        if start is not None and start >= len(context):
+            raise spot.error(
+                f"expected an answer_start inside the context's {len(context)} characters "
+                f"(or -1 where it is unknown), got {start} for {text!r:.60}"
+            )
+        aligned = align_answer(text, start, context)
+        if aligned is None:
+            notes.add(NOWHERE, str(record.spot))
+            found.append(GoldAnswer(text))
+            continue
+        first, last, rule = aligned
+        if rule is not None:
+            notes.add(rule, str(record.spot))
+        found.append(GoldAnswer(text, first, last))
+    if flag is True and found:
+        notes.add(FLAGGED, str(record.spot))
+    if flag is False and not found:
+        notes.add(UNFLAGGED, str(record.spot))
+    return tuple(found)
+
+
+def _pairs(record: Record) -> Iterator[tuple[Spot, str, int | None]]:
+    """Place, text and offset of each answer, from either spelling."""
+    if "answers" not in record.values:
+        raise record.spot.error(f"expected 'answers', got {keys_of(record.values)}")
+    answers, spot = record.values["answers"], record.spot.inside("answers")
+    if isinstance(answers, Mapping):
+        texts = spot.value(answers, "text", list)
+        starts = spot.value(answers, "answer_start", list)
+        if len(texts) != len(starts):
+            raise spot.error(
+                f"expected one answer_start for each text, got {len(texts)} texts and "
+                f"{len(starts)} offsets"
+            )
+        pairs = zip(texts, starts, strict=True)
+        answers = [{"text": text, "answer_start": start} for text, start in pairs]
+    if not isinstance(answers, list):
+        raise spot.error(f"expected a list of answers, got {answers!r:.60}")
+    for number, answer in enumerate(answers):
+        own = record.spot.inside(f"answers[{number}]")
+        start = own.value(own.mapping(answer), "answer_start", int)
+        yield own, own.value(answer, "text", str), None if start < 0 else start

@@ -1,0 +1,61 @@
+"""Checks between splits: labels that training never shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dicetune.data.tagged.corpus import Corpus
+from dicetune.data.tagged.labels import split_tag, to_tags
+from dicetune.errors import DataError
+
+
+def label_names(corpus: Corpus) -> list[str]:
+    """The labels that a model trained on this corpus has to know, ``O`` first.
+
+    Parts of speech: those that occur. Spans: ``O`` and, for each type that occurs, every letter
+    of the scheme, since a corpus may hold a type without any span of two words.
+
+    Example:
+        >>> from dicetune.data.tagged.corpus import Sentence
+        >>> label_names(Corpus((Sentence(("in", "Bonn"), ("O", "B-LOC")),), "a", scheme="iob2"))
+        ['O', 'B-LOC', 'I-LOC']
+    """
+    if corpus.scheme is None:
+        return sorted(corpus.tag_counts)
+    # One span of three words and one of one word together hold every letter of a scheme.
+    shapes = to_tags([("", 0, 3), ("", 4, 5)], 5, corpus.scheme)
+    letters = list(dict.fromkeys(tag[0] for tag in shapes if tag != "O"))
+    kinds = sorted({split_tag(tag)[1] for tag in corpus.tag_counts if tag != "O"})
+    return ["O", *(f"{letter}-{kind}" for kind in kinds for letter in letters)]
+
+
+def check_labels(known_labels: Sequence[str], other: Corpus, scheme: str | None = None) -> None:
+    """Refuse a corpus that holds a label which the model has no output for.
+
+    Args:
+        known_labels: the labels of the training set, ``label_names(train)``.
+        other: the dev or test split.
+        scheme: the span scheme of these labels.
+
+    Raises:
+        DataError: the label, the first line that holds it, and what to do.
+    """
+    if other.scheme != scheme:
+        raise DataError(
+            other.source,
+            f"expected tags of the scheme {scheme}, which the model knows, got {other.scheme} "
+            f"(found: {other.found_scheme}): convert one of the files",
+        )
+    known = set(known_labels)
+    where = f"the model knows ({', '.join(known_labels)})"
+    for sentence in other:
+        for position, tag in enumerate(sentence.tags):
+            if tag not in known:
+                count = other.tag_counts[tag]
+                raise DataError(
+                    other.source,
+                    f"expected labels that {where}, got {tag!r} "
+                    f"({count} in this file): a model cannot predict what it was never shown. "
+                    "Add training sentences with it, or remove or rename it here",
+                    line=sentence.line_of(position),
+                )

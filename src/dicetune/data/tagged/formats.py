@@ -1,0 +1,142 @@
+"""Which format a path holds: by its content, and by its name only where there is no file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from dicetune.data.files.hub import split_of_folder
+from dicetune.data.files.open_text import STDIN, read_lines
+from dicetune.data.tagged.conll2012 import is_conll2012
+from dicetune.data.tagged.treebank import is_treebank
+from dicetune.data.tagged.words_tags import is_word_tags
+from dicetune.errors import DataError
+
+FORMATS = ("conll", "conllu", "conll2012", "jsonl", "word_tag", "treebank", "hub")
+
+_SAVED = ("dataset_dict.json", "dataset_info.json")
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+){0,2}")
+_CONLLU_ID = re.compile(r"\d+([-.]\d+)?")
+
+
+def detect_format(path: str | Path) -> tuple[str, list[str]]:
+    """The format of a path and, where it is a file, its lines.
+
+    - A folder with a data set that ``datasets`` saved, or with Parquet or Arrow files: ``hub``.
+    - No such file, and the name of a data set with a split (``name:split``): ``hub``.
+    - The first line is a JSON object: ``jsonl``.
+    - The name ends in ``.conllu``, or the first row has ten columns by tabs and a number as its
+      first: ``conllu``.
+    - ``#begin document`` comes first, or a row with the columns of OntoNotes: ``conll2012``.
+    - The first line, markup aside, opens a tree with a bracket: ``treebank``.
+    - Each word has a tag after ``_`` or ``/``, and some lines have several words: ``word_tag``.
+    - Else ``conll``, if rows have at least two columns or each line is one word.
+
+    Raises:
+        DataError: no such file, a folder of something else, or no format that fits.
+    """
+    if names_data_set(path):
+        return "hub", []
+    lines = read_lines(path)
+    return format_of(lines, path), lines
+
+
+def names_data_set(path: str | Path) -> bool:
+    """Whether a path means a data set of the ``datasets`` library, in a folder or on the Hub.
+
+    Raises:
+        DataError: it means nothing: no file, no folder, and no name of a data set.
+    """
+    if str(path) == STDIN:
+        return False
+    file, folder = Path(path), split_of_folder(path)[0]
+    if folder.is_dir() and _is_data_set(folder):
+        return True
+    if folder != file:
+        raise DataError(
+            path,
+            f"expected a data set in the folder {str(folder)!r}, got a folder without one: "
+            "save it there with save_to_disk(), or name a file",
+        )
+    if not file.exists() and _may_be_hub(str(path)):
+        return True
+    if not file.exists():
+        raise DataError(
+            path,
+            "no such file: check the path (a data set on the Hub or in a folder is named with its "
+            "split, NAME:SPLIT, or with the format 'hub')",
+        )
+    return False
+
+
+def format_of(lines: Sequence[str], path: str | Path) -> str:
+    """The format of the lines of a file: one of ``FORMATS`` but ``hub``.
+
+    Args:
+        lines: of the file, one of them not blank.
+        path: the file, whose name is asked where the lines leave it open.
+
+    Raises:
+        DataError: JSON that is no JSON lines, or none where the name promises it.
+
+    Example:
+        >>> format_of(['{"tokens": ["in", "Bonn"]}'], "-")
+        'jsonl'
+    """
+    file = Path(path)
+    first = next(line for line in lines if line.strip())
+    if first.lstrip().startswith(("{", "[")):
+        kind = _json_kind(first, file.name)
+        if kind == "object":
+            return "jsonl"
+        if kind == "other":
+            raise DataError(
+                path,
+                "expected JSON lines, one object a line, got JSON of another shape: "
+                "convert it, for example a list with `jq -c '.[]'`, or give the format",
+                line=1,
+            )
+    rows = [line for line in lines if line.strip() and not line.startswith("#")]
+    name = file.name.removesuffix(".gz")
+    if name.endswith(".conllu") or (rows and _is_conllu(rows[0])):
+        return "conllu"
+    if is_conll2012(lines):
+        return "conll2012"
+    if is_treebank(lines):
+        return "treebank"
+    if name.endswith((".json", ".jsonl", ".ndjson")):
+        raise DataError(
+            path,
+            f"expected JSON lines, one object a line, got {first[:40]!r}: check the file, "
+            "or give the format",
+            line=1,
+        )
+    return "word_tag" if is_word_tags(lines) else "conll"
+
+
+def _is_data_set(folder: Path) -> bool:
+    if any((folder / name).exists() for name in _SAVED):
+        return True
+    # Two levels, as data sets have them (data/train.parquet): a home folder is not searched.
+    patterns = ("*.parquet", "*/*.parquet", "*.arrow", "*/*.arrow")
+    return any(next(folder.glob(pattern), None) for pattern in patterns)
+
+
+def _may_be_hub(name: str) -> bool:
+    return bool(_HUB_NAME.fullmatch(name)) and ":" in name
+
+
+def _json_kind(line: str, name: str) -> str | None:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        # JSON that goes on over lines is none by its first line; a lone bracket is a word, too.
+        return "other" if ".json" in name and line.strip() in ("[", "[{", "{") else None
+    return "object" if isinstance(value, dict) else "other"
+
+
+def _is_conllu(row: str) -> bool:
+    cells = row.split("\t")
+    return len(cells) == 10 and bool(_CONLLU_ID.fullmatch(cells[0]))

@@ -1,0 +1,230 @@
+"""Prediction files of any tool: words, gold tags, predicted tags.
+
+Columns as conlleval takes them (the last two are gold and predicted), or JSON lines with
+``gold`` and ``predicted``. Tags are not repaired here: whether an I- without a B- is an entity
+is what the two conventions of ``span_scores`` differ in, so it is theirs to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from dicetune.data.files.columns import column, column_number, parse_columns
+from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.tagged.corpus import Note, Scheme, Sentence
+from dicetune.data.tagged.formats import detect_format
+from dicetune.data.tagged.jsonl import TOKEN_KEYS, choose_key, json_objects, strings
+from dicetune.data.tagged.labels import violations
+from dicetune.data.tagged.schemes import detect_scheme, plain_tags, respell, target_scheme
+from dicetune.errors import DataError, unknown_name
+
+GOLD_KEYS = ("gold", "labels", "tags", "ner_tags", "pos_tags", "true", "y_true", "label")
+PREDICTED_KEYS = ("predicted", "predictions", "prediction", "pred", "preds", "y_pred")
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """One sentence: its words (where the file has them), gold tags, predicted tags."""
+
+    tokens: tuple[str, ...]
+    gold: tuple[str, ...]
+    predicted: tuple[str, ...]
+    line: int | None = None
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The sentences of a prediction file.
+
+    Args:
+        sentences: in the order of the file.
+        source: the file.
+        scheme: of the tags as they are here (``iob2``, ``iobes``); ``None`` for parts of speech.
+        found_scheme: of the file.
+        notes: what was odd, counted.
+    """
+
+    sentences: tuple[Predicted, ...]
+    source: str
+    scheme: Scheme | None = None
+    found_scheme: str | None = None
+    notes: tuple[Note, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.sentences)
+
+    def __iter__(self) -> Iterator[Predicted]:
+        return iter(self.sentences)
+
+    @property
+    def gold(self) -> list[tuple[str, ...]]:
+        """The gold tags of each sentence."""
+        return [sentence.gold for sentence in self.sentences]
+
+    @property
+    def predicted(self) -> list[tuple[str, ...]]:
+        """The predicted tags of each sentence."""
+        return [sentence.predicted for sentence in self.sentences]
+
+
+def read_predictions(
+    path: str | Path,
+    *,
+    task: str = "ner",
+    format: str = "auto",
+    scheme: str = "auto",
+    token_column: int | str | None = None,
+    gold_column: int | str | None = None,
+    predicted_column: int | str | None = None,
+) -> Predictions:
+    """Sentences with gold and predicted tags.
+
+    Args:
+        path: the file; ``-`` is stdin.
+        task: ``ner`` or ``pos``.
+        format: ``conll`` or ``jsonl``; ``auto`` looks at the content.
+        scheme: of both tag columns; ``auto`` detects it from the gold tags (from the predicted
+            ones where gold has no entity). IO and IOB1 are brought to IOB2, BMES and BILOU to
+            IOBES; IOB2 and IOBES stay as they are, ill-formed tags included.
+        token_column: number (default 0) or JSON key.
+        gold_column: number (default: the last but one) or JSON key.
+        predicted_column: number (default: the last) or JSON key.
+
+    Raises:
+        DataError: what is wrong, in which file and line, and what to do.
+        InputError: an unknown task or format.
+    """
+    if task not in ("ner", "pos"):
+        raise unknown_name("tagging task", task, ["ner", "pos"])
+    if format not in ("auto", "conll", "jsonl"):
+        raise unknown_name("format of predictions", format, ["auto", "conll", "jsonl"])
+    format, lines = detect_format(path) if format == "auto" else (format, read_lines(path))
+    source = source_name(path)
+    notes = NoteBook()
+    if format == "jsonl":
+        pairs = _from_json(lines, source, token_column, gold_column, predicted_column, notes)
+    elif format == "conll":
+        pairs = _from_columns(lines, source, token_column, gold_column, predicted_column, notes)
+    else:
+        raise DataError(
+            source, f"expected columns or JSON lines with gold and predicted tags, got {format}"
+        )
+    if not pairs:
+        raise DataError(source, "expected sentences, got none")
+    if task == "pos":
+        return Predictions(_joined(pairs), source, notes=notes.notes())
+    pairs, found = _one_scheme(pairs, source, scheme, notes)
+    return Predictions(_joined(pairs), source, target_scheme(found), found, notes.notes())
+
+
+SEVERAL_SPLITS = (
+    "rows of another split are scored together with the first one's: to score one alone, keep its "
+    "rows only"
+)
+Pair = tuple[Sentence, Sentence]  # the same words, with gold and with predicted tags
+
+
+def _joined(pairs: Sequence[Pair]) -> tuple[Predicted, ...]:
+    return tuple(
+        Predicted(gold.tokens, gold.tags, own.tags, gold.line, gold.id) for gold, own in pairs
+    )
+
+
+def _from_columns(
+    lines: Sequence[str],
+    source: str,
+    token_column: int | str | None,
+    gold_column: int | str | None,
+    predicted_column: int | str | None,
+    notes: NoteBook,
+) -> list[Pair]:
+    table = parse_columns(lines, source, notes)
+    if table.width < 2 or (table.width < 3 and token_column is None and gold_column is None):
+        raise DataError(
+            source,
+            f"expected at least 3 columns (word, gold, predicted), got {table.width}: "
+            "a file of tags alone has no gold to compare with",
+            line=table.sentences[0].lines[0],
+        )
+    words = column(table, column_number(token_column, 0, "token_column"), "words", source)
+    gold = column(table, column_number(gold_column, -2, "gold_column"), "gold tags", source)
+    own = column(
+        table, column_number(predicted_column, -1, "predicted_column"), "predictions", source
+    )
+    pairs = []
+    for rows, tokens, right, mine in zip(table.sentences, words, gold, own, strict=True):
+        for tags in (right, mine):
+            for tag, line in zip(tags, rows.lines, strict=True):
+                if not tag.strip():
+                    raise DataError(source, "expected a tag, got an empty column", line=line)
+        sentence = Sentence(tuple(tokens), tuple(right), rows.lines[0], lines=tuple(rows.lines))
+        pairs.append((sentence, replace(sentence, tags=tuple(mine))))
+    return pairs
+
+
+def _from_json(
+    lines: Sequence[str],
+    source: str,
+    token_column: int | str | None,
+    gold_column: int | str | None,
+    predicted_column: int | str | None,
+    notes: NoteBook,
+) -> list[Pair]:
+    pairs: list[Pair] = []
+    gold_key = own_key = ""
+    splits: set[str] = set()
+    for number, record in json_objects(lines, source):
+        if not pairs:
+            own_key = choose_key(
+                record, predicted_column, PREDICTED_KEYS, "predicted tags", source, number
+            )
+            gold_key = choose_key(record, gold_column, GOLD_KEYS, "gold tags", source, number)
+        gold = strings(record, gold_key, source, number)
+        own = strings(record, own_key, source, number)
+        token_key = token_column or next((key for key in TOKEN_KEYS if key in record), None)
+        tokens = strings(record, str(token_key), source, number) if token_key else None
+        if len(gold) != len(own) or (tokens is not None and len(tokens) != len(gold)):
+            raise DataError(
+                source,
+                "expected one gold and one predicted tag for each word, got "
+                f"{'' if tokens is None else f'{len(tokens)} words, '}{len(gold)} gold and "
+                f"{len(own)} predicted tags",
+                line=number,
+            )
+        if "split" in record and str(record["split"]) not in splits:
+            splits.add(str(record["split"]))
+            if len(splits) > 1:
+                notes.add(SEVERAL_SPLITS, f"{source}:{number}")
+        name = record.get("id")
+        sentence = Sentence(
+            tuple(tokens or ()), tuple(gold), number, None if name is None else str(name)
+        )
+        pairs.append((sentence, replace(sentence, tags=tuple(own))))
+    return pairs
+
+
+def _one_scheme(
+    pairs: Sequence[Pair], source: str, scheme: str, notes: NoteBook
+) -> tuple[list[Pair], str]:
+    gold = [right for right, _ in pairs]
+    both = gold + [own for _, own in pairs]
+    if scheme == "auto":
+        has_entity = any(tag != "O" for sentence in gold for tag in sentence.tags)
+        scheme = detect_scheme(gold if has_entity else both, source)
+    plain, _ = plain_tags([sentence.tags for sentence in both])
+    respelled = respell(both, plain, source, scheme)
+    target = target_scheme(scheme)
+    for half, what in ((0, "gold"), (len(gold), "predicted")):
+        rule = (
+            f"{what} tags that {target} does not allow there: kept "
+            "(strict does not count them as entities, conlleval does)"
+        )
+        for sentence, tags in zip(gold, respelled[half : half + len(gold)], strict=True):
+            for position in violations(tags, target):
+                notes.add(rule, f"{source}:{sentence.line_of(position)}")
+    tagged = [replace(s, tags=tuple(tags)) for s, tags in zip(both, respelled, strict=True)]
+    return list(zip(tagged[: len(gold)], tagged[len(gold) :], strict=True)), scheme

@@ -1,0 +1,241 @@
+"""Which scheme a file's tags are in, and bringing them to IOB2 or IOBES.
+
+Detection looks at the whole file. ``O`` says nothing; by the letters of the other tags:
+
+1. No tag has a letter and a dash (``PER``, ``art-music``): **io**, spelled bare, and only if
+   the file has ``O``; without it these are parts of speech. Single letters alone (``B``, ``I``)
+   are spans without a type: they get the type ``ENTITY`` and rule 2 onwards decides.
+2. M-: **bmes**. L- or U-: **bilou**. E- or S-: **iobes** (bmes without any M- is the same).
+3. I- alone: **iob1** (io with letters reads the same). B- alone: **iob2**.
+4. B- and I-: a B- that does not touch a span of its type speaks for iob2, an I- that continues
+   nothing for iob1. Without the first it is **iob1**; else the more frequent one decides, and
+   **iob2** a tie.
+5. Letters that no one scheme has (M- beside I-, L- beside E-), bare tags beside tags with
+   letters, or E- without B- and S- (IOE): an error that names both places.
+
+Rule 3 and 4 are about the name only: the spans are the same whichever is chosen.
+
+**Repair.** Tags that the scheme does not allow where they stand are read by conlleval's rule
+(see ``labels``) and spelled anew; each tag whose letter changes is counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from dicetune.data.files.notes import NoteBook
+from dicetune.data.tagged.corpus import Scheme, Sentence
+from dicetune.data.tagged.labels import PREFIXES, convert, violations
+from dicetune.errors import DataError, unknown_name
+
+REPAIR = "tags that the scheme {scheme} does not allow there: repaired (conlleval's rule)"
+TYPELESS = "tags without a type (B, I): given the type ENTITY"
+
+_TARGET: dict[str, Scheme] = {
+    "io": "iob2",
+    "iob1": "iob2",
+    "iob2": "iob2",
+    "iobes": "iobes",
+    "bmes": "iobes",
+    "bilou": "iobes",
+}
+_LETTERED = re.compile(r"[BIESMLU]-.")
+_OTHER_SPELLING = re.compile(r"[BIESMLUbiesmlu][^0-9A-Za-z].|.*[-_][BIESMLU]$|[BIESMLU]-$|^o$")
+
+Tagged = Sequence[Sequence[str]]
+
+
+def target_scheme(scheme: str) -> Scheme:
+    """The scheme that tags are brought to: iob2 where the last word is not marked, else iobes.
+
+    Example:
+        >>> target_scheme("bmes")
+        'iobes'
+    """
+    return _TARGET[scheme]
+
+
+def plain_tags(tags: Tagged) -> tuple[list[list[str]], bool]:
+    """The tags with a letter and a type each, and whether types had to be put in.
+
+    Bare types get the letter I-; bare letters get the type ``ENTITY``.
+
+    Example:
+        >>> plain_tags([["PER", "O"]])
+        ([['I-PER', 'O']], False)
+        >>> plain_tags([["B", "I", "O"]])
+        ([['B-ENTITY', 'I-ENTITY', 'O']], True)
+    """
+    seen = {tag for sentence in tags for tag in sentence} - {"O"}
+    if seen and seen <= set("BIESMLU"):
+        return [[t if t == "O" else f"{t}-ENTITY" for t in sentence] for sentence in tags], True
+    if seen and not any(_LETTERED.match(tag) for tag in seen):
+        return [[t if t == "O" else f"I-{t}" for t in sentence] for sentence in tags], False
+    return [list(sentence) for sentence in tags], False
+
+
+def detect_scheme(sentences: Sequence[Sentence], path: str | Path) -> str:
+    """The scheme of a file's tags, by the rules above.
+
+    Raises:
+        DataError: tags that are no span tags, or of more than one scheme.
+
+    Example:
+        >>> detect_scheme([Sentence(("in", "Bonn"), ("O", "S-LOC"))], "a.conll")
+        'iobes'
+    """
+    first = _first_places(sentences)
+    seen = set(first) - {"O"}
+    if not seen:
+        return "iob2"
+    bare = sorted((tag for tag in seen if not _LETTERED.match(tag)), key=first.__getitem__)
+    lettered = sorted((tag for tag in seen if _LETTERED.match(tag)), key=first.__getitem__)
+    if bare and not seen <= set("BIESMLU"):
+        _check_bare(bare, lettered, first, path)
+        return "io"
+    letters = {tag[0] for tag in seen}
+    for scheme, marks in (("bmes", "M"), ("bilou", "LU"), ("iobes", "ES")):
+        if letters & set(marks):
+            _check_letters(scheme, seen, letters, first, path)
+            return scheme
+    if letters == {"I"}:
+        return "iob1"
+    if letters == {"B"}:
+        return "iob2"
+    tags, _ = plain_tags([sentence.tags for sentence in sentences])
+    needless = sum(t.startswith("B-") for s in tags for t in _at(s, violations(s, "iob1")))
+    orphans = sum(len(violations(sentence, "iob2")) for sentence in tags)
+    return "iob1" if not needless or orphans > needless else "iob2"
+
+
+def normalise(
+    sentences: Sequence[Sentence], path: str | Path, scheme: str, notes: NoteBook
+) -> tuple[list[list[str]], str]:
+    """Tags brought to IOB2 or IOBES, repaired where need be, and the scheme that was found.
+
+    Args:
+        sentences: with the tags of the file.
+        path: the file, for messages.
+        scheme: ``auto`` or one of ``labels.PREFIXES``.
+        notes: takes the repairs.
+
+    Raises:
+        DataError: a tag that the scheme does not know.
+    """
+    if scheme != "auto" and scheme not in PREFIXES:
+        raise unknown_name("tag scheme", scheme, ["auto", *PREFIXES])
+    found = detect_scheme(sentences, path) if scheme == "auto" else scheme
+    tags, typeless = plain_tags([sentence.tags for sentence in sentences])
+    out = []
+    for sentence, own in zip(sentences, tags, strict=True):
+        _check_known(sentence, own, found, path)
+        if typeless:
+            for position in (i for i, tag in enumerate(own) if tag != "O"):
+                notes.add(TYPELESS, f"{path}:{sentence.line_of(position)}")
+        for position in violations(own, found):
+            notes.add(REPAIR.format(scheme=found), f"{path}:{sentence.line_of(position)}")
+        out.append(convert(own, found, target_scheme(found)))
+    return out, found
+
+
+def respell(
+    sentences: Sequence[Sentence], tags: Tagged, path: str | Path, scheme: str
+) -> list[list[str]]:
+    """Tags brought to IOB2 or IOBES without repair where the letters alone can say it.
+
+    IO and IOB1 are read as spans, since a letter means something else there.
+
+    Args:
+        sentences: where the tags come from, for messages.
+        tags: with a letter and a type each.
+        path: the file, for messages.
+        scheme: of the tags.
+
+    Raises:
+        DataError: a tag that the scheme does not know.
+    """
+    if scheme not in PREFIXES:
+        raise unknown_name("tag scheme", scheme, ["auto", *PREFIXES])
+    for sentence, own in zip(sentences, tags, strict=True):
+        _check_known(sentence, own, scheme, path)
+    if scheme in ("io", "iob1"):
+        return [convert(own, scheme, "iob2") for own in tags]
+    letters = {"bmes": {"M": "I"}, "bilou": {"L": "E", "U": "S"}}.get(scheme, {})
+    return [[letters.get(tag[0], tag[0]) + tag[1:] for tag in own] for own in tags]
+
+
+def _at(tags: Sequence[str], positions: Sequence[int]) -> list[str]:
+    return [tags[position] for position in positions]
+
+
+def _first_places(sentences: Sequence[Sentence]) -> dict[str, int]:
+    first: dict[str, int] = {}
+    for sentence in sentences:
+        for position, tag in enumerate(sentence.tags):
+            if tag not in first:
+                first[tag] = sentence.line_of(position) or 0
+    return first
+
+
+def _check_bare(
+    bare: list[str], lettered: list[str], first: dict[str, int], path: str | Path
+) -> None:
+    odd = next((tag for tag in bare if _OTHER_SPELLING.match(tag)), None)
+    if odd is not None:
+        raise DataError(
+            path,
+            f"expected tags such as 'B-PER', 'I-PER' and 'O', got {odd!r}: "
+            "spell it so, letter first and a dash",
+            line=first[odd] or None,
+        )
+    if lettered:
+        raise DataError(
+            path,
+            f"a mixture of schemes: {bare[0]!r} has no letter such as B- or I-, but "
+            f"{lettered[0]!r} on line {first[lettered[0]]} has one. Spell all tags in one scheme; "
+            "if the line is a comment, remove it",
+            line=first[bare[0]] or None,
+        )
+    if "O" not in first:
+        raise DataError(
+            path,
+            f"expected entity tags with 'O' outside of entities, got {bare[0]!r} and no 'O' at "
+            "all: for parts of speech use task 'pos', or choose another tag column",
+            line=first[bare[0]] or None,
+        )
+
+
+def _check_letters(
+    scheme: str, seen: set[str], letters: set[str], first: dict[str, int], path: str | Path
+) -> None:
+    strange = sorted((t for t in seen if t[0] not in PREFIXES[scheme]), key=first.__getitem__)
+    if strange:
+        marks = {"bmes": "M", "bilou": "LU", "iobes": "ES"}[scheme]
+        mark = min((t for t in seen if t[0] in marks), key=first.__getitem__)
+        raise DataError(
+            path,
+            f"a mixture of schemes: {mark!r} on line {first[mark]} belongs to {scheme}, which has "
+            f"no {strange[0]!r}. Spell all tags in one scheme: {', '.join(PREFIXES)}",
+            line=first[strange[0]] or None,
+        )
+    if scheme == "iobes" and not letters & {"B", "S"}:
+        raise DataError(
+            path,
+            "expected a scheme that marks how an entity begins (B- or S-), got only I- and E- "
+            "(IOE): convert it to IOB2",
+            line=min(first[tag] for tag in seen) or None,
+        )
+
+
+def _check_known(sentence: Sentence, tags: Sequence[str], scheme: str, path: str | Path) -> None:
+    for position, tag in enumerate(tags):
+        if tag != "O" and not (_LETTERED.match(tag) and tag[0] in PREFIXES[scheme]):
+            allowed = ", ".join(f"{letter}-" for letter in PREFIXES[scheme])
+            raise DataError(
+                path,
+                f"expected O or a tag of the scheme {scheme} ({allowed} and a type), "
+                f"got {sentence.tags[position]!r}: choose the scheme or the tag column",
+                line=sentence.line_of(position),
+            )

@@ -1,0 +1,126 @@
+"""Words with parts of speech as labelled characters, and back.
+
+``上海/NR 的/DEG`` becomes 上/B-NR 海/E-NR 的/S-DEG: B begins a word, I goes on, E ends it, S is a
+word of one character. The rules:
+
+- A character is a code point, and every character is a token: digits and Latin letters one by
+  one, combining marks by themselves. What stood between the words of a file (``SpaceAfter``) is
+  not read: the text is its words without a gap.
+- White space inside a word of a file is a character like any other, and counted in the notes. An
+  empty word has none: it is left out, and counted.
+- In plain text, white space is no character: it ends a word (``word_breaks``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dicetune.data.files.notes import NoteBook
+from dicetune.data.tagged.corpus import Corpus, Scheme, Sentence
+from dicetune.data.tagged.labels import spans, to_tags
+from dicetune.data.tagged.plain import PlainCorpus
+
+Word = tuple[str, str]
+"""A word and its tag."""
+
+SPACES = "words with white space inside: kept, each space is a character of its own"
+EMPTY = "empty words: left out, they have no characters"
+
+
+def to_characters(corpus: Corpus) -> Corpus:
+    """Words to characters, and their tags to labels of characters in IOBES.
+
+    Args:
+        corpus: words with tags that are no spans, or without tags. Of plain text, the characters
+            of the text are taken, whatever words it was cut into.
+
+    Example:
+        >>> words = Corpus((Sentence(("上海", "的"), ("NR", "DEG")),), "a.txt")
+        >>> (sentence,) = to_characters(words)
+        >>> sentence.tokens, sentence.tags
+        (('上', '海', '的'), ('B-NR', 'E-NR', 'S-DEG'))
+    """
+    texts = corpus.texts if isinstance(corpus, PlainCorpus) else (None,) * len(corpus)
+    notes = NoteBook()
+    sentences, places = [], []
+    for sentence, text in zip(corpus, texts, strict=True):
+        if text is None:
+            sentences.append(_characters(sentence, corpus.source, notes))
+            places.append(_side_by_side(len(sentences[-1].tokens)))
+        else:
+            own = [place for place, character in enumerate(text) if not character.isspace()]
+            sentences.append(replace(sentence, tokens=tuple(text[place] for place in own)))
+            places.append(tuple((place, place + 1) for place in own))
+    all_notes = (*corpus.notes, *notes.notes())
+    if isinstance(corpus, PlainCorpus):
+        return replace(corpus, sentences=tuple(sentences), notes=all_notes, places=tuple(places))
+    scheme: Scheme | None = "iobes" if any(sentence.tags for sentence in sentences) else None
+    return replace(
+        corpus, sentences=tuple(sentences), scheme=scheme, found_scheme=scheme, notes=all_notes
+    )
+
+
+def from_characters(characters: Sequence[str], tags: Sequence[str]) -> list[Word]:
+    """Labelled characters to words with their tags: every character is in exactly one.
+
+    Labels that no cut into words spells are read by the rule of ``spans``: B- and S- begin a word,
+    I- and E- go on with the one before if it is open and has their tag, else they begin one.
+
+    Raises:
+        InputError: a label that is none of B-, I-, E-, S- with a tag, or ``O``.
+
+    Example:
+        >>> from_characters("上海的", ["B-NR", "E-NR", "S-DEG"])
+        [('上海', 'NR'), ('的', 'DEG')]
+        >>> from_characters("上海的", ["I-NR", "I-NN", "B-DEG"])
+        [('上', 'NR'), ('海', 'NN'), ('的', 'DEG')]
+    """
+    return [("".join(characters[a:b]), tag) for tag, a, b in spans(tags, "iobes")]
+
+
+def corpus_words(corpus: Corpus) -> list[list[Word]]:
+    """The words of each sentence of labelled characters."""
+    return [from_characters(sentence.tokens, sentence.tags) for sentence in corpus]
+
+
+def word_breaks(corpus: Corpus) -> list[frozenset[int]]:
+    """For each sentence, the characters that cannot go on with the word before them.
+
+    Example:
+        >>> from dicetune.data.tagged.plain import plain_corpus
+        >>> word_breaks(to_characters(plain_corpus(["上海 的"])))
+        [frozenset({2})]
+    """
+    if not isinstance(corpus, PlainCorpus):
+        return [frozenset()] * len(corpus)
+    return [
+        frozenset(number for number in range(1, len(own)) if own[number][0] != own[number - 1][1])
+        for own in corpus.places
+    ]
+
+
+def _characters(sentence: Sentence, source: str, notes: NoteBook) -> Sentence:
+    found, lines, start = [], [], 0
+    for position, word in enumerate(sentence.tokens):
+        line = sentence.line_of(position)
+        if not word or any(character.isspace() for character in word):
+            place = source if line is None else f"{source}:{line}"
+            notes.add(SPACES if word else EMPTY, place)
+        if not word:
+            continue
+        if sentence.tags:
+            found.append((sentence.tags[position], start, start + len(word)))
+        if sentence.lines:
+            lines += [sentence.lines[position]] * len(word)
+        start += len(word)
+    return replace(
+        sentence,
+        tokens=tuple("".join(sentence.tokens)),
+        tags=tuple(to_tags(found, start, "iobes")) if found else (),
+        lines=tuple(lines),
+    )
+
+
+def _side_by_side(count: int) -> tuple[tuple[int, int], ...]:
+    return tuple((number, number + 1) for number in range(count))

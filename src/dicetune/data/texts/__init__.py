@@ -1,0 +1,1 @@
+"""Labelled texts and pairs, from every format to a ``TextCorpus``."""

@@ -1,0 +1,1 @@
+"""Tasks that label whole texts: text, pair, multilabel."""

@@ -1,0 +1,164 @@
+"""multilabel: any number of labels for each text.
+
+Worked example, from raw text to logits and back (WordPiece, labels anger, fear, joy)::
+
+    text     "Dock four is fine"            labels "joy", "fear"
+    encode   [CLS] dock four is fine [SEP]
+             labels [0, 1, 1]
+    model    logits (1, 3)
+    inputs   LossInput("label", logits, [[0, 1, 1]], kind="labels")
+    decode   log-probabilities of each label on its own (1, 3)
+    predict  those above one half: "fear", "joy"
+    score    micro and macro F1, exact match
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dicetune.data import TextCorpus, TextExample
+from dicetune.data.files.tables import QUOTING
+from dicetune.data.texts.rows import HEADERS
+from dicetune.loss_input import Kind
+from dicetune.metrics import label_set_scores
+from dicetune.tasks.base import Scores
+from dicetune.tasks.classification.classified import Decision, Labelled, labelled
+from dicetune.tasks.classification.sequence import SequenceTask, label_order, row_of
+from dicetune.tasks.classification.text import check_choices
+
+METRICS = ("auto", "macro_f1", "micro_f1", "exact_match")
+_HALF = float(np.log(0.5))
+
+
+@dataclass(frozen=True)
+class MultiLabelOptions:
+    """What can be chosen for texts of any number of labels each.
+
+    Args:
+        text_column: name or number (from 0) of the text; default: a known name, else the column
+            with the longest cells.
+        label_column: name or number of the labels, joined by commas (in JSON also a list); default:
+            a known name, else the column with the fewest different cells.
+        id_column: name or number of the id; default: a known name.
+        header: whether a table's first row names its columns: on, off; auto looks for known names.
+        quoting: whether cells of a table may stand in quotes: on, off; auto looks at all of it.
+        label_names: file with the names of all labels, one a line, where rows have numbers.
+        metric: dev score that chooses the checkpoint: macro_f1 (also auto), micro_f1, exact_match.
+        gold_column: name or number of the gold labels in a file of predictions.
+        predicted_column: name or number of the predicted labels in a file of predictions.
+    """
+
+    text_column: int | str | None = None
+    label_column: int | str | None = None
+    id_column: int | str | None = None
+    header: str = "auto"
+    quoting: str = "auto"
+    label_names: str | None = None
+    metric: str = "auto"
+    gold_column: int | str | None = None
+    predicted_column: int | str | None = None
+
+    def __post_init__(self) -> None:
+        check_choices(self, {"header": HEADERS, "quoting": QUOTING, "metric": METRICS})
+
+
+class MultiLabelTask(SequenceTask):
+    """Any number of labels for each text, a sigmoid each."""
+
+    name = "multilabel"
+    title: ClassVar[str] = "multi-label text-classification"
+    Options: ClassVar[type] = MultiLabelOptions
+    scored: ClassVar[str] = "Labels of texts above a probability of one half, in percent."
+    model_config: ClassVar[Mapping[str, Any]] = {"problem_type": "multi_label_classification"}
+    several: ClassVar[bool] = True
+    kind: ClassVar[Kind] = "labels"
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Scores of a table."""
+        names = ("exact_match", "micro_f1", "macro_f1")
+        return (*(name for name in names if name != self.main_metric), self.main_metric)
+
+    @classmethod
+    def of(
+        cls, train: TextCorpus, options: Any = None, labels: Sequence[str] | None = None
+    ) -> Self:
+        """The task of a training split; ``labels`` where they are more than it shows.
+
+        Raises:
+            InputError: one label alone.
+        """
+        options = cls.Options() if options is None else options
+        names = label_order(train, labels)
+        counts = train.label_counts
+        metric = "macro_f1" if options.metric == "auto" else options.metric
+        return cls(names, metric=metric, class_counts=[counts[label] for label in names])
+
+    @classmethod
+    def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
+        """The task of a saved model."""
+        return cls(labels, metric=settings.get("metric") or "macro_f1")
+
+    def settings(self) -> dict[str, Any]:
+        """The score that chose the checkpoint."""
+        return {"metric": self.main_metric}
+
+    def target(self, example: TextExample) -> list[float]:
+        """1 for each label of the example."""
+        own = set(example.labels or ())
+        return [float(label in own) for label in self.labels]
+
+    def shrink(self, outputs: Any, labels: Any) -> Tensor:
+        """Log-probabilities of each label on its own."""
+        return torch.nn.functional.logsigmoid(outputs.float())
+
+    def predict(self, scores: Sequence[np.ndarray], data: Any) -> list[Decision]:
+        """The labels with a probability above one half."""
+        return [
+            Decision(
+                tuple(label for label, p in zip(self.labels, own[0], strict=True) if p > _HALF),
+                tuple(map(float, np.exp(own[0]))),
+            )
+            for own in scores
+        ]
+
+    @classmethod
+    def score_labels(cls, found: Any, labels: Sequence[str], options: Any) -> Scores:
+        """Scores of a file of predictions."""
+        names = list(labels) or None
+        chances = None
+        if found.probabilities and names and all(set(names) <= set(p) for p in found.probabilities):
+            chances = np.array([[own[name] for name in names] for own in found.probabilities])
+        return label_set_scores(
+            found.gold, found.predicted, labels=names, probabilities=chances
+        ).to_dict()
+
+    def score(self, data: TextCorpus, predictions: Sequence[Decision]) -> Scores:
+        """Micro and macro F1, exact match, average precision; fractions in [0, 1]."""
+        return label_set_scores(
+            [example.labels or () for example in data],
+            [own.labels for own in predictions],
+            labels=self.labels,
+            probabilities=np.array([own.probabilities for own in predictions]),
+        ).to_dict()
+
+    def rows(self, data: TextCorpus, predictions: Sequence[Decision]) -> Iterable[dict[str, Any]]:
+        """id, text, gold and predicted labels."""
+        for number, (example, own) in enumerate(zip(data, predictions, strict=True)):
+            row = dict(row_of(example, number))
+            yield row | {"gold": list(example.labels or ()), "predicted": list(own.labels)}
+
+    def answers(
+        self,
+        data: TextCorpus,
+        predictions: Sequence[Decision],
+        scores: Sequence[np.ndarray],
+    ) -> list[Labelled]:
+        """Each text's labels with all probabilities."""
+        return [labelled(self.labels, own) for own in predictions]

@@ -1,0 +1,316 @@
+"""SequenceTask: labels for a whole text or pair, by ``AutoModelForSequenceClassification``.
+
+``text``, ``pair`` and ``multilabel`` are this with inputs, decisions and scores of their own;
+their worked examples stand there. One text is one window: what is longer than the model's limit is
+cut off (of a pair, from the longer text first), counted and said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification
+
+from dicetune.data import (
+    Inspection,
+    SubwordCounter,
+    TextColumns,
+    TextCorpus,
+    TextExample,
+    TextLayout,
+    inspect_texts,
+    read_text_predictions,
+    read_texts,
+)
+from dicetune.data.texts.labels import read_label_names
+from dicetune.errors import DataError, InputError
+from dicetune.loss_input import Kind, LossInput
+from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores
+from dicetune.tasks.classification.classified import OUT_FORMATS, Decision, render_classified
+
+
+class SequenceTask:
+    """A label, or labels, for each text. A task of its own says which, and how they are scored.
+
+    Args:
+        labels: label names in the order of the model's outputs.
+        positive: the class whose F1 is reported, where there is one.
+        metric: the dev score that chooses the checkpoint.
+        class_counts: training texts of each label, for class-weighted losses.
+    """
+
+    name: ClassVar[str]
+    Options: ClassVar[type]
+    auto_class: ClassVar[Any] = AutoModelForSequenceClassification
+    pipeline: ClassVar[str | None] = "text-classification"
+    targets: ClassVar[Mapping[str, int]] = {"labels": IGNORED}
+    extra_inputs: ClassVar[Mapping[str, int]] = {}
+    inputs: ClassVar[tuple[str, ...]] = ("text",)
+    out_formats: ClassVar[tuple[str, ...]] = OUT_FORMATS
+    # what the library's pipeline asks for: softmax, or a sigmoid each
+    model_config: ClassVar[Mapping[str, Any]] = {"problem_type": "single_label_classification"}
+    several: ClassVar[bool] = False
+    kind: ClassVar[Kind] = "classes"
+
+    def __init__(
+        self,
+        labels: Sequence[str],
+        *,
+        positive: str | None = None,
+        metric: str,
+        class_counts: Sequence[int] | None = None,
+    ) -> None:
+        self.labels = tuple(labels)
+        self.positive = positive
+        self.main_metric = metric
+        self.class_counts = None if class_counts is None else torch.tensor(class_counts)
+        self._number = {label: number for number, label in enumerate(self.labels)}
+
+    # files
+
+    @classmethod
+    def read(
+        cls,
+        path: str | Path,
+        options: Any,
+        *,
+        format: str = "auto",
+        gold: bool = True,
+        trained: Mapping[str, Any] | None = None,
+        report: Callable[[str], None] = lambda line: None,
+    ) -> TextCorpus:
+        """Read texts with labels; without ``gold`` plain text too, one text a line."""
+        layout = TextLayout(
+            _columns(options),
+            _columns(trained or {}),
+            pair=cls.is_pair(),
+            gold=gold,
+            quoting=options.quoting,
+            header=options.header,
+        )
+        return read_texts(
+            path,
+            layout,
+            format=format,
+            several=cls.several,
+            label_names=options.label_names if gold else None,
+            classes=getattr(options, "classes", "fine"),
+            report=report,
+        )
+
+    @classmethod
+    def inspect(
+        cls, splits: Mapping[str, TextCorpus], count_subwords: SubwordCounter
+    ) -> Inspection:
+        """Describe sizes, imbalance, leaks, conflicts and unknown sub-words."""
+        return inspect_texts(splits, count_subwords)
+
+    @classmethod
+    def score_file(
+        cls,
+        predictions: str | Path,
+        gold: str | Path | None,
+        options: Any,
+        *,
+        format: str = "auto",
+        report: Callable[[str], None] = lambda line: None,
+    ) -> Scores:
+        """Score a file with gold and predicted labels, or predictions beside a file of gold."""
+        right = None if gold is None else cls.read(gold, options, report=report)
+        names = () if options.label_names is None else read_label_names(options.label_names)
+        found = read_text_predictions(
+            predictions,
+            right,
+            format=format,
+            several=cls.several,
+            gold_column=options.gold_column,
+            predicted_column=options.predicted_column,
+            names=names,
+            quoting=options.quoting,
+        )
+        for note in (*(right.notes if right else ()), *found.notes):
+            report(str(note))
+        labels = list(right.label_names if right else names)
+        return cls.score_labels(found, labels, options)
+
+    @classmethod
+    def score_labels(cls, found: Any, labels: Sequence[str], options: Any) -> Scores:
+        """Score what a file of predictions holds."""
+        raise NotImplementedError
+
+    # one task
+
+    @classmethod
+    def is_pair(cls) -> bool:
+        """Whether an example is two texts."""
+        return len(cls.inputs) == 2
+
+    def check(self, data: TextCorpus) -> None:
+        """Refuse labels that the model has no output for.
+
+        Raises:
+            DataError: the label, its first line, and what to do.
+        """
+        for example in data:
+            for label in example.labels or ():
+                if label not in self._number:
+                    shown = ", ".join(self.labels[:8]) + (", …" if len(self.labels) > 8 else "")
+                    raise DataError(
+                        data.source,
+                        f"expected labels that the model knows ({shown}), got {label!r} "
+                        f"({data.label_counts[label]} in this file): train with texts of it, "
+                        "give label_names where rows have numbers, or rename it here",
+                        line=example.line,
+                    )
+
+    def texts(self, data: TextCorpus) -> Iterable[str]:
+        """The texts, both of a pair."""
+        return chain.from_iterable(example.texts for example in data)
+
+    # text to tensors
+
+    def encode(
+        self, data: TextCorpus, tokenizer: Any, max_length: int, *, training: bool = False
+    ) -> Encoded:
+        """Sub-words of each text or pair in one window, cut off at ``max_length``."""
+        examples = list(data)
+        features: list[dict[str, Any]] = []
+        subwords = unknown = truncated = longest = 0
+        special = tokenizer.num_special_tokens_to_add(pair=self.is_pair())
+        for example in examples:
+            whole = tokenizer(*example.texts, verbose=False)
+            length = len(whole["input_ids"])
+            subwords += length - special
+            longest = max(longest, length - special)
+            unknown += whole["input_ids"].count(tokenizer.unk_token_id)
+            if length > max_length:
+                truncated += 1
+                whole = tokenizer(*example.texts, truncation="longest_first", max_length=max_length)
+            feature = {n: whole[n] for n in tokenizer.model_input_names if n in whole}
+            if example.labels is not None:
+                feature["labels"] = self.target(example)
+            features.append(feature)
+        order = sorted(range(len(features)), key=lambda n: -len(features[n]["input_ids"]))
+        rank = np.empty(len(order), dtype=np.int64)
+        rank[order] = np.arange(len(order))
+        facts = {
+            "texts": len(examples),
+            "subwords": subwords,
+            "unknown_subwords": unknown,
+            "longest_subwords": longest,
+            "truncated": truncated,
+        }
+        what = "pairs" if self.is_pair() else "texts"
+        notes = (
+            (
+                f"{truncated} of {len(examples)} {what} are longer than {max_length} sub-words and "
+                "were cut off",
+            )
+            if truncated
+            else ()
+        )
+        return Encoded([features[number] for number in order], rank, facts, notes)
+
+    def target(self, example: TextExample) -> Any:
+        """What the model should put out for an example with gold."""
+        (label,) = example.labels or ()
+        return self._number[label]
+
+    def loss_inputs(self, outputs: Any, labels: Mapping[str, Tensor]) -> list[LossInput]:
+        """One decision a text."""
+        logits, counts = outputs["logits"], self.class_counts
+        return [
+            LossInput(
+                "label",
+                logits,
+                labels["labels"],
+                kind=self.kind,
+                class_counts=None if counts is None else counts.to(logits.device),
+            )
+        ]
+
+    def item_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Texts."""
+        target = labels["labels"]
+        kept = target != IGNORED
+        return {"label": (kept if target.ndim == 1 else kept.any(-1)).sum()}
+
+    # tensors to text
+
+    def shrink(self, outputs: Any, labels: Any) -> Tensor:
+        """Log-probabilities, so that nothing after this needs torch."""
+        return outputs.float().log_softmax(-1)
+
+    def decode(self, outputs: Outputs, encoded: Encoded) -> list[np.ndarray]:
+        """Log-probabilities of each text, (1, labels)."""
+        rows = np.asarray(outputs)
+        return [rows[place][None] for place in encoded.back]
+
+    def predict(self, scores: Sequence[np.ndarray], data: Any) -> list[Decision]:
+        """The likeliest label of each text."""
+        return [
+            Decision((self.labels[int(own[0].argmax())],), tuple(map(float, np.exp(own[0]))))
+            for own in scores
+        ]
+
+    # use
+
+    def ask(self, values: Mapping[str, Sequence[Any]]) -> TextCorpus:
+        """Examples without labels from plain texts.
+
+        Raises:
+            InputError: something that is no text.
+        """
+        columns = [list(values[name]) for name in self.inputs]
+        for name, column in zip(self.inputs, columns, strict=True):
+            for value in column:
+                if not isinstance(value, str):
+                    raise InputError(
+                        f"expected a string for each {name}, got {type(value).__name__}"
+                    )
+        return TextCorpus(
+            tuple(TextExample(*texts) for texts in zip(*columns, strict=True)), "text"
+        )
+
+    def render(self, data: TextCorpus, answers: Sequence[Any], out_format: str) -> str:
+        """JSON lines, or a table of text, label and probability."""
+        return render_classified(data, answers, out_format)
+
+
+def label_order(train: TextCorpus, labels: Sequence[str] | None) -> list[str]:
+    """Labels in the order of the model's outputs, of which training texts must show two.
+
+    Raises:
+        InputError: where one label is all there is.
+    """
+    if len(train.label_counts) < 2:
+        raise InputError(
+            f"expected at least two labels in the {len(train)} training texts of {train.source}, "
+            f"got {len(train.label_counts)}: raise max_train, or check the column of the label"
+        )
+    return list(labels) if labels is not None else train.label_names
+
+
+def row_of(example: TextExample, number: int) -> Iterator[tuple[str, Any]]:
+    """What a row of predictions says of the example itself."""
+    yield "id", example.id or str(number)
+    yield "text", example.text
+    if example.pair is not None:
+        yield "text_b", example.pair
+
+
+def _columns(options: Any) -> TextColumns:
+    """The columns that options name."""
+    values = options if isinstance(options, Mapping) else vars(options)
+    return TextColumns(
+        values.get("text_column"),
+        values.get("pair_column"),
+        values.get("label_column"),
+        values.get("id_column"),
+    )

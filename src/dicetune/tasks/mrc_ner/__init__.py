@@ -1,0 +1,1 @@
+"""mrc-ner: named entities by a question for each type."""

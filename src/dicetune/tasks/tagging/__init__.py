@@ -1,0 +1,1 @@
+"""Tasks that label words or characters: ner, pos, seg-pos."""

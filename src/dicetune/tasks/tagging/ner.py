@@ -1,0 +1,112 @@
+"""ner: named entities as spans of words, in IOB2 or IOBES, by tagging.
+
+Worked example: ``TokenTask`` (dicetune.tasks.tagging.token), whose labels are spans here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from dicetune.data import Corpus, sample_corpora
+from dicetune.errors import InputError, unknown_name
+from dicetune.metrics import span_scores
+from dicetune.tasks.base import Scores
+from dicetune.tasks.options import at_least
+from dicetune.tasks.tagging.predictions import score_tag_file
+from dicetune.tasks.tagging.token import TokenTask
+
+CONVENTIONS = ("strict", "conlleval")
+
+
+@dataclass(frozen=True)
+class NerOptions:
+    """What can be chosen for named entities.
+
+    Args:
+        scheme: span scheme of the files: io, iob1, iob2, iobes, bmes, bilou; auto looks at all
+            tags of a file.
+        token_column: number (from 0) or key of the words; default: the first column.
+        tag_column: number or key of the tags; default: the last column.
+        gold_column: number or key of the gold tags in a file of predictions.
+        predicted_column: number or key of the predicted tags in a file of predictions.
+        convention: what counts as a span when scoring: strict, or conlleval (an I- that continues
+            nothing starts one).
+        stride: sub-words that neighbouring windows of a long text share; default: 32, at most a
+            quarter of the window.
+    """
+
+    scheme: str = "auto"
+    token_column: int | str | None = None
+    tag_column: int | str | None = None
+    gold_column: int | str | None = None
+    predicted_column: int | str | None = None
+    convention: str = "strict"
+    stride: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.convention not in CONVENTIONS:
+            raise unknown_name("convention", self.convention, CONVENTIONS)
+        at_least("stride", self.stride, 0)
+
+
+class NerTask(TokenTask):
+    """Named entities, scored by exact spans."""
+
+    name = "ner"
+    tags = "ner"
+    title = "named-entity"
+    Options = NerOptions
+    main_metric = "f1"
+    shown = ("precision", "recall", "f1")
+    scored = "Exact spans, micro, in percent."
+
+    @classmethod
+    def sample(cls) -> dict[str, Corpus]:
+        """The packaged corpus."""
+        return sample_corpora()
+
+    @classmethod
+    def score_file(
+        cls,
+        predictions: str | Path,
+        gold: str | Path | None,
+        options: NerOptions,
+        *,
+        format: str = "auto",
+        report: Callable[[str], None] = lambda line: None,
+    ) -> Scores:
+        """Score columns word, gold, predicted, or JSON lines with tokens, gold, predicted."""
+        return score_tag_file(predictions, gold, options, "ner", format, report)
+
+    @classmethod
+    def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
+        """The task of a saved model.
+
+        Raises:
+            InputError: where the labels are no spans.
+        """
+        scheme = settings.get("label_scheme") or _scheme(labels)
+        if scheme is None:
+            raise InputError(
+                f"expected labels of spans (O, B-…, I-…), got {', '.join(labels[:5])}: "
+                "choose task pos"
+            )
+        return super().restore(labels, {**settings, "label_scheme": scheme})
+
+    def score(self, data: Any, predictions: Sequence[Sequence[str]]) -> Scores:
+        """Span precision, recall and F1, micro and of each type; fractions in [0, 1]."""
+        gold = [list(sentence.tags) for sentence in data]
+        return span_scores(
+            gold, predictions, scheme=self.scheme or "iob2", convention=self.convention
+        ).to_dict()
+
+
+def _scheme(labels: Sequence[str]) -> Literal["iob2", "iobes"] | None:
+    """The span scheme that a model's label names show, where they are spans at all."""
+    prefixes = {label[:2] for label in labels if label != "O"}
+    if not prefixes or not prefixes <= {"B-", "I-", "E-", "S-"}:
+        return None
+    return "iobes" if prefixes & {"E-", "S-"} else "iob2"

@@ -1,0 +1,65 @@
+"""Text to be tagged: plain, in columns or in JSON lines, told by its content."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from dicetune.data import FORMATS as TAGGED_FORMATS
+from dicetune.data import (
+    Corpus,
+    Guess,
+    guess_format,
+    parse_tokens,
+    plain_corpus,
+    read_lines,
+    read_tokens,
+)
+from dicetune.errors import unknown_name
+
+FORMATS = ("auto", "text", *TAGGED_FORMATS)
+STREAM = "-"
+_MEANINGS = {"text": "plain text, one text a line", "conll": "columns, one word a row (conll)"}
+
+
+def read_untagged(
+    source: str | Path,
+    tags: Literal["ner", "pos"],
+    token_column: int | str | None = None,
+    format: str = "auto",
+    trained: Mapping[str, Any] | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> Corpus:
+    """The words of a source; its tags, if any, are not read.
+
+    Args:
+        source: a file, a data set, or "-" for the input stream.
+        tags: what the tagger will put out.
+        token_column: number or key of the words.
+        format: one of ``FORMATS``; "auto" tells by the content (``dicetune.data.tagged.guess``).
+        trained: options that the model was trained with.
+        report: takes a line where the format is a guess.
+
+    Raises:
+        InputError: an unknown format.
+        DataError: what is wrong, in which file and line.
+    """
+    if format not in FORMATS:
+        raise unknown_name("input format", format, FORMATS)
+    if format == "auto":
+        found = guess_format(source)
+    else:
+        found = Guess(format, [] if format == "hub" else read_lines(source))
+    if found.doubt:
+        name = "the input stream" if str(source) == STREAM else source
+        report(
+            f"{name}: read as {_MEANINGS[found.format]}, since {found.doubt}; "
+            "--format says it otherwise"
+        )
+    if found.format == "text":
+        return plain_corpus(found.lines, str(source))
+    options: dict[str, Any] = {"task": tags, "token_column": token_column, "require_tags": False}
+    if found.format == "hub":
+        return read_tokens(source, format="hub", **options)
+    return parse_tokens(found.lines, source, found.format, trained=trained, **options)

@@ -1,0 +1,163 @@
+"""MultiLabelTask: a sigmoid for each label."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicetune.data import TextCorpus, TextExample
+from dicetune.errors import DataError, InputError
+from dicetune.tasks.classification.multilabel import MultiLabelOptions, MultiLabelTask
+from dicetune.training.collator import PaddingCollator
+from families import FAMILIES, save_family
+from tiny import wordpiece_tokenizer
+
+TOKENIZER = wordpiece_tokenizer()
+LABELS = ("anger", "fear", "joy")
+CORPUS = TextCorpus(
+    (
+        TextExample("Dock four is fine", labels=("joy", "fear"), line=1),
+        TextExample("nobody knows", labels=("anger",), line=2),
+        TextExample("gate 2", labels=(), line=3),
+    ),
+    "a.tsv",
+)
+
+
+def test_worked_example():
+    task = MultiLabelTask.of(CORPUS)
+    assert (task.labels, task.main_metric) == (LABELS, "macro_f1")
+    assert task.class_counts.tolist() == [1, 1, 1]
+    encoded = task.encode(CORPUS.first(1), TOKENIZER, 24)
+    assert encoded.features[0]["labels"] == [0.0, 1.0, 1.0]
+    batch = PaddingCollator(TOKENIZER, task.targets)(encoded.features)
+    logits = torch.tensor([[-1.0, 1.0, 2.0]])
+    (item,) = task.loss_inputs({"logits": logits}, {"labels": batch["labels"]})
+    assert (item.kind, item.target.tolist()) == ("labels", [[0.0, 1.0, 1.0]])
+    assert task.item_counts({"labels": batch["labels"]})["label"] == 1
+    (scores,) = task.decode(task.shrink(logits, None).numpy(), encoded)
+    assert scores.shape == (1, 3)
+    assert scores[0, 2] == pytest.approx(-math.log1p(math.exp(-2)))
+    (own,) = task.predict([scores], CORPUS.first(1))
+    assert own.labels == ("fear", "joy")
+    found = task.score(CORPUS.first(1), [own])
+    assert (found["exact_match"], found["macro_f1"], found["average_precision"]) == (1.0, 1.0, 1.0)
+    assert task.answers(CORPUS.first(1), [own], [])[0].labels == ["joy", "fear"]
+
+
+def test_one_half_is_not_above_one_half():
+    task = MultiLabelTask.of(CORPUS)
+    scores = task.shrink(torch.tensor([[0.0, 1e-3, -1e-3]]), None).numpy()
+    assert task.predict([scores], None)[0].labels == ("fear",)
+
+
+def test_the_loss_counts_the_same_items():
+    from dicetune.training.objective import item_count
+
+    task = MultiLabelTask.of(CORPUS)
+    batch = PaddingCollator(TOKENIZER, task.targets)(task.encode(CORPUS, TOKENIZER, 24).features)
+    labels = {"labels": batch["labels"]}
+    (item,) = task.loss_inputs({"logits": torch.zeros(3, 3)}, labels)
+    assert item_count(item) == task.item_counts(labels)["label"] == 3
+
+
+@given(
+    st.lists(st.tuples(st.text(max_size=40), st.sets(st.sampled_from(LABELS))), max_size=5),
+    st.integers(4, 30),
+)
+def test_decoding_gold_outputs_gives_the_gold(rows, max_length):
+    examples = [TextExample(text, labels=tuple(sorted(own))) for text, own in rows]
+    corpus = TextCorpus(tuple(examples), "random")
+    task = MultiLabelTask(LABELS, metric="macro_f1")
+    encoded = task.encode(corpus, TOKENIZER, max_length)
+    outputs = np.log([[0.9 if t else 0.1 for t in f["labels"]] for f in encoded.features])
+    decisions = task.predict(task.decode(outputs, encoded), corpus)
+    assert [own.labels for own in decisions] == [example.labels for example in corpus]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_padding_and_order_do_not_change_an_answer(family, tmp_path):
+    from transformers import AutoModelForSequenceClassification
+
+    from dicetune.models import load_tokenizer
+    from dicetune.predict import Predictor
+
+    folder = save_family(family, "sequence", tmp_path)
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    tokenizer = load_tokenizer(folder)
+    task = MultiLabelTask(LABELS, metric="macro_f1")
+    values = ["fine", "The pump at Quay Nine is down again", "Dock four"]
+    together = Predictor(model, tokenizer, task, 3, 24)(values)
+    turned = Predictor(model, tokenizer, task, 1, 24)(values[::-1])[::-1]
+    for one, other in zip(together, turned, strict=True):
+        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
+
+
+def test_the_saved_folder_serves_the_library_pipeline(tmp_path):
+    from transformers import AutoModelForSequenceClassification, pipeline
+
+    from dicetune.models import load_tokenizer
+    from dicetune.predict import Predictor
+
+    folder = save_family("bert", "sequence", tmp_path)
+    model = AutoModelForSequenceClassification.from_pretrained(
+        folder,
+        **MultiLabelTask.model_config,
+        id2label=dict(enumerate(LABELS)),
+    )
+    model.save_pretrained(folder)
+    text = "Dock four is fine"
+    own = Predictor(
+        model, load_tokenizer(folder), MultiLabelTask(LABELS, metric="macro_f1"), 1, 24
+    )(text)[0].probabilities
+    serve = pipeline("text-classification", model=folder)
+    for options in ({}, {"function_to_apply": "sigmoid"}):
+        found = serve(text, top_k=None, **options)
+        assert {row["label"]: row["score"] for row in found} == pytest.approx(own, abs=1e-5)
+
+
+def test_rows_score_as_the_run_did(tmp_path):
+    task = MultiLabelTask.of(CORPUS)
+    decisions = task.predict([np.log([[0.9, 0.6, 0.1]])] * 3, CORPUS)
+    file = tmp_path / "predictions.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in task.rows(CORPUS, decisions)))
+    found = MultiLabelTask.score_file(file, None, MultiLabelOptions())
+    full = task.score(CORPUS, decisions)
+    assert found == {name: value for name, value in full.items() if "average" not in name}
+
+
+def test_predictions_of_another_tool_with_numbers(tmp_path):
+    names, own, gold = (tmp_path / name for name in ("labels.txt", "own.txt", "gold.tsv"))
+    names.write_text("anger\nfear\njoy\n")
+    own.write_text("0\n1,2\n")
+    gold.write_text("some text\t0\tx1\nmore of the text\t1\tx2\n")
+    options = MultiLabelOptions(label_names=str(names), label_column=1)
+    found = MultiLabelTask.score_file(own, gold, options)
+    assert (found["exact_match"], found["micro_f1"]) == (0.5, pytest.approx(0.8))
+    assert set(found["per_label"]) == {"anger", "fear", "joy"}
+
+
+def test_what_is_refused():
+    with pytest.raises(InputError, match="unknown metric 'accuracy'"):
+        MultiLabelOptions(metric="accuracy")
+    with pytest.raises(DataError, match=r"a.tsv:1: .*got 'joy'"):
+        MultiLabelTask(["anger", "fear"], metric="macro_f1").check(CORPUS)
+
+
+def test_settings_come_back():
+    task = MultiLabelTask.of(CORPUS, MultiLabelOptions(metric="micro_f1"))
+    again = MultiLabelTask.restore(task.labels, task.settings())
+    assert again.main_metric == "micro_f1"
+    assert task.shown == ("exact_match", "macro_f1", "micro_f1")
+
+
+def test_real_emotions(real_data):
+    options = MultiLabelOptions(label_names=str(real_data("goemotions/labels.txt")))
+    train = MultiLabelTask.read(real_data("goemotions/train.tsv"), options)
+    task = MultiLabelTask.of(train, options)
+    assert (len(train), len(task.labels)) == (43410, 28)
+    assert task.class_counts.min() == train.label_counts["grief"] == 77
