@@ -2,8 +2,8 @@
 
 A finished run's folder holds ``run.json`` (this record: configuration, versions, data
 fingerprints, how training went), ``metrics.json`` (scores of each split), ``predictions.jsonl``
-(dev and test: id, tokens, gold, predicted) and ``scores.safetensors`` (their log-probabilities),
-so that decision rules and comparisons never need to train again.
+(dev and test: id, text, gold, predicted) and ``scores.safetensors`` (what the model put out for
+them), so that decision rules and comparisons never need to train again.
 """
 
 from __future__ import annotations
