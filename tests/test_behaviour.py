@@ -1,5 +1,7 @@
 """The embedded encoder learns: on the packaged sample, and on real data where it is present."""
 
+import json
+
 import pytest
 
 from dicetune import RunConfig, demo, run
@@ -46,3 +48,63 @@ def test_the_demo_compares_two_losses_and_says_who_won(tmp_path, monkeypatch):
     assert "One seed decides nothing" in outcome.verdict
     scores, types = demo_tables(outcome)
     assert (scores.row_count, types.row_count) == (2, 4)
+
+
+def learn(tmp_path, task, lines, name, **config):
+    """Train on some lines of a file and score what was learnt of them."""
+    (tmp_path / name).write_text("".join(lines), encoding="utf-8")
+    path = str(tmp_path / name)
+    run(RunConfig(task=task, train=path, dev=path, out=str(tmp_path / "run"), **config))
+    return read_json(tmp_path / "run" / METRICS_FILE)["dev"]
+
+
+def test_real_messages_are_told_from_spam(tmp_path, real_data):
+    lines = real_data("sms_spam/SMSSpamCollection").read_text(encoding="utf-8").splitlines(True)
+    (tmp_path / "dev.tsv").write_text("".join(lines[-300:]), encoding="utf-8")
+    (tmp_path / "train.tsv").write_text("".join(lines[:400]), encoding="utf-8")
+    config = RunConfig(
+        task="text",
+        train=str(tmp_path / "train.tsv"),
+        dev=str(tmp_path / "dev.tsv"),
+        out=str(tmp_path / "run"),
+        loss="ce+dice",
+        trainer={**SHORT, "num_train_epochs": 2},
+    )
+    run(config)
+    assert read_json(tmp_path / "run" / METRICS_FILE)["dev"]["f1"] > 0.8
+
+
+@pytest.mark.parametrize(
+    ("form", "loss"), [("softmax", "ce+dice"), ("sigmoid", "dice")], ids=["softmax", "sigmoid"]
+)
+def test_real_questions_are_learnt_by_heart(tmp_path, real_data, form, loss):
+    document = json.loads(real_data("squad11/dev-v1.1.visible35.json").read_text(encoding="utf-8"))
+    paragraphs = document["data"][0]["paragraphs"][:3]
+    for paragraph in paragraphs:
+        paragraph["qas"] = paragraph["qas"][:5]
+    short = json.dumps({"version": "1.1", "data": [{"title": "a", "paragraphs": paragraphs}]})
+    trainer = {"num_train_epochs": 14, "per_device_train_batch_size": 8, "learning_rate": 3e-4}
+    quiet = {"eval_strategy": "steps", "eval_steps": 1000, "save_strategy": "steps"}
+    scores = learn(
+        tmp_path,
+        "qa",
+        [short],
+        "a.json",
+        loss=loss,
+        options={"form": form},
+        trainer={**trainer, **quiet, "save_steps": 1000},
+    )
+    assert scores["f1"] > 0.7
+
+
+def test_real_entities_are_asked_for_by_heart(tmp_path, real_data):
+    lines = real_data("ncbi_disease/train.tsv").read_text(encoding="utf-8").splitlines(True)
+    scores = learn(
+        tmp_path,
+        "mrc-ner",
+        lines[:1200],
+        "a.tsv",
+        loss="dice",
+        trainer={"num_train_epochs": 16, "per_device_train_batch_size": 8, "learning_rate": 3e-4},
+    )
+    assert scores["f1"] > 0.7
