@@ -45,7 +45,14 @@ def test_one_file(file, text, options):
 
 
 @pytest.mark.parametrize(
-    "text", ["b\nc\n", '{"label": "b"}\n{"label": "c"}\n', "text\tpredicted\nx\tb\ny\tc\n"]
+    "text",
+    [
+        "b\nc\n",
+        '{"label": "b"}\n{"label": "c"}\n',
+        "text\tpredicted\nx\tb\ny\tc\n",
+        "name,label\nx,b\ny,c\n",
+        "name\tlabel\nx\tb\ny\tc\n",
+    ],
 )
 def test_two_files(file, text):
     assert both(read_text_predictions(file(text), gold("a", "c"))) == [("a", "b"), ("c", "c")]
@@ -55,6 +62,39 @@ def test_two_files_are_joined_by_id_where_both_have_the_same(file):
     path = file('{"id": "2", "predicted": "c"}\n{"id": "1", "predicted": "b"}\n')
     assert both(read_text_predictions(path, gold("a", "c", ids="12"))) == [("a", "b"), ("c", "c")]
     assert both(read_text_predictions(path, gold("a", "c"))) == [("a", "c"), ("c", "b")]
+
+
+def test_ids_that_pair_up_in_part_are_refused(file):
+    right = gold("a", "c", ids="12")
+    for other, what in (("9", "which gold.tsv does not have"), ("2", "again")):
+        path = file(f'{{"id": "2", "predicted": "c"}}\n{{"id": "{other}", "predicted": "b"}}\n')
+        with pytest.raises(DataError, match=f"got '{other}', {what}") as caught:
+            read_text_predictions(path, right)
+        assert caught.value.line == 2
+
+
+def test_ids_of_another_kind_are_joined_by_order_and_noted(file):
+    path = file('{"id": "x", "predicted": "c"}\n{"id": "y", "predicted": "b"}\n')
+    found = read_text_predictions(path, gold("a", "c", ids="12"))
+    assert both(found) == [("a", "c"), ("c", "b")]
+    assert "joined by order" in found.notes[0].rule
+
+
+def test_header(file):
+    text = "truth,guess\na,a\nb,b\na,b\n"
+    assert len(read_text_predictions(file(text))) == 4
+    assert "header=on if that row" in read_text_predictions(file(text)).notes[0].rule
+    for options in ({"gold_column": 0, "predicted_column": 1}, {"predicted_column": "guess"}):
+        found = read_text_predictions(file(text), header="on", **{"gold_column": 0, **options})
+        assert both(found) == [("a", "a"), ("b", "b"), ("a", "b")]
+        assert not found.notes
+    assert len(read_text_predictions(file("gold,pred\na,a\n"), header="off")) == 2
+    with pytest.raises(DataError, match="column for the predicted labels"):
+        read_text_predictions(file(text), header="on")
+    with pytest.raises(DataError, match="rows below the header"):
+        read_text_predictions(file("gold,pred\n"))
+    with pytest.raises(InputError, match="unknown header 'maybe'"):
+        read_text_predictions(file(text), header="maybe")
 
 
 def test_several_labels_and_numbers(file):

@@ -141,6 +141,15 @@ def test_predictions_of_another_tool_with_numbers(tmp_path):
     assert set(found["per_label"]) == {"anger", "fear", "joy"}
 
 
+def test_a_tool_may_use_a_label_that_no_gold_text_has(tmp_path):
+    own, gold = tmp_path / "own.jsonl", tmp_path / "gold.tsv"
+    own.write_text('{"predicted": ["a", "c"]}\n{"predicted": []}\n')
+    gold.write_text("text\tlabels\none\ta,b\ntwo\ta\n")
+    found = MultiLabelTask.score_file(own, gold, MultiLabelOptions())
+    assert (found["precision"], found["recall"]) == (0.5, pytest.approx(1 / 3))
+    assert found["per_label"]["c"]["predicted"] == 1
+
+
 def test_what_is_refused():
     with pytest.raises(InputError, match="unknown metric 'accuracy'"):
         MultiLabelOptions(metric="accuracy")

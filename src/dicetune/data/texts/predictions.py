@@ -3,7 +3,7 @@
 One file with both: JSON lines (``gold``, ``predicted``) or a table with such columns, without a
 header the last two. Or two files: the predictions (JSON lines, a table, or one line a text with
 its label, comma-joined where a text may have several) and the gold as ``read_texts`` reads it;
-they are joined by id where both have the same ids, else by their order.
+they are joined by id where both have the same ids, by their order where they share none.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from typing import Any
 
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
-from dicetune.data.files.tables import parse_grid
+from dicetune.data.files.tables import Grid, parse_grid
 from dicetune.data.tagged.corpus import Note
 from dicetune.data.tagged.jsonl import json_objects
 from dicetune.data.tagged.predictions import GOLD_KEYS, PREDICTED_KEYS, SEVERAL_SPLITS
 from dicetune.data.texts.columns import LABEL_NAMES
 from dicetune.data.texts.corpus import TextCorpus
 from dicetune.data.texts.labels import known_labels, parse_labels
+from dicetune.data.texts.rows import HEADERS
 from dicetune.errors import DataError, unknown_name
 
 PREDICTION_FORMATS = ("jsonl", "csv", "tsv", "lines")
@@ -71,6 +72,7 @@ def read_text_predictions(
     predicted_column: int | str | None = None,
     names: Sequence[str] = (),
     quoting: str = "auto",
+    header: str = "auto",
 ) -> TextPredictions:
     """Labels that a tool predicted, beside the right ones.
 
@@ -83,11 +85,15 @@ def read_text_predictions(
         predicted_column: number or name.
         names: of all labels, where the file has numbers.
         quoting: of a table.
+        header: whether a table's first row names its columns: ``on``, ``off``, or ``auto``: it
+            does if a chosen or a known name stands there.
 
     Raises:
         DataError: what is wrong, in which file and line, and what to do.
-        InputError: an unknown format.
+        InputError: an unknown format or header.
     """
+    if header not in HEADERS:
+        raise unknown_name("header", header, HEADERS)
     if format not in ("auto", *PREDICTION_FORMATS):
         raise unknown_name("format of predictions", format, ["auto", *PREDICTION_FORMATS])
     source, lines, notes = source_name(path), read_lines(path), NoteBook()
@@ -103,9 +109,12 @@ def read_text_predictions(
     else:
         separator = "\t" if format == "tsv" else None
         grid = parse_grid(lines, source, notes, separator=separator, quoting=quoting)
-        rows = _from_grid(grid.rows, grid.lines, source, wanted_gold, gold_column, predicted_column)
+        has_header = _has_header(grid.rows[0], header, wanted_gold, gold_column, predicted_column)
+        rows = _from_grid(grid, has_header, source, wanted_gold, gold_column, predicted_column)
+        if header == "auto" and not has_header:
+            _doubt_header(rows, source, notes)
     if gold is not None:
-        rows = _joined(rows, gold, source)
+        rows = _joined(rows, gold, source, notes)
     known = known_labels(names or (gold.names if gold else ()))
     both = []
     for row in rows:
@@ -131,9 +140,8 @@ def _format_of(lines: Sequence[str], has_gold: bool) -> str:
     if "\t" in first:
         return "tsv"
     cells = {cell.strip().casefold() for cell in first.split(",")}
-    if has_gold and not cells & set(PREDICTED_KEYS):
-        return "lines"
-    return "csv"
+    known = _PREDICTED if len(cells) > 1 else PREDICTED_KEYS  # a label may be called "label"
+    return "csv" if not has_gold or cells & set(known) else "lines"
 
 
 def _from_json(
@@ -176,20 +184,48 @@ def _from_json(
     return rows
 
 
+def _has_header(
+    first: Sequence[str],
+    header: str,
+    wanted_gold: bool,
+    gold_column: int | str | None,
+    predicted_column: int | str | None,
+) -> bool:
+    if header != "auto":
+        return header == "on"
+    names = {cell.strip().casefold() for cell in first}
+    chosen = {str(column).strip().casefold() for column in (gold_column, predicted_column)}
+    known = PREDICTED_KEYS if wanted_gold else _PREDICTED
+    return bool(names & ({*known, *chosen} - {"none"}))
+
+
+def _doubt_header(rows: Sequence[_Row], source: str, notes: NoteBook) -> None:
+    first, others = rows[0], rows[1:]
+    seen = {label for row in others for label in (row.gold, row.predicted)}
+    if len(others) > 1 and not seen & {first.gold, first.predicted} - {None}:
+        shown = first.predicted if first.gold is None else f"{first.gold}, {first.predicted}"
+        notes.add(
+            f"{shown!r} stands on the first row alone and is scored: header=on if that row is a "
+            "header",
+            f"{source}:{first.line}",
+        )
+
+
 def _from_grid(
-    rows: Sequence[Sequence[str]],
-    lines: Sequence[int],
+    grid: Grid,
+    has_header: bool,
     source: str,
     wanted_gold: bool,
     gold_column: int | str | None,
     predicted_column: int | str | None,
 ) -> list[_Row]:
+    rows, lines = grid.rows, grid.lines
     names = [cell.strip().casefold() for cell in rows[0]]
-    chosen = {str(column).casefold() for column in (gold_column, predicted_column)} - {"none"}
-    has_header = bool(set(names) & set(PREDICTED_KEYS)) or bool(set(names) & chosen)
     if has_header:
         places = _places(names, wanted_gold, gold_column, predicted_column, source, lines[0])
         rows, lines = rows[1:], lines[1:]
+        if not rows:
+            raise DataError(source, "expected rows below the header, got none")
     else:
         width = len(rows[0])
         gold_place = _number(gold_column, -2, width, "gold_column", source) if wanted_gold else 0
@@ -254,7 +290,7 @@ def _number(column: int | str | None, default: int, width: int, option: str, sou
     return number % width
 
 
-def _joined(rows: Sequence[_Row], gold: TextCorpus, source: str) -> list[_Row]:
+def _joined(rows: Sequence[_Row], gold: TextCorpus, source: str, notes: NoteBook) -> list[_Row]:
     """Rows with the gold of the other file: by id where both have the same, else by order."""
     if len(rows) != len(gold):
         raise DataError(
@@ -262,11 +298,31 @@ def _joined(rows: Sequence[_Row], gold: TextCorpus, source: str) -> list[_Row]:
             f"expected a prediction for each of the {len(gold)} texts of {gold.source}, got "
             f"{len(rows)}",
         )
-    by_id = {row.id: row for row in rows if row.id is not None}
-    ids = [example.id for example in gold]
-    if len(by_id) == len(rows) and set(ids) == set(by_id):
-        rows = [by_id[name] for name in ids if name is not None]
+    own, right = [row.id for row in rows], [example.id for example in gold]
+    if own != right and None not in own and None not in right:
+        if set(own).isdisjoint(right):
+            notes.add(f"ids unlike those of {gold.source}: joined by order", source, len(rows))
+        else:
+            rows = _by_id(rows, right, gold.source, source)
     return [
         _Row(example.labels, row.predicted, row.line, row.id, row.probabilities)
         for example, row in zip(gold, rows, strict=True)
     ]
+
+
+def _by_id(
+    rows: Sequence[_Row], ids: Sequence[str | None], gold_source: str, source: str
+) -> list[_Row]:
+    known = set(ids)
+    found: dict[str | None, _Row] = {}
+    for row in rows:
+        if row.id in found or row.id not in known:
+            what = "again" if row.id in found else f"which {gold_source} does not have"
+            raise DataError(
+                source,
+                f"expected each id of {gold_source} once, got {row.id!r}, {what}: mend the ids, "
+                "or leave them out where both files have the same order",
+                line=row.line,
+            )
+        found[row.id] = row
+    return [found[name] for name in ids]

@@ -131,12 +131,14 @@ class MultiLabelTask(SequenceTask):
     @classmethod
     def score_labels(cls, found: Any, labels: Sequence[str], options: Any) -> Scores:
         """Scores of a file of predictions."""
-        names = list(labels) or None
+        # a tool may use a label that no gold text of this file has
+        used = (one for own in (*found.gold, *found.predicted) for one in own)
+        names = list(dict.fromkeys([*labels, *used]))
         chances = None
         if found.probabilities and names and all(set(names) <= set(p) for p in found.probabilities):
             chances = np.array([[own[name] for name in names] for own in found.probabilities])
         return label_set_scores(
-            found.gold, found.predicted, labels=names, probabilities=chances
+            found.gold, found.predicted, labels=names or None, probabilities=chances
         ).to_dict()
 
     def score(self, data: TextCorpus, predictions: Sequence[Decision]) -> Scores:

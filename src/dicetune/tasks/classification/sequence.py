@@ -133,6 +133,7 @@ class SequenceTask:
             predicted_column=options.predicted_column,
             names=names,
             quoting=options.quoting,
+            header=options.header,
         )
         for note in (*(right.notes if right else ()), *found.notes):
             report(str(note))
