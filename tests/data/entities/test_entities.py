@@ -106,6 +106,12 @@ def test_two_queries_of_a_type(file):
     assert corpus.notes[0].rule == "types with more than one query: the first was taken"
 
 
+def test_a_question_asked_again_is_noted(file):
+    corpus = read_entities(file(QUESTION, QUESTION))
+    assert (len(corpus), len(corpus.sentences[0].spans)) == (1, len(set(corpus.sentences[0].spans)))
+    assert any("questions asked again of the same words" in n.rule for n in corpus.notes)
+
+
 def test_words_hold_every_space_but_the_plain_one(file):
     path = file(QUESTION | {"context": "a\u00a0b \u200b c\u2028d"})
     assert read_entities(path).sentences[0].tokens == ("a\u00a0b", "\u200b", "c\u2028d")

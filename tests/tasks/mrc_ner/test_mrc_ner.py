@@ -354,6 +354,14 @@ def test_files_of_predictions(tmp_path):
     gold.write_text(json.dumps({"tokens": CORPUS.sentences[0].tokens, "entities": entities}) + "\n")
     scores = MrcNerTask.score_file(path, gold, MrcNerOptions())
     assert (scores["precision"], scores["recall"]) == (1.0, 0.5)
+    said = []
+    gold.write_text(gold.read_text().replace("]}", ', {"type": "site", "start": 0, "end": 1}]}'))
+    MrcNerTask.score_file(path, gold, MrcNerOptions(), report=said.append)
+    assert any("spans given twice" in line for line in said)
+    # spans of a text count characters, those of the gold words
+    path.write_text('{"text": "Pump at Quay Nine", "entities": []}\n')
+    with pytest.raises(DataError, match=r"predictions.jsonl:1: expected the words under tokens"):
+        MrcNerTask.score_file(path, gold, MrcNerOptions())
 
 
 def test_real_corpus_equals_the_tagging_reader(real_data):

@@ -34,6 +34,9 @@ DIFFERENT = (
 )
 IMPOSSIBLE = "questions marked impossible that have spans: the spans were taken"
 MANY_SPACES = "contexts with several spaces in a row: each space separates, empty words between"
+ASKED_AGAIN = (
+    "questions asked again of the same words: taken as one (a qas_id keeps equal sentences apart)"
+)
 OTHER_QUERY = "types with more than one query: the first was taken"
 NOT_ASKED = "sentences that are not asked for every type: the others count as without an entity"
 
@@ -81,6 +84,8 @@ def parse_mrc(
         own = _spans(record, kind, len(tokens[key]), path, line, notes)
         if own and record.get("impossible") is True:
             notes.add(IMPOSSIBLE, f"{path}:{line}")
+        if kind in asked[key]:
+            notes.add(ASKED_AGAIN, f"{path}:{line}")
         found[key] += own
         asked[key].add(kind)
     for key, kinds in asked.items():

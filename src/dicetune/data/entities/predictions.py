@@ -60,6 +60,14 @@ def read_span_predictions(path: str | Path, gold: EntityCorpus | None = None) ->
                 gold_key = choose_key(record, None, names, "gold entities", source, number)
         token_key = next((key for key in TOKEN_KEYS if key in record), None)
         tokens = tuple(strings(record, token_key, source, number)) if token_key else None
+        if gold is not None and tokens is None and "text" in record:
+            raise DataError(
+                source,
+                f"expected the words under {' or '.join(TOKEN_KEYS)}, which spans are counted in, "
+                "got a text, whose spans count characters: predict for a file of words, such as "
+                "the gold",
+                line=number,
+            )
         length = None if tokens is None else len(tokens)
         if gold is not None:
             _check_pair(gold, len(mine), tokens, source, number)

@@ -266,7 +266,7 @@ def _places(
         raise DataError(
             source,
             f"expected a column for the {what} labels ({', '.join(wanted)}), got "
-            f"{', '.join(names)}: give its name",
+            f"{', '.join(names)}: give its name, {what}_column=NAME",
             line=line,
         )
 

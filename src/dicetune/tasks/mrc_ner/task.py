@@ -157,7 +157,7 @@ class MrcNerTask:
         """Score JSON lines with predicted entities; the gold is in them or in a file of its own."""
         right = None if gold is None else cls.read(gold, options, format=format, report=report)
         found = read_span_predictions(predictions, right)
-        for note in found.notes:
+        for note in (*(right.notes if right else ()), *found.notes):
             report(str(note))
         return entity_scores(found.gold, found.predicted).to_dict()
 
