@@ -13,6 +13,13 @@ from pathlib import Path
 from dicetune.display import HEADLINES
 from dicetune.tasks import TASKS
 
+# where a task has more scores than a table can hold
+SHOWN = {
+    "pair": ("accuracy", "f1_other", "f1"),
+    "text": ("accuracy", "f1_other", "f1", "macro_f1"),
+    "multilabel": ("micro_f1", "macro_f1", "average_precision"),
+}
+
 
 def collect(runs: Path, records: Path) -> None:
     """Copy what may be published of each finished run."""
@@ -28,7 +35,8 @@ def rows(records: Path, task: str) -> list[str]:
     """A Markdown table of all records of one task."""
     loaded = [json.loads(path.read_text(encoding="utf-8")) for path in records.glob("*.json")]
     scored = [found["metrics"]["dev"] for found in loaded if found["run"]["config"]["task"] == task]
-    names = [name for name in HEADLINES if any(name in scores for scores in scored)]
+    asked = SHOWN.get(task, HEADLINES)
+    names = [name for name in asked if any(name in scores for scores in scored)]
     heads = [f"{split} {name.replace('_', ' ')}" for split in ("dev", "test") for name in names]
     lines = [
         "| run | objective | seed | " + " | ".join(heads) + " | best step | seconds |",
