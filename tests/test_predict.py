@@ -12,9 +12,11 @@ from transformers import BertConfig, BertForTokenClassification, BertModel
 from dicetune.cli import main
 from dicetune.data import guess_format, read_lines
 from dicetune.errors import InputError
+from dicetune.evaluate import evaluate
 from dicetune.predict import load
 from dicetune.predicting import predict_source
 from dicetune.records import RunRecord
+from families import save_family
 from tiny import wordpiece_tokenizer
 
 LABELS = ["O", "B-SITE", "I-SITE"]
@@ -142,9 +144,11 @@ def test_published_column_files_without_a_known_name_are_columns(real_data, path
     assert guess_format(real_data(path)).format == "conll"
 
 
-@pytest.mark.parametrize("path", ["sst/dev.txt", "wikigold/README.rst"])
-def test_published_prose_is_text(real_data, path):
-    assert guess_format(real_data(path)).format == "text"
+@pytest.mark.parametrize(
+    ("path", "format"), [("wikigold/README.rst", "text"), ("sst/dev.txt", "treebank")]
+)
+def test_published_prose_is_text_and_trees_are_trees(real_data, path, format):
+    assert guess_format(real_data(path)).format == format
 
 
 TEXT = "at Quay\n\n \nall\n"
@@ -208,6 +212,40 @@ def test_a_model_of_another_shape_or_kind_is_refused(tmp_path):
         (folder / "config.json").write_text(json.dumps({**config, **change}), encoding="utf-8")
         with pytest.raises(InputError, match=r"expected a saved .* model, got"):
             load(folder)
+
+
+@pytest.mark.parametrize("head", ["token", "sequence", "question"])
+def test_nothing_asked_is_nothing_answered(tmp_path, head):
+    predictor = load(save_family("bert", head, tmp_path))
+    assert predictor(*([] for _ in predictor.task.inputs)) == []
+
+
+def test_a_foreign_classifier_is_of_texts_unless_its_configuration_or_the_user_says_else(
+    tmp_path, capsys
+):
+    folder = save_family("bert", "sequence", tmp_path / "foreign")
+    assert load(folder).task.name == "text"
+    assert load(folder, task="pair").task.name == "pair"
+    predict_source(folder, None, {"text": ["a"], "text_b": ["b"]}, task="pair")
+    assert json.loads(capsys.readouterr().out)["text_b"] == "b"
+    (tmp_path / "gold.tsv").write_text("text\tlabel\na\tLABEL_0\nb\tLABEL_1\n", encoding="utf-8")
+    assert "accuracy" in evaluate(folder, tmp_path / "gold.tsv", task="text")
+    with pytest.raises(InputError, match="expected text, which a model of task 'text' takes, got"):
+        load(folder)(text="a", text_b="b")
+    with pytest.raises(InputError, match="unknown task 'texts': did you mean 'text'"):
+        load(folder, task="texts")
+    config = json.loads((tmp_path / "foreign/config.json").read_text(encoding="utf-8"))
+    several = {**config, "problem_type": "multi_label_classification"}
+    (tmp_path / "foreign/config.json").write_text(json.dumps(several), encoding="utf-8")
+    assert load(folder).task.name == "multilabel"
+
+
+def test_values_that_are_no_texts_are_refused(model):
+    tagger = load(model)
+    with pytest.raises(InputError, match="expected a text or a list of texts as text, got None"):
+        tagger(None)
+    with pytest.raises(InputError, match="expected whole characters in text 2, got half of a pair"):
+        tagger(["at Quay", "at \udcff"])
 
 
 def test_a_target_that_cannot_be_written_is_refused_before_the_model_is_loaded(tmp_path):

@@ -91,7 +91,8 @@ def evaluate(
     target: Annotated[Path, typer.Argument(help="A model folder, or a file of predictions.")],
     data: Annotated[str | None, typer.Argument(help="File with gold, where it is apart.")] = None,
     task: Annotated[
-        str | None, typer.Option(help="Of a file of predictions; 'ner' if not given.")
+        str | None,
+        typer.Option(help="Of a file of predictions ('ner' if not given), or of a foreign model."),
     ] = None,
     format: Annotated[str, typer.Option(help="Data format.")] = "auto",
     option: Options = None,
@@ -118,6 +119,9 @@ def predict(
     text_b: Annotated[list[str] | None, typer.Option(help="The second of each pair.")] = None,
     question: Annotated[list[str] | None, typer.Option(help="A question; repeatable.")] = None,
     context: Annotated[list[str] | None, typer.Option(help="Where its answer stands.")] = None,
+    task: Annotated[
+        str | None, typer.Option(help="Of a model that dicetune did not train.")
+    ] = None,
     format: Annotated[str, typer.Option(help="Input format.")] = "auto",
     out_format: Annotated[str | None, typer.Option(help="Output format of the task.")] = None,
     option: Options = None,
@@ -136,6 +140,7 @@ def predict(
         out_format=out_format,
         out=out,
         options=_pairs(option, "-o"),
+        task=task,
         report=display.say,
     )
 

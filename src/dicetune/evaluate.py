@@ -25,7 +25,8 @@ def evaluate(
         target: the folder of a model, or a file of predictions in a format that its task knows
             (columns word, gold, predicted; the official SQuAD format; JSON lines).
         data: text with gold, where ``target`` is a model, or where the predictions have none.
-        task: of a file of predictions, by default "ner"; a model knows its own.
+        task: of a file of predictions, by default "ner", or of a model that dicetune did not
+            train; a run knows its own.
         format: data format of the file.
         report: takes a line for what was odd in the file.
         options: of the task, such as the column of the words or the scheme of the tags.
@@ -48,13 +49,8 @@ def evaluate(
     # imported here: a file of predictions is scored without loading a model
     from dicetune.predict import load
 
-    predictor = load(target, options=given)
+    predictor = load(target, options=given, task=task)
     own = predictor.task
-    if task not in (None, own.name):
-        raise InputError(
-            f"expected no task beside a model, or its own, {own.name!r}; got {task!r} for "
-            f"{str(target)!r}: leave it out"
-        )
     chosen = build_options(own.Options, given)
     split = own.read(data, chosen, format=format, trained=predictor.options, report=report)
     for note in split.notes:

@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,8 @@ class Predictor:
 
     def scores(self, data: Any) -> list[np.ndarray]:
         """Scores of each example, as ``scores.safetensors`` holds them; gold is not looked at."""
+        if not len(data):
+            return []
         encoded = self.task.encode(data, self.tokenizer, self.max_length)
         return self.task.decode(self._outputs(encoded), encoded)
 
@@ -101,11 +103,14 @@ class Predictor:
         given = dict(zip(inputs, values, strict=False))
         for name, value in named.items():
             if name not in inputs:
-                raise unknown_name("input", name, list(inputs))
+                raise InputError(
+                    f"expected {' and '.join(inputs)}, which a model of task {self.task.name!r} "
+                    f"takes, got {name}"
+                )
             given[name] = value
         if missing := [name for name in inputs if name not in given]:
             raise InputError(f"expected {' and '.join(inputs)}, got no {' and no '.join(missing)}")
-        texts = {name: [v] if isinstance(v, str) else list(v) for name, v in given.items()}
+        texts = {name: _listed(name, value) for name, value in given.items()}
         if len({len(own) for own in texts.values()}) > 1:
             counts = ", ".join(f"{len(own)} of {name}" for name, own in texts.items())
             raise InputError(f"expected equally many of {' and '.join(inputs)}, got {counts}")
@@ -141,6 +146,7 @@ def load(
     batch_size: int = 32,
     device: str = "cpu",
     options: Mapping[str, Any] | None = None,
+    task: str | None = None,
 ) -> Predictor:
     """Load a finished run's folder for prediction; nothing is fetched.
 
@@ -150,9 +156,12 @@ def load(
         batch_size: windows that run through the model at once.
         device: "cpu", "cuda", …
         options: of the task, in place of those it was trained with.
+        task: of a model that dicetune did not train; by default the first that its head, its
+            labels and its configuration fit (a classifier of texts is ``text``, not ``pair``).
 
     Raises:
-        InputError: where the folder is no saved model, or one without a trained head.
+        InputError: where the folder is no saved model, or one without a trained head; where it
+            is of another task.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -163,20 +172,50 @@ def load(
     check_weights(folder)
     record = RunRecord.load(folder) if (folder / RUN_FILE).is_file() else None
     with quiet_loading():
-        task_class = _task_of(folder) if record is None else TASKS[record.config["task"]]
+        task_class = _chosen_task(folder, record, task)
         model = _load_whole(task_class.auto_class, folder, task_class.title).to(device)
     labels = [model.config.id2label[number] for number in range(model.config.num_labels)]
     tokenizer = load_tokenizer(str(folder))
     trained = {} if record is None else record.config["options"]
     settings = {} if record is None else record.settings
-    task = task_class.restore(labels, {**settings, **(options or {})})
+    restored = task_class.restore(labels, {**settings, **(options or {})})
     wanted = None if record is None else record.config["max_length"]
     length = window_length(model.config, tokenizer, wanted)
-    return Predictor(model, tokenizer, task, batch_size, length, {**trained, **(options or {})})
+    return Predictor(model, tokenizer, restored, batch_size, length, {**trained, **(options or {})})
+
+
+def _chosen_task(folder: Path, record: RunRecord | None, name: str | None) -> Any:
+    """The task of a run, else the one that is named, else one that fits."""
+    if name is not None and name not in TASKS:
+        raise unknown_name("task", name, list(TASKS))
+    own = None if record is None else record.config["task"]
+    if own is not None and name not in (None, own):
+        raise InputError(
+            f"expected no task beside the folder of a run, or its own, {own!r}; got {name!r} for "
+            f"{str(folder)!r}: leave it out"
+        )
+    chosen = own or name
+    return _task_of(folder) if chosen is None else TASKS[chosen]
+
+
+def _listed(name: str, value: Any) -> list[Any]:
+    """One text or several as a list; a tokenizer takes whole characters alone."""
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, Iterable):
+        raise InputError(f"expected a text or a list of texts as {name}, got {value!r:.60}")
+    values = list(value)
+    for number, text in enumerate(values, 1):
+        if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise InputError(
+                f"expected whole characters in {name} {number}, got half of a pair in "
+                f"{text!r:.60}: read it as UTF-8"
+            )
+    return values
 
 
 def _task_of(folder: Path) -> Any:
-    """The first task that can read a foreign model: by its head, then by its labels."""
+    """The first task that can read a foreign model: by its head, labels and configuration."""
     from transformers import AutoConfig
 
     with _loading(folder, "model"):
@@ -185,7 +224,10 @@ def _task_of(folder: Path) -> Any:
     labels = [config.id2label[number] for number in range(config.num_labels)]
     for task in TASKS.values():
         head = task.auto_class.__name__.removeprefix("AutoModel")
-        if head not in saved:
+        said = {name: getattr(config, name, None) for name in task.model_config}
+        if head not in saved or any(
+            value not in (None, task.model_config[name]) for name, value in said.items()
+        ):
             continue
         try:
             task.restore(labels, {})

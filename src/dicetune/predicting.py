@@ -23,6 +23,7 @@ def predict_source(
     out_format: str | None = None,
     out: str = STREAM,
     options: Mapping[str, Any] | None = None,
+    task: str | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Predict for what is in a file, a stream or plain values, and write it.
@@ -36,6 +37,7 @@ def predict_source(
         out_format: one of the task's ``out_formats``; by default its first.
         out: a file, or "-" for the output stream.
         options: of the task, such as the column of the words.
+        task: of a model that dicetune did not train, where its head fits several.
         report: takes a line where the format is a guess, and one for each oddity of the source.
 
     Raises:
@@ -49,16 +51,16 @@ def predict_source(
         )
     check_target(out)
     given = dict(options or {})
-    predictor = load(model, options=given)
-    task = predictor.task
-    out_format = out_format or task.out_formats[0]
-    if out_format not in task.out_formats:
-        raise unknown_name("output format", out_format, list(task.out_formats))
-    chosen: Any = build_options(task.Options, given)
+    predictor = load(model, options=given, task=task)
+    own = predictor.task
+    out_format = out_format or own.out_formats[0]
+    if out_format not in own.out_formats:
+        raise unknown_name("output format", out_format, list(own.out_formats))
+    chosen: Any = build_options(own.Options, given)
     if source is None:
         data = predictor.ask(**(values or {}))
     else:
-        data = task.read(
+        data = own.read(
             source,
             chosen,
             format=format,
@@ -68,4 +70,4 @@ def predict_source(
         )
         for note in data.notes:
             report(str(note))
-    write_text(out, task.render(data, predictor.answer(data), out_format))
+    write_text(out, own.render(data, predictor.answer(data), out_format))

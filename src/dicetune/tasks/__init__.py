@@ -27,8 +27,8 @@ TASKS: dict[str, Any] = {
     "seg-pos": SegPosTask,
     "mrc-ner": MrcNerTask,
     "qa": QaTask,
-    "pair": PairTask,
     "text": TextTask,
+    "pair": PairTask,
     "multilabel": MultiLabelTask,
 }
 
