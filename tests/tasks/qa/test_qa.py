@@ -319,6 +319,20 @@ def test_a_saved_task_comes_back_and_a_foreign_one_has_defaults():
         QaTask.restore(["O", "B", "I"], {})
 
 
+def test_a_threshold_lets_any_model_leave_questions_unanswered():
+    task = QaTask.of(corpus(question(CONTEXT, "pump")), QaOptions(null_threshold=2.0))
+    place = CONTEXT.index("pump")
+    rows = [np.array([[1, 1, 0, -1, -1], [0, 0, 0, place, place + 4]], dtype=np.float32)]
+    asked = task.ask({"question": ["Who?"], "context": [CONTEXT]})
+    for saved in (json.loads(json.dumps(task.settings())), {}):
+        (answer,) = QaTask.restore(task.labels, saved).predict(rows, asked)
+        assert answer.text == "pump"
+        (answer,) = QaTask.restore(task.labels, {**saved, "null_threshold": 1.0}).predict(
+            rows, asked
+        )
+        assert (answer.text, answer.span) == ("", "pump")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -24,7 +24,8 @@ class QaOptions:
         max_answer: longest answer in sub-words.
         n_best: how many answers predictions list.
         null_threshold: a question is left unanswered where its null score exceeds its best span's
-            score by more than this; only of models whose training data has such questions.
+            score by more than this; without it, models whose training data had no such questions
+            answer every one.
         negative_windows: share of the windows without the answer that are trained on, of
             questions that have one; chosen by id, the same each time.
         language: en, or zh (CMRC 2018's scores); auto looks at the contexts.

@@ -143,7 +143,10 @@ class QaTask:
 
     @classmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
-        """The task of a saved model; of a foreign one it is not known whether it may say none.
+        """The task of a saved model.
+
+        A threshold says that questions may be left unanswered also of a foreign model, and of
+        one whose training data had no such questions.
 
         Raises:
             InputError: where the model's outputs are not a start and an end.
@@ -155,11 +158,15 @@ class QaTask:
             )
         known = {field.name for field in fields(QaOptions)}
         options = QaOptions(**{name: value for name, value in settings.items() if name in known})
-        return cls(options, bool(settings.get("null", False)))
+        return cls(options, bool(settings.get("null", "null_threshold" in settings)))
 
     def settings(self) -> dict[str, Any]:
-        """The options, and whether a question may be left unanswered."""
-        return {**asdict(self.options), "null": self.null}
+        """The options, and that a question may be left unanswered where it may."""
+        values = asdict(self.options)
+        if self.null:
+            return {**values, "null": True}
+        del values["null_threshold"]  # it had no meaning: at prediction one may be given
+        return values
 
     def check(self, data: QuestionCorpus) -> None:
         """Refuse questions without gold.
