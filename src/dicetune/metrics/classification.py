@@ -23,8 +23,8 @@ from dicetune.metrics.labels import LabelCounts, label_scores
 if TYPE_CHECKING:  # numpy loads when something is scored, not when files are read
     import numpy as np
 
-POSITIVE_NAMES = ("1", "positive")
-"""Names that a positive class goes by, as in GLUE (1) and the Sentiment Treebank."""
+POSITIVE_NAMES = ("1", "positive", "label_1")
+"""Names of a positive class, in any case: GLUE's, sentiment's, and those of unnamed models."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,8 @@ def positive_class(counts: Mapping[str, int], chosen: str | None = None) -> str 
         return chosen
     if len(counts) != 2:
         return None
-    named = next((name for name in POSITIVE_NAMES if name in counts), None)
+    plain = {label.casefold(): label for label in counts}
+    named = next((plain[name] for name in POSITIVE_NAMES if name in plain), None)
     return named or min(sorted(counts), key=lambda label: counts[label])
 
 

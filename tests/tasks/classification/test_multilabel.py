@@ -161,6 +161,7 @@ def test_settings_come_back():
     task = MultiLabelTask.of(CORPUS, MultiLabelOptions(metric="micro_f1"))
     again = MultiLabelTask.restore(task.labels, task.settings())
     assert again.main_metric == "micro_f1"
+    assert MultiLabelTask.restore(task.labels, {"metric": "auto"}).main_metric == "macro_f1"
     assert task.shown == ("exact_match", "macro_f1", "micro_f1")
 
 

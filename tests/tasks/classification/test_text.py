@@ -141,7 +141,11 @@ def test_a_saved_task_comes_back():
     task = TextTask.of(CORPUS, TextOptions(metric="mcc"))
     again = TextTask.restore(task.labels, json.loads(json.dumps(task.settings())))
     assert (again.positive, again.main_metric) == ("spam", "mcc")
-    assert TextTask.restore(["NEGATIVE", "POSITIVE"], {}).main_metric == "f1"
+    for names in (["NEGATIVE", "POSITIVE"], ["LABEL_0", "LABEL_1"]):
+        foreign = TextTask.restore(names, {"metric": "auto"})
+        assert (foreign.positive, foreign.main_metric) == (names[1], "f1")
+    with pytest.raises(InputError, match="positive class to be one of ham, spam, got '7'"):
+        TextTask.restore(["ham", "spam"], {"positive": 7})
     with pytest.raises(InputError, match="at least two labels"):
         TextTask.restore(["LABEL_0"], {})
 

@@ -97,13 +97,16 @@ class MultiLabelTask(SequenceTask):
         options = cls.Options() if options is None else options
         names = label_order(train, labels)
         counts = train.label_counts
-        metric = "macro_f1" if options.metric == "auto" else options.metric
-        return cls(names, metric=metric, class_counts=[counts[label] for label in names])
+        return cls(
+            names,
+            metric=_metric(options.metric),
+            class_counts=[counts[label] for label in names],
+        )
 
     @classmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
         """The task of a saved model."""
-        return cls(labels, metric=settings.get("metric") or "macro_f1")
+        return cls(labels, metric=_metric(settings.get("metric")))
 
     def settings(self) -> dict[str, Any]:
         """The score that chose the checkpoint."""
@@ -164,3 +167,7 @@ class MultiLabelTask(SequenceTask):
     ) -> list[Labelled]:
         """Each text's labels with all probabilities."""
         return [labelled(self.labels, own) for own in predictions]
+
+
+def _metric(chosen: str | None) -> str:
+    return "macro_f1" if chosen in (None, "auto") else str(chosen)

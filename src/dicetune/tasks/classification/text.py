@@ -127,16 +127,17 @@ class TextTask(SequenceTask):
         """The task of a saved model.
 
         Raises:
-            InputError: where there are fewer than two labels.
+            InputError: where there are fewer than two labels, or a positive class that there is
+                not.
         """
         if len(labels) < 2:
             raise InputError(
                 f"expected a model of at least two labels, got {len(labels)}: a regression is no "
                 "classification"
             )
-        positive = _text(settings.get("positive")) or positive_class(dict.fromkeys(labels, 0))
+        positive = positive_class(dict.fromkeys(labels, 0), _text(settings.get("positive")))
         return cls(
-            labels, positive=positive, metric=settings.get("metric") or _metric("auto", positive)
+            labels, positive=positive, metric=_metric(settings.get("metric") or "auto", positive)
         )
 
     def settings(self) -> dict[str, Any]:
