@@ -311,6 +311,7 @@ def test_more_entities_than_candidates_are_counted():
     [
         ({"negative_share": 1.5}, "expected negative_share from 0 to 1, got 1.5"),
         ({"start": -1}, "expected start of at least 0, got -1"),
+        ({"start": 0, "end": 0, "match": 0}, "expected a weight above 0 for start, end or match"),
         ({"max_span_words": 0}, "expected max_span_words of at least 1, got 0"),
         ({"max_span_words": "long"}, "unknown max_span_words 'long'"),
         ({"candidates": 0}, "expected candidates of at least 1"),

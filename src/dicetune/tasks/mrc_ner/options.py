@@ -53,6 +53,8 @@ class MrcNerOptions:
             raise InputError(f"expected negative_share from 0 to 1, got {self.negative_share}")
         for name in ("start", "end", "match"):
             at_least(name, getattr(self, name), 0)
+        if not self.start + self.end + self.match:
+            raise InputError("expected a weight above 0 for start, end or match, got 0 for each")
         if isinstance(self.max_span_words, str) and self.max_span_words != AUTO:
             raise unknown_name("max_span_words", self.max_span_words, [AUTO, "a number"])
         if not isinstance(self.max_span_words, str):
