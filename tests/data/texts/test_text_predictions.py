@@ -119,10 +119,12 @@ def test_probabilities_and_splits(file):
     [
         ('{"gold": "a"}\n', "predicted labels", 1),
         ('{"predicted": "a"}\n', "gold labels", 1),
+        ('[{"gold": "a", "predicted": "a"},\n', "of a list, write each object on a line", 1),
+        ('[{"gold": "a", "predicted": "a"}]\n', "a list: write each object on a line", 1),
         ('{"gold": "a", "predicted": "a"}\n{"gold": "a"}\n', "the key 'predicted'", 2),
         ('{"gold": "a", "predicted": ""}\n', "a label, got an empty one", 1),
         ("a\tb\nc\n", "expected 2 cells", 2),
-        ("a\nb\n", "a column -2 for gold_column, got 1", None),
+        ("a\nb\n", "at least 2 columns, the last for the predicted labels, got 1", None),
     ],
 )
 def test_bad_input(file, text, message, line):

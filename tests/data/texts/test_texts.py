@@ -206,6 +206,10 @@ def test_bad_choices(file, tmp_path):
         read_texts(path, TextLayout(TextColumns(text="body")))
     with pytest.raises(DataError, match="a column 5 for label_column, got 2"):
         read_texts(path, TextLayout(TextColumns(label=5)))
+    with pytest.raises(DataError, match="columns of their own for texts and label, got 1 twice"):
+        read_texts(path, TextLayout(TextColumns(text=1, label=1)))
+    with pytest.raises(DataError, match="columns of their own for texts and label, got 'b' twice"):
+        read_texts(file('{"b": "x", "a": "y"}\n', "b.jsonl"), TextLayout(TextColumns("b", label=0)))
     with pytest.raises(DataError, match="pairs of texts, got trees"):
         read_texts(file("(3 (2 a) (2 b))\n", "t"), PAIRS, format="trees")
     with pytest.raises(DataError, match=r"two texts and label.*got 2"):

@@ -84,13 +84,17 @@ def json_objects(lines: Sequence[str], path: str | Path) -> Iterable[tuple[int, 
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
+            got = f"no JSON ({error})"
+            if line.lstrip().startswith("["):
+                got += ": of a list, write each object on a line of its own"
             raise DataError(
-                path, f"expected one JSON object a line, got no JSON ({error})", line=number
+                path, f"expected one JSON object a line, got {got}", line=number
             ) from None
         if not isinstance(record, dict):
             raise DataError(
                 path,
-                f"expected one JSON object a line, got a {type(record).__name__}",
+                f"expected one JSON object a line, got a {type(record).__name__}: write each "
+                "object on a line of its own",
                 line=number,
             )
         yield number, record

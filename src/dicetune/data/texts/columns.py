@@ -105,7 +105,7 @@ def by_name(
         line: for messages.
 
     Raises:
-        DataError: no such column, or none with a known name.
+        DataError: no such column, none with a known name, or one column for two things.
 
     Example:
         >>> header = ["Quality", "#1 ID", "#2 ID", "#1 String", "#2 String"]
@@ -125,7 +125,7 @@ def by_name(
     own = known.chosen(choice.id)
     if own is None:
         own = known.find(ID_NAMES)
-    return Found(text, second, label, own)
+    return _apart(Found(text, second, label, own), names, source, line)
 
 
 def by_number(
@@ -146,7 +146,7 @@ def by_number(
         gold: whether there is a label.
 
     Raises:
-        DataError: too few columns, or columns that cannot be told apart.
+        DataError: too few columns, columns that cannot be told apart, or one for two things.
         InputError: a name, which only a header could have.
 
     Example:
@@ -178,7 +178,7 @@ def by_number(
         free = [column for column in free if column not in (text, second)]
     if gold and label is None:
         label = _fewest_values(rows, free, source, _too_few(width, pair, gold, source))
-    return Found(text, second, label, own)
+    return _apart(Found(text, second, label, own), range(width), source, None)
 
 
 class _Names:
@@ -230,6 +230,20 @@ class _Names:
         return DataError(
             self.source, f"expected {expected}, got {shown}{more}: give its name", line=self.line
         )
+
+
+def _apart(found: Found, names: Sequence[object], source: str | Path, line: int | None) -> Found:
+    """What was found, where text, second text and label are columns of their own."""
+    places = [place for place in (found.text, found.pair, found.label) if place is not None]
+    twice = next((place for place in places if places.count(place) > 1), None)
+    if twice is not None:
+        raise DataError(
+            source,
+            f"expected columns of their own for texts and label, got {names[twice]!r} twice: "
+            "choose others (text_column, pair_column, label_column)",
+            line=line,
+        )
+    return found
 
 
 def _number(column: Column, option: str, width: int, source: str | Path) -> int | None:

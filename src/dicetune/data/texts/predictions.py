@@ -135,7 +135,7 @@ def read_text_predictions(
 
 def _format_of(lines: Sequence[str], has_gold: bool) -> str:
     first = next(line for line in lines if line.strip())
-    if first.lstrip().startswith("{"):
+    if first.lstrip().startswith(("{", "[{")):
         return "jsonl"
     if "\t" in first:
         return "tsv"
@@ -282,11 +282,12 @@ def _number(column: int | str | None, default: int, width: int, option: str, sou
     except ValueError:
         number = width
     if not -width <= number < width:
-        raise DataError(
-            source,
-            f"expected a column {number if column is None else column} for {option}, got {width} "
-            "(numbered from 0) and no header",
+        what = (
+            f"at least {-default} columns, the last for the predicted labels"
+            if column is None
+            else f"a column {column} for {option}"
         )
+        raise DataError(source, f"expected {what}, got {width} (numbered from 0) and no header")
     return number % width
 
 
