@@ -23,8 +23,9 @@ $(BIN)/.dev: $(BIN)/.test
 demo: $(BIN)/.user
 	$(BIN)/dicetune demo
 
+# one worker a core, one thread a worker
 test: $(BIN)/.test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(BIN)/.dev
 	$(BIN)/ruff check .
