@@ -33,6 +33,7 @@ from dicetune.errors import DataError, InputError
 from dicetune.loss_input import Kind, LossInput
 from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores
 from dicetune.tasks.classification.classified import OUT_FORMATS, Decision, render_classified
+from dicetune.tasks.classification.encode import encode_texts
 
 
 class SequenceTask:
@@ -180,43 +181,7 @@ class SequenceTask:
         self, data: TextCorpus, tokenizer: Any, max_length: int, *, training: bool = False
     ) -> Encoded:
         """Sub-words of each text or pair in one window, cut off at ``max_length``."""
-        examples = list(data)
-        features: list[dict[str, Any]] = []
-        subwords = unknown = truncated = longest = 0
-        special = tokenizer.num_special_tokens_to_add(pair=self.is_pair())
-        for example in examples:
-            whole = tokenizer(*example.texts, verbose=False)
-            length = len(whole["input_ids"])
-            subwords += length - special
-            longest = max(longest, length - special)
-            unknown += whole["input_ids"].count(tokenizer.unk_token_id)
-            if length > max_length:
-                truncated += 1
-                whole = tokenizer(*example.texts, truncation="longest_first", max_length=max_length)
-            feature = {n: whole[n] for n in tokenizer.model_input_names if n in whole}
-            if example.labels is not None:
-                feature["labels"] = self.target(example)
-            features.append(feature)
-        order = sorted(range(len(features)), key=lambda n: -len(features[n]["input_ids"]))
-        rank = np.empty(len(order), dtype=np.int64)
-        rank[order] = np.arange(len(order))
-        facts = {
-            "texts": len(examples),
-            "subwords": subwords,
-            "unknown_subwords": unknown,
-            "longest_subwords": longest,
-            "truncated": truncated,
-        }
-        what = "pairs" if self.is_pair() else "texts"
-        notes = (
-            (
-                f"{truncated} of {len(examples)} {what} are longer than {max_length} sub-words and "
-                "were cut off",
-            )
-            if truncated
-            else ()
-        )
-        return Encoded([features[number] for number in order], rank, facts, notes)
+        return encode_texts(data, tokenizer, max_length, self.target, pairs=self.is_pair())
 
     def target(self, example: TextExample) -> Any:
         """What the model should put out for an example with gold."""

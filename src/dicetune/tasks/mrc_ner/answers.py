@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from dicetune.data import EntitySentence, EntitySpan
-from dicetune.tasks.mrc_ner.places import END, FIRST, KIND, MATCH_LOGIT, START_LOGIT
+from dicetune.tasks.mrc_ner.likely import weakest_logits
+from dicetune.tasks.mrc_ner.places import END, FIRST, KIND
 from dicetune.tasks.tagging.tagged import Entity
 
 
@@ -40,11 +41,6 @@ class FoundEntities:
             "entities": [asdict(entity) for entity in self.entities],
         }
         return {key: value for key, value in row.items() if value is not None}
-
-
-def weakest_logits(scores: np.ndarray) -> np.ndarray:
-    """The least of the three logits of each candidate: positive where all three say yes."""
-    return scores[:, START_LOGIT : MATCH_LOGIT + 1].min(axis=1, initial=np.inf)
 
 
 def found_entities(

@@ -49,16 +49,15 @@ from dicetune.loss_input import LossInput
 from dicetune.metrics import entity_scores
 from dicetune.models import MrcNerModel
 from dicetune.models.mrc_ner_config import MAX_SPAN_WORDS
-from dicetune.models.span_candidates import span_count
 from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores
 from dicetune.tasks.mrc_ner.answers import (
     FoundEntities,
     found_entities,
     render_entities,
-    weakest_logits,
 )
+from dicetune.tasks.mrc_ner.heads import HEADS, head_counts, head_inputs
+from dicetune.tasks.mrc_ner.likely import likely_spans
 from dicetune.tasks.mrc_ner.options import AUTO, MrcNerOptions
-from dicetune.tasks.mrc_ner.places import END, FIRST, KIND
 from dicetune.tasks.mrc_ner.source import read_unmarked
 from dicetune.tasks.mrc_ner.windows import encode_pairs
 
@@ -254,24 +253,12 @@ class MrcNerTask:
 
     def loss_inputs(self, outputs: Any, labels: Mapping[str, Tensor]) -> list[LossInput]:
         """A sigmoid for each word as a start, as an end, and for each candidate span."""
-        inputs = []
-        for name, weight in (("start", self.options.start), ("end", self.options.end)):
-            target = labels[f"{name}_labels"]
-            inputs.append(
-                _sigmoids(name, outputs[f"{name}_logits"], target, target != IGNORED, weight)
-            )
-        spans = outputs["span_positions"]
-        answers = torch.stack([labels["answer_starts"], labels["answer_ends"]], dim=-1)
-        there = spans[..., 0] >= 0
-        right = (spans[:, :, None] == answers[:, None]).all(-1).any(-1) & there
-        weight = self.options.match
-        return [*inputs, _sigmoids("match", outputs["span_logits"], right.long(), there, weight)]
+        weights = {name: getattr(self.options, name) for name in HEADS}
+        return head_inputs(outputs, labels, weights)
 
     def item_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Words, twice, and the candidates that the model takes from as many words."""
-        words = (labels["start_labels"] != IGNORED).sum(-1)
-        spans = span_count(words, self.max_span_words).clamp(max=self.options.candidates)
-        return {"start": words.sum(), "end": words.sum(), "match": spans.sum()}
+        return head_counts(labels, self.max_span_words, self.options.candidates)
 
     def shrink(self, outputs: Any, labels: Any) -> Tensor:
         """(windows, candidates, 5): first and last position, logits of start, end and match."""
@@ -286,16 +273,11 @@ class MrcNerTask:
 
     def predict(self, scores: Sequence[np.ndarray], data: Any) -> list[list[EntitySpan]]:
         """The candidates whose three logits are above 0."""
-        found = []
-        for own in scores:
-            weakest = weakest_logits(own)
-            likely = own[weakest > 0]
-            if not self.options.nested:
-                likely = likely[_side_by_side(likely, weakest[weakest > 0])]
-            rows = likely[:, [KIND, FIRST, END]].astype(int)
-            spans = [EntitySpan(self.labels[kind], int(a), int(b)) for kind, a, b in rows]
-            found.append(sorted(spans, key=lambda span: (span.start, span.end, span.type)))
-        return found
+        nested = self.options.nested
+        return [
+            [EntitySpan(self.labels[kind], a, b) for kind, a, b in likely_spans(own, nested)]
+            for own in scores
+        ]
 
     def score(self, data: EntityCorpus, predictions: Sequence[Sequence[EntitySpan]]) -> Scores:
         """Precision, recall and F1 of spans, micro and of each type; fractions in [0, 1]."""
@@ -339,22 +321,3 @@ class MrcNerTask:
 
 
 _KEPT = ("candidates", "nested", "stride", "start", "end", "match", "negative_share")
-
-
-def _sigmoids(name: str, logits: Tensor, target: Tensor, keep: Tensor, weight: float) -> LossInput:
-    return LossInput(
-        name, logits[..., None], target[..., None], kind="labels", keep=keep, coefficient=weight
-    )
-
-
-def _side_by_side(spans: np.ndarray, scores: np.ndarray) -> list[int]:
-    """Which spans stay when, of those of one type that share a word, the likeliest stays."""
-    kept: list[int] = []
-    for number in np.argsort(-scores, kind="stable"):
-        kind, first, end = spans[number, [KIND, FIRST, END]]
-        if not any(
-            spans[other, KIND] == kind and spans[other, FIRST] < end and first < spans[other, END]
-            for other in kept
-        ):
-            kept.append(int(number))
-    return kept

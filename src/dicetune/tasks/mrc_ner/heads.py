@@ -1,0 +1,54 @@
+"""What the three heads should have put out: starts, ends, and the match of the two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dicetune.loss_input import LossInput
+from dicetune.models.span_candidates import span_count
+from dicetune.tasks.base import IGNORED
+
+HEADS = ("start", "end", "match")
+
+
+def head_inputs(
+    outputs: Any, labels: Mapping[str, Tensor], weights: Mapping[str, float]
+) -> list[LossInput]:
+    """A sigmoid for each word as a start, as an end, and for each candidate span.
+
+    Args:
+        outputs: of the model: logits of starts and ends (B, T), of spans (B, M), and the
+            positions of these (B, M, 2), negative where a window has fewer.
+        labels: targets of the batch.
+        weights: of the loss of each of ``HEADS``.
+    """
+    inputs = []
+    for name in ("start", "end"):
+        target = labels[f"{name}_labels"]
+        keep = target != IGNORED
+        inputs.append(_sigmoids(name, outputs[f"{name}_logits"], target, keep, weights[name]))
+    spans = outputs["span_positions"]
+    answers = torch.stack([labels["answer_starts"], labels["answer_ends"]], dim=-1)
+    there = spans[..., 0] >= 0
+    right = (spans[:, :, None] == answers[:, None]).all(-1).any(-1) & there
+    match = _sigmoids("match", outputs["span_logits"], right.long(), there, weights["match"])
+    return [*inputs, match]
+
+
+def head_counts(
+    labels: Mapping[str, Tensor], max_span_words: int, candidates: int
+) -> dict[str, Tensor]:
+    """Words, twice, and the candidates that the model takes from as many words."""
+    words = (labels["start_labels"] != IGNORED).sum(-1)
+    spans = span_count(words, max_span_words).clamp(max=candidates)
+    return {"start": words.sum(), "end": words.sum(), "match": spans.sum()}
+
+
+def _sigmoids(name: str, logits: Tensor, target: Tensor, keep: Tensor, weight: float) -> LossInput:
+    return LossInput(
+        name, logits[..., None], target[..., None], kind="labels", keep=keep, coefficient=weight
+    )
