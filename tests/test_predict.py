@@ -11,7 +11,7 @@ from transformers import BertConfig, BertForTokenClassification, BertModel
 
 from dicetune.cli import main
 from dicetune.data import guess_format, read_lines
-from dicetune.errors import InputError
+from dicetune.errors import InputError, InputTypeError
 from dicetune.evaluate import evaluate
 from dicetune.predict import load
 from dicetune.predicting import predict_source
@@ -238,6 +238,14 @@ def test_a_foreign_classifier_is_of_texts_unless_its_configuration_or_the_user_s
     several = {**config, "problem_type": "multi_label_classification"}
     (tmp_path / "foreign/config.json").write_text(json.dumps(several), encoding="utf-8")
     assert load(folder).task.name == "multilabel"
+
+
+def test_options_are_checked_before_a_task_sees_them(tmp_path):
+    folder = save_family("bert", "question", tmp_path)
+    with pytest.raises(InputTypeError, match="expected stride as int, got 'abc'"):
+        load(folder, options={"stride": "abc"})
+    with pytest.raises(InputError, match="unknown option 'strides': did you mean 'stride'"):
+        load(folder, options={"strides": 3})
 
 
 def test_values_that_are_no_texts_are_refused(model):

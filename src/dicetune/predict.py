@@ -20,7 +20,7 @@ from dicetune.errors import InputError, unknown_name
 from dicetune.models import load_tokenizer, quiet_loading, window_length
 from dicetune.models.encoder import check_weights
 from dicetune.records import RUN_FILE, RunRecord
-from dicetune.tasks import TASKS, Data, Encoded, Scores, Task
+from dicetune.tasks import TASKS, Data, Encoded, Scores, Task, build_options
 from dicetune.training.collator import PaddingCollator
 
 
@@ -161,7 +161,7 @@ def load(
 
     Raises:
         InputError: where the folder is no saved model, or one without a trained head; where it
-            is of another task.
+            is of another task; for an option that its task does not have.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -173,6 +173,7 @@ def load(
     record = RunRecord.load(folder) if (folder / RUN_FILE).is_file() else None
     with quiet_loading():
         task_class = _chosen_task(folder, record, task)
+        build_options(task_class.Options, options or {})  # refuses what is unknown
         model = _load_whole(task_class.auto_class, folder, task_class.title).to(device)
     labels = [model.config.id2label[number] for number in range(model.config.num_labels)]
     tokenizer = load_tokenizer(str(folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from dicetune.errors import InputError, unknown_name
@@ -48,5 +49,7 @@ class QaOptions:
         at_least("stride", self.stride, 0)
         for name in ("max_question", "max_answer", "n_best"):
             at_least(name, getattr(self, name), 1)
+        if math.isnan(self.null_threshold):
+            raise InputError("expected a number as null_threshold, got nan")
         if not 0 <= self.negative_windows <= 1:
             raise InputError(f"expected negative_windows from 0 to 1, got {self.negative_windows}")

@@ -119,7 +119,17 @@ class QaTask:
         format: str = "auto",
         report: Callable[[str], None] = lambda line: None,
     ) -> Scores:
-        """Score ``{id: text}`` or JSON lines against a file of questions, or lines with gold."""
+        """Score ``{id: text}`` or JSON lines against a file of questions, or lines with gold.
+
+        Raises:
+            InputError: for an option of models, which changes no answer that is given.
+        """
+        odd = [f.name for f in fields(options) if getattr(options, f.name) != f.default]
+        if odd := [name for name in odd if name != "language"]:
+            raise InputError(
+                f"expected no {' and no '.join(odd)} for a file of answers, got it: only language "
+                "means something there"
+            )
         return score_answer_file(predictions, gold, options.language, format, report)
 
     # one task

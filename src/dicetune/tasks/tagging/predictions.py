@@ -28,7 +28,8 @@ def score_tag_file(
     if gold is not None:
         raise InputError(
             f"expected a model folder before {str(gold)!r}, got {str(predictions)!r}: a file of "
-            "predicted tags holds its own gold and is given alone"
+            "predicted tags holds its own gold and is given alone; answers and other predictions "
+            "are scored with --task (qa, text, …)"
         )
     if options.tag_column is not None:
         raise InputError(
