@@ -161,3 +161,15 @@ def test_train_evaluate_save_load_predict(name, family, tmp_path, monkeypatch):
         assert (tmp_path / out).read_text(encoding="utf-8")
     predict_source("out", file, out="from-file")
     assert (tmp_path / "from-file").read_text(encoding="utf-8").strip()
+
+
+def test_texts_that_are_cut_off_are_said_when_predicting(tmp_path):
+    save_family("bert", "sequence", tmp_path / "model")
+    reports = []
+    out = str(tmp_path / "out")
+    text = "the pump is down " * 40
+    predict_source(
+        tmp_path / "model", values={"text": [text]}, task="text", out=out, report=reports.append
+    )
+    (report,) = reports
+    assert report == "1 of 1 texts are longer than 64 sub-words and were cut off"

@@ -55,4 +55,4 @@ def evaluate(
     split = own.read(data, chosen, format=format, trained=predictor.options, report=report)
     for note in split.notes:
         report(str(note))
-    return predictor.evaluate(split)
+    return predictor.evaluate(split, report)

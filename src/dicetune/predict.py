@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,12 @@ from dicetune.models.encoder import check_weights
 from dicetune.records import RUN_FILE, RunRecord
 from dicetune.tasks import TASKS, Data, Encoded, Scores, Task, build_options
 from dicetune.training.collator import PaddingCollator
+
+Report = Callable[[str], None]
+
+
+def _silent(line: str) -> None:
+    """Report nothing."""
 
 
 class Predictor:
@@ -72,26 +78,33 @@ class Predictor:
         """Examples without gold from plain values, as a call takes them."""
         return self.task.ask(self._named(values, named))
 
-    def answer(self, data: Data) -> list[Any]:
-        """Answers for what the task's reader, or ``ask``, returned."""
-        scores = self.scores(data)
+    def answer(self, data: Data, report: Report = _silent) -> list[Any]:
+        """Answers for what the task's reader, or ``ask``, returned; see ``scores``."""
+        scores = self.scores(data, report)
         return list(self.task.answers(data, self.task.predict(scores, data), scores))
 
-    def scores(self, data: Any) -> list[np.ndarray]:
-        """Scores of each example, as ``scores.safetensors`` holds them; gold is not looked at."""
+    def scores(self, data: Any, report: Report = _silent) -> list[np.ndarray]:
+        """Scores of each example, as ``scores.safetensors`` holds them.
+
+        Args:
+            data: what the task's reader, or ``ask``, returned; its gold is not looked at.
+            report: takes a line where texts had to be cut off.
+        """
         if not len(data):
             return []
         encoded = self.task.encode(data, self.tokenizer, self.max_length)
+        for note in encoded.notes:
+            report(note)
         return self.task.decode(self._outputs(encoded), encoded)
 
-    def evaluate(self, data: Any) -> Scores:
-        """Scores on data with gold: fractions in [0, 1].
+    def evaluate(self, data: Any, report: Report = _silent) -> Scores:
+        """Scores on data with gold: fractions in [0, 1]; see ``scores`` for ``report``.
 
         Raises:
             InputError: where the gold holds what the model does not know.
         """
         self.task.check(data)
-        return self.task.score(data, self.task.predict(self.scores(data), data))
+        return self.task.score(data, self.task.predict(self.scores(data, report), data))
 
     def _named(self, values: Sequence[Any], named: Mapping[str, Any]) -> dict[str, list[Any]]:
         inputs = self.task.inputs

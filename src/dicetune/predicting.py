@@ -70,4 +70,4 @@ def predict_source(
         )
         for note in data.notes:
             report(str(note))
-    write_text(out, own.render(data, predictor.answer(data), out_format))
+    write_text(out, own.render(data, predictor.answer(data, report), out_format))
