@@ -32,7 +32,13 @@ from dicetune.data.inspect import (
 from dicetune.data.questions.align import align_answer
 from dicetune.data.questions.corpus import GoldAnswer, Question, QuestionCorpus, is_chinese
 from dicetune.data.questions.inspect import QA_PAPER_RATIOS, inspect_questions
-from dicetune.data.questions.predictions import AnswerRow, match_answers, read_answers
+from dicetune.data.questions.predictions import (
+    AnswerRow,
+    match_answers,
+    read_answers,
+    read_null_odds,
+    with_null_odds,
+)
 from dicetune.data.questions.read import QUESTION_FORMATS, read_questions
 from dicetune.data.sample import sample_corpora
 from dicetune.data.tagged.checks import check_labels, label_names
@@ -132,6 +138,7 @@ __all__ = [
     "read_entities",
     "read_inline",
     "read_lines",
+    "read_null_odds",
     "read_predictions",
     "read_queries",
     "read_questions",
@@ -147,6 +154,7 @@ __all__ = [
     "to_tags",
     "unknown_warnings",
     "violations",
+    "with_null_odds",
     "word_breaks",
     "write_conll",
     "write_jsonl",

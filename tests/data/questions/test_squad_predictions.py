@@ -6,6 +6,7 @@ import pytest
 
 from dicetune.data import match_answers, read_answers
 from dicetune.errors import DataError
+from dicetune.evaluate import evaluate
 
 
 @pytest.fixture
@@ -95,3 +96,45 @@ def test_the_split_with_these_ids_is_taken(write):
     assert {row.text for row in match_answers(rows, ["a", "b", "c"], "p")} == {"test"}
     with pytest.raises(DataError, match="0 missing and 2 of unknown ids"):
         match_answers(rows, ["a"], "p")
+
+
+def test_null_odds_of_the_official_script(tmp_path):
+    gold = {
+        "data": [
+            {
+                "paragraphs": [
+                    {
+                        "context": "At Quay Nine.",
+                        "qas": [
+                            {
+                                "id": "a",
+                                "question": "Where?",
+                                "answers": [{"text": "Quay Nine", "answer_start": 3}],
+                            },
+                            {"id": "b", "question": "Who?", "answers": [], "is_impossible": True},
+                        ],
+                    }
+                ]
+            }
+        ]
+    }
+    files = {"gold.json": gold, "answers.json": {"a": "Quay Nine", "b": "At"}}
+    for name, value in {**files, "odds.json": {"a": -2.5, "b": 3}}.items():
+        (tmp_path / name).write_text(json.dumps(value), encoding="utf-8")
+    answers, right, odds = (tmp_path / n for n in ("answers.json", "gold.json", "odds.json"))
+    plain = evaluate(answers, right, task="qa")
+    assert "best_f1" not in plain
+    # answering where the odds are at most -2.5 leaves b unanswered, as it should be
+    scores = evaluate(answers, right, task="qa", null_odds=str(odds))
+    assert scores["f1"] == plain["f1"] == 0.5
+    assert scores["best_f1"] == {"score": 1.0, "threshold": -2.5}
+    for text, message in [
+        ('{"a": 1}', r"got none for 1 \(first 'b'\): give the file that was written"),
+        ('{"a": 1, "b": "x"}', "expected a number for 'b', got 'x'"),
+        ('{"a": NaN, "b": 1}', "expected a number for 'a', got nan"),
+        ("[1]", r"expected \{id: number\}, got a list"),
+        ('{"a": 1,\n"b": }', r"odds\.json:2: expected JSON"),
+    ]:
+        odds.write_text(text, encoding="utf-8")
+        with pytest.raises(DataError, match=message):
+            evaluate(answers, right, task="qa", null_odds=str(odds))

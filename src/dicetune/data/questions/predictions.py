@@ -7,8 +7,9 @@ any tool that names an ``id`` and a ``predicted`` (``prediction_text``, ``answer
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,48 @@ def read_answers(path: str | Path) -> list[AnswerRow]:
             raise DataError(source, f"expected one answer for each id, got {row.id!r} again")
         seen.add((row.split, row.id))
     return rows
+
+
+def read_null_odds(path: str | Path) -> dict[str, float]:
+    """The null odds of each question, ``{id: number}``, as the official script takes them.
+
+    Raises:
+        DataError: no JSON object, or a value that is no finite number.
+    """
+    source = source_name(path)
+    try:
+        value = json.loads("\n".join(read_lines(path)))
+    except (ValueError, RecursionError) as error:
+        line = getattr(error, "lineno", None)
+        raise DataError(
+            source, f"expected JSON, {{id: number}}, got none ({error})", line=line
+        ) from None
+    if not isinstance(value, dict):
+        raise DataError(source, f"expected {{id: number}}, got a {type(value).__name__}")
+    for name, odds in value.items():
+        if isinstance(odds, bool) or not isinstance(odds, int | float) or not math.isfinite(odds):
+            raise DataError(source, f"expected a number for {name!r}, got {odds!r:.60}")
+    return {name: float(odds) for name, odds in value.items()}
+
+
+def with_null_odds(
+    rows: Sequence[AnswerRow], odds: Mapping[str, float], source: str | Path
+) -> list[AnswerRow]:
+    """Answers with the null odds of a file of their own; a span that is not told is the answer.
+
+    Raises:
+        DataError: how many ids have none, and the first of them.
+    """
+    if missing := [row.id for row in rows if row.id not in odds]:
+        raise DataError(
+            source_name(source),
+            f"expected null odds for each of {len(rows)} answers, got none for "
+            f"{len(missing)}{_first(missing)}: give the file that was written with the answers",
+        )
+    return [
+        replace(row, null_odds=odds[row.id], span=row.text if row.span is None else row.span)
+        for row in rows
+    ]
 
 
 def match_answers(

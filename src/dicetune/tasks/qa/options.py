@@ -30,6 +30,8 @@ class QaOptions:
         negative_windows: share of the windows without the answer that are trained on, of
             questions that have one; chosen by id, the same each time.
         language: en, or zh (CMRC 2018's scores); auto looks at the contexts.
+        null_odds: file of null odds, {id: number}, beside a file of answers in the official
+            format; the best null thresholds are found with it.
     """
 
     form: str = "softmax"
@@ -40,6 +42,7 @@ class QaOptions:
     null_threshold: float = 0.0
     negative_windows: float = 1.0
     language: str = "auto"
+    null_odds: str | None = None
 
     def __post_init__(self) -> None:
         if self.form not in FORMS:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dicetune.data import is_chinese, match_answers, read_answers, read_questions
+from dicetune.data import (
+    is_chinese,
+    match_answers,
+    read_answers,
+    read_null_odds,
+    read_questions,
+    with_null_odds,
+)
 from dicetune.errors import DataError
 from dicetune.metrics import question_scores
 from dicetune.tasks.base import Scores
@@ -19,6 +26,7 @@ def score_answer_file(
     language: str,
     format: str,
     report: Callable[[str], None],
+    null_odds: str | Path | None = None,
 ) -> Scores:
     """Exact match and F1, with the best null thresholds where the file has null scores.
 
@@ -28,11 +36,14 @@ def score_answer_file(
         language: "en", "zh", or "auto", which looks at the contexts, else at the gold answers.
         format: of the gold file.
         report: takes the reader's notes.
+        null_odds: ``{id: number}``, in place of the null scores of the lines.
 
     Raises:
         DataError: answers missing, of unknown ids, or without gold.
     """
     rows = read_answers(predictions)
+    if null_odds is not None:
+        rows = with_null_odds(rows, read_null_odds(null_odds), null_odds)
     right: list[Sequence[str]]
     if gold is not None:
         corpus = read_questions(gold, format=format)

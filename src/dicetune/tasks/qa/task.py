@@ -101,7 +101,16 @@ class QaTask:
         trained: Mapping[str, Any] | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> QuestionCorpus:
-        """Read SQuAD's JSON, JSON lines or a data set."""
+        """Read SQuAD's JSON, JSON lines or a data set.
+
+        Raises:
+            InputError: for null odds, which belong to a file of answers.
+        """
+        if options.null_odds is not None:
+            raise InputError(
+                f"expected no null_odds for a model, got {options.null_odds!r}: the model gives "
+                "its own; they belong beside a file of answers"
+            )
         return read_questions(path, format=format, gold=gold)
 
     @classmethod
@@ -125,12 +134,14 @@ class QaTask:
             InputError: for an option of models, which changes no answer that is given.
         """
         odd = [f.name for f in fields(options) if getattr(options, f.name) != f.default]
-        if odd := [name for name in odd if name != "language"]:
+        if odd := [name for name in odd if name not in ("language", "null_odds")]:
             raise InputError(
                 f"expected no {' and no '.join(odd)} for a file of answers, got it: only language "
-                "means something there"
+                "and null_odds mean something there"
             )
-        return score_answer_file(predictions, gold, options.language, format, report)
+        return score_answer_file(
+            predictions, gold, options.language, format, report, options.null_odds
+        )
 
     # one task
 
