@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from dicetune.data import TextCorpus, TextExample
 from dicetune.tasks.base import Encoded
+from dicetune.tasks.window_order import longest_first
 
 
 def encode_texts(
@@ -47,9 +46,7 @@ def encode_texts(
         if example.labels is not None:
             feature["labels"] = target(example)
         features.append(feature)
-    order = sorted(range(len(features)), key=lambda n: -len(features[n]["input_ids"]))
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
+    order, place = longest_first(features)
     facts = {
         "texts": len(features),
         "subwords": subwords,
@@ -63,4 +60,4 @@ def encode_texts(
             f"{truncated} of {len(features)} {'pairs' if pairs else 'texts'} are longer than "
             f"{max_length} sub-words and were cut off",
         )
-    return Encoded([features[number] for number in order], rank, facts, notes)
+    return Encoded([features[number] for number in order], place, facts, notes)

@@ -16,6 +16,7 @@ from dicetune.tasks.base import IGNORED, Encoded
 from dicetune.tasks.qa.best_spans import NULL
 from dicetune.tasks.qa.options import QaOptions
 from dicetune.tasks.qa.windows import Window, cut_context, cut_question
+from dicetune.tasks.window_order import longest_first
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,8 @@ def encode_questions(
         facts |= {name: counts[name] for name in names}
     if training:
         facts["windows_left_out"] = counts["windows_left_out"]
-    order = sorted(range(len(features)), key=lambda place: -len(features[place]["input_ids"]))
-    back = None if training else _places(owners, order)
+    order, place_of = longest_first(features)
+    back = None if training else _places(owners, place_of)
     return Encoded([features[place] for place in order], back, facts, _notes(facts, max_length))
 
 
@@ -168,15 +169,13 @@ def _is_trained(
     return bool(int.from_bytes(digest[:8], "big") < options.negative_windows * 2**64)
 
 
-def _places(owners: Sequence[Sequence[tuple[int, Window]]], order: Sequence[int]) -> RowPlaces:
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[list(order)] = np.arange(len(order))
+def _places(owners: Sequence[Sequence[tuple[int, Window]]], place_of: np.ndarray) -> RowPlaces:
     window_of, positions, tables, starts = [], [], [], [0]
     for own in owners:
         rows = 0
         for number, (place, window) in enumerate(own):
             count = len(window.positions) + 1
-            window_of.append(np.full(count, rank[place], dtype=np.int32))
+            window_of.append(np.full(count, place_of[place], dtype=np.int32))
             positions.append(np.append(window.null, window.positions).astype(np.int32))
             table = np.full((count, 3), number, dtype=np.int32)
             table[0, 1:] = NULL

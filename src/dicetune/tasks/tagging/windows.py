@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dicetune.errors import InputError
+from dicetune.tasks.window_order import longest_first
 
 
 @dataclass(frozen=True)
@@ -141,11 +142,9 @@ def cut_windows(
         starts.append(len(places))
         names = [name for name in tokenizer.model_input_names if name in batch]
         inputs += [{name: batch[name][window] for name in names} for window in range(count)]
-    order = sorted(range(len(inputs)), key=lambda number: -len(inputs[number]["input_ids"]))
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
+    order, place_of = longest_first(inputs)
     window, position = np.array(places, dtype=np.int64).reshape(-1, 2).T
-    word_places = WordPlaces(rank[window], position, np.array(starts, dtype=np.int64))
+    word_places = WordPlaces(place_of[window], position, np.array(starts, dtype=np.int64))
     return Windows(
         [inputs[number] for number in order],
         word_places,
