@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dicetune.errors import InputError, unknown_name
-from dicetune.tasks import TASKS, build_options
+from dicetune.errors import InputError
+from dicetune.tasks import build_options, task_named
 
 
 def evaluate(
@@ -36,11 +36,9 @@ def evaluate(
     """
     given = {name: value for name, value in options.items() if value is not None}
     if not Path(target).is_dir():
-        name = task or "ner"
-        if name not in TASKS:
-            raise unknown_name("task", name, list(TASKS))
-        chosen = build_options(TASKS[name].Options, given)
-        return dict(TASKS[name].score_file(target, data, chosen, format=format, report=report))
+        task_class = task_named(task or "ner")
+        chosen = build_options(task_class.Options, given)
+        return dict(task_class.score_file(target, data, chosen, format=format, report=report))
     if data is None:
         raise InputError(
             f"expected a file with gold to score the model {str(target)!r} on, got none: "

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.data import Inspection
-from dicetune.errors import InputError, unknown_name
+from dicetune.errors import InputError
 from dicetune.models import load_tokenizer, resolve_encoder
 from dicetune.records import RUN_FILE, RunRecord
-from dicetune.tasks import TASKS, build_options
+from dicetune.tasks import build_options, task_named
 
 _SPLITS = ("train", "dev", "test")
 
@@ -39,15 +39,14 @@ def inspect_files(
     Raises:
         InputError: files that cannot be read, or files of the same name.
     """
-    if task not in TASKS:
-        raise unknown_name("task", task, list(TASKS))
+    task_class = task_named(task)
     given = {name: value for name, value in options.items() if value is not None}
-    chosen = build_options(TASKS[task].Options, given)
+    chosen = build_options(task_class.Options, given)
     trained = None
     if (Path(model) / RUN_FILE).is_file():
         trained = RunRecord.load(model).config["options"]
     splits = [
-        TASKS[task].read(file, chosen, format=format, trained=trained, report=report)
+        task_class.read(file, chosen, format=format, trained=trained, report=report)
         for file in files
     ]
     names = (
@@ -67,5 +66,5 @@ def inspect_files(
         )["input_ids"]
         return len(ids), ids.count(tokenizer.unk_token_id)
 
-    found: Inspection = TASKS[task].inspect(dict(zip(names, splits, strict=True)), encode)
+    found: Inspection = task_class.inspect(dict(zip(names, splits, strict=True)), encode)
     return found

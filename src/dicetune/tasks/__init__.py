@@ -33,14 +33,24 @@ TASKS: dict[str, Any] = {
 }
 
 
+def task_named(name: str) -> Any:
+    """The task of that name.
+
+    Raises:
+        InputError: for an unknown name, with the nearest valid one.
+    """
+    if name not in TASKS:
+        raise unknown_name("task", name, list(TASKS))
+    return TASKS[name]
+
+
 def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
     """What ``dicetune tasks`` prints: for each task its facts and its options.
 
     Raises:
         InputError: for an unknown name.
     """
-    if name is not None and name not in TASKS:
-        raise unknown_name("task", name, list(TASKS))
+    shown = TASKS if name is None else {name: task_named(name)}
     return [
         {
             "task": key,
@@ -50,8 +60,7 @@ def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
             "output formats": ", ".join(task.out_formats),
             "options": describe_options(task.Options),
         }
-        for key, task in TASKS.items()
-        if name in (None, key)
+        for key, task in shown.items()
     ]
 
 
@@ -77,4 +86,5 @@ __all__ = [
     "describe_options",
     "describe_tasks",
     "plain_types",
+    "task_named",
 ]

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from dicetune.errors import InputError, unknown_name
-from dicetune.tasks import TASKS, at_least, build_options, check_type, plain_types
+from dicetune.tasks import at_least, build_options, check_type, plain_types, task_named
 from dicetune.training.yaml_values import read_yaml
 
 SAMPLE = "sample"
@@ -186,9 +186,7 @@ class RunConfig:
         Raises:
             InputError: an unknown task or option, or a value that cannot be used.
         """
-        if self.task not in TASKS:
-            raise unknown_name("task", self.task, list(TASKS))
-        return build_options(TASKS[self.task].Options, self.options)
+        return build_options(task_named(self.task).Options, self.options)
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> RunConfig:
