@@ -8,149 +8,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from safetensors import SafetensorError
 
-from dicetune.errors import InputError, unknown_name
+from dicetune.errors import InputError
 from dicetune.models import load_tokenizer, quiet_loading, window_length
 from dicetune.models.encoder import check_weights
+from dicetune.predictor import Predictor
 from dicetune.records import RUN_FILE, RunRecord
-from dicetune.tasks import TASKS, Data, Encoded, Scores, Task, build_options
-from dicetune.training.collator import PaddingCollator
-
-Report = Callable[[str], None]
-
-
-def _silent(line: str) -> None:
-    """Report nothing."""
-
-
-class Predictor:
-    """A saved model with its task: texts in, answers out.
-
-    Args:
-        model: a model with the task's head.
-        tokenizer: its fast tokenizer.
-        task: the task it was trained for.
-        batch_size: windows that run through the model at once.
-        max_length: longest window in sub-words.
-        options: what the task was trained with, by name.
-    """
-
-    def __init__(
-        self,
-        model: Any,
-        tokenizer: Any,
-        task: Task,
-        batch_size: int,
-        max_length: int,
-        options: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.model = model.eval()
-        self.tokenizer = tokenizer
-        self.task = task
-        self.batch_size = batch_size
-        self.max_length = max_length
-        self.options = dict(options or {})
-
-    def __call__(self, *values: Any, **named: Any) -> list[Any]:
-        """Answers for plain values.
-
-        Args:
-            values: for each of the task's ``inputs`` (``("text",)``, ``("question", "context")``)
-                one text or a list of texts, in that order; a tagger also takes lists of words.
-            named: the same by name.
-
-        Returns:
-            One answer for each example, also where it is a single one.
-
-        Raises:
-            InputError: where an input is missing, unknown, or has another number of texts.
-        """
-        return self.answer(self.ask(*values, **named))
-
-    def ask(self, *values: Any, **named: Any) -> Data:
-        """Examples without gold from plain values, as a call takes them."""
-        return self.task.ask(self._named(values, named))
-
-    def answer(self, data: Data, report: Report = _silent) -> list[Any]:
-        """Answers for what the task's reader, or ``ask``, returned; see ``scores``."""
-        scores = self.scores(data, report)
-        return list(self.task.answers(data, self.task.predict(scores, data), scores))
-
-    def scores(self, data: Any, report: Report = _silent) -> list[np.ndarray]:
-        """Scores of each example, as ``scores.safetensors`` holds them.
-
-        Args:
-            data: what the task's reader, or ``ask``, returned; its gold is not looked at.
-            report: takes a line where texts had to be cut off.
-        """
-        if not len(data):
-            return []
-        encoded = self.task.encode(data, self.tokenizer, self.max_length)
-        for note in encoded.notes:
-            report(note)
-        return self.task.decode(self._outputs(encoded), encoded)
-
-    def evaluate(self, data: Any, report: Report = _silent) -> Scores:
-        """Scores on data with gold: fractions in [0, 1]; see ``scores`` for ``report``.
-
-        Raises:
-            InputError: where the gold holds what the model does not know.
-        """
-        self.task.check(data)
-        return self.task.score(data, self.task.predict(self.scores(data, report), data))
-
-    def _named(self, values: Sequence[Any], named: Mapping[str, Any]) -> dict[str, list[Any]]:
-        inputs = self.task.inputs
-        if len(values) > len(inputs):
-            raise InputError(
-                f"expected {' and '.join(inputs)}, got {len(values)} values: a list of texts is "
-                "one value"
-            )
-        given = dict(zip(inputs, values, strict=False))
-        for name, value in named.items():
-            if name not in inputs:
-                raise InputError(
-                    f"expected {' and '.join(inputs)}, which a model of task {self.task.name!r} "
-                    f"takes, got {name}"
-                )
-            given[name] = value
-        if missing := [name for name in inputs if name not in given]:
-            raise InputError(f"expected {' and '.join(inputs)}, got no {' and no '.join(missing)}")
-        texts = {name: _listed(name, value) for name, value in given.items()}
-        if len({len(own) for own in texts.values()}) > 1:
-            counts = ", ".join(f"{len(own)} of {name}" for name, own in texts.items())
-            raise InputError(f"expected equally many of {' and '.join(inputs)}, got {counts}")
-        return texts
-
-    def _outputs(self, encoded: Encoded) -> Any:
-        """Outputs of all windows, as the trainer's evaluation would give them."""
-        task = self.task
-        collate = PaddingCollator(self.tokenizer, {**task.targets, **task.extra_inputs})
-        ignored = getattr(self.model.config, "keys_to_ignore_at_inference", None) or ()
-        batches = []
-        for begin in range(0, len(encoded.features), self.batch_size):
-            features = [
-                {name: value for name, value in feature.items() if name not in task.targets}
-                for feature in encoded.features[begin : begin + self.batch_size]
-            ]
-            batch = {n: v.to(self.model.device) for n, v in collate(features).items()}
-            with torch.inference_mode():
-                outputs = self.model(**batch)
-            kept = tuple(v for name, v in outputs.items() if name not in ignored)
-            shrunk = task.shrink(kept[0] if len(kept) == 1 else kept, None)
-            parts = shrunk if isinstance(shrunk, tuple) else (shrunk,)
-            batches.append([part.cpu().numpy() for part in parts])
-        if not batches:
-            return np.zeros((0, 0, max(len(task.labels), 1)), dtype=np.float32)
-        joined = tuple(_join(parts) for parts in zip(*batches, strict=True))
-        return joined[0] if len(joined) == 1 else joined
+from dicetune.tasks import TASKS, build_options, task_named
 
 
 def load(
@@ -200,32 +69,14 @@ def load(
 
 def _chosen_task(folder: Path, record: RunRecord | None, name: str | None) -> Any:
     """The task of a run, else the one that is named, else one that fits."""
-    if name is not None and name not in TASKS:
-        raise unknown_name("task", name, list(TASKS))
+    named = None if name is None else task_named(name)
     own = None if record is None else record.config["task"]
     if own is not None and name not in (None, own):
         raise InputError(
             f"expected no task beside the folder of a run, or its own, {own!r}; got {name!r} for "
             f"{str(folder)!r}: leave it out"
         )
-    chosen = own or name
-    return _task_of(folder) if chosen is None else TASKS[chosen]
-
-
-def _listed(name: str, value: Any) -> list[Any]:
-    """One text or several as a list; a tokenizer takes whole characters alone."""
-    if isinstance(value, str):
-        value = [value]
-    if not isinstance(value, Iterable):
-        raise InputError(f"expected a text or a list of texts as {name}, got {value!r:.60}")
-    values = list(value)
-    for number, text in enumerate(values, 1):
-        if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
-            raise InputError(
-                f"expected whole characters in {name} {number}, got half of a pair in "
-                f"{text!r:.60}: read it as UTF-8"
-            )
-    return values
+    return TASKS[own] if own is not None else named or _task_of(folder)
 
 
 def _task_of(folder: Path) -> Any:
@@ -290,13 +141,4 @@ class _loading:  # noqa: N801  (a context manager reads as a verb)
         ) from error
 
 
-def _join(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Batches of windows one below the other, padded on the right as the trainer pads them."""
-    shape = tuple(max(part.shape[axis] for part in parts) for axis in range(1, parts[0].ndim))
-    whole = np.full((sum(len(part) for part in parts), *shape), -100, dtype=parts[0].dtype)
-    begin = 0
-    for part in parts:
-        place = (slice(begin, begin + len(part)), *(slice(0, size) for size in part.shape[1:]))
-        whole[place] = part
-        begin += len(part)
-    return whole
+__all__ = ["Predictor", "load"]
