@@ -31,7 +31,8 @@ class LossInput:
         class_keep: optional bool mask, broadcastable to the logits: classes (positions, labels)
             that exist for an item; padding and question positions are masked here.
         background: index of the class that means "nothing" ("O" in tagging), where there is one.
-        class_counts: (C,) number of training items of each class, for class-weighted losses.
+        class_counts: for class-weighted losses: number of training items of each class, (C,); of
+            ``labels`` the items without and with each label, (C, 2).
         coefficient: weight of this input in the sum over a task's inputs.
     """
 

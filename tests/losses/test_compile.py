@@ -26,7 +26,9 @@ def agree(spec, backend, kind="classes", **options):
     given = {
         "kind": kind,
         "keep": torch.arange(10) != 5,
-        "class_counts": torch.tensor([4, 3, 2, 1]) if kind == "classes" else None,
+        "class_counts": torch.tensor([[6, 4], [7, 3], [8, 2], [9, 1]])
+        if kind == "labels"
+        else torch.tensor([4, 3, 2, 1]),
         **options,
     }
     results = []

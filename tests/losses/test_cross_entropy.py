@@ -108,6 +108,57 @@ def test_weights_of_equation_2_come_from_counts():
     assert_same(loss(logits, target), cross_entropy_loss(logits, target, class_weight=expected))
 
 
+def test_labels_weigh_their_presence_and_absence():
+    """By hand: one label set in 10 of 100 items, p = 3/4 and 1/2, gold 1 and 0."""
+    logits = torch.tensor([math.log(3), 0.0], dtype=torch.float64)
+    target, counts = torch.tensor([1, 0]), torch.tensor([90, 10])
+    there, absent = math.log10(9 + 1), math.log10(1 / 9 + 1)
+    expected = (there * math.log(4 / 3) + absent * math.log(2)) / 2
+    assert_exact(build("wce")(logits, target, class_counts=counts), expected)
+    built = build("wce:class_counts=90/10")(logits.float(), target)
+    assert_same(built, build("wce")(logits.float(), target, class_counts=counts))
+    two = torch.stack([logits, -logits], 1)
+    gold = torch.stack([target, 1 - target], 1).double()
+    # the second label is the first turned around, so that both have the same loss
+    both = torch.stack([counts, counts.flip(0)])
+    assert_exact(build("wce")(two, gold, class_counts=both), expected)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("soft", [False, True])
+def test_weights_of_both_sides_are_the_double_loop(soft, masked):
+    case = oracles.make_case("labels", seed=5, soft=soft, masked=masked)
+    weight = torch.tensor([[0.5, 2.0], [1.0, 0.25], [3.0, 1.5], [0.1, 4.0]], dtype=torch.float64)
+    for reduction in ("mean", "sum", "none"):
+        options = {"class_weight": weight, "reduction": reduction}
+        got = cross_entropy_loss(case.logits, case.target, **case.options, **options)
+        by_item = []
+        for row, shares, exists in zip(case.rows, case.shares, case.exists, strict=True):
+            terms = [
+                -(own[1] * y * math.log(p) + own[0] * (1 - y) * math.log(1 - p))
+                for z, y, own, there in zip(row, shares, weight.tolist(), exists, strict=True)
+                if there
+                for p in [1 / (1 + math.exp(-z))]
+            ]
+            by_item.append(sum(terms) / max(len(terms), 1))
+        kept = [loss if keep else 0.0 for loss, keep in zip(by_item, case.keep, strict=True)]
+        expected = {"mean": sum(kept) / sum(case.keep), "sum": sum(kept), "none": kept}
+        assert_exact(got, torch.tensor(expected[reduction], dtype=torch.float64))
+    logits = case.logits.clone().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda z: cross_entropy_loss(z, case.target, **case.options, class_weight=weight), (logits,)
+    )
+
+
+def test_equal_weights_of_both_sides_are_a_weight_of_the_label():
+    case = oracles.make_case("labels", seed=6)
+    sides = torch.tensor(WEIGHT, dtype=torch.float64)[:, None].expand(4, 2)
+    assert_exact(
+        cross_entropy_loss(case.logits, case.target, **case.options, class_weight=sides),
+        cross_entropy_loss(case.logits, case.target, **case.options, class_weight=WEIGHT),
+    )
+
+
 def test_messages():
     with pytest.raises(InputError, match=r"none of class \[1\].*infinite for every k"):
         inverse_frequency_weights([5, 0, 3])
@@ -118,8 +169,18 @@ def test_messages():
         build("wce")(torch.zeros(1, 2), torch.tensor([0]))
     with pytest.raises(InputError, match="one class_weight for each of 2 classes, got 3"):
         build("wce")(torch.zeros(1, 2), torch.tensor([0]), class_counts=torch.tensor([1, 2, 3]))
-    with pytest.raises(InputError, match="kind classes for loss 'wce', got 'labels'"):
-        build("wce")(torch.zeros(3), torch.tensor([0, 1, 0]), class_counts=torch.tensor([1, 2]))
+    with pytest.raises(InputError, match=r"shape \(2, 2\) for kind 'labels'.*got \(2,\)"):
+        build("wce")(torch.zeros(3, 2), torch.zeros(3, 2), class_counts=torch.tensor([1, 2]))
+    with pytest.raises(InputError, match=r"shape \(1, 2\) for kind 'labels'.*got \(3,\)"):
+        build("wce:class_counts=1/2/3")(torch.zeros(3), torch.tensor([0, 1, 0]))
+    with pytest.raises(InputError, match=r"none of class \[\[1, 0\]\]"):
+        inverse_frequency_weights(torch.tensor([[5.0, 3.0], [0.0, 8.0]]))
+    with pytest.raises(InputError, match=r"-0\.954 for class \[1, 1\] with k=0"):
+        inverse_frequency_weights(torch.tensor([[5.0, 5.0], [10.0, 90.0]]), k=0)
+    with pytest.raises(InputError, match=r"or \(C, 2\) for labels, got shape \(2, 3\)"):
+        inverse_frequency_weights(torch.ones(2, 3))
+    with pytest.raises(InputError, match=r"each of 2 classes, got the shape \(3, 2\)"):
+        cross_entropy_loss(torch.zeros(4, 2), torch.zeros(4, 2), class_weight=torch.ones(3, 2))
     with pytest.raises(InputError, match="positions are not classes"):
         cross_entropy_loss(
             torch.zeros(1, 2), torch.tensor([0]), kind="positions", class_weight=[1.0, 2.0]

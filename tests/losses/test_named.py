@@ -189,8 +189,8 @@ def test_impossible_choices_are_refused_when_a_loss_is_built(options, message):
         ("dice:reduction=none,average=micro", "labels", None, "micro has one value"),
         ("ce:class_weight=1/2", "positions", None, "positions are not classes"),
         ("focal:class_weight=1/2", "positions", None, "positions are not classes"),
-        ("wce", "positions", None, "kind classes for loss 'wce', got 'positions'"),
-        ("ce+wce", "labels", None, "kind classes for loss 'wce'"),
+        ("wce", "positions", None, "kind classes or labels for loss 'wce', got 'positions'"),
+        ("ce+wce", "positions", None, "kind classes or labels for loss 'wce'"),
         ("ce", "class", None, "unknown kind 'class': did you mean 'classes'"),
     ],
 )

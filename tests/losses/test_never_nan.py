@@ -30,7 +30,9 @@ def kinds(spec):
 def check(spec, logits, target, kind, **options):
     """Run forward and backward; return the value and the gradient, both finite."""
     logits = logits.detach().clone().requires_grad_()
-    counts = torch.arange(1, logits.shape[-1] + 1) if kind == "classes" else None
+    counts = torch.arange(1, (1 if logits.ndim == 1 else logits.shape[-1]) + 1)
+    if kind == "labels":
+        counts = torch.stack([counts + 1, counts], -1)
     value = build(spec)(logits, target, kind=kind, class_counts=counts, **options)
     value.backward()
     wide = torch.float64 if logits.dtype == torch.float64 else torch.float32

@@ -56,18 +56,19 @@ def multiclass():
     return torch.tensor(rows, dtype=torch.float64), torch.tensor(target)
 
 
-@pytest.mark.parametrize("spec", FORMS)
+@pytest.mark.parametrize("spec", [*FORMS, "wce"])
 @pytest.mark.parametrize("positive_share", [0, 0.5, 1])
 def test_one_logit_and_labels(spec, positive_share):
     loss = build(spec)
+    counts = torch.tensor([[20, 5]])
     target = (torch.arange(len(P)) < positive_share * len(P)).long()
     for gold in (target, 1 - target):
-        grad = slopes(loss, torch.logit(P), gold)
+        grad = slopes(loss, torch.logit(P), gold, class_counts=counts)
         assert (grad[gold == 1] <= FLAT).all()
         assert (grad[gold == 0] >= -FLAT).all()
     logits = torch.logit(torch.stack([P, P.flip(0), P.roll(3)], 1))
     gold = torch.stack([target, 1 - target, target.roll(1)], 1)
-    grad = slopes(loss, logits, gold)
+    grad = slopes(loss, logits, gold, class_counts=counts.expand(3, 2))
     assert (grad[gold == 1] <= FLAT).all()
     assert (grad[gold == 0] >= -FLAT).all()
 

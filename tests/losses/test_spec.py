@@ -166,7 +166,7 @@ def test_sum_is_the_sum_of_its_parts():
     torch.testing.assert_close(total(logits, target), expected)
     doubled = SumLoss([(2.0, total), (1.0, build("dl"))])
     assert doubled.spec == "2*ce+dice+4*focal:gamma=1+dl"
-    assert build("ce+wce").kinds == {"classes"}
+    assert build("ce+wce").kinds == {"classes", "labels"}
 
 
 def test_messages_of_a_sum():

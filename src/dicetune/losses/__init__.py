@@ -5,12 +5,7 @@ Module from text such as ``"ce+0.5*dice:smooth=1"``. ``LOSSES`` has every name.
 """
 
 from dicetune.losses._base import Loss
-from dicetune.losses._cross_entropy import (
-    CrossEntropyLoss,
-    WeightedCrossEntropyLoss,
-    cross_entropy_loss,
-    inverse_frequency_weights,
-)
+from dicetune.losses._cross_entropy import CrossEntropyLoss, cross_entropy_loss
 from dicetune.losses._dice import DiceLoss, dice_loss
 from dicetune.losses._focal import FocalLoss, focal_loss
 from dicetune.losses._overlap import NonTrainingLossWarning, OverlapLoss, overlap_loss
@@ -22,6 +17,10 @@ from dicetune.losses._spec import build
 from dicetune.losses._sum import SumLoss
 from dicetune.losses._turning_point import share_past_turning_point
 from dicetune.losses._tversky import TverskyLoss, tversky_loss
+from dicetune.losses._weighted_cross_entropy import (
+    WeightedCrossEntropyLoss,
+    inverse_frequency_weights,
+)
 
 __all__ = [
     "AUTO",

@@ -24,7 +24,8 @@ class Loss(nn.Module):
       ``positions`` (softmax over the positions of a text). Where ``None``: ``labels`` for a target
       of the logits' shape, else ``classes``; ``positions`` must be named.
     - ``keep``: items that count; ``class_keep``: classes that exist; ``background``: the class that
-      means "nothing"; ``class_counts``: training items of each class.
+      means "nothing"; ``class_counts``: training items of each class, (C,), or of ``labels`` the
+      items without and with each, (C, 2).
     - ``denominator``: divide the sum over items by this number in place of the items' own, for a
       mean over more than this call sees. Only for an additive loss with reduction ``mean``.
     """
@@ -53,6 +54,11 @@ class Loss(nn.Module):
     def is_additive(self, kind: str) -> bool:
         """Whether the loss of several batches is the item-weighted mean of theirs."""
         return True
+
+    @property
+    def needs_class_counts(self) -> bool:
+        """Whether ``class_counts`` have to come with each call."""
+        return False
 
     def check_kind(self, kind: str, background: int | None = None) -> None:
         """Refuse a kind for which the loss has no meaning, before anything is computed.

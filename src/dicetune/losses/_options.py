@@ -62,13 +62,20 @@ def class_weights(
     return checked
 
 
-def weight_vector(weights: tuple[float, ...] | Tensor | None, logits: Tensor) -> Tensor | None:
-    """Class weights as a tensor beside ``logits``, checked against its number of classes."""
+def weight_vector(
+    weights: tuple[float, ...] | Tensor | None, logits: Tensor, *, sides: bool = False
+) -> Tensor | None:
+    """Class weights as a tensor beside ``logits``, checked against its number of classes.
+
+    With ``sides`` they may also be (C, 2), a weight for a label's absence and one for its presence.
+    """
     if weights is None:
         return None
     vector = torch.as_tensor(weights, dtype=logits.dtype, device=logits.device)
-    if vector.shape != logits.shape[1:]:
+    classes = logits.shape[1]
+    if vector.shape != (classes,) and not (sides and vector.shape == (classes, 2)):
         raise InputError(
-            f"expected one class_weight for each of {logits.shape[1]} classes, got {vector.numel()}"
+            f"expected one class_weight for each of {classes} classes, got "
+            + (f"{vector.numel()}" if vector.ndim < 2 else f"the shape {tuple(vector.shape)}")
         )
     return vector

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dicetune.losses._base import Loss
-from dicetune.losses._cross_entropy import CrossEntropyLoss, WeightedCrossEntropyLoss
+from dicetune.losses._cross_entropy import CrossEntropyLoss
 from dicetune.losses._dice import DiceLoss
 from dicetune.losses._focal import FocalLoss
 from dicetune.losses._overlap import OverlapLoss
 from dicetune.losses._self_adjusting import SelfAdjustingDiceLoss
 from dicetune.losses._tversky import TverskyLoss
+from dicetune.losses._weighted_cross_entropy import WeightedCrossEntropyLoss
 
 
 @dataclass(frozen=True)

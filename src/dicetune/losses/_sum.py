@@ -97,6 +97,11 @@ class SumLoss(Loss):
         """Whether all parts are."""
         return all(loss.is_additive(kind) for _, loss in self.terms())
 
+    @property
+    def needs_class_counts(self) -> bool:
+        """Whether one of the parts needs them."""
+        return any(loss.needs_class_counts for _, loss in self.terms())
+
     def check_kind(self, kind: str, background: int | None = None) -> None:
         """Refuse what one of the parts refuses."""
         for _, loss in self.terms():
