@@ -180,6 +180,23 @@ def source_of(task, name, sources):
     return sources[name, heads[0] if heads else "token"]  # mrc-ner puts its own on any encoder
 
 
+def assert_class_counts(item, counts):
+    """They are those of the targets that the loss counts."""
+    if item.kind == "positions":
+        assert counts is None
+        return
+    alive = item.target != -100
+    if item.keep is not None:
+        alive &= item.keep[(...,) + (None,) * (item.target.ndim - item.keep.ndim)]
+    if item.kind == "classes":
+        known = item.target[alive]
+        assert counts.tolist() == known.bincount(minlength=item.logits.shape[-1]).tolist()
+        return
+    for label in range(item.logits.shape[-1]):
+        known = item.target[..., label][alive[..., label]]
+        assert counts[label].tolist() == [int((known == side).sum()) for side in (0, 1)]
+
+
 @pytest.mark.parametrize("max_length", [32, 48])
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", FAMILIES)
@@ -215,9 +232,13 @@ def test_a_batch_goes_through(sources, name, case):
         assert {item.name: int(item_count(item)) for item in items} == {
             key: int(count) for key, count in counts.items()
         }
+        classes = task.class_counts(targets)
         for item in items:
             assert torch.isfinite(item.logits).all()
             assert int(counts[item.name]) > 0
+            # the model finds every right span among its candidates only while it trains
+            if training or item.name != "match":
+                assert_class_counts(item, classes.get(item.name))
     kept = tuple(value for key, value in outputs.items() if key not in ignored)
     shrunk = task.shrink(kept[0] if len(kept) == 1 else kept, None)
     arrays = [

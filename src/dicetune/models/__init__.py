@@ -1,6 +1,6 @@
 """Encoders: found by name, loaded offline, never from a pickle; and the MRC-NER model on them."""
 
-from dicetune.models.characters import with_characters
+from dicetune.models.characters import fit_vocabulary, with_characters
 from dicetune.models.encoder import (
     MINILM,
     MINILM_SHA256,
@@ -20,6 +20,7 @@ __all__ = [
     "MrcNerConfig",
     "MrcNerModel",
     "MrcNerOutput",
+    "fit_vocabulary",
     "load_model",
     "load_tokenizer",
     "position_limit",

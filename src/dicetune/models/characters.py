@@ -50,6 +50,12 @@ def with_characters(tokenizer: Any, texts: Iterable[str]) -> tuple[Any, int]:
     return extended, len(new)
 
 
+def fit_vocabulary(model: Any, tokenizer: Any) -> None:
+    """Give a model an embedding, random ones at the end, for each piece of its tokenizer."""
+    if len(tokenizer) > model.config.vocab_size:
+        model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+
+
 def _unknown(tokenizer: Any, characters: list[str]) -> list[str]:
     if tokenizer.unk_token_id is None or not characters:
         return []

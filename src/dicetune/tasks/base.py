@@ -188,6 +188,12 @@ class Task(Protocol):
     def item_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Count the items of each of ``loss_inputs`` from the targets alone."""
 
+    def class_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Count the items of each class, as ``LossInput.class_counts`` holds them.
+
+        From the targets alone, so that batches add up; positions have no classes and no entry.
+        """
+
     # tensors to text
 
     def shrink(self, outputs: Any, labels: Any) -> Any:

@@ -22,14 +22,11 @@ LossInputs = Callable[[Any, Mapping[str, Tensor]], list[LossInput]]
 ItemCounts = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 
 
-def head_inputs(
-    background: int | None = None, class_counts: Tensor | None = None
-) -> tuple[LossInputs, ItemCounts]:
+def head_inputs(background: int | None = None) -> tuple[LossInputs, ItemCounts]:
     """The pair of functions that the trainer needs, for a standard head.
 
     Args:
         background: index of the class that means "nothing", where there is one.
-        class_counts: training items of each class, for class-weighted losses.
 
     Returns:
         ``loss_inputs(outputs, labels)`` and ``item_counts(labels)``.
@@ -72,7 +69,6 @@ def head_inputs(
                 target,
                 kind=kind,
                 background=background if kind == "classes" else None,
-                class_counts=class_counts,
             )
         ]
 

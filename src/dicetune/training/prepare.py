@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from dicetune.data import MANY_UNKNOWN
 from dicetune.errors import InputError
-from dicetune.losses import Recipe, build
+from dicetune.losses import Recipe
 from dicetune.models import (
+    fit_vocabulary,
     load_model,
     load_tokenizer,
     resolve_encoder,
@@ -19,8 +22,10 @@ from dicetune.models import (
 )
 from dicetune.records import sha256
 from dicetune.tasks import TASKS, Data, Encoded, Task
+from dicetune.training.class_counts import count_classes
 from dicetune.training.config import SAMPLE, RunConfig
-from dicetune.training.trainer import choose_recipe
+from dicetune.training.rehearsal import rehearse
+from dicetune.training.trainer import built, choose_recipe
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Prepared:
     encoded: dict[str, Encoded]
     fingerprints: dict[str, str | None]
     notes: list[str]
+    class_counts: dict[str, Tensor] | None = None
 
 
 def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
@@ -44,9 +50,8 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
         InputError: for a configuration, data or a model that cannot be used.
     """
     recipe = choose_recipe(config.loss, config.start_loss, config.start_share)
-    for text in (recipe.loss, recipe.start_loss):
-        if isinstance(text, str):
-            build(text)  # refuses what is unknown
+    # a loss that is unknown is refused before anything is read
+    losses = [built(loss) for loss in (recipe.loss, recipe.start_loss) if loss is not None]
     source = resolve_encoder(config.model)
     splits, task = read_splits(config, report)
     fingerprints = {
@@ -82,10 +87,25 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
                 f"{config.model!r}: it was not made for this text{hint}"
             )
         notes += [f"{split}: {line}" for line in inputs.notes]
+    class_counts = None
+    if any(loss.needs_class_counts for loss in losses):
+        class_counts = count_classes(task, encoded["train"], tokenizer)
+    fit_vocabulary(model, tokenizer)
+    rehearse(
+        task,
+        model,
+        tokenizer,
+        encoded["train"],
+        recipe,
+        hard_negatives=config.hard_negatives,
+        class_counts=class_counts,
+    )
     report(f"objective: {recipe}")
     for note in notes:
         report(note)
-    return Prepared(splits, task, recipe, tokenizer, source, encoded, fingerprints, notes)
+    return Prepared(
+        splits, task, recipe, tokenizer, source, encoded, fingerprints, notes, class_counts
+    )
 
 
 def read_splits(

@@ -11,7 +11,7 @@ import torch
 from transformers import PrinterCallback, TrainingArguments
 
 from dicetune.errors import InputError, InterruptedRunError, StopRequestedError
-from dicetune.models import load_model, quiet_loading
+from dicetune.models import fit_vocabulary, load_model, quiet_loading
 from dicetune.records import RunRecord, is_first_process
 from dicetune.tasks import Task
 from dicetune.training.callbacks import LineForEachEvaluation, StopEarly, StopOnSignal
@@ -135,8 +135,7 @@ def _trainer(
 
     def model_init() -> Any:
         model = load_model(task.auto_class, prepared.source, task.labels)
-        if len(prepared.tokenizer) > model.config.vocab_size:
-            model.resize_token_embeddings(len(prepared.tokenizer), mean_resizing=False)
+        fit_vocabulary(model, prepared.tokenizer)
         for name, value in task.model_config.items():
             setattr(model.config, name, value)
         return model
@@ -158,6 +157,7 @@ def _trainer(
         start_share=recipe.start_share or None,
         loss_inputs=task.loss_inputs,
         item_counts=task.item_counts,
+        class_counts=prepared.class_counts,
         hard_negatives=config.hard_negatives,
         model_init=model_init,
         processing_class=prepared.tokenizer,

@@ -24,6 +24,7 @@ from transformers.trainer_utils import EvalLoopOutput
 from dicetune.errors import InputError
 from dicetune.loss_input import Kind, LossInput
 from dicetune.losses import Loss, Recipe, build, recipe, start_steps
+from dicetune.training.class_counts import ClassCounts, with_class_counts
 from dicetune.training.heads import ItemCounts, LossInputs, head_inputs
 from dicetune.training.objective import EvaluationLoss, Objective, item_count
 from dicetune.training.sampler import LengthGroupedSampler
@@ -42,7 +43,8 @@ class ObjectiveTrainer(Trainer):
         start_loss: loss of the start phase, where the recipe or the user wants one.
         start_share: share of all steps that the start phase takes, in [0, 1).
         background: index of the class that means "nothing" ("O"), for the standard heads.
-        class_counts: training items of each class, for class-weighted losses.
+        class_counts: training items of each class, for class-weighted losses, as ``LossInput`` has
+            them; of several inputs a tensor for each name.
         loss_inputs: ``f(outputs, labels) -> list[LossInput]`` for heads other than the
             library's own for sequences, tokens and answers; needs ``item_counts``.
         item_counts: ``f(labels) -> {name: number of items}``, one for each input's name.
@@ -69,7 +71,7 @@ class ObjectiveTrainer(Trainer):
         start_loss: str | Loss | None = None,
         start_share: float | None = None,
         background: int | None = None,
-        class_counts: Tensor | None = None,
+        class_counts: ClassCounts | None = None,
         loss_inputs: LossInputs | None = None,
         item_counts: ItemCounts | None = None,
         hard_negatives: float | None = None,
@@ -90,17 +92,17 @@ class ObjectiveTrainer(Trainer):
         # the stock filter replaces a NaN in the log by a mean while the weights are already lost
         self.args.logging_nan_inf_filter = False
         self.recipe = chosen
-        self.objective = Objective(_built(chosen.loss), hard_negatives).to(self.args.device)
+        self.objective = Objective(built(chosen.loss), hard_negatives).to(self.args.device)
         self.start_objective = (
-            Objective(_built(chosen.start_loss), hard_negatives).to(self.args.device)
+            Objective(built(chosen.start_loss), hard_negatives).to(self.args.device)
             if chosen.start_loss is not None
             else None
         )
         self.length_grouped = length_grouped
-        if class_counts is not None:
-            class_counts = class_counts.to(self.args.device)
         if loss_inputs is None or item_counts is None:
-            loss_inputs, item_counts = head_inputs(background, class_counts)
+            loss_inputs, item_counts = head_inputs(background)
+        if class_counts is not None:
+            loss_inputs = with_class_counts(loss_inputs, class_counts)
         self.loss_inputs: LossInputs = loss_inputs
         self.item_counts: ItemCounts = item_counts
         self.kinds: set[Kind] = set()
@@ -252,7 +254,8 @@ def choose_recipe(
     return Recipe(loss, start_loss, start_share or 0.0)
 
 
-def _built(loss: str | Loss) -> Loss:
+def built(loss: str | Loss) -> Loss:
+    """The loss itself, also where it is given as text."""
     return build(loss) if isinstance(loss, str) else loss
 
 

@@ -96,12 +96,7 @@ class MultiLabelTask(SequenceTask):
         """
         options = cls.Options() if options is None else options
         names = label_order(train, labels)
-        counts = train.label_counts
-        return cls(
-            names,
-            metric=_metric(options.metric),
-            class_counts=[counts[label] for label in names],
-        )
+        return cls(names, metric=_metric(options.metric))
 
     @classmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
@@ -116,6 +111,12 @@ class MultiLabelTask(SequenceTask):
         """1 for each label of the example."""
         own = set(example.labels or ())
         return [float(label in own) for label in self.labels]
+
+    def class_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """For each label the texts without it and with it."""
+        target = labels["labels"]
+        sides = [((target == side).sum(0)) for side in (0, 1)]
+        return {"label": torch.stack(sides, dim=-1)}
 
     def shrink(self, outputs: Any, labels: Any) -> Tensor:
         """Log-probabilities of each label on its own."""

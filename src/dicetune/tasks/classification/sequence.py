@@ -43,7 +43,6 @@ class SequenceTask:
         labels: label names in the order of the model's outputs.
         positive: the class whose F1 is reported, where there is one.
         metric: the dev score that chooses the checkpoint.
-        class_counts: training texts of each label, for class-weighted losses.
     """
 
     name: ClassVar[str]
@@ -65,12 +64,10 @@ class SequenceTask:
         *,
         positive: str | None = None,
         metric: str,
-        class_counts: Sequence[int] | None = None,
     ) -> None:
         self.labels = tuple(labels)
         self.positive = positive
         self.main_metric = metric
-        self.class_counts = None if class_counts is None else torch.tensor(class_counts)
         self._number = {label: number for number, label in enumerate(self.labels)}
 
     # files
@@ -190,22 +187,18 @@ class SequenceTask:
 
     def loss_inputs(self, outputs: Any, labels: Mapping[str, Tensor]) -> list[LossInput]:
         """One decision a text."""
-        logits, counts = outputs["logits"], self.class_counts
-        return [
-            LossInput(
-                "label",
-                logits,
-                labels["labels"],
-                kind=self.kind,
-                class_counts=None if counts is None else counts.to(logits.device),
-            )
-        ]
+        return [LossInput("label", outputs["logits"], labels["labels"], kind=self.kind)]
 
     def item_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Texts."""
         target = labels["labels"]
         kept = target != IGNORED
         return {"label": (kept if target.ndim == 1 else kept.any(-1)).sum()}
+
+    def class_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Texts of each label."""
+        known = labels["labels"][labels["labels"] != IGNORED]
+        return {"label": torch.bincount(known, minlength=len(self.labels))}
 
     # tensors to text
 

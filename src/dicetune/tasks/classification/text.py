@@ -115,12 +115,7 @@ class TextTask(SequenceTask):
         names = label_order(train, labels)
         counts = {label: train.label_counts[label] for label in names}
         positive = positive_class(counts, _text(options.positive))
-        return cls(
-            names,
-            positive=positive,
-            metric=_metric(options.metric, positive),
-            class_counts=list(counts.values()),
-        )
+        return cls(names, positive=positive, metric=_metric(options.metric, positive))
 
     @classmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:

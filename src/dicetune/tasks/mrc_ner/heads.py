@@ -48,6 +48,23 @@ def head_counts(
     return {"start": words.sum(), "end": words.sum(), "match": spans.sum()}
 
 
+def head_class_counts(
+    labels: Mapping[str, Tensor], item_counts: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Items of each head that are wrong and that are right, (1, 2)."""
+    there = {
+        "start": labels["start_labels"] == 1,
+        "end": labels["end_labels"] == 1,
+        # while it trains the model has the right spans among its candidates, as many as fit
+        "match": labels["answer_starts"] >= 0,
+    }
+    counts = {}
+    for name, items in item_counts.items():
+        right = there[name].sum().clamp(max=items)
+        counts[name] = torch.stack([items - right, right])[None]
+    return counts
+
+
 def _sigmoids(name: str, logits: Tensor, target: Tensor, keep: Tensor, weight: float) -> LossInput:
     return LossInput(
         name, logits[..., None], target[..., None], kind="labels", keep=keep, coefficient=weight

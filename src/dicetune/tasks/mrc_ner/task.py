@@ -55,7 +55,7 @@ from dicetune.tasks.mrc_ner.answers import (
     found_entities,
     render_entities,
 )
-from dicetune.tasks.mrc_ner.heads import HEADS, head_counts, head_inputs
+from dicetune.tasks.mrc_ner.heads import HEADS, head_class_counts, head_counts, head_inputs
 from dicetune.tasks.mrc_ner.likely import likely_spans
 from dicetune.tasks.mrc_ner.options import AUTO, MrcNerOptions
 from dicetune.tasks.mrc_ner.source import read_unmarked
@@ -259,6 +259,10 @@ class MrcNerTask:
     def item_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Words, twice, and the candidates that the model takes from as many words."""
         return head_counts(labels, self.max_span_words, self.options.candidates)
+
+    def class_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Words that are no start, no end, and those that are one; spans, wrong and right."""
+        return head_class_counts(labels, self.item_counts(labels))
 
     def shrink(self, outputs: Any, labels: Any) -> Tensor:
         """(windows, candidates, 5): first and last position, logits of start, end and match."""

@@ -244,6 +244,16 @@ class QaTask:
             counts[side] = known.sum()
         return counts
 
+    def class_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """In the sigmoid form the positions that are no start (end) and those that are one."""
+        if self.options.form == "softmax":
+            return {}
+        counts = {}
+        for side, items in self.item_counts(labels).items():
+            right = (labels[f"{side}_positions"] != IGNORED).sum()
+            counts[side] = torch.stack([items - right, right])[None]
+        return counts
+
     # tensors to text
 
     def shrink(self, outputs: Any, labels: Any) -> Any:

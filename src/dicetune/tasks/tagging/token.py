@@ -52,7 +52,6 @@ class TokenTask:
     Args:
         labels: label names in the order of the model's outputs.
         scheme: span scheme of the labels ("iob2" or "iobes"); ``None`` where they are no spans.
-        class_counts: training words of each label, for class-weighted losses.
         stride: sub-words that neighbouring windows of a long text share; by default 32, at most a
             quarter of the window.
         convention: what counts as a span when scoring, where labels are spans.
@@ -73,7 +72,6 @@ class TokenTask:
         self,
         labels: Sequence[str],
         scheme: Literal["iob2", "iobes"] | None = None,
-        class_counts: Sequence[int] | None = None,
         stride: int | None = None,
         convention: Literal["strict", "conlleval"] = "strict",
     ) -> None:
@@ -81,7 +79,6 @@ class TokenTask:
         self.scheme = scheme
         self.stride = stride
         self.convention = convention
-        self.class_counts = None if class_counts is None else torch.tensor(class_counts)
         self.background = self.labels.index(OUTSIDE) if OUTSIDE in self.labels else None
         self._number = {label: number for number, label in enumerate(self.labels)}
 
@@ -135,19 +132,12 @@ class TokenTask:
         """
         options = cls.Options() if options is None else options
         names = label_names(train) if labels is None else labels
-        counts = train.tag_counts
-        if len(counts) < 2:
+        if len(train.tag_counts) < 2:
             raise InputError(
                 f"expected at least two labels in the {len(train)} training sentences of "
-                f"{train.source}, got {len(counts)}: raise max_train"
+                f"{train.source}, got {len(train.tag_counts)}: raise max_train"
             )
-        return cls(
-            names,
-            train.scheme,
-            [counts[label] for label in names],
-            options.stride,
-            getattr(options, "convention", "strict"),
-        )
+        return cls(names, train.scheme, options.stride, getattr(options, "convention", "strict"))
 
     @classmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
@@ -207,22 +197,24 @@ class TokenTask:
 
     def loss_inputs(self, outputs: Any, labels: Mapping[str, Tensor]) -> list[LossInput]:
         """One softmax a word."""
-        logits = outputs["logits"]
-        counts = self.class_counts
         return [
             LossInput(
                 "tags",
-                logits,
+                outputs["logits"],
                 labels["labels"],
                 kind="classes",
                 background=self.background,
-                class_counts=None if counts is None else counts.to(logits.device),
             )
         ]
 
     def item_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Labelled words."""
         return {"tags": (labels["labels"] != IGNORED).sum()}
+
+    def class_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Words of each label."""
+        known = labels["labels"][labels["labels"] != IGNORED]
+        return {"tags": torch.bincount(known, minlength=len(self.labels))}
 
     def shrink(self, outputs: Any, labels: Any) -> Tensor:
         """Log-probabilities, so that nothing after this needs torch."""

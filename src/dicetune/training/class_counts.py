@@ -1,0 +1,59 @@
+"""Training items of each class, which class-weighted losses need beside the items themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from dicetune.loss_input import LossInput
+from dicetune.tasks import Encoded, Task
+from dicetune.training.collator import PaddingCollator
+from dicetune.training.heads import LossInputs
+
+ClassCounts = Tensor | Mapping[str, Tensor]
+"""Of all loss inputs, or of each by its name."""
+
+_AT_ONCE = 256
+
+
+def count_classes(task: Task, encoded: Encoded, tokenizer: Any) -> dict[str, Tensor]:
+    """Training items of each class, by the name of the loss input.
+
+    A class without items counts as one: it is gold nowhere, so that its weight, which would be
+    infinite, multiplies nothing.
+
+    Args:
+        task: whose targets they are.
+        encoded: the training split, as it will be trained on.
+        tokenizer: pads.
+    """
+    collate = PaddingCollator(tokenizer, {**task.targets, **task.extra_inputs})
+    total: dict[str, Tensor] = {}
+    for begin in range(0, len(encoded.features), _AT_ONCE):
+        batch = collate(encoded.features[begin : begin + _AT_ONCE])
+        targets = {name: batch[name] for name in task.targets}
+        for name, counts in task.class_counts(targets).items():
+            total[name] = total[name] + counts if name in total else counts
+    return {name: counts.clamp(min=1) for name, counts in total.items()}
+
+
+def with_class_counts(loss_inputs: LossInputs, class_counts: ClassCounts) -> LossInputs:
+    """The same loss inputs with their class counts."""
+
+    def counted(outputs: Any, labels: Mapping[str, Tensor]) -> list[LossInput]:
+        items = []
+        for item in loss_inputs(outputs, labels):
+            own = _own(class_counts, item.name)
+            if own is not None:
+                item = replace(item, class_counts=own.to(item.logits.device))
+            items.append(item)
+        return items
+
+    return counted
+
+
+def _own(class_counts: ClassCounts, name: str) -> Tensor | None:
+    return class_counts.get(name) if isinstance(class_counts, Mapping) else class_counts

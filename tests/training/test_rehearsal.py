@@ -1,0 +1,116 @@
+"""Class counts reach the losses, and what has no meaning is refused before a folder is made."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from dicetune.errors import InputError
+from dicetune.models import load_tokenizer
+from dicetune.tasks import TASKS
+from dicetune.training import RunConfig, run
+from dicetune.training.class_counts import count_classes
+from families import save_family
+
+QUESTIONS = [
+    {
+        "id": str(number),
+        "question": "Where is the pump?",
+        "context": f"The pump {number} is down at Quay Nine.",
+        "answers": [{"text": "Quay Nine", "answer_start": 23}],
+    }
+    for number in range(4)
+]
+TAGS = "The O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nBonn B-CITY\nis O\nup O\n"
+TEXTS = "text\tlabel\n" + "quay is down\tbad\ngate is up\tgood\n" * 3
+EMOTIONS = "text\tlabels\n" + "quay is down\tfear\ngate is up\tjoy\nit is\tjoy,fear\n"
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = "\n".join(map(json.dumps, QUESTIONS))
+    files = {"qa.jsonl": lines, "ner.conll": TAGS, "text.tsv": TEXTS, "multilabel.tsv": EMOTIONS}
+    for name, text in files.items():
+        Path(name).write_text(text, encoding="utf-8")
+    for head in ("token", "sequence", "question"):
+        save_family("bert", head, tmp_path / head)
+    return tmp_path
+
+
+def config(task, file, head, **values):
+    trainer = {"max_steps": 2, "per_device_train_batch_size": 2}
+    return RunConfig(
+        task=task, train=file, dev=file, model=head, out="out", trainer=trainer, **values
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "file", "head", "options"),
+    [
+        ("ner", "ner.conll", "token", {}),
+        ("text", "text.tsv", "sequence", {}),
+        ("multilabel", "multilabel.tsv", "sequence", {}),
+        ("qa", "qa.jsonl", "question", {"form": "sigmoid"}),
+        ("mrc-ner", "ner.conll", "token", {}),
+    ],
+)
+def test_class_weights_come_from_the_training_items(place, task, file, head, options):
+    run(config(task, file, head, loss="wce", options=options))
+    history = json.loads(Path("out/run.json").read_text(encoding="utf-8"))["training"]["history"]
+    assert all(math.isfinite(row["loss"]) and row["loss"] > 0 for row in history if "loss" in row)
+
+
+def test_a_class_without_training_items_counts_as_one(place):
+    """B-CITY is there and I-CITY, which the model knows too, is not."""
+    data = TASKS["ner"].read("ner.conll", TASKS["ner"].Options())
+    task = TASKS["ner"].of(data)
+    tokenizer = load_tokenizer("token")
+    encoded = task.encode(data, tokenizer, 32, training=True)
+    counts = count_classes(task, encoded, tokenizer)["tags"]
+    assert dict(zip(task.labels, counts.tolist(), strict=True)) == {
+        "O": 5,
+        "B-CITY": 1,
+        "I-CITY": 1,
+        "B-SITE": 1,
+        "I-SITE": 1,
+    }
+
+
+def test_counts_of_several_batches_add_up(place, monkeypatch):
+    options = TASKS["qa"].Options(form="sigmoid")
+    data, tokenizer = TASKS["qa"].read("qa.jsonl", options), load_tokenizer("question")
+    task = TASKS["qa"].of(data, options)
+    encoded = task.encode(data, tokenizer, 48, training=True)
+    whole = count_classes(task, encoded, tokenizer)
+    monkeypatch.setattr("dicetune.training.class_counts._AT_ONCE", 1)
+    for name, counts in count_classes(task, encoded, tokenizer).items():
+        assert torch.equal(counts, whole[name])
+        assert counts[0, 1] == len(encoded.features) == 4
+
+
+@pytest.mark.parametrize(
+    ("task", "file", "head", "values", "message"),
+    [
+        ("qa", "qa.jsonl", "question", {"loss": "wce"}, "got 'positions'"),
+        ("qa", "qa.jsonl", "question", {"loss": "dice:average=micro"}, "average='macro'"),
+        ("text", "text.tsv", "sequence", {"hard_negatives": 3.0}, "expected a background class"),
+        (
+            "ner",
+            "ner.conll",
+            "token",
+            {"loss": "dice", "start_loss": "wce:class_counts=1/2", "start_share": 0.5},
+            "each of 5 classes, got 2",
+        ),
+    ],
+)
+def test_what_has_no_meaning_is_refused_before_anything_is_made(
+    place, task, file, head, values, message
+):
+    lines = []
+    with pytest.raises(InputError, match=message):
+        run(config(task, file, head, **values), report=lines.append)
+    assert not Path("out").exists()
+    assert not any(line.startswith("objective") for line in lines)
