@@ -11,8 +11,9 @@ from dicetune.data.entities.read import (
     read_entities,
 )
 from dicetune.data.files.brackets import Tree, parse_brackets, plain_word
+from dicetune.data.files.notes import Note
 from dicetune.data.files.open_text import read_lines
-from dicetune.data.files.write import check_target, write_conll, write_jsonl, write_text
+from dicetune.data.files.write import check_target, write_text
 from dicetune.data.inspect import (
     MANY_UNKNOWN,
     Conflict,
@@ -42,7 +43,7 @@ from dicetune.data.questions.predictions import (
 from dicetune.data.questions.read import QUESTION_FORMATS, read_questions
 from dicetune.data.sample import sample_corpora
 from dicetune.data.tagged.checks import check_labels, label_names
-from dicetune.data.tagged.corpus import Corpus, Note, Scheme, Sentence
+from dicetune.data.tagged.corpus import Corpus, Scheme, Sentence
 from dicetune.data.tagged.formats import FORMATS, detect_format
 from dicetune.data.tagged.guess import Guess, guess_format
 from dicetune.data.tagged.inline import read_inline
@@ -59,6 +60,7 @@ from dicetune.data.tagged.segmentation import (
     word_breaks,
 )
 from dicetune.data.tagged.words_tags import format_word_tags
+from dicetune.data.tagged.write import write_conll, write_jsonl
 from dicetune.data.texts.columns import TextColumns
 from dicetune.data.texts.corpus import TextCorpus, TextExample
 from dicetune.data.texts.inspect import inspect_texts

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dicetune.data.tagged.jsonl import json_objects
+from dicetune.data.files.json_lines import json_objects, whole_characters
 from dicetune.errors import DataError
 
 _NAMES = {str: "a text", int: "a whole number", list: "a list"}
@@ -61,7 +61,7 @@ class Spot:
         value = mapping[key]
         if not isinstance(value, kind) or isinstance(value, bool):
             raise self.error(f"expected {_NAMES[kind]} under {key!r}, got {value!r:.60}")
-        if isinstance(value, str) and not _is_text(value):
+        if isinstance(value, str) and not whole_characters(value):
             raise self.error(f"expected whole characters under {key!r}, got {value!r:.60}")
         return value
 
@@ -174,8 +174,3 @@ def _paragraph(item: Any, spot: Spot, title: Any) -> Iterator[Record]:
     for number, values in enumerate(spot.value(item, "qas", list)):
         own = spot.inside(f"qas[{number}]")
         yield Record(own.mapping(values), own, item, spot, title)
-
-
-def _is_text(value: str) -> bool:
-    # JSON may spell half of a surrogate pair, which no encoder and no tokenizer takes
-    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
