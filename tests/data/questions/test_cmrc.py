@@ -178,7 +178,5 @@ def test_the_format_that_was_named_is_the_one_that_is_read(write):
     document = {"data": [{"paragraphs": [paragraph(asked())]}]}
     with pytest.raises(DataError, match=r"expected CMRC's layout .*, got {'data'"):
         read_questions(write(document), format="cmrc")
-    with pytest.raises(
-        DataError, match=r"\[0\].qas\[0\]: expected 'question', got the keys"
-    ):
+    with pytest.raises(DataError, match=r"\[0\].qas\[0\]: expected 'question', got the keys"):
         read_questions(write([paragraph(asked())]), format="squad")
