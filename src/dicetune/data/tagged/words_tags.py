@@ -19,6 +19,7 @@ from dicetune.data.tagged.compounds import has_compounds, without_compounds
 from dicetune.data.tagged.corpus import Sentence
 from dicetune.data.tagged.jsonl import NO_WORDS
 from dicetune.data.tagged.line_ids import line_ids
+from dicetune.data.tagged.refuse import no_columns
 from dicetune.errors import DataError, InputError
 
 SEPARATORS = ("_", "/")
@@ -118,17 +119,6 @@ def format_word_tags(words: Sequence[str], tags: Sequence[str]) -> str:
                 "hold it, write JSON lines instead"
             )
     return " ".join(f"{word}_{tag}" for word, tag in zip(words, tags, strict=True))
-
-
-def no_columns(what: str, token_column: int | str | None, tag_column: int | str | None) -> None:
-    """Refuse the choice of a column where a format has none.
-
-    Raises:
-        InputError: which was given.
-    """
-    for name, value in (("token_column", token_column), ("tag_column", tag_column)):
-        if value is not None:
-            raise InputError(f"expected no {name} for {what}, which have no columns, got {value!r}")
 
 
 def _words(line: str) -> list[str]:
