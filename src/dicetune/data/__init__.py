@@ -2,17 +2,18 @@
 
 from dicetune.data.entities.corpus import EntityCorpus, EntitySentence, EntitySpan, entity_corpus
 from dicetune.data.entities.inspect import inspect_entities
+from dicetune.data.entities.mrc import is_mrc
 from dicetune.data.entities.predictions import SpanPredictions, read_span_predictions
 from dicetune.data.entities.queries import choose_queries, default_query, read_queries
 from dicetune.data.entities.read import (
     ENTITY_FORMATS,
-    entity_format,
-    read_contexts,
+    parse_contexts,
     read_entities,
 )
 from dicetune.data.files.brackets import Tree, parse_brackets, plain_word
+from dicetune.data.files.notes import Note
 from dicetune.data.files.open_text import read_lines
-from dicetune.data.files.write import check_target, write_conll, write_jsonl, write_text
+from dicetune.data.files.write import check_target, write_text
 from dicetune.data.inspect import (
     MANY_UNKNOWN,
     Conflict,
@@ -42,8 +43,8 @@ from dicetune.data.questions.predictions import (
 from dicetune.data.questions.read import QUESTION_FORMATS, read_questions
 from dicetune.data.sample import sample_corpora
 from dicetune.data.tagged.checks import check_labels, label_names
-from dicetune.data.tagged.corpus import Corpus, Note, Scheme, Sentence
-from dicetune.data.tagged.formats import FORMATS, detect_format
+from dicetune.data.tagged.corpus import Corpus, Scheme, Sentence
+from dicetune.data.tagged.formats import FORMATS, detect_format, names_data_set
 from dicetune.data.tagged.guess import Guess, guess_format
 from dicetune.data.tagged.inline import read_inline
 from dicetune.data.tagged.inspect import PAPER_RATIOS, inspect_tokens
@@ -59,6 +60,7 @@ from dicetune.data.tagged.segmentation import (
     word_breaks,
 )
 from dicetune.data.tagged.words_tags import format_word_tags
+from dicetune.data.tagged.write import write_conll, write_jsonl
 from dicetune.data.texts.columns import TextColumns
 from dicetune.data.texts.corpus import TextCorpus, TextExample
 from dicetune.data.texts.inspect import inspect_texts
@@ -114,7 +116,6 @@ __all__ = [
     "detect_format",
     "duplicates",
     "entity_corpus",
-    "entity_format",
     "find_conflicts",
     "find_leaks",
     "format_word_tags",
@@ -126,15 +127,17 @@ __all__ = [
     "inspect_texts",
     "inspect_tokens",
     "is_chinese",
+    "is_mrc",
     "label_names",
     "match_answers",
+    "names_data_set",
     "parse_brackets",
+    "parse_contexts",
     "parse_tokens",
     "place_of",
     "plain_corpus",
     "plain_word",
     "read_answers",
-    "read_contexts",
     "read_entities",
     "read_inline",
     "read_lines",

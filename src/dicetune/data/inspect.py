@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-from dicetune.data.tagged.corpus import Note
+from dicetune.data.files.notes import Note
 
 SubwordCounter = Callable[[str | Sequence[str]], tuple[int, int]]
 """From a text, or the words of a sentence, to its number of sub-words and of unknown ones."""

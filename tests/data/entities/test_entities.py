@@ -1,10 +1,11 @@
 """Files with entities: the MRC layout, JSON lines, columns; oddities noted, bad input refused."""
 
+import io
 import json
 
 import pytest
 
-from dicetune.data import EntitySpan, read_contexts, read_entities
+from dicetune.data import EntitySpan, parse_contexts, read_entities, read_lines
 from dicetune.errors import DataError, InputError
 
 QUESTION = {
@@ -118,9 +119,12 @@ def test_words_hold_every_space_but_the_plain_one(file):
 
 
 def test_contexts_alone(file):
-    corpus = read_contexts(file({"context": "Bank of Bonn"}, {"context": "x"}))
+    path = file({"context": "Bank of Bonn"}, {"context": "x"})
+    corpus = parse_contexts(read_lines(path), path)
     assert [s.tokens for s in corpus] == [("Bank", "of", "Bonn"), ("x",)]
     assert not corpus.has_gold
+    with pytest.raises(InputError, match="no token_column for questions of the MRC layout, which"):
+        parse_contexts(read_lines(path), path, 0)
 
 
 @pytest.mark.parametrize(
@@ -252,6 +256,43 @@ def test_columns_and_tagged_lines(file, tmp_path):
 def test_unknown_format(file):
     with pytest.raises(InputError, match="unknown data format 'mcr': did you mean 'mrc'"):
         read_entities(file(QUESTION), format="mcr")
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"scheme": "bmes"}, "no scheme for questions of the MRC layout, which have no tags, got"),
+        ({"token_column": 0}, "no token_column for questions of the MRC layout, which have no col"),
+        ({"tag_column": "x"}, "no tag_column for questions of the MRC layout, .* got 'x'"),
+    ],
+)
+@pytest.mark.parametrize("format", ["auto", "mrc"])
+def test_options_that_mean_nothing_for_questions(file, option, message, format):
+    with pytest.raises(InputError, match=f"expected {message}"):
+        read_entities(file(QUESTION), format=format, **option)
+
+
+@pytest.mark.parametrize("format", ["auto", "entities"])
+def test_lines_with_entities_have_keys_but_no_scheme(file, format):
+    path = file(LINE | {"words": ["a"], "gold": []}, name="a.jsonl", lines=True)
+    with pytest.raises(InputError, match="expected no scheme for JSON lines with entities, which"):
+        read_entities(path, format=format, scheme="iob2")
+    chosen = read_entities(path, format=format, token_column="tokens", tag_column="entities")
+    assert chosen.sentences[0].spans == NESTED[1:]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps([QUESTION, PLACE]),
+        json.dumps([QUESTION, PLACE], indent=1),
+        json.dumps(QUESTION) + "\n" + json.dumps(PLACE),
+    ],
+)
+def test_questions_on_the_input_stream(monkeypatch, text):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    corpus = read_entities("-")
+    assert (corpus.sentences[0].spans, corpus.source) == (NESTED, "<stdin>")
 
 
 def test_first_sentences(file):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import align_answer, is_chinese, read_questions
-from dicetune.data.questions.align import ELSEWHERE, NOWHERE, RESPELLED
+from dicetune.data.questions.align import AMBIGUOUS, ELSEWHERE, NOWHERE, RESPELLED, UNPLACED
 from dicetune.data.questions.read import BLANK_ANSWER, FLAGGED, NO_QUESTION, UNFLAGGED
 from dicetune.errors import DataError, InputError
 
@@ -133,7 +133,8 @@ def test_without_gold_nothing_but_question_and_context_is_read(write):
         ("Quay Nine", 12, (12, 21), None),
         ("Nine", 30, (31, 35), ELSEWHERE),  # the nearest of two
         ("Nine", 15, (17, 21), ELSEWHERE),
-        ("Nine", None, (17, 21), ELSEWHERE),  # without an offset the first
+        ("Nine", None, (17, 21), AMBIGUOUS),  # without an offset the first
+        ("Quay", None, (12, 16), UNPLACED),
         ("Quay  Nine ", 12, (12, 21), RESPELLED),
         ("Ｑuay\u00a0Ni\u200bne", 12, (12, 21), RESPELLED),
         ("Quay Ten", 12, None, None),
@@ -216,7 +217,7 @@ BAD = [
     ),
     (document(asked(answers=[answer(start=500)])), "inside the context's 45 characters .* got 500"),
     (document(GOOD, GOOD), r"qas\[1\]: expected each id once, got 'q1' again, first at .*qas\[0\]"),
-    (document(GOOD, {**GOOD, "id": None}), "expected an 'id' in every question or in none"),
+    (document(GOOD, {**GOOD, "id": None}), "expected 'id' in every question or in none"),
     (document(GOOD, context=" \n"), r"paragraphs\[0\]: expected a context, got an empty text"),
     (document(), "expected questions, got none"),
     (document(asked(), asked("q2")), "expected gold answers, got none in 2 questions"),

@@ -60,8 +60,6 @@ def test_sentences_without_words_are_counted(file):
     ("record", "message"),
     [
         ("{", "expected one JSON object a line, got no JSON"),
-        ("[" * 100000, "expected one JSON object a line, got no JSON"),
-        ([1], "expected one JSON object a line, got a list"),
         ({"tokens": ["a"]}, "expected a list of strings under 'tags', got nothing"),
         ({"tokens": "a b", "tags": []}, "expected a list of strings under 'tokens', got str"),
         (
@@ -72,8 +70,6 @@ def test_sentences_without_words_are_counted(file):
             {"tokens": ["a"], "tags": [3]},
             "expected strings under 'tags', got the number 3: write the label names",
         ),
-        ('{"tokens": ["\\ud83d"], "tags": ["O"]}', "expected strings of whole characters under"),
-        ({"tokens": [None], "tags": ["O"]}, "expected strings of whole characters .* got None"),
     ],
 )
 def test_bad_records(file, record, message):

@@ -89,7 +89,8 @@ def test_columns_are_refused(file):
 
 
 @pytest.mark.parametrize(
-    ("word", "tag"), [("a b", "NN"), ("", "NN"), ("a\n", "NN"), ("a", "N_N"), ("a", ""), ("a", " ")]
+    ("word", "tag"),
+    [("a b", "NN"), ("", "NN"), ("a\n", "NN"), ("a", "N_N"), ("a", "N]N"), ("a", ""), ("a", " ")],
 )
 def test_what_a_line_cannot_hold_is_not_written(word, tag):
     with pytest.raises(InputError, match="word_TAG lines cannot hold it, write JSON lines"):

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
-from dicetune.data.tagged.corpus import Corpus, Note
+from dicetune.data.files.notes import Note
+from dicetune.data.tagged.corpus import Corpus
 from dicetune.data.tagged.labels import spans
 
 

@@ -18,9 +18,11 @@ from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.tagged.formats import FORMATS, format_of, names_data_set
 from dicetune.data.tagged.read import Column, parse_tokens, read_tokens
+from dicetune.data.tagged.refuse import no_columns, no_scheme
 from dicetune.errors import DataError, unknown_name
 
 ENTITY_FORMATS = (*FORMATS, "mrc", "entities")
+_QUESTIONS = "questions of the MRC layout"
 
 
 def read_entities(
@@ -38,14 +40,14 @@ def read_entities(
         path: a file (gzip too, ``-`` is stdin) or a data set, as ``read_tokens`` takes it.
         format: one of ``ENTITY_FORMATS``; ``auto`` looks at the content: ``mrc`` is a JSON list
             of questions, ``entities`` JSON lines with a list of entities, all else is tagged text.
-        scheme: of the tags, where there are tags.
-        token_column: number or key of the words.
-        tag_column: number or key of the tags, or key of the entities.
+        scheme: of the tags; ``mrc`` and ``entities`` have none.
+        token_column: number or key of the words; ``mrc`` has none.
+        tag_column: number or key of the tags, or key of the entities; ``mrc`` has none.
         trained: options that a model was trained with.
 
     Raises:
         DataError: what is wrong, in which file and line, what was expected and what to do.
-        InputError: an unknown format.
+        InputError: an unknown format, an option that means nothing for the format.
     """
     if format != "auto" and format not in ENTITY_FORMATS:
         raise unknown_name("data format", format, ["auto", *ENTITY_FORMATS])
@@ -65,9 +67,12 @@ def read_entities(
         format = entity_format(lines, path)
     notes = NoteBook()
     if format == "mrc":
+        no_columns(_QUESTIONS, token_column, tag_column)
+        no_scheme(_QUESTIONS, scheme)
         sentences, queries = parse_mrc(lines, source, notes)
         return _filled(EntityCorpus(tuple(sentences), source, notes.notes(), queries))
     if format == "entities":
+        no_scheme("JSON lines with entities", scheme)
         sentences = parse_entity_lines(lines, source, token_column, tag_column, notes)
         return _filled(EntityCorpus(tuple(sentences), source, notes.notes()))
     return entity_corpus(
@@ -83,15 +88,28 @@ def read_entities(
     )
 
 
-def read_contexts(path: str | Path) -> EntityCorpus:
-    """The sentences of a file of the MRC layout, whose questions and spans are not read.
+def parse_contexts(
+    lines: Sequence[str], path: str | Path, token_column: Column = None
+) -> EntityCorpus:
+    """The sentences of lines in the MRC layout, whose questions and spans are not read.
+
+    Args:
+        lines: of the file.
+        path: the file, for messages.
+        token_column: none: there are no columns.
 
     Raises:
         DataError: what is wrong, in which file and line, what was expected and what to do.
+        InputError: a column.
+
+    Example:
+        >>> parse_contexts(['[{"context": "in Bonn"}]'], "-").sentences[0].tokens
+        ('in', 'Bonn')
     """
+    no_columns(_QUESTIONS, token_column, None)
     notes = NoteBook()
     source = source_name(path)
-    sentences, _ = parse_mrc(read_lines(path), source, notes, gold=False)
+    sentences, _ = parse_mrc(lines, source, notes, gold=False)
     return _filled(EntityCorpus(tuple(sentences), source, notes.notes(), has_gold=False))
 
 

@@ -2,9 +2,32 @@
 
 from __future__ import annotations
 
-from dicetune.data.tagged.corpus import Note
+from dataclasses import dataclass
 
 _PLACES = 5
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a reader met and dealt with: how often, by which rule, and where first.
+
+    Args:
+        rule: what was done, in one sentence.
+        count: how often.
+        places: the first few places as "file:line".
+
+    Example:
+        >>> print(Note("empty words: kept", 2, ("a.conll:7", "a.conll:9")))
+        empty words: kept (2; first at a.conll:7, a.conll:9)
+    """
+
+    rule: str
+    count: int
+    places: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        first = f"; first at {', '.join(self.places)}" if self.places else ""
+        return f"{self.rule} ({self.count}{first})"
 
 
 class NoteBook:

@@ -1,10 +1,11 @@
 """Where an answer stands in its context, also where the file's offset is wrong.
 
 Published files have offsets that point elsewhere (covidqa: 234 of 1,380) or nowhere (CMRC: -1 in
-193 of 9,657). In this order:
+193 of 9,657), and some layouts have none. In this order:
 
 1. the text stands at its offset;
-2. it stands elsewhere: the place nearest to the offset, the first where there is no offset;
+2. it stands elsewhere: the place nearest to the offset, the first where there is no offset (told
+   apart by whether it is the only one);
 3. it stands there in another spelling, with Unicode compatibility forms (NFKD), zero-width
    characters and runs of white space levelled: the nearest such place;
 4. it stands nowhere.
@@ -17,6 +18,8 @@ import unicodedata
 from collections.abc import Iterable
 
 ELSEWHERE = "answers whose offset does not fit: the nearest place with the same text was taken"
+UNPLACED = "answers without an offset: placed where their text stands"
+AMBIGUOUS = "answers without an offset whose text stands several times: the first place was taken"
 RESPELLED = "answers that the context spells with other white space or Unicode forms: aligned to it"
 NOWHERE = "answers that stand nowhere in their context: scored by their text, not trained on"
 
@@ -43,10 +46,11 @@ def align_answer(text: str, start: int | None, context: str) -> Aligned | None:
     """
     if start is not None and context.startswith(text, start):
         return start, start + len(text), None
-    places = (match.start() for match in re.finditer(f"(?={re.escape(text)})", context))
+    places = [match.start() for match in re.finditer(f"(?={re.escape(text)})", context)]
     best = _nearest(places, start)
     if best is not None:
-        return best, best + len(text), ELSEWHERE
+        unplaced = UNPLACED if len(places) == 1 else AMBIGUOUS
+        return best, best + len(text), unplaced if start is None else ELSEWHERE
     return _respelled(text, start, context)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from dicetune.data.tagged.corpus import Note
+from dicetune.data.files.notes import Note
 
 
 @dataclass(frozen=True)

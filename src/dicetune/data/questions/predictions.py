@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from dicetune.data.files.json_lines import choose_key, json_objects
 from dicetune.data.files.open_text import read_lines, source_name
-from dicetune.data.tagged.jsonl import choose_key, json_objects
 from dicetune.errors import DataError
 
 ANSWER_KEYS = ("predicted", "prediction_text", "answer")

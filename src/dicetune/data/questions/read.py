@@ -1,15 +1,17 @@
-"""Extractive question answering: SQuAD documents, JSON lines and data sets to a QuestionCorpus.
+"""Extractive question answering: documents, JSON lines and data sets to a QuestionCorpus.
 
 - **squad**: one JSON document, ``{"data": [{"title", "paragraphs": [{"context", "qas": [{"id",
   "question", "answers": [{"text", "answer_start"}], "is_impossible"}]}]}]}``, or a list of such
   articles. SQuAD 1.1 and 2.0, Quoref, CMRC 2018, COVID-QA. (Quoref lists the parts of an answer
   that stands in several places as several answers: they are read as alternatives.)
-- **jsonl**: one question a line with its context, answers as there or as ``{"text": [...],
-  "answer_start": [...]}``, or one such article a line.
+- **cmrc**: CMRC 2018 as first published, ``[{"context_id", "context_text", "qas": [{"query_id",
+  "query_text", "answers": ["...", ...]}]}]``: answers without offsets, placed where they stand.
+- **jsonl**: one question a line with its context, answers as in ``squad`` or as ``{"text": [...],
+  "answer_start": [...]}``, or one article of ``squad``, or one paragraph of ``cmrc`` a line.
 - **hub**: a data set of the ``datasets`` library, rows as in JSON lines (``squad``, ``squad_v2``).
 
 A question without answers is unanswerable, as in the official script. Offsets that do not fit are
-aligned by ``align_answers``; every such case is counted in the notes.
+aligned by ``align_answer``; every such case is counted in the notes.
 """
 
 from __future__ import annotations
@@ -23,18 +25,20 @@ from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.questions.align import NOWHERE, align_answer
 from dicetune.data.questions.corpus import GoldAnswer, Question, QuestionCorpus
 from dicetune.data.questions.records import (
+    DOCUMENTS,
     Record,
-    Spot,
+    document_format,
     document_records,
-    json_format,
-    keys_of,
+    is_json_lines,
     line_records,
+    read_document,
     row_records,
 )
+from dicetune.data.questions.spot import Spot, keys_of
 from dicetune.data.tagged.formats import names_data_set
 from dicetune.errors import DataError, InputError, unknown_name
 
-QUESTION_FORMATS = ("squad", "jsonl", "hub")
+QUESTION_FORMATS = (*DOCUMENTS, "jsonl", "hub")
 
 NO_QUESTION = "questions without text: kept"
 BLANK_ANSWER = "answers without text: not read"
@@ -69,9 +73,12 @@ def read_questions(
         )
     else:
         lines = read_lines(path)
-        format = json_format(lines) if format == "auto" else format
-        read = document_records if format == "squad" else line_records
-        records = read(lines, source)
+        if format == "jsonl" or (format == "auto" and is_json_lines(lines)):
+            records, format = line_records(lines, source), "jsonl"
+        else:
+            document = read_document(lines, source)
+            format = document_format(document) if format == "auto" else format
+            records = document_records(document, source, format)
     notes = NoteBook()
     questions = tuple(_questions(records, gold, notes))
     if not questions:
@@ -89,20 +96,20 @@ def _questions(records: Iterable[Record], gold: bool, notes: NoteBook) -> Iterat
     seen: dict[str, Spot] = {}
     named = None
     for number, record in enumerate(records, 1):
-        values, spot = record.values, record.spot
-        text = spot.value(values, "question", str)
-        context = record.paragraph_spot.value(record.paragraph, "context", str)
+        values, spot, layout = record.values, record.spot, record.layout
+        text = spot.value(values, layout.question, str)
+        context = record.paragraph_spot.value(record.paragraph, layout.context, str)
         if not context.strip():
             raise record.paragraph_spot.error("expected a context, got an empty text")
         if not text.strip():
             if not gold:
                 raise spot.error("expected a question, got an empty text")
             notes.add(NO_QUESTION, str(spot))
-        has_id = values.get("id") is not None
+        has_id = values.get(layout.id) is not None
         if named not in (None, has_id):
-            raise spot.error("expected an 'id' in every question or in none")
+            raise spot.error(f"expected {layout.id!r} in every question or in none")
         named = has_id
-        name = str(values["id"]) if has_id else str(number)
+        name = str(values[layout.id]) if has_id else str(number)
         if name in seen:
             raise spot.error(f"expected each id once, got {name!r} again, first at {seen[name]}")
         seen[name] = spot
@@ -145,11 +152,11 @@ def _answers(record: Record, context: str, notes: NoteBook) -> tuple[GoldAnswer,
 
 
 def _pairs(record: Record) -> Iterator[tuple[Spot, str, int | None]]:
-    """Place, text and offset of each answer, from either spelling."""
+    """Place, text and offset of each answer, from any spelling."""
     if "answers" not in record.values:
         raise record.spot.error(f"expected 'answers', got {keys_of(record.values)}")
     answers, spot = record.values["answers"], record.spot.inside("answers")
-    if isinstance(answers, Mapping):
+    if isinstance(answers, Mapping) and record.layout.placed:
         texts = spot.value(answers, "text", list)
         starts = spot.value(answers, "answer_start", list)
         if len(texts) != len(starts):
@@ -163,5 +170,8 @@ def _pairs(record: Record) -> Iterator[tuple[Spot, str, int | None]]:
         raise spot.error(f"expected a list of answers, got {answers!r:.60}")
     for number, answer in enumerate(answers):
         own = record.spot.inside(f"answers[{number}]")
+        if not record.layout.placed:
+            yield own, own.text(answer), None
+            continue
         start = own.value(own.mapping(answer), "answer_start", int)
         yield own, own.value(answer, "text", str), None if start < 0 else start

@@ -1,69 +1,41 @@
-"""Where questions stand in a file: SQuAD's documents, JSON lines and data set rows to records.
+"""Where questions stand in a file: documents, JSON lines and data set rows to records.
 
-Only the layout is checked here; what a record holds is for ``squad`` to read.
+Only the layout is checked here; what a record holds is for ``read`` to read.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-from dicetune.data.tagged.jsonl import json_objects
+from dicetune.data.files.json_lines import json_objects
+from dicetune.data.questions.spot import Spot, keys_of
 from dicetune.errors import DataError
 
-_NAMES = {str: "a text", int: "a whole number", list: "a list"}
+DOCUMENTS = ("squad", "cmrc")
 
 
 @dataclass(frozen=True)
-class Spot:
-    """A place in a file, which can read values there and say what is wrong with them.
+class Layout:
+    """How a layout calls the parts of a question.
 
     Args:
-        source: the file.
-        line: 1-based line, where lines mean something.
-        path: the place in its JSON, "data[3].paragraphs[0].qas[2]".
+        id: key of the question's name.
+        question: key of its text.
+        context: key of the text that it is about.
+        placed: whether answers have offsets; else they are texts alone.
     """
 
-    source: str
-    line: int | None = None
-    path: str = ""
+    id: str
+    question: str
+    context: str
+    placed: bool = True
 
-    def __str__(self) -> str:
-        head = self.source if self.line is None else f"{self.source}:{self.line}"
-        return f"{head}: {self.path}" if self.path else head
 
-    def inside(self, step: str) -> Spot:
-        """The place one step further in.
-
-        Example:
-            >>> str(Spot("a.json", path="data[0]").inside("qas[2]"))
-            'a.json: data[0].qas[2]'
-        """
-        return replace(self, path=f"{self.path}.{step}" if self.path else step)
-
-    def error(self, message: str) -> DataError:
-        """An error that names this place."""
-        text = f"{self.path}: {message}" if self.path else message
-        return DataError(self.source, text, line=self.line)
-
-    def mapping(self, value: Any) -> Mapping[str, Any]:
-        """The value, which must be an object."""
-        if not isinstance(value, Mapping):
-            raise self.error(f"expected an object, got {value!r:.60}")
-        return value
-
-    def value(self, mapping: Mapping[str, Any], key: str, kind: type) -> Any:
-        """The value under a key, which must be there and a text, a number or a list."""
-        if key not in mapping:
-            raise self.error(f"expected {key!r}, got {keys_of(mapping)}")
-        value = mapping[key]
-        if not isinstance(value, kind) or isinstance(value, bool):
-            raise self.error(f"expected {_NAMES[kind]} under {key!r}, got {value!r:.60}")
-        if isinstance(value, str) and not _is_text(value):
-            raise self.error(f"expected whole characters under {key!r}, got {value!r:.60}")
-        return value
+SQUAD = Layout("id", "question", "context")
+CMRC = Layout("query_id", "query_text", "context_text", placed=False)
 
 
 @dataclass(frozen=True)
@@ -76,6 +48,7 @@ class Record:
         paragraph: what holds its context: its paragraph, or the same mapping.
         paragraph_spot: where that stands.
         title: of its article, as found.
+        layout: which keys they have.
     """
 
     values: Mapping[str, Any]
@@ -83,41 +56,79 @@ class Record:
     paragraph: Mapping[str, Any]
     paragraph_spot: Spot
     title: Any = None
+    layout: Layout = SQUAD
 
 
-def json_format(lines: Sequence[str]) -> str:
-    """Say "jsonl" where the first line is a whole question or article, else "squad".
+def is_json_lines(lines: Sequence[str]) -> bool:
+    """Whether the first line is a whole question, paragraph or article.
 
     Example:
-        >>> json_format(['{"question": "Where?"}']), json_format(['{"data": []}'])
-        ('jsonl', 'squad')
+        >>> is_json_lines(['{"question": "Where?"}']), is_json_lines(['{"data": []}'])
+        (True, False)
     """
     first = next(line for line in lines if line.strip())
     try:
         value = json.loads(first)
     except (ValueError, RecursionError):
-        return "squad"
-    return "jsonl" if isinstance(value, dict) and "data" not in value else "squad"
+        return False
+    return isinstance(value, dict) and "data" not in value
 
 
-def document_records(lines: Sequence[str], source: str) -> Iterator[Record]:
-    """The questions of one JSON document.
+def read_document(lines: Sequence[str], source: str) -> Any:
+    """One JSON document.
 
     Raises:
-        DataError: no JSON, or another layout, with the line or the place.
+        DataError: no JSON, with the line.
     """
-    spot = Spot(source)
     try:
-        document = json.loads("\n".join(lines))
+        return json.loads("\n".join(lines))
     except json.JSONDecodeError as error:
         raise DataError(
             source,
-            f"expected a JSON document in SQuAD's layout or JSON lines, got no JSON ({error.msg}, "
-            f"column {error.colno}): check how the file was made",
+            "expected a JSON document in SQuAD's or CMRC's layout or JSON lines, got no JSON "
+            f"({error.msg}, column {error.colno}): check how the file was made",
             line=error.lineno,
         ) from None
     except RecursionError:
-        raise spot.error("expected a JSON document, got one that is nested too deep") from None
+        raise DataError(
+            source, "expected a JSON document, got one that is nested too deep"
+        ) from None
+
+
+def document_format(document: Any) -> str:
+    """The layout of a document, by the keys of its first object.
+
+    Example:
+        >>> document_format([{"context_id": "1", "context_text": "At Quay Nine.", "qas": []}])
+        'cmrc'
+        >>> document_format([{"title": "Port", "paragraphs": []}])
+        'squad'
+    """
+    first = document[0] if isinstance(document, list) and document else None
+    return "cmrc" if isinstance(first, Mapping) and _is_cmrc(first) else "squad"
+
+
+def document_records(document: Any, source: str, format: str) -> Iterator[Record]:
+    """The questions of a document.
+
+    Args:
+        document: as it was read.
+        source: the file, for messages.
+        format: one of ``DOCUMENTS``.
+
+    Raises:
+        DataError: another layout, with the place.
+    """
+    spot = Spot(source)
+    if format == "cmrc":
+        if not isinstance(document, list):
+            raise spot.error(
+                f"expected CMRC's layout (a list of objects with {CMRC.context!r} and 'qas'), got "
+                f"{document!r:.60}"
+            )
+        for number, item in enumerate(document):
+            yield from _cmrc_paragraph(item, spot.inside(f"[{number}]"))
+        return
     prefix = ""
     if isinstance(document, dict):
         document, prefix = spot.value(document, "data", list), "data"
@@ -131,13 +142,17 @@ def document_records(lines: Sequence[str], source: str) -> Iterator[Record]:
 
 
 def line_records(lines: Sequence[str], source: str) -> Iterator[Record]:
-    """The questions of JSON lines.
+    """The questions of JSON lines, each of SQuAD's layout or of CMRC's.
 
     Raises:
         DataError: a line that is no JSON object, or of another layout.
     """
     for number, record in json_objects(lines, source):
-        yield from _articles(record, Spot(source, number))
+        spot = Spot(source, number)
+        if _is_cmrc(record):
+            yield from _cmrc_paragraph(record, spot)
+        else:
+            yield from _articles(record, spot)
 
 
 def row_records(rows: Iterable[Mapping[str, Any]], source: str) -> Iterator[Record]:
@@ -145,11 +160,6 @@ def row_records(rows: Iterable[Mapping[str, Any]], source: str) -> Iterator[Reco
     for number, row in enumerate(rows, 1):
         spot = Spot(source, number)
         yield Record(row, spot, row, spot, row.get("title"))
-
-
-def keys_of(mapping: Mapping[str, Any]) -> str:
-    """What a mapping holds instead, for messages."""
-    return f"the keys {', '.join(map(str, mapping))}" if mapping else "no keys"
 
 
 def _articles(item: Any, spot: Spot) -> Iterator[Record]:
@@ -169,13 +179,17 @@ def _articles(item: Any, spot: Spot) -> Iterator[Record]:
         )
 
 
-def _paragraph(item: Any, spot: Spot, title: Any) -> Iterator[Record]:
+def _paragraph(item: Any, spot: Spot, title: Any, layout: Layout = SQUAD) -> Iterator[Record]:
     item = spot.mapping(item)
     for number, values in enumerate(spot.value(item, "qas", list)):
         own = spot.inside(f"qas[{number}]")
-        yield Record(own.mapping(values), own, item, spot, title)
+        yield Record(own.mapping(values), own, item, spot, title, layout)
 
 
-def _is_text(value: str) -> bool:
-    # JSON may spell half of a surrogate pair, which no encoder and no tokenizer takes
-    return value.isascii() or not any("\ud800" <= character <= "\udfff" for character in value)
+def _cmrc_paragraph(item: Any, spot: Spot) -> Iterator[Record]:
+    return _paragraph(item, spot, spot.mapping(item).get("title"), CMRC)
+
+
+def _is_cmrc(item: Mapping[str, Any]) -> bool:
+    named = "context_id" in item and "qas" in item and SQUAD.context not in item
+    return named or CMRC.context in item

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, Self
 
+from dicetune.data.files.notes import Note
+
 Scheme = Literal["iob2", "iobes"]
 
 
@@ -35,29 +37,6 @@ class Sentence:
     def line_of(self, position: int) -> int | None:
         """Line of the token at a position, or the sentence's where tokens have none."""
         return self.lines[position] if self.lines else self.line
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something a reader met and dealt with: how often, by which rule, and where first.
-
-    Args:
-        rule: what was done, in one sentence.
-        count: how often.
-        places: the first few places as "file:line".
-
-    Example:
-        >>> print(Note("empty words: kept", 2, ("a.conll:7", "a.conll:9")))
-        empty words: kept (2; first at a.conll:7, a.conll:9)
-    """
-
-    rule: str
-    count: int
-    places: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        first = f"; first at {', '.join(self.places)}" if self.places else ""
-        return f"{self.rule} ({self.count}{first})"
 
 
 @dataclass(frozen=True)

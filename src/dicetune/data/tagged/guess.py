@@ -44,18 +44,20 @@ class Guess:
     doubt: str | None = None
 
 
-def guess_format(path: str | Path) -> Guess:
+def guess_format(path: str | Path, lines: list[str] | None = None) -> Guess:
     """Read a file or stream once and say what it holds.
 
     Args:
         path: a file, ``-`` for stdin, or a data set as ``read_tokens`` takes it.
+        lines: of the file, where it was read already.
 
     Raises:
         DataError: no such file, unreadable, empty, or JSON that is no JSON lines.
     """
-    if names_data_set(path):
-        return Guess("hub", [])
-    lines = read_lines(path)
+    if lines is None:
+        if names_data_set(path):
+            return Guess("hub", [])
+        lines = read_lines(path)
     format, doubt = _format(lines, path)
     return Guess(format, lines, doubt)
 

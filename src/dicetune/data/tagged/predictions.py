@@ -12,11 +12,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dicetune.data.files.columns import column, column_number, parse_columns
-from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.json_lines import choose_key, json_objects, strings
+from dicetune.data.files.notes import Note, NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
-from dicetune.data.tagged.corpus import Note, Scheme, Sentence
+from dicetune.data.tagged.corpus import Scheme, Sentence
 from dicetune.data.tagged.formats import detect_format
-from dicetune.data.tagged.jsonl import TOKEN_KEYS, choose_key, json_objects, strings
+from dicetune.data.tagged.jsonl import TOKEN_KEYS
 from dicetune.data.tagged.labels import violations
 from dicetune.data.tagged.schemes import detect_scheme, plain_tags, respell, target_scheme
 from dicetune.errors import DataError, unknown_name

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dicetune.data.files.columns import column, column_number, parse_columns
-from dicetune.data.files.hub import read_hub
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.tagged.conll2012 import parse_conll2012
 from dicetune.data.tagged.conllu import parse_conllu
 from dicetune.data.tagged.corpus import Corpus, Scheme, Sentence
 from dicetune.data.tagged.formats import FORMATS, detect_format
+from dicetune.data.tagged.hub import read_hub
 from dicetune.data.tagged.jsonl import parse_jsonl
 from dicetune.data.tagged.positions import without_positions
 from dicetune.data.tagged.schemes import normalise, target_scheme

@@ -18,7 +18,7 @@ from pathlib import Path
 from dicetune.data.files.brackets import is_markup, parse_brackets, plain_word
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.tagged.corpus import Sentence
-from dicetune.data.tagged.words_tags import no_columns
+from dicetune.data.tagged.refuse import no_columns
 from dicetune.errors import DataError
 
 TRACE = "-NONE-"

@@ -4,6 +4,7 @@ r"""Lines of ``word_TAG``: one sentence a line, as Chinese treebanks are often p
 by nothing else: U+3000 is part of a word. A file has one separator, the one that most of its
 words have; the last one in a word counts, so that ``__PU`` is the word ``_``. Lines of markup
 between sentences (``<S ID=1>``, as in the Chinese Treebank's own files) are skipped and counted.
+The People's Daily corpus has compounds and names of lines beside: ``compounds``, ``line_ids``.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from pathlib import Path
 
 from dicetune.data.files.brackets import MARKUP, is_markup
 from dicetune.data.files.notes import NoteBook
+from dicetune.data.tagged.compounds import has_compounds, without_compounds
 from dicetune.data.tagged.corpus import Sentence
+from dicetune.data.tagged.jsonl import NO_WORDS
+from dicetune.data.tagged.line_ids import line_ids
+from dicetune.data.tagged.refuse import no_columns
 from dicetune.errors import DataError, InputError
 
 SEPARATORS = ("_", "/")
@@ -55,10 +60,10 @@ def parse_word_tags(
         token_column: none: there are no columns.
         tag_column: none.
         wanted: whether tags are read.
-        notes: where lines of markup are counted.
+        notes: where lines of markup, compounds and names of lines are counted.
 
     Raises:
-        DataError: a word without a tag, or a tag without a word.
+        DataError: a word without a tag, a tag without a word, a broken compound.
         InputError: a column.
 
     Example:
@@ -74,11 +79,21 @@ def parse_word_tags(
         elif words := _words(line):
             rows.append((number, words))
     separator = max(SEPARATORS, key=lambda one: sum(one in w for _, words in rows for w in words))
+    compounds = has_compounds((word for _, words in rows for word in words), separator)
+    ids = line_ids(rows, path, notes)
     sentences = []
-    for number, words in rows:
+    for place, (number, words) in enumerate(rows):
+        if ids is not None:
+            words = words[1:]
+        if not words and wanted:
+            notes.add(NO_WORDS, f"{path}:{number}")
+            continue
+        if compounds:
+            words = without_compounds(words, separator, path, number, notes)
         pairs = [_pair(word, separator, path, number, wanted) for word in words]
         tags = tuple(tag for _, tag in pairs) if wanted else ()
-        sentences.append(Sentence(tuple(word for word, _ in pairs), tags, number))
+        name = None if ids is None else ids[place]
+        sentences.append(Sentence(tuple(word for word, _ in pairs), tags, number, name))
     return sentences
 
 
@@ -98,23 +113,12 @@ def format_word_tags(words: Sequence[str], tags: Sequence[str]) -> str:
                 f"expected a word without spaces and line ends, got {word!r}: word_TAG lines "
                 "cannot hold it, write JSON lines instead"
             )
-        if not tag or re.search(r"[ \t\r\n_]", tag):
+        if not tag or re.search(r"[ \t\r\n_\]]", tag):
             raise InputError(
-                f"expected a tag without spaces and '_', got {tag!r}: word_TAG lines cannot hold "
-                "it, write JSON lines instead"
+                f"expected a tag without spaces, '_' and ']', got {tag!r}: word_TAG lines cannot "
+                "hold it, write JSON lines instead"
             )
     return " ".join(f"{word}_{tag}" for word, tag in zip(words, tags, strict=True))
-
-
-def no_columns(what: str, token_column: int | str | None, tag_column: int | str | None) -> None:
-    """Refuse the choice of a column where a format has none.
-
-    Raises:
-        InputError: which was given.
-    """
-    for name, value in (("token_column", token_column), ("tag_column", tag_column)):
-        if value is not None:
-            raise InputError(f"expected no {name} for {what}, which have no columns, got {value!r}")
 
 
 def _words(line: str) -> list[str]:

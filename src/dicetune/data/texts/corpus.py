@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
-from dicetune.data.tagged.corpus import Note
+from dicetune.data.files.notes import Note
 
 
 @dataclass(frozen=True)

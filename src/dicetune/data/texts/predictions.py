@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.json_lines import json_objects
+from dicetune.data.files.notes import Note, NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.files.tables import Grid, parse_grid
-from dicetune.data.tagged.corpus import Note
-from dicetune.data.tagged.jsonl import json_objects
 from dicetune.data.tagged.predictions import GOLD_KEYS, PREDICTED_KEYS, SEVERAL_SPLITS
 from dicetune.data.texts.columns import LABEL_NAMES
 from dicetune.data.texts.corpus import TextCorpus

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dicetune.data.files.json_lines import whole_characters
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.tagged.formats import names_data_set
@@ -165,7 +166,7 @@ def _text(value: Any, source: str, line: int, gold: bool, notes: NoteBook) -> st
         raise DataError(
             source, f"expected a text, got {value!r} ({type(value).__name__})", line=line
         )
-    if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+    if not whole_characters(value):
         raise DataError(source, "expected whole characters, got half a surrogate pair", line=line)
     if not value.strip():
         if gold:

@@ -6,9 +6,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dicetune.data import EntityCorpus, entity_corpus, entity_format, read_contexts, read_lines
-from dicetune.errors import DataError
-from dicetune.tasks.tagging.source import STREAM, read_untagged
+from dicetune.data import (
+    ENTITY_FORMATS,
+    EntityCorpus,
+    entity_corpus,
+    is_mrc,
+    names_data_set,
+    parse_contexts,
+    read_lines,
+)
+from dicetune.errors import unknown_name
+from dicetune.tasks.tagging.source import read_untagged
+
+FORMATS = ("auto", "text", *ENTITY_FORMATS)
 
 
 def read_unmarked(
@@ -21,28 +31,24 @@ def read_unmarked(
     """The words of a source; its entities, if any, are not read.
 
     Args:
-        source: a file, a data set, or "-" for the input stream, which is read once: questions
-            there need the format "mrc".
+        source: a file, a data set, or "-" for the input stream, which is read once.
         token_column: number or key of the words.
-        format: "mrc", "entities" (JSON lines), or as ``read_untagged`` takes it.
+        format: "mrc", "entities" (JSON lines), or as ``read_untagged`` takes it; "auto" tells by
+            the content.
         trained: options that the model was trained with.
         report: takes a line where the format is a guess.
 
     Raises:
-        InputError: an unknown format.
+        InputError: an unknown format, a column where there are none.
         DataError: what is wrong, in which file and line.
     """
-    if format == "mrc" or (format == "auto" and _holds_questions(source)):
-        return read_contexts(source)
+    if format not in FORMATS:
+        raise unknown_name("input format", format, FORMATS)
+    if format == "hub" or (format == "auto" and names_data_set(source)):
+        return entity_corpus(read_untagged(source, "ner", token_column, "hub", trained, report))
+    lines = read_lines(source)
+    if format == "mrc" or (format == "auto" and is_mrc(lines)):
+        return parse_contexts(lines, source, token_column)
     if format == "entities":
         format = "jsonl"
-    return entity_corpus(read_untagged(source, "ner", token_column, format, trained, report))
-
-
-def _holds_questions(source: str | Path) -> bool:
-    if str(source) == STREAM or not Path(source).is_file():
-        return False
-    try:
-        return entity_format(read_lines(source), source) == "mrc"
-    except DataError:  # the reader that it goes to says what is wrong
-        return False
+    return entity_corpus(read_untagged(source, "ner", token_column, format, trained, report, lines))

@@ -16,7 +16,7 @@ from dicetune.data import (
     read_lines,
     read_tokens,
 )
-from dicetune.errors import unknown_name
+from dicetune.errors import InputError, unknown_name
 
 FORMATS = ("auto", "text", *TAGGED_FORMATS)
 STREAM = "-"
@@ -30,6 +30,7 @@ def read_untagged(
     format: str = "auto",
     trained: Mapping[str, Any] | None = None,
     report: Callable[[str], None] = lambda line: None,
+    lines: list[str] | None = None,
 ) -> Corpus:
     """The words of a source; its tags, if any, are not read.
 
@@ -40,17 +41,20 @@ def read_untagged(
         format: one of ``FORMATS``; "auto" tells by the content (``dicetune.data.tagged.guess``).
         trained: options that the model was trained with.
         report: takes a line where the format is a guess.
+        lines: of the source, where it was read already: a stream can be read only once.
 
     Raises:
-        InputError: an unknown format.
+        InputError: an unknown format, a column of plain text.
         DataError: what is wrong, in which file and line.
     """
     if format not in FORMATS:
         raise unknown_name("input format", format, FORMATS)
     if format == "auto":
-        found = guess_format(source)
+        found = guess_format(source, lines)
+    elif format == "hub":
+        found = Guess(format, [])
     else:
-        found = Guess(format, [] if format == "hub" else read_lines(source))
+        found = Guess(format, read_lines(source) if lines is None else lines)
     if found.doubt:
         name = "the input stream" if str(source) == STREAM else source
         report(
@@ -58,6 +62,11 @@ def read_untagged(
             "--format says it otherwise"
         )
     if found.format == "text":
+        if token_column is not None:
+            raise InputError(
+                f"expected no token_column for plain text, which has no columns, got "
+                f"{token_column!r}: leave it out, or name the format of a table (--format conll)"
+            )
         return plain_corpus(found.lines, str(source))
     options: dict[str, Any] = {"task": tags, "token_column": token_column, "require_tags": False}
     if found.format == "hub":
