@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from dicetune.errors import InputError
-from dicetune.models import load_tokenizer
+from dicetune.models import load_model, load_tokenizer
 from dicetune.tasks import TASKS
 from dicetune.training import RunConfig, run
 from dicetune.training.class_counts import count_classes
-from families import save_family
+from dicetune.training.prior_bias import start_at_prior
+from families import FAMILIES, save_family
 
 QUESTIONS = [
     {
@@ -63,6 +64,44 @@ def test_class_weights_come_from_the_training_items(place, task, file, head, opt
     assert all(math.isfinite(row["loss"]) and row["loss"] > 0 for row in history if "loss" in row)
 
 
+@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("task", ["multilabel", "qa", "mrc-ner"])
+def test_sigmoids_start_at_the_share_of_their_positives(tmp_path, name, task):
+    """With the weights of the last layer at 0, what comes out is the bias: the prior."""
+    heads = {"multilabel": "sequence", "qa": "question", "mrc-ner": "token"}
+    source = save_family(name, heads[task], tmp_path)
+    own = {
+        "multilabel": TASKS["multilabel"](["a", "b", "c"], metric="macro_f1"),
+        "qa": TASKS["qa"](TASKS["qa"].Options(form="sigmoid"), False),
+        "mrc-ner": TASKS["mrc-ner"]({"site": "Find sites."}),
+    }[task]
+    model = load_model(own.auto_class, source, own.labels).eval()
+    biases = own.sigmoid_biases(model)
+    counts = {name: torch.tensor([[30, 10]]).expand(len(b), 2) for name, b in biases.items()}
+    for layer in (module for module in model.modules() if isinstance(module, torch.nn.Linear)):
+        if any(layer.bias is not None and shares(layer.bias, bias) for bias in biases.values()):
+            layer.weight.data.zero_()
+    start_at_prior(own, model, counts)
+    inputs = load_tokenizer(source)("the pump is down", return_tensors="pt")
+    with torch.no_grad():
+        outputs = model(**inputs)
+    keys = {"multilabel": ["logits"], "qa": ["start_logits", "end_logits"]}
+    for key in keys.get(task, ["start_logits", "end_logits", "span_logits"]):
+        assert torch.allclose(torch.sigmoid(outputs[key]), torch.tensor(0.25), atol=1e-6)
+
+
+def shares(one, other):
+    """Whether two tensors lie in the same memory."""
+    return one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
+
+
+def test_a_run_starts_at_the_prior_and_says_so(place):
+    values = {"loss": "dice", "prior_bias": True}
+    run(config("multilabel", "multilabel.tsv", "sequence", **values))
+    record = json.loads(Path("out/run.json").read_text(encoding="utf-8"))
+    assert record["objective"]["prior_bias"] is True
+
+
 def test_a_class_without_training_items_counts_as_one(place):
     """B-CITY is there and I-CITY, which the model knows too, is not."""
     data = TASKS["ner"].read("ner.conll", TASKS["ner"].Options())
@@ -97,6 +136,8 @@ def test_counts_of_several_batches_add_up(place, monkeypatch):
         ("qa", "qa.jsonl", "question", {"loss": "wce"}, "got 'positions'"),
         ("qa", "qa.jsonl", "question", {"loss": "dice:average=micro"}, "average='macro'"),
         ("text", "text.tsv", "sequence", {"hard_negatives": 3.0}, "expected a background class"),
+        ("ner", "ner.conll", "token", {"prior_bias": True}, "got softmaxes from task 'ner'"),
+        ("qa", "qa.jsonl", "question", {"prior_bias": True}, "got softmaxes from task 'qa'"),
         (
             "ner",
             "ner.conll",

@@ -12,6 +12,7 @@ from dicetune.models.encoder import (
 )
 from dicetune.models.mrc_ner import MrcNerModel, MrcNerOutput
 from dicetune.models.mrc_ner_config import MrcNerConfig
+from dicetune.models.output_layer import output_bias
 from dicetune.models.quiet import quiet_loading
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "fit_vocabulary",
     "load_model",
     "load_tokenizer",
+    "output_bias",
     "position_limit",
     "quiet_loading",
     "resolve_encoder",

@@ -194,6 +194,12 @@ class Task(Protocol):
         From the targets alone, so that batches add up; positions have no classes and no entry.
         """
 
+    def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
+        """Biases of the sigmoid outputs as views that can be written, (C,), by input name.
+
+        Empty where outputs are softmaxes.
+        """
+
     # tensors to text
 
     def shrink(self, outputs: Any, labels: Any) -> Any:

@@ -104,6 +104,8 @@ class RunConfig:
         options: what the task lets a user choose, by name (``dicetune tasks`` lists it).
         hard_negatives: train on the so many hardest negatives of each batch for each positive
             alone; by default on all.
+        prior_bias: start sigmoid outputs at the share of their positives in training instead of
+            at one half, from which thousands of negatives first have to move them.
         max_train: train on the first so many examples only.
         max_dev: choose the checkpoint on the first so many examples of dev only.
         max_test: score the first so many examples of test only.
@@ -136,6 +138,7 @@ class RunConfig:
     format: str = "auto"
     options: dict[str, Any] = field(default_factory=dict)
     hard_negatives: float | None = None
+    prior_bias: bool = False
     max_train: int | None = None
     max_dev: int | None = None
     max_test: int | None = None

@@ -24,6 +24,7 @@ from dicetune.records import sha256
 from dicetune.tasks import TASKS, Data, Encoded, Task
 from dicetune.training.class_counts import count_classes
 from dicetune.training.config import SAMPLE, RunConfig
+from dicetune.training.prior_bias import start_at_prior
 from dicetune.training.rehearsal import rehearse
 from dicetune.training.trainer import built, choose_recipe
 
@@ -88,9 +89,11 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
             )
         notes += [f"{split}: {line}" for line in inputs.notes]
     class_counts = None
-    if any(loss.needs_class_counts for loss in losses):
+    if config.prior_bias or any(loss.needs_class_counts for loss in losses):
         class_counts = count_classes(task, encoded["train"], tokenizer)
     fit_vocabulary(model, tokenizer)
+    if config.prior_bias and class_counts is not None:
+        start_at_prior(task, model, class_counts)
     rehearse(
         task,
         model,

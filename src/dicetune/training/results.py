@@ -47,6 +47,7 @@ def record_of(
             "start_loss": trainer.start_objective.loss.spec if trainer.start_objective else None,
             "start_share": recipe.start_share,
             "hard_negatives": config.hard_negatives,
+            "prior_bias": config.prior_bias,
             "set": _set_of(config, trainer),
         },
         labels=list(prepared.task.labels),

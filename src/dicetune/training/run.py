@@ -27,6 +27,7 @@ from dicetune.training.folder import (
     release,
 )
 from dicetune.training.prepare import Prepared, prepare
+from dicetune.training.prior_bias import start_at_prior
 from dicetune.training.results import record_of, write_results
 from dicetune.training.trainer import ObjectiveTrainer
 
@@ -136,6 +137,8 @@ def _trainer(
     def model_init() -> Any:
         model = load_model(task.auto_class, prepared.source, task.labels)
         fit_vocabulary(model, prepared.tokenizer)
+        if config.prior_bias and prepared.class_counts is not None:
+            start_at_prior(task, model, prepared.class_counts)
         for name, value in task.model_config.items():
             setattr(model.config, name, value)
         return model

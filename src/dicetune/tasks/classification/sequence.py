@@ -31,6 +31,7 @@ from dicetune.data import (
 from dicetune.data.texts.labels import read_label_names
 from dicetune.errors import DataError, InputError
 from dicetune.loss_input import Kind, LossInput
+from dicetune.models import output_bias
 from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores
 from dicetune.tasks.classification.classified import OUT_FORMATS, Decision, render_classified
 from dicetune.tasks.classification.encode import encode_texts
@@ -199,6 +200,10 @@ class SequenceTask:
         """Texts of each label."""
         known = labels["labels"][labels["labels"] != IGNORED]
         return {"label": torch.bincount(known, minlength=len(self.labels))}
+
+    def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
+        """Those of the labels, where each has a sigmoid."""
+        return {"label": output_bias(model, len(self.labels))} if self.several else {}
 
     # tensors to text
 

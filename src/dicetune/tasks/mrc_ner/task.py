@@ -264,6 +264,11 @@ class MrcNerTask:
         """Words that are no start, no end, and those that are one; spans, wrong and right."""
         return head_class_counts(labels, self.item_counts(labels))
 
+    def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
+        """Those of the three heads."""
+        layers = {"start": model.start, "end": model.end, "match": model.match[-1]}
+        return {name: layer.bias for name, layer in layers.items()}
+
     def shrink(self, outputs: Any, labels: Any) -> Tensor:
         """(windows, candidates, 5): first and last position, logits of start, end and match."""
         start_logits, end_logits, spans, span_logits = outputs

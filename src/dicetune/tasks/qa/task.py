@@ -44,6 +44,7 @@ from dicetune.data import (
 from dicetune.errors import DataError, InputError
 from dicetune.loss_input import LossInput
 from dicetune.metrics import question_scores
+from dicetune.models import output_bias
 from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores
 from dicetune.tasks.qa.answers import (
     OUT_FORMATS,
@@ -253,6 +254,13 @@ class QaTask:
             right = (labels[f"{side}_positions"] != IGNORED).sum()
             counts[side] = torch.stack([items - right, right])[None]
         return counts
+
+    def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
+        """Those of the start and the end in the sigmoid form."""
+        if self.options.form == "softmax":
+            return {}
+        both = output_bias(model, 2)
+        return {"start": both[:1], "end": both[1:]}
 
     # tensors to text
 

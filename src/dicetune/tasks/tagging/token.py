@@ -216,6 +216,10 @@ class TokenTask:
         known = labels["labels"][labels["labels"] != IGNORED]
         return {"tags": torch.bincount(known, minlength=len(self.labels))}
 
+    def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
+        """None: a softmax."""
+        return {}
+
     def shrink(self, outputs: Any, labels: Any) -> Tensor:
         """Log-probabilities, so that nothing after this needs torch."""
         return outputs.float().log_softmax(-1)
