@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.errors import InputError
-from dicetune.tasks import build_options, task_named
+from dicetune.tasks import Use, build_options, task_named
 
 
 def evaluate(
@@ -37,7 +37,8 @@ def evaluate(
     given = {name: value for name, value in options.items() if value is not None}
     if not Path(target).is_dir():
         task_class = task_named(task or "ner")
-        chosen = build_options(task_class.Options, given)
+        use: Use = "score" if data is None else "compare"
+        chosen = build_options(task_class.Options, given, use=use)
         return dict(task_class.score_file(target, data, chosen, format=format, report=report))
     if data is None:
         raise InputError(
@@ -47,10 +48,5 @@ def evaluate(
     # imported here: a file of predictions is scored without loading a model
     from dicetune.predict import load
 
-    predictor = load(target, options=given, task=task)
-    own = predictor.task
-    chosen = build_options(own.Options, given)
-    split = own.read(data, chosen, format=format, trained=predictor.options, report=report)
-    for note in split.notes:
-        report(str(note))
-    return predictor.evaluate(split, report)
+    predictor = load(target, options=given, task=task, use="evaluate")
+    return predictor.evaluate(predictor.read(data, format=format, report=report), report)

@@ -41,7 +41,7 @@ def inspect_files(
     """
     task_class = task_named(task)
     given = {name: value for name, value in options.items() if value is not None}
-    chosen = build_options(task_class.Options, given)
+    chosen = build_options(task_class.Options, given, use="inspect")
     trained = None
     if (Path(model) / RUN_FILE).is_file():
         trained = RunRecord.load(model).config["options"]

@@ -101,16 +101,7 @@ class QaTask:
         trained: Mapping[str, Any] | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> QuestionCorpus:
-        """Read SQuAD's JSON, JSON lines or a data set.
-
-        Raises:
-            InputError: for null odds, which belong to a file of answers.
-        """
-        if options.null_odds is not None:
-            raise InputError(
-                f"expected no null_odds for a model, got {options.null_odds!r}: the model gives "
-                "its own; they belong beside a file of answers"
-            )
+        """Read SQuAD's JSON, JSON lines or a data set."""
         return read_questions(path, format=format, gold=gold)
 
     @classmethod
@@ -128,17 +119,7 @@ class QaTask:
         format: str = "auto",
         report: Callable[[str], None] = lambda line: None,
     ) -> Scores:
-        """Score ``{id: text}`` or JSON lines against a file of questions, or lines with gold.
-
-        Raises:
-            InputError: for an option of models, which changes no answer that is given.
-        """
-        odd = [f.name for f in fields(options) if getattr(options, f.name) != f.default]
-        if odd := [name for name in odd if name not in ("language", "null_odds")]:
-            raise InputError(
-                f"expected no {' and no '.join(odd)} for a file of answers, got it: only language "
-                "and null_odds mean something there"
-            )
+        """Score ``{id: text}`` or JSON lines against a file of questions, or lines with gold."""
         return score_answer_file(
             predictions, gold, options.language, format, report, options.null_odds
         )

@@ -39,7 +39,7 @@ from dicetune.data.files.open_text import STDIN
 from dicetune.errors import DataError, InputError
 from dicetune.metrics import segmentation_scores
 from dicetune.tasks.base import Scores
-from dicetune.tasks.options import at_least
+from dicetune.tasks.options import GOLD, MODEL, at_least, option
 from dicetune.tasks.tagging.tagged import Tagged, render_tagged
 from dicetune.tasks.tagging.token import OUTSIDE, TokenTask
 from dicetune.tasks.tagging.word_paths import LETTERS, WordPaths
@@ -50,16 +50,17 @@ class SegPosOptions:
     """What can be chosen for joint segmentation and parts of speech.
 
     Args:
-        token_column: number (from 0) or key of the words; default: the first column.
+        token_column: number (from 0) or key of the words; default: the first column. Beside a
+            file of predictions it is that of the gold file, as the next one.
         tag_column: number or key of the tags; default: the last column, upos in CoNLL-U (xpos is
             the other choice).
         stride: characters' sub-words that neighbouring windows of a long text share; default: 32,
             at most a quarter of the window.
     """
 
-    token_column: int | str | None = None
-    tag_column: int | str | None = None
-    stride: int | None = None
+    token_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
+    tag_column: int | str | None = option(None, uses=(*GOLD, "compare"))
+    stride: int | None = option(None, uses=MODEL)
 
     def __post_init__(self) -> None:
         at_least("stride", self.stride, 0)

@@ -99,12 +99,6 @@ class TokenTask:
         """Tagged sentences; without ``gold`` plain text too, one text a line."""
         if not gold:
             return read_untagged(path, cls.tags, options.token_column, format, trained, report)
-        for name in ("gold_column", "predicted_column"):
-            if getattr(options, name, None) is not None:
-                raise InputError(
-                    f"expected no {name} for text with gold tags, got {getattr(options, name)!r}: "
-                    "it means nothing there; tag_column chooses the tags"
-                )
         corpus = read_tokens(
             path,
             task=cls.tags,
