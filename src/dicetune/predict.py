@@ -19,7 +19,7 @@ from dicetune.models import load_tokenizer, quiet_loading, window_length
 from dicetune.models.encoder import check_weights
 from dicetune.predictor import Predictor
 from dicetune.records import RUN_FILE, RunRecord
-from dicetune.tasks import TASKS, Use, build_options, task_named
+from dicetune.tasks import TASKS, Trained, Use, build_options, task_named
 
 
 def load(
@@ -61,7 +61,7 @@ def load(
         model = _load_whole(task_class.auto_class, folder, task_class.title).to(device)
     labels = [model.config.id2label[number] for number in range(model.config.num_labels)]
     tokenizer = load_tokenizer(str(folder))
-    trained = {} if record is None else record.config["options"]
+    trained = None if record is None else Trained(record.config["options"], tuple(labels))
     settings = {} if record is None else record.settings
     restored = task_class.restore(labels, {**settings, **(options or {})})
     wanted = None if record is None else record.config["max_length"]

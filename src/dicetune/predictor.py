@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from dicetune.errors import InputError
-from dicetune.tasks import Data, Encoded, Scores, Task
+from dicetune.tasks import Data, Encoded, Scores, Task, Trained
 from dicetune.training.collator import PaddingCollator
 
 Report = Callable[[str], None]
@@ -30,7 +30,7 @@ class Predictor:
         batch_size: windows that run through the model at once.
         max_length: longest window in sub-words.
         options: of the task, for reading files; by default its defaults.
-        trained: options that the task was trained with, by name.
+        trained: how it was trained, where that is known.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Predictor:
         batch_size: int,
         max_length: int,
         options: Any = None,
-        trained: Mapping[str, Any] | None = None,
+        trained: Trained | None = None,
     ) -> None:
         self.model = model.eval()
         self.tokenizer = tokenizer
@@ -49,7 +49,7 @@ class Predictor:
         self.batch_size = batch_size
         self.max_length = max_length
         self.options = task.Options() if options is None else options
-        self.trained = dict(trained or {})
+        self.trained = trained
 
     def __call__(self, *values: Any, **named: Any) -> list[Any]:
         """Answers for plain values.

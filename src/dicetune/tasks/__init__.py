@@ -3,7 +3,7 @@
 from typing import Any
 
 from dicetune.errors import unknown_name
-from dicetune.tasks.base import IGNORED, Data, Encoded, Scores, Task
+from dicetune.tasks.base import IGNORED, Data, Encoded, Scores, Task, Trained
 from dicetune.tasks.classification.multilabel import MultiLabelTask
 from dicetune.tasks.classification.pair import PairTask
 from dicetune.tasks.classification.text import TextTask
@@ -85,6 +85,7 @@ __all__ = [
     "Task",
     "TextTask",
     "TokenTask",
+    "Trained",
     "Use",
     "at_least",
     "build_options",

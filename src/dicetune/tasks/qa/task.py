@@ -44,7 +44,7 @@ from dicetune.data import (
 from dicetune.errors import DataError, InputError
 from dicetune.loss_input import LossInput
 from dicetune.metrics import question_scores
-from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores
+from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores, Trained
 from dicetune.tasks.qa.answers import (
     OUT_FORMATS,
     Prediction,
@@ -98,7 +98,7 @@ class QaTask:
         *,
         format: str = "auto",
         gold: bool = True,
-        trained: Mapping[str, Any] | None = None,
+        trained: Trained | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> QuestionCorpus:
         """Read SQuAD's JSON, JSON lines or a data set."""

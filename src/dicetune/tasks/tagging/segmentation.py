@@ -38,7 +38,7 @@ from dicetune.data import (
 from dicetune.data.files.open_text import STDIN
 from dicetune.errors import DataError, InputError
 from dicetune.metrics import segmentation_scores
-from dicetune.tasks.base import Scores
+from dicetune.tasks.base import Scores, Trained
 from dicetune.tasks.options import GOLD, MODEL, at_least, option
 from dicetune.tasks.tagging.tagged import Tagged, render_tagged
 from dicetune.tasks.tagging.token import OUTSIDE, TokenTask
@@ -87,7 +87,7 @@ class SegPosTask(TokenTask):
         *,
         format: str = "auto",
         gold: bool = True,
-        trained: Mapping[str, Any] | None = None,
+        trained: Trained | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Corpus:
         """Labelled characters of tagged words; without ``gold`` plain text too."""
