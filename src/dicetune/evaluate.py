@@ -16,6 +16,8 @@ def evaluate(
     *,
     task: str | None = None,
     format: str = "auto",
+    gold_format: str | None = None,
+    split: str | None = None,
     report: Callable[[str], None] = lambda line: None,
     **options: Any,
 ) -> dict[str, Any]:
@@ -27,19 +29,43 @@ def evaluate(
         data: text with gold, where ``target`` is a model, or where the predictions have none.
         task: of a file of predictions, by default "ner", or of a model that dicetune did not
             train; a run knows its own.
-        format: data format of the file.
+        format: of ``target`` where it is a file of predictions, of ``data`` where it is a model;
+            "auto" tells by the content.
+        gold_format: of ``data`` beside a file of predictions; by default told by the content.
+        split: which rows of a file of predictions are scored, where they name several splits.
         report: takes a line for what was odd in the file.
         options: of the task, such as the column of the words or the scheme of the tags.
 
     Raises:
-        InputError: where a model has no data beside it; for an option that means nothing.
+        InputError: where a model has no data beside it, predictions are of several splits, or
+            something was given that means nothing.
     """
     given = {name: value for name, value in options.items() if value is not None}
     if not Path(target).is_dir():
+        if gold_format is not None and data is None:
+            raise InputError(
+                f"expected a file of gold beside {str(target)!r} for gold_format={gold_format!r}, "
+                "got none: give the file, or leave it out"
+            )
         task_class = task_named(task or "ner")
         use: Use = "score" if data is None else "compare"
         chosen = build_options(task_class.Options, given, use=use)
-        return dict(task_class.score_file(target, data, chosen, format=format, report=report))
+        scores = task_class.score_file(
+            target,
+            data,
+            chosen,
+            format=format,
+            gold_format=gold_format or "auto",
+            split=split,
+            report=report,
+        )
+        return dict(scores)
+    for name, value in (("gold_format", gold_format), ("split", split)):
+        if value is not None:
+            raise InputError(
+                f"expected no {name} for the model {str(target)!r}, got {value!r}: it is for a "
+                "file of predictions"
+            )
     if data is None:
         raise InputError(
             f"expected a file with gold to score the model {str(target)!r} on, got none: "

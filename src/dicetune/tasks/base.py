@@ -157,9 +157,15 @@ class Task(Protocol):
         options: Any,
         *,
         format: str = "auto",
+        gold_format: str = "auto",
+        split: str | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Scores:
-        """Score the predictions of any tool."""
+        """Score the predictions of any tool.
+
+        ``format`` is that of the predictions, ``gold_format`` that of the file of gold beside
+        them. Of predictions of several splits, one is scored: ``split``.
+        """
 
     # one task
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.splits import records_of_split, rows_of_split
 from dicetune.data.files.tables import Grid, parse_grid
 from dicetune.data.tagged.jsonl import json_objects
-from dicetune.data.tagged.predictions import GOLD_KEYS, PREDICTED_KEYS, SEVERAL_SPLITS
+from dicetune.data.tagged.predictions import GOLD_KEYS, PREDICTED_KEYS
 from dicetune.data.texts.columns import LABEL_NAMES, Column
 from dicetune.data.texts.rows import HEADERS
 from dicetune.errors import DataError, unknown_name
@@ -33,6 +34,7 @@ class PredictionLayout:
         predicted_column: number or name.
         quoting: of a table.
         header: whether a table's first row names its columns: ``auto``, ``on`` or ``off``.
+        split: which rows, where they name several.
 
     Raises:
         InputError: another header.
@@ -43,6 +45,7 @@ class PredictionLayout:
     predicted_column: Column = None
     quoting: str = "auto"
     header: str = "auto"
+    split: str | None = None
 
     def __post_init__(self) -> None:
         if self.header not in HEADERS:
@@ -60,19 +63,16 @@ class PredictedRow:
     probabilities: Mapping[str, float] | None = None
 
 
-def object_rows(
-    lines: Sequence[str], source: str, wanted: PredictionLayout, notes: NoteBook
-) -> list[PredictedRow]:
+def object_rows(lines: Sequence[str], source: str, wanted: PredictionLayout) -> list[PredictedRow]:
     """The rows of JSON lines; the keys of the first one decide.
 
     Raises:
-        DataError: no JSON, a missing key, no row.
+        DataError: no JSON, a missing key, no row, or rows of several splits.
     """
     rows: list[PredictedRow] = []
     places = (0, 0)
     names: list[str] = []
-    splits: set[str] = set()
-    for number, record in json_objects(lines, source):
+    for number, record in records_of_split(json_objects(lines, source), wanted.split, source):
         if not rows:
             names = list(record)
             places = _places(names, wanted, source, number)
@@ -81,10 +81,6 @@ def object_rows(
                 raise DataError(
                     source, f"expected the key {names[place]!r} as in the first row", line=number
                 )
-        if "split" in record and str(record["split"]) not in splits:
-            splits.add(str(record["split"]))
-            if len(splits) > 1:
-                notes.add(SEVERAL_SPLITS, f"{source}:{number}")
         own, chances = record.get("id"), record.get("probabilities")
         rows.append(
             PredictedRow(
@@ -110,7 +106,7 @@ def cell_rows(
     """The rows of CSV or TSV.
 
     Raises:
-        DataError: a table that cannot be read, no such column, no row.
+        DataError: a table that cannot be read, no such column, no row, or rows of several splits.
     """
     grid = parse_grid(lines, source, notes, separator=separator, quoting=wanted.quoting)
     has_header = _has_header(grid.rows[0], wanted)
@@ -159,7 +155,8 @@ def _from_grid(
         gold = _number(wanted.gold_column, -2, width, "gold_column", source) if wanted.gold else 0
         predicted = _number(wanted.predicted_column, -1, width, "predicted_column", source)
     id_place = names.index("id") if has_header and "id" in names else None
-    return [
+    split_place = names.index("split") if has_header and "split" in names else None
+    found = [
         PredictedRow(
             row[gold] if wanted.gold else None,
             row[predicted],
@@ -168,6 +165,8 @@ def _from_grid(
         )
         for row, line in zip(rows, lines, strict=True)
     ]
+    splits = [None if split_place is None else row[split_place] or None for row in rows]
+    return rows_of_split(found, splits, wanted.split, source)
 
 
 def _places(

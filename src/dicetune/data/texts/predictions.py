@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.files.splits import rows_of_split
 from dicetune.data.tagged.corpus import Note
 from dicetune.data.tagged.predictions import PREDICTED_KEYS
 from dicetune.data.texts.corpus import TextCorpus
@@ -64,6 +65,7 @@ def read_text_predictions(
     names: Sequence[str] = (),
     quoting: str = "auto",
     header: str = "auto",
+    split: str | None = None,
 ) -> TextPredictions:
     """Labels that a tool predicted, beside the right ones.
 
@@ -78,25 +80,27 @@ def read_text_predictions(
         quoting: of a table.
         header: whether a table's first row names its columns: ``on``, ``off``, or ``auto``: it
             does if a chosen or a known name stands there.
+        split: which rows, where they name several splits.
 
     Raises:
         DataError: what is wrong, in which file and line, and what to do.
         InputError: an unknown format or header.
     """
-    wanted = PredictionLayout(gold is None, gold_column, predicted_column, quoting, header)
+    wanted = PredictionLayout(gold is None, gold_column, predicted_column, quoting, header, split)
     if format not in ("auto", *PREDICTION_FORMATS):
         raise unknown_name("format of predictions", format, ["auto", *PREDICTION_FORMATS])
     source, lines, notes = source_name(path), read_lines(path), NoteBook()
     if format == "auto":
         format = _format_of(lines, gold is not None)
     if format == "jsonl":
-        rows = object_rows(lines, source, wanted, notes)
+        rows = object_rows(lines, source, wanted)
     elif format != "lines":
         rows = cell_rows(lines, source, "\t" if format == "tsv" else None, wanted, notes)
     elif gold is None:
         raise DataError(source, "expected a file of gold beside labels alone, got none")
     else:
         rows = [PredictedRow(None, line, number) for number, line in enumerate(lines, 1)]
+        rows = rows_of_split(rows, [None] * len(rows), split, source)
     if gold is not None:
         rows = join_gold(rows, gold, source, notes)
     known = known_labels(names or (gold.names if gold else ()))

@@ -112,10 +112,12 @@ class SequenceTask:
         options: Any,
         *,
         format: str = "auto",
+        gold_format: str = "auto",
+        split: str | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Scores:
         """Score a file with gold and predicted labels, or predictions beside a file of gold."""
-        right = None if gold is None else cls.read(gold, options, report=report)
+        right = None if gold is None else cls.read(gold, options, format=gold_format, report=report)
         names = () if options.label_names is None else read_label_names(options.label_names)
         found = read_text_predictions(
             predictions,
@@ -127,6 +129,7 @@ class SequenceTask:
             names=names,
             quoting=options.quoting,
             header=options.header,
+            split=split,
         )
         for note in (*(right.notes if right else ()), *found.notes):
             report(str(note))

@@ -152,11 +152,13 @@ class MrcNerTask:
         options: MrcNerOptions,
         *,
         format: str = "auto",
+        gold_format: str = "auto",
+        split: str | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Scores:
         """Score JSON lines with predicted entities; the gold is in them or in a file of its own."""
-        right = None if gold is None else cls.read(gold, options, format=format, report=report)
-        found = read_span_predictions(predictions, right)
+        right = None if gold is None else cls.read(gold, options, format=gold_format, report=report)
+        found = read_span_predictions(predictions, right, format=format, split=split)
         for note in (*(right.notes if right else ()), *found.notes):
             report(str(note))
         return entity_scores(found.gold, found.predicted).to_dict()

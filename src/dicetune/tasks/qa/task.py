@@ -117,11 +117,20 @@ class QaTask:
         options: QaOptions,
         *,
         format: str = "auto",
+        gold_format: str = "auto",
+        split: str | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Scores:
         """Score ``{id: text}`` or JSON lines against a file of questions, or lines with gold."""
         return score_answer_file(
-            predictions, gold, options.language, format, report, options.null_odds
+            predictions,
+            gold,
+            options.language,
+            format=format,
+            gold_format=gold_format,
+            split=split,
+            null_odds=options.null_odds,
+            report=report,
         )
 
     # one task

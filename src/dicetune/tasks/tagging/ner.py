@@ -76,10 +76,12 @@ class NerTask(TokenTask):
         options: NerOptions,
         *,
         format: str = "auto",
+        gold_format: str = "auto",
+        split: str | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Scores:
         """Score columns word, gold, predicted, or JSON lines with tokens, gold, predicted."""
-        return score_tag_file(predictions, gold, options, "ner", format, report)
+        return score_tag_file(predictions, gold, options, "ner", format, split, report)
 
     @classmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:

@@ -59,10 +59,12 @@ class PosTask(TokenTask):
         options: PosOptions,
         *,
         format: str = "auto",
+        gold_format: str = "auto",
+        split: str | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Scores:
         """Score columns word, gold, predicted, or JSON lines with tokens, gold, predicted."""
-        return score_tag_file(predictions, gold, options, "pos", format, report)
+        return score_tag_file(predictions, gold, options, "pos", format, split, report)
 
     def score(self, data: Any, predictions: Sequence[Sequence[str]]) -> Scores:
         """Accuracy, macro F1, and a table for each label; fractions in [0, 1]."""

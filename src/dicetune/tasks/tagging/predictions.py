@@ -18,6 +18,7 @@ def score_tag_file(
     options: Any,
     tags: Literal["ner", "pos"],
     format: str,
+    split: str | None,
     report: Callable[[str], None],
 ) -> Scores:
     """Scores as fractions in [0, 1], with a table for each type or label.
@@ -39,6 +40,7 @@ def score_tag_file(
         token_column=options.token_column,
         gold_column=options.gold_column,
         predicted_column=options.predicted_column,
+        split=split,
     )
     if found.found_scheme != found.scheme:
         report(f"{found.source}: tags of the scheme {found.found_scheme}, read as {found.scheme}")
