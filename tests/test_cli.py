@@ -145,10 +145,10 @@ def test_evaluate_a_model_and_a_file_of_predictions(trained, place, capsys):
     (place / "other.tsv").write_text("Quay\tB-SITE\tB-SITE\nNine\tI-SITE\tO\n", encoding="utf-8")
     assert run("evaluate", "other.tsv", "--json") == 0
     assert json.loads(capsys.readouterr().out)["f1"] == 0.0
-    assert run("evaluate", "trained/predictions.jsonl", "--json") == 0
-    shown = capsys.readouterr()
-    assert json.loads(shown.out)["f1"] == 1.0
-    assert "rows of another split are scored together" in " ".join(shown.err.split())
+    assert run("evaluate", "trained/predictions.jsonl", "--json", "--split", "test") == 0
+    assert json.loads(capsys.readouterr().out)["f1"] == 1.0
+    assert run("evaluate", "trained/predictions.jsonl", "--json") == 2
+    assert "got dev, test: choose one with --split" in " ".join(capsys.readouterr().err.split())
 
 
 def test_inspect(capsys):

@@ -116,12 +116,12 @@ def test_options_that_mean_nothing_are_refused(models, file):
     predictions = file("a NN NN\nb DT NN\n", "out.tsv")
     for target, data, options, message in [
         ("ner", path, {"task": "pos"}, "or its own, 'ner'; got 'pos'"),
-        ("ner", path, {"gold_column": 2}, "expected no gold_column for text with gold"),
-        ("ner", path, {"predicted_column": 2}, "expected no predicted_column for text"),
+        ("ner", path, {"gold_column": 2}, "got gold_column=2: it is for score; leave it out"),
+        ("ner", path, {"predicted_column": 2}, "expected options of evaluate .a model on data"),
         ("pos", path, {"convention": "strict"}, "unknown option 'convention'"),
         ("pos", path, {"scheme": "iob1"}, "unknown option 'scheme'"),
         (None, None, {"task": "pos", "convention": "conlleval"}, "unknown option 'convention'"),
-        (None, None, {"task": "pos", "tag_column": 1}, "expected no tag_column for a file of"),
+        (None, None, {"task": "pos", "tag_column": 1}, "expected options of score"),
     ]:
         with pytest.raises(InputError, match=message):
             evaluate(models / target if target else predictions, data, **options)

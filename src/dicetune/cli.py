@@ -10,14 +10,14 @@ import json
 import os
 import signal
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from dicetune import __version__
-from dicetune.errors import DicetuneError, InputError, InterruptedRunError, StopRequestedError
+from dicetune.errors import DicetuneError, InterruptedRunError, StopRequestedError
+from dicetune.flags import pairs, run_config, task_options
 
 app = typer.Typer(
     help="Fine-tune text models for F1: dice, Tversky and self-adjusting losses.",
@@ -69,7 +69,7 @@ def train(
     resume: Annotated[bool, typer.Option(help="Go on with an unfinished run.")] = False,
 ) -> None:
     """Fine-tune a model, choose its checkpoint on dev, score it, and leave a record."""
-    chosen = _config(config, dict(locals()), data, option, settings)
+    chosen = run_config(config, dict(locals()), data, option, settings)
     from dicetune import display
     from dicetune.records import METRICS_FILE, is_first_process, read_json
     from dicetune.training import run
@@ -94,7 +94,13 @@ def evaluate(
         str | None,
         typer.Option(help="Of a file of predictions ('ner' if not given), or of a foreign model."),
     ] = None,
-    format: Annotated[str, typer.Option(help="Data format.")] = "auto",
+    format: Annotated[
+        str, typer.Option(help="Of the predictions; of a model's data with gold.")
+    ] = "auto",
+    gold_format: Annotated[
+        str | None, typer.Option(help="Of the file with gold beside predictions.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Score this split of predictions.")] = None,
     option: Options = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -102,8 +108,17 @@ def evaluate(
     from dicetune import display
     from dicetune.evaluate import evaluate as score
 
-    options = _pairs(option, "-o")
-    scores = score(target, data, task=task, format=format, report=display.say, **options)
+    options = task_options(option, score)
+    scores = score(
+        target,
+        data,
+        task=task,
+        format=format,
+        gold_format=gold_format,
+        split=split,
+        report=display.say,
+        **options,
+    )
     if as_json:
         typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
         return
@@ -139,7 +154,7 @@ def predict(
         format=format,
         out_format=out_format,
         out=out,
-        options=_pairs(option, "-o"),
+        options=pairs(option, "-o"),
         task=task,
         report=display.say,
     )
@@ -158,7 +173,7 @@ def inspect(
     from dicetune import display
     from dicetune.inspection import inspect_files
 
-    options = _pairs(option, "-o")
+    options = task_options(option, inspect_files)
     found = inspect_files(
         files, task=task, model=model, format=format, report=display.say, **options
     )
@@ -245,44 +260,6 @@ def main() -> None:
 
 def _interrupt(number: int, frame: Any) -> None:
     raise StopRequestedError("stopped")
-
-
-def _config(
-    path: Path | None,
-    flags: dict[str, Any],
-    data: str | None,
-    options: list[str] | None,
-    settings: list[str] | None,
-) -> Any:
-    """The configuration: file, then flags, then -o and -s."""
-    from dicetune.training.config import SAMPLE, RunConfig
-    from dicetune.training.yaml_values import read_yaml
-
-    values = {} if path is None else read_yaml(path)
-    names = {entry.name for entry in fields(RunConfig)}
-    values.update({k: v for k, v in flags.items() if k in names and v is not None})
-    if data is not None:
-        if data != SAMPLE or "train" in values:
-            raise InputError(
-                f"expected --data {SAMPLE}, alone, or --train and --dev with files; got --data "
-                f"{data!r}" + (" beside --train" if "train" in values else "")
-            )
-        values["train"] = SAMPLE
-    changes = {f"options.{key}": value for key, value in _pairs(options, "-o").items()}
-    return RunConfig.from_mapping(values).updated({**changes, **_pairs(settings, "-s")})
-
-
-def _pairs(given: list[str] | None, flag: str) -> dict[str, Any]:
-    """The values behind a repeated KEY=VALUE flag, read as YAML reads them."""
-    from dicetune.training.yaml_values import read_value
-
-    pairs: dict[str, Any] = {}
-    for setting in given or ():
-        key, equals, value = setting.partition("=")
-        if not equals:
-            raise InputError(f"expected {flag} KEY=VALUE, got {setting!r}")
-        pairs[key] = read_value(value)
-    return pairs
 
 
 def _on_terminal() -> bool:

@@ -133,11 +133,13 @@ def evaluation_tables(scores: Mapping[str, Any], name: str) -> list[Any]:
 
 def tasks_tables(tasks: Sequence[Mapping[str, Any]]) -> list[Any]:
     """The tasks; the options too where it is a single one."""
-    table = [{k: v for k, v in task.items() if k != "options"} for task in tasks]
+    table = [{k: v for k, v in task.items() if k not in ("options", "uses")} for task in tasks]
     if len(tasks) > 1:
         return [plain_table(table, "Tasks"), "Options of one: dicetune tasks NAME."]
     (task,) = tasks
-    return [plain_table(table), plain_table(task["options"], f"-o KEY=VALUE of {task['task']}")]
+    options = plain_table(task["options"], f"-o KEY=VALUE of {task['task']}")
+    uses = "; ".join(f"{use}: {words}" for use, words in task["uses"].items())
+    return [plain_table(table), options, f"For {uses}."]
 
 
 def plain_table(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.errors import InputError
-from dicetune.tasks import build_options, task_named
+from dicetune.tasks import Use, build_options, task_named
 
 
 def evaluate(
@@ -16,6 +16,8 @@ def evaluate(
     *,
     task: str | None = None,
     format: str = "auto",
+    gold_format: str | None = None,
+    split: str | None = None,
     report: Callable[[str], None] = lambda line: None,
     **options: Any,
 ) -> dict[str, Any]:
@@ -27,18 +29,43 @@ def evaluate(
         data: text with gold, where ``target`` is a model, or where the predictions have none.
         task: of a file of predictions, by default "ner", or of a model that dicetune did not
             train; a run knows its own.
-        format: data format of the file.
+        format: of ``target`` where it is a file of predictions, of ``data`` where it is a model;
+            "auto" tells by the content.
+        gold_format: of ``data`` beside a file of predictions; by default told by the content.
+        split: which rows of a file of predictions are scored, where they name several splits.
         report: takes a line for what was odd in the file.
         options: of the task, such as the column of the words or the scheme of the tags.
 
     Raises:
-        InputError: where a model has no data beside it; for an option that means nothing.
+        InputError: where a model has no data beside it, predictions are of several splits, or
+            something was given that means nothing.
     """
     given = {name: value for name, value in options.items() if value is not None}
     if not Path(target).is_dir():
+        if gold_format is not None and data is None:
+            raise InputError(
+                f"expected a file of gold beside {str(target)!r} for gold_format={gold_format!r}, "
+                "got none: give the file, or leave it out"
+            )
         task_class = task_named(task or "ner")
-        chosen = build_options(task_class.Options, given)
-        return dict(task_class.score_file(target, data, chosen, format=format, report=report))
+        use: Use = "score" if data is None else "compare"
+        chosen = build_options(task_class.Options, given, use=use)
+        scores = task_class.score_file(
+            target,
+            data,
+            chosen,
+            format=format,
+            gold_format=gold_format or "auto",
+            split=split,
+            report=report,
+        )
+        return dict(scores)
+    for name, value in (("gold_format", gold_format), ("split", split)):
+        if value is not None:
+            raise InputError(
+                f"expected no {name} for the model {str(target)!r}, got {value!r}: it is for a "
+                "file of predictions"
+            )
     if data is None:
         raise InputError(
             f"expected a file with gold to score the model {str(target)!r} on, got none: "
@@ -47,10 +74,5 @@ def evaluate(
     # imported here: a file of predictions is scored without loading a model
     from dicetune.predict import load
 
-    predictor = load(target, options=given, task=task)
-    own = predictor.task
-    chosen = build_options(own.Options, given)
-    split = own.read(data, chosen, format=format, trained=predictor.options, report=report)
-    for note in split.notes:
-        report(str(note))
-    return predictor.evaluate(split, report)
+    predictor = load(target, options=given, task=task, use="evaluate")
+    return predictor.evaluate(predictor.read(data, format=format, report=report), report)

@@ -10,7 +10,7 @@ from dicetune.data import Inspection
 from dicetune.errors import InputError
 from dicetune.models import load_tokenizer, resolve_encoder
 from dicetune.records import RUN_FILE, RunRecord
-from dicetune.tasks import build_options, task_named
+from dicetune.tasks import Trained, build_options, task_named
 
 _SPLITS = ("train", "dev", "test")
 
@@ -30,8 +30,8 @@ def inspect_files(
         files: up to three, which are called train, dev and test; more by their names. Whatever
             the task reads.
         task: name of the task.
-        model: whose sub-words are counted: "minilm", a folder, or a Hub id; the columns that a
-            run was trained on are the default.
+        model: whose sub-words are counted: "minilm", a folder, or a Hub id; files are read as
+            those that a run was trained on, where nothing else is said.
         format: data format of the files.
         report: takes a line where a reader had to guess.
         options: of the task, such as the column of the words.
@@ -41,10 +41,11 @@ def inspect_files(
     """
     task_class = task_named(task)
     given = {name: value for name, value in options.items() if value is not None}
-    chosen = build_options(task_class.Options, given)
+    chosen = build_options(task_class.Options, given, use="inspect")
     trained = None
     if (Path(model) / RUN_FILE).is_file():
-        trained = RunRecord.load(model).config["options"]
+        record = RunRecord.load(model)
+        trained = Trained(record.config["options"], tuple(record.labels))
     splits = [
         task_class.read(file, chosen, format=format, trained=trained, report=report)
         for file in files

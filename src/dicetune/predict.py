@@ -19,7 +19,7 @@ from dicetune.models import load_tokenizer, quiet_loading, window_length
 from dicetune.models.encoder import check_weights
 from dicetune.predictor import Predictor
 from dicetune.records import RUN_FILE, RunRecord
-from dicetune.tasks import TASKS, build_options, task_named
+from dicetune.tasks import TASKS, Trained, Use, build_options, task_named
 
 
 def load(
@@ -29,6 +29,7 @@ def load(
     device: str = "cpu",
     options: Mapping[str, Any] | None = None,
     task: str | None = None,
+    use: Use = "predict",
 ) -> Predictor:
     """Load a finished run's folder for prediction; nothing is fetched.
 
@@ -40,10 +41,11 @@ def load(
         options: of the task, in place of those it was trained with.
         task: of a model that dicetune did not train; by default the first that its head, its
             labels and its configuration fit (a classifier of texts is ``text``, not ``pair``).
+        use: what the options are for: "predict", or "evaluate", which reads files with gold.
 
     Raises:
         InputError: where the folder is no saved model, or one without a trained head; where it
-            is of another task; for an option that its task does not have.
+            is of another task; for an option that its task does not have, or not in this use.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -55,16 +57,16 @@ def load(
     record = RunRecord.load(folder) if (folder / RUN_FILE).is_file() else None
     with quiet_loading():
         task_class = _chosen_task(folder, record, task)
-        build_options(task_class.Options, options or {})  # refuses what is unknown
+        chosen = build_options(task_class.Options, options or {}, use=use)
         model = _load_whole(task_class.auto_class, folder, task_class.title).to(device)
     labels = [model.config.id2label[number] for number in range(model.config.num_labels)]
     tokenizer = load_tokenizer(str(folder))
-    trained = {} if record is None else record.config["options"]
+    trained = None if record is None else Trained(record.config["options"], tuple(labels))
     settings = {} if record is None else record.settings
     restored = task_class.restore(labels, {**settings, **(options or {})})
     wanted = None if record is None else record.config["max_length"]
     length = window_length(model.config, tokenizer, wanted)
-    return Predictor(model, tokenizer, restored, batch_size, length, {**trained, **(options or {})})
+    return Predictor(model, tokenizer, restored, batch_size, length, chosen, trained)
 
 
 def _chosen_task(folder: Path, record: RunRecord | None, name: str | None) -> Any:

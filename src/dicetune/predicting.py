@@ -9,7 +9,6 @@ from typing import Any
 from dicetune.data import check_target, write_text
 from dicetune.errors import InputError, unknown_name
 from dicetune.predict import load
-from dicetune.tasks import build_options
 
 STREAM = "-"
 
@@ -50,24 +49,13 @@ def predict_source(
             "dicetune predict MODEL FILE ('-' for the input stream)"
         )
     check_target(out)
-    given = dict(options or {})
-    predictor = load(model, options=given, task=task)
+    predictor = load(model, options=options, task=task)
     own = predictor.task
     out_format = out_format or own.out_formats[0]
     if out_format not in own.out_formats:
         raise unknown_name("output format", out_format, list(own.out_formats))
-    chosen: Any = build_options(own.Options, given)
     if source is None:
         data = predictor.ask(**(values or {}))
     else:
-        data = own.read(
-            source,
-            chosen,
-            format=format,
-            gold=False,
-            trained=predictor.options,
-            report=report,
-        )
-        for note in data.notes:
-            report(str(note))
+        data = predictor.read(source, format=format, gold=False, report=report)
     write_text(out, own.render(data, predictor.answer(data, report), out_format))

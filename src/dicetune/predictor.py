@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
 from dicetune.errors import InputError
-from dicetune.tasks import Data, Encoded, Scores, Task
+from dicetune.tasks import Data, Encoded, Scores, Task, Trained
 from dicetune.training.collator import PaddingCollator
 
 Report = Callable[[str], None]
@@ -28,7 +29,8 @@ class Predictor:
         task: the task it was trained for.
         batch_size: windows that run through the model at once.
         max_length: longest window in sub-words.
-        options: what the task was trained with, by name.
+        options: of the task, for reading files; by default its defaults.
+        trained: how it was trained, where that is known.
     """
 
     def __init__(
@@ -38,14 +40,16 @@ class Predictor:
         task: Task,
         batch_size: int,
         max_length: int,
-        options: Mapping[str, Any] | None = None,
+        options: Any = None,
+        trained: Trained | None = None,
     ) -> None:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.task = task
         self.batch_size = batch_size
         self.max_length = max_length
-        self.options = dict(options or {})
+        self.options = task.Options() if options is None else options
+        self.trained = trained
 
     def __call__(self, *values: Any, **named: Any) -> list[Any]:
         """Answers for plain values.
@@ -66,6 +70,29 @@ class Predictor:
     def ask(self, *values: Any, **named: Any) -> Data:
         """Examples without gold from plain values, as a call takes them."""
         return self.task.ask(self._named(values, named))
+
+    def read(
+        self,
+        path: str | Path,
+        *,
+        format: str = "auto",
+        gold: bool = True,
+        report: Report = _silent,
+    ) -> Data:
+        """Examples of a file, by the options that were given, else those of training.
+
+        Args:
+            path: whatever the task reads.
+            format: of the file; "auto" tells by the content.
+            gold: whether its gold is read, for ``evaluate``.
+            report: takes a line where something had to be guessed, and one for each oddity.
+        """
+        data = self.task.read(
+            path, self.options, format=format, gold=gold, trained=self.trained, report=report
+        )
+        for note in data.notes:
+            report(str(note))
+        return data
 
     def answer(self, data: Data, report: Report = _silent) -> list[Any]:
         """Answers for what the task's reader, or ``ask``, returned; see ``scores``."""

@@ -35,7 +35,7 @@ def test_a_task_has_every_member_with_the_parameters_of_the_protocol(name):
 def test_every_option_has_a_default_and_a_meaning(name):
     options = TASKS[name].Options
     assert is_dataclass(options)
-    assert build_options(options, {}) == options()
+    assert build_options(options, {}, use="train") == options()
     (described,) = describe_tasks(name)
     assert [row["option"] for row in described["options"]] == [f.name for f in fields(options)]
     for row in described["options"]:

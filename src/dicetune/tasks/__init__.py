@@ -3,16 +3,19 @@
 from typing import Any
 
 from dicetune.errors import unknown_name
-from dicetune.tasks.base import IGNORED, Data, Encoded, Scores, Task
+from dicetune.tasks.base import IGNORED, Data, Encoded, Scores, Task, Trained
 from dicetune.tasks.classification.multilabel import MultiLabelTask
 from dicetune.tasks.classification.pair import PairTask
 from dicetune.tasks.classification.text import TextTask
 from dicetune.tasks.mrc_ner.task import MrcNerTask
 from dicetune.tasks.options import (
+    USES,
+    Use,
     at_least,
     build_options,
     check_type,
     describe_options,
+    option,
     plain_types,
 )
 from dicetune.tasks.qa.task import QaTask
@@ -45,7 +48,7 @@ def task_named(name: str) -> Any:
 
 
 def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
-    """What ``dicetune tasks`` prints: for each task its facts and its options.
+    """What ``dicetune tasks`` prints: for each task its facts, its options and their uses.
 
     Raises:
         InputError: for an unknown name.
@@ -59,6 +62,7 @@ def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
             "inputs": ", ".join(task.inputs),
             "output formats": ", ".join(task.out_formats),
             "options": describe_options(task.Options),
+            "uses": USES,
         }
         for key, task in shown.items()
     ]
@@ -67,6 +71,7 @@ def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
 __all__ = [
     "IGNORED",
     "TASKS",
+    "USES",
     "Data",
     "Encoded",
     "MrcNerTask",
@@ -80,11 +85,14 @@ __all__ = [
     "Task",
     "TextTask",
     "TokenTask",
+    "Trained",
+    "Use",
     "at_least",
     "build_options",
     "check_type",
     "describe_options",
     "describe_tasks",
+    "option",
     "plain_types",
     "task_named",
 ]

@@ -9,7 +9,7 @@ stand in the order in which data flows through them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
 
@@ -70,6 +70,19 @@ class Encoded:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Trained:
+    """How a model was trained, as far as it says how other files may be read.
+
+    Args:
+        options: of the task, by name.
+        labels: names of the model's outputs, in their order.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    labels: tuple[str, ...] = ()
+
+
 class Task(Protocol):
     """What the trainer, the command line and the predictor ask of a task.
 
@@ -122,14 +135,14 @@ class Task(Protocol):
         *,
         format: str = "auto",
         gold: bool = True,
-        trained: Mapping[str, Any] | None = None,
+        trained: Trained | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Data:
         """Read one split; without ``gold``, text to be predicted, whose gold is not read.
 
-        ``trained`` are the options that a model was trained with: its columns are the default in
-        a file that has such columns. ``report`` takes a line where something had to be guessed;
-        oddities go to ``notes``.
+        ``trained`` says how a model was trained: its columns are the default in a file that has
+        such columns. ``report`` takes a line where something had to be guessed; oddities go to
+        ``notes``.
         """
 
     @classmethod
@@ -144,9 +157,15 @@ class Task(Protocol):
         options: Any,
         *,
         format: str = "auto",
+        gold_format: str = "auto",
+        split: str | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Scores:
-        """Score the predictions of any tool."""
+        """Score the predictions of any tool.
+
+        ``format`` is that of the predictions, ``gold_format`` that of the file of gold beside
+        them. Of predictions of several splits, one is scored: ``split``.
+        """
 
     # one task
 

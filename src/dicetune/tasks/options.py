@@ -1,33 +1,78 @@
-"""Options of a task: a frozen dataclass each, filled from plain values and checked here."""
+"""Options of a task: a frozen dataclass each, filled from plain values and checked here.
+
+A field declares where it means something (``option``); elsewhere it is refused, never ignored.
+"""
 
 from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, field, fields
+from typing import Any, Literal, TypeVar
 
 from dicetune.errors import InputError, InputTypeError, unknown_name
 
 Chosen = TypeVar("Chosen")
 
+Use = Literal["train", "evaluate", "predict", "score", "compare", "inspect"]
 
-def build_options(options_class: type[Chosen], values: Mapping[str, Any]) -> Chosen:
+USES: dict[Use, str] = {
+    "train": "training a model",
+    "evaluate": "a model on data with gold",
+    "predict": "a model on data without gold",
+    "score": "a file of predictions that holds its gold",
+    "compare": "a file of predictions beside a file of gold",
+    "inspect": "looking at data with gold",
+}
+"""What options are given for, in words."""
+
+MODEL: tuple[Use, ...] = ("train", "evaluate", "predict")
+"""Uses in which a model runs."""
+
+GOLD: tuple[Use, ...] = ("train", "evaluate", "inspect")
+"""Uses in which the task's reader reads gold."""
+
+
+def option(default: Any, *, uses: Iterable[Use]) -> Any:
+    """A field of ``Options`` that means something in some uses; a plain default: in all of them.
+
+    Example:
+        >>> from dataclasses import dataclass
+        >>> @dataclass(frozen=True)
+        ... class Options:
+        ...     width: int = option(3, uses=MODEL)
+        >>> Options().width
+        3
+    """
+    return field(default=default, metadata={"uses": tuple(uses)})
+
+
+def build_options(options_class: type[Chosen], values: Mapping[str, Any], *, use: Use) -> Chosen:
     """Options from names and values.
 
     Args:
         options_class: the task's ``Options``.
         values: names and values, as a configuration or ``-o`` holds them.
+        use: what they are given for.
 
     Raises:
-        InputError: an unknown name (with the nearest valid one), or a value that cannot be used.
+        InputError: an unknown name or use (with the nearest valid one), a name that means nothing
+            in this use, or a value that cannot be used.
         InputTypeError: a value of another type.
     """
+    if use not in USES:
+        raise unknown_name("use of options", use, USES)
     hints = typing.get_type_hints(options_class)
+    entries = {entry.name: entry for entry in fields(options_class)}  # type: ignore[arg-type]
     for name, value in values.items():
-        if name not in hints:
-            raise unknown_name("option", name, list(hints))
+        if name not in entries:
+            raise unknown_name("option", name, list(entries))
+        if use not in (uses := _uses(entries[name])):
+            raise InputError(
+                f"expected options of {use} ({USES[use]}), got {name}={value!r}: it is for "
+                f"{', '.join(uses)}; leave it out"
+            )
         check_type(name, hints[name], value)
     return options_class(**values)
 
@@ -61,16 +106,23 @@ def plain_types(hint: Any) -> tuple[Any, ...]:
 
 
 def describe_options(options_class: type) -> list[dict[str, str]]:
-    """Name, default and meaning of each option, as its docstring has them."""
+    """Name, default, uses and meaning of each option, as its docstring has them."""
     meanings = _meanings(options_class.__doc__ or "")
     return [
         {
             "option": entry.name,
             "default": "" if entry.default is None else str(entry.default),
+            "for": "all" if len(_uses(entry)) == len(USES) else ", ".join(_uses(entry)),
             "meaning": meanings.get(entry.name, ""),
         }
         for entry in fields(options_class)
     ]
+
+
+def _uses(entry: Field[Any]) -> list[Use]:
+    """Where an option means something, in the order of ``USES``."""
+    declared = entry.metadata.get("uses", USES)
+    return [use for use in USES if use in declared]
 
 
 def _meanings(text: str) -> dict[str, str]:

@@ -189,7 +189,7 @@ class RunConfig:
         Raises:
             InputError: an unknown task or option, or a value that cannot be used.
         """
-        return build_options(task_named(self.task).Options, self.options)
+        return build_options(task_named(self.task).Options, self.options, use="train")
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> RunConfig:

@@ -85,17 +85,20 @@ def test_missing_and_unknown_ids_are_counted(write):
         match_answers(rows, ["a", "b"], "p.json")
 
 
-def test_the_split_with_these_ids_is_taken(write):
+def test_an_id_may_come_again_in_another_split(write):
     lines = [
         {"id": name, "split": split, "predicted": split}
         for split in ("dev", "test")
         for name in ("a", "b", *(["c"] if split == "test" else []))
     ]
-    rows = read_answers(write("\n".join(map(json.dumps, lines))))
-    assert {row.text for row in match_answers(rows, ["a", "b"], "p")} == {"dev"}
-    assert {row.text for row in match_answers(rows, ["a", "b", "c"], "p")} == {"test"}
-    with pytest.raises(DataError, match="0 missing and 2 of unknown ids"):
-        match_answers(rows, ["a"], "p")
+    path = write("\n".join(map(json.dumps, lines)))
+    assert {row.text for row in match_answers(read_answers(path, split="dev"), "ab", "p")} == {
+        "dev"
+    }
+    with pytest.raises(DataError, match=r"1 missing \(first 'd'\)"):
+        match_answers(read_answers(path, split="test"), "abcd", "p")
+    with pytest.raises(DataError, match="expected one answer for each id, got 'a' again"):
+        read_answers(write(json.dumps(lines[0]) + "\n" + json.dumps(lines[0])))
 
 
 def test_null_odds_of_the_official_script(tmp_path):

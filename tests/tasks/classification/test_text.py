@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from dicetune.data import TextCorpus, TextExample
 from dicetune.errors import DataError, InputError
+from dicetune.tasks import Trained
 from dicetune.tasks.classification.text import TextOptions, TextTask
 from families import FAMILIES, save_family
 from tiny import byte_level_tokenizer, wordpiece_tokenizer
@@ -210,7 +211,7 @@ def test_asking_takes_texts_alone():
 def test_the_columns_of_training_are_the_default_at_prediction(tmp_path):
     file = tmp_path / "new.csv"
     file.write_text("body,note\nfirst,a much longer note than the body\n")
-    options = {"text_column": "body", "label_column": "mood"}
+    options = Trained({"text_column": "body", "label_column": "mood"})
     data = TextTask.read(file, TextOptions(), format="csv", gold=False, trained=options)
     assert [example.text for example in data] == ["first"]
     plain = tmp_path / "new.txt"

@@ -10,9 +10,12 @@ from dicetune.data.entities.jsonl import entity_spans
 from dicetune.data.files.json_lines import choose_key, json_objects, strings
 from dicetune.data.files.notes import Note, NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.files.splits import records_of_split
 from dicetune.data.tagged.jsonl import TOKEN_KEYS
-from dicetune.data.tagged.predictions import GOLD_KEYS, PREDICTED_KEYS, SEVERAL_SPLITS
-from dicetune.errors import DataError
+from dicetune.data.tagged.predictions import GOLD_KEYS, PREDICTED_KEYS
+from dicetune.errors import DataError, unknown_name
+
+SPAN_PREDICTION_FORMATS = ("jsonl",)
 
 Spans = tuple[EntitySpan, ...]
 
@@ -34,25 +37,36 @@ class SpanPredictions:
     notes: tuple[Note, ...] = ()
 
 
-def read_span_predictions(path: str | Path, gold: EntityCorpus | None = None) -> SpanPredictions:
+def read_span_predictions(
+    path: str | Path,
+    gold: EntityCorpus | None = None,
+    *,
+    format: str = "auto",
+    split: str | None = None,
+) -> SpanPredictions:
     """Sentences with gold and predicted entities.
 
     Args:
         path: JSON lines with ``predicted`` (beside a corpus of gold also ``entities``) and, where
             no corpus is given, ``gold``: lists of ``{"type": …, "start": …, "end": …}``.
         gold: the right entities, for the same sentences in the same order.
+        format: one of ``SPAN_PREDICTION_FORMATS``, or ``auto``.
+        split: which rows, where they name several splits.
 
     Raises:
         DataError: what is wrong, in which line, or sentences that do not pair up.
+        InputError: another format.
     """
+    if format not in ("auto", *SPAN_PREDICTION_FORMATS):
+        raise unknown_name("format of predictions", format, ["auto", *SPAN_PREDICTION_FORMATS])
     source = source_name(path)
     notes = NoteBook()
     right: list[Spans] = []
     mine: list[Spans] = []
-    splits: set[str] = set()
     own_keys = PREDICTED_KEYS if gold is None else (*PREDICTED_KEYS, "entities", "spans")
     own_key = gold_key = ""
-    for number, record in json_objects(read_lines(path), source):
+    records = records_of_split(json_objects(read_lines(path), source), split, source)
+    for number, record in records:
         if not own_key:
             own_key = choose_key(record, None, own_keys, "predicted entities", source, number)
             if gold is None:
@@ -76,10 +90,6 @@ def read_span_predictions(path: str | Path, gold: EntityCorpus | None = None) ->
         else:
             right.append(entity_spans(record, gold_key, length, source, number, notes))
         mine.append(entity_spans(record, own_key, length, source, number, notes))
-        if "split" in record and str(record["split"]) not in splits:
-            splits.add(str(record["split"]))
-            if len(splits) > 1:
-                notes.add(SEVERAL_SPLITS, f"{source}:{number}")
     if not mine or (gold is not None and len(gold) != len(mine)):
         wanted = "sentences" if gold is None else f"{len(gold)} sentences, as in {gold.source}"
         raise DataError(source, f"expected {wanted}, got {len(mine) or 'none'}")

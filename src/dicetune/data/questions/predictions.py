@@ -15,8 +15,10 @@ from typing import Any
 
 from dicetune.data.files.json_lines import choose_key, json_objects
 from dicetune.data.files.open_text import read_lines, source_name
-from dicetune.errors import DataError
+from dicetune.data.files.splits import records_of_split, rows_of_split
+from dicetune.errors import DataError, unknown_name
 
+ANSWER_FORMATS = ("squad", "jsonl")
 ANSWER_KEYS = ("predicted", "prediction_text", "answer")
 
 
@@ -30,7 +32,6 @@ class AnswerRow:
         gold: gold answers, where the file has them; none in a tuple: unanswerable.
         span: the answer it would give if it had to, where the file has it.
         null_odds: null score less the score of ``span``, where the file has both.
-        split: where the file names one.
     """
 
     id: str
@@ -38,29 +39,39 @@ class AnswerRow:
     gold: tuple[str, ...] | None = None
     span: str | None = None
     null_odds: float | None = None
-    split: str | None = None
 
 
-def read_answers(path: str | Path) -> list[AnswerRow]:
+def read_answers(
+    path: str | Path, *, format: str = "auto", split: str | None = None
+) -> list[AnswerRow]:
     """The answers of a file, in its order.
 
+    Args:
+        path: the file; ``-`` is stdin.
+        format: one of ``ANSWER_FORMATS``; ``auto`` looks at the content.
+        split: which rows of JSON lines, where they name several splits.
+
     Raises:
-        DataError: no JSON, a missing or repeated id, an answer that is no text.
+        DataError: no JSON, a missing or repeated id, an answer that is no text, several splits.
+        InputError: another format.
     """
+    if format not in ("auto", *ANSWER_FORMATS):
+        raise unknown_name("format of answers", format, ["auto", *ANSWER_FORMATS])
     source = source_name(path)
     lines = read_lines(path)
-    first = next(line for line in lines if line.strip())
-    document = _document(lines, first, source)
-    rows = (
-        _official(document, source)
-        if document is not None
-        else [_row(number, record, source) for number, record in json_objects(lines, source)]
-    )
+    if format == "auto":
+        format = _format_of(lines)
+    if format == "squad":
+        rows = _official(lines, source)
+        rows = rows_of_split(rows, [None] * len(rows), split, source)
+    else:
+        records = records_of_split(json_objects(lines, source), split, source)
+        rows = [_row(number, record, source) for number, record in records]
     seen = set()
     for row in rows:
-        if (row.split, row.id) in seen:
+        if row.id in seen:
             raise DataError(source, f"expected one answer for each id, got {row.id!r} again")
-        seen.add((row.split, row.id))
+        seen.add(row.id)
     return rows
 
 
@@ -111,21 +122,15 @@ def match_answers(
 ) -> list[AnswerRow]:
     """The answers of some questions, in their order.
 
-    Where the rows are of several splits, those of the one split that has these ids are taken.
-
     Raises:
         DataError: how many ids are missing or unknown, and the first of them.
     """
     wanted = list(ids)
     known = set(wanted)
-    for split in dict.fromkeys(row.split for row in rows):
-        own = {row.id: row for row in rows if row.split == split}
-        if own.keys() == known:
-            return [own[name] for name in wanted]
     given = {row.id: row for row in rows}
     missing = [name for name in wanted if name not in given]
     unknown = [name for name in given if name not in known]
-    if missing or unknown or len(given) < len(rows):
+    if missing or unknown:
         raise DataError(
             source_name(path=source),
             "expected one answer for each question of the gold file, got "
@@ -136,30 +141,30 @@ def match_answers(
     return [given[name] for name in wanted]
 
 
-def _document(lines: Sequence[str], first: str, source: str) -> Mapping[str, Any] | None:
-    """The official document, or ``None`` where the file is JSON lines."""
+def _format_of(lines: Sequence[str]) -> str:
+    """JSON lines where the first line is an object and not all there is, or names an id."""
+    rows = [line for line in lines if line.strip()]
     try:
-        value = json.loads(first)
-        several = sum(bool(line.strip()) for line in lines) > 1
-        if several or (isinstance(value, dict) and "id" in value and len(value) > 1):
-            return None
+        value = json.loads(rows[0])
     except (ValueError, RecursionError):
-        try:
-            value = json.loads("\n".join(lines))
-        except (ValueError, RecursionError) as error:
-            raise DataError(
-                source,
-                f"expected JSON, {{id: text}} or one object a line, got none ({error})",
-                line=getattr(error, "lineno", None),
-            ) from None
-    if not isinstance(value, dict):
+        return "squad"
+    is_row = isinstance(value, dict) and "id" in value and len(value) > 1
+    return "jsonl" if is_row or len(rows) > 1 else "squad"
+
+
+def _official(lines: Sequence[str], source: str) -> list[AnswerRow]:
+    try:
+        document = json.loads("\n".join(lines))
+    except (ValueError, RecursionError) as error:
         raise DataError(
-            source, f"expected {{id: text}} or JSON lines, got a {type(value).__name__}"
+            source,
+            f"expected JSON, {{id: text}} or one object a line, got none ({error})",
+            line=getattr(error, "lineno", None),
+        ) from None
+    if not isinstance(document, dict):
+        raise DataError(
+            source, f"expected {{id: text}} or JSON lines, got a {type(document).__name__}"
         )
-    return value
-
-
-def _official(document: Mapping[str, Any], source: str) -> list[AnswerRow]:
     for name, text in document.items():
         if not isinstance(text, str):
             raise DataError(source, f"expected a text for {name!r}, got {text!r:.60}")
@@ -187,7 +192,6 @@ def _row(number: int, record: Mapping[str, Any], source: str) -> AnswerRow:
         None if gold is None else tuple(gold),
         span if isinstance(span, str) else None,
         None if null is None or score is None else null - score,
-        None if record.get("split") is None else str(record["split"]),
     )
 
 

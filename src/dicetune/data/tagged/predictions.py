@@ -15,6 +15,7 @@ from dicetune.data.files.columns import column, column_number, parse_columns
 from dicetune.data.files.json_lines import choose_key, json_objects, strings
 from dicetune.data.files.notes import Note, NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.files.splits import records_of_split, rows_of_split
 from dicetune.data.tagged.corpus import Scheme, Sentence
 from dicetune.data.tagged.formats import detect_format
 from dicetune.data.tagged.jsonl import TOKEN_KEYS
@@ -81,6 +82,7 @@ def read_predictions(
     token_column: int | str | None = None,
     gold_column: int | str | None = None,
     predicted_column: int | str | None = None,
+    split: str | None = None,
 ) -> Predictions:
     """Sentences with gold and predicted tags.
 
@@ -94,6 +96,7 @@ def read_predictions(
         token_column: number (default 0) or JSON key.
         gold_column: number (default: the last but one) or JSON key.
         predicted_column: number (default: the last) or JSON key.
+        split: which rows of JSON lines, where they name several splits.
 
     Raises:
         DataError: what is wrong, in which file and line, and what to do.
@@ -107,9 +110,10 @@ def read_predictions(
     source = source_name(path)
     notes = NoteBook()
     if format == "jsonl":
-        pairs = _from_json(lines, source, token_column, gold_column, predicted_column, notes)
+        pairs = _from_json(lines, source, token_column, gold_column, predicted_column, split)
     elif format == "conll":
         pairs = _from_columns(lines, source, token_column, gold_column, predicted_column, notes)
+        pairs = rows_of_split(pairs, [None] * len(pairs), split, source)
     else:
         raise DataError(
             source, f"expected columns or JSON lines with gold and predicted tags, got {format}"
@@ -122,10 +126,6 @@ def read_predictions(
     return Predictions(_joined(pairs), source, target_scheme(found), found, notes.notes())
 
 
-SEVERAL_SPLITS = (
-    "rows of another split are scored together with the first one's: to score one alone, keep its "
-    "rows only"
-)
 Pair = tuple[Sentence, Sentence]  # the same words, with gold and with predicted tags
 
 
@@ -173,12 +173,11 @@ def _from_json(
     token_column: int | str | None,
     gold_column: int | str | None,
     predicted_column: int | str | None,
-    notes: NoteBook,
+    split: str | None,
 ) -> list[Pair]:
     pairs: list[Pair] = []
     gold_key = own_key = ""
-    splits: set[str] = set()
-    for number, record in json_objects(lines, source):
+    for number, record in records_of_split(json_objects(lines, source), split, source):
         if not pairs:
             own_key = choose_key(
                 record, predicted_column, PREDICTED_KEYS, "predicted tags", source, number
@@ -196,10 +195,6 @@ def _from_json(
                 f"{len(own)} predicted tags",
                 line=number,
             )
-        if "split" in record and str(record["split"]) not in splits:
-            splits.add(str(record["split"]))
-            if len(splits) > 1:
-                notes.add(SEVERAL_SPLITS, f"{source}:{number}")
         name = record.get("id")
         sentence = Sentence(
             tuple(tokens or ()), tuple(gold), number, None if name is None else str(name)

@@ -26,6 +26,7 @@ from dicetune.errors import DataError, unknown_name
 
 TEXT_FORMATS = ("csv", "tsv", "jsonl", "trees", "hub", "text")
 EMPTY = "empty texts: kept, so that answers line up with the file"
+OWN_LABELS = "labels read by the names of the model's own: numbers are places among them"
 NO_TREES = "classes=binary has no effect: it is for files of trees"
 
 _TREE = re.compile(r"\([ \t]*[0-9][ \t]*[( ].*")
@@ -87,6 +88,9 @@ def read_texts(
     else:
         separator = "\t" if format == "tsv" else None
         rows = table_rows(lines, source, separator, wanted, notes)
+    if wanted.labels and not names and rows:
+        names = wanted.labels
+        notes.add(OWN_LABELS, f"{source}:{rows[0].line}", len(rows))
     known = known_labels(names)
     examples = [_example(row, source, wanted, several, known, notes) for row in rows]
     return _corpus(examples, source, names, notes)

@@ -46,6 +46,7 @@ class TextLayout:
         gold: whether labels are read.
         quoting: ``auto``, ``on`` or ``off``.
         header: whether a table's first row names its columns: ``auto``, ``on`` or ``off``.
+        labels: names of a model's labels in their order: of numbers that nothing else names.
     """
 
     choice: TextColumns = ANY
@@ -54,6 +55,7 @@ class TextLayout:
     gold: bool = True
     quoting: str = "auto"
     header: str = "auto"
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.header not in HEADERS:

@@ -31,6 +31,7 @@ from dicetune.tasks.base import Scores
 from dicetune.tasks.classification.classified import Decision, Labelled, labelled
 from dicetune.tasks.classification.sequence import SequenceTask, label_order, row_of
 from dicetune.tasks.classification.text import check_choices
+from dicetune.tasks.options import GOLD, option
 
 METRICS = ("auto", "macro_f1", "micro_f1", "exact_match")
 _HALF = float(np.log(0.5))
@@ -54,15 +55,15 @@ class MultiLabelOptions:
         predicted_column: name or number of the predicted labels in a file of predictions.
     """
 
-    text_column: int | str | None = None
-    label_column: int | str | None = None
-    id_column: int | str | None = None
+    text_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
+    label_column: int | str | None = option(None, uses=(*GOLD, "compare"))
+    id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
     header: str = "auto"
     quoting: str = "auto"
-    label_names: str | None = None
-    metric: str = "auto"
-    gold_column: int | str | None = None
-    predicted_column: int | str | None = None
+    label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
+    metric: str = option("auto", uses=["train"])
+    gold_column: int | str | None = option(None, uses=["score"])
+    predicted_column: int | str | None = option(None, uses=("score", "compare"))
 
     def __post_init__(self) -> None:
         check_choices(self, {"header": HEADERS, "quoting": QUOTING, "metric": METRICS})

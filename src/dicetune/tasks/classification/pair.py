@@ -22,6 +22,7 @@ from typing import ClassVar
 from dicetune.data.files.tables import QUOTING
 from dicetune.data.texts.rows import HEADERS
 from dicetune.tasks.classification.text import METRICS, TextTask, check_choices
+from dicetune.tasks.options import GOLD, option
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,17 @@ class PairOptions:
         predicted_column: name or number of the predicted labels in a file of predictions.
     """
 
-    text_column: int | str | None = None
-    pair_column: int | str | None = None
-    label_column: int | str | None = None
-    id_column: int | str | None = None
+    text_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
+    pair_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
+    label_column: int | str | None = option(None, uses=(*GOLD, "compare"))
+    id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
     header: str = "auto"
     quoting: str = "auto"
-    label_names: str | None = None
-    positive: int | str | None = None
-    metric: str = "auto"
-    gold_column: int | str | None = None
-    predicted_column: int | str | None = None
+    label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
+    positive: int | str | None = option(None, uses=("train", "evaluate", "score", "compare"))
+    metric: str = option("auto", uses=["train"])
+    gold_column: int | str | None = option(None, uses=["score"])
+    predicted_column: int | str | None = option(None, uses=("score", "compare"))
 
     def __post_init__(self) -> None:
         check_choices(self, {"header": HEADERS, "quoting": QUOTING, "metric": METRICS})

@@ -20,10 +20,8 @@ from transformers import AutoModelForSequenceClassification
 from dicetune.data import (
     Inspection,
     SubwordCounter,
-    TextColumns,
     TextCorpus,
     TextExample,
-    TextLayout,
     inspect_texts,
     read_text_predictions,
     read_texts,
@@ -32,9 +30,10 @@ from dicetune.data.texts.labels import read_label_names
 from dicetune.errors import DataError, InputError
 from dicetune.loss_input import Kind, LossInput
 from dicetune.models import output_bias
-from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores
+from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores, Trained
 from dicetune.tasks.classification.classified import OUT_FORMATS, Decision, render_classified
 from dicetune.tasks.classification.encode import encode_texts
+from dicetune.tasks.classification.layout import classes_of, text_layout
 
 
 class SequenceTask:
@@ -81,25 +80,18 @@ class SequenceTask:
         *,
         format: str = "auto",
         gold: bool = True,
-        trained: Mapping[str, Any] | None = None,
+        trained: Trained | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> TextCorpus:
         """Read texts with labels; without ``gold`` plain text too, one text a line."""
-        layout = TextLayout(
-            _columns(options),
-            _columns(trained or {}),
-            pair=cls.is_pair(),
-            gold=gold,
-            quoting=options.quoting,
-            header=options.header,
-        )
+        trained = Trained() if trained is None else trained
         return read_texts(
             path,
-            layout,
+            text_layout(options, trained, pair=cls.is_pair(), gold=gold),
             format=format,
             several=cls.several,
             label_names=options.label_names if gold else None,
-            classes=getattr(options, "classes", "fine"),
+            classes=classes_of(options, trained),
             report=report,
         )
 
@@ -118,10 +110,12 @@ class SequenceTask:
         options: Any,
         *,
         format: str = "auto",
+        gold_format: str = "auto",
+        split: str | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Scores:
         """Score a file with gold and predicted labels, or predictions beside a file of gold."""
-        right = None if gold is None else cls.read(gold, options, report=report)
+        right = None if gold is None else cls.read(gold, options, format=gold_format, report=report)
         names = () if options.label_names is None else read_label_names(options.label_names)
         found = read_text_predictions(
             predictions,
@@ -133,6 +127,7 @@ class SequenceTask:
             names=names,
             quoting=options.quoting,
             header=options.header,
+            split=split,
         )
         for note in (*(right.notes if right else ()), *found.notes):
             report(str(note))
@@ -267,14 +262,3 @@ def row_of(example: TextExample, number: int) -> Iterator[tuple[str, Any]]:
     yield "text", example.text
     if example.pair is not None:
         yield "text_b", example.pair
-
-
-def _columns(options: Any) -> TextColumns:
-    """The columns that options name."""
-    values = options if isinstance(options, Mapping) else vars(options)
-    return TextColumns(
-        values.get("text_column"),
-        values.get("pair_column"),
-        values.get("label_column"),
-        values.get("id_column"),
-    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dicetune.errors import InputError, unknown_name
 from dicetune.models.mrc_ner_config import CANDIDATES
-from dicetune.tasks.options import at_least
+from dicetune.tasks.options import GOLD, MODEL, at_least, option
 
 AUTO = "auto"
 
@@ -35,18 +35,18 @@ class MrcNerOptions:
         tag_column: number or key of the tags, or key of the entities; default: the last column.
     """
 
-    queries: str | None = None
-    negative_share: float = 1.0
-    start: float = 1.0
-    end: float = 1.0
-    match: float = 1.0
-    max_span_words: int | str = AUTO
-    candidates: int = CANDIDATES
-    nested: bool = True
-    stride: int | None = None
-    scheme: str = "auto"
-    token_column: int | str | None = None
-    tag_column: int | str | None = None
+    queries: str | None = option(None, uses=MODEL)
+    negative_share: float = option(1.0, uses=["train"])
+    start: float = option(1.0, uses=["train"])
+    end: float = option(1.0, uses=["train"])
+    match: float = option(1.0, uses=["train"])
+    max_span_words: int | str = option(AUTO, uses=["train"])  # these two are saved in the model
+    candidates: int = option(CANDIDATES, uses=["train"])
+    nested: bool = option(True, uses=MODEL)
+    stride: int | None = option(None, uses=MODEL)
+    scheme: str = option("auto", uses=(*GOLD, "compare"))
+    token_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
+    tag_column: int | str | None = option(None, uses=(*GOLD, "compare"))
 
     def __post_init__(self) -> None:
         if not 0 <= self.negative_share <= 1:

@@ -49,7 +49,7 @@ from dicetune.loss_input import LossInput
 from dicetune.metrics import entity_scores
 from dicetune.models import MrcNerModel
 from dicetune.models.mrc_ner_config import MAX_SPAN_WORDS
-from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores
+from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores, Trained
 from dicetune.tasks.mrc_ner.answers import (
     FoundEntities,
     found_entities,
@@ -121,19 +121,20 @@ class MrcNerTask:
         *,
         format: str = "auto",
         gold: bool = True,
-        trained: Mapping[str, Any] | None = None,
+        trained: Trained | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> EntityCorpus:
         """Sentences with entities; without ``gold`` plain text too, one text a line."""
+        columns = None if trained is None else trained.options
         if not gold:
-            return read_unmarked(path, options.token_column, format, trained, report)
+            return read_unmarked(path, options.token_column, format, columns, report)
         return read_entities(
             path,
             format=format,
             scheme=options.scheme,
             token_column=options.token_column,
             tag_column=options.tag_column,
-            trained=trained,
+            trained=columns,
         )
 
     @classmethod
@@ -151,11 +152,13 @@ class MrcNerTask:
         options: MrcNerOptions,
         *,
         format: str = "auto",
+        gold_format: str = "auto",
+        split: str | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Scores:
         """Score JSON lines with predicted entities; the gold is in them or in a file of its own."""
-        right = None if gold is None else cls.read(gold, options, format=format, report=report)
-        found = read_span_predictions(predictions, right)
+        right = None if gold is None else cls.read(gold, options, format=gold_format, report=report)
+        found = read_span_predictions(predictions, right, format=format, split=split)
         for note in (*(right.notes if right else ()), *found.notes):
             report(str(note))
         return entity_scores(found.gold, found.predicted).to_dict()

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from dicetune.errors import InputError, unknown_name
-from dicetune.tasks.options import at_least
+from dicetune.tasks.options import MODEL, at_least, option
 
 FORMS = ("softmax", "sigmoid")
 LANGUAGES = ("auto", "en", "zh")
@@ -34,15 +34,15 @@ class QaOptions:
             format; the best null thresholds are found with it.
     """
 
-    form: str = "softmax"
-    stride: int = 128
-    max_question: int = 64
-    max_answer: int = 30
-    n_best: int = 20
-    null_threshold: float = 0.0
-    negative_windows: float = 1.0
-    language: str = "auto"
-    null_odds: str | None = None
+    form: str = option("softmax", uses=["train"])  # a saved model decodes as it was trained
+    stride: int = option(128, uses=MODEL)
+    max_question: int = option(64, uses=MODEL)
+    max_answer: int = option(30, uses=MODEL)
+    n_best: int = option(20, uses=["predict"])
+    null_threshold: float = option(0.0, uses=MODEL)
+    negative_windows: float = option(1.0, uses=["train"])
+    language: str = option("auto", uses=("train", "evaluate", "score", "compare"))
+    null_odds: str | None = option(None, uses=("score", "compare"))
 
     def __post_init__(self) -> None:
         if self.form not in FORMS:

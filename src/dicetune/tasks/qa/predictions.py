@@ -17,16 +17,17 @@ from dicetune.errors import DataError
 from dicetune.metrics import question_scores
 from dicetune.tasks.base import Scores
 
-SEVERAL_SPLITS = "rows of several splits are scored together"
-
 
 def score_answer_file(
     predictions: str | Path,
     gold: str | Path | None,
     language: str,
-    format: str,
-    report: Callable[[str], None],
+    *,
+    format: str = "auto",
+    gold_format: str = "auto",
+    split: str | None = None,
     null_odds: str | Path | None = None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> Scores:
     """Exact match and F1, with the best null thresholds where the file has null scores.
 
@@ -34,19 +35,21 @@ def score_answer_file(
         predictions: ``{id: text}``, or JSON lines.
         gold: a file of questions; may be left out where the lines hold their own gold.
         language: "en", "zh", or "auto", which looks at the contexts, else at the gold answers.
-        format: of the gold file.
-        report: takes the reader's notes.
+        format: of the predictions.
+        gold_format: of the gold file.
+        split: which lines, where they name several splits.
         null_odds: ``{id: number}``, in place of the null scores of the lines.
+        report: takes the reader's notes.
 
     Raises:
         DataError: answers missing, of unknown ids, or without gold.
     """
-    rows = read_answers(predictions)
+    rows = read_answers(predictions, format=format, split=split)
     if null_odds is not None:
         rows = with_null_odds(rows, read_null_odds(null_odds), null_odds)
     right: list[Sequence[str]]
     if gold is not None:
-        corpus = read_questions(gold, format=format)
+        corpus = read_questions(gold, format=gold_format)
         for note in corpus.notes:
             report(str(note))
         rows = match_answers(rows, [question.id for question in corpus], predictions)
@@ -60,8 +63,6 @@ def score_answer_file(
                 f"expected gold answers, got none in {len(rows) - len(right)} of {len(rows)} "
                 "rows: give the file of questions after it",
             )
-        if len({row.split for row in rows}) > 1:
-            report(SEVERAL_SPLITS)
         texts = [text for answers in right for text in answers]
     if language == "auto":
         language = "zh" if is_chinese(*texts) else "en"

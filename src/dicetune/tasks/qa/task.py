@@ -45,7 +45,7 @@ from dicetune.errors import DataError, InputError
 from dicetune.loss_input import LossInput
 from dicetune.metrics import question_scores
 from dicetune.models import output_bias
-from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores
+from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores, Trained
 from dicetune.tasks.qa.answers import (
     OUT_FORMATS,
     Prediction,
@@ -99,19 +99,10 @@ class QaTask:
         *,
         format: str = "auto",
         gold: bool = True,
-        trained: Mapping[str, Any] | None = None,
+        trained: Trained | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> QuestionCorpus:
-        """Read SQuAD's JSON, JSON lines or a data set.
-
-        Raises:
-            InputError: for null odds, which belong to a file of answers.
-        """
-        if options.null_odds is not None:
-            raise InputError(
-                f"expected no null_odds for a model, got {options.null_odds!r}: the model gives "
-                "its own; they belong beside a file of answers"
-            )
+        """Read SQuAD's JSON, JSON lines or a data set."""
         return read_questions(path, format=format, gold=gold)
 
     @classmethod
@@ -127,21 +118,20 @@ class QaTask:
         options: QaOptions,
         *,
         format: str = "auto",
+        gold_format: str = "auto",
+        split: str | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Scores:
-        """Score ``{id: text}`` or JSON lines against a file of questions, or lines with gold.
-
-        Raises:
-            InputError: for an option of models, which changes no answer that is given.
-        """
-        odd = [f.name for f in fields(options) if getattr(options, f.name) != f.default]
-        if odd := [name for name in odd if name not in ("language", "null_odds")]:
-            raise InputError(
-                f"expected no {' and no '.join(odd)} for a file of answers, got it: only language "
-                "and null_odds mean something there"
-            )
+        """Score ``{id: text}`` or JSON lines against a file of questions, or lines with gold."""
         return score_answer_file(
-            predictions, gold, options.language, format, report, options.null_odds
+            predictions,
+            gold,
+            options.language,
+            format=format,
+            gold_format=gold_format,
+            split=split,
+            null_odds=options.null_odds,
+            report=report,
         )
 
     # one task

@@ -14,7 +14,7 @@ from dicetune.data import Corpus, sample_corpora
 from dicetune.errors import InputError, unknown_name
 from dicetune.metrics import span_scores
 from dicetune.tasks.base import Scores
-from dicetune.tasks.options import at_least
+from dicetune.tasks.options import GOLD, MODEL, at_least, option
 from dicetune.tasks.tagging.predictions import score_tag_file
 from dicetune.tasks.tagging.token import TokenTask
 
@@ -38,13 +38,13 @@ class NerOptions:
             quarter of the window.
     """
 
-    scheme: str = "auto"
-    token_column: int | str | None = None
-    tag_column: int | str | None = None
-    gold_column: int | str | None = None
-    predicted_column: int | str | None = None
-    convention: str = "strict"
-    stride: int | None = None
+    scheme: str = option("auto", uses=(*GOLD, "score"))
+    token_column: int | str | None = option(None, uses=(*GOLD, "predict", "score"))
+    tag_column: int | str | None = option(None, uses=GOLD)
+    gold_column: int | str | None = option(None, uses=["score"])
+    predicted_column: int | str | None = option(None, uses=["score"])
+    convention: str = option("strict", uses=("train", "evaluate", "score"))
+    stride: int | None = option(None, uses=MODEL)
 
     def __post_init__(self) -> None:
         if self.convention not in CONVENTIONS:
@@ -76,10 +76,12 @@ class NerTask(TokenTask):
         options: NerOptions,
         *,
         format: str = "auto",
+        gold_format: str = "auto",
+        split: str | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Scores:
         """Score columns word, gold, predicted, or JSON lines with tokens, gold, predicted."""
-        return score_tag_file(predictions, gold, options, "ner", format, report)
+        return score_tag_file(predictions, gold, options, "ner", format, split, report)
 
     @classmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:

@@ -12,7 +12,7 @@ from typing import Any
 
 from dicetune.metrics import label_scores
 from dicetune.tasks.base import Scores
-from dicetune.tasks.options import at_least
+from dicetune.tasks.options import GOLD, MODEL, at_least, option
 from dicetune.tasks.tagging.predictions import score_tag_file
 from dicetune.tasks.tagging.token import TokenTask
 
@@ -30,11 +30,11 @@ class PosOptions:
             quarter of the window.
     """
 
-    token_column: int | str | None = None
-    tag_column: int | str | None = None
-    gold_column: int | str | None = None
-    predicted_column: int | str | None = None
-    stride: int | None = None
+    token_column: int | str | None = option(None, uses=(*GOLD, "predict", "score"))
+    tag_column: int | str | None = option(None, uses=GOLD)
+    gold_column: int | str | None = option(None, uses=["score"])
+    predicted_column: int | str | None = option(None, uses=["score"])
+    stride: int | None = option(None, uses=MODEL)
 
     def __post_init__(self) -> None:
         at_least("stride", self.stride, 0)
@@ -59,10 +59,12 @@ class PosTask(TokenTask):
         options: PosOptions,
         *,
         format: str = "auto",
+        gold_format: str = "auto",
+        split: str | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Scores:
         """Score columns word, gold, predicted, or JSON lines with tokens, gold, predicted."""
-        return score_tag_file(predictions, gold, options, "pos", format, report)
+        return score_tag_file(predictions, gold, options, "pos", format, split, report)
 
     def score(self, data: Any, predictions: Sequence[Sequence[str]]) -> Scores:
         """Accuracy, macro F1, and a table for each label; fractions in [0, 1]."""

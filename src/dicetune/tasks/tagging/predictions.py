@@ -18,23 +18,19 @@ def score_tag_file(
     options: Any,
     tags: Literal["ner", "pos"],
     format: str,
+    split: str | None,
     report: Callable[[str], None],
 ) -> Scores:
     """Scores as fractions in [0, 1], with a table for each type or label.
 
     Raises:
-        InputError: for a file of gold beside it, or a column that means nothing here.
+        InputError: for a file of gold beside it.
     """
     if gold is not None:
         raise InputError(
             f"expected a model folder before {str(gold)!r}, got {str(predictions)!r}: a file of "
             "predicted tags holds its own gold and is given alone; answers and other predictions "
             "are scored with --task (qa, text, …)"
-        )
-    if options.tag_column is not None:
-        raise InputError(
-            f"expected no tag_column for a file of predictions, got {options.tag_column!r}: it "
-            "means nothing there; gold_column chooses the tags to compare with"
         )
     found = read_predictions(
         predictions,
@@ -44,6 +40,7 @@ def score_tag_file(
         token_column=options.token_column,
         gold_column=options.gold_column,
         predicted_column=options.predicted_column,
+        split=split,
     )
     if found.found_scheme != found.scheme:
         report(f"{found.source}: tags of the scheme {found.found_scheme}, read as {found.scheme}")

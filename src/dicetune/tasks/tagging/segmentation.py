@@ -29,6 +29,7 @@ from dicetune.data import (
     from_characters,
     inspect_segmentation,
     label_names,
+    read_lines,
     read_predictions,
     spans,
     to_characters,
@@ -38,8 +39,8 @@ from dicetune.data import (
 from dicetune.data.files.open_text import STDIN
 from dicetune.errors import DataError, InputError
 from dicetune.metrics import segmentation_scores
-from dicetune.tasks.base import Scores
-from dicetune.tasks.options import at_least
+from dicetune.tasks.base import Scores, Trained
+from dicetune.tasks.options import GOLD, MODEL, at_least, option
 from dicetune.tasks.tagging.tagged import Tagged, render_tagged
 from dicetune.tasks.tagging.token import OUTSIDE, TokenTask
 from dicetune.tasks.tagging.word_paths import LETTERS, WordPaths
@@ -50,16 +51,17 @@ class SegPosOptions:
     """What can be chosen for joint segmentation and parts of speech.
 
     Args:
-        token_column: number (from 0) or key of the words; default: the first column.
+        token_column: number (from 0) or key of the words; default: the first column. Beside a
+            file of predictions it is that of the gold file, as the next one.
         tag_column: number or key of the tags; default: the last column, upos in CoNLL-U (xpos is
             the other choice).
         stride: characters' sub-words that neighbouring windows of a long text share; default: 32,
             at most a quarter of the window.
     """
 
-    token_column: int | str | None = None
-    tag_column: int | str | None = None
-    stride: int | None = None
+    token_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
+    tag_column: int | str | None = option(None, uses=(*GOLD, "compare"))
+    stride: int | None = option(None, uses=MODEL)
 
     def __post_init__(self) -> None:
         at_least("stride", self.stride, 0)
@@ -86,7 +88,7 @@ class SegPosTask(TokenTask):
         *,
         format: str = "auto",
         gold: bool = True,
-        trained: Mapping[str, Any] | None = None,
+        trained: Trained | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Corpus:
         """Labelled characters of tagged words; without ``gold`` plain text too."""
@@ -108,6 +110,8 @@ class SegPosTask(TokenTask):
         options: SegPosOptions,
         *,
         format: str = "auto",
+        gold_format: str = "auto",
+        split: str | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Scores:
         """Score the words of any tool (word_TAG lines and whatever else ``read`` takes).
@@ -115,8 +119,9 @@ class SegPosTask(TokenTask):
         Without a file of gold: a run's own ``predictions.jsonl``, which holds its gold.
         """
         if gold is None:
-            return _score_own(predictions, report)
-        right = cls.read(gold, options, report=report)
+            return _score_own(predictions, format, split, report)
+        _check_words_alone(predictions, format, split)
+        right = cls.read(gold, options, format=gold_format, report=report)
         own = cls.read(predictions, cls.Options(), format=format, report=report)
         for corpus in (right, own):
             for note in corpus.notes:
@@ -197,14 +202,18 @@ class SegPosTask(TokenTask):
         return "".join(format_word_tags(one.tokens, one.tags) + "\n" for one in answers)
 
 
-def _score_own(path: str | Path, report: Callable[[str], None]) -> Scores:
+def _score_own(
+    path: str | Path, format: str, split: str | None, report: Callable[[str], None]
+) -> Scores:
     """Score characters with their gold and predicted labels, as ``rows`` writes them."""
-    if str(path) != STDIN and (format := detect_format(path)[0]) != "jsonl":
+    if format == "auto":
+        format = "jsonl" if str(path) == STDIN else detect_format(path)[0]
+    if format != "jsonl":
         raise InputError(
             f"expected a file of gold words beside {str(path)!r}, got none: {format} holds words "
-            "with one tag each"
+            "with one tag each; only jsonl may hold its own gold"
         )
-    found = read_predictions(path, format="jsonl", scheme="iobes")
+    found = read_predictions(path, format=format, scheme="iobes", split=split)
     for note in found.notes:
         report(str(note))
     if any("O" in (*sentence.gold, *sentence.predicted) for sentence in found):
@@ -220,6 +229,25 @@ def _score_own(path: str | Path, report: Callable[[str], None]) -> Scores:
         for which in (found.gold, found.predicted)
     )
     return segmentation_scores(gold, own).to_dict()
+
+
+def _check_words_alone(path: str | Path, format: str, split: str | None) -> None:
+    """Refuse a run's own predictions, and a split, beside a file of gold."""
+    if split is not None:
+        raise InputError(
+            f"expected words beside a file of gold, which name no split, got {split!r}: leave "
+            "--split out, or the file of gold, where the predictions are those of a run"
+        )
+    if format not in ("auto", "jsonl") or str(path) == STDIN or not Path(path).is_file():
+        return
+    first = next(line for line in read_lines(path) if line.strip())
+    if first.lstrip().startswith("{") and '"predicted"' in first:
+        raise DataError(
+            path,
+            "expected words with tags beside a file of gold, got a run's predictions, which hold "
+            "their gold: give them alone",
+            line=1,
+        )
 
 
 def _check_same_text(gold: Corpus, predicted: Corpus) -> None:

@@ -38,7 +38,7 @@ from dicetune.data import (
 )
 from dicetune.errors import InputError
 from dicetune.loss_input import LossInput
-from dicetune.tasks.base import IGNORED, Encoded, Outputs
+from dicetune.tasks.base import IGNORED, Encoded, Outputs, Trained
 from dicetune.tasks.tagging.source import read_untagged
 from dicetune.tasks.tagging.tagged import Tagged, render_tagged, tag_sentence
 from dicetune.tasks.tagging.windows import cut_windows
@@ -90,18 +90,13 @@ class TokenTask:
         *,
         format: str = "auto",
         gold: bool = True,
-        trained: Mapping[str, Any] | None = None,
+        trained: Trained | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> Corpus:
         """Tagged sentences; without ``gold`` plain text too, one text a line."""
+        columns = None if trained is None else trained.options
         if not gold:
-            return read_untagged(path, cls.tags, options.token_column, format, trained, report)
-        for name in ("gold_column", "predicted_column"):
-            if getattr(options, name, None) is not None:
-                raise InputError(
-                    f"expected no {name} for text with gold tags, got {getattr(options, name)!r}: "
-                    "it means nothing there; tag_column chooses the tags"
-                )
+            return read_untagged(path, cls.tags, options.token_column, format, columns, report)
         corpus = read_tokens(
             path,
             task=cls.tags,
@@ -109,7 +104,7 @@ class TokenTask:
             scheme=getattr(options, "scheme", "auto"),
             token_column=options.token_column,
             tag_column=options.tag_column,
-            trained=trained,
+            trained=columns,
         )
         if corpus.found_scheme != corpus.scheme:
             report(

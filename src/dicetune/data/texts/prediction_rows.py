@@ -1,0 +1,210 @@
+"""Where files of predicted labels hold what: the gold and the predicted label, and their rows.
+
+By the names that were chosen, else by known ones; in a table without a header the last two columns
+are gold and predicted, or the last one where the gold stands in a file of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dicetune.data.files.json_lines import json_objects
+from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.splits import records_of_split, rows_of_split
+from dicetune.data.files.tables import Grid, parse_grid
+from dicetune.data.tagged.predictions import GOLD_KEYS, PREDICTED_KEYS
+from dicetune.data.texts.columns import LABEL_NAMES, Column
+from dicetune.data.texts.rows import HEADERS
+from dicetune.errors import DataError, unknown_name
+
+_GOLD = (*GOLD_KEYS, *LABEL_NAMES)
+ALONE = (*PREDICTED_KEYS, "predicted_label", "label", "labels")
+"""Names of the predicted label where no gold stands beside it."""
+
+
+@dataclass(frozen=True)
+class PredictionLayout:
+    """What a reader of predictions is asked for.
+
+    Args:
+        gold: whether the rows hold the right labels too.
+        gold_column: number or name.
+        predicted_column: number or name.
+        quoting: of a table.
+        header: whether a table's first row names its columns: ``auto``, ``on`` or ``off``.
+        split: which rows, where they name several.
+
+    Raises:
+        InputError: another header.
+    """
+
+    gold: bool = True
+    gold_column: Column = None
+    predicted_column: Column = None
+    quoting: str = "auto"
+    header: str = "auto"
+    split: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.header not in HEADERS:
+            raise unknown_name("header", self.header, HEADERS)
+
+
+@dataclass(frozen=True)
+class PredictedRow:
+    """One row as the file has it; labels are strings, numbers or lists of these."""
+
+    gold: Any
+    predicted: Any
+    line: int
+    id: str | None = None
+    probabilities: Mapping[str, float] | None = None
+
+
+def object_rows(lines: Sequence[str], source: str, wanted: PredictionLayout) -> list[PredictedRow]:
+    """The rows of JSON lines; the keys of the first one decide.
+
+    Raises:
+        DataError: no JSON, a missing key, no row, or rows of several splits.
+    """
+    rows: list[PredictedRow] = []
+    places = (0, 0)
+    names: list[str] = []
+    for number, record in records_of_split(json_objects(lines, source), wanted.split, source):
+        if not rows:
+            names = list(record)
+            places = _places(names, wanted, source, number)
+        for place in places if wanted.gold else places[1:]:
+            if names[place] not in record:
+                raise DataError(
+                    source, f"expected the key {names[place]!r} as in the first row", line=number
+                )
+        own, chances = record.get("id"), record.get("probabilities")
+        rows.append(
+            PredictedRow(
+                record.get(names[places[0]]) if wanted.gold else None,
+                record[names[places[1]]],
+                number,
+                None if own is None else str(own),
+                chances if isinstance(chances, Mapping) else None,
+            )
+        )
+    if not rows:
+        raise DataError(source, "expected predictions, got none")
+    return rows
+
+
+def cell_rows(
+    lines: Sequence[str],
+    source: str,
+    separator: str | None,
+    wanted: PredictionLayout,
+    notes: NoteBook,
+) -> list[PredictedRow]:
+    """The rows of CSV or TSV.
+
+    Raises:
+        DataError: a table that cannot be read, no such column, no row, or rows of several splits.
+    """
+    grid = parse_grid(lines, source, notes, separator=separator, quoting=wanted.quoting)
+    has_header = _has_header(grid.rows[0], wanted)
+    rows = _from_grid(grid, has_header, source, wanted)
+    if wanted.header == "auto" and not has_header:
+        _doubt_header(rows, source, notes)
+    return rows
+
+
+def _has_header(first: Sequence[str], wanted: PredictionLayout) -> bool:
+    if wanted.header != "auto":
+        return wanted.header == "on"
+    names = {cell.strip().casefold() for cell in first}
+    chosen = {
+        str(column).strip().casefold()
+        for column in (wanted.gold_column, wanted.predicted_column)
+        if column is not None
+    }
+    return bool(names & {*(PREDICTED_KEYS if wanted.gold else ALONE), *chosen})
+
+
+def _doubt_header(rows: Sequence[PredictedRow], source: str, notes: NoteBook) -> None:
+    first, others = rows[0], rows[1:]
+    seen = {label for row in others for label in (row.gold, row.predicted)}
+    if len(others) > 1 and not seen & {first.gold, first.predicted} - {None}:
+        shown = first.predicted if first.gold is None else f"{first.gold}, {first.predicted}"
+        notes.add(
+            f"{shown!r} stands on the first row alone and is scored: header=on if that row is a "
+            "header",
+            f"{source}:{first.line}",
+        )
+
+
+def _from_grid(
+    grid: Grid, has_header: bool, source: str, wanted: PredictionLayout
+) -> list[PredictedRow]:
+    rows, lines = grid.rows, grid.lines
+    names = [cell.strip().casefold() for cell in rows[0]]
+    if has_header:
+        gold, predicted = _places(names, wanted, source, lines[0])
+        rows, lines = rows[1:], lines[1:]
+        if not rows:
+            raise DataError(source, "expected rows below the header, got none")
+    else:
+        width = len(rows[0])
+        gold = _number(wanted.gold_column, -2, width, "gold_column", source) if wanted.gold else 0
+        predicted = _number(wanted.predicted_column, -1, width, "predicted_column", source)
+    id_place = names.index("id") if has_header and "id" in names else None
+    split_place = names.index("split") if has_header and "split" in names else None
+    found = [
+        PredictedRow(
+            row[gold] if wanted.gold else None,
+            row[predicted],
+            line,
+            None if id_place is None else row[id_place],
+        )
+        for row, line in zip(rows, lines, strict=True)
+    ]
+    splits = [None if split_place is None else row[split_place] or None for row in rows]
+    return rows_of_split(found, splits, wanted.split, source)
+
+
+def _places(
+    names: Sequence[str], wanted: PredictionLayout, source: str, line: int
+) -> tuple[int, int]:
+    """Where the gold and the predicted labels stand among the names."""
+    plain = [name.strip().casefold() for name in names]
+
+    def find(chosen: Column, known: Sequence[str], what: str, taken: int = -1) -> int:
+        asked = known if chosen is None else [str(chosen).strip().casefold()]
+        for name in asked:
+            if name in plain and plain.index(name) != taken:
+                return plain.index(name)
+        if chosen is not None and str(chosen).isdigit() and int(chosen) < len(names):
+            return int(chosen)
+        raise DataError(
+            source,
+            f"expected a column for the {what} labels ({', '.join(asked)}), got "
+            f"{', '.join(names)}: give its name, {what}_column=NAME",
+            line=line,
+        )
+
+    own = PREDICTED_KEYS if wanted.gold else ALONE
+    predicted = find(wanted.predicted_column, own, "predicted")
+    gold = find(wanted.gold_column, _GOLD, "gold", predicted) if wanted.gold else 0
+    return gold, predicted
+
+
+def _number(column: Column, default: int, width: int, option: str, source: str) -> int:
+    try:
+        number = default if column is None else int(column)
+    except ValueError:
+        number = width
+    if not -width <= number < width:
+        what = (
+            f"at least {-default} columns, the last for the predicted labels"
+            if column is None
+            else f"a column {column} for {option}"
+        )
+        raise DataError(source, f"expected {what}, got {width} (numbered from 0) and no header")
+    return number % width

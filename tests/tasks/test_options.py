@@ -1,0 +1,168 @@
+"""Options mean something in some uses and are refused in the others, whoever gives them."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from dicetune.errors import InputError, InputTypeError
+from dicetune.evaluate import evaluate
+from dicetune.inspection import inspect_files
+from dicetune.predict import load
+from dicetune.predicting import predict_source
+from dicetune.tasks import TASKS, USES, build_options, describe_tasks, option
+from dicetune.tasks.options import describe_options
+from dicetune.training import RunConfig
+from families import save_family
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of nothing.
+
+    Args:
+        width: how wide.
+        file: which one.
+    """
+
+    width: int = option(3, uses=("predict", "train"))
+    file: str | None = None
+
+
+def test_an_option_is_taken_where_it_means_something():
+    assert Options().width == 3
+    for use in USES:
+        assert build_options(Options, {"file": "a"}, use=use) == Options(file="a")
+    assert build_options(Options, {"width": 5}, use="train").width == 5
+
+
+def test_elsewhere_it_is_refused_even_with_its_default():
+    message = (
+        r"expected options of inspect \(looking at data with gold\), got width=3: it is for "
+        "train, predict; leave it out"
+    )
+    with pytest.raises(InputError, match=message):
+        build_options(Options, {"width": 3}, use="inspect")
+
+
+def test_names_types_and_uses_are_checked():
+    with pytest.raises(InputError, match="unknown option 'widht': did you mean 'width'"):
+        build_options(Options, {"widht": 3}, use="inspect")
+    with pytest.raises(InputTypeError, match="expected width as int, got '3'"):
+        build_options(Options, {"width": "3"}, use="train")
+    with pytest.raises(InputError, match="unknown use of options 'predikt': did you mean 'predi"):
+        build_options(Options, {}, use="predikt")
+
+
+def test_uses_are_told():
+    assert describe_options(Options) == [
+        {"option": "width", "default": "3", "for": "train, predict", "meaning": "how wide."},
+        {"option": "file", "default": "", "for": "all", "meaning": "which one."},
+    ]
+    (told,) = describe_tasks("qa")
+    assert told["uses"].keys() == USES.keys()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_option_is_for_something_and_training_has_some(name):
+    told = {row["option"]: row["for"] for row in describe_options(TASKS[name].Options)}
+    assert all(told.values())
+    assert any(uses == "all" or "train" in uses for uses in told.values())
+
+
+REFUSED = {
+    "train": [
+        ("ner", {"gold_column": 1}),
+        ("qa", {"n_best": 5}),
+        ("qa", {"null_odds": "odds.json"}),
+        ("text", {"predicted_column": "label"}),
+    ],
+    "evaluate": [
+        ("ner", {"predicted_column": 1}),
+        ("qa", {"negative_windows": 0.5}),
+        ("qa", {"n_best": 5}),
+        ("text", {"metric": "f1"}),
+        ("mrc-ner", {"max_span_words": 3}),
+    ],
+    "predict": [
+        ("ner", {"scheme": "iob2"}),
+        ("ner", {"convention": "strict"}),
+        ("qa", {"form": "sigmoid"}),
+        ("qa", {"language": "zh"}),
+        ("text", {"label_names": "labels.txt"}),
+        ("mrc-ner", {"match": 0.5}),
+    ],
+    "score": [
+        ("ner", {"stride": 3}),
+        ("pos", {"tag_column": 1}),
+        ("seg-pos", {"token_column": 1}),
+        ("mrc-ner", {"scheme": "iob2"}),
+        ("qa", {"max_answer": 9}),
+        ("text", {"text_column": "a"}),
+        ("pair", {"metric": "f1"}),
+        ("multilabel", {"id_column": "id"}),
+    ],
+    "compare": [
+        ("text", {"gold_column": "gold"}),
+        ("qa", {"null_threshold": 1.0}),
+        ("mrc-ner", {"nested": False}),
+    ],
+    "inspect": [
+        ("ner", {"stride": 3}),
+        ("ner", {"convention": "strict"}),
+        ("qa", {"language": "en"}),
+        ("text", {"positive": "1"}),
+        ("mrc-ner", {"queries": "queries.tsv"}),
+    ],
+}
+
+
+def cases(use):
+    return [pytest.param(*own, id=f"{own[0]}-{next(iter(own[1]))}") for own in REFUSED[use]]
+
+
+@pytest.mark.parametrize(("task", "options"), cases("train"))
+def test_training_refuses(task, options):
+    with pytest.raises(InputError, match="expected options of train"):
+        RunConfig(task=task, train="a", dev="b", options=options)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A foreign model: options are looked at before its head."""
+    return save_family("bert", "question", tmp_path_factory.mktemp("model"))
+
+
+@pytest.mark.parametrize(("task", "options"), cases("evaluate"))
+def test_evaluation_of_a_model_refuses(task, options, model):
+    with pytest.raises(InputError, match="expected options of evaluate"):
+        evaluate(model, "gold", task=task, **options)
+
+
+@pytest.mark.parametrize(("task", "options"), cases("predict"))
+def test_prediction_refuses(task, options, model):
+    with pytest.raises(InputError, match="expected options of predict"):
+        predict_source(model, values={"text": ["a"]}, options=options, task=task)
+
+
+@pytest.mark.parametrize(("task", "options"), cases("score"))
+def test_scoring_a_file_refuses(task, options):
+    with pytest.raises(InputError, match="expected options of score"):
+        evaluate("predictions", task=task, **options)
+
+
+@pytest.mark.parametrize(("task", "options"), cases("compare"))
+def test_scoring_beside_a_file_of_gold_refuses(task, options):
+    with pytest.raises(InputError, match="expected options of compare"):
+        evaluate("predictions", "gold", task=task, **options)
+
+
+@pytest.mark.parametrize(("task", "options"), cases("inspect"))
+def test_inspection_refuses(task, options):
+    with pytest.raises(InputError, match="expected options of inspect"):
+        inspect_files(["a"], task=task, **options)
+
+
+def test_a_threshold_and_the_length_of_answers_may_be_chosen_at_prediction(model):
+    options = {"null_threshold": 1.5, "max_answer": 4, "n_best": 2}
+    task = load(model, options=options).task
+    assert {name: getattr(task.options, name) for name in options} == options
