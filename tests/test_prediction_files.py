@@ -177,9 +177,7 @@ def test_a_format_is_taken_at_its_word(file):
 def test_what_belongs_to_files_of_predictions_is_refused_for_a_model(file, tmp_path):
     model = tiny_bert(tmp_path / "model")
     gold = file("a O\nb B-X\n", "gold.conll")
-    with pytest.raises(
-        InputError, match=r"expected no split for the model .* got 'dev': it is"
-    ):
+    with pytest.raises(InputError, match=r"expected no split for the model .* got 'dev': it is"):
         evaluate(model, gold, split="dev")
     with pytest.raises(InputError, match=r"expected no gold_format for the model"):
         evaluate(model, gold, gold_format="conll")
