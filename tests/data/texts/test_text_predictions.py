@@ -122,6 +122,16 @@ def test_probabilities(file):
         ('[{"gold": "a", "predicted": "a"}]\n', "a list: write each object on a line", 1),
         ('{"gold": "a", "predicted": "a"}\n{"gold": "a"}\n', "the key 'predicted'", 2),
         ('{"gold": "a", "predicted": ""}\n', "a label, got an empty one", 1),
+        (
+            '{"gold": "a", "predicted": "a", "probabilities": {"a": "high"}}\n',
+            "expected a probability from 0 to 1 for 'a', got 'high'",
+            1,
+        ),
+        (
+            '{"gold": "a", "predicted": "a", "probabilities": {"a": NaN}}\n',
+            "expected a probability from 0 to 1 for 'a', got nan",
+            1,
+        ),
         ("a\tb\nc\n", "expected 2 cells", 2),
         ("a\nb\n", "at least 2 columns, the last for the predicted labels, got 1", None),
     ],

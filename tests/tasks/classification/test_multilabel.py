@@ -125,10 +125,25 @@ def test_rows_score_as_the_run_did(tmp_path):
     task = MultiLabelTask.of(CORPUS)
     decisions = task.predict([np.log([[0.9, 0.6, 0.1]])] * 3, CORPUS)
     file = tmp_path / "predictions.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in task.rows(CORPUS, decisions)))
+    rows = list(task.rows(CORPUS, decisions))
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     found = MultiLabelTask.score_file(file, None, MultiLabelOptions())
-    full = task.score(CORPUS, decisions)
-    assert found == {name: value for name, value in full.items() if "average" not in name}
+    assert found == task.score(CORPUS, decisions)
+    assert found["average_precision"] > 0
+    assert rows[0]["probabilities"] == {"anger": 0.9, "fear": 0.6, "joy": 0.1}
+
+
+def test_average_precision_asks_for_every_label_that_all_rows_tell_of(tmp_path):
+    file = tmp_path / "own.jsonl"
+    first = {"gold": ["a"], "predicted": ["a"], "probabilities": {"a": 0.9, "b": 0.2, "c": 0.1}}
+    second = {"gold": ["b"], "predicted": [], "probabilities": {"b": 0.3, "a": 0.4}}
+    file.write_text(json.dumps(first) + "\n" + json.dumps(second) + "\n")
+    found = MultiLabelTask.score_file(file, None, MultiLabelOptions())
+    # by probability: a of the first (right), a of the second, b of the second (right), b
+    assert found["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
+    second["gold"] = ["c"]
+    file.write_text(json.dumps(first) + "\n" + json.dumps(second) + "\n")
+    assert "average_precision" not in MultiLabelTask.score_file(file, None, MultiLabelOptions())
 
 
 def test_predictions_of_another_tool_with_numbers(tmp_path):

@@ -81,19 +81,34 @@ def object_rows(lines: Sequence[str], source: str, wanted: PredictionLayout) -> 
                 raise DataError(
                     source, f"expected the key {names[place]!r} as in the first row", line=number
                 )
-        own, chances = record.get("id"), record.get("probabilities")
+        own = record.get("id")
         rows.append(
             PredictedRow(
                 record.get(names[places[0]]) if wanted.gold else None,
                 record[names[places[1]]],
                 number,
                 None if own is None else str(own),
-                chances if isinstance(chances, Mapping) else None,
+                _probabilities(record, source, number),
             )
         )
     if not rows:
         raise DataError(source, "expected predictions, got none")
     return rows
+
+
+def _probabilities(record: Mapping[str, Any], source: str, line: int) -> Mapping[str, float] | None:
+    """The probability of each label, where the row tells them by name."""
+    found = record.get("probabilities")
+    if not isinstance(found, Mapping):
+        return None
+    for label, value in found.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise DataError(
+                source,
+                f"expected a probability from 0 to 1 for {label!r}, got {value!r:.60}",
+                line=line,
+            )
+    return found
 
 
 def cell_rows(

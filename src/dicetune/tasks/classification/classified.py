@@ -73,6 +73,16 @@ def labelled(names: Sequence[str], decision: Decision) -> Labelled:
     return Labelled(chosen, probabilities)
 
 
+def label_probabilities(names: Sequence[str], decision: Decision) -> dict[str, float]:
+    """The probability of each label, as a row of ``predictions.jsonl`` has it.
+
+    Example:
+        >>> label_probabilities(["ham", "spam"], Decision(("spam",), (0.25, 0.75)))
+        {'ham': 0.25, 'spam': 0.75}
+    """
+    return {label: round(p, 6) for label, p in zip(names, decision.probabilities, strict=True)}
+
+
 def render_classified(
     data: TextCorpus, answers: Sequence[Classified | Labelled], out_format: str
 ) -> str:

@@ -28,7 +28,12 @@ from dicetune.data.texts.rows import HEADERS
 from dicetune.loss_input import Kind
 from dicetune.metrics import label_set_scores
 from dicetune.tasks.base import Scores
-from dicetune.tasks.classification.classified import Decision, Labelled, labelled
+from dicetune.tasks.classification.classified import (
+    Decision,
+    Labelled,
+    label_probabilities,
+    labelled,
+)
 from dicetune.tasks.classification.sequence import SequenceTask, label_order, row_of
 from dicetune.tasks.classification.text import check_choices
 from dicetune.tasks.options import GOLD, option
@@ -140,7 +145,10 @@ class MultiLabelTask(SequenceTask):
         used = (one for own in (*found.gold, *found.predicted) for one in own)
         names = list(dict.fromkeys([*labels, *used]))
         chances = None
-        if found.probabilities and names and all(set(names) <= set(p) for p in found.probabilities):
+        if found.probabilities and all({*names} <= {*own} for own in found.probabilities):
+            # all labels that the rows tell of: average precision asks for each
+            told = set.intersection(*({*own} for own in found.probabilities))
+            names = [name for name in found.probabilities[0] if name in told]
             chances = np.array([[own[name] for name in names] for own in found.probabilities])
         return label_set_scores(
             found.gold, found.predicted, labels=names or None, probabilities=chances
@@ -156,10 +164,11 @@ class MultiLabelTask(SequenceTask):
         ).to_dict()
 
     def rows(self, data: TextCorpus, predictions: Sequence[Decision]) -> Iterable[dict[str, Any]]:
-        """id, text, gold and predicted labels."""
+        """id, text, gold and predicted labels, probabilities."""
         for number, (example, own) in enumerate(zip(data, predictions, strict=True)):
             row = dict(row_of(example, number))
-            yield row | {"gold": list(example.labels or ()), "predicted": list(own.labels)}
+            row |= {"gold": list(example.labels or ()), "predicted": list(own.labels)}
+            yield row | {"probabilities": label_probabilities(self.labels, own)}
 
     def answers(
         self,

@@ -27,7 +27,12 @@ from dicetune.data.texts.sentiment import CLASSES
 from dicetune.errors import InputError, unknown_name
 from dicetune.metrics import class_scores, positive_class
 from dicetune.tasks.base import Scores
-from dicetune.tasks.classification.classified import Classified, Decision, classified
+from dicetune.tasks.classification.classified import (
+    Classified,
+    Decision,
+    classified,
+    label_probabilities,
+)
 from dicetune.tasks.classification.sequence import SequenceTask, label_order, row_of
 from dicetune.tasks.options import GOLD, option
 
@@ -176,10 +181,7 @@ class TextTask(SequenceTask):
             row = dict(row_of(example, number))
             row |= {"gold": (example.labels or (None,))[0], "predicted": own.labels[0]}
             if len(self.labels) == 2:
-                row["probabilities"] = {
-                    label: round(p, 6)
-                    for label, p in zip(self.labels, own.probabilities, strict=True)
-                }
+                row["probabilities"] = label_probabilities(self.labels, own)
             yield row
 
     def answers(
