@@ -152,6 +152,9 @@ def test_train_evaluate_save_load_predict(name, family, tmp_path, monkeypatch):
     assert len(arrays["test.lengths"]) == examples
     assert arrays["test.lengths"].sum() == len(arrays["test"])
     assert len(rows) == 2 * examples
+    scored = evaluate("out/predictions.jsonl", task=name, split="test")
+    for score in shown:
+        assert scored[score] == pytest.approx(metrics["test"][score], abs=1e-6), score
 
     # plain files in, every format out
     for out_format in task.out_formats:
