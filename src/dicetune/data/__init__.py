@@ -11,6 +11,7 @@ from dicetune.data.entities.read import (
     read_entities,
 )
 from dicetune.data.files.brackets import Tree, parse_brackets, plain_word
+from dicetune.data.files.hub import names_data_set
 from dicetune.data.files.notes import Note
 from dicetune.data.files.open_text import read_lines
 from dicetune.data.files.write import check_target, write_text
@@ -44,7 +45,7 @@ from dicetune.data.questions.read import QUESTION_FORMATS, read_questions
 from dicetune.data.sample import sample_corpora
 from dicetune.data.tagged.checks import check_labels, label_names
 from dicetune.data.tagged.corpus import Corpus, Scheme, Sentence
-from dicetune.data.tagged.formats import FORMATS, detect_format, names_data_set
+from dicetune.data.tagged.formats import FORMATS, detect_format
 from dicetune.data.tagged.guess import Guess, guess_format
 from dicetune.data.tagged.inline import read_inline
 from dicetune.data.tagged.inspect import PAPER_RATIOS, inspect_tokens

@@ -7,12 +7,17 @@ from pathlib import Path
 
 from dicetune.data.entities.corpus import EntityCorpus, EntitySpan
 from dicetune.data.entities.jsonl import entity_spans
-from dicetune.data.files.json_lines import choose_key, json_objects, strings
+from dicetune.data.files.json_lines import (
+    GOLD_KEYS,
+    PREDICTED_KEYS,
+    choose_key,
+    json_objects,
+    strings,
+)
 from dicetune.data.files.notes import Note, NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.files.splits import records_of_split
 from dicetune.data.tagged.jsonl import TOKEN_KEYS
-from dicetune.data.tagged.predictions import GOLD_KEYS, PREDICTED_KEYS
 from dicetune.errors import DataError, unknown_name
 
 SPAN_PREDICTION_FORMATS = ("jsonl",)

@@ -14,9 +14,10 @@ from typing import Any
 from dicetune.data.entities.corpus import EntityCorpus, entity_corpus
 from dicetune.data.entities.jsonl import ENTITY_KEYS, parse_entity_lines
 from dicetune.data.entities.mrc import is_mrc, parse_mrc
+from dicetune.data.files.hub import names_data_set
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
-from dicetune.data.tagged.formats import FORMATS, format_of, names_data_set
+from dicetune.data.tagged.formats import FORMATS, format_of
 from dicetune.data.tagged.read import Column, parse_tokens, read_tokens
 from dicetune.data.tagged.refuse import no_columns, no_scheme
 from dicetune.errors import DataError, unknown_name

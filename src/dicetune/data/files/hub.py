@@ -5,11 +5,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dicetune.data.files.open_text import STDIN
 from dicetune.errors import DataError
+
+_SAVED = ("dataset_dict.json", "dataset_info.json")
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+){0,2}")
 
 
 def load_split(path: str | Path, split: str | None = None) -> Any:
@@ -23,6 +28,34 @@ def load_split(path: str | Path, split: str | None = None) -> Any:
         DataError: no such data set or split, or not reachable.
     """
     return _split(*_load(path, split))
+
+
+def names_data_set(path: str | Path) -> bool:
+    """Whether a path means a data set of the ``datasets`` library, in a folder or on the Hub.
+
+    Raises:
+        DataError: it means nothing: no file, no folder, and no name of a data set.
+    """
+    if str(path) == STDIN:
+        return False
+    file, folder = Path(path), split_of_folder(path)[0]
+    if folder.is_dir() and _is_data_set(folder):
+        return True
+    if folder != file:
+        raise DataError(
+            path,
+            f"expected a data set in the folder {str(folder)!r}, got a folder without one: "
+            "save it there with save_to_disk(), or name a file",
+        )
+    if not file.exists() and _may_be_hub(str(path)):
+        return True
+    if not file.exists():
+        raise DataError(
+            path,
+            "no such file: check the path (a data set on the Hub or in a folder is named with its "
+            "split, NAME:SPLIT, or with the format 'hub')",
+        )
+    return False
 
 
 def split_of_folder(path: str | Path) -> tuple[Path, str | None]:
@@ -42,6 +75,18 @@ def split_of_folder(path: str | Path) -> tuple[Path, str | None]:
     if colon and split and not Path(path).exists() and Path(folder).is_dir():
         return Path(folder), split
     return Path(path), None
+
+
+def _is_data_set(folder: Path) -> bool:
+    if any((folder / name).exists() for name in _SAVED):
+        return True
+    # Two levels, as data sets have them (data/train.parquet): a home folder is not searched.
+    patterns = ("*.parquet", "*/*.parquet", "*.arrow", "*/*.arrow")
+    return any(next(folder.glob(pattern), None) for pattern in patterns)
+
+
+def _may_be_hub(name: str) -> bool:
+    return bool(_HUB_NAME.fullmatch(name)) and ":" in name
 
 
 def _load(path: str | Path, split: str | None) -> tuple[Any, str, str | None]:

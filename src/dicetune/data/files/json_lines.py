@@ -9,6 +9,10 @@ from typing import Any
 
 from dicetune.errors import DataError
 
+# what tools call these in files of predictions
+GOLD_KEYS = ("gold", "labels", "tags", "ner_tags", "pos_tags", "true", "y_true", "label")
+PREDICTED_KEYS = ("predicted", "predictions", "prediction", "pred", "preds", "y_pred")
+
 
 def json_objects(lines: Sequence[str], path: str | Path) -> Iterable[tuple[int, Mapping[str, Any]]]:
     """The objects of JSON lines with their line numbers; blank lines are skipped.

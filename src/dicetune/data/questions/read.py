@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from dicetune.data.files.hub import load_split
+from dicetune.data.files.hub import load_split, names_data_set
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.questions.align import NOWHERE, align_answer
@@ -35,7 +35,6 @@ from dicetune.data.questions.records import (
     row_records,
 )
 from dicetune.data.questions.spot import Spot, keys_of
-from dicetune.data.tagged.formats import names_data_set
 from dicetune.errors import DataError, InputError, unknown_name
 
 QUESTION_FORMATS = (*DOCUMENTS, "jsonl", "hub")

@@ -7,8 +7,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from dicetune.data.files.hub import split_of_folder
-from dicetune.data.files.open_text import STDIN, read_lines
+from dicetune.data.files.hub import names_data_set
+from dicetune.data.files.open_text import read_lines
 from dicetune.data.tagged.conll2012 import is_conll2012
 from dicetune.data.tagged.treebank import is_treebank
 from dicetune.data.tagged.words_tags import is_word_tags
@@ -16,8 +16,6 @@ from dicetune.errors import DataError
 
 FORMATS = ("conll", "conllu", "conll2012", "jsonl", "word_tag", "treebank", "hub")
 
-_SAVED = ("dataset_dict.json", "dataset_info.json")
-_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+){0,2}")
 _CONLLU_ID = re.compile(r"\d+([-.]\d+)?")
 
 
@@ -41,34 +39,6 @@ def detect_format(path: str | Path) -> tuple[str, list[str]]:
         return "hub", []
     lines = read_lines(path)
     return format_of(lines, path), lines
-
-
-def names_data_set(path: str | Path) -> bool:
-    """Whether a path means a data set of the ``datasets`` library, in a folder or on the Hub.
-
-    Raises:
-        DataError: it means nothing: no file, no folder, and no name of a data set.
-    """
-    if str(path) == STDIN:
-        return False
-    file, folder = Path(path), split_of_folder(path)[0]
-    if folder.is_dir() and _is_data_set(folder):
-        return True
-    if folder != file:
-        raise DataError(
-            path,
-            f"expected a data set in the folder {str(folder)!r}, got a folder without one: "
-            "save it there with save_to_disk(), or name a file",
-        )
-    if not file.exists() and _may_be_hub(str(path)):
-        return True
-    if not file.exists():
-        raise DataError(
-            path,
-            "no such file: check the path (a data set on the Hub or in a folder is named with its "
-            "split, NAME:SPLIT, or with the format 'hub')",
-        )
-    return False
 
 
 def format_of(lines: Sequence[str], path: str | Path) -> str:
@@ -114,18 +84,6 @@ def format_of(lines: Sequence[str], path: str | Path) -> str:
             line=1,
         )
     return "word_tag" if is_word_tags(lines) else "conll"
-
-
-def _is_data_set(folder: Path) -> bool:
-    if any((folder / name).exists() for name in _SAVED):
-        return True
-    # Two levels, as data sets have them (data/train.parquet): a home folder is not searched.
-    patterns = ("*.parquet", "*/*.parquet", "*.arrow", "*/*.arrow")
-    return any(next(folder.glob(pattern), None) for pattern in patterns)
-
-
-def _may_be_hub(name: str) -> bool:
-    return bool(_HUB_NAME.fullmatch(name)) and ":" in name
 
 
 def _json_kind(line: str, name: str) -> str | None:

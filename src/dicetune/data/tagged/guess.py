@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicetune.data.files.columns import DOCUMENT, cells
+from dicetune.data.files.hub import names_data_set
 from dicetune.data.files.open_text import read_lines
-from dicetune.data.tagged.formats import format_of, names_data_set
+from dicetune.data.tagged.formats import format_of
 
 _COLUMN_NAMES = (".conll", ".tsv", ".bio", ".iob", ".iob2", ".col", ".conllu")
 _ALMOST = 0.9

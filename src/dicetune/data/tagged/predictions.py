@@ -12,7 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dicetune.data.files.columns import column, column_number, parse_columns
-from dicetune.data.files.json_lines import choose_key, json_objects, strings
+from dicetune.data.files.json_lines import (
+    GOLD_KEYS,
+    PREDICTED_KEYS,
+    choose_key,
+    json_objects,
+    strings,
+)
 from dicetune.data.files.notes import Note, NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.files.splits import records_of_split, rows_of_split
@@ -22,9 +28,6 @@ from dicetune.data.tagged.jsonl import TOKEN_KEYS
 from dicetune.data.tagged.labels import violations
 from dicetune.data.tagged.schemes import detect_scheme, plain_tags, respell, target_scheme
 from dicetune.errors import DataError, unknown_name
-
-GOLD_KEYS = ("gold", "labels", "tags", "ner_tags", "pos_tags", "true", "y_true", "label")
-PREDICTED_KEYS = ("predicted", "predictions", "prediction", "pred", "preds", "y_pred")
 
 
 @dataclass(frozen=True)

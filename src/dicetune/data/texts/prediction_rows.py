@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dicetune.data.files.json_lines import json_objects
+from dicetune.data.files.json_lines import GOLD_KEYS, PREDICTED_KEYS, json_objects
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.splits import records_of_split, rows_of_split
 from dicetune.data.files.tables import Grid, parse_grid
-from dicetune.data.tagged.predictions import GOLD_KEYS, PREDICTED_KEYS
 from dicetune.data.texts.columns import LABEL_NAMES, Column
 from dicetune.data.texts.rows import HEADERS
 from dicetune.errors import DataError, unknown_name

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dicetune.data.files.json_lines import PREDICTED_KEYS
 from dicetune.data.files.notes import Note, NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.files.splits import rows_of_split
-from dicetune.data.tagged.predictions import PREDICTED_KEYS
 from dicetune.data.texts.corpus import TextCorpus
 from dicetune.data.texts.join import join_gold
 from dicetune.data.texts.labels import known_labels, parse_labels

@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dicetune.data.files.hub import names_data_set
 from dicetune.data.files.json_lines import whole_characters
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
-from dicetune.data.tagged.formats import names_data_set
 from dicetune.data.texts.columns import LABEL_NAMES, PAIR_NAMES, TEXT_NAMES
 from dicetune.data.texts.corpus import TextCorpus, TextExample
 from dicetune.data.texts.labels import known_labels, parse_labels, read_label_names
