@@ -9,6 +9,7 @@ from typing import Any
 from dicetune.data import check_target, write_text
 from dicetune.errors import InputError, unknown_name
 from dicetune.predict import load
+from dicetune.tasks import Use
 
 STREAM = "-"
 
@@ -41,15 +42,22 @@ def predict_source(
 
     Raises:
         InputError: where there is nothing to predict for, or two things; where ``out`` cannot be
-            written, before anything is predicted.
+            written, before anything is predicted; a format or an option for reading files, where
+            there is none.
     """
     if (source is None) == (not values):
         raise InputError(
             f"expected a file or --text, got {'neither' if source is None else 'both'}: "
             "dicetune predict MODEL FILE ('-' for the input stream)"
         )
+    if source is None and format != "auto":
+        raise InputError(
+            f"expected no format beside texts that are given as they are, got {format!r}: it says "
+            "how a file is read; leave it out"
+        )
     check_target(out)
-    predictor = load(model, options=options, task=task)
+    use: Use = "ask" if source is None else "predict"
+    predictor = load(model, options=options, task=task, use=use)
     own = predictor.task
     out_format = out_format or own.out_formats[0]
     if out_format not in own.out_formats:

@@ -91,6 +91,13 @@ REFUSED = {
         ("text", {"label_names": "labels.txt"}),
         ("mrc-ner", {"match": 0.5}),
     ],
+    "ask": [
+        ("ner", {"token_column": 1}),
+        ("text", {"quoting": "on"}),
+        ("pair", {"header": "off"}),
+        ("multilabel", {"id_column": "id"}),
+        ("seg-pos", {"token_column": 1}),
+    ],
     "score": [
         ("ner", {"stride": 3}),
         ("pos", {"tag_column": 1}),
@@ -141,7 +148,15 @@ def test_evaluation_of_a_model_refuses(task, options, model):
 @pytest.mark.parametrize(("task", "options"), cases("predict"))
 def test_prediction_refuses(task, options, model):
     with pytest.raises(InputError, match="expected options of predict"):
+        predict_source(model, "texts.txt", options=options, task=task)
+
+
+@pytest.mark.parametrize(("task", "options"), cases("ask"))
+def test_prediction_for_plain_texts_refuses_what_is_for_files(task, options, model):
+    with pytest.raises(InputError, match="expected options of ask"):
         predict_source(model, values={"text": ["a"]}, options=options, task=task)
+    with pytest.raises(InputError, match="expected no format beside texts"):
+        predict_source(model, values={"text": ["a"]}, format="jsonl", task=task)
 
 
 @pytest.mark.parametrize(("task", "options"), cases("score"))

@@ -42,6 +42,20 @@ def test_values_from_the_command_line(text, value):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"options": {"token_column": 1}}, "expected no token_column beside the packaged sample"),
+        ({"options": {"scheme": "iob2"}}, "expected no scheme beside the packaged sample"),
+        ({"format": "conllu"}, "expected no format beside the packaged sample, got 'conllu'"),
+    ],
+)
+def test_the_sample_is_read_in_one_way(changes, message):
+    with pytest.raises(InputError, match=message):
+        RunConfig.from_mapping({"task": "ner", "train": "sample", **changes})
+    assert RunConfig(task="ner", train="sample", options={"stride": 8}).options == {"stride": 8}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
         ({"lose": "ce"}, "unknown configuration key 'lose': did you mean 'loss'"),
         ({"task": "nre"}, "unknown task 'nre': did you mean 'ner'"),
         ({"seed": "one"}, "expected seed as int, got 'one'"),

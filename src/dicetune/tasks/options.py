@@ -15,23 +15,27 @@ from dicetune.errors import InputError, InputTypeError, unknown_name
 
 Chosen = TypeVar("Chosen")
 
-Use = Literal["train", "evaluate", "predict", "score", "compare", "inspect"]
+Use = Literal["train", "evaluate", "predict", "ask", "score", "compare", "inspect"]
 
 USES: dict[Use, str] = {
     "train": "training a model",
     "evaluate": "a model on data with gold",
     "predict": "a model on data without gold",
+    "ask": "a model on texts that are given as they are",
     "score": "a file of predictions that holds its gold",
     "compare": "a file of predictions beside a file of gold",
     "inspect": "looking at data with gold",
 }
 """What options are given for, in words."""
 
-MODEL: tuple[Use, ...] = ("train", "evaluate", "predict")
+MODEL: tuple[Use, ...] = ("train", "evaluate", "predict", "ask")
 """Uses in which a model runs."""
 
 GOLD: tuple[Use, ...] = ("train", "evaluate", "inspect")
 """Uses in which the task's reader reads gold."""
+
+FILES: tuple[Use, ...] = (*GOLD, "predict", "score", "compare")
+"""Uses in which a file is read."""
 
 
 def option(default: Any, *, uses: Iterable[Use]) -> Any:
@@ -75,6 +79,25 @@ def build_options(options_class: type[Chosen], values: Mapping[str, Any], *, use
             )
         check_type(name, hints[name], value)
     return options_class(**values)
+
+
+def check_needs_no_file(options_class: type, values: Mapping[str, Any], instead: str) -> None:
+    """Refuse options that say how a file with gold is read, where none is.
+
+    Args:
+        options_class: the task's ``Options``.
+        values: names and values that were given.
+        instead: what there is in place of a file.
+
+    Raises:
+        InputError: the first such option.
+    """
+    for entry in fields(options_class):
+        if entry.name in values and "inspect" in entry.metadata.get("uses", USES):
+            raise InputError(
+                f"expected no {entry.name} beside {instead}, got {values[entry.name]!r}: it says "
+                "how a file is read; leave it out"
+            )
 
 
 def at_least(name: str, value: float | None, least: float) -> None:

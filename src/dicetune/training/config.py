@@ -16,7 +16,14 @@ from typing import Any
 import yaml
 
 from dicetune.errors import InputError, unknown_name
-from dicetune.tasks import at_least, build_options, check_type, plain_types, task_named
+from dicetune.tasks import (
+    at_least,
+    build_options,
+    check_needs_no_file,
+    check_type,
+    plain_types,
+    task_named,
+)
 from dicetune.training.yaml_values import read_yaml
 
 SAMPLE = "sample"
@@ -157,6 +164,12 @@ class RunConfig:
                 raise InputError(
                     "expected no dev and test beside the packaged sample, got them: "
                     "'sample' brings its own three splits"
+                )
+            check_needs_no_file(task_named(self.task).Options, self.options, "the packaged sample")
+            if self.format != "auto":
+                raise InputError(
+                    f"expected no format beside the packaged sample, got {self.format!r}: it says "
+                    "how a file is read; leave it out"
                 )
         elif self.dev is None:
             raise InputError(

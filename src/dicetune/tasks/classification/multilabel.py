@@ -36,7 +36,7 @@ from dicetune.tasks.classification.classified import (
 )
 from dicetune.tasks.classification.sequence import SequenceTask, label_order, row_of
 from dicetune.tasks.classification.text import check_choices
-from dicetune.tasks.options import GOLD, option
+from dicetune.tasks.options import FILES, GOLD, option
 
 METRICS = ("auto", "macro_f1", "micro_f1", "exact_match")
 _HALF = float(np.log(0.5))
@@ -63,8 +63,8 @@ class MultiLabelOptions:
     text_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
     label_column: int | str | None = option(None, uses=(*GOLD, "compare"))
     id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
-    header: str = "auto"
-    quoting: str = "auto"
+    header: str = option("auto", uses=FILES)
+    quoting: str = option("auto", uses=FILES)
     label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
     metric: str = option("auto", uses=["train"])
     gold_column: int | str | None = option(None, uses=["score"])

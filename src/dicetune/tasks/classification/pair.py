@@ -22,7 +22,7 @@ from typing import ClassVar
 from dicetune.data.files.tables import QUOTING
 from dicetune.data.texts.rows import HEADERS
 from dicetune.tasks.classification.text import METRICS, TextTask, check_choices
-from dicetune.tasks.options import GOLD, option
+from dicetune.tasks.options import FILES, GOLD, option
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ class PairOptions:
     pair_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
     label_column: int | str | None = option(None, uses=(*GOLD, "compare"))
     id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
-    header: str = "auto"
-    quoting: str = "auto"
+    header: str = option("auto", uses=FILES)
+    quoting: str = option("auto", uses=FILES)
     label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
     positive: int | str | None = option(None, uses=("train", "evaluate", "score", "compare"))
     metric: str = option("auto", uses=["train"])

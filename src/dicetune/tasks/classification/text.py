@@ -34,7 +34,7 @@ from dicetune.tasks.classification.classified import (
     label_probabilities,
 )
 from dicetune.tasks.classification.sequence import SequenceTask, label_order, row_of
-from dicetune.tasks.options import GOLD, option
+from dicetune.tasks.options import FILES, GOLD, option
 
 METRICS = ("auto", "accuracy", "f1", "macro_f1", "micro_f1", "mcc")
 
@@ -63,8 +63,8 @@ class TextOptions:
     text_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
     label_column: int | str | None = option(None, uses=(*GOLD, "compare"))
     id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
-    header: str = "auto"
-    quoting: str = "auto"
+    header: str = option("auto", uses=FILES)
+    quoting: str = option("auto", uses=FILES)
     label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
     classes: str = option("fine", uses=(*GOLD, "compare"))
     positive: int | str | None = option(None, uses=("train", "evaluate", "score", "compare"))

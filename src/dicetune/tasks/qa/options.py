@@ -38,7 +38,7 @@ class QaOptions:
     stride: int = option(128, uses=MODEL)
     max_question: int = option(64, uses=MODEL)
     max_answer: int = option(30, uses=MODEL)
-    n_best: int = option(20, uses=["predict"])
+    n_best: int = option(20, uses=("predict", "ask"))
     null_threshold: float = option(0.0, uses=MODEL)
     negative_windows: float = option(1.0, uses=["train"])
     language: str = option("auto", uses=("train", "evaluate", "score", "compare"))
