@@ -35,8 +35,8 @@ from dicetune.losses._inputs import Items, prepare
 def majority_of(items: Items, class_counts: Tensor | Sequence[float] | None) -> Tensor:
     """1 for the majority class and 0 for the others, (C,); of ``labels`` a row each, (C, 2)."""
     if items.kind == "classes" and items.background is not None:
-        majority = torch.tensor(items.background, device=items.logits.device)
-        return F.one_hot(majority, items.logits.shape[1]).to(items.logits.dtype)
+        classes = torch.arange(items.logits.shape[1], device=items.logits.device)
+        return (classes == items.background).to(items.logits.dtype)
     counts = counts_beside(items, class_counts)
     return F.one_hot(counts.argmax(-1), counts.shape[-1]).to(counts.dtype)
 
