@@ -13,6 +13,7 @@ from dicetune.losses import LOSSES, build, share_past_turning_point
 pytestmark = pytest.mark.filterwarnings("ignore::dicetune.losses.NonTrainingLossWarning")
 
 ENOUGH = 0.95
+NINE = ["ce", "wce", "focal", "mom", "la", "cb", "asl", "dice", "tversky", "dsc", "ce+dice"]
 # Per example a rare class's gold gradient fades with p, and eight of nine classes are rare.
 PER_EXAMPLE = ["dl", "dice:level=example,squared=false", "tversky:level=example"]
 
@@ -59,7 +60,7 @@ def test_binary_by_two_logits(spec):
     assert train(spec, 2, outputs=2)[0] >= ENOUGH
 
 
-@pytest.mark.parametrize("spec", ["ce", "wce", "focal", "dice", "tversky", "dsc", "ce+dice"])
+@pytest.mark.parametrize("spec", NINE)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_nine_classes(spec, seed):
     assert train(spec, 9, outputs=9, seed=seed)[0] >= ENOUGH
