@@ -10,8 +10,8 @@ shares y of the classes an item counts in CE_M by its share y_M.
 Both sums are divided by the number of all items N, so that L is a mean over items and the same for
 any micro-batch: it is cross-entropy in which M weighs 1 + λ.
 
-What it is not: a help for recall. It pushes the majority's probability up where the majority is
-right, against false positives: what it adds is precision.
+What it is not: a weight for rare classes. The odds of M are, at the optimum, 1 + λ times the true
+ones: M is said more often, the others more surely.
 
 References:
     Nemoto, Kitada and Iyatomi, "Majority or Minority: Data Imbalance Learning Method for Named
