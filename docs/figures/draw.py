@@ -123,18 +123,20 @@ def alone(name, gold):
 def one_loss(folder, name):
     """Value and slope of one loss, for a positive and for a negative item."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 2.3))
+    reach = 1.05
     for gold, word in ((1, "positive"), (0, "negative")):
         values, slope = alone(name, gold)
         left.plot(P, values, label=f"gold is {word}")
         right.plot(P, slope)
+        reach = max(reach, 2.5 * float(slope.abs().median()))  # the ends may be infinite
     left.set_ylim(0, max(1.05, min(float(left.get_ylim()[1]), 3)))
-    right.set_ylim(-3, 3)
+    right.set_ylim(-reach, reach)
     right.axhline(0, color=INK, linewidth=0.8)
     left.set_ylabel("loss of one item")
     right.set_ylabel("slope dL/dp")
     for axis in (left, right):
         axis.set_xlabel("p, probability of the positive class")
-    left.legend(fontsize=8, loc="upper center")
+    left.legend(fontsize=8, loc="best")
     save(figure, folder, name)
 
 
