@@ -85,7 +85,7 @@ LOSSES: dict[str, Preset] = {
         AsymmetricLoss,
         "-1/N Σ y (1-p)^γ+ log p + (1-y) p_m^γ- log(1-p_m), p_m = max(p-m, 0)",
         "Ridnik et al. 2021, Eq. 4 to 7",
-        "many labels of which few are set; classes become labels",
+        "many labels of which few are set; a softmax is taken as labels, one against the rest",
     ),
     "dl": Preset(
         DiceLoss,
