@@ -68,7 +68,7 @@ def test_nine_classes(spec, seed):
 
 @pytest.mark.parametrize("spec", [*NINE, "asl"])
 def test_eight_labels(spec):
-    """The same with a sigmoid for each of the eight, of which one item in twenty has one."""
+    """A sigmoid for each of the eight: 0.6% of the entries are positive, and it takes longer."""
     features, target = problem(9)
     gold = nn.functional.one_hot(target, 9)[:, 1:]
     counts = torch.stack([(1 - gold).sum(0), gold.sum(0)], 1)
@@ -76,7 +76,7 @@ def test_eight_labels(spec):
     network = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 8))
     optimizer = torch.optim.AdamW(network.parameters(), lr=1e-2)
     loss = build(spec)
-    for _ in range(200):
+    for _ in range(400):
         optimizer.zero_grad()
         loss(network(features), gold, class_counts=counts).backward()
         optimizer.step()
