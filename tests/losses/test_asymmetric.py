@@ -100,7 +100,7 @@ def test_below_the_margin_a_negative_costs_nothing_and_has_no_gradient():
     assert (logits.grad[2:] > 0).all()
 
 
-@pytest.mark.parametrize("margin", [0.0, 1e-30, 1e-6, 0.05, 0.9])
+@pytest.mark.parametrize("margin", [0.0, 1e-300, 1e-40, 1e-30, 1e-6, 0.05, 0.9])
 @pytest.mark.parametrize("gamma", [0.0, 0.1, 0.5, 1.0, 4.0])
 @pytest.mark.parametrize("target", [0, 1])
 def test_no_nan_at_either_end_of_p(target, gamma, margin):
@@ -113,8 +113,10 @@ def test_no_nan_at_either_end_of_p(target, gamma, margin):
         losses.sum().backward()
         exact = asymmetric_loss(logits.detach().double(), gold, reduction="none", **options)
         assert torch.isfinite(logits.grad).all()
+        assert torch.isfinite(losses).all()
         assert (losses >= 0).all()
-        torch.testing.assert_close(losses.detach().double(), exact, rtol=1e-5, atol=1e-6)
+        if margin == 0 or margin > torch.finfo(torch.float32).tiny:
+            torch.testing.assert_close(losses.detach().double(), exact, rtol=1e-5, atol=1e-6)
 
 
 def test_module_calls_the_function():

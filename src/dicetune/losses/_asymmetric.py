@@ -22,8 +22,6 @@ References:
 
 from __future__ import annotations
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -46,29 +44,31 @@ def asymmetric_of(
     denominator: float | Tensor | None,
 ) -> Tensor:
     """The formula on clean items with a sigmoid a class."""
-    target = items.target
-    if items.hard:
-        target = F.one_hot(target, items.logits.shape[1]).to(items.logits.dtype)
-    log_p, log_rest = F.logsigmoid(items.logits), F.logsigmoid(-items.logits)
-    ones = power(log_rest, gamma_pos) * log_p
-    if margin == 0:
-        zeros = power(log_p, gamma_neg) * log_rest
+    zeros = _negative(items.logits, gamma_neg, margin)
+    if items.hard:  # one class of an item is set
+        gold = items.target[:, None]
+        losses = zeros.scatter(1, gold, _positive(items.logits.gather(1, gold), gamma_pos))
     else:
-        zeros = _shifted_power(items.logits, margin, gamma_neg) * _shifted_rest(log_rest, margin)
-    losses = label_mean(-(target * ones + (1 - target) * zeros), None, items)
-    return reduce_items(losses, items, reduction, denominator)
+        ones = _positive(items.logits, gamma_pos)
+        losses = items.target * ones + (1 - items.target) * zeros
+    return reduce_items(label_mean(losses, None, items), items, reduction, denominator)
 
 
-def _shifted_power(logits: Tensor, margin: float, gamma: float) -> Tensor:
-    """max(p - m, 0)^γ; the floor keeps the gradient of the power finite where it is 0."""
-    shifted = logits.sigmoid() - margin
-    return shifted.clamp_min(torch.finfo(logits.dtype).tiny) ** gamma
+def _positive(logits: Tensor, gamma: float) -> Tensor:
+    """-(1-p)^γ log p."""
+    return power(-F.softplus(logits), gamma) * F.softplus(-logits)
 
 
-def _shifted_rest(log_rest: Tensor, margin: float) -> Tensor:
-    """log(1 - max(p - m, 0)) from log(1 - p): finite for any m > 0, however near p is to 1."""
-    log_margin = torch.full_like(log_rest, math.log(margin))
-    return torch.logaddexp(log_rest, log_margin).clamp_max(0)
+def _negative(logits: Tensor, gamma: float, margin: float) -> Tensor:
+    """-p_m^γ log(1 - p_m), finite with its gradient however near p is to 0, m or 1."""
+    if margin == 0:
+        return power(-F.softplus(-logits), gamma) * F.softplus(logits)
+    tiny = torch.finfo(logits.dtype).tiny
+    # the floor keeps the gradient of the power finite where p_m is 0
+    shifted = (logits.sigmoid() - margin).clamp_min(tiny) ** gamma
+    # 1 - p from the logit, as p rounds to 1: the sum is never below m
+    rest = (logits.neg().sigmoid() + max(margin, tiny)).clamp_max(1)
+    return -shifted * rest.log()
 
 
 def asymmetric_loss(
