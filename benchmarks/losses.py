@@ -49,9 +49,9 @@ def candidates(n: int, c: int) -> dict[str, Callable[[], object]]:
     for name in (*LOSSES, *SUMS):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NonTrainingLossWarning)
-            loss = build(
-                f"wce:class_counts={'/'.join(map(str, counts.tolist()))}" if name == "wce" else name
-            )
+            loss = build(name)
+            if loss.needs_class_counts:
+                loss = build(f"{name}:class_counts={'/'.join(map(str, counts.tolist()))}")
         ours[name] = timed(loss)
     return {
         "torch cross_entropy": timed(F.cross_entropy),

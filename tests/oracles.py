@@ -84,7 +84,7 @@ def probabilities(row, exists, sigmoid):
     return p, rest
 
 
-def _raise(base, exponent):
+def raised(base, exponent):
     if exponent == 0:
         return 1.0
     return cmath.exp(exponent * cmath.log(base)) if base != 0 else 0.0
@@ -94,7 +94,7 @@ def _mean(values):
     return sum(values) / len(values) if values else 0.0
 
 
-def _reduce(by_item, keep, reduction):
+def reduced(by_item, keep, reduction):
     kept = [value for value, counts in zip(by_item, keep, strict=True) if counts]
     if reduction == "none":
         return [value if counts else 0.0 for value, counts in zip(by_item, keep, strict=True)]
@@ -117,11 +117,11 @@ def focal(case, rows, *, gamma=0.0, class_weight=None, reduction="mean", frozen=
             number += 1
             weight = 1.0 if class_weight is None else class_weight[j]
             if y:
-                total -= weight * y * _raise(rest[j], gamma) * cmath.log(p[j])
+                total -= weight * y * raised(rest[j], gamma) * cmath.log(p[j])
             if sigmoid and y != 1:
-                total -= weight * (1 - y) * _raise(p[j], gamma) * cmath.log(rest[j])
+                total -= weight * (1 - y) * raised(p[j], gamma) * cmath.log(rest[j])
         by_item.append(total / number if sigmoid else total)
-    return _reduce(by_item, case.keep, reduction)
+    return reduced(by_item, case.keep, reduction)
 
 
 def cross_entropy(case, rows, **options):
@@ -165,11 +165,11 @@ def overlap(
             on_y, q = 1.0, p[j]
             if form == "target":
                 off = abs(y * fixed_rest[j].real - (1 - y) * fixed[j].real)  # |y - p|
-                on_y = _raise(off, decay).real if decay else 1.0
+                on_y = raised(off, decay).real if decay else 1.0
                 line.append(_entry(p[j], y, on_y, squared))
                 continue
             if decay:
-                q *= _raise(rest[j] if form == "literal" else fixed_rest[j].real, decay)
+                q *= raised(rest[j] if form == "literal" else fixed_rest[j].real, decay)
             line.append(_entry(q, y, 1.0, squared))
         entries.append(line)
 
@@ -192,9 +192,9 @@ def overlap(
             weight = sum(counted(j) for j in there)
             total = sum(counted(j) * index_loss(*line[j]) for j in there)
             by_item.append(total / weight if weight else 0.0)
-        return _reduce(by_item, case.keep, reduction)
+        return reduced(by_item, case.keep, reduction)
     if case.kind == "positions":
-        return _reduce([index_loss(*summed(line)) for line in entries], case.keep, reduction)
+        return reduced([index_loss(*summed(line)) for line in entries], case.keep, reduction)
     sums = [
         summed([line[j] for line, kept in zip(entries, case.keep, strict=True) if kept])
         for j in range(count)

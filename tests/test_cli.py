@@ -200,7 +200,7 @@ MISTAKES = [
     ((*FILES, "-s", "trainer.save_strategy=no"), "'epoch' or 'steps', got 'no'"),
     ((*FILES, "-s", "trainer.lr_scheduler_type=sideways"), "sideways"),
     ((*FILES, "--loss", "wce:class_counts=5/0/3"), "training items"),
-    ((*FILES, "--loss", "wce:class_counts=5/4"), "one class_weight for each of"),
+    ((*FILES, "--loss", "wce:class_counts=5/4"), "class_counts with one number for each of"),
     ((*FILES, "--overwrite", "--resume"), "expected --overwrite or --resume, got both"),
     ((*FILES, "--max-length", "4000"), "expected max_length of at most"),
     ((*FILES, "--data", "sample"), "expected --data sample, alone"),

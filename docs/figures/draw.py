@@ -1,10 +1,15 @@
 """Draw the figures of docs/losses.md from the library itself.
 
-Usage: python docs/figures/draw.py
+Usage: python docs/figures/draw.py [FOLDER]
+
+Nothing is filled and every line and letter has a middle tone, so that a figure can be read on a
+light page and on a dark one. The same version of matplotlib writes the same bytes.
 """
 
 from __future__ import annotations
 
+import sys
+import warnings
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,6 +19,9 @@ mpl.use("svg")
 import matplotlib.pyplot as plt
 
 from dicetune.losses import (
+    LOSSES,
+    NonTrainingLossWarning,
+    build,
     cross_entropy_loss,
     dice_loss,
     focal_loss,
@@ -21,6 +29,23 @@ from dicetune.losses import (
 )
 
 HERE = Path(__file__).resolve().parent
+INK = "#7d7d7d"  # of text and axes
+TONES = ["#3b82d6", "#d0722a", "#2f9e63", "#b65fc4", "#d64f5c"]
+STYLE = {
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.prop_cycle": mpl.cycler(color=TONES),
+    "axes.titlecolor": INK,
+    "font.size": 9,
+    "legend.frameon": False,
+    "legend.labelcolor": INK,
+    "savefig.transparent": True,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "dicetune",
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
 P = torch.linspace(0.002, 0.998, 499, dtype=torch.float64)
 CURVES = {
     "cross-entropy": (cross_entropy_loss, {}),
@@ -29,6 +54,8 @@ CURVES = {
     "self-adjusting, target": (self_adjusting_dice_loss, {"level": "example"}),
     "self-adjusting, literal": (self_adjusting_dice_loss, {"level": "example", "form": "literal"}),
 }
+COUNTS = torch.tensor([90, 10])  # training items without and with the label, where a loss asks
+OPTIONS = {"mom": "majority_weight=1", "cb": "beta=0.99"}  # β such that 90 and 10 items differ
 
 
 def curve(loss, gold, **options):
@@ -39,7 +66,7 @@ def curve(loss, gold, **options):
     return values.detach(), slope / (P * (1 - P))
 
 
-def loss_curves():
+def loss_curves(folder):
     """Loss and slope of each loss for a positive and for a negative item."""
     figure, axes = plt.subplots(2, 2, figsize=(9, 6.5), sharex=True)
     for column, gold in enumerate((1, 0)):
@@ -50,16 +77,16 @@ def loss_curves():
             axes[1, column].plot(P, slope, style)
         axes[0, column].set_ylim(0, 1.5)
         axes[1, column].set_ylim((-3, 1) if gold else (-1, 3))
-        axes[1, column].axhline(0, color="0.6", linewidth=0.8)
+        axes[1, column].axhline(0, color=INK, linewidth=0.8)
         axes[0, column].set_title(f"gold is {'positive' if gold else 'negative'}")
         axes[1, column].set_xlabel("p, probability of the positive class")
     axes[0, 0].set_ylabel("loss of one item")
     axes[1, 0].set_ylabel("slope dL/dp")
     axes[0, 1].legend(fontsize=8)
-    save(figure, "loss_curves")
+    save(figure, folder, "loss_curves")
 
 
-def turning_point():
+def turning_point(folder):
     """The literal form's slope for several decays: it changes its sign at 1/(1+decay)."""
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True)
     for axis, gold in zip(axes, (1, 0), strict=True):
@@ -69,30 +96,65 @@ def turning_point():
             (line,) = axis.plot(P, slope, label=f"decay {decay:g}: turns at {1 / (1 + decay):.2f}")
             axis.axvline(1 / (1 + decay), color=line.get_color(), linewidth=0.7, linestyle=":")
         _, slope = curve(self_adjusting_dice_loss, gold, form="target", **options | {"decay": 1.0})
-        axis.plot(P, slope, "k--", linewidth=1, label="form 'target', decay 1: never")
-        axis.axhline(0, color="0.6", linewidth=0.8)
+        axis.plot(P, slope, "--", color=INK, linewidth=1, label="form 'target', decay 1: never")
+        axis.axhline(0, color=INK, linewidth=0.8)
         axis.set_ylim(-1.1, 1.1)
         right = "below" if gold else "above"
         axis.set_title(f"gold is {'positive' if gold else 'negative'}: right is {right} 0")
         axis.set_xlabel("p, probability of the positive class")
     axes[0].set_ylabel("slope dL/dp")
     axes[0].legend(fontsize=8, loc="lower right")
-    save(figure, "turning_point")
+    save(figure, folder, "turning_point")
 
 
-def save(figure, name):
-    """Write the figure, the same bytes in every run."""
+def alone(name, gold):
+    """The same of a loss by its name; of a set-level loss the item is the whole set."""
+    spec = f"{name}:{OPTIONS[name]}" if name in OPTIONS else name
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NonTrainingLossWarning)
+        loss = build(spec)
+    logits = torch.logit(P).requires_grad_()
+    target = torch.full((1,), gold)
+    values = torch.stack([loss(z[None], target, class_counts=COUNTS) for z in logits])
+    (slope,) = torch.autograd.grad(values.sum(), logits)
+    return values.detach(), slope / (P * (1 - P))
+
+
+def one_loss(folder, name):
+    """Value and slope of one loss, for a positive and for a negative item."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(6.6, 2.3))
+    reach = 1.05
+    for gold, word in ((1, "positive"), (0, "negative")):
+        values, slope = alone(name, gold)
+        left.plot(P, values, label=f"gold is {word}")
+        right.plot(P, slope)
+        reach = max(reach, 2.5 * float(slope.abs().median()))  # the ends may be infinite
+    left.set_ylim(0, max(1.05, min(float(left.get_ylim()[1]), 3)))
+    right.set_ylim(-reach, reach)
+    right.axhline(0, color=INK, linewidth=0.8)
+    left.set_ylabel("loss of one item")
+    right.set_ylabel("slope dL/dp")
+    for axis in (left, right):
+        axis.set_xlabel("p, probability of the positive class")
+    left.legend(fontsize=8, loc="best")
+    save(figure, folder, name)
+
+
+def save(figure, folder, name):
+    """Write the figure."""
     figure.tight_layout()
-    figure.savefig(HERE / f"{name}.svg", metadata={"Date": None, "Creator": None})
+    figure.savefig(folder / f"{name}.svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
 
 
-def main():
-    """Draw all."""
-    plt.rcParams.update({"svg.hashsalt": "dicetune", "svg.fonttype": "none", "font.size": 9})
-    loss_curves()
-    turning_point()
+def main(folder=HERE):
+    """Draw all into a folder."""
+    with mpl.rc_context(STYLE):
+        loss_curves(folder)
+        turning_point(folder)
+        for name in LOSSES:
+            one_loss(folder, name)
 
 
 if __name__ == "__main__":
-    main()
+    main(*map(Path, sys.argv[1:]))

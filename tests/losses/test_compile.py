@@ -59,3 +59,7 @@ def test_positions_with_a_mask():
     exists = torch.ones(10, 4, dtype=torch.bool)
     exists[2, 3] = False
     agree("ce+dice", "aot_eager", "positions", class_keep=exists)
+
+
+def test_a_majority_that_the_input_names():
+    agree("mom", "aot_eager", background=1)

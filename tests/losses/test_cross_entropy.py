@@ -167,7 +167,7 @@ def test_messages():
     assert inverse_frequency_weights([90, 10], k=0.8889).min() >= 0
     with pytest.raises(InputError, match="class_counts, the training items of each class"):
         build("wce")(torch.zeros(1, 2), torch.tensor([0]))
-    with pytest.raises(InputError, match="one class_weight for each of 2 classes, got 3"):
+    with pytest.raises(InputError, match="one number for each of 2 classes, got 3"):
         build("wce")(torch.zeros(1, 2), torch.tensor([0]), class_counts=torch.tensor([1, 2, 3]))
     with pytest.raises(InputError, match=r"shape \(2, 2\) for kind 'labels'.*got \(2,\)"):
         build("wce")(torch.zeros(3, 2), torch.zeros(3, 2), class_counts=torch.tensor([1, 2]))

@@ -9,6 +9,7 @@ import torch
 import oracles
 from dicetune.errors import InputError
 from dicetune.losses import (
+    LOSSES,
     DiceLoss,
     NonTrainingLossWarning,
     OverlapLoss,
@@ -125,13 +126,21 @@ def test_over_positions_the_linear_form_is_an_absolute_error_and_sees_only_alpha
     )
 
 
-@pytest.mark.parametrize("name", ["ce", "focal", "dl", "dice", "tversky", "dsc", "overlap"])
-@pytest.mark.parametrize("kind", ["classes", "labels", "positions"])
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (name, kind)
+        for name, preset in LOSSES.items()
+        for kind in sorted(preset.kinds)
+        if name not in ("dsc-paper", "dsc-released")
+    ],
+)
 def test_a_perfect_prediction_costs_nearly_0(name, kind):
     target = torch.arange(12) % 3
     sure = 40 * torch.nn.functional.one_hot(target, 3).float() - 20
     given = torch.nn.functional.one_hot(target, 3) if kind == "labels" else target
-    assert 0 <= build(name)(sure, given, kind=kind).item() < 1e-6
+    counts = torch.tensor([[60, 30], [80, 10], [90, 5]] if kind == "labels" else [30, 10, 5])
+    assert 0 <= build(name)(sure, given, kind=kind, class_counts=counts).item() < 1e-6
 
 
 def test_modules_call_the_functions():
@@ -191,6 +200,9 @@ def test_impossible_choices_are_refused_when_a_loss_is_built(options, message):
         ("focal:class_weight=1/2", "positions", None, "positions are not classes"),
         ("wce", "positions", None, "kind classes or labels for loss 'wce', got 'positions'"),
         ("ce+wce", "positions", None, "kind classes or labels for loss 'wce'"),
+        ("mom", "positions", None, "kind classes or labels for loss 'mom', got 'positions'"),
+        ("la", "positions", None, "kind classes or labels for loss 'la', got 'positions'"),
+        ("ce+cb", "positions", None, "kind classes or labels for loss 'cb', got 'positions'"),
         ("ce", "class", None, "unknown kind 'class': did you mean 'classes'"),
     ],
 )
@@ -221,6 +233,11 @@ def test_additive_or_set():
     for spec, classes, positions in (
         ("ce", True, True),
         ("focal", True, True),
+        ("wce", True, True),
+        ("mom", True, True),
+        ("la", True, True),
+        ("cb", True, True),
+        ("asl", True, True),
         ("dl", True, True),
         ("dice", False, True),
         ("tversky", False, True),

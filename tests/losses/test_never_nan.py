@@ -10,6 +10,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::dicetune.losses.NonTrainingLoss
 SPECS = [
     *LOSSES,
     "focal:gamma=0.1",
+    "asl:gamma_pos=0.1,gamma_neg=0.1,margin=0",
+    "asl:gamma_pos=0.1,gamma_neg=0.1,margin=0.001",
     "ce+0.5*dice",
     *(
         f"dsc:form={form},decay={decay},level={level}"

@@ -1,11 +1,21 @@
 """Lower precisions: as near the truth as the plain formula in that precision, or nearer."""
 
+from functools import partial
+
 import pytest
 import torch
 import torch.nn.functional as F
 
+from dicetune.losses import (
+    asymmetric_loss,
+    class_balanced_loss,
+    dice_loss,
+    focal_loss,
+    logit_adjusted_loss,
+    majority_or_minority_loss,
+    tversky_loss,
+)
 from dicetune.losses import cross_entropy_loss as ce
-from dicetune.losses import dice_loss, focal_loss, tversky_loss
 from tolerances import EXTRA, assert_as_good
 
 
@@ -26,11 +36,41 @@ def plain_focal(logits, target):
     return -((1 - log_p.exp()) ** 2 * log_p).mean()
 
 
+COUNTS = torch.arange(1, 10) ** 4
+
+
+def plain_asl(logits, target):
+    y, p = F.one_hot(target, logits.shape[1]).to(logits.dtype), logits.sigmoid()
+    shifted = (p - 0.05).clamp(min=0)
+    return -(y * p.log() + (1 - y) * shifted**4 * (1 - shifted).log()).mean()
+
+
+def plain_la(logits, target):
+    return F.cross_entropy(logits + (COUNTS / COUNTS.sum()).log().to(logits.dtype), target)
+
+
+def plain_weighted(weight):
+    return lambda logits, target: (
+        F.cross_entropy(logits, target, weight.to(logits.dtype), reduction="sum") / len(target)
+    )
+
+
+BALANCED = 1 / (1 - 0.99 ** COUNTS.double())
 PAIRS = {
     "ce": (ce, F.cross_entropy),
     "focal": (focal_loss, plain_focal),
     "dice": (dice_loss, plain_dice),
     "tversky": (tversky_loss, plain_tversky),
+    "mom": (
+        partial(majority_or_minority_loss, background=0),
+        plain_weighted(1.0 + (torch.arange(9) == 0)),
+    ),
+    "la": (partial(logit_adjusted_loss, class_counts=COUNTS), plain_la),
+    "cb": (
+        partial(class_balanced_loss, class_counts=COUNTS, beta=0.99),
+        plain_weighted(9 * BALANCED / BALANCED.sum()),
+    ),
+    "asl": (asymmetric_loss, plain_asl),
 }
 
 

@@ -4,11 +4,12 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+import baseline_oracles
 import oracles
-from dicetune.losses import LOSSES, build
+from dicetune.losses import LOSSES, OverlapLoss, build
 from tolerances import assert_exact
 
 pytestmark = pytest.mark.filterwarnings("ignore::dicetune.losses.NonTrainingLossWarning")
@@ -23,13 +24,23 @@ CASES = st.builds(
 )
 SPECS = st.sampled_from(
     [
-        *(name for name in LOSSES if name != "wce"),
+        *LOSSES,
         "dsc:level=example",
         "dsc:form=detached,decay=0.3",
         "dice:squared=false",
         "ce+2*dice",
+        "mom+0.5*dice",
     ]
 )
+ADDITIVE = ["ce", "wce", "focal", "mom", "la", "cb", "asl", "dl", "dsc:level=example"]
+
+
+def served(case, spec):
+    """The case's options with class counts, where the loss serves its kind; else another case."""
+    loss = build(spec)
+    assume(case.kind in loss.kinds)
+    counts = torch.tensor(baseline_oracles.counts_for(case))
+    return {**case.options, "class_counts": counts} if loss.needs_class_counts else case.options
 
 
 def run(spec, logits, target, **options):
@@ -43,9 +54,12 @@ def run(spec, logits, target, **options):
 @settings(deadline=None, max_examples=120)
 @given(CASES, SPECS)
 def test_masked_is_removed(case, spec):
-    value, grad = run(spec, case.logits, case.target, **case.options)
+    given = served(case, spec)
+    value, grad = run(spec, case.logits, case.target, **given)
     small = oracles.without_masked_items(case)
-    same, same_grad = run(spec, small.logits, small.target, **small.options)
+    same, same_grad = run(
+        spec, small.logits, small.target, **{**given, "keep": None, **small.options}
+    )
     assert_exact(value, same)
     kept = torch.tensor(case.keep)
     assert_exact(grad[kept], same_grad)
@@ -55,7 +69,8 @@ def test_masked_is_removed(case, spec):
 @settings(deadline=None, max_examples=60)
 @given(CASES, SPECS, st.randoms(use_true_random=False))
 def test_order_of_items_and_classes_does_not_matter(case, spec, random):
-    value, grad = run(spec, case.logits, case.target, **case.options)
+    given = served(case, spec)
+    value, grad = run(spec, case.logits, case.target, **given)
     items = random.sample(range(len(case.rows)), len(case.rows))
     classes = random.sample(range(case.logits.shape[1]), case.logits.shape[1])
     by_class = case.target.ndim == 2
@@ -70,6 +85,8 @@ def test_order_of_items_and_classes_does_not_matter(case, spec, random):
         "keep": case.options["keep"][items],
         "class_keep": case.options["class_keep"][items][:, classes],
     }
+    if "class_counts" in given:
+        options["class_counts"] = given["class_counts"][classes]
     moved, moved_grad = run(spec, case.logits[items][:, classes], target, **options)
     assert_exact(moved, value)
     assert_exact(moved_grad, grad[items][:, classes])
@@ -78,19 +95,20 @@ def test_order_of_items_and_classes_does_not_matter(case, spec, random):
 @settings(deadline=None, max_examples=60)
 @given(CASES, SPECS)
 def test_leading_shape_and_memory_layout_do_not_matter(case, spec):
-    value, grad = run(spec, case.logits, case.target, **case.options)
+    given = served(case, spec)
+    value, grad = run(spec, case.logits, case.target, **given)
     shaped = {
-        name: option[None] if isinstance(option, torch.Tensor) else option
-        for name, option in case.options.items()
+        name: option[None] if name in ("keep", "class_keep") else option
+        for name, option in given.items()
     }
     batched, batched_grad = run(spec, case.logits[None], case.target[None], **shaped)
     assert_exact(batched, value)
     assert_exact(batched_grad[0], grad)
     strided = torch.stack([case.logits, case.logits], 2)[:, :, 0]
     assert not strided.is_contiguous()
-    assert_exact(run(spec, strided, case.target, **case.options)[0], value)
+    assert_exact(run(spec, strided, case.target, **given)[0], value)
     turned = case.logits.t().contiguous().t()
-    assert_exact(run(spec, turned, case.target, **case.options)[0], value)
+    assert_exact(run(spec, turned, case.target, **given)[0], value)
 
 
 @settings(deadline=None, max_examples=60)
@@ -100,7 +118,7 @@ def test_inputs_and_the_loss_itself_stay_as_they_are(case, spec):
     target = case.target.clone()
     options = {
         name: option.clone() if isinstance(option, torch.Tensor) else option
-        for name, option in case.options.items()
+        for name, option in served(case, spec).items()
     }
     loss = build(spec)
     before = copy.deepcopy(loss)
@@ -118,16 +136,17 @@ def test_inputs_and_the_loss_itself_stay_as_they_are(case, spec):
 
 
 @settings(deadline=None, max_examples=60)
-@given(CASES, st.sampled_from(["ce", "focal", "dl", "dsc:level=example"]))
+@given(CASES, st.sampled_from(ADDITIVE))
 def test_additive_losses_add_up(case, spec):
     """The mean is the sum of parts over the whole's number of items."""
-    whole, _ = run(spec, case.logits, case.target, **case.options)
+    given = served(case, spec)
+    whole, _ = run(spec, case.logits, case.target, **given)
     number = sum(case.keep)
     parts = 0.0
     for part in (slice(0, 2), slice(2, None)):
         options = {
-            name: option[part] if isinstance(option, torch.Tensor) else option
-            for name, option in case.options.items()
+            name: option[part] if name in ("keep", "class_keep") else option
+            for name, option in given.items()
         }
         loss = build(spec)
         parts += loss(case.logits[part], case.target[part], denominator=number, **options)
@@ -137,9 +156,9 @@ def test_additive_losses_add_up(case, spec):
 @settings(deadline=None, max_examples=60)
 @given(CASES, SPECS)
 def test_losses_are_not_negative_and_overlap_at_most_1(case, spec):
-    value, _ = run(spec, case.logits, case.target, **case.options)
+    value, _ = run(spec, case.logits, case.target, **served(case, spec))
     assert value >= -1e-12
-    if spec not in ("ce", "focal", "ce+2*dice"):
+    if isinstance(build(spec), OverlapLoss):
         assert value <= 1
 
 

@@ -14,6 +14,8 @@ FORMS = [
     "ce",
     "focal",
     "focal:gamma=0.5",
+    "asl",
+    "asl:gamma_pos=1,gamma_neg=0.5,margin=0",
     "dl",
     "dice",
     "dice:squared=false",
@@ -32,6 +34,7 @@ FORMS = [
         for squared in ("true", "false")
     ),
 ]
+COUNTED = ["wce", "mom", "la", "la:tau=0.3", "cb"]
 # the gradient of a loss that is flat to rounding may have any sign of that size
 FLAT = 1e-15
 
@@ -56,7 +59,7 @@ def multiclass():
     return torch.tensor(rows, dtype=torch.float64), torch.tensor(target)
 
 
-@pytest.mark.parametrize("spec", [*FORMS, "wce"])
+@pytest.mark.parametrize("spec", [*FORMS, *COUNTED])
 @pytest.mark.parametrize("positive_share", [0, 0.5, 1])
 def test_one_logit_and_labels(spec, positive_share):
     loss = build(spec)
@@ -73,7 +76,7 @@ def test_one_logit_and_labels(spec, positive_share):
     assert (grad[gold == 0] >= -FLAT).all()
 
 
-@pytest.mark.parametrize("spec", [*FORMS, "wce"])
+@pytest.mark.parametrize("spec", [*FORMS, *COUNTED])
 def test_two_classes(spec):
     for flip in (False, True):
         target = (torch.arange(len(P)) % 2 == int(flip)).long()
@@ -85,16 +88,16 @@ def test_two_classes(spec):
         assert (other >= -FLAT).all()
 
 
-@pytest.mark.parametrize("spec", [*FORMS, "wce"])
+@pytest.mark.parametrize("spec", [*FORMS, *COUNTED])
 @pytest.mark.parametrize("kind", ["classes", "positions"])
 def test_gold_of_many_classes_is_never_pushed_down(spec, kind):
-    if spec == "wce" and kind == "positions":
-        kind = "classes"
+    if spec in COUNTED and kind == "positions":
+        pytest.skip("positions have no counts")
     logits, target = multiclass()
     counts = torch.tensor([20, 5, 5])
     grad = slopes(build(spec), logits, target, kind=kind, class_counts=counts)
     assert (grad.gather(1, target[:, None]) <= FLAT).all()
-    if spec.startswith(("ce", "wce", "focal")):
+    if spec.startswith(("ce", "focal", "asl", *COUNTED)):
         others = grad.scatter(1, target[:, None], 0.0)
         assert (others >= -FLAT).all()
 

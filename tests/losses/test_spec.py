@@ -69,6 +69,11 @@ def test_every_name_builds_and_is_its_own_text(name):
         ("ce+2*dice:smooth=1e+20+focal", "ce+2*dice:smooth=1e+20+focal"),
         ("ce:class_weight=1/2/0.1", "ce:class_weight=1/2/0.1"),
         ("wce:class_counts=90/10", "wce:class_counts=90/10"),
+        ("mom:majority_weight=0.50", "mom:majority_weight=0.5"),
+        ("la:tau=1,class_counts=90/10", "la:class_counts=90/10"),
+        ("cb:beta=0.999", "cb:beta=0.999"),
+        ("asl:gamma_pos=1,margin=0", "asl:gamma_pos=1,margin=0"),
+        ("mom+0.5*la:tau=0.5", "mom+0.5*la:tau=0.5"),
         ("dsc:decay=0.5,form=detached", "dsc:decay=0.5,form=detached"),
         ("dsc:level=example,form=literal,squared=false", "dsc-paper"),
         ("overlap:alpha=1,beta=1,squared=false", "overlap:alpha=1,beta=1,squared=false"),
@@ -84,9 +89,14 @@ def test_the_text_of_a_loss_builds_it_again(text, spec):
     ]
 
 
+SHARES = st.floats(min_value=0, max_value=1, exclude_max=True)
 NUMBERS = st.floats(min_value=1e-6, max_value=1e6)
 TERMS = st.one_of(
     st.builds("focal:gamma={}".format, NUMBERS),
+    st.builds("mom:majority_weight={}".format, NUMBERS),
+    st.builds("{}*la:tau={}".format, NUMBERS, NUMBERS),
+    st.builds("cb:beta={},class_counts={}/{}".format, SHARES, NUMBERS, NUMBERS),
+    st.builds("asl:gamma_pos={},gamma_neg={},margin={}".format, NUMBERS, NUMBERS, SHARES),
     st.builds("dice:smooth={},level=example".format, NUMBERS),
     st.builds("tversky:alpha={},beta={}".format, NUMBERS, NUMBERS),
     st.builds("{}*dsc:decay={}".format, NUMBERS, NUMBERS),
@@ -122,6 +132,10 @@ def test_any_text_survives_the_round_trip(terms):
         ("dice:smooth=nan", "smooth to be a finite number > 0, got nan"),
         ("tversky:alpha=-1", r"alpha to be a finite number >= 0, got -1\.0"),
         ("ce:class_weight=1/x", "a number for class_weight, got 'x'"),
+        ("mom:lambda=1", "unknown option of 'mom' 'lambda'"),
+        ("cb:beta=1", r"beta in \[0, 1\), got 1"),
+        ("asl:margin=1", r"margin in \[0, 1\), got 1"),
+        ("la:class_counts=5/0", "training items of every class, got none of class"),
         ("x*ce", "a number for a coefficient, got 'x'"),
         ("0*ce", "every coefficient of a sum to be a finite number > 0"),
         ("-1*ce", "every coefficient of a sum to be a finite number > 0, got -1"),
@@ -167,6 +181,7 @@ def test_sum_is_the_sum_of_its_parts():
     doubled = SumLoss([(2.0, total), (1.0, build("dl"))])
     assert doubled.spec == "2*ce+dice+4*focal:gamma=1+dl"
     assert build("ce+wce").kinds == {"classes", "labels"}
+    assert build("ce+asl").kinds == {"classes", "labels", "positions"}
 
 
 def test_messages_of_a_sum():

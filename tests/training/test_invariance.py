@@ -29,7 +29,7 @@ def step(tmp_path, loss, processes, batch, accumulation):
     return torch.load(out, weights_only=True)
 
 
-@pytest.mark.parametrize("loss", ["ce", "wce+focal+0.5*dl"])
+@pytest.mark.parametrize("loss", ["ce", "wce+mom+la+cb+asl+focal+0.5*dl"])
 def test_loss_and_gradient_of_a_step_do_not_depend_on_how_it_is_cut(tmp_path, loss):
     whole = step(tmp_path, loss, *WHOLE)
     assert whole["loss"] > 0

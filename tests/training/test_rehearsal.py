@@ -58,8 +58,8 @@ def config(task, file, head, **values):
         ("mrc-ner", "ner.conll", "token", {}),
     ],
 )
-def test_class_weights_come_from_the_training_items(place, task, file, head, options):
-    run(config(task, file, head, loss="wce", options=options))
+def test_class_counts_come_from_the_training_items(place, task, file, head, options):
+    run(config(task, file, head, loss="wce+mom+la+cb", options=options))
     history = json.loads(Path("out/run.json").read_text(encoding="utf-8"))["training"]["history"]
     assert all(math.isfinite(row["loss"]) and row["loss"] > 0 for row in history if "loss" in row)
 
@@ -134,6 +134,8 @@ def test_counts_of_several_batches_add_up(place, monkeypatch):
     ("task", "file", "head", "values", "message"),
     [
         ("qa", "qa.jsonl", "question", {"loss": "wce"}, "got 'positions'"),
+        ("qa", "qa.jsonl", "question", {"loss": "mom"}, "got 'positions'"),
+        ("qa", "qa.jsonl", "question", {"loss": "ce+la"}, "got 'positions'"),
         ("qa", "qa.jsonl", "question", {"loss": "dice:average=micro"}, "average='macro'"),
         ("text", "text.tsv", "sequence", {"hard_negatives": 3.0}, "expected a background class"),
         ("ner", "ner.conll", "token", {"prior_bias": True}, "got softmaxes from task 'ner'"),

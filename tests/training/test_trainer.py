@@ -57,7 +57,10 @@ def tagger(**changes):
     return BertForTokenClassification(BertConfig(**SMALL, num_labels=3, **changes))
 
 
-@pytest.mark.parametrize("loss", ["ce", "wce", "focal", "dl", "dice", "tversky", "dsc", "auto"])
+@pytest.mark.parametrize(
+    "loss",
+    ["ce", "wce", "focal", "mom", "la", "cb", "asl", "dl", "dice", "tversky", "dsc", "auto"],
+)
 def test_a_token_head_learns(tmp_path, loss):
     data = items()
     trainer = ObjectiveTrainer(

@@ -4,10 +4,21 @@ Functions are the definitions; Modules store their hyper-parameters and call the
 Module from text such as ``"ce+0.5*dice:smooth=1"``. ``LOSSES`` has every name.
 """
 
+from dicetune.losses._asymmetric import AsymmetricLoss, asymmetric_loss
 from dicetune.losses._base import Loss
+from dicetune.losses._class_balanced import (
+    ClassBalancedLoss,
+    class_balanced_loss,
+    effective_number_weights,
+)
 from dicetune.losses._cross_entropy import CrossEntropyLoss, cross_entropy_loss
 from dicetune.losses._dice import DiceLoss, dice_loss
 from dicetune.losses._focal import FocalLoss, focal_loss
+from dicetune.losses._logit_adjusted import LogitAdjustedLoss, log_prior, logit_adjusted_loss
+from dicetune.losses._majority_or_minority import (
+    MajorityOrMinorityLoss,
+    majority_or_minority_loss,
+)
 from dicetune.losses._overlap import NonTrainingLossWarning, OverlapLoss, overlap_loss
 from dicetune.losses._presets import LOSSES, Preset, table
 from dicetune.losses._recipe import AUTO, Recipe, recipe, start_steps
@@ -20,15 +31,20 @@ from dicetune.losses._tversky import TverskyLoss, tversky_loss
 from dicetune.losses._weighted_cross_entropy import (
     WeightedCrossEntropyLoss,
     inverse_frequency_weights,
+    weighted_cross_entropy_loss,
 )
 
 __all__ = [
     "AUTO",
     "LOSSES",
+    "AsymmetricLoss",
+    "ClassBalancedLoss",
     "CrossEntropyLoss",
     "DiceLoss",
     "FocalLoss",
+    "LogitAdjustedLoss",
     "Loss",
+    "MajorityOrMinorityLoss",
     "NonTrainingLossWarning",
     "OverlapLoss",
     "Preset",
@@ -37,13 +53,19 @@ __all__ = [
     "SumLoss",
     "TverskyLoss",
     "WeightedCrossEntropyLoss",
+    "asymmetric_loss",
     "build",
     "check_selection",
+    "class_balanced_loss",
     "cross_entropy_loss",
     "dice_loss",
+    "effective_number_weights",
     "focal_loss",
     "hardest_negatives",
     "inverse_frequency_weights",
+    "log_prior",
+    "logit_adjusted_loss",
+    "majority_or_minority_loss",
     "overlap_loss",
     "recipe",
     "self_adjusting_dice_loss",
@@ -51,4 +73,5 @@ __all__ = [
     "start_steps",
     "table",
     "tversky_loss",
+    "weighted_cross_entropy_loss",
 ]

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from dicetune.losses._asymmetric import AsymmetricLoss
 from dicetune.losses._base import Loss
+from dicetune.losses._class_balanced import ClassBalancedLoss
 from dicetune.losses._cross_entropy import CrossEntropyLoss
 from dicetune.losses._dice import DiceLoss
 from dicetune.losses._focal import FocalLoss
+from dicetune.losses._logit_adjusted import LogitAdjustedLoss
+from dicetune.losses._majority_or_minority import MajorityOrMinorityLoss
 from dicetune.losses._overlap import OverlapLoss
 from dicetune.losses._self_adjusting import SelfAdjustingDiceLoss
 from dicetune.losses._tversky import TverskyLoss
@@ -58,6 +62,30 @@ LOSSES: dict[str, Preset] = {
         "-1/N Σ (1-p_gold)^gamma log p_gold",
         "Table 2; Lin et al. 2017, Eq. 5",
         "many easy items drown the hard ones",
+    ),
+    "mom": Preset(
+        MajorityOrMinorityLoss,
+        "-1/N Σ (1 + λ [t is the majority]) log p_gold",
+        "Nemoto et al. 2024",
+        "rare classes are said too often; the majority is the background, or the most frequent",
+    ),
+    "la": Preset(
+        LogitAdjustedLoss,
+        "-1/N Σ log softmax(z + τ log π)_gold",
+        "Menon et al. 2021, Eq. 10",
+        "every class is worth the same, as in mean recall",
+    ),
+    "cb": Preset(
+        ClassBalancedLoss,
+        "-1/N Σ w_t log p_gold, w ∝ (1-β)/(1-β^n_t), Σw = C",
+        "Cui et al. 2019",
+        "a long tail of classes with few training items each",
+    ),
+    "asl": Preset(
+        AsymmetricLoss,
+        "-1/N Σ y (1-p)^γ+ log p + (1-y) p_m^γ- log(1-p_m), p_m = max(p-m, 0)",
+        "Ridnik et al. 2021, Eq. 4 to 7",
+        "many labels of which few are set; a softmax is taken as labels, one against the rest",
     ),
     "dl": Preset(
         DiceLoss,

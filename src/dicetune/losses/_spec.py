@@ -39,7 +39,7 @@ def build(spec: str) -> Loss:
         'ce+0.5*tversky'
         >>> build("dcie")
         Traceback (most recent call last):
-        dicetune.errors.InputError: unknown loss 'dcie': did you mean 'dice'? Valid: ce, dice, ...
+        dicetune.errors.InputError: unknown loss 'dcie': did you mean 'dice'? Valid: asl, cb, ...
     """
     if not isinstance(spec, str):
         raise InputTypeError(f"expected a loss as text, got {type(spec).__name__}")

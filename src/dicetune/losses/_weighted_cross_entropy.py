@@ -21,9 +21,14 @@ from torch import Tensor
 
 from dicetune.errors import InputError
 from dicetune.losses import _options as check
-from dicetune.losses._base import Loss
-from dicetune.losses._cross_entropy import cross_entropy_loss
-from dicetune.losses._inputs import infer_kind
+from dicetune.losses._class_counts import (
+    CountedLoss,
+    as_counts,
+    check_none_absent,
+    counts_beside,
+)
+from dicetune.losses._cross_entropy import cross_entropy_of
+from dicetune.losses._inputs import prepare
 
 
 def inverse_frequency_weights(class_counts: Tensor | Sequence[float], k: float = 1.0) -> Tensor:
@@ -46,30 +51,15 @@ def inverse_frequency_weights(class_counts: Tensor | Sequence[float], k: float =
         tensor([0.0458, 1.0458, 2.0000])
     """
     k = check.number("k", k)
-    counts = torch.as_tensor(class_counts)
-    counts = counts if counts.is_floating_point() else counts.to(torch.get_default_dtype())
-    if counts.ndim not in (1, 2) or counts.shape[-1] < 2 or counts.shape[1:] not in ((), (2,)):
-        raise InputError(
-            "expected class_counts with one number for each class, or (C, 2) for labels, got shape "
-            f"{tuple(counts.shape)}"
-        )
+    counts = as_counts(class_counts)
     total = counts.sum(-1, keepdim=True)
+    check_none_absent(
+        counts,
+        "its weight is infinite for every k; leave the class out, or count it as one item (with "
+        "k=1 its weight is then the logarithm of the number of items)",
+    )
     weights = torch.log10((total - counts) / counts + k)
-    if not torch.compiler.is_compiling():
-        _check_weights(counts, total, weights, k)
-    return weights
-
-
-def _check_weights(counts: Tensor, total: Tensor, weights: Tensor, k: float) -> None:
-    usable = (counts > 0) & torch.isfinite(counts)
-    if not bool(usable.all()):
-        absent = (~usable).nonzero().squeeze(1).tolist()
-        raise InputError(
-            f"expected training items of every class, got none of class {absent}: its weight is "
-            "infinite for every k; leave the class out, or count it as one item (with k=1 its "
-            f"weight is then {float(torch.log10(total.max() + 1)):.3g})"
-        )
-    if bool((weights < 0).any()):
+    if not torch.compiler.is_compiling() and bool((weights < 0).any()):
         needed = float((2 - total / counts).max())
         worst = (weights == weights.min()).nonzero()[0].tolist()
         raise InputError(
@@ -77,13 +67,60 @@ def _check_weights(counts: Tensor, total: Tensor, weights: Tensor, k: float) -> 
             f"{worst[0] if len(worst) == 1 else worst} with k={k:g}: k={needed:.4g} or more would "
             "do; k=1 always does"
         )
+    return weights
 
 
-class WeightedCrossEntropyLoss(Loss):
-    """Cross-entropy weighted by how rare a class is in training (Eq. 2).
+def weighted_cross_entropy_loss(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    kind: str | None = None,
+    keep: Tensor | None = None,
+    class_keep: Tensor | None = None,
+    class_counts: Tensor | Sequence[float] | None = None,
+    k: float = 1.0,
+    reduction: str = "mean",
+    denominator: float | Tensor | None = None,
+) -> Tensor:
+    """Weighted cross-entropy: -(1/N) Σ_i log10((n - n_t)/n_t + k) log p_it.
 
-    ``-(1/N) Σ_i log10((n - n_t)/n_t + k) log p_i,t`` with t the gold class of i; of ``labels``
-    each is a problem of two classes.
+    Args:
+        logits: raw scores.
+        target: class numbers, 0/1 labels or shares; -100 is ignored.
+        kind: ``classes`` or ``labels``; inferred where ``None`` (see ``Loss``).
+        keep: items that count.
+        class_keep: classes that exist.
+        class_counts: training items of each class, (C,); of ``labels`` the items without and with
+            each, (C, 2).
+        k: the constant K of the weights; see ``inverse_frequency_weights``.
+        reduction: ``none``, ``sum`` or ``mean``.
+        denominator: number of items to divide by in place of this call's own.
+
+    Shape:
+        logits (..., C); target (...) or (..., C); keep (...); class_keep broadcastable to logits.
+
+    Returns:
+        A scalar; of shape (...) for ``none``. The mean over nothing is 0 with zero gradient.
+
+    Raises:
+        InputError: for values and shapes that cannot be used, and for ``positions``.
+
+    References:
+        Li et al., ACL 2020, Eq. 2.
+
+    Example:
+        >>> logits, target = torch.zeros(1, 2), torch.tensor([1])
+        >>> weighted_cross_entropy_loss(logits, target, class_counts=[90, 10])  # lg 10 · log 2
+        tensor(0.6931)
+    """
+    check.choice("reduction", reduction, check.REDUCTIONS)
+    items = prepare(logits, target, kind=kind, keep=keep, class_keep=class_keep)
+    weight = inverse_frequency_weights(counts_beside(items, class_counts), k)
+    return cross_entropy_of(items, weight, reduction, denominator)
+
+
+class WeightedCrossEntropyLoss(CountedLoss):
+    """Weighted cross-entropy as a Module; see ``weighted_cross_entropy_loss``.
 
     Args:
         k: the constant K of the weights; see ``inverse_frequency_weights``.
@@ -98,10 +135,6 @@ class WeightedCrossEntropyLoss(Loss):
         tensor(0.6931)
     """
 
-    kinds = frozenset({"classes", "labels"})
-
-    weight: Tensor | None
-
     def __init__(
         self,
         *,
@@ -111,12 +144,10 @@ class WeightedCrossEntropyLoss(Loss):
     ) -> None:
         super().__init__()
         self.k = check.number("k", k)
-        self.class_counts = check.class_weights(class_counts, "class_counts")
         self.reduction = check.choice("reduction", reduction, check.REDUCTIONS)
-        weight = None
-        if self.class_counts is not None:
-            weight = inverse_frequency_weights(self.class_counts, self.k)
-        self.register_buffer("weight", weight, persistent=False)
+        self.keep_counts(class_counts)
+        if self.counts is not None:
+            inverse_frequency_weights(self.counts, self.k)  # refuses what has no weight
 
     def forward(
         self,
@@ -131,42 +162,16 @@ class WeightedCrossEntropyLoss(Loss):
         denominator: float | Tensor | None = None,
     ) -> Tensor:
         """The loss; see ``Loss``."""
-        kind = infer_kind(logits, target) if kind is None else kind
-        self.check_kind(kind, background)
-        weight = self.weight
-        if weight is None:
-            if class_counts is None:
-                raise InputError(
-                    "expected class_counts, the training items of each class, with the call or "
-                    "when the loss is built, got neither"
-                )
-            exact = logits.dtype == torch.float64
-            counts = class_counts.to(logits.device, logits.dtype if exact else torch.float32)
-            weight = inverse_frequency_weights(counts, self.k)
-        if kind == "labels":
-            weight = _both_sides(weight, 1 if logits.ndim == 1 else logits.shape[-1])
-        return cross_entropy_loss(
+        if kind is not None:
+            self.check_kind(kind, background)
+        return weighted_cross_entropy_loss(
             logits,
             target,
             kind=kind,
             keep=keep,
             class_keep=class_keep,
-            class_weight=weight,
+            class_counts=self.own_or(class_counts),
+            k=self.k,
             reduction=self.reduction,
             denominator=denominator,
         )
-
-    @property
-    def needs_class_counts(self) -> bool:
-        """Whether they have to come with each call."""
-        return self.weight is None
-
-
-def _both_sides(weight: Tensor, labels: int) -> Tensor:
-    """Weights of each label's absence and presence, (labels, 2)."""
-    if weight.numel() != 2 * labels or (weight.ndim == 1 and labels > 1):
-        raise InputError(
-            f"expected class_counts of shape ({labels}, 2) for kind 'labels', the training items "
-            f"without and with each label, got {tuple(weight.shape)}"
-        )
-    return weight.reshape(labels, 2)

@@ -1,0 +1,138 @@
+"""Asymmetric loss: by hand, against the loop, where it is focal, and at both ends of p."""
+
+import math
+
+import pytest
+import torch
+
+import baseline_oracles
+import oracles
+from dicetune.errors import InputError
+from dicetune.losses import (
+    AsymmetricLoss,
+    asymmetric_loss,
+    build,
+    cross_entropy_loss,
+    focal_loss,
+)
+from tolerances import assert_exact, assert_same
+
+KINDS = ["classes", "labels", "positions"]
+
+
+def test_by_hand():
+    """p = 3/4 and 1/2, set and not set; γ+ = 1, γ- = 2, m = 1/4."""
+    logits = torch.tensor([[math.log(3), 0.0]], dtype=torch.float64)
+    target = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    got = asymmetric_loss(logits, target, gamma_pos=1.0, gamma_neg=2.0, margin=0.25)
+    assert_exact(got, (0.25 * math.log(4 / 3) + 0.25**2 * math.log(4 / 3)) / 2)
+    # the same item, where the classes exclude each other: the one against the rest
+    assert_exact(
+        asymmetric_loss(logits, torch.tensor([0]), gamma_pos=1.0, gamma_neg=2.0, margin=0.25), got
+    )
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("soft", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_is_the_loop(kind, soft, masked):
+    case = oracles.make_case(kind, seed=51, soft=soft, masked=masked)
+    for options in (
+        {},
+        {"gamma_pos": 1.0, "gamma_neg": 2.5, "margin": 0.3},
+        {"gamma_pos": 0.5, "gamma_neg": 0.5, "margin": 0.0},
+        {"gamma_neg": 0.0, "margin": 0.2, "reduction": "sum"},
+        {"reduction": "none"},
+    ):
+        logits = case.logits.clone().requires_grad_()
+        got = asymmetric_loss(logits, case.target, **case.options, **options)
+        oracle = baseline_oracles.asymmetric
+        assert_exact(got.detach(), oracles.value(oracle(case, case.rows, **options)))
+        if options.get("reduction") != "none":
+            got.backward()
+            assert_exact(logits.grad, oracles.gradient(oracle, case, **options))
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.05])
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradcheck(kind, margin):
+    case = oracles.make_case(kind, seed=52, items=3)
+    logits = case.logits.clone().requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda z: asymmetric_loss(z, case.target, gamma_pos=1.5, margin=margin, **case.options),
+        (logits,),
+    )
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_special_cases(soft):
+    case = oracles.make_case("labels", seed=53, soft=soft)
+    args = (case.logits, case.target)
+    plain = {"gamma_pos": 0.0, "gamma_neg": 0.0, "margin": 0.0}
+    assert_exact(
+        asymmetric_loss(*args, **plain, **case.options), cross_entropy_loss(*args, **case.options)
+    )
+    for gamma in (0.5, 2.0):
+        same = {"gamma_pos": gamma, "gamma_neg": gamma, "margin": 0.0}
+        assert_exact(
+            asymmetric_loss(*args, **same, **case.options),
+            focal_loss(*args, gamma=gamma, **case.options),
+        )
+
+
+@pytest.mark.parametrize("kind", ["classes", "positions"])
+def test_classes_are_labels_one_against_the_rest(kind):
+    logits, target = torch.randn(6, 4), torch.arange(6) % 4
+    one_hot = torch.nn.functional.one_hot(target, 4)
+    assert_same(
+        asymmetric_loss(logits, target, kind=kind), asymmetric_loss(logits, one_hot, kind="labels")
+    )
+
+
+def test_below_the_margin_a_negative_costs_nothing_and_has_no_gradient():
+    logits = torch.logit(torch.tensor([0.001, 0.049, 0.051, 0.9])).requires_grad_()
+    target = torch.zeros(4)
+    losses = asymmetric_loss(logits, target, margin=0.05, reduction="none")
+    losses.sum().backward()
+    assert losses[:2].tolist() == [0.0, 0.0]
+    assert logits.grad[:2].tolist() == [0.0, 0.0]
+    assert (losses[2:] > 0).all()
+    assert (logits.grad[2:] > 0).all()
+
+
+@pytest.mark.parametrize("margin", [0.0, 1e-300, 1e-40, 1e-30, 1e-6, 0.05, 0.9])
+@pytest.mark.parametrize("gamma", [0.0, 0.1, 0.5, 1.0, 4.0])
+@pytest.mark.parametrize("target", [0, 1])
+def test_no_nan_at_either_end_of_p(target, gamma, margin):
+    options = {"gamma_pos": gamma, "gamma_neg": gamma, "margin": margin}
+    ends = [-1e4, -104.0, -30.0, -16.7, -2.9444, 0.0, 2.9444, 16.7, 30.0, 104.0, 1e4]
+    for dtype in (torch.float16, torch.bfloat16, torch.float32, torch.float64):
+        logits = torch.tensor(ends, dtype=dtype, requires_grad=True)
+        gold = torch.full((len(ends),), target)
+        losses = asymmetric_loss(logits, gold, reduction="none", **options)
+        losses.sum().backward()
+        exact = asymmetric_loss(logits.detach().double(), gold, reduction="none", **options)
+        assert torch.isfinite(logits.grad).all()
+        assert torch.isfinite(losses).all()
+        assert (losses >= 0).all()
+        if margin == 0 or margin > torch.finfo(torch.float32).tiny:
+            torch.testing.assert_close(losses.detach().double(), exact, rtol=1e-5, atol=1e-6)
+
+
+def test_module_calls_the_function():
+    logits, target = torch.randn(5, 3), torch.tensor([0, 2, -100, 1, 1])
+    options = {"gamma_pos": 1.0, "gamma_neg": 3.0, "margin": 0.1}
+    assert_same(
+        AsymmetricLoss(**options)(logits, target), asymmetric_loss(logits, target, **options)
+    )
+    assert not build("asl").needs_class_counts
+
+
+def test_messages():
+    with pytest.raises(InputError, match="gamma_pos to be a finite number >= 0, got -1"):
+        AsymmetricLoss(gamma_pos=-1)
+    with pytest.raises(InputError, match="gamma_neg to be a finite number >= 0, got nan"):
+        asymmetric_loss(torch.zeros(1), torch.zeros(1), gamma_neg=float("nan"))
+    for margin in (1, 2.5):
+        with pytest.raises(InputError, match=r"margin in \[0, 1\), got .*no negative would count"):
+            AsymmetricLoss(margin=margin)
