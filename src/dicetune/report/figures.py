@@ -1,0 +1,306 @@
+"""Numbers to geometry: scales with round ticks, strips of dots, panels of lines. Draws nothing.
+
+Strips and bars are in percent of the width that the page gives them, panels in the units of their
+own ``viewBox``; what is here is plain data that the templates turn into SVG.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+Point = tuple[float, float]
+
+_STEPS = (1.0, 2.0, 2.5, 5.0, 10.0, 20.0)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """A straight scale that begins and ends at a tick.
+
+    Args:
+        low: value at its start.
+        high: value at its end.
+        ticks: round values, both ends included.
+    """
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+
+    def place(self, value: float, start: float = 0.0, end: float = 100.0) -> float:
+        """Where a value stands between ``start`` and ``end``; outside the scale, at its edge.
+
+        Example:
+            >>> Scale(80.0, 90.0, (80.0, 90.0)).place(82.5)
+            25.0
+        """
+        share = (value - self.low) / (self.high - self.low)
+        return round(start + min(max(share, 0.0), 1.0) * (end - start), 2)
+
+
+def nice_scale(
+    values: Iterable[float], parts: int = 4, within: tuple[float, float] | None = None
+) -> Scale:
+    """The scale with about ``parts`` round steps that holds all finite values.
+
+    Args:
+        values: what it must hold; without any, it goes from 0 to 1.
+        parts: how many steps are wanted; there may be one more.
+        within: bounds that it does not pass, such as 0 and 100 for percentages.
+
+    Example:
+        >>> nice_scale([81.3, 85.9]).ticks
+        (81.0, 82.0, 83.0, 84.0, 85.0, 86.0)
+        >>> nice_scale([99.2, 99.9], within=(0, 100)).ticks
+        (99.2, 99.4, 99.6, 99.8, 100.0)
+    """
+    known = [value for value in values if math.isfinite(value)]
+    low, high = (min(known), max(known)) if known else (0.0, 1.0)
+    if high - low < 1e-9 * max(1.0, abs(high)):
+        room = max(abs(high) * 0.01, 1e-3)
+        low, high = low - room, high + room
+    step, first, last = _round_steps(low, high, parts + 1)
+    digits = max(0, 1 - math.floor(math.log10(step)))
+    ticks = [round(number * step, digits) for number in range(first, last + 1)]
+    if within is not None:
+        ticks = [tick for tick in ticks if within[0] <= tick <= within[1]]
+        if len(ticks) < 2:  # all of it lies at one bound
+            ticks = [float(bound) for bound in within]
+    return Scale(ticks[0], ticks[-1], tuple(ticks))
+
+
+def _round_steps(low: float, high: float, most: int) -> tuple[float, int, int]:
+    """The smallest round step that covers both ends in at most ``most`` steps, and its span."""
+    power = 10.0 ** math.floor(math.log10((high - low) / most))
+    for step in (factor * power for factor in _STEPS):
+        first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+        if last - first <= most:
+            break
+    return step, first, last
+
+
+def tick_text(value: float, ticks: Sequence[float]) -> str:
+    """A tick with as many decimals as its neighbours need.
+
+    Example:
+        >>> [tick_text(tick, (0, 2.5, 5)) for tick in (0, 2.5, 5)]
+        ['0.0', '2.5', '5.0']
+    """
+    decimals = 0
+    while decimals < 6 and any(abs(t - round(t, decimals)) > 1e-9 for t in ticks):
+        decimals += 1
+    text = f"{value:.{decimals}f}"
+    return text.replace("-", "−") if float(text) else text.removeprefix("-")
+
+
+def stacked(places: Sequence[float], width: float) -> list[int]:
+    """For each dot the row in which it touches no other: 0 in the middle, then 1, -1, 2, …
+
+    Args:
+        places: of the dots along the strip.
+        width: of a dot, in the same unit.
+
+    Example:
+        >>> stacked([10.0, 10.5, 30.0, 10.2], width=2.0)
+        [0, -1, 0, 1]
+    """
+    rows: list[int] = [0] * len(places)
+    taken: dict[int, list[float]] = {}
+    for number in sorted(range(len(places)), key=lambda n: places[n]):
+        row = next(
+            row
+            for row in _outwards(len(places))
+            if all(abs(places[number] - other) >= width for other in taken.get(row, ()))
+        )
+        rows[number] = row
+        taken.setdefault(row, []).append(places[number])
+    return rows
+
+
+def _outwards(count: int) -> Iterable[int]:
+    yield 0
+    for distance in range(1, count + 1):
+        yield from (distance, -distance)
+
+
+def thinned(points: Sequence[Point], most: int) -> list[Point]:
+    """At most ``most`` points that keep the shape of a line (Douglas & Peucker 1973).
+
+    Points are taken where the line so far is furthest off, both axes scaled to one; the ends stay.
+
+    Args:
+        points: of the line, in its order.
+        most: how many may be left, at least 2.
+
+    Example:
+        >>> thinned([(0, 0), (1, 0), (2, 0), (3, 5), (4, 0)], most=4)
+        [(0, 0), (2, 0), (3, 5), (4, 0)]
+    """
+    if len(points) <= most:
+        return list(points)
+    wide = [_spread(axis) for axis in zip(*points, strict=True)]
+    scaled = [(x / wide[0], y / wide[1]) for x, y in points]
+    kept = {0, len(points) - 1}
+    open_parts = [_furthest(scaled, 0, len(points) - 1)]
+    while len(kept) < most and open_parts:
+        worst = max(open_parts)
+        open_parts.remove(worst)
+        _, first, at, last = worst
+        if at in kept:
+            continue
+        kept.add(at)
+        open_parts += [
+            _furthest(scaled, a, b) for a, b in ((first, at), (at, last)) if b - a > 1
+        ]
+    return [points[number] for number in sorted(kept)]
+
+
+def _spread(values: Sequence[float]) -> float:
+    return max(values) - min(values) or 1.0
+
+
+def _furthest(points: Sequence[Point], first: int, last: int) -> tuple[float, int, int, int]:
+    """Distance and place of the point furthest from the chord between two others."""
+    (x0, y0), (x1, y1) = points[first], points[last]
+    length = math.hypot(x1 - x0, y1 - y0)
+
+    def off(number: int) -> float:
+        x, y = points[number]
+        if not length:
+            return math.hypot(x - x0, y - y0)
+        return abs((x1 - x0) * (y - y0) - (y1 - y0) * (x - x0)) / length
+
+    at = max(range(first + 1, last), key=off, default=first)
+    return (off(at) if at != first else 0.0, first, at, last)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point of a panel: its place, what it is drawn as, and what it says when pointed at."""
+
+    x: float
+    y: float
+    shape: str
+    style: str
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a panel: the SVG path, its style, and what it says when pointed at."""
+
+    path: str
+    style: str
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Two axes with lines and marks, in the units of one ``viewBox``.
+
+    Args:
+        x: scale of the horizontal axis.
+        y: scale of the vertical axis.
+        x_title: what it shows, with its unit.
+        y_title: the same; it stands above the axis.
+        label: what the figure shows, in a sentence, for those who cannot see it.
+        width: of the whole.
+        height: of the whole.
+        left: room for the labels of the vertical axis.
+        below: room for those of the horizontal axis.
+        above: room for the title.
+        right: room behind the last tick.
+    """
+
+    x: Scale
+    y: Scale
+    x_title: str
+    y_title: str
+    label: str
+    width: float = 300.0
+    height: float = 220.0
+    left: float = 38.0
+    below: float = 36.0
+    above: float = 24.0
+    right: float = 10.0
+    lines: list[Line] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+
+    @property
+    def inner_width(self) -> float:
+        """Width between the axes."""
+        return self.width - self.left - self.right
+
+    @property
+    def inner_height(self) -> float:
+        """Height between the axes."""
+        return self.height - self.above - self.below
+
+    @property
+    def x_ticks(self) -> list[tuple[float, str]]:
+        """Place, from the left edge of the axes, and text of each tick."""
+        return self._ticks(self.x, self.across)
+
+    @property
+    def y_ticks(self) -> list[tuple[float, str]]:
+        """Place, from the upper edge of the axes, and text of each tick."""
+        return self._ticks(self.y, self.down)
+
+    def across(self, value: float) -> float:
+        """Horizontal place of a value, from the left edge of the axes."""
+        return _linear(self.x, value, self.inner_width)
+
+    def down(self, value: float) -> float:
+        """Vertical place of a value, from the upper edge of the axes."""
+        return round(self.inner_height - _linear(self.y, value, self.inner_height), 2)
+
+    def line(self, points: Iterable[Point], style: str, title: str = "", most: int = 200) -> None:
+        """Add a line; points outside the axes are cut off where it is drawn."""
+        places = [(self.across(x), self.down(y)) for x, y in points]
+        if len(places) > 1:
+            self.lines.append(Line(path_of(thinned(places, most)), style, title))
+
+    def mark(self, point: Point, style: str, title: str = "", shape: str = "circle") -> None:
+        """Add a mark, if it lies within the axes."""
+        x, y = point
+        if self.x.low <= x <= self.x.high and self.y.low <= y <= self.y.high:
+            self.marks.append(Mark(self.across(x), self.down(y), shape, style, title))
+
+    @staticmethod
+    def _ticks(scale: Scale, place: Callable[[float], float]) -> list[tuple[float, str]]:
+        return [(place(tick), tick_text(tick, scale.ticks)) for tick in scale.ticks]
+
+
+def _linear(scale: Scale, value: float, length: float) -> float:
+    """Place of a value along ``length``, also beyond its ends: lines are cut, not bent."""
+    return round((value - scale.low) / (scale.high - scale.low) * length, 2)
+
+
+def path_of(points: Sequence[Point]) -> str:
+    """The SVG path through points.
+
+    Example:
+        >>> path_of([(0, 1), (2.5, 3), (4, 0)])
+        'M0 1L2.5 3L4 0'
+    """
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
+
+
+def equal_f1(f1: float, steps: int = 40) -> list[Point]:
+    """Points (recall, precision) that have this F1, from precision 1 to recall 1.
+
+    Precision is ``F R / (2 R - F)``, so the line runs from ``R = F / (2 - F)``.
+
+    Args:
+        f1: a fraction above 0.
+        steps: points of the line.
+
+    Example:
+        >>> [round(value, 4) for value in equal_f1(0.5, steps=3)[1]]
+        [0.6667, 0.4]
+    """
+    first = f1 / (2 - f1)
+    recalls = [first + (1 - first) * number / (steps - 1) for number in range(steps)]
+    return [(recall, f1 * recall / (2 * recall - f1)) for recall in recalls]
