@@ -24,6 +24,7 @@ from dicetune.losses import _options as check
 from dicetune.losses._base import Loss
 from dicetune.losses._cross_entropy import cross_entropy_loss
 from dicetune.losses._inputs import infer_kind
+from dicetune.losses._ranges import Range
 
 
 def inverse_frequency_weights(class_counts: Tensor | Sequence[float], k: float = 1.0) -> Tensor:
@@ -99,6 +100,7 @@ class WeightedCrossEntropyLoss(Loss):
     """
 
     kinds = frozenset({"classes", "labels"})
+    ranges = {"k": Range(1.0, 100.0, log=True)}
 
     weight: Tensor | None
 
