@@ -1,4 +1,4 @@
-"""Numbers as the page prints them: fractions in percent points, times, chances, counts."""
+"""Numbers as people read them: fractions in percent points, times, chances, counts."""
 
 from __future__ import annotations
 
