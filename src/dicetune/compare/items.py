@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,7 +55,7 @@ def right_units(field: Field, competitor: Competitor) -> np.ndarray:
 def _item(field: Field, right: dict[str, np.ndarray], unit: int) -> dict[str, Any]:
     row = field.rows[unit]
     gold = list(readings(field.problem, row, row["gold"]))
-    variants = {own.name: _variants(field, own, unit) for own in field.competitors}
+    variants = {own.name: _variants(field, own, right[own.name], unit) for own in field.competitors}
     if field.problem["kind"] in ("tags", "words"):  # a whole sentence: what nobody misses is left out
         missed = {
             reading
@@ -77,12 +76,16 @@ def _item(field: Field, right: dict[str, np.ndarray], unit: int) -> dict[str, An
     }
 
 
-def _variants(field: Field, competitor: Competitor, unit: int) -> list[dict[str, Any]]:
+def _variants(
+    field: Field, competitor: Competitor, right: np.ndarray, unit: int
+) -> list[dict[str, Any]]:
     """What the seeds of a competitor say, the most common first."""
     row = field.rows[unit]
-    found: dict[tuple[str, ...], int] = {}
-    for predicted in competitor.predicted:
-        says = readings(field.problem, row, predicted[unit])
-        found[says] = found.get(says, 0) + 1
-    ordered: Sequence[tuple[tuple[str, ...], int]] = sorted(found.items(), key=lambda own: -own[1])
-    return [{"says": list(says), "seeds": count} for says, count in ordered]
+    found: dict[tuple[tuple[str, ...], bool], int] = {}
+    for predicted, own in zip(competitor.predicted, right[:, unit], strict=True):
+        said = readings(field.problem, row, predicted[unit]), bool(own)
+        found[said] = found.get(said, 0) + 1
+    ordered = sorted(found.items(), key=lambda own: -own[1])
+    return [
+        {"says": list(says), "right": own, "seeds": count} for (says, own), count in ordered
+    ]

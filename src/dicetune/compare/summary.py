@@ -95,6 +95,7 @@ def summarise(folder: str | Path) -> dict[str, Any]:
         "precision_recall": precision_recall(field, cells, SPLIT),
         "items": items,
         "items_differing": differing,
+        "several_readings": field.problem["kind"] not in ("label", "answer"),
         "data": data_facts(folder, cells),
         "how": _how(plan, folder, cells),
     }

@@ -1,0 +1,71 @@
+"use strict";
+(() => {
+  // Tables: a button in each head that can be sorted by.
+  for (const place of document.querySelectorAll("[data-sortable]")) {
+    const body = place.querySelector("tbody");
+    const heads = [...place.querySelectorAll("thead th")];
+    heads.forEach((head, column) => {
+      const how = head.dataset.sort;
+      if (!how) return;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      button.addEventListener("click", () => {
+        // scores are read from the best down, names from A on
+        const first = how === "number" ? "descending" : "ascending";
+        const second = how === "number" ? "ascending" : "descending";
+        const way = head.getAttribute("aria-sort") === first ? second : first;
+        heads.forEach((other) => other.removeAttribute("aria-sort"));
+        head.setAttribute("aria-sort", way);
+        const value = (row) => row.cells[column].dataset.value;
+        const order = (a, b) =>
+          how === "number" ? value(a) - value(b) : value(a).localeCompare(value(b));
+        const rows = [...body.rows].sort(order);
+        body.append(...(way === "ascending" ? rows : rows.reverse()));
+      });
+    });
+  }
+
+  // Items: search, filters, folds.
+  const filters = document.getElementById("item-filters");
+  if (!filters) return;
+  const [search, right, wrong, fold, count] = ["search", "right", "wrong", "fold", "count"].map(
+    (name) => document.getElementById(`item-${name}`),
+  );
+  const none = document.getElementById("item-none");
+  const items = [...document.querySelectorAll("#item-list > .item")].map((node) => ({
+    node,
+    text: node.textContent.toLowerCase(),
+    shares: node.dataset.shares.split(" ").map(Number),
+  }));
+  const shown = () => items.filter((item) => !item.node.hidden);
+
+  // right: by most seeds; wrong: by fewer than half
+  const fits = (item, words) =>
+    words.every((word) => item.text.includes(word)) &&
+    (right.value === "" || item.shares[right.value] > 0.5) &&
+    (wrong.value === "" || item.shares[wrong.value] < 0.5);
+
+  const filter = () => {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    for (const item of items) item.node.hidden = !fits(item, words);
+    const left = shown().length;
+    count.textContent = left === items.length ? `${left} items` : `${left} of ${items.length} items`;
+    none.hidden = left > 0;
+  };
+
+  fold.addEventListener("click", () => {
+    const open = fold.textContent === "Open all";
+    for (const item of shown()) item.node.querySelector("details").open = open;
+    fold.textContent = open ? "Close all" : "Open all";
+  });
+  document.getElementById("item-reset").addEventListener("click", () => {
+    filters.reset();
+    filter();
+    search.focus();
+  });
+  filters.addEventListener("submit", (event) => event.preventDefault());
+  for (const control of [search, right, wrong]) control.addEventListener("input", filter);
+  filters.hidden = false;
+})();
