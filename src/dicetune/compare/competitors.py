@@ -92,8 +92,11 @@ def read_field(plan: Plan, folder: Path, cells: Sequence[FinishedCell], split: s
     groups: list[tuple[dict[str, Any], list[list[Any]]]] = []
     for decision in (ARGMAX, TUNED):
         for loss in plan.objectives:
-            told = [(own, _decided(own, decision, split, rows)) for own in cells
-                    if own.cell.loss == loss]
+            told = [
+                (own, _decided(own, decision, split, rows))
+                for own in cells
+                if own.cell.loss == loss
+            ]
             found = [(own, predicted) for own, predicted in told if predicted is not None]
             if found:
                 groups.append((_head([own for own, _ in found], decision), [p for _, p in found]))
@@ -101,8 +104,14 @@ def read_field(plan: Plan, folder: Path, cells: Sequence[FinishedCell], split: s
         path = folder / FOREIGN / name / PREDICTIONS_FILE
         if path.is_file():
             own = in_order(list(read_json_lines(path)), rows, path)
-            head = {"name": name, "loss": name, "decision": ARGMAX, "objective": None,
-                    "seeds": (), "foreign": True}
+            head = {
+                "name": name,
+                "loss": name,
+                "decision": ARGMAX,
+                "objective": None,
+                "seeds": (),
+                "foreign": True,
+            }
             groups.append((head, [_predicted(own, rows, path)]))
     gold = [row["gold"] for row in rows]
     every = [unit for _, seeds in groups for predicted in seeds for unit in predicted]
@@ -135,9 +144,7 @@ def _head(cells: Sequence[FinishedCell], decision: str) -> dict[str, Any]:
     }
 
 
-def _decided(
-    own: FinishedCell, decision: str, split: str, rows: Sequence[Row]
-) -> list[Any] | None:
+def _decided(own: FinishedCell, decision: str, split: str, rows: Sequence[Row]) -> list[Any] | None:
     """What one run predicted by a decision, in the order of ``rows``; ``None`` without it."""
     found = own.predictions(split) if decision == ARGMAX else own.tuned(split)
     if found is None:

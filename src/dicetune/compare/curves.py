@@ -52,8 +52,13 @@ def loss_against_metric(
     found = {}
     for loss, runs in curves.items():
         points = [
-            {"seed": run["seed"], "step": step, "train_loss": train, "dev_loss": dev,
-             "error": None if score is None else 1 - score}
+            {
+                "seed": run["seed"],
+                "step": step,
+                "train_loss": train,
+                "dev_loss": dev,
+                "error": None if score is None else 1 - score,
+            }
             for run in runs
             for step, train, dev, score in zip(
                 run["steps"], run["train_loss"], run["dev_loss"], run["dev_metric"], strict=True

@@ -51,9 +51,7 @@ def data_facts(folder: Path, cells: Sequence[FinishedCell]) -> dict[str, Any]:
 
 def _split(run: FinishedCell, split: str) -> dict[str, Any]:
     told = run.record.data[split]
-    facts: dict[str, Any] = {
-        words: told[name] for name, words in _COUNTED.items() if name in told
-    }
+    facts: dict[str, Any] = {words: told[name] for name, words in _COUNTED.items() if name in told}
     if told.get("subwords"):
         facts["unknown sub-words"] = told.get("unknown_subwords", 0) / told["subwords"]
     gold = [row["gold"] for row in run.predictions(split)]

@@ -56,7 +56,10 @@ def _item(field: Field, right: dict[str, np.ndarray], unit: int) -> dict[str, An
     row = field.rows[unit]
     gold = list(readings(field.problem, row, row["gold"]))
     variants = {own.name: _variants(field, own, right[own.name], unit) for own in field.competitors}
-    if field.problem["kind"] in ("tags", "words"):  # a whole sentence: what nobody misses is left out
+    if field.problem["kind"] in (
+        "tags",
+        "words",
+    ):  # a whole sentence: what nobody misses is left out
         missed = {
             reading
             for own in variants.values()
@@ -86,6 +89,4 @@ def _variants(
         said = readings(field.problem, row, predicted[unit]), bool(own)
         found[said] = found.get(said, 0) + 1
     ordered = sorted(found.items(), key=lambda own: -own[1])
-    return [
-        {"says": list(says), "right": own, "seeds": count} for (says, own), count in ordered
-    ]
+    return [{"says": list(says), "right": own, "seeds": count} for (says, own), count in ordered]

@@ -58,9 +58,7 @@ def readings(
     return _spans(problem, row["tokens"], prediction)
 
 
-def _spans(
-    problem: Mapping[str, Any], tokens: Sequence[str], prediction: Any
-) -> tuple[str, ...]:
+def _spans(problem: Mapping[str, Any], tokens: Sequence[str], prediction: Any) -> tuple[str, ...]:
     found: list[tuple[str, int, int]]
     if problem["kind"] == "entities":
         found = [_place(own) for own in prediction]

@@ -21,8 +21,10 @@ def colours(summary: Mapping[str, Any]) -> dict[str, str]:
     """
     losses = list(dict.fromkeys(own["loss"] for own in summary["competitors"]))
     losses.sort(key=lambda loss: loss != summary["baseline"])
-    places = (number if number < COLOURS else 1 + (number - 1) % (COLOURS - 1)
-              for number in range(len(losses)))
+    places = (
+        number if number < COLOURS else 1 + (number - 1) % (COLOURS - 1)
+        for number in range(len(losses))
+    )
     return {loss: f"c{place}" for loss, place in zip(losses, places, strict=True)}
 
 

@@ -19,21 +19,8 @@ def data_tables(data: Mapping[str, Any]) -> dict[str, Any]:
         for name in dict.fromkeys(name for own in splits for name in own["facts"])
     ]
     names = dict.fromkeys(name for own in splits for name in own["labels"])
-    totals = [sum(own["labels"].values()) for own in splits]
-    most = max((count for own in splits for count in own["labels"].values()), default=1)
     labels = [
-        {
-            "name": name,
-            "cells": [
-                {
-                    "count": numbers.count(own["labels"].get(name, 0)),
-                    "share": numbers.points(own["labels"].get(name, 0) / total) if total else None,
-                    "width": round(100 * own["labels"].get(name, 0) / most, 2),
-                }
-                for own, total in zip(splits, totals, strict=True)
-            ],
-        }
-        for name in names
+        {"name": name, "cells": [_share(own["labels"], name) for own in splits]} for name in names
     ]
     return {
         "inspected": data.get("inspected", True),
@@ -43,10 +30,13 @@ def data_tables(data: Mapping[str, Any]) -> dict[str, Any]:
         "more_labels": labels[SHOWN:],
         "labels_title": data["labels_title"],
         "ratios": [
-            {"split": own["name"], "value": f"{own['ratio']['value']:.1f}",
-             "counts": f"{numbers.count(own['ratio']['many'])} : "
-                       f"{numbers.count(own['ratio']['few'])}",
-             "meaning": own["ratio"]["meaning"]}
+            {
+                "split": own["name"],
+                "value": f"{own['ratio']['value']:.1f}",
+                "counts": f"{numbers.count(own['ratio']['many'])} : "
+                f"{numbers.count(own['ratio']['few'])}",
+                "meaning": own["ratio"]["meaning"],
+            }
             for own in splits
             if own["ratio"]
         ],
@@ -55,6 +45,19 @@ def data_tables(data: Mapping[str, Any]) -> dict[str, Any]:
         "examples": data["conflict_examples"],
         "warnings": data["warnings"],
         "notes": [(own["name"], _note(note)) for own in splits for note in own["notes"]],
+    }
+
+
+def _share(labels: Mapping[str, int], name: str) -> dict[str, Any]:
+    """How often a label stands in a split, and its share; nothing where labels are not known."""
+    total = sum(labels.values())
+    if not total:
+        return {"count": numbers.MISSING, "share": None, "width": 0.0}
+    own = labels.get(name, 0)
+    return {
+        "count": numbers.count(own),
+        "share": numbers.points(own / total),
+        "width": round(100 * own / total, 2),
     }
 
 

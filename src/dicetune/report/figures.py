@@ -17,12 +17,12 @@ _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0, 20.0)
 
 @dataclass(frozen=True)
 class Scale:
-    """A straight scale that begins and ends at a tick.
+    """A straight scale.
 
     Args:
         low: value at its start.
         high: value at its end.
-        ticks: round values, both ends included.
+        ticks: round values on it.
     """
 
     low: float
@@ -69,6 +69,19 @@ def nice_scale(
         if len(ticks) < 2:  # all of it lies at one bound
             ticks = [float(bound) for bound in within]
     return Scale(ticks[0], ticks[-1], tuple(ticks))
+
+
+def fitted_scale(low: float, high: float, parts: int = 3) -> Scale:
+    """The scale from ``low`` to ``high`` as they are, with round ticks between.
+
+    Example:
+        >>> fitted_scale(0, 348).ticks
+        (0.0, 100.0, 200.0, 300.0)
+    """
+    if high <= low:
+        high = low + 1
+    nice = nice_scale([low, high], parts)
+    return Scale(low, high, tuple(tick for tick in nice.ticks if low <= tick <= high))
 
 
 def _round_steps(low: float, high: float, most: int) -> tuple[float, int, int]:
@@ -151,9 +164,7 @@ def thinned(points: Sequence[Point], most: int) -> list[Point]:
         if at in kept:
             continue
         kept.add(at)
-        open_parts += [
-            _furthest(scaled, a, b) for a, b in ((first, at), (at, last)) if b - a > 1
-        ]
+        open_parts += [_furthest(scaled, a, b) for a, b in ((first, at), (at, last)) if b - a > 1]
     return [points[number] for number in sorted(kept)]
 
 
@@ -212,6 +223,9 @@ class Panel:
         below: room for those of the horizontal axis.
         above: room for the title.
         right: room behind the last tick.
+        lines: drawn first, in their order.
+        marks: drawn over them.
+        notes: horizontal place and text of what stands above the axes.
     """
 
     x: Scale
@@ -219,14 +233,15 @@ class Panel:
     x_title: str
     y_title: str
     label: str
-    width: float = 300.0
-    height: float = 220.0
-    left: float = 38.0
-    below: float = 36.0
+    width: float = 260.0
+    height: float = 200.0
+    left: float = 34.0
+    below: float = 34.0
     above: float = 24.0
     right: float = 10.0
     lines: list[Line] = field(default_factory=list)
     marks: list[Mark] = field(default_factory=list)
+    notes: list[tuple[float, str]] = field(default_factory=list)
 
     @property
     def inner_width(self) -> float:
@@ -267,6 +282,11 @@ class Panel:
         x, y = point
         if self.x.low <= x <= self.x.high and self.y.low <= y <= self.y.high:
             self.marks.append(Mark(self.across(x), self.down(y), shape, style, title))
+
+    def note(self, value: float, text: str) -> None:
+        """Add a short text above the axes, if its place is within them."""
+        if self.x.low < value < self.x.high:
+            self.notes.append((self.across(value), text))
 
     @staticmethod
     def _ticks(scale: Scale, place: Callable[[float], float]) -> list[tuple[float, str]]:

@@ -15,8 +15,13 @@ def item_rows(summary: Mapping[str, Any]) -> dict[str, Any]:
     competitors = summary["competitors"]
     palette = colours(summary)
     shown = [
-        {"name": own["name"], "loss": own["loss"], "decision": own["decision"],
-         "colour": palette[own["loss"]], "seeds": max(len(own["seeds"]), 1)}
+        {
+            "name": own["name"],
+            "loss": own["loss"],
+            "decision": own["decision"],
+            "colour": palette[own["loss"]],
+            "seeds": max(len(own["seeds"]), 1),
+        }
         for own in competitors
     ]
     rows = [

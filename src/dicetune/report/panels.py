@@ -7,9 +7,7 @@ from typing import Any
 
 from dicetune import numbers
 from dicetune.report.colours import MARKS, colours
-from dicetune.report.figures import Panel, Scale, equal_f1, nice_scale
-
-_F1_LINES = (0.2, 0.4, 0.6, 0.8, 0.9, 0.95)
+from dicetune.report.figures import Panel, Scale, equal_f1, fitted_scale, nice_scale
 
 
 def precision_recall_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -23,10 +21,10 @@ def precision_recall_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     }
     panels = []
     for loss, own in found.items():
-        panel = Panel(scale, scale, "recall, %", "precision, %", _said(loss, own))
-        for f1 in _F1_LINES:
-            points = [(100 * recall, 100 * precision) for recall, precision in equal_f1(f1)]
-            panel.line(points, "guide", f"equal F1 of {100 * f1:g}")
+        panel = Panel(
+            scale, scale, "recall, %", "precision, %", _said(loss, own), height=214.0, above=34.0
+        )
+        _add_guides(panel)
         for other, points in curves.items():
             if other != loss:
                 panel.line(points, "other", other)
@@ -41,9 +39,19 @@ def precision_recall_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
             title += f"recall {numbers.points(recall)}"
             style = f"chosen {palette[loss]} {decision}"
             panel.mark((100 * recall, 100 * precision), style, title, MARKS[decision])
-        panels.append({"loss": loss, "colour": palette[loss], "panel": panel,
-                       "chosen": _chosen(own)})
+        panels.append(
+            {"loss": loss, "colour": palette[loss], "panel": panel, "chosen": _chosen(own)}
+        )
     return panels
+
+
+def _add_guides(panel: Panel) -> None:
+    """Lines of equal F1, one for each tick, named where they leave the axes above."""
+    for tick in panel.y.ticks:
+        if 0 < tick < 100:
+            line = [(100 * recall, 100 * precision) for recall, precision in equal_f1(tick / 100)]
+            panel.line(line, "guide", f"F1 = {tick:g}")
+            panel.note(line[0][0], f"F1 {tick:g}")
 
 
 def _shared_scale(found: Mapping[str, Any]) -> Scale:
@@ -56,7 +64,7 @@ def _shared_scale(found: Mapping[str, Any]) -> Scale:
         for value in point
     ]
     lowest = 100 * min(chosen, default=0.0)
-    return nice_scale([max(0.0, lowest - 0.6 * (100 - lowest)), 100.0], within=(0.0, 100.0))
+    return nice_scale([max(0.0, lowest - 0.4 * (100 - lowest)), 100.0], within=(0.0, 100.0))
 
 
 def _chosen(own: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -83,20 +91,41 @@ def learning_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """For each loss the dev metric and the losses at each evaluation, one line a seed."""
     palette = colours(summary)
     curves = summary["curves"]
-    steps = nice_scale([0.0, *_known(curves, "steps")], parts=3)
-    scores = nice_scale([100 * value for value in _known(curves, "dev_metric")],
-                        within=None if _below_zero(curves) else (0.0, 100.0))
+    steps = fitted_scale(0.0, max(_known(curves, "steps"), default=1.0))
+    scores = nice_scale(
+        [100 * value for value in _known(curves, "dev_metric")],
+        within=None if _below_zero(curves) else (0.0, 100.0),
+    )
     panels = []
     for loss, runs in curves.items():
         of_loss = _known({loss: runs}, "train_loss") + _known({loss: runs}, "dev_loss")
-        metric = Panel(steps, scores, "step", f"{summary['metric_title']} on dev, %",
-                       f"Dev {summary['metric_title']} of {loss} over training", height=190.0)
-        losses = Panel(steps, nice_scale(of_loss, parts=3), "step", "loss",
-                       f"Losses of {loss} over training", height=170.0)
+        metric = Panel(
+            steps,
+            scores,
+            "step",
+            f"{summary['metric_title']} on dev, %",
+            f"Dev {summary['metric_title']} of {loss} over training",
+            height=170.0,
+        )
+        losses = Panel(
+            steps,
+            nice_scale(of_loss, parts=3),
+            "step",
+            "loss",
+            f"Losses of {loss} over training",
+            height=150.0,
+        )
         for run in runs:
             _add_run(metric, losses, run, palette[loss])
-        panels.append({"loss": loss, "colour": palette[loss], "metric": metric, "losses": losses,
-                       "with_train": bool(_known({loss: runs}, "train_loss"))})
+        panels.append(
+            {
+                "loss": loss,
+                "colour": palette[loss],
+                "metric": metric,
+                "losses": losses,
+                "with_train": bool(_known({loss: runs}, "train_loss")),
+            }
+        )
     return panels
 
 
@@ -126,8 +155,14 @@ def tracking_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
             if not values:
                 continue
             label = f"Loss {words} of {loss} against 100 minus dev {summary['metric_title']}"
-            panel = Panel(nice_scale(values, parts=3), y, f"loss {words}",
-                          f"100 − {summary['metric_title']}", label, height=190.0)
+            panel = Panel(
+                nice_scale(values, parts=3),
+                y,
+                f"loss {words}",
+                f"100 − {summary['metric_title']}",
+                label,
+                height=170.0,
+            )
             for seed in dict.fromkeys(p["seed"] for p in own["points"]):
                 points = [
                     (p[name], 100 * p["error"], p["step"])
@@ -137,11 +172,20 @@ def tracking_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
                 panel.line([point[:2] for point in points], f"trace {palette[loss]}")
                 for at, (x, error, step) in enumerate(points):
                     last = " last" if at == len(points) - 1 else ""
-                    panel.mark((x, error), f"point {palette[loss]}{last}",
-                               f"seed {seed}, step {step}: loss {x:.3g}, error {error:.1f}")
+                    panel.mark(
+                        (x, error),
+                        f"point {palette[loss]}{last}",
+                        f"seed {seed}, step {step}: loss {x:.3g}, error {error:.1f}",
+                    )
             found.append({"words": words, "panel": panel, "rho": _rho(own[where])})
-        panels.append({"loss": loss, "colour": palette[loss], "panels": found,
-                       "evaluations": own["evaluations"]})
+        panels.append(
+            {
+                "loss": loss,
+                "colour": palette[loss],
+                "panels": found,
+                "evaluations": own["evaluations"],
+            }
+        )
     return panels
 
 
@@ -156,7 +200,11 @@ def _rho(own: Mapping[str, Any]) -> dict[str, Any]:
 
 def _known(curves: Mapping[str, Sequence[Mapping[str, Any]]], name: str) -> list[float]:
     return [
-        value for runs in curves.values() for run in runs for value in run[name] if value is not None
+        value
+        for runs in curves.values()
+        for run in runs
+        for value in run[name]
+        if value is not None
     ]
 
 
@@ -168,5 +216,7 @@ def _pairs(
     steps: Sequence[float], values: Sequence[float | None], times: float = 1.0
 ) -> list[tuple[float, float]]:
     return [
-        (step, times * value) for step, value in zip(steps, values, strict=True) if value is not None
+        (step, times * value)
+        for step, value in zip(steps, values, strict=True)
+        if value is not None
     ]

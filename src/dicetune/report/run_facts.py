@@ -25,24 +25,41 @@ def run_facts(how: Mapping[str, Any]) -> dict[str, Any]:
         "command": how["command"],
         "facts": facts,
         "files": [
-            {"split": split, "path": own["path"], "examples": numbers.count(own["examples"]),
-             "sha256": own["sha256"]}
+            {
+                "split": split,
+                "path": own["path"],
+                "examples": numbers.count(own["examples"]),
+                "sha256": own["sha256"],
+            }
             for split, own in how["files"].items()
         ],
         "settings": {
             f"{group}{name}": value
             for group, values in (
-                ("", how["settings"]), ("option ", how["options"]), ("trainer.", how["trainer"])
+                ("", how["settings"]),
+                ("option ", how["options"]),
+                ("trainer.", how["trainer"]),
             )
             for name, value in values.items()
         },
         "versions": how["versions"],
         "foreign": how["foreign"],
-        "cells": [{**cell, "time": numbers.duration(cell["seconds"])} for cell in cells],
+        "seeds": list(dict.fromkeys(cell["seed"] for cell in cells)),
+        "grid": _grid(cells),
+        "planned": len(cells),
         "done": len(done),
         "missing": [cell for cell in cells if cell["state"] != "done"],
         "notes": how["notes"],
     }
+
+
+def _grid(cells: list[dict[str, Any]]) -> dict[str, dict[int, dict[str, Any]]]:
+    """For each loss and seed the state of its run, and how long it took."""
+    grid: dict[str, dict[int, dict[str, Any]]] = {}
+    for cell in cells:
+        shown = numbers.duration(cell["seconds"]) if cell["state"] == "done" else cell["state"]
+        grid.setdefault(cell["loss"], {})[cell["seed"]] = {**cell, "shown": shown}
+    return grid
 
 
 def _model(name: str | None, parameters: int | None, digest: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ _FROM, _TO = 4.0, 96.0
 _DOT = 2.2
 """Width of a dot, in the same unit."""
 
-_ROWS_APART = 6
+_ROWS_APART = 5
 _MOST_OTHER = 3
 
 
@@ -84,6 +84,7 @@ def difference_table(summary: Mapping[str, Any]) -> dict[str, Any]:
     comparisons = summary["comparisons"]
     decimals = _decimals(own["interval"] for own in comparisons)
     values = [0.0, *(own["difference"] for own in comparisons)]
+    values += [value for own in comparisons for value in own["seed_differences"]]
     values += [bound for own in comparisons for bound in own["interval"] or ()]
     scale = nice_scale((100 * value for value in values), parts=5)
     palette = colours(summary)
@@ -100,7 +101,12 @@ def difference_table(summary: Mapping[str, Any]) -> dict[str, Any]:
                 "colour": palette[competitor["loss"]],
                 "mark": mark_of(competitor),
                 "strip": Strip(
-                    [],
+                    _dots(
+                        scale,
+                        own["seeds"],
+                        own["seed_differences"],
+                        lambda value: numbers.signed(value, decimals),
+                    ),
                     middle,
                     _ends(scale, interval),
                     f"{numbers.signed(own['difference'], decimals)} points"
@@ -114,23 +120,28 @@ def difference_table(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _strip(scale: Scale, own: Mapping[str, Any], decimals: int) -> Strip:
-    places = [scale.place(100 * score, _FROM, _TO) for score in own["scores"]]
-    names = [f"seed {seed}" for seed in own["seeds"]] or ["all"]
     texts = [numbers.points(score, decimals) for score in own["scores"]]
-    dots = [
-        (place, _ROWS_APART * row, f"{name}: {text}")
-        for place, row, name, text in zip(
-            places, stacked(places, _DOT), names, texts, strict=True
-        )
-    ]
     bounds = numbers.interval(own["interval"], decimals)
     label = f"mean {numbers.points(own['mean'], decimals)}, seeds {', '.join(texts)}"
     return Strip(
-        dots,
+        _dots(scale, own["seeds"], own["scores"], lambda value: numbers.points(value, decimals)),
         scale.place(100 * own["mean"], _FROM, _TO),
         _ends(scale, own["interval"]),
         label + (f", 95% interval {bounds}" if own["interval"] else ""),
     )
+
+
+def _dots(
+    scale: Scale, seeds: Sequence[int], values: Sequence[float], text: Callable[[float], str]
+) -> list[tuple[float, int, str]]:
+    """One dot a seed; a foreign competitor has no seed and one dot."""
+    places = [scale.place(100 * value, _FROM, _TO) for value in values]
+    names = [f"seed {seed}" for seed in seeds] or ["all"] * len(values)
+    rows = stacked(places, _DOT)
+    return [
+        (place, _ROWS_APART * row, f"{name}: {text(value)}")
+        for place, row, name, value in zip(places, rows, names, values, strict=True)
+    ]
 
 
 def _ends(scale: Scale, interval: Sequence[float] | None) -> tuple[float, float] | None:
@@ -141,9 +152,7 @@ def _ends(scale: Scale, interval: Sequence[float] | None) -> tuple[float, float]
 
 
 def _axis_ticks(scale: Scale) -> list[tuple[float, str]]:
-    return [
-        (scale.place(tick, _FROM, _TO), tick_text(tick, scale.ticks)) for tick in scale.ticks
-    ]
+    return [(scale.place(tick, _FROM, _TO), tick_text(tick, scale.ticks)) for tick in scale.ticks]
 
 
 def _decimals(intervals: Any) -> int:

@@ -27,45 +27,60 @@
     });
   }
 
-  // Items: search, filters, folds.
+  // Items: search, filters, folds; a few at a time.
+  const STEP = 25;
   const filters = document.getElementById("item-filters");
   if (!filters) return;
-  const [search, right, wrong, fold, count] = ["search", "right", "wrong", "fold", "count"].map(
-    (name) => document.getElementById(`item-${name}`),
-  );
-  const none = document.getElementById("item-none");
+  const [search, right, wrong, fold, count, none, more] = [
+    "search", "right", "wrong", "fold", "count", "none", "more",
+  ].map((name) => document.getElementById(`item-${name}`));
   const items = [...document.querySelectorAll("#item-list > .item")].map((node) => ({
     node,
     text: node.textContent.toLowerCase(),
     shares: node.dataset.shares.split(" ").map(Number),
   }));
-  const shown = () => items.filter((item) => !item.node.hidden);
+  let most = STEP;
 
-  // right: by most seeds; wrong: by fewer than half
   const fits = (item, words) =>
     words.every((word) => item.text.includes(word)) &&
     (right.value === "" || item.shares[right.value] > 0.5) &&
     (wrong.value === "" || item.shares[wrong.value] < 0.5);
 
-  const filter = () => {
+  const show = () => {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    for (const item of items) item.node.hidden = !fits(item, words);
-    const left = shown().length;
-    count.textContent = left === items.length ? `${left} items` : `${left} of ${items.length} items`;
-    none.hidden = left > 0;
+    const found = items.filter((item) => fits(item, words));
+    const shown = new Set(found.slice(0, most));
+    for (const item of items) item.node.hidden = !shown.has(item);
+    count.textContent =
+      found.length === items.length ? `${items.length} items` : `${found.length} of ${items.length} items`;
+    more.hidden = found.length <= most;
+    none.hidden = found.length > 0;
+  };
+  const filter = () => {
+    most = STEP;
+    show();
   };
 
   fold.addEventListener("click", () => {
     const open = fold.textContent === "Open all";
-    for (const item of shown()) item.node.querySelector("details").open = open;
+    for (const item of items) item.node.querySelector("details").open = open && !item.node.hidden;
     fold.textContent = open ? "Close all" : "Open all";
   });
-  document.getElementById("item-reset").addEventListener("click", () => {
+  more.firstChild.addEventListener("click", () => {
+    most += STEP;
+    show();
+  });
+  none.querySelector("button").addEventListener("click", () => {
     filters.reset();
     filter();
     search.focus();
   });
   filters.addEventListener("submit", (event) => event.preventDefault());
   for (const control of [search, right, wrong]) control.addEventListener("input", filter);
+  addEventListener("beforeprint", () => {
+    for (const item of items) item.node.hidden = false;
+  });
+  addEventListener("afterprint", show);
   filters.hidden = false;
+  show();
 })();
