@@ -121,7 +121,8 @@ class Plan:
         search: for hyper-parameters, if there is one.
         keep_models: whether cells keep their weights.
         foreign: file and SHA-256 of each foreign competitor's predictions, by name.
-        cells: runs that are given and not planned, where records were merged.
+        merged: runs that are given and not planned, where records were merged.
+        notes: what a reader should know, in sentences.
         command: what was typed first.
         versions: of the libraries, when the plan was made.
     """
@@ -140,6 +141,7 @@ class Plan:
     keep_models: bool = False
     foreign: dict[str, dict[str, Any]] = field(default_factory=dict)
     merged: tuple[Cell, ...] | None = None
+    notes: tuple[str, ...] = ()
     command: str = ""
     versions: dict[str, str] = field(default_factory=versions)
 
@@ -267,6 +269,7 @@ class Plan:
                 "seeds": tuple(values["seeds"]),
                 "search": None if values["search"] is None else Search(**values["search"]),
                 "merged": cells if values["merged"] else None,
+                "notes": tuple(values["notes"]),
             }
         )
 
@@ -286,12 +289,22 @@ def cell_id(config: Mapping[str, Any], data: Mapping[str, str], model: str) -> s
         >>> cell_id({**config, "train": "elsewhere"}, {"train": "ab", "dev": "cd"}, "minilm")
         'ce-0.5-dice-seed2-5c8d8bd2'
     """
-    decides = {name: _plain(value) for name, value in config.items() if name not in _PLACES}
-    decides["options"] = _with_contents(config.get("options") or {})
-    decides = {name: value for name, value in decides.items() if value not in (None, False, {})}
-    text = json.dumps({**decides, "data": dict(data), "model": model}, sort_keys=True)
+    decides = {**what_decides(config), "data": dict(data), "model": model}
+    text = json.dumps(decides, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     return f"{slug(str(config['loss']))}-seed{config['seed']}-{digest}"
+
+
+def what_decides(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without what decides nothing: paths, notes, defaults that mean "nothing".
+
+    Example:
+        >>> what_decides({"task": "ner", "train": "a.conll", "max_train": None, "format": "auto"})
+        {'task': 'ner'}
+    """
+    decides = {name: _plain(value) for name, value in config.items() if name not in _PLACES}
+    decides["options"] = _with_contents(config.get("options") or {})
+    return {name: own for name, own in decides.items() if own not in (None, False, {}, "auto")}
 
 
 def slug(text: str) -> str:
