@@ -26,7 +26,14 @@ from dicetune.compare.plan import (
 )
 from dicetune.compare.progress import folder_of, state_of
 from dicetune.errors import DataError, InputError, unknown_name
-from dicetune.records import METRICS_FILE, PREDICTIONS_FILE, RUN_FILE, SCORES_FILE, RunRecord, sha256
+from dicetune.records import (
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    RUN_FILE,
+    SCORES_FILE,
+    RunRecord,
+    sha256,
+)
 
 RECORDS = (
     PREDICTIONS_FILE,
@@ -165,8 +172,8 @@ def _members(
             continue
         if not (folder / RUN_FILE).is_file():
             raise DataError(
-                folder, f"expected a comparison or a finished run, got neither {PLAN_FILE} nor "
-                f"{RUN_FILE}"
+                folder,
+                f"expected a comparison or a finished run, got neither {PLAN_FILE} nor {RUN_FILE}",
             )
         found.append(_plain_member(folder, planned))
     return found, notes
@@ -225,18 +232,13 @@ def _check_same_data(members: Sequence[Member]) -> None:
             prints = [None if file is None else file.fingerprint for file in pair]
             if None in prints or prints[0] != prints[1]:
                 shown = " and ".join(
-                    f"{'none' if file is None else _shown(file)} in {str(run.folder)!r}"
+                    f"{file or 'none'} in {str(run.folder)!r}"
                     for file, run in zip(pair, (first, own), strict=True)
                 )
                 raise InputError(
                     f"expected the same {split} data for all, got {shown}: only runs on the same "
                     "data can be compared"
                 )
-
-
-def _shown(file: DataFile) -> str:
-    digest = "" if file.sha256 is None else f" ({file.sha256[:8]})"
-    return f"{file.path}{digest}, {file.examples} examples"
 
 
 def _each_once(members: Sequence[Member]) -> list[Member]:
@@ -320,4 +322,3 @@ def _metric(record: RunRecord) -> str:
 
     task = task_named(record.config["task"]).restore(record.labels, record.settings)
     return str(task.main_metric)
-

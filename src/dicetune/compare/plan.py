@@ -47,6 +47,10 @@ class DataFile:
         """What tells this data from other data, wherever it lies."""
         return f"{self.sha256 or self.path} ({self.examples} examples)"
 
+    def __str__(self) -> str:
+        digest = "" if self.sha256 is None else f" ({self.sha256[:8]})"
+        return f"{self.path}{digest}, {self.examples} examples"
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -344,9 +348,9 @@ def _differences(earlier: Plan, now: Plan) -> list[str]:
     """What a plan may not change, in words."""
     found = []
     for split in SPLITS:
-        then, today = earlier.files[split], now.files[split]
-        if then.fingerprint != today.fingerprint:
-            found.append(f"{split} data ({_shown(then)} then, {_shown(today)} now)")
+        files = [plan.files[split] for plan in (earlier, now)]
+        if files[0].fingerprint != files[1].fingerprint:
+            found.append(f"{split} data ({' then, '.join(map(str, files))} now)")
     if (earlier.model["sha256"] or earlier.model["name"]) != (
         now.model["sha256"] or now.model["name"]
     ):
@@ -371,11 +375,6 @@ def _differences(earlier: Plan, now: Plan) -> list[str]:
         if then != today and not searched:
             found.append(f"loss {name!r} ({then} then, {today} now)")
     return found
-
-
-def _shown(file: DataFile) -> str:
-    digest = "" if file.sha256 is None else f", {file.sha256[:8]}"
-    return f"{file.path}{digest}, {file.examples} examples"
 
 
 def _identity(plan: Plan) -> str:
