@@ -154,36 +154,33 @@ def plain_table(
     return table
 
 
-def demo_tables(outcome: Any) -> list[Table]:
-    """Scores of each loss on dev and test, then of each type on test."""
-    table = Table(
-        title="The packaged sample, minilm, one seed (strict spans, %)", title_justify="left"
-    )
-    table.add_column("loss")
-    for split in ("dev", "test"):
-        for name in ("P", "R", "F1"):
-            table.add_column(f"{split} {name}", justify="right")
-    table.add_column("seconds", justify="right")
-    for loss, scores in outcome.scores.items():
-        cells = [
-            percent(scores[split][name])
-            for split in ("dev", "test")
-            for name in ("precision", "recall", "f1")
-        ]
-        name = loss if outcome.objectives[loss] == loss else f"{loss} = {outcome.objectives[loss]}"
-        table.add_row(escape(name), *cells, f"{outcome.seconds[loss]:.0f}")
-    types = Table(title="Test F1 of each type", title_justify="left")
-    types.add_column("type")
-    for loss in outcome.scores:
-        types.add_column(escape(loss), justify="right")
-    types.add_column("entities", justify="right")
-    first = next(iter(outcome.scores.values()))["test"]["per_type"]
-    for kind, values in first.items():
-        found = [
-            percent(scores["test"]["per_type"][kind]["f1"]) for scores in outcome.scores.values()
-        ]
-        types.add_row(escape(kind), *found, str(values["support"]))
-    return [table, types]
+def comparison_tables(outcome: Any) -> list[Any]:
+    """What a comparison came to: a table of the competitors, the verdict, where the report lies.
+
+    Args:
+        outcome: of ``dicetune.compare.run.compare``.
+    """
+    summary, parts = outcome.summary, []
+    if summary:
+        title = f"Test, {summary['metric_title']}, %"
+        table = _titled(title)
+        for head in ("", "mean", "95% interval", "seeds"):
+            table.add_column(head, justify="left" if not head else "right", overflow="fold")
+        for own in summary["competitors"]:
+            interval = "" if own["interval"] is None else " to ".join(map(percent, own["interval"]))
+            table.add_row(
+                escape(own["name"]),
+                percent(own["mean"]),
+                interval,
+                " ".join(percent(score) for score in own["scores"]),
+            )
+        parts += [table, *(escape(sentence) for sentence in summary["verdict"])]
+    for own in outcome.failed:
+        parts.append(escape(f"Failed: {own.cell.loss}, seed {own.cell.seed}: {own.reason}"))
+    parts += [escape(f"Failed: {note}") for note in outcome.notes]
+    if summary:
+        parts.append(escape(f"Report: {outcome.folder / 'report.html'}"))
+    return parts
 
 
 def inspection_tables(found: Inspection) -> list[Any]:

@@ -110,7 +110,7 @@ def can_go_on(folder: Path, config: Any) -> bool:
     except DicetuneError:
         return False
     # comparing wherever it lies: the folder may have been moved
-    return replace(before, out=None) == replace(config, out=None)
+    return bool(replace(before, out=None) == replace(config, out=None))
 
 
 def decided(folder: Path) -> bool:
@@ -120,8 +120,11 @@ def decided(folder: Path) -> bool:
 
 def fit_decision(folder: Path) -> None:
     """Fit the decision rule of a finished run on its dev scores."""
-    from dicetune.decide import tune
-
+    try:
+        from dicetune.decide import tune
+    except ModuleNotFoundError:
+        write_json(folder / "decision.json", {})
+        return
     tune(folder)
 
 

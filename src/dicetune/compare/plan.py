@@ -47,6 +47,10 @@ class DataFile:
         """What tells this data from other data, wherever it lies."""
         return f"{self.sha256 or self.path} ({self.examples} examples)"
 
+    def __str__(self) -> str:
+        digest = "" if self.sha256 is None else f" ({self.sha256[:8]})"
+        return f"{self.path}{digest}, {self.examples} examples"
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -121,7 +125,8 @@ class Plan:
         search: for hyper-parameters, if there is one.
         keep_models: whether cells keep their weights.
         foreign: file and SHA-256 of each foreign competitor's predictions, by name.
-        cells: runs that are given and not planned, where records were merged.
+        merged: runs that are given and not planned, where records were merged.
+        notes: what a reader should know, in sentences.
         command: what was typed first.
         versions: of the libraries, when the plan was made.
     """
@@ -140,6 +145,7 @@ class Plan:
     keep_models: bool = False
     foreign: dict[str, dict[str, Any]] = field(default_factory=dict)
     merged: tuple[Cell, ...] | None = None
+    notes: tuple[str, ...] = ()
     command: str = ""
     versions: dict[str, str] = field(default_factory=versions)
 
@@ -267,6 +273,7 @@ class Plan:
                 "seeds": tuple(values["seeds"]),
                 "search": None if values["search"] is None else Search(**values["search"]),
                 "merged": cells if values["merged"] else None,
+                "notes": tuple(values["notes"]),
             }
         )
 
@@ -286,12 +293,22 @@ def cell_id(config: Mapping[str, Any], data: Mapping[str, str], model: str) -> s
         >>> cell_id({**config, "train": "elsewhere"}, {"train": "ab", "dev": "cd"}, "minilm")
         'ce-0.5-dice-seed2-5c8d8bd2'
     """
-    decides = {name: _plain(value) for name, value in config.items() if name not in _PLACES}
-    decides["options"] = _with_contents(config.get("options") or {})
-    decides = {name: value for name, value in decides.items() if value not in (None, False, {})}
-    text = json.dumps({**decides, "data": dict(data), "model": model}, sort_keys=True)
+    decides = {**what_decides(config), "data": dict(data), "model": model}
+    text = json.dumps(decides, sort_keys=True)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     return f"{slug(str(config['loss']))}-seed{config['seed']}-{digest}"
+
+
+def what_decides(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without what decides nothing: paths, notes, defaults that mean "nothing".
+
+    Example:
+        >>> what_decides({"task": "ner", "train": "a.conll", "max_train": None, "format": "auto"})
+        {'task': 'ner'}
+    """
+    decides = {name: _plain(value) for name, value in config.items() if name not in _PLACES}
+    decides["options"] = _with_contents(config.get("options") or {})
+    return {name: own for name, own in decides.items() if own not in (None, False, {}, "auto")}
 
 
 def slug(text: str) -> str:
@@ -331,9 +348,9 @@ def _differences(earlier: Plan, now: Plan) -> list[str]:
     """What a plan may not change, in words."""
     found = []
     for split in SPLITS:
-        then, today = earlier.files[split], now.files[split]
-        if then.fingerprint != today.fingerprint:
-            found.append(f"{split} data ({_shown(then)} then, {_shown(today)} now)")
+        files = [plan.files[split] for plan in (earlier, now)]
+        if files[0].fingerprint != files[1].fingerprint:
+            found.append(f"{split} data ({' then, '.join(map(str, files))} now)")
     if (earlier.model["sha256"] or earlier.model["name"]) != (
         now.model["sha256"] or now.model["name"]
     ):
@@ -358,11 +375,6 @@ def _differences(earlier: Plan, now: Plan) -> list[str]:
         if then != today and not searched:
             found.append(f"loss {name!r} ({then} then, {today} now)")
     return found
-
-
-def _shown(file: DataFile) -> str:
-    digest = "" if file.sha256 is None else f", {file.sha256[:8]}"
-    return f"{file.path}{digest}, {file.examples} examples"
 
 
 def _identity(plan: Plan) -> str:

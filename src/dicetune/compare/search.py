@@ -1,9 +1,9 @@
 """Search for hyper-parameters: as many trials for every loss, scored on dev alone.
 
 A trial is a cell without a test file, on a seed that is not compared. The learning rate is drawn
-log-uniformly around the configured one, and with it what the loss says may change (``Loss.ranges``).
-The first trial is the configuration as it was given, so that a search never ends worse on dev. A
-search that was killed goes on with the trial it was in, to the same values.
+log-uniformly around the configured one, and with it what the loss says may change
+(``Loss.ranges``). The first trial is the configuration as it was given, so that a search never ends
+worse on dev. A search that was killed goes on with the trial it was in, to the same values.
 """
 
 from __future__ import annotations
@@ -73,10 +73,7 @@ def search(
         # a draw depends on the trial's number and on no other draw: a resume draws the same
         study.sampler = optuna.samplers.TPESampler(seed=1000 * seed + finished)
         unfinished = [t for t in study.trials if t.state == optuna.trial.TrialState.RUNNING]
-        if unfinished:
-            trial = optuna.trial.Trial(study, unfinished[0]._trial_id)
-        else:
-            trial = study.ask()
+        trial = optuna.trial.Trial(study, unfinished[0]._trial_id) if unfinished else study.ask()
         values = {key: _draw(trial, key, allowed) for key, (_, allowed) in space.items()}
         folder = place / f"trial-{trial.number:03d}"
         chosen = with_values(given, values)
@@ -148,9 +145,7 @@ def _with_best(plan: Plan, name: str, given: Objective, trials: list[Any], place
     if not scored:
         return plan.with_found(name, given, {"best": None, "trials": rows})
     best = max(scored, key=lambda row: (row["dev"], -row["number"]))
-    objective = Objective(
-        best["loss"], given.start_loss, given.start_share, best["learning_rate"]
-    )
+    objective = Objective(best["loss"], given.start_loss, given.start_share, best["learning_rate"])
     return plan.with_found(name, objective, {"best": best["number"], "trials": rows})
 
 

@@ -18,11 +18,12 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor
 
 from dicetune.losses._overlap import OverlapLoss, overlap_loss
-from dicetune.losses._ranges import Range
+from dicetune.losses._ranges import Range, Ranges
 
 
 def dice_loss(
@@ -110,7 +111,7 @@ class DiceLoss(OverlapLoss):
         tensor(0.1111)
     """
 
-    ranges = {"smooth": Range(0.01, 10.0, log=True)}
+    ranges: ClassVar[Ranges] = {"smooth": Range(0.01, 10.0, log=True)}
 
     def __init__(
         self,

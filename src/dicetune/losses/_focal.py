@@ -16,6 +16,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +27,7 @@ from dicetune.losses._base import Loss
 from dicetune.losses._cross_entropy import check_class_weight, cross_entropy_of, label_mean
 from dicetune.losses._inputs import Items, prepare
 from dicetune.losses._probability import power, softmax_log_complement
-from dicetune.losses._ranges import Range
+from dicetune.losses._ranges import Range, Ranges
 from dicetune.losses._reduce import reduce_items
 
 
@@ -132,7 +133,7 @@ class FocalLoss(Loss):
         tensor(0.1733)
     """
 
-    ranges = {"gamma": Range(0.5, 5.0)}
+    ranges: ClassVar[Ranges] = {"gamma": Range(0.5, 5.0)}
 
     weight: Tensor | None
 

@@ -17,11 +17,12 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor
 
 from dicetune.losses._overlap import OverlapLoss, overlap_loss
-from dicetune.losses._ranges import Range
+from dicetune.losses._ranges import Range, Ranges
 
 
 def self_adjusting_dice_loss(
@@ -115,7 +116,7 @@ class SelfAdjustingDiceLoss(OverlapLoss):
         tensor(0.2000)
     """
 
-    ranges = {"decay": Range(0.1, 2.0), "smooth": Range(0.01, 10.0, log=True)}
+    ranges: ClassVar[Ranges] = {"decay": Range(0.1, 2.0), "smooth": Range(0.01, 10.0, log=True)}
 
     def __init__(
         self,

@@ -15,11 +15,12 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor
 
 from dicetune.losses._overlap import OverlapLoss, overlap_loss
-from dicetune.losses._ranges import Range
+from dicetune.losses._ranges import Range, Ranges
 
 
 def tversky_loss(
@@ -109,7 +110,7 @@ class TverskyLoss(OverlapLoss):
         tensor(0.2500)
     """
 
-    ranges = {"alpha": Range(0.1, 0.9), "beta": Range(0.1, 0.9)}
+    ranges: ClassVar[Ranges] = {"alpha": Range(0.1, 0.9), "beta": Range(0.1, 0.9)}
 
     def __init__(
         self,

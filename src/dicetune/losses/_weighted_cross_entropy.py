@@ -15,6 +15,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -24,7 +25,7 @@ from dicetune.losses import _options as check
 from dicetune.losses._base import Loss
 from dicetune.losses._cross_entropy import cross_entropy_loss
 from dicetune.losses._inputs import infer_kind
-from dicetune.losses._ranges import Range
+from dicetune.losses._ranges import Range, Ranges
 
 
 def inverse_frequency_weights(class_counts: Tensor | Sequence[float], k: float = 1.0) -> Tensor:
@@ -100,7 +101,7 @@ class WeightedCrossEntropyLoss(Loss):
     """
 
     kinds = frozenset({"classes", "labels"})
-    ranges = {"k": Range(1.0, 100.0, log=True)}
+    ranges: ClassVar[Ranges] = {"k": Range(1.0, 100.0, log=True)}
 
     weight: Tensor | None
 

@@ -236,6 +236,23 @@ class Task(Protocol):
     def rows(self, data: Any, predictions: Sequence[Any]) -> Iterable[dict[str, Any]]:
         """For ``predictions.jsonl``: id, text, gold and prediction of each example."""
 
+    def match_file(
+        self,
+        path: str | Path,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        split: str | None = None,
+        report: Callable[[str], None] = lambda line: None,
+    ) -> list[Any]:
+        """Read what any tool predicted for the examples of ``rows``, as ``rows`` has it.
+
+        By id where both have the same ids, else by their order. Of a file that names several
+        splits, ``split`` is taken.
+
+        Raises:
+            DataError: predictions of other examples.
+        """
+
     # use
 
     def ask(self, values: Mapping[str, Sequence[Any]]) -> Data:

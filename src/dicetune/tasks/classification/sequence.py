@@ -218,6 +218,25 @@ class SequenceTask:
             for own in scores
         ]
 
+    def match_file(
+        self,
+        path: str | Path,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        split: str | None = None,
+        report: Callable[[str], None] = lambda line: None,
+    ) -> list[Any]:
+        """Predicted labels of the rows' texts."""
+        examples = tuple(
+            TextExample(row["text"], row.get("text_b"), tuple(_listed(row["gold"])), id=row["id"])
+            for row in rows
+        )
+        gold = TextCorpus(examples, "the test data", names=self.labels)
+        found = read_text_predictions(path, gold, several=self.several, split=split)
+        for note in found.notes:
+            report(str(note))
+        return [list(own) if self.several else own[0] for own in found.predicted]
+
     # use
 
     def ask(self, values: Mapping[str, Sequence[Any]]) -> TextCorpus:
@@ -240,6 +259,10 @@ class SequenceTask:
     def render(self, data: TextCorpus, answers: Sequence[Any], out_format: str) -> str:
         """JSON lines, or a table of text, label and probability."""
         return render_classified(data, answers, out_format)
+
+
+def _listed(labels: str | Sequence[str]) -> Sequence[str]:
+    return [labels] if isinstance(labels, str) else labels
 
 
 def label_order(train: TextCorpus, labels: Sequence[str] | None) -> list[str]:

@@ -32,6 +32,7 @@ from torch import Tensor
 
 from dicetune.data import (
     EntityCorpus,
+    EntitySentence,
     EntitySpan,
     Inspection,
     SubwordCounter,
@@ -306,6 +307,25 @@ class MrcNerTask:
                 "gold": [span._asdict() for span in sentence.spans],
                 "predicted": [span._asdict() for span in predicted],
             }
+
+    def match_file(
+        self,
+        path: str | Path,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        split: str | None = None,
+        report: Callable[[str], None] = lambda line: None,
+    ) -> list[list[dict[str, Any]]]:
+        """Predicted entities of the rows' sentences, in their order."""
+        sentences = tuple(
+            EntitySentence(tuple(row["tokens"]), tuple(EntitySpan(**own) for own in row["gold"]))
+            for row in rows
+        )
+        gold = EntityCorpus(sentences, "the test data")
+        found = read_span_predictions(path, gold, split=split)
+        for note in found.notes:
+            report(str(note))
+        return [[span._asdict() for span in own] for own in found.predicted]
 
     def ask(self, values: Mapping[str, Sequence[Any]]) -> EntityCorpus:
         """Sentences from texts, each a string or a list of words."""

@@ -39,6 +39,8 @@ from dicetune.data import (
     SubwordCounter,
     inspect_questions,
     is_chinese,
+    match_answers,
+    read_answers,
     read_questions,
 )
 from dicetune.errors import DataError, InputError
@@ -297,6 +299,18 @@ class QaTask:
                 "score": prediction.score,
                 "null_score": prediction.null_score,
             }
+
+    def match_file(
+        self,
+        path: str | Path,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        split: str | None = None,
+        report: Callable[[str], None] = lambda line: None,
+    ) -> list[str]:
+        """Predicted answers to the rows' questions, by id."""
+        found = match_answers(read_answers(path, split=split), [row["id"] for row in rows], path)
+        return [own.text for own in found]
 
     # use
 

@@ -39,6 +39,7 @@ from dicetune.data import (
 from dicetune.errors import InputError
 from dicetune.loss_input import LossInput
 from dicetune.tasks.base import IGNORED, Encoded, Outputs, Trained
+from dicetune.tasks.tagging.predictions import match_tag_file
 from dicetune.tasks.tagging.source import read_untagged
 from dicetune.tasks.tagging.tagged import Tagged, render_tagged, tag_sentence
 from dicetune.tasks.tagging.windows import cut_windows
@@ -236,6 +237,17 @@ class TokenTask:
                 "gold": list(sentence.tags),
                 "predicted": list(predicted),
             }
+
+    def match_file(
+        self,
+        path: str | Path,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        split: str | None = None,
+        report: Callable[[str], None] = lambda line: None,
+    ) -> list[list[str]]:
+        """Predicted tags of the rows' sentences."""
+        return match_tag_file(path, rows, self.tags, self.scheme, split, report)
 
     def ask(self, values: Mapping[str, Sequence[Any]]) -> Corpus:
         """Sentences from texts, each a string or a list of words."""
