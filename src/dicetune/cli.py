@@ -39,6 +39,13 @@ Settings = Annotated[
     ),
 ]
 
+Decision = Annotated[
+    str | None,
+    typer.Option(
+        help="'argmax' leaves a tuned decision aside, 'tuned' asks for it, or a file of a rule."
+    ),
+]
+
 
 @app.command()
 def train(
@@ -101,6 +108,7 @@ def evaluate(
         str | None, typer.Option(help="Of the file with gold beside predictions.")
     ] = None,
     split: Annotated[str | None, typer.Option(help="Score this split of predictions.")] = None,
+    decision: Decision = None,
     option: Options = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -116,6 +124,7 @@ def evaluate(
         format=format,
         gold_format=gold_format,
         split=split,
+        decision=decision,
         report=display.say,
         **options,
     )
@@ -139,6 +148,7 @@ def predict(
     ] = None,
     format: Annotated[str, typer.Option(help="Input format.")] = "auto",
     out_format: Annotated[str | None, typer.Option(help="Output format of the task.")] = None,
+    decision: Decision = None,
     option: Options = None,
     out: Annotated[str, typer.Option(help="Output file; '-' is stdout.")] = "-",
 ) -> None:
@@ -156,8 +166,42 @@ def predict(
         out=out,
         options=pairs(option, "-o"),
         task=task,
+        decision=decision or "auto",
         report=display.say,
     )
+
+
+@app.command()
+def tune(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of a finished run.", show_default=False)
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="JSON lines with any model's scores, in its place.")
+    ] = None,
+    gold: Annotated[Path | None, typer.Option(help="Gold of --scores, where apart.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Of --scores: label, spans, …")] = None,
+    positive: Annotated[str | None, typer.Option(help="Of --scores: class of the F1.")] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(help="f1, …, fbeta:2, precision@recall:0.9, logit-adjustment:1."),
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Do not guard the fit.")] = False,
+    folds: Annotated[int, typer.Option(help="Parts of the cross-fit.")] = 5,
+    out: Annotated[Path | None, typer.Option(help="File for the rule of --scores.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Fit the decision rule of a model on its dev scores."""
+    from dicetune import display
+    from dicetune.tuning import tune_source
+
+    chosen = {"gold": gold, "kind": kind, "positive": positive, "objective": objective}
+    found = tune_source(folder, scores, **chosen, guard=not plain, folds=folds, out=out)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        return
+    for part in display.tuning_tables(found.table(), found.rule.biases, found.said):
+        display.console.print(part)
 
 
 @app.command()

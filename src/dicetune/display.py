@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dicetune.data import Fact, Inspection, Ratio, SplitReport
+from dicetune.decide import DEFAULT, TUNED
 
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -114,9 +115,14 @@ def evaluation_tables(scores: Mapping[str, Any], name: str) -> list[Any]:
     """All that an evaluation found: headline scores, tables, and what was counted how.
 
     Args:
-        scores: of one file.
+        scores: of one file; those of the default decision under "argmax" where a rule decided.
         name: of that file.
     """
+    default = scores.get(DEFAULT)
+    scores = {key: value for key, value in scores.items() if key != DEFAULT}
+    rows = {name: scores}
+    if default is not None:
+        rows = {f"{name}, {DEFAULT}": default, f"{name}, {TUNED}": scores}
     counted = {
         key: value
         for key, value in scores.items()
@@ -128,7 +134,33 @@ def evaluation_tables(scores: Mapping[str, Any], name: str) -> list[Any]:
         else f"{key.replace('_', ' ')} {value}"
         for key, value in counted.items()
     )
-    return [scores_table({name: scores}), *details_tables(scores), escape(facts)]
+    return [scores_table(rows), *details_tables(scores), escape(facts)]
+
+
+def tuning_tables(
+    rows: Mapping[str, Mapping[str, float]], biases: Mapping[str, float], said: str
+) -> list[Any]:
+    """What a tuned decision gives: scores of each split, the biases, and what was done.
+
+    Args:
+        rows: scores by metric, the objective first.
+        biases: by name.
+        said: what was done.
+    """
+    table = _titled("Decisions, in percent")
+    table.add_column("")
+    names = list(dict.fromkeys(name for own in rows.values() for name in own))
+    for name in names:
+        table.add_column(escape(name.replace("_", " ")), justify="right", overflow="fold")
+    for row, own in rows.items():
+        table.add_row(escape(row), *(percent(own[name]) if name in own else "" for name in names))
+    parts: list[Any] = [table]
+    moved = {name: value for name, value in biases.items() if value}
+    if moved:
+        shown = ", ".join(f"{name} {value:+.3f}" for name, value in list(moved.items())[:12])
+        more = f" and {len(moved) - 12} more" if len(moved) > 12 else ""
+        parts.append(escape(f"Biases: {shown}{more}"))
+    return [*parts, escape(said)]
 
 
 def tasks_tables(tasks: Sequence[Mapping[str, Any]]) -> list[Any]:

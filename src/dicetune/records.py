@@ -3,7 +3,8 @@
 A finished run's folder holds ``run.json`` (this record: configuration, versions, data
 fingerprints, how training went), ``metrics.json`` (scores of each split), ``predictions.jsonl``
 (dev and test: id, text, gold, predicted) and ``scores.safetensors`` (what the model put out for
-them), so that decision rules and comparisons never need to train again.
+them, and as metadata the problem), so that decision rules and comparisons never need to train
+again.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ RUN_FILE = "run.json"
 METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.jsonl"
 SCORES_FILE = "scores.safetensors"
+PROBLEM_KEY = "problem"
+"""Metadata of the scores: ``Task.problem`` as JSON."""
+DECISION_FILE = "decision.json"
+TUNED_FILE = "tuned.jsonl"
 
 _LIBRARIES = ("dicetune", "torch", "transformers", "tokenizers", "accelerate", "seqeval", "numpy")
 

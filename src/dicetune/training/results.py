@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +16,7 @@ from dicetune.losses import start_steps
 from dicetune.records import (
     METRICS_FILE,
     PREDICTIONS_FILE,
+    PROBLEM_KEY,
     SCORES_FILE,
     RunRecord,
     sha256,
@@ -134,7 +136,8 @@ def write_results(
         return
     trainer.model.save_pretrained(folder)
     prepared.tokenizer.save_pretrained(folder)
-    save_file(arrays, folder / SCORES_FILE)
+    problem = json.dumps(task.problem(prepared.splits["train"]), ensure_ascii=False)
+    save_file(arrays, folder / SCORES_FILE, metadata={PROBLEM_KEY: problem})
     write_json_lines(folder / PREDICTIONS_FILE, rows)
     write_json(folder / METRICS_FILE, metrics)
     write_card(folder, record, metrics, task)

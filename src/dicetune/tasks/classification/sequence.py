@@ -211,11 +211,17 @@ class SequenceTask:
         rows = np.asarray(outputs)
         return [rows[place][None] for place in encoded.back]
 
-    def predict(self, scores: Sequence[np.ndarray], data: Any) -> list[Decision]:
+    def predict(
+        self,
+        scores: Sequence[np.ndarray],
+        data: Any,
+        biased: Sequence[np.ndarray] | None = None,
+    ) -> list[Decision]:
         """The likeliest label of each text."""
+        decisive = scores if biased is None else biased
         return [
-            Decision((self.labels[int(own[0].argmax())],), tuple(map(float, np.exp(own[0]))))
-            for own in scores
+            Decision((self.labels[int(which[0].argmax())],), tuple(map(float, np.exp(own[0]))))
+            for own, which in zip(scores, decisive, strict=True)
         ]
 
     def match_file(

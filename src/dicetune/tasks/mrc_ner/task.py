@@ -45,6 +45,7 @@ from dicetune.data import (
     read_queries,
     read_span_predictions,
 )
+from dicetune.decide.likely import likely_spans
 from dicetune.errors import DataError, InputError
 from dicetune.loss_input import LossInput
 from dicetune.metrics import entity_scores
@@ -57,7 +58,6 @@ from dicetune.tasks.mrc_ner.answers import (
     render_entities,
 )
 from dicetune.tasks.mrc_ner.heads import HEADS, head_class_counts, head_counts, head_inputs
-from dicetune.tasks.mrc_ner.likely import likely_spans
 from dicetune.tasks.mrc_ner.options import AUTO, MrcNerOptions
 from dicetune.tasks.mrc_ner.source import read_unmarked
 from dicetune.tasks.mrc_ner.windows import encode_pairs
@@ -220,6 +220,15 @@ class MrcNerTask:
         kept = {name: getattr(self.options, name) for name in _KEPT}
         return {"queries": self.queries, "max_span_words": self.max_span_words, **kept}
 
+    def problem(self, train: EntityCorpus | None = None) -> dict[str, Any]:
+        """Spans by place, of the candidates that all three heads take for entities."""
+        return {
+            "kind": "entities",
+            "labels": list(self.labels),
+            "metric": self.main_metric,
+            "nested": self.options.nested,
+        }
+
     def check(self, data: EntityCorpus) -> None:
         """Refuse types that the model is not asked for."""
         for sentence in data:
@@ -284,12 +293,18 @@ class MrcNerTask:
         """The candidates of each sentence, (spans, 6): type, first word, one past it, logits."""
         return encoded.back.gather(np.asarray(outputs))
 
-    def predict(self, scores: Sequence[np.ndarray], data: Any) -> list[list[EntitySpan]]:
+    def predict(
+        self,
+        scores: Sequence[np.ndarray],
+        data: Any,
+        biased: Sequence[np.ndarray] | None = None,
+    ) -> list[list[EntitySpan]]:
         """The candidates whose three logits are above 0."""
         nested = self.options.nested
+        decisive = scores if biased is None else biased
         return [
             [EntitySpan(self.labels[kind], a, b) for kind, a, b in likely_spans(own, nested)]
-            for own in scores
+            for own in decisive
         ]
 
     def score(self, data: EntityCorpus, predictions: Sequence[Sequence[EntitySpan]]) -> Scores:

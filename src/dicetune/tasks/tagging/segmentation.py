@@ -156,12 +156,22 @@ class SegPosTask(TokenTask):
             )
         return super().restore(labels, {**settings, "label_scheme": "iobes"})
 
-    def predict(self, scores: Sequence[np.ndarray], data: Corpus) -> list[list[str]]:
+    def problem(self, train: Corpus | None = None) -> dict[str, Any]:
+        """Words with their tags, in labels of characters."""
+        return {"kind": "words", "labels": list(self.labels), "metric": self.main_metric}
+
+    def predict(
+        self,
+        scores: Sequence[np.ndarray],
+        data: Corpus,
+        biased: Sequence[np.ndarray] | None = None,
+    ) -> list[list[str]]:
         """The likeliest labels of each sentence that spell words."""
         paths = WordPaths(self.labels)
+        decisive = scores if biased is None else biased
         return [
             to_tags(paths.best(own, breaks), len(own), "iobes")
-            for own, breaks in zip(scores, word_breaks(data), strict=True)
+            for own, breaks in zip(decisive, word_breaks(data), strict=True)
         ]
 
     def score(self, data: Corpus, predictions: Sequence[Sequence[str]]) -> Scores:
@@ -198,10 +208,9 @@ class SegPosTask(TokenTask):
         scores: Sequence[np.ndarray],
     ) -> list[Tagged]:
         """The words of each sentence, their tags, and the mean probability of their labels."""
-        number = {label: place for place, label in enumerate(self.labels)}
         answers = []
         for sentence, tags, own in zip(data, predictions, scores, strict=True):
-            chosen = own[np.arange(len(tags)), [number[tag] for tag in tags]]
+            chosen = self.chosen(own, tags)
             found = spans(tags, "iobes")
             answers.append(
                 Tagged(
