@@ -303,6 +303,20 @@ def compare(
     raise typer.Exit(outcome.exit_code)
 
 
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a comparison.")],
+) -> None:
+    """Make the summary and the report of a comparison anew, from its records alone."""
+    from dicetune.compare.summary import write_summary
+    from dicetune.report import write_report
+
+    summary = write_summary(folder)
+    page = write_report(folder)
+    for line in (*summary["verdict"], f"Report: {page}"):
+        typer.echo(line)
+
+
 def _version(show: bool) -> None:
     if show:
         typer.echo(f"dicetune {__version__}")

@@ -14,16 +14,16 @@ import numpy as np
 from dicetune.compare.plan import Cell
 from dicetune.errors import DataError
 from dicetune.records import (
+    DECISION_FILE,
     PREDICTIONS_FILE,
+    PROBLEM_KEY,
     RUN_FILE,
     SCORES_FILE,
+    TUNED_FILE,
     RunRecord,
     read_json,
     read_json_lines,
 )
-
-TUNED_FILE = "tuned.jsonl"
-DECISION_FILE = "decision.json"
 
 Row = dict[str, Any]
 
@@ -78,7 +78,7 @@ class FinishedCell:
 
         path = self.folder / SCORES_FILE
         with safe_open(path, framework="numpy") as file:
-            told = (file.metadata() or {}).get("problem")
+            told = (file.metadata() or {}).get(PROBLEM_KEY)
         if told is None:
             raise DataError(
                 path,
