@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +15,6 @@ from dicetune.errors import DataError
 from dicetune.records import (
     DECISION_FILE,
     PREDICTIONS_FILE,
-    PROBLEM_KEY,
     RUN_FILE,
     SCORES_FILE,
     TUNED_FILE,
@@ -67,34 +65,31 @@ class FinishedCell:
         path = self.folder / DECISION_FILE
         return read_json(path) if path.is_file() else None
 
-    @cached_property
+    @property
     def problem(self) -> dict[str, Any]:
         """What is predicted: kind, labels, metric (``Task.problem``).
 
         Raises:
             DataError: scores of an earlier version, which do not say it.
         """
-        from safetensors import safe_open
-
-        path = self.folder / SCORES_FILE
-        with safe_open(path, framework="numpy") as file:
-            told = (file.metadata() or {}).get(PROBLEM_KEY)
-        if told is None:
+        problem = self._scores[1]
+        if problem is None:
             raise DataError(
-                path,
-                "expected scores that say what is predicted, got those of an earlier version: run "
-                "`dicetune tune` on the folder, or train again",
+                self.folder / SCORES_FILE,
+                "expected scores that say what is predicted, got those of an earlier version: "
+                "train the run again",
             )
-        problem: dict[str, Any] = json.loads(told)
         return problem
 
     def scores(self, split: str) -> list[np.ndarray]:
         """What the model put out for each example, (rows, columns) each."""
-        from safetensors.numpy import load_file
+        return self._scores[0][split]
 
-        arrays = load_file(self.folder / SCORES_FILE)
-        ends = np.cumsum(arrays[f"{split}.lengths"])[:-1]
-        return np.split(arrays[split], ends)
+    @cached_property
+    def _scores(self) -> tuple[dict[str, list[np.ndarray]], dict[str, Any] | None]:
+        from dicetune.decide.folder import read_scores
+
+        return read_scores(self.folder)
 
     @cached_property
     def _predictions(self) -> list[Row]:
