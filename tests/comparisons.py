@@ -93,7 +93,7 @@ def make_comparison(
 def _make_run(place, plan, cell, problem, gold, lean):
     place.mkdir(parents=True)
     kind = problem["kind"]
-    rng = np.random.default_rng([cell.seed, int(10 * lean)])
+    rng = np.random.default_rng([cell.seed, round(100 * lean), len(cell.loss)])
     arrays, rows = {}, []
     for split, own in gold.items():
         scores = _scores(kind, problem, own, rng, lean)
