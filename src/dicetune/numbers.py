@@ -81,7 +81,7 @@ def plain(value: float | None, decimals: int = 2) -> str:
 
 
 def count(number: int) -> str:
-    """A whole number with thin spaces between thousands, from five digits on.
+    r"""A whole number with thin spaces between thousands, from five digits on.
 
     Example:
         >>> count(1725), count(25119) == "25\\u202f119"

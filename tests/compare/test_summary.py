@@ -154,7 +154,7 @@ def test_a_stored_inspection_is_taken_as_it_is(tmp_path):
 
 
 def test_no_comparison_and_nothing_finished(tmp_path):
-    with pytest.raises(DataError, match="without comparison.json"):
+    with pytest.raises(DataError, match=r"without comparison\.json"):
         summarise(tmp_path)
     folder = make_comparison(tmp_path / "c", seeds=(1,), tuned=False)
     for record in folder.glob("cells/*/run.json"):

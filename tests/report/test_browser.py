@@ -98,7 +98,7 @@ def test_light_and_dark_are_readable(opened):
     for scheme in ("light", "dark"):
         page = opened("label", scheme=scheme)
         ground, *inks = page.evaluate(
-            """() => ["body", "h1", ".note", "nav a", ".support", ".under", "thead th"].map(place => {
+            """() => ["body", "h1", ".note", "nav a", ".support", ".under", "th"].map(place => {
                  const style = getComputedStyle(document.querySelector(place));
                  return place === "body" ? style.backgroundColor : style.color; })"""
         )  # fmt: skip
@@ -124,7 +124,7 @@ def shown(page):
 def test_search_filters_and_folds(opened):
     page = opened("label")
     total = page.locator("#item-list > .item").count()
-    assert 3 < total
+    assert total > 3
     assert page.locator("#item-count").inner_text() == f"{total} items"
     assert shown(page) == min(total, 25)
 

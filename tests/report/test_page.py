@@ -1,4 +1,4 @@
-"""The page as text: one file, everything escaped, nothing fetched, every number from the summary."""
+"""The page as text: one file, everything escaped, nothing fetched, numbers as in the summary."""
 
 import base64
 import hashlib

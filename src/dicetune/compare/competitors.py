@@ -1,4 +1,4 @@
-"""Competitors: what each loss with its decision rule, or a foreign tool, predicted for the test set.
+"""Competitors: what a loss with its decision rule, or a foreign tool, predicted for the test set.
 
 All of them predicted the same units in the same order, so that counts can be compared unit by unit.
 """

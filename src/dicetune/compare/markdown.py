@@ -70,7 +70,7 @@ def _classes(summary: Mapping[str, Any]) -> str:
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table, first column to the left and all others to the right.
+    r"""A Markdown table, first column to the left and all others to the right.
 
     Example:
         >>> print(table(["loss", "F1"], [["ce|dice", "41.2"]]))

@@ -14,7 +14,7 @@ LONGEST = 2000
 
 
 def text_of(row: Mapping[str, Any]) -> str:
-    """The text of a row, the second of a pair on a line of its own.
+    r"""The text of a row, the second of a pair on a line of its own.
 
     Example:
         >>> text_of({"tokens": ["Dock", "four"]}), text_of({"text": "up?", "text_b": "is it up?"})

@@ -1,4 +1,4 @@
-"""Panels of lines: precision and recall, learning curves, loss against metric; one for each loss."""
+"""Panels of lines: precision and recall, learning curves, loss against metric; one a loss."""
 
 from __future__ import annotations
 
