@@ -84,7 +84,7 @@ def count(number: int) -> str:
     r"""A whole number with thin spaces between thousands, from five digits on.
 
     Example:
-        >>> count(1725), count(25119) == "25\\u202f119"
+        >>> count(1725), count(25119) == "25\u202f119"
         ('1725', True)
     """
     return str(number) if abs(number) < 10_000 else f"{number:,}".replace(",", _THIN)

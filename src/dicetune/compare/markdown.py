@@ -76,7 +76,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         >>> print(table(["loss", "F1"], [["ce|dice", "41.2"]]))
         | loss | F1 |
         |---|---:|
-        | ce\\|dice | 41.2 |
+        | ce\|dice | 41.2 |
     """
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
     text = ["| " + " | ".join(map(_text, line)) + " |" for line in lines]

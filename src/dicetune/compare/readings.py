@@ -18,7 +18,7 @@ def text_of(row: Mapping[str, Any]) -> str:
 
     Example:
         >>> text_of({"tokens": ["Dock", "four"]}), text_of({"text": "up?", "text_b": "is it up?"})
-        ('Dock four', 'up?\\nis it up?')
+        ('Dock four', 'up?\nis it up?')
     """
     tokens = row.get("tokens")
     if tokens is not None:

@@ -109,7 +109,7 @@ def tick_text(value: float, ticks: Sequence[float]) -> str:
 
 
 def stacked(places: Sequence[float], width: float) -> list[int]:
-    """For each dot the row in which it touches no other: 0 in the middle, then 1, -1, 2, ….
+    """For each dot the row in which it touches no other: 0 in the middle, then 1, -1, 2 and so on.
 
     Args:
         places: of the dots along the strip.
