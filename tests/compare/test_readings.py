@@ -21,7 +21,7 @@ def test_spans_of_the_same_words_are_told_apart():
     [
         ({"kind": "label"}, {}, "spam", ("spam",)),
         ({"kind": "label_set"}, {}, ["joy", "awe"], ("joy", "awe")),
-        ({"kind": "label_set"}, {}, [], ("(none)",)),
+        ({"kind": "label_set"}, {}, [], ()),
         ({"kind": "answer"}, {}, "the quay", ("the quay",)),
         ({"kind": "answer"}, {}, "", ("(no answer)",)),
         ({"kind": "answer"}, {}, ["a", "b", "a"], ("a", "b")),
@@ -30,7 +30,7 @@ def test_spans_of_the_same_words_are_told_apart():
          [{"type": "SITE", "start": 0, "end": 2}], ("SITE: Quay Nine",)),
         ({"kind": "words"}, {"tokens": ["水", "泵", "坏"]}, ["B-NN", "E-NN", "S-VV"],
          ("NN: 水泵", "VV: 坏")),
-        (SPANS, {"tokens": ["up"]}, ["O"], ("(none)",)),
+        (SPANS, {"tokens": ["up"]}, ["O"], ()),
     ],
 )  # fmt: skip
 def test_each_kind(problem, row, prediction, expected):

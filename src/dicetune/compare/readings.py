@@ -7,8 +7,6 @@ from typing import Any
 
 from dicetune.metrics.counting.tag_spans import conlleval_spans, spans_of
 
-NOTHING = "(none)"
-
 LONGEST = 2000
 """Characters of a text that are kept."""
 
@@ -34,6 +32,8 @@ def readings(
 ) -> tuple[str, ...]:
     """What a prediction says, one short text for each thing that can be right or wrong.
 
+    Nothing where it finds nothing: no entity, no label.
+
     Args:
         problem: what is predicted.
         row: of the unit, for its words.
@@ -48,7 +48,7 @@ def readings(
     if kind == "label":
         return (str(prediction),)
     if kind == "label_set":
-        return tuple(map(str, prediction)) or (NOTHING,)
+        return tuple(map(str, prediction))
     if kind == "answer":
         answers = [prediction] if isinstance(prediction, str) else list(prediction)
         return tuple(dict.fromkeys(answer for answer in answers if answer)) or ("(no answer)",)
@@ -72,7 +72,7 @@ def _spans(problem: Mapping[str, Any], tokens: Sequence[str], prediction: Any) -
     return tuple(
         f"{kind}: {glue.join(tokens[start:end])}" + _which(tokens, start, end)
         for kind, start, end in found
-    ) or (NOTHING,)
+    )
 
 
 def _which(tokens: Sequence[str], start: int, end: int) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from dicetune import __version__, numbers
 from dicetune.errors import DataError
@@ -74,6 +75,8 @@ def render(summary: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "breakable": breakable,
+        "sentence": lambda text: text[:1].upper() + text[1:],
         "points": numbers.points,
         "signed": numbers.signed,
         "chance": numbers.chance,
@@ -119,6 +122,16 @@ def policy(style: str, script: str) -> str:
         "form-action 'none'",
     ]
     return "; ".join(parts)
+
+
+def breakable(text: str) -> Markup:
+    """Text, escaped, that may break after the signs that join the parts of a loss.
+
+    Example:
+        >>> str(breakable("dice:smooth=1,level=<set>"))
+        'dice:<wbr>smooth=1,<wbr>level=&lt;set&gt;'
+    """
+    return Markup(re.sub(r"([:,+*])(?=.)", r"\1<wbr>", str(escape(text))))
 
 
 def _hash(text: str) -> str:

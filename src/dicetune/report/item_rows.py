@@ -7,6 +7,7 @@ from typing import Any
 
 from dicetune.report.colours import colours
 
+TUNED = "tuned"
 RIGHT, WRONG, MISSED = "right", "wrong", "missed"
 
 
@@ -37,11 +38,18 @@ def item_rows(summary: Mapping[str, Any]) -> dict[str, Any]:
                     "says": _marked(item, own["name"], summary["several_readings"]),
                 }
                 for own in shown
+                if not _says_the_same(item, own)
             ],
         }
         for item in summary["items"]
     ]
     return {"rows": rows, "competitors": shown, "total": summary["items_differing"]}
+
+
+def _says_the_same(item: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
+    """Whether a tuned decision says what the plain one of its loss says, and need not be shown."""
+    said = item["predicted"]
+    return own["decision"] == TUNED and said[own["name"]] == said.get(own["loss"])
 
 
 def _marked(item: Mapping[str, Any], name: str, several: bool) -> list[dict[str, Any]]:

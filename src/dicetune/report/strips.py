@@ -116,7 +116,11 @@ def difference_table(summary: Mapping[str, Any]) -> dict[str, Any]:
                 "bounds": numbers.interval(interval, decimals, sign=True),
             }
         )
-    return {"axis": Axis(_axis_ticks(scale), scale.place(0.0, _FROM, _TO)), "rows": rows}
+    return {
+        "axis": Axis(_axis_ticks(scale), scale.place(0.0, _FROM, _TO)),
+        "rows": rows,
+        "with_interval": any(own["interval"] for own in comparisons),
+    }
 
 
 def _strip(scale: Scale, own: Mapping[str, Any], decimals: int) -> Strip:
