@@ -38,7 +38,8 @@ def right_units(field: Field, competitor: Competitor) -> np.ndarray:
     """Whether each seed got each unit right, (S, U) of 0 and 1."""
     if field.problem["kind"] == "answer":
         exact = competitor.counts[..., field.counting.columns.index("exact")]
-        return (exact == 1).astype(float)
+        right: np.ndarray = (exact == 1).astype(float)
+        return right
     gold = [set(readings(field.problem, row, row["gold"])) for row in field.rows]
     return np.array(
         [

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -74,15 +74,14 @@ def render(summary: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    filters: dict[str, Callable[..., str]] = {
         "breakable": breakable,
-        "sentence": lambda text: text[:1].upper() + text[1:],
+        "sentence": sentence,
         "points": numbers.points,
-        "signed": numbers.signed,
         "chance": numbers.chance,
         "count": numbers.count,
-        "duration": numbers.duration,
     }
+    environment.filters |= filters
     style, script = _own("style.css"), _own("script.js")
     return environment.get_template("page.html").render(
         summary=summary,
@@ -132,6 +131,11 @@ def breakable(text: str) -> Markup:
         'dice:<wbr>smooth=1,<wbr>level=&lt;set&gt;'
     """
     return Markup(re.sub(r"([:,+*])(?=.)", r"\1<wbr>", str(escape(text))))
+
+
+def sentence(text: str) -> str:
+    """Text that begins with a capital, the rest as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def _hash(text: str) -> str:

@@ -49,7 +49,7 @@ def item_rows(summary: Mapping[str, Any]) -> dict[str, Any]:
 def _says_the_same(item: Mapping[str, Any], own: Mapping[str, Any]) -> bool:
     """Whether a tuned decision says what the plain one of its loss says, and need not be shown."""
     said = item["predicted"]
-    return own["decision"] == TUNED and said[own["name"]] == said.get(own["loss"])
+    return own["decision"] == TUNED and bool(said[own["name"]] == said.get(own["loss"]))
 
 
 def _marked(item: Mapping[str, Any], name: str, several: bool) -> list[dict[str, Any]]:
