@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dicetune import numbers
+from dicetune.report.axes import Panel, equal_f1
 from dicetune.report.colours import MARKS, colours
-from dicetune.report.figures import Panel, Scale, equal_f1, fitted_scale, nice_scale
+from dicetune.report.figures import Scale, fitted_scale, nice_scale
 
 
 def precision_recall_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
