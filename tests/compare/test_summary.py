@@ -117,7 +117,7 @@ def test_items_are_those_that_competitors_differ_on(tmp_path):
     summary = summarise(make_comparison(tmp_path / "c", tuned=False))
     assert summary["items_differing"] == len(summary["items"]) > 0
     shares = [list(item["right"].values()) for item in summary["items"]]
-    apart = [max(own) - min(own) for own in shares]
+    apart = [round(max(own) - min(own), 3) for own in shares]
     assert min(apart) > 0
     assert apart == sorted(apart, reverse=True)
     item = summary["items"][0]

@@ -15,7 +15,7 @@ from dicetune.records import read_json, write_json
 from dicetune.report import render, write_report
 
 KINDS = ("label", "label_set", "spans", "answer")
-VOID = {"meta", "link", "input", "br", "img", "hr"}
+VOID = {"meta", "link", "input", "br", "img", "hr", "wbr"}
 
 
 class Page(HTMLParser):
