@@ -5,16 +5,39 @@ import sys
 
 import pytest
 
-HEAVY = "{'torch', 'transformers', 'datasets', 'sklearn'}"
+from comparisons import make_comparison
+
+HEAVY = "{'torch', 'transformers', 'datasets', 'sklearn', 'seqeval'}"
 
 
 @pytest.mark.parametrize(
-    "module", ["dicetune", "dicetune.cli", "dicetune.data", "dicetune.records"]
+    "module",
+    [
+        "dicetune",
+        "dicetune.cli",
+        "dicetune.compare.summary",
+        "dicetune.data",
+        "dicetune.records",
+        "dicetune.report",
+    ],
 )
 def test_light_modules_stay_light(module):
     code = f"import sys, {module}; print(sorted({HEAVY} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_report_is_made_without_what_trains_or_scores(tmp_path):
+    folder = make_comparison(tmp_path / "c", "spans", units=10)
+    code = (
+        "import sys\nfrom dicetune.cli import main\n"
+        f"sys.argv = ['dicetune', 'report', {str(folder)!r}]\n"
+        "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code\n"
+        f"print(sorted({HEAVY} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-2:] == [f"Report: {folder / 'report.html'}", "[]"]
+    assert (folder / "report.html").is_file()
 
 
 def test_public_names_are_found_on_first_use():

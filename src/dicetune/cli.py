@@ -17,7 +17,7 @@ import typer
 
 from dicetune import __version__
 from dicetune.errors import DicetuneError, InterruptedRunError, StopRequestedError
-from dicetune.flags import pairs, run_config, task_options
+from dicetune.flags import comparison, pairs, records_comparison, run_config, task_options
 
 app = typer.Typer(
     help="Fine-tune text models for F1: dice, Tversky and self-adjusting losses.",
@@ -36,6 +36,13 @@ Settings = Annotated[
     list[str] | None,
     typer.Option(
         "-s", "--set", metavar="KEY=VALUE", help="Any key, e.g. trainer.learning_rate=3e-5."
+    ),
+]
+
+Decision = Annotated[
+    str | None,
+    typer.Option(
+        help="'argmax' leaves a tuned decision aside, 'tuned' asks for it, or a file of a rule."
     ),
 ]
 
@@ -101,6 +108,7 @@ def evaluate(
         str | None, typer.Option(help="Of the file with gold beside predictions.")
     ] = None,
     split: Annotated[str | None, typer.Option(help="Score this split of predictions.")] = None,
+    decision: Decision = None,
     option: Options = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -116,6 +124,7 @@ def evaluate(
         format=format,
         gold_format=gold_format,
         split=split,
+        decision=decision,
         report=display.say,
         **options,
     )
@@ -139,6 +148,7 @@ def predict(
     ] = None,
     format: Annotated[str, typer.Option(help="Input format.")] = "auto",
     out_format: Annotated[str | None, typer.Option(help="Output format of the task.")] = None,
+    decision: Decision = None,
     option: Options = None,
     out: Annotated[str, typer.Option(help="Output file; '-' is stdout.")] = "-",
 ) -> None:
@@ -156,8 +166,42 @@ def predict(
         out=out,
         options=pairs(option, "-o"),
         task=task,
+        decision=decision or "auto",
         report=display.say,
     )
+
+
+@app.command()
+def tune(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of a finished run.", show_default=False)
+    ] = None,
+    scores: Annotated[
+        Path | None, typer.Option(help="JSON lines with any model's scores, in its place.")
+    ] = None,
+    gold: Annotated[Path | None, typer.Option(help="Gold of --scores, where apart.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Of --scores: label, spans, …")] = None,
+    positive: Annotated[str | None, typer.Option(help="Of --scores: class of the F1.")] = None,
+    objective: Annotated[
+        str | None,
+        typer.Option(help="f1, …, fbeta:2, precision@recall:0.9, logit-adjustment:1."),
+    ] = None,
+    plain: Annotated[bool, typer.Option("--plain", help="Do not guard the fit.")] = False,
+    folds: Annotated[int, typer.Option(help="Parts of the cross-fit.")] = 5,
+    out: Annotated[Path | None, typer.Option(help="File for the rule of --scores.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Fit the decision rule of a model on its dev scores."""
+    from dicetune import display
+    from dicetune.tuning import tune_source
+
+    chosen = {"gold": gold, "kind": kind, "positive": positive, "objective": objective}
+    found = tune_source(folder, scores, **chosen, guard=not plain, folds=folds, out=out)
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        return
+    for part in display.tuning_tables(found.table(), found.rule.biases, found.said):
+        display.console.print(part)
 
 
 @app.command()
@@ -207,18 +251,70 @@ def losses() -> None:
 
 
 @app.command()
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the two runs.")] = Path("demo-runs"),
-    seed: Annotated[int, typer.Option(help="Seed of both runs.")] = 1,
+def compare(
+    task: Annotated[
+        str | None, typer.Argument(help="ner, qa, … (see `dicetune tasks`).", show_default=False)
+    ] = None,
+    train: Annotated[str | None, typer.Option(help="Training file.")] = None,
+    dev: Annotated[str | None, typer.Option(help="File that all choices are made on.")] = None,
+    test: Annotated[str | None, typer.Option(help="File that the verdict is about.")] = None,
+    data: Annotated[str | None, typer.Option(help="'sample': the packaged corpus.")] = None,
+    model: Annotated[str | None, typer.Option(help="'minilm', a folder or a Hub id.")] = None,
+    losses: Annotated[
+        list[str] | None, typer.Option("--loss", help="'auto' or a loss; once for each.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="How many (5), or which: 1,2,7.")] = None,
+    baseline: Annotated[str | None, typer.Option(help="By default the first loss.")] = None,
+    search: Annotated[
+        int | None, typer.Option(metavar="N", help="Trials for each loss, scored on dev.")
+    ] = None,
+    keep_models: Annotated[bool | None, typer.Option("--keep-models", help="Keep weights.")] = None,
+    predictions: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=FILE", help="Of any tool, for the test file.")
+    ] = None,
+    sources: Annotated[
+        list[Path] | None,
+        typer.Option("--from", metavar="DIR", help="Records alone: comparisons and runs."),
+    ] = None,
+    format: Annotated[str | None, typer.Option(help="Data format.")] = None,
+    add_characters: Annotated[
+        bool | None, typer.Option("--add-characters", help="Add unknown characters as tokens.")
+    ] = None,
+    max_length: Annotated[int | None, typer.Option(help="Longest window, in sub-words.")] = None,
+    max_train: Annotated[int | None, typer.Option(help="Train on the first N examples.")] = None,
+    out: Annotated[str | None, typer.Option(help="Folder; again with it alone: go on.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file; flags win over it.")] = None,
+    option: Options = None,
+    settings: Settings = None,
 ) -> None:
-    """Fine-tune on the packaged sample with cross-entropy and with 'auto', and compare."""
-    from dicetune import display
-    from dicetune.demo import run_demo
+    """Train several losses over several seeds at one budget: which is better, and how surely."""
+    given = dict(locals())
+    from dicetune import display, live
+    from dicetune.compare.run import compare, compare_records
 
-    outcome = run_demo(out, seed=seed, report=display.say, progress=_on_terminal())
-    for table in display.demo_tables(outcome):
-        display.console.print(table)
-    display.console.print(outcome.verdict)
+    if sources:
+        outcome = compare_records(**records_comparison(given), report=display.say)
+    else:
+        asked = comparison(config, given, data, option, settings)
+        with live.live_progress(_on_terminal()) as show:
+            outcome = compare(**asked, report=display.say, show=show)
+    for part in display.comparison_tables(outcome):
+        display.console.print(part)
+    raise typer.Exit(outcome.exit_code)
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a comparison.")],
+) -> None:
+    """Make the summary and the report of a comparison anew, from its records alone."""
+    from dicetune.compare.summary import write_summary
+    from dicetune.report import write_report
+
+    summary = write_summary(folder)
+    page = write_report(folder)
+    for line in (*summary["verdict"], f"Report: {page}"):
+        typer.echo(line)
 
 
 def _version(show: bool) -> None:

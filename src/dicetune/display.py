@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dicetune.data import Fact, Inspection, Ratio, SplitReport
+from dicetune.decide import DEFAULT, TUNED
 
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -114,9 +115,14 @@ def evaluation_tables(scores: Mapping[str, Any], name: str) -> list[Any]:
     """All that an evaluation found: headline scores, tables, and what was counted how.
 
     Args:
-        scores: of one file.
+        scores: of one file; those of the default decision under "argmax" where a rule decided.
         name: of that file.
     """
+    default = scores.get(DEFAULT)
+    scores = {key: value for key, value in scores.items() if key != DEFAULT}
+    rows = {name: scores}
+    if default is not None:
+        rows = {f"{name}, {DEFAULT}": default, f"{name}, {TUNED}": scores}
     counted = {
         key: value
         for key, value in scores.items()
@@ -128,7 +134,33 @@ def evaluation_tables(scores: Mapping[str, Any], name: str) -> list[Any]:
         else f"{key.replace('_', ' ')} {value}"
         for key, value in counted.items()
     )
-    return [scores_table({name: scores}), *details_tables(scores), escape(facts)]
+    return [scores_table(rows), *details_tables(scores), escape(facts)]
+
+
+def tuning_tables(
+    rows: Mapping[str, Mapping[str, float]], biases: Mapping[str, float], said: str
+) -> list[Any]:
+    """What a tuned decision gives: scores of each split, the biases, and what was done.
+
+    Args:
+        rows: scores by metric, the objective first.
+        biases: by name.
+        said: what was done.
+    """
+    table = _titled("Decisions, in percent")
+    table.add_column("")
+    names = list(dict.fromkeys(name for own in rows.values() for name in own))
+    for name in names:
+        table.add_column(escape(name.replace("_", " ")), justify="right", overflow="fold")
+    for row, own in rows.items():
+        table.add_row(escape(row), *(percent(own[name]) if name in own else "" for name in names))
+    parts: list[Any] = [table]
+    moved = {name: value for name, value in biases.items() if value}
+    if moved:
+        shown = ", ".join(f"{name} {value:+.3f}" for name, value in list(moved.items())[:12])
+        more = f" and {len(moved) - 12} more" if len(moved) > 12 else ""
+        parts.append(escape(f"Biases: {shown}{more}"))
+    return [*parts, escape(said)]
 
 
 def tasks_tables(tasks: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -154,36 +186,33 @@ def plain_table(
     return table
 
 
-def demo_tables(outcome: Any) -> list[Table]:
-    """Scores of each loss on dev and test, then of each type on test."""
-    table = Table(
-        title="The packaged sample, minilm, one seed (strict spans, %)", title_justify="left"
-    )
-    table.add_column("loss")
-    for split in ("dev", "test"):
-        for name in ("P", "R", "F1"):
-            table.add_column(f"{split} {name}", justify="right")
-    table.add_column("seconds", justify="right")
-    for loss, scores in outcome.scores.items():
-        cells = [
-            percent(scores[split][name])
-            for split in ("dev", "test")
-            for name in ("precision", "recall", "f1")
-        ]
-        name = loss if outcome.objectives[loss] == loss else f"{loss} = {outcome.objectives[loss]}"
-        table.add_row(escape(name), *cells, f"{outcome.seconds[loss]:.0f}")
-    types = Table(title="Test F1 of each type", title_justify="left")
-    types.add_column("type")
-    for loss in outcome.scores:
-        types.add_column(escape(loss), justify="right")
-    types.add_column("entities", justify="right")
-    first = next(iter(outcome.scores.values()))["test"]["per_type"]
-    for kind, values in first.items():
-        found = [
-            percent(scores["test"]["per_type"][kind]["f1"]) for scores in outcome.scores.values()
-        ]
-        types.add_row(escape(kind), *found, str(values["support"]))
-    return [table, types]
+def comparison_tables(outcome: Any) -> list[Any]:
+    """What a comparison came to: a table of the competitors, the verdict, where the report lies.
+
+    Args:
+        outcome: of ``dicetune.compare.run.compare``.
+    """
+    summary, parts = outcome.summary, []
+    if summary:
+        title = f"Test, {summary['metric_title']}, %"
+        table = _titled(title)
+        for head in ("", "mean", "95% interval", "seeds"):
+            table.add_column(head, justify="left" if not head else "right", overflow="fold")
+        for own in summary["competitors"]:
+            interval = "" if own["interval"] is None else " to ".join(map(percent, own["interval"]))
+            table.add_row(
+                escape(own["name"]),
+                percent(own["mean"]),
+                interval,
+                " ".join(percent(score) for score in own["scores"]),
+            )
+        parts += [table, *(escape(sentence) for sentence in summary["verdict"])]
+    for own in outcome.failed:
+        parts.append(escape(f"Failed: {own.cell.loss}, seed {own.cell.seed}: {own.reason}"))
+    parts += [escape(f"Failed: {note}") for note in outcome.notes]
+    if summary:
+        parts.append(escape(f"Report: {outcome.folder / 'report.html'}"))
+    return parts
 
 
 def inspection_tables(found: Inspection) -> list[Any]:

@@ -18,6 +18,7 @@ def evaluate(
     format: str = "auto",
     gold_format: str | None = None,
     split: str | None = None,
+    decision: str | None = None,
     report: Callable[[str], None] = lambda line: None,
     **options: Any,
 ) -> dict[str, Any]:
@@ -33,6 +34,9 @@ def evaluate(
             "auto" tells by the content.
         gold_format: of ``data`` beside a file of predictions; by default told by the content.
         split: which rows of a file of predictions are scored, where they name several splits.
+        decision: of a model: "auto" (its tuned decision where it has one, which is the default;
+            the scores without it then stand under "argmax"), "argmax" (leave it aside), "tuned",
+            or a file of a rule.
         report: takes a line for what was odd in the file.
         options: of the task, such as the column of the words or the scheme of the tags.
 
@@ -46,6 +50,11 @@ def evaluate(
             raise InputError(
                 f"expected a file of gold beside {str(target)!r} for gold_format={gold_format!r}, "
                 "got none: give the file, or leave it out"
+            )
+        if decision is not None:
+            raise InputError(
+                f"expected no decision for a file of predictions, got {decision!r}: what it holds "
+                "is decided; `dicetune tune --scores` takes scores"
             )
         task_class = task_named(task or "ner")
         use: Use = "score" if data is None else "compare"
@@ -74,5 +83,5 @@ def evaluate(
     # imported here: a file of predictions is scored without loading a model
     from dicetune.predict import load
 
-    predictor = load(target, options=given, task=task, use="evaluate")
+    predictor = load(target, options=given, task=task, use="evaluate", decision=decision or "auto")
     return predictor.evaluate(predictor.read(data, format=format, report=report), report)

@@ -14,12 +14,15 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from dicetune.decide import DEFAULT, TUNED, DecisionRule
 from dicetune.errors import InputError
 from dicetune.models import load_tokenizer, quiet_loading, window_length
 from dicetune.models.encoder import check_weights
 from dicetune.predictor import Predictor
 from dicetune.records import RUN_FILE, RunRecord
 from dicetune.tasks import TASKS, Trained, Use, build_options, task_named
+
+AUTO = "auto"
 
 
 def load(
@@ -30,6 +33,7 @@ def load(
     options: Mapping[str, Any] | None = None,
     task: str | None = None,
     use: Use = "predict",
+    decision: str | Path | DecisionRule = AUTO,
 ) -> Predictor:
     """Load a finished run's folder for prediction; nothing is fetched.
 
@@ -42,10 +46,14 @@ def load(
         task: of a model that dicetune did not train; by default the first that its head, its
             labels and its configuration fit (a classifier of texts is ``text``, not ``pair``).
         use: what the options are for: "predict", or "evaluate", which reads files with gold.
+        decision: "auto" (the folder's decision rule where it has one, see ``dicetune tune``),
+            "argmax" (leave it aside), "tuned" (refuse a folder without one), a file of a rule, or
+            a rule.
 
     Raises:
         InputError: where the folder is no saved model, or one without a trained head; where it
-            is of another task; for an option that its task does not have, or not in this use.
+            is of another task; for an option that its task does not have, or not in this use;
+            for a decision rule that does not fit the model.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -64,9 +72,35 @@ def load(
     trained = None if record is None else Trained(record.config["options"], tuple(labels))
     settings = {} if record is None else record.settings
     restored = task_class.restore(labels, {**settings, **(options or {})})
+    rule = _rule(folder, decision, options or {})
+    if rule is not None:
+        rule.check(restored.problem())
     wanted = None if record is None else record.config["max_length"]
     length = window_length(model.config, tokenizer, wanted)
-    return Predictor(model, tokenizer, restored, batch_size, length, chosen, trained)
+    return Predictor(model, tokenizer, restored, batch_size, length, chosen, trained, rule)
+
+
+def _rule(
+    folder: Path, decision: str | Path | DecisionRule, options: Mapping[str, Any]
+) -> DecisionRule | None:
+    """The decision rule to apply; ``None`` where the default decides."""
+    if isinstance(decision, DecisionRule):
+        rule: DecisionRule | None = decision
+    elif decision == DEFAULT:
+        return None
+    else:
+        rule = DecisionRule.load(folder if decision in (AUTO, TUNED) else decision)
+        if rule is None and decision != AUTO:
+            raise InputError(
+                f"expected a decision rule in {str(decision if decision != TUNED else folder)!r}, "
+                "got none: fit one with `dicetune tune`"
+            )
+    if rule is not None and rule.kind == "answer" and "null_threshold" in options:
+        raise InputError(
+            "expected null_threshold or a tuned decision, got both: leave the option out, or the "
+            "decision aside with --decision argmax"
+        )
+    return rule
 
 
 def _chosen_task(folder: Path, record: RunRecord | None, name: str | None) -> Any:

@@ -24,6 +24,7 @@ def predict_source(
     out: str = STREAM,
     options: Mapping[str, Any] | None = None,
     task: str | None = None,
+    decision: str = "auto",
     report: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Predict for what is in a file, a stream or plain values, and write it.
@@ -38,6 +39,8 @@ def predict_source(
         out: a file, or "-" for the output stream.
         options: of the task, such as the column of the words.
         task: of a model that dicetune did not train, where its head fits several.
+        decision: "auto" (the model's tuned decision where it has one), "argmax" (leave it aside),
+            "tuned", or a file of a rule.
         report: takes a line where the format is a guess, and one for each oddity of the source.
 
     Raises:
@@ -57,7 +60,7 @@ def predict_source(
         )
     check_target(out)
     use: Use = "ask" if source is None else "predict"
-    predictor = load(model, options=options, task=task, use=use)
+    predictor = load(model, options=options, task=task, use=use, decision=decision)
     own = predictor.task
     out_format = out_format or own.out_formats[0]
     if out_format not in own.out_formats:

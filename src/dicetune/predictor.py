@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from dicetune.decide import DEFAULT, DecisionRule
 from dicetune.errors import InputError
 from dicetune.tasks import Data, Encoded, Scores, Task, Trained
 from dicetune.training.collator import PaddingCollator
@@ -31,6 +32,8 @@ class Predictor:
         max_length: longest window in sub-words.
         options: of the task, for reading files; by default its defaults.
         trained: how it was trained, where that is known.
+        decision: rule that decides in place of the task's default; reported probabilities stay
+            the model's own.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Predictor:
         max_length: int,
         options: Any = None,
         trained: Trained | None = None,
+        decision: DecisionRule | None = None,
     ) -> None:
         self.model = model.eval()
         self.tokenizer = tokenizer
@@ -50,6 +54,7 @@ class Predictor:
         self.max_length = max_length
         self.options = task.Options() if options is None else options
         self.trained = trained
+        self.decision = decision
 
     def __call__(self, *values: Any, **named: Any) -> list[Any]:
         """Answers for plain values.
@@ -97,7 +102,12 @@ class Predictor:
     def answer(self, data: Data, report: Report = _silent) -> list[Any]:
         """Answers for what the task's reader, or ``ask``, returned; see ``scores``."""
         scores = self.scores(data, report)
-        return list(self.task.answers(data, self.task.predict(scores, data), scores))
+        return list(self.task.answers(data, self.decide(scores, data), scores))
+
+    def decide(self, scores: Sequence[np.ndarray], data: Data) -> list[Any]:
+        """Predictions by the decision rule, or by default where there is none."""
+        biased = None if self.decision is None else self.decision.apply(scores)
+        return self.task.predict(scores, data, biased)
 
     def scores(self, data: Any, report: Report = _silent) -> list[np.ndarray]:
         """Scores of each example, as ``scores.safetensors`` holds them.
@@ -116,11 +126,17 @@ class Predictor:
     def evaluate(self, data: Any, report: Report = _silent) -> Scores:
         """Scores on data with gold: fractions in [0, 1]; see ``scores`` for ``report``.
 
+        Where a decision rule is applied, the scores of the default decision stand under "argmax".
+
         Raises:
             InputError: where the gold holds what the model does not know.
         """
         self.task.check(data)
-        return self.task.score(data, self.task.predict(self.scores(data, report), data))
+        scores = self.scores(data, report)
+        found = self.task.score(data, self.decide(scores, data))
+        if self.decision is not None:
+            found[DEFAULT] = self.task.score(data, self.task.predict(scores, data))
+        return found
 
     def _named(self, values: Sequence[Any], named: Mapping[str, Any]) -> dict[str, list[Any]]:
         inputs = self.task.inputs

@@ -3,7 +3,8 @@
 A finished run's folder holds ``run.json`` (this record: configuration, versions, data
 fingerprints, how training went), ``metrics.json`` (scores of each split), ``predictions.jsonl``
 (dev and test: id, text, gold, predicted) and ``scores.safetensors`` (what the model put out for
-them), so that decision rules and comparisons never need to train again.
+them, and as metadata the problem), so that decision rules and comparisons never need to train
+again.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ RUN_FILE = "run.json"
 METRICS_FILE = "metrics.json"
 PREDICTIONS_FILE = "predictions.jsonl"
 SCORES_FILE = "scores.safetensors"
+PROBLEM_KEY = "problem"
+"""Metadata of the scores: ``Task.problem`` as JSON."""
+DECISION_FILE = "decision.json"
+TUNED_FILE = "tuned.jsonl"
 
 _LIBRARIES = ("dicetune", "torch", "transformers", "tokenizers", "accelerate", "seqeval", "numpy")
 
@@ -112,7 +117,7 @@ def sha256(path: str | Path) -> str:
 
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as JSON; the file appears whole or not at all."""
-    _replace(path, json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
+    replace_text(path, json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -128,7 +133,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write one JSON object a line; the file appears whole or not at all."""
-    _replace(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    replace_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -141,8 +146,8 @@ def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
                 raise DataError(path, f"expected JSON, got {error.msg}", line=number) from None
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write beside the file, then rename: a reader never meets half of it."""
+def replace_text(path: Path, text: str) -> None:
+    """Write a text file: beside it, then renamed, so that a reader never meets half of it."""
     partial = path.with_name(path.name + ".part")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)

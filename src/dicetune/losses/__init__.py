@@ -21,6 +21,7 @@ from dicetune.losses._majority_or_minority import (
 )
 from dicetune.losses._overlap import NonTrainingLossWarning, OverlapLoss, overlap_loss
 from dicetune.losses._presets import LOSSES, Preset, table
+from dicetune.losses._ranges import Range
 from dicetune.losses._recipe import AUTO, Recipe, recipe, start_steps
 from dicetune.losses._selection import check_selection, hardest_negatives
 from dicetune.losses._self_adjusting import SelfAdjustingDiceLoss, self_adjusting_dice_loss
@@ -48,6 +49,7 @@ __all__ = [
     "NonTrainingLossWarning",
     "OverlapLoss",
     "Preset",
+    "Range",
     "Recipe",
     "SelfAdjustingDiceLoss",
     "SumLoss",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from dicetune.errors import InputError, unknown_name
 from dicetune.losses._inputs import KINDS
+from dicetune.losses._ranges import Range, Ranges
 
 
 class Loss(nn.Module):
@@ -31,6 +32,8 @@ class Loss(nn.Module):
     """
 
     kinds: frozenset[str] = frozenset(KINDS)
+    ranges: ClassVar[Ranges] = {}
+    """Hyper-parameters that a search may change (``dicetune compare --search``)."""
 
     def forward(
         self,
@@ -102,6 +105,18 @@ class Loss(nn.Module):
     def options(self) -> dict[str, Any]:
         """The hyper-parameters by name, as they were given."""
         return {name: getattr(self, name) for name in option_defaults(type(self))}
+
+    def searchable(self) -> dict[str, tuple[float, Range]]:
+        """Hyper-parameters that a search may change: value and range of each, by name."""
+        return {
+            name: (value, allowed.including(value))
+            for name, allowed in self.ranges.items()
+            for value in (float(getattr(self, name)),)
+        }
+
+    def with_values(self, values: Mapping[str, float]) -> Loss:
+        """The same loss with other values of some of ``searchable``."""
+        return type(self)(**{**self.options(), **values})
 
     @property
     def spec(self) -> str:

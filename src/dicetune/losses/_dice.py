@@ -18,10 +18,12 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor
 
 from dicetune.losses._overlap import OverlapLoss, overlap_loss
+from dicetune.losses._ranges import Range, Ranges
 
 
 def dice_loss(
@@ -108,6 +110,8 @@ class DiceLoss(OverlapLoss):
         >>> DiceLoss(level="example")(torch.tensor([0.0]), torch.tensor([1]))  # 1 - 2 / 2.25
         tensor(0.1111)
     """
+
+    ranges: ClassVar[Ranges] = {"smooth": Range(0.01, 10.0, log=True)}
 
     def __init__(
         self,

@@ -16,6 +16,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +27,7 @@ from dicetune.losses._base import Loss
 from dicetune.losses._cross_entropy import check_class_weight, cross_entropy_of, label_mean
 from dicetune.losses._inputs import Items, prepare
 from dicetune.losses._probability import power, softmax_log_complement
+from dicetune.losses._ranges import Range, Ranges
 from dicetune.losses._reduce import reduce_items
 
 
@@ -130,6 +132,8 @@ class FocalLoss(Loss):
         >>> FocalLoss(gamma=2.0)(torch.zeros(1, 2), torch.tensor([1]))
         tensor(0.1733)
     """
+
+    ranges: ClassVar[Ranges] = {"gamma": Range(0.5, 5.0)}
 
     weight: Tensor | None
 

@@ -17,10 +17,12 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor
 
 from dicetune.losses._overlap import OverlapLoss, overlap_loss
+from dicetune.losses._ranges import Range, Ranges
 
 
 def self_adjusting_dice_loss(
@@ -113,6 +115,8 @@ class SelfAdjustingDiceLoss(OverlapLoss):
         >>> SelfAdjustingDiceLoss(decay=0.0)(torch.tensor([0.0, 0.0]), torch.tensor([1, 0]))
         tensor(0.2000)
     """
+
+    ranges: ClassVar[Ranges] = {"decay": Range(0.1, 2.0), "smooth": Range(0.01, 10.0, log=True)}
 
     def __init__(
         self,

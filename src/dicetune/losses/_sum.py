@@ -7,7 +7,7 @@ What it is not: a loss with reductions of its own; every part is reduced to its 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from dicetune.errors import InputError, InputTypeError
 from dicetune.losses import _options as check
 from dicetune.losses._base import Loss
+from dicetune.losses._ranges import COEFFICIENT, Range
 
 
 class SumLoss(Loss):
@@ -92,6 +93,29 @@ class SumLoss(Loss):
         """The parts with their coefficients."""
         parts = zip(self.coefficients, self.losses, strict=True)
         return [(coefficient, loss) for coefficient, loss in parts if isinstance(loss, Loss)]
+
+    def searchable(self) -> dict[str, tuple[float, Range]]:
+        """Coefficients but for the first, and what each part has: "2", "2.smooth"."""
+        found = {
+            str(number): (coefficient, COEFFICIENT.including(coefficient))
+            for number, (coefficient, _) in enumerate(self.terms(), start=1)
+            if number > 1
+        }
+        for number, (_, loss) in enumerate(self.terms(), start=1):
+            found |= {f"{number}.{name}": own for name, own in loss.searchable().items()}
+        return found
+
+    def with_values(self, values: Mapping[str, float]) -> SumLoss:
+        """The same sum with other values of some of ``searchable``."""
+        parts = []
+        for number, (coefficient, loss) in enumerate(self.terms(), start=1):
+            own = {
+                name.removeprefix(f"{number}."): value
+                for name, value in values.items()
+                if name.startswith(f"{number}.")
+            }
+            parts.append((values.get(str(number), coefficient), loss.with_values(own)))
+        return SumLoss(parts)
 
     def is_additive(self, kind: str) -> bool:
         """Whether all parts are."""

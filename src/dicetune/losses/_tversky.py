@@ -15,10 +15,12 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from torch import Tensor
 
 from dicetune.losses._overlap import OverlapLoss, overlap_loss
+from dicetune.losses._ranges import Range, Ranges
 
 
 def tversky_loss(
@@ -107,6 +109,8 @@ class TverskyLoss(OverlapLoss):
         >>> TverskyLoss(alpha=0.7, beta=0.3)(torch.tensor([0.0, 0.0]), torch.tensor([1, 0]))
         tensor(0.2500)
     """
+
+    ranges: ClassVar[Ranges] = {"alpha": Range(0.1, 0.9), "beta": Range(0.1, 0.9)}
 
     def __init__(
         self,

@@ -15,6 +15,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -29,6 +30,7 @@ from dicetune.losses._class_counts import (
 )
 from dicetune.losses._cross_entropy import cross_entropy_of
 from dicetune.losses._inputs import prepare
+from dicetune.losses._ranges import Range, Ranges
 
 
 def inverse_frequency_weights(class_counts: Tensor | Sequence[float], k: float = 1.0) -> Tensor:
@@ -134,6 +136,8 @@ class WeightedCrossEntropyLoss(CountedLoss):
         >>> loss(torch.zeros(1, 2), torch.tensor([1]), class_counts=torch.tensor([90, 10]))
         tensor(0.6931)
     """
+
+    ranges: ClassVar[Ranges] = {"k": Range(1.0, 100.0, log=True)}
 
     def __init__(
         self,

@@ -184,6 +184,15 @@ class Task(Protocol):
     def settings(self) -> dict[str, Any]:
         """What ``restore`` needs beside the labels, as plain data for the record."""
 
+    def problem(self, train: Any = None) -> dict[str, Any]:
+        """What is decided and how it is scored, as plain data that needs no torch to be read.
+
+        "kind" (a key of ``metrics.counting.KINDS``), "labels", "metric", and what the kind asks
+        for beside them. A run keeps it with its scores, so that decision rules and comparisons
+        read its folder alone. With the training split: "class_counts", items of each label,
+        where one of several labels is chosen, and what only the texts tell.
+        """
+
     def check(self, data: Any) -> None:
         """Refuse gold that this task cannot teach or score, with file and line."""
 
@@ -227,14 +236,41 @@ class Task(Protocol):
     def decode(self, outputs: Outputs, encoded: Encoded) -> list[np.ndarray]:
         """Put window outputs back together: for each example its scores, (rows, columns)."""
 
-    def predict(self, scores: Sequence[np.ndarray], data: Any) -> list[Any]:
-        """Decide: scores to predictions."""
+    def predict(
+        self,
+        scores: Sequence[np.ndarray],
+        data: Any,
+        biased: Sequence[np.ndarray] | None = None,
+    ) -> list[Any]:
+        """Decide: scores to predictions.
+
+        ``biased`` are the scores after a decision rule (``decide.DecisionRule.apply``): they
+        decide in place of the scores, while every probability that is reported stays the
+        model's own.
+        """
 
     def score(self, data: Any, predictions: Sequence[Any]) -> Scores:
         """Compare predictions with the gold of ``data``."""
 
     def rows(self, data: Any, predictions: Sequence[Any]) -> Iterable[dict[str, Any]]:
         """For ``predictions.jsonl``: id, text, gold and prediction of each example."""
+
+    def match_file(
+        self,
+        path: str | Path,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        split: str | None = None,
+        report: Callable[[str], None] = lambda line: None,
+    ) -> list[Any]:
+        """Read what any tool predicted for the examples of ``rows``, as ``rows`` has it.
+
+        By id where both have the same ids, else by their order. Of a file that names several
+        splits, ``split`` is taken.
+
+        Raises:
+            DataError: predictions of other examples.
+        """
 
     # use
 

@@ -1,4 +1,4 @@
-"""What happens beside the steps: stopping on request, stopping early, one line an evaluation."""
+"""What happens beside the steps: stopping on request or early, logs that end where phases do."""
 
 from __future__ import annotations
 
@@ -94,6 +94,25 @@ class StopEarly(EarlyStoppingCallback):
         stored: dict[str, Any] = super().state()
         stored["args"] = {"patience": self.early_stopping_patience, "start_share": self.start_share}
         return stored
+
+
+class LogBeforeEvaluation(TrainerCallback):
+    """Ends a log row wherever the run is evaluated or saved.
+
+    The training loss between two evaluations is then the mean of whole rows, and a resume, which
+    forgets what was not logged yet, loses none of it. Comes after every callback that decides on
+    an evaluation or a checkpoint.
+    """
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """Log what leads up to an evaluation or a checkpoint."""
+        if control.should_evaluate or control.should_save:
+            control.should_log = True
+        return control
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """The same at the end of an epoch."""
+        return self.on_step_end(args, state, control)
 
 
 class LineForEachEvaluation(TrainerCallback):

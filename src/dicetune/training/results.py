@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from dicetune.losses import start_steps
 from dicetune.records import (
     METRICS_FILE,
     PREDICTIONS_FILE,
+    PROBLEM_KEY,
     SCORES_FILE,
     RunRecord,
     sha256,
@@ -63,7 +66,7 @@ def record_of(
         },
         model={
             "name": config.model,
-            "sha256": _weights_of(prepared.source),
+            "sha256": weights_of(prepared.source),
             "parameters": sum(p.numel() for p in trainer.model.parameters()),
         },
         training={
@@ -74,12 +77,36 @@ def record_of(
             "best_phase": "start" if in_start else "main",
             "processes": trainer.accelerator.num_processes,
             "device": str(trainer.args.device),
-            "history": [
-                row for row in state.log_history if f"eval_{prepared.task.main_metric}" in row
-            ],
+            "history": history_of(state.log_history, prepared.task.main_metric),
         },
         notes=notes,
     )
+
+
+def history_of(log: Sequence[Mapping[str, Any]], metric: str) -> list[dict[str, Any]]:
+    """The evaluations of a run, each with the mean training loss since the one before.
+
+    Args:
+        log: rows of the trainer, in the order of its steps: each training row holds the mean
+            ``loss`` of the steps since the last one.
+        metric: name of the dev score, by which evaluations are known.
+
+    Example:
+        >>> log = [{"step": 3, "loss": 2.0}, {"step": 4, "loss": 1.0}, {"step": 4, "eval_f1": 0.5}]
+        >>> history_of(log, "f1")
+        [{'step': 4, 'eval_f1': 0.5, 'train_loss': 1.75}]
+    """
+    history: list[dict[str, Any]] = []
+    total, begun, last = 0.0, 0, 0
+    for row in log:
+        if "loss" in row:
+            total += row["loss"] * (row["step"] - last)
+            last = row["step"]
+        elif f"eval_{metric}" in row:
+            loss = total / (last - begun) if last > begun else None
+            history.append({**row, "train_loss": loss})
+            total, begun = 0.0, last
+    return history
 
 
 def write_results(
@@ -109,7 +136,8 @@ def write_results(
         return
     trainer.model.save_pretrained(folder)
     prepared.tokenizer.save_pretrained(folder)
-    save_file(arrays, folder / SCORES_FILE)
+    problem = json.dumps(task.problem(prepared.splits["train"]), ensure_ascii=False)
+    save_file(arrays, folder / SCORES_FILE, metadata={PROBLEM_KEY: problem})
     write_json_lines(folder / PREDICTIONS_FILE, rows)
     write_json(folder / METRICS_FILE, metrics)
     write_card(folder, record, metrics, task)
@@ -125,7 +153,7 @@ def _set_of(config: RunConfig, trainer: ObjectiveTrainer) -> str | None:
     return f"batch of one process ({trainer.args.train_batch_size} windows)"
 
 
-def _weights_of(source: str) -> str | None:
+def weights_of(source: str) -> str | None:
     """Fingerprint of the encoder's weights, where they lie in one local file."""
     path = Path(source) / "model.safetensors"
     return sha256(path) if path.is_file() else None

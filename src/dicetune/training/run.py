@@ -14,7 +14,12 @@ from dicetune.errors import InputError, InterruptedRunError, StopRequestedError
 from dicetune.models import fit_vocabulary, load_model, quiet_loading
 from dicetune.records import RunRecord, is_first_process
 from dicetune.tasks import Task
-from dicetune.training.callbacks import LineForEachEvaluation, StopEarly, StopOnSignal
+from dicetune.training.callbacks import (
+    LineForEachEvaluation,
+    LogBeforeEvaluation,
+    StopEarly,
+    StopOnSignal,
+)
 from dicetune.training.collator import PaddingCollator
 from dicetune.training.config import TRAINER_DEFAULTS, RunConfig
 from dicetune.training.folder import (
@@ -150,7 +155,11 @@ def _trainer(
         return {name: value for name, value in found.items() if isinstance(value, float)}
 
     recipe = prepared.recipe
-    callbacks: list[Any] = [stop, LineForEachEvaluation(report, task.main_metric)]
+    callbacks: list[Any] = [
+        stop,
+        LogBeforeEvaluation(),
+        LineForEachEvaluation(report, task.main_metric),
+    ]
     if config.patience is not None:
         callbacks.append(StopEarly(config.patience, recipe.start_share))
     trainer = ObjectiveTrainer(

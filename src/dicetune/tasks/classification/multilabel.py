@@ -113,6 +113,10 @@ class MultiLabelTask(SequenceTask):
         """The score that chose the checkpoint."""
         return {"metric": self.main_metric}
 
+    def problem(self, train: TextCorpus | None = None) -> dict[str, Any]:
+        """Any number of labels a text."""
+        return {"kind": "label_set", "labels": list(self.labels), "metric": self.main_metric}
+
     def target(self, example: TextExample) -> list[float]:
         """1 for each label of the example."""
         own = set(example.labels or ())
@@ -128,14 +132,20 @@ class MultiLabelTask(SequenceTask):
         """Log-probabilities of each label on its own."""
         return torch.nn.functional.logsigmoid(outputs.float())
 
-    def predict(self, scores: Sequence[np.ndarray], data: Any) -> list[Decision]:
+    def predict(
+        self,
+        scores: Sequence[np.ndarray],
+        data: Any,
+        biased: Sequence[np.ndarray] | None = None,
+    ) -> list[Decision]:
         """The labels with a probability above one half."""
+        decisive = scores if biased is None else biased
         return [
             Decision(
-                tuple(label for label, p in zip(self.labels, own[0], strict=True) if p > _HALF),
+                tuple(label for label, p in zip(self.labels, which[0], strict=True) if p > _HALF),
                 tuple(map(float, np.exp(own[0]))),
             )
-            for own in scores
+            for own, which in zip(scores, decisive, strict=True)
         ]
 
     @classmethod

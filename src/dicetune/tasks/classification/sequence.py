@@ -211,12 +211,37 @@ class SequenceTask:
         rows = np.asarray(outputs)
         return [rows[place][None] for place in encoded.back]
 
-    def predict(self, scores: Sequence[np.ndarray], data: Any) -> list[Decision]:
+    def predict(
+        self,
+        scores: Sequence[np.ndarray],
+        data: Any,
+        biased: Sequence[np.ndarray] | None = None,
+    ) -> list[Decision]:
         """The likeliest label of each text."""
+        decisive = scores if biased is None else biased
         return [
-            Decision((self.labels[int(own[0].argmax())],), tuple(map(float, np.exp(own[0]))))
-            for own in scores
+            Decision((self.labels[int(which[0].argmax())],), tuple(map(float, np.exp(own[0]))))
+            for own, which in zip(scores, decisive, strict=True)
         ]
+
+    def match_file(
+        self,
+        path: str | Path,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        split: str | None = None,
+        report: Callable[[str], None] = lambda line: None,
+    ) -> list[Any]:
+        """Predicted labels of the rows' texts."""
+        examples = tuple(
+            TextExample(row["text"], row.get("text_b"), tuple(_listed(row["gold"])), id=row["id"])
+            for row in rows
+        )
+        gold = TextCorpus(examples, "the test data", names=self.labels)
+        found = read_text_predictions(path, gold, several=self.several, split=split)
+        for note in found.notes:
+            report(str(note))
+        return [list(own) if self.several else own[0] for own in found.predicted]
 
     # use
 
@@ -240,6 +265,10 @@ class SequenceTask:
     def render(self, data: TextCorpus, answers: Sequence[Any], out_format: str) -> str:
         """JSON lines, or a table of text, label and probability."""
         return render_classified(data, answers, out_format)
+
+
+def _listed(labels: str | Sequence[str]) -> Sequence[str]:
+    return [labels] if isinstance(labels, str) else labels
 
 
 def label_order(train: TextCorpus, labels: Sequence[str] | None) -> list[str]:

@@ -145,6 +145,18 @@ class TextTask(SequenceTask):
         """The positive class and the score that chose the checkpoint."""
         return {"positive": self.positive, "metric": self.main_metric}
 
+    def problem(self, train: TextCorpus | None = None) -> dict[str, Any]:
+        """One label a text, with the class whose F1 is asked for."""
+        found: dict[str, Any] = {
+            "kind": "label",
+            "labels": list(self.labels),
+            "metric": self.main_metric,
+            "positive": self.positive,
+        }
+        if train is not None:
+            found["class_counts"] = [train.label_counts[label] for label in self.labels]
+        return found
+
     @classmethod
     def score_labels(cls, found: Any, labels: Sequence[str], options: Any) -> Scores:
         """Scores of a file of predictions."""

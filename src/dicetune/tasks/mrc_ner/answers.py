@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from dicetune.data import EntitySentence, EntitySpan
-from dicetune.tasks.mrc_ner.likely import weakest_logits
-from dicetune.tasks.mrc_ner.places import END, FIRST, KIND
+from dicetune.decide.likely import END, FIRST, KIND, weakest_logits
 from dicetune.tasks.tagging.tagged import Entity
 
 

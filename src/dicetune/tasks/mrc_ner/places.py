@@ -15,10 +15,6 @@ import numpy as np
 from dicetune.data import EntitySentence
 from dicetune.tasks.tagging.windows import ShownWords
 
-KIND, FIRST, END, START_LOGIT, END_LOGIT, MATCH_LOGIT = range(6)
-COLUMNS = 6
-"""Scores of a candidate: number of its type, first word, one past the last word, three logits."""
-
 _WHOLE = np.iinfo(np.int64).max  # context on a side on which nothing is cut off
 
 
@@ -52,7 +48,8 @@ class SpanPlaces:
                 padding.
 
         Returns:
-            For each sentence (spans, ``COLUMNS``), in the order of type and place.
+            For each sentence (spans, 6), columns as in ``decide.likely``, in the order of type
+            and place.
         """
         count = len(self.sentence)
         window = np.repeat(np.arange(count), candidates.shape[1] if count else 0)

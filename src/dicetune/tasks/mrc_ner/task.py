@@ -32,6 +32,7 @@ from torch import Tensor
 
 from dicetune.data import (
     EntityCorpus,
+    EntitySentence,
     EntitySpan,
     Inspection,
     SubwordCounter,
@@ -44,6 +45,7 @@ from dicetune.data import (
     read_queries,
     read_span_predictions,
 )
+from dicetune.decide.likely import likely_spans
 from dicetune.errors import DataError, InputError
 from dicetune.loss_input import LossInput
 from dicetune.metrics import entity_scores
@@ -56,7 +58,6 @@ from dicetune.tasks.mrc_ner.answers import (
     render_entities,
 )
 from dicetune.tasks.mrc_ner.heads import HEADS, head_class_counts, head_counts, head_inputs
-from dicetune.tasks.mrc_ner.likely import likely_spans
 from dicetune.tasks.mrc_ner.options import AUTO, MrcNerOptions
 from dicetune.tasks.mrc_ner.source import read_unmarked
 from dicetune.tasks.mrc_ner.windows import encode_pairs
@@ -219,6 +220,15 @@ class MrcNerTask:
         kept = {name: getattr(self.options, name) for name in _KEPT}
         return {"queries": self.queries, "max_span_words": self.max_span_words, **kept}
 
+    def problem(self, train: EntityCorpus | None = None) -> dict[str, Any]:
+        """Spans by place, of the candidates that all three heads take for entities."""
+        return {
+            "kind": "entities",
+            "labels": list(self.labels),
+            "metric": self.main_metric,
+            "nested": self.options.nested,
+        }
+
     def check(self, data: EntityCorpus) -> None:
         """Refuse types that the model is not asked for."""
         for sentence in data:
@@ -283,12 +293,18 @@ class MrcNerTask:
         """The candidates of each sentence, (spans, 6): type, first word, one past it, logits."""
         return encoded.back.gather(np.asarray(outputs))
 
-    def predict(self, scores: Sequence[np.ndarray], data: Any) -> list[list[EntitySpan]]:
+    def predict(
+        self,
+        scores: Sequence[np.ndarray],
+        data: Any,
+        biased: Sequence[np.ndarray] | None = None,
+    ) -> list[list[EntitySpan]]:
         """The candidates whose three logits are above 0."""
         nested = self.options.nested
+        decisive = scores if biased is None else biased
         return [
             [EntitySpan(self.labels[kind], a, b) for kind, a, b in likely_spans(own, nested)]
-            for own in scores
+            for own in decisive
         ]
 
     def score(self, data: EntityCorpus, predictions: Sequence[Sequence[EntitySpan]]) -> Scores:
@@ -306,6 +322,25 @@ class MrcNerTask:
                 "gold": [span._asdict() for span in sentence.spans],
                 "predicted": [span._asdict() for span in predicted],
             }
+
+    def match_file(
+        self,
+        path: str | Path,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        split: str | None = None,
+        report: Callable[[str], None] = lambda line: None,
+    ) -> list[list[dict[str, Any]]]:
+        """Predicted entities of the rows' sentences, in their order."""
+        sentences = tuple(
+            EntitySentence(tuple(row["tokens"]), tuple(EntitySpan(**own) for own in row["gold"]))
+            for row in rows
+        )
+        gold = EntityCorpus(sentences, "the test data")
+        found = read_span_predictions(path, gold, split=split)
+        for note in found.notes:
+            report(str(note))
+        return [[span._asdict() for span in own] for own in found.predicted]
 
     def ask(self, values: Mapping[str, Sequence[Any]]) -> EntityCorpus:
         """Sentences from texts, each a string or a list of words."""

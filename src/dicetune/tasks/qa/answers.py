@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dicetune.errors import unknown_name
-from dicetune.tasks.qa.best_spans import Span, best_spans
+from dicetune.tasks.qa.best_spans import Span, best_spans, null_score
 from dicetune.tasks.qa.options import QaOptions
 
 OUT_FORMATS = ("jsonl", "text", "squad", "squad-null-odds")
@@ -49,7 +49,13 @@ class Prediction:
         return self.null_score - self.score
 
 
-def decide(rows: np.ndarray, context: str, options: QaOptions, null: bool) -> Prediction:
+def decide(
+    rows: np.ndarray,
+    context: str,
+    options: QaOptions,
+    null: bool,
+    biased: np.ndarray | None = None,
+) -> Prediction:
     """The best span of one question, or none.
 
     Args:
@@ -57,6 +63,7 @@ def decide(rows: np.ndarray, context: str, options: QaOptions, null: bool) -> Pr
         context: which the answer is taken from.
         options: of the task.
         null: whether it may be left unanswered.
+        biased: the rows after a decision rule, whose null rows decide in place of these.
     """
     found = best_spans(
         rows,
@@ -69,7 +76,10 @@ def decide(rows: np.ndarray, context: str, options: QaOptions, null: bool) -> Pr
     if not found.spans:  # the tokenizer drops all of the context: it says that nothing is there
         return Prediction("", None, None, found.null_score, 1.0, found.null_score, ())
     best = found.spans[0]
-    if null and found.null_score - best.score > options.null_threshold:
+    decisive = found.null_score
+    if biased is not None:
+        decisive = null_score(biased, sigmoid=options.form == "sigmoid")
+    if null and decisive - best.score > options.null_threshold:
         return Prediction(
             "", None, None, best.score, found.null_probability, found.null_score, found.spans
         )

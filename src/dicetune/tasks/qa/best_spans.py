@@ -79,12 +79,10 @@ def best_spans(
         >>> [(span.text, span.score) for span in found.spans], found.null_score
         ([('Quay Nine', 9.0), ('Quay', 5.0)], 0.0)
     """
-    points = scores[:, :2].astype(np.float64)
-    if sigmoid:
-        points = -np.logaddexp(0.0, -points)
+    points = _points(scores, sigmoid)
     is_null = scores[:, FIRST] == NULL
     nulls = points[is_null].sum(1)
-    null_score = float(nulls.min()) if len(nulls) else -np.inf
+    least = _least(nulls)
     sums, firsts, lasts = _bands(points, scores, is_null, max_answer)
     everything = np.append(sums, nulls.min()) if null and len(nulls) else sums
     whole = 0.0 if sigmoid or not len(everything) else _log_sum(everything)
@@ -107,8 +105,28 @@ def best_spans(
     spans = distinct(near)
     if len(spans) < count and len(near) < len(sums):
         spans = distinct(_highest(sums, len(sums)))
-    share = float(np.exp(null_score - whole)) if null else 0.0
-    return BestSpans(spans, null_score, share)
+    share = float(np.exp(least - whole)) if null else 0.0
+    return BestSpans(spans, least, share)
+
+
+def null_score(scores: np.ndarray, *, sigmoid: bool = False) -> float:
+    """The score of there being no answer: the least of the null rows, minus infinity without any.
+
+    Args:
+        scores: (rows, 5), columns as above.
+        sigmoid: the scores are logits of a sigmoid each.
+    """
+    return _least(_points(scores[scores[:, FIRST] == NULL], sigmoid).sum(1))
+
+
+def _points(scores: np.ndarray, sigmoid: bool) -> np.ndarray:
+    """What starts and ends add to a span, (rows, 2)."""
+    points = scores[:, :2].astype(np.float64)
+    return -np.logaddexp(0.0, -points) if sigmoid else points
+
+
+def _least(nulls: np.ndarray) -> float:
+    return float(nulls.min()) if len(nulls) else -np.inf
 
 
 def _bands(

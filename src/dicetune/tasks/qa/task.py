@@ -39,6 +39,8 @@ from dicetune.data import (
     SubwordCounter,
     inspect_questions,
     is_chinese,
+    match_answers,
+    read_answers,
     read_questions,
 )
 from dicetune.errors import DataError, InputError
@@ -180,6 +182,18 @@ class QaTask:
         del values["null_threshold"]  # it had no meaning: at prediction one may be given
         return values
 
+    def problem(self, train: QuestionCorpus | None = None) -> dict[str, Any]:
+        """One answer a question, or none."""
+        return {
+            "kind": "answer",
+            "labels": list(self.labels),
+            "metric": self.main_metric,
+            "null": self.null,
+            "null_threshold": self.options.null_threshold,
+            "form": self.options.form,
+            "language": self.options.language if train is None else self._language(train),
+        }
+
     def check(self, data: QuestionCorpus) -> None:
         """Refuse questions without gold.
 
@@ -262,26 +276,35 @@ class QaTask:
         """For each question (rows, 5): start, end, window, first character, one past the last."""
         return encoded.back.gather(outputs[0], outputs[1])
 
-    def predict(self, scores: Sequence[np.ndarray], data: QuestionCorpus) -> list[Prediction]:
+    def predict(
+        self,
+        scores: Sequence[np.ndarray],
+        data: QuestionCorpus,
+        biased: Sequence[np.ndarray] | None = None,
+    ) -> list[Prediction]:
         """The best span of each question, or none."""
+        decisive = [None] * len(scores) if biased is None else biased
         return [
-            decide(rows, question.context, self.options, self.null)
-            for rows, question in zip(scores, data, strict=True)
+            decide(rows, question.context, self.options, self.null, which)
+            for rows, question, which in zip(scores, data, decisive, strict=True)
         ]
 
     def score(self, data: QuestionCorpus, predictions: Sequence[Prediction]) -> Scores:
         """Exact match and F1, split by answerable and not where both are there."""
-        language = self.options.language
-        if language == "auto":
-            contexts = dict.fromkeys(question.context for question in data)
-            language = "zh" if is_chinese(*contexts) else "en"
         return question_scores(
             [[answer.text for answer in question.answers] for question in data],
             [prediction.text for prediction in predictions],
             spans=[prediction.span for prediction in predictions],
             null_odds=[prediction.null_odds for prediction in predictions],
-            language=language,
+            language=self._language(data),
         ).to_dict()
+
+    def _language(self, data: QuestionCorpus) -> str:
+        """The language of the definitions: as was chosen, else as the contexts show."""
+        if self.options.language != "auto":
+            return self.options.language
+        contexts = dict.fromkeys(question.context for question in data)
+        return "zh" if is_chinese(*contexts) else "en"
 
     def rows(
         self, data: QuestionCorpus, predictions: Sequence[Prediction]
@@ -297,6 +320,18 @@ class QaTask:
                 "score": prediction.score,
                 "null_score": prediction.null_score,
             }
+
+    def match_file(
+        self,
+        path: str | Path,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        split: str | None = None,
+        report: Callable[[str], None] = lambda line: None,
+    ) -> list[str]:
+        """Predicted answers to the rows' questions, by id."""
+        found = match_answers(read_answers(path, split=split), [row["id"] for row in rows], path)
+        return [own.text for own in found]
 
     # use
 

@@ -16,7 +16,7 @@ from dicetune.metrics import span_scores
 from dicetune.tasks.base import Scores
 from dicetune.tasks.options import GOLD, MODEL, at_least, option
 from dicetune.tasks.tagging.predictions import score_tag_file
-from dicetune.tasks.tagging.token import TokenTask
+from dicetune.tasks.tagging.token import OUTSIDE, TokenTask
 
 CONVENTIONS = ("strict", "conlleval")
 
@@ -97,6 +97,17 @@ class NerTask(TokenTask):
                 "choose task pos"
             )
         return super().restore(labels, {**settings, "label_scheme": scheme})
+
+    def problem(self, train: Any = None) -> dict[str, Any]:
+        """Spans of tags, with the background that a rule may move."""
+        return {
+            "kind": "spans",
+            "labels": list(self.labels),
+            "metric": self.main_metric,
+            "background": OUTSIDE if self.background is not None else None,
+            "scheme": self.scheme or "iob2",
+            "convention": self.convention,
+        }
 
     def score(self, data: Any, predictions: Sequence[Sequence[str]]) -> Scores:
         """Span precision, recall and F1, micro and of each type; fractions in [0, 1]."""

@@ -22,6 +22,7 @@ import numpy as np
 from dicetune.data import (
     Corpus,
     Inspection,
+    Predicted,
     SubwordCounter,
     corpus_words,
     detect_format,
@@ -41,6 +42,7 @@ from dicetune.errors import DataError, InputError
 from dicetune.metrics import segmentation_scores
 from dicetune.tasks.base import Scores, Trained
 from dicetune.tasks.options import GOLD, MODEL, at_least, option
+from dicetune.tasks.tagging.predictions import pair_sentences
 from dicetune.tasks.tagging.tagged import Tagged, render_tagged
 from dicetune.tasks.tagging.token import OUTSIDE, TokenTask
 from dicetune.tasks.tagging.word_paths import LETTERS, WordPaths
@@ -154,12 +156,22 @@ class SegPosTask(TokenTask):
             )
         return super().restore(labels, {**settings, "label_scheme": "iobes"})
 
-    def predict(self, scores: Sequence[np.ndarray], data: Corpus) -> list[list[str]]:
+    def problem(self, train: Corpus | None = None) -> dict[str, Any]:
+        """Words with their tags, in labels of characters."""
+        return {"kind": "words", "labels": list(self.labels), "metric": self.main_metric}
+
+    def predict(
+        self,
+        scores: Sequence[np.ndarray],
+        data: Corpus,
+        biased: Sequence[np.ndarray] | None = None,
+    ) -> list[list[str]]:
         """The likeliest labels of each sentence that spell words."""
         paths = WordPaths(self.labels)
+        decisive = scores if biased is None else biased
         return [
             to_tags(paths.best(own, breaks), len(own), "iobes")
-            for own, breaks in zip(scores, word_breaks(data), strict=True)
+            for own, breaks in zip(decisive, word_breaks(data), strict=True)
         ]
 
     def score(self, data: Corpus, predictions: Sequence[Sequence[str]]) -> Scores:
@@ -169,6 +181,21 @@ class SegPosTask(TokenTask):
             for sentence, tags in zip(data, predictions, strict=True)
         ]
         return segmentation_scores(corpus_words(data), own).to_dict()
+
+    def match_file(
+        self,
+        path: str | Path,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        split: str | None = None,
+        report: Callable[[str], None] = lambda line: None,
+    ) -> list[list[str]]:
+        """Predicted labels of the rows' characters, from labelled characters or tagged words."""
+        if _is_own(path):
+            return super().match_file(path, rows, split=split, report=report)
+        corpus = self.read(path, self.Options(), report=report)
+        sentences = [Predicted(s.tokens, (), s.tags, s.line, s.id) for s in corpus]
+        return [list(own.predicted) for own in pair_sentences(sentences, rows, str(path))]
 
     def ask(self, values: Mapping[str, Sequence[Any]]) -> Corpus:
         """The characters of texts, each a string or a list of words that are not to be kept."""
@@ -181,10 +208,9 @@ class SegPosTask(TokenTask):
         scores: Sequence[np.ndarray],
     ) -> list[Tagged]:
         """The words of each sentence, their tags, and the mean probability of their labels."""
-        number = {label: place for place, label in enumerate(self.labels)}
         answers = []
         for sentence, tags, own in zip(data, predictions, scores, strict=True):
-            chosen = own[np.arange(len(tags)), [number[tag] for tag in tags]]
+            chosen = self.chosen(own, tags)
             found = spans(tags, "iobes")
             answers.append(
                 Tagged(
@@ -240,14 +266,19 @@ def _check_words_alone(path: str | Path, format: str, split: str | None) -> None
         )
     if format not in ("auto", "jsonl") or str(path) == STDIN or not Path(path).is_file():
         return
-    first = next(line for line in read_lines(path) if line.strip())
-    if first.lstrip().startswith("{") and '"predicted"' in first:
+    if _is_own(path):
         raise DataError(
             path,
             "expected words with tags beside a file of gold, got a run's predictions, which hold "
             "their gold: give them alone",
             line=1,
         )
+
+
+def _is_own(path: str | Path) -> bool:
+    """Whether a file holds a run's predictions."""
+    first = next(line for line in read_lines(path) if line.strip())
+    return first.lstrip().startswith("{") and '"predicted"' in first
 
 
 def _check_same_text(gold: Corpus, predicted: Corpus) -> None:

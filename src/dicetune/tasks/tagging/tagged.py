@@ -71,12 +71,12 @@ def tag_sentence(
     Args:
         tokens: the words.
         tags: one each.
-        scores: log-probabilities, (words, labels).
+        scores: log-probabilities of these tags, (words,).
         scheme: of the tags, where they are spans.
         text: the text that the words were cut from, if any: entities are then characters of it.
         places: first and one past the last character of each word of ``text``.
     """
-    probabilities = np.exp(scores.max(-1)) if len(scores) else np.zeros(0)
+    probabilities = np.exp(scores)
     entities = []
     for kind, begin, end in spans(tags, scheme) if scheme is not None else ():
         score = float(probabilities[begin:end].mean())

@@ -39,6 +39,7 @@ from dicetune.data import (
 from dicetune.errors import InputError
 from dicetune.loss_input import LossInput
 from dicetune.tasks.base import IGNORED, Encoded, Outputs, Trained
+from dicetune.tasks.tagging.predictions import match_tag_file
 from dicetune.tasks.tagging.source import read_untagged
 from dicetune.tasks.tagging.tagged import Tagged, render_tagged, tag_sentence
 from dicetune.tasks.tagging.windows import cut_windows
@@ -152,6 +153,17 @@ class TokenTask:
             "convention": self.convention,
         }
 
+    def problem(self, train: Corpus | None = None) -> dict[str, Any]:
+        """One label a word."""
+        found: dict[str, Any] = {
+            "kind": "tags",
+            "labels": list(self.labels),
+            "metric": "accuracy",
+        }
+        if train is not None:
+            found["class_counts"] = [train.tag_counts[label] for label in self.labels]
+        return found
+
     def check(self, data: Corpus) -> None:
         """Refuse tags that the model has no output for, and tags of another scheme."""
         check_labels(self.labels, data, scheme=self.scheme)
@@ -223,9 +235,15 @@ class TokenTask:
         """Log-probabilities of each sentence, (words, labels)."""
         return encoded.back.gather(outputs)
 
-    def predict(self, scores: Sequence[np.ndarray], data: Any) -> list[list[str]]:
+    def predict(
+        self,
+        scores: Sequence[np.ndarray],
+        data: Any,
+        biased: Sequence[np.ndarray] | None = None,
+    ) -> list[list[str]]:
         """The likeliest label of each word."""
-        return [[self.labels[number] for number in text.argmax(-1)] for text in scores]
+        decisive = scores if biased is None else biased
+        return [[self.labels[number] for number in text.argmax(-1)] for text in decisive]
 
     def rows(self, data: Corpus, predictions: Sequence[Sequence[str]]) -> Iterable[dict[str, Any]]:
         """id, tokens, gold and predicted tags of each sentence."""
@@ -236,6 +254,17 @@ class TokenTask:
                 "gold": list(sentence.tags),
                 "predicted": list(predicted),
             }
+
+    def match_file(
+        self,
+        path: str | Path,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        split: str | None = None,
+        report: Callable[[str], None] = lambda line: None,
+    ) -> list[list[str]]:
+        """Predicted tags of the rows' sentences."""
+        return match_tag_file(path, rows, self.tags, self.scheme, split, report)
 
     def ask(self, values: Mapping[str, Sequence[Any]]) -> Corpus:
         """Sentences from texts, each a string or a list of words."""
@@ -251,11 +280,16 @@ class TokenTask:
         places = getattr(data, "places", None) or [()] * len(data)
         texts = getattr(data, "texts", None) or [None] * len(data)
         return [
-            tag_sentence(sentence.tokens, tags, own, self.scheme, text, place)
+            tag_sentence(sentence.tokens, tags, self.chosen(own, tags), self.scheme, text, place)
             for sentence, tags, own, text, place in zip(
                 data, predictions, scores, texts, places, strict=True
             )
         ]
+
+    def chosen(self, scores: np.ndarray, tags: Sequence[str]) -> np.ndarray:
+        """Log-probabilities of the tags that were decided for one sentence, (words,)."""
+        found: np.ndarray = scores[np.arange(len(tags)), [self._number[tag] for tag in tags]]
+        return found
 
     def render(self, data: Corpus, answers: Sequence[Tagged], out_format: str) -> str:
         """The format of the source, columns, or JSON lines."""

@@ -1,10 +1,12 @@
-"""The decision: which candidates are entities."""
+"""Which candidate spans are entities: those that start, end and match all say yes to."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from dicetune.tasks.mrc_ner.places import END, FIRST, KIND, MATCH_LOGIT, START_LOGIT
+KIND, FIRST, END, START_LOGIT, END_LOGIT, MATCH_LOGIT = range(6)
+COLUMNS = 6
+"""Scores of a candidate: number of its type, first word, one past the last word, three logits."""
 
 
 def weakest_logits(scores: np.ndarray) -> np.ndarray:
@@ -16,7 +18,7 @@ def likely_spans(scores: np.ndarray, nested: bool = True) -> list[tuple[int, int
     """The candidates of a sentence whose three logits are above 0.
 
     Args:
-        scores: (spans, 6), as ``SpanPlaces.gather`` has them, in the order of type and place.
+        scores: (spans, 6), columns as above, in the order of type and place.
         nested: whether those of one type may share words; else the likeliest of them stay.
 
     Returns:

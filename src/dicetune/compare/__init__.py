@@ -1,0 +1,4 @@
+"""Compare objectives: plan, run one process a cell, search, merge, and say which is better.
+
+What only reads records (``plan``, ``progress``) needs neither torch nor transformers.
+"""

@@ -1,0 +1,130 @@
+"""compare: from a request, a folder or records to a summary, as the command line has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dicetune.compare.execute import Outcome, Show, conclude, execute
+from dicetune.compare.foreign import check_predictions
+from dicetune.compare.lock import locked
+from dicetune.compare.merge import merge
+from dicetune.compare.plan import PLAN_FILE, Plan
+from dicetune.errors import InputError, unknown_name
+
+
+def compare(
+    out: str | Path,
+    config: Mapping[str, Any] | None = None,
+    *,
+    losses: Sequence[str] | None = None,
+    seeds: int | Sequence[int] | None = None,
+    baseline: str | None = None,
+    search: int | None = None,
+    keep_models: bool | None = None,
+    predictions: Mapping[str, str] | None = None,
+    command: str = "",
+    report: Callable[[str], None] = lambda line: None,
+    show: Show = lambda progress: None,
+) -> Outcome:
+    """Train several objectives at the same budget and say which is better, and how surely.
+
+    What ``out`` holds already is kept: run again with the same plan, it goes on; losses and seeds
+    may be added.
+
+    Args:
+        out: folder of the comparison.
+        config: task, files, model and everything else that all runs share, by the names of
+            ``RunConfig``; ``None`` to go on in ``out``.
+        losses: specs or names of recipes; by default "ce" and "auto".
+        seeds: how many (by default 5), or which.
+        baseline: with which the others are compared; by default the first loss.
+        search: trials of the search for hyper-parameters, for each loss.
+        keep_models: keep the weights of each run.
+        predictions: files that other tools predicted for the test data, by a name for each.
+        command: what was typed, for the record.
+        report: takes a line of text now and then.
+        show: takes the progress, twice a second.
+
+    Raises:
+        InputError: for a request that cannot be carried out; where ``out`` holds another plan.
+        InterruptedRunError: after Ctrl-C, with the command that goes on.
+
+    Example:
+        ``compare("runs/spam", {"task": "text", "train": "a.tsv", "dev": "b.tsv", "test": "c.tsv"},
+        losses=["ce", "ce+dice"], seeds=5).summary["verdict"]``
+    """
+    from dicetune.compare.configure import Request, make_plan
+
+    folder = Path(out)
+    check_predictions(predictions or {})
+    earlier = None
+    if config is None:
+        if not (folder / PLAN_FILE).is_file():
+            raise InputError(
+                f"expected a task and files to compare on, or a comparison in {str(out)!r} to go "
+                "on with, got neither: dicetune compare TASK --train … --dev … --test …"
+            )
+        earlier = Plan.load(folder)
+        config = earlier.base()
+    request = Request(
+        config=config,
+        losses=_first(losses, earlier and list(earlier.objectives), ["ce", "auto"]),
+        seeds=_first(seeds, earlier and earlier.seeds, 5),
+        baseline=baseline or (earlier.baseline if earlier is not None else None),
+        search=_first(search, earlier and (earlier.search.trials if earlier.search else 0), 0),
+        keep_models=_first(keep_models, earlier and earlier.keep_models, False),
+        predictions=predictions or {},
+        command=command,
+    )
+    if earlier is not None and losses is not None:  # added to those that are there
+        known = [name for name in earlier.objectives if name not in losses]
+        request = replace(request, losses=[*known, *losses])
+    plan = make_plan(request, report)
+    return execute(plan, folder, predictions=predictions, report=report, show=show)
+
+
+def compare_records(
+    sources: Sequence[str | Path],
+    out: str | Path | None = None,
+    *,
+    baseline: str | None = None,
+    predictions: Mapping[str, str] | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> Outcome:
+    """Compare on records alone: of a comparison, of several, of plain runs.
+
+    Args:
+        sources: folders of comparisons and of finished runs on the same data.
+        out: folder that the merged records are copied to; of a single comparison by default its
+            own, where only summary and report are made anew.
+        baseline: with which the others are compared.
+        predictions: files that other tools predicted for the test data, by a name for each.
+        report: takes a line of text now and then.
+
+    Raises:
+        InputError: where the runs cannot be compared, with what differs.
+    """
+    folders = [Path(source) for source in sources]
+    check_predictions(predictions or {})
+    in_place = len(folders) == 1 and (out is None or Path(out).resolve() == folders[0].resolve())
+    if out is None and not in_place:
+        raise InputError("expected a folder for the merged records, got none: give --out")
+    folder = folders[0] if in_place else Path(out or ".")
+    if in_place:
+        plan = Plan.load(folder)
+        names = [*plan.objectives, *plan.foreign, *(predictions or {})]
+        if baseline is not None and baseline not in names:
+            raise unknown_name("baseline", baseline, names)
+        plan = replace(plan, baseline=baseline or plan.baseline)
+    else:
+        plan = merge(folders, folder, baseline=baseline, report=report)
+    with locked(folder, report):
+        return conclude(plan, folder, predictions or {}, report)
+
+
+def _first(*values: Any) -> Any:
+    """The first that was given."""
+    return next(value for value in values if value is not None)

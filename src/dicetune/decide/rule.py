@@ -1,0 +1,139 @@
+"""DecisionRule: biases that are added to a model's scores before it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dicetune.decide.kinds import DECISIONS
+from dicetune.errors import DataError, InputError
+from dicetune.records import DECISION_FILE, read_json, write_json
+
+RULE_VERSION = 1
+DEFAULT, TUNED = "argmax", "tuned"
+"""What the two decisions of a model are called, whatever its kind."""
+
+
+@dataclass(frozen=True)
+class DecisionRule:
+    """How scores become predictions: a bias on some of them, and the default decision after it.
+
+    Args:
+        kind: of the predictions (a key of ``metrics.counting.KINDS``).
+        biases: by label; "null" for answers; "start", "end" and "match" for candidate spans. What
+            is not there, or 0, is decided by default.
+        objective: what it was fitted for.
+        labels: of the model, in the order of its outputs.
+        evidence: what it was fitted on and what it gains there; see ``fit``.
+
+    Example:
+        >>> rule = DecisionRule("label", {"spam": 1.0}, "f1", ("ham", "spam"))
+        >>> [scores] = rule.apply([np.log([[0.6, 0.4]])])
+        >>> ["ham", "spam"][scores[0].argmax()]
+        'spam'
+    """
+
+    kind: str
+    biases: dict[str, float]
+    objective: str
+    labels: tuple[str, ...] = ()
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it changes nothing."""
+        return not any(self.biases.values())
+
+    def apply(self, scores: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The scores with the biases on them.
+
+        Args:
+            scores: of each example, as the task's ``decode`` gives them; they stay as they are.
+
+        Returns:
+            float64 arrays of the same shapes, for ``Task.predict(scores, data, biased)``.
+        """
+        moved: list[np.ndarray] = DECISIONS[self.kind].apply(scores, self.biases, self.labels)
+        return moved
+
+    def check(self, problem: Mapping[str, Any]) -> None:
+        """Refuse a model that the rule was not fitted for.
+
+        Raises:
+            InputError: another kind, or other labels.
+        """
+        labels = tuple(problem["labels"])
+        if self.kind != problem["kind"]:
+            raise InputError(
+                f"expected a decision rule for {problem['kind']}, got one for {self.kind}: fit it "
+                "anew with `dicetune tune`, or leave it aside with --decision argmax"
+            )
+        if self.labels != labels:
+            raise InputError(
+                f"expected a decision rule for the labels {_shown(labels)}, got one for "
+                f"{_shown(self.labels)}: the model was changed since; fit the rule anew with "
+                "`dicetune tune`, or leave it aside with --decision argmax"
+            )
+
+    def save(self, path: str | Path, metrics: Mapping[str, Any] | None = None) -> None:
+        """Write ``decision.json`` into a folder, or a file of another name.
+
+        Args:
+            path: the folder, or the file.
+            metrics: scores of the tuned decision on each split, to stand beside it.
+        """
+        values = {"version": RULE_VERSION, **asdict(self), "metrics": dict(metrics or {})}
+        write_json(_file(path), values)
+
+    @classmethod
+    def load(cls, path: str | Path) -> DecisionRule | None:
+        """The rule of a folder, or of a file.
+
+        Returns:
+            ``None`` where the folder has none.
+
+        Raises:
+            InputError: a file that there is not, or that holds no rule.
+        """
+        file = _file(path)
+        if not file.is_file():
+            if Path(path).is_dir():
+                return None
+            raise InputError(f"expected a decision rule, got {str(path)!r}, which is not there")
+        values = read_json(file)
+        if values.get("version") != RULE_VERSION:
+            raise DataError(
+                file,
+                f"expected a decision rule of version {RULE_VERSION}, got "
+                f"{values.get('version')!r}: fit it anew with `dicetune tune`",
+            )
+        return cls._from(values, file)
+
+    @classmethod
+    def _from(cls, values: Mapping[str, Any], file: Path) -> DecisionRule:
+        biases, labels = values.get("biases"), values.get("labels")
+        if values.get("kind") not in DECISIONS or not isinstance(labels, list):
+            raise DataError(file, "expected the kind and the labels of a decision rule")
+        if not isinstance(biases, dict) or not all(
+            isinstance(own, int | float) and np.isfinite(own) for own in biases.values()
+        ):
+            raise DataError(file, f"expected finite biases by name, got {biases!r:.80}")
+        return cls(
+            values["kind"],
+            {name: float(own) for name, own in biases.items()},
+            str(values.get("objective")),
+            tuple(labels),
+            dict(values.get("evidence") or {}),
+        )
+
+
+def _file(path: str | Path) -> Path:
+    return Path(path) / DECISION_FILE if Path(path).is_dir() else Path(path)
+
+
+def _shown(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:6]) + (", …" if len(labels) > 6 else "")
