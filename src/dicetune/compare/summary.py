@@ -164,5 +164,5 @@ def _how(plan: Plan, folder: Path, cells: Sequence[FinishedCell]) -> dict[str, A
         else {"trials": plan.search.trials, "found": plan.search.found},
         "foreign": plan.foreign,
         "cells": rows,
-        "notes": [note for note in notes],
+        "notes": [*plan.notes, *notes],
     }
