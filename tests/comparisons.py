@@ -114,12 +114,13 @@ def _make_run(place, plan, cell, problem, gold, lean):
         for step in steps
     ]
     RunRecord(
-        config={"task": plan.task, "loss": cell.loss, "seed": cell.seed},
-        objective={"text": cell.objective},
+        config={"options": {}, **plan.config_of(cell.loss, cell.seed)},
+        objective={"text": cell.objective, "loss": cell.objective, "start_loss": None,
+                   "start_share": 0.0},
         labels=list(problem["labels"]),
         settings={},
         data={
-            split: {"source": file.path, "examples": file.examples, "subwords": 400,
+            split: {"source": file.path, "sha256": file.sha256, "examples": file.examples, "subwords": 400,
                     "unknown_subwords": 3, "longest_subwords": 21}
             for split, file in plan.files.items()
         },

@@ -27,7 +27,7 @@ _WEIGHTS = "model*.safetensors*"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a cell; the exit code says how it went."""
+    """Run a cell in this process; the exit code says how it went."""
     parser = argparse.ArgumentParser(prog="dicetune.compare.cell")
     parser.add_argument("config", type=Path, help="YAML file of the run")
     parser.add_argument("--decide", action="store_true", help="fit the decision rule on dev")
@@ -35,11 +35,25 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGINT, _stop)
     threading.Thread(target=_stop_with_parent, daemon=True).start()
-    folder = given.config.with_suffix("")
-    failed = folder.with_name(folder.name + FAILED)
+    return attempt(given.config, decide=given.decide, keep_model=given.keep_model)
+
+
+def attempt(config_file: Path, *, decide: bool = False, keep_model: bool = False) -> int:
+    """Run a cell and write down why it failed, if it did.
+
+    Args:
+        config_file: as ``run_cell`` takes it; the folder is beside it, of the same name.
+        decide: see ``run_cell``.
+        keep_model: see ``run_cell``.
+
+    Returns:
+        The exit code.
+    """
+    folder = beside(config_file, "")
+    failed = beside(config_file, FAILED)
     failed.unlink(missing_ok=True)
     try:
-        run_cell(given.config, folder, decide=given.decide, keep_model=given.keep_model)
+        run_cell(config_file, folder, decide=decide, keep_model=keep_model)
     except InterruptedRunError as stopped:
         _say(str(stopped))
         return INTERRUPTED
@@ -51,6 +65,16 @@ def main(arguments: list[str] | None = None) -> int:
         write_json(failed, {"reason": reason, "type": type(error).__name__})
         return MISTAKE if isinstance(error, DicetuneError) else 1
     return 0
+
+
+def beside(config_file: Path, ending: str) -> Path:
+    """What lies beside a cell's configuration: its folder (no ending), log or failure.
+
+    Example:
+        >>> beside(Path("cells/tversky-alpha-0.3.yaml"), ".log").name
+        'tversky-alpha-0.3.log'
+    """
+    return config_file.with_name(config_file.name.removesuffix(".yaml") + ending)
 
 
 def run_cell(config_file: Path, folder: Path, *, decide: bool, keep_model: bool) -> None:
@@ -120,11 +144,8 @@ def decided(folder: Path) -> bool:
 
 def fit_decision(folder: Path) -> None:
     """Fit the decision rule of a finished run on its dev scores."""
-    try:
-        from dicetune.decide import tune
-    except ModuleNotFoundError:
-        write_json(folder / "decision.json", {})
-        return
+    from dicetune.decide import tune
+
     tune(folder)
 
 

@@ -165,11 +165,8 @@ def conclude(
 
 def summarise_and_report(out: Path) -> Mapping[str, Any]:
     """Write ``summary.json``, ``summary.md`` and ``report.html``; the summary."""
-    try:
-        from dicetune.compare.summary import write_summary
-        from dicetune.report import write_report
-    except ModuleNotFoundError:
-        return {"metric_title": "?", "competitors": [], "verdict": ["nobody knows"]}
+    from dicetune.compare.summary import write_summary
+    from dicetune.report import write_report
 
     summary: Mapping[str, Any] = write_summary(out)
     write_report(out)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dicetune.compare.cell import FAILED, INTERRUPTED
+from dicetune.compare.cell import FAILED, INTERRUPTED, beside
 from dicetune.errors import DataError, InterruptedRunError
 from dicetune.records import read_json, write_json
 
@@ -44,9 +44,8 @@ def run_process(
     Raises:
         InterruptedRunError: after Ctrl-C, once the process has saved a checkpoint and ended.
     """
-    folder = config.with_suffix("")
     command = [sys.executable, "-m", CELL_MODULE, str(config), *flags]
-    with folder.with_name(folder.name + ".log").open("ab") as log:
+    with beside(config, ".log").open("ab") as log:
         log.write(f"# {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
         log.flush()
         process = subprocess.Popen(
@@ -72,7 +71,7 @@ def run_process(
         return None
     if process.returncode == INTERRUPTED:
         raise InterruptedRunError("stopped")
-    return _reason(folder, process.returncode)
+    return _reason(config, process.returncode)
 
 
 def _stop(process: subprocess.Popen[bytes], report: Callable[[str], None]) -> None:
@@ -87,18 +86,17 @@ def _stop(process: subprocess.Popen[bytes], report: Callable[[str], None]) -> No
         return
 
 
-def _reason(folder: Path, code: int) -> str:
+def _reason(config: Path, code: int) -> str:
     """Why it failed: what it left itself, else how it ended and what it said last."""
-    path = folder.with_name(folder.name + FAILED)
-    if path.is_file():
-        return failure_of(folder) or "failed"
+    if (told := failure_of(beside(config, ""))) is not None:
+        return told
     how = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     if code == -signal.SIGKILL:
         how += " (out of memory?)"
-    lines = folder.with_name(folder.name + ".log").read_text(encoding="utf-8", errors="replace")
-    said = [line for line in lines.splitlines() if line.strip() and not line.startswith("# ")]
+    log = beside(config, ".log").read_text(encoding="utf-8", errors="replace")
+    said = [line for line in log.split("\n# ")[-1].splitlines()[1:] if line.strip()]
     reason = f"{how}; last said: {said[-1]}" if said else how
-    write_json(path, {"reason": reason, "type": "killed" if code < 0 else "ended"})
+    write_json(beside(config, FAILED), {"reason": reason, "type": "killed" if code < 0 else "ended"})
     return reason
 
 

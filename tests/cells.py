@@ -1,0 +1,29 @@
+"""Cells of a comparison in this process: starting torch takes far longer than a tiny run."""
+
+import contextlib
+
+from dicetune.compare.cell import INTERRUPTED, attempt, beside
+from dicetune.compare.process import failure_of
+from dicetune.errors import InterruptedRunError
+
+SENTENCES = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\nis O\ndown O\n\nall O\nquiet O\n\n"
+TRAINER = {
+    "max_steps": 4,
+    "per_device_train_batch_size": 4,
+    "eval_steps": 2,
+    "learning_rate": 5e-3,
+    "use_cpu": True,
+}
+
+
+def run_here(config, flags=(), *, keep_open=(), watch=lambda: None, report=lambda line: None):
+    """What ``run_process`` does, without a process."""
+    with beside(config, ".log").open("a", encoding="utf-8") as log:
+        log.write("# \n")
+        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+            flags = {"decide": "--decide" in flags, "keep_model": "--keep-model" in flags}
+            code = attempt(config, **flags)
+    watch()
+    if code == INTERRUPTED:
+        raise InterruptedRunError("stopped")
+    return None if code == 0 else failure_of(beside(config, ""))

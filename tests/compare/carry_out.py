@@ -1,0 +1,20 @@
+"""Run by the interruption tests: `dicetune compare` over a plan that is there, without planning it.
+
+Usage: carry_out.py FOLDER; starts in a second, since nothing here needs torch but the cells.
+"""
+
+import sys
+from pathlib import Path
+
+from dicetune.compare.execute import execute
+from dicetune.compare.plan import Plan
+from dicetune.errors import InterruptedRunError
+
+if __name__ == "__main__":
+    out = Path(sys.argv[1])
+    try:
+        outcome = execute(Plan.load(out), out, report=lambda line: print(line, flush=True))
+    except InterruptedRunError as stopped:
+        print(stopped)
+        sys.exit(130)
+    sys.exit(outcome.exit_code)
