@@ -195,8 +195,17 @@ def tune(
     from dicetune import display
     from dicetune.tuning import tune_source
 
-    chosen = {"gold": gold, "kind": kind, "positive": positive, "objective": objective}
-    found = tune_source(folder, scores, **chosen, guard=not plain, folds=folds, out=out)
+    found = tune_source(
+        folder,
+        scores,
+        gold=gold,
+        kind=kind,
+        positive=positive,
+        objective=objective,
+        guard=not plain,
+        folds=folds,
+        out=out,
+    )
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
         return

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dicetune.data import Fact, Inspection, Ratio, SplitReport
-from dicetune.decide import DEFAULT, TUNED
+from dicetune.records import DEFAULT, TUNED
 
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)

@@ -14,12 +14,12 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from dicetune.decide import DEFAULT, TUNED, DecisionRule
+from dicetune.decide import DecisionRule
 from dicetune.errors import InputError
 from dicetune.models import load_tokenizer, quiet_loading, window_length
 from dicetune.models.encoder import check_weights
 from dicetune.predictor import Predictor
-from dicetune.records import RUN_FILE, RunRecord
+from dicetune.records import DEFAULT, RUN_FILE, TUNED, RunRecord
 from dicetune.tasks import TASKS, Trained, Use, build_options, task_named
 
 AUTO = "auto"

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from dicetune.decide import DEFAULT, DecisionRule
+from dicetune.decide import DecisionRule
 from dicetune.errors import InputError
+from dicetune.records import DEFAULT
 from dicetune.tasks import Data, Encoded, Scores, Task, Trained
 from dicetune.training.collator import PaddingCollator
 

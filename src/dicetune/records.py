@@ -30,6 +30,8 @@ PROBLEM_KEY = "problem"
 """Metadata of the scores: ``Task.problem`` as JSON."""
 DECISION_FILE = "decision.json"
 TUNED_FILE = "tuned.jsonl"
+DEFAULT, TUNED = "argmax", "tuned"
+"""What the two decisions of a model are called, whatever its kind."""
 
 _LIBRARIES = ("dicetune", "torch", "transformers", "tokenizers", "accelerate", "seqeval", "numpy")
 

@@ -40,12 +40,9 @@ def tune_source(
     Raises:
         InputError: neither a folder nor scores, or both; what means nothing for a folder.
     """
-    if (folder is None) == (scores is None):
-        raise InputError(
-            f"expected a run's folder or --scores, got {'neither' if folder is None else 'both'}: "
-            "dicetune tune DIR"
-        )
-    if scores is not None:
+    if folder is None:
+        if scores is None:
+            raise InputError("expected a run's folder or --scores, got neither: dicetune tune DIR")
         return tune_scores(
             scores,
             gold,
@@ -56,13 +53,13 @@ def tune_source(
             folds=folds,
             out=out,
         )
-    for name, value in (("gold", gold), ("kind", kind), ("positive", positive), ("out", out)):
+    others = {"scores": scores, "gold": gold, "kind": kind, "positive": positive, "out": out}
+    for name, value in others.items():
         if value is not None:
             raise InputError(
                 f"expected no {name} beside a run's folder, got {str(value)!r}: the run knows its "
-                "own, and keeps the rule; it is for --scores"
+                "own, and keeps the rule; that is for the scores of other models"
             )
-    assert folder is not None
     problem = None if read_scores(folder)[1] is not None else _asked(folder)
     return tune(folder, objective=objective, guard=guard, folds=folds, problem=problem)
 

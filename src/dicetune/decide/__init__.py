@@ -8,13 +8,11 @@ alone: no torch, no model.
 
 from dicetune.decide.fit import fit, logit_adjustment
 from dicetune.decide.folder import read_scores, tune
-from dicetune.decide.rule import DEFAULT, TUNED, DecisionRule
+from dicetune.decide.rule import DecisionRule
 from dicetune.decide.score_file import tune_scores
 from dicetune.decide.tuned import Split, Tuned, tune_splits
 
 __all__ = [
-    "DEFAULT",
-    "TUNED",
     "DecisionRule",
     "Split",
     "Tuned",

@@ -20,13 +20,20 @@ class Decisions(Protocol):
     Members:
         names: of the biases, in the order in which they are searched.
         counting: how predictions are scored.
-        notes: what a user should hear of, in sentences.
-        starts: biases from which a search may begin beside the default.
+        notes: what a user should hear of.
     """
 
-    names: tuple[str, ...]
-    counting: Counting
-    notes: tuple[str, ...]
+    @property
+    def names(self) -> tuple[str, ...]:
+        """See above; an attribute will do."""
+
+    @property
+    def counting(self) -> Counting:
+        """See above."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See above."""
 
     @staticmethod
     def apply(

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from dicetune.decide.classes import ClassDecisions
 from dicetune.decide.decisions import Biases, Decisions, Fixed
+from dicetune.decide.evidence import evidence_of, points, said_of
 from dicetune.decide.guard import FOLDS, cross_fit, gain_of
 from dicetune.decide.kinds import decisions_of
 from dicetune.decide.label_sets import LabelSetDecisions
@@ -17,7 +19,6 @@ from dicetune.decide.prior import NAME, class_counts, prior_biases
 from dicetune.decide.rule import DecisionRule
 from dicetune.decide.search import search
 from dicetune.errors import InputError
-from dicetune.metrics.counting import Counting
 
 
 def fit(
@@ -69,24 +70,24 @@ def fit(
         raise InputError(f"expected at least 2 folds, got {folds}")
     decisions = decisions_of(problem, gold, scores, spans)
     labels = tuple(problem.get("labels") or ())
+    if (objective or "").partition(":")[0] == NAME:
+        return _adjusted(problem, gold, decisions, str(objective))
     if isinstance(decisions, Fixed):
-        chosen = None if (objective or "").startswith(NAME) else objective
-        parsed = parse_objective(chosen, decisions.counting)
+        parsed = parse_objective(objective, decisions.counting)
         evidence = {"metric": str(parsed), "units": len(gold), "said": decisions.reason}
         return DecisionRule(str(problem["kind"]), {}, str(parsed), labels, evidence)
     names = [str(number) for number in range(len(gold))] if ids is None else list(ids)
     if len(names) != len(gold):
         raise InputError(f"expected {len(gold)} ids, one a unit, got {len(names)}")
-    if (objective or "").partition(":")[0] == NAME:
-        return _adjusted(problem, gold, decisions, str(objective))
     goal = parse_objective(objective, decisions.counting)
-    starts: list[Biases] = []
-    if problem["kind"] in ("label", "tags") and len(labels) > 2:
-        starts.append(prior_biases(labels, class_counts(problem, gold)[0]))
 
     def find(keep: np.ndarray) -> Biases:
         if isinstance(decisions, LabelSetDecisions) and goal.name == METRIC:
             return search_micro(decisions, keep)
+        starts: list[Biases] = []
+        if isinstance(decisions, ClassDecisions) and len(labels) > 2:
+            kept = [own for own, is_kept in zip(gold, keep, strict=True) if is_kept]
+            starts.append(prior_biases(labels, class_counts(problem, kept)[0]))
         return search(decisions, goal, keep, starts)
 
     fitted = dict(find(np.ones(len(gold), dtype=bool)))
@@ -94,7 +95,7 @@ def fit(
     factor = 1.0
     if guard and not goal.is_operating_point:
         factor = 0.0 if crossed is None else crossed.factor
-    biases = {name: factor * own for name, own in fitted.items()}
+    biases = {name: factor * own + 0.0 for name, own in fitted.items()}  # no -0.0
     sums = {
         "default": decisions.counts({}).sum(0),
         "fitted": decisions.counts(fitted).sum(0),
@@ -102,7 +103,7 @@ def fit(
     }
     if crossed is not None:
         sums["cross_fitted"] = crossed.sums
-    evidence = _evidence(decisions, goal, sums, len(gold)) | {
+    evidence = evidence_of(decisions, goal, sums, len(gold)) | {
         "gain": None if crossed is None else crossed.gain,
         "error": None if crossed is None else crossed.error,
         "folds": 0 if crossed is None else crossed.folds,
@@ -111,7 +112,7 @@ def fit(
         "fitted_biases": fitted,
         "notes": list(decisions.notes),
     }
-    evidence["said"] = _said(goal, evidence)
+    evidence["said"] = said_of(goal, evidence)
     return DecisionRule(str(problem["kind"]), biases, str(goal), labels, evidence)
 
 
@@ -139,7 +140,7 @@ def logit_adjustment(
 
 
 def _adjusted(
-    problem: Mapping[str, Any], gold: Sequence[Any], decisions: Decisions, objective: str
+    problem: Mapping[str, Any], gold: Sequence[Any], decisions: Decisions | Fixed, objective: str
 ) -> DecisionRule:
     """The prior's rule with what it gains on dev, which it never saw."""
     text = objective.partition(":")[2] or "1"
@@ -149,11 +150,13 @@ def _adjusted(
         raise InputError(f"expected {NAME}:TAU with a number, got {objective!r}") from None
     counts, source = class_counts(problem, gold)
     rule = logit_adjustment(problem, counts, tau)
+    if isinstance(decisions, Fixed):  # a kind that has no classes is refused above
+        raise InputError(decisions.reason)
     goal = Objective(decisions.counting.metrics[0])
     default, adjusted = decisions.counts({}), decisions.counts(rule.biases)
     _, gain, error = gain_of(decisions, goal, default, adjusted)
     sums = {"default": default.sum(0), "tuned": adjusted.sum(0)}
-    evidence = _evidence(decisions, goal, sums, len(gold)) | {
+    evidence = evidence_of(decisions, goal, sums, len(gold)) | {
         "gain": gain,
         "error": error,
         "folds": 0,
@@ -161,44 +164,6 @@ def _adjusted(
         "guard": False,
         "notes": [],
         "said": f"Took {tau:g} times the log prior of {source} off each label; nothing was "
-        f"fitted. Dev {goal}: {_points(gain)} ± {_points(error, sign=False)} points.",
+        f"fitted. Dev {goal}: {points(gain)} ± {points(error, sign=False)} points.",
     }
     return DecisionRule(rule.kind, rule.biases, rule.objective, rule.labels, evidence)
-
-
-def all_metrics(counting: Counting, goal: Objective, sums: np.ndarray) -> dict[str, float]:
-    """The objective, then every metric of the problem."""
-    found = {str(goal): float(goal.score(counting, sums))}
-    return found | {name: float(counting.score(sums, name)) for name in counting.metrics}
-
-
-def _evidence(
-    decisions: Decisions, goal: Objective, sums: Mapping[str, np.ndarray], units: int
-) -> dict[str, Any]:
-    scores = {name: all_metrics(decisions.counting, goal, own) for name, own in sums.items()}
-    heads = {name: float(goal.score(decisions.counting, own)) for name, own in sums.items()}
-    return {"metric": str(goal), "units": units, **heads, "scores": scores}
-
-
-def _said(goal: Objective, evidence: Mapping[str, Any]) -> str:
-    gain, error, factor = evidence["gain"], evidence["error"], evidence["factor"]
-    if not any(evidence["fitted_biases"].values()):
-        return f"Kept the default: no other decision has a higher {goal} on dev."
-    if gain is None:
-        held_out = "too few units to hold any out"
-    else:
-        held_out = (
-            f"a rule fitted for {goal} gains {_points(gain)} ± {_points(error, sign=False)} points "
-            f"on held-out units ({evidence['units']:,} in {evidence['folds']} parts)"
-        )
-    if not evidence["guard"]:
-        return f"Fitted for {goal} on dev without a guard: {held_out}."
-    if goal.is_operating_point:
-        return f"Set to {goal} on dev, which is not shrunk: {held_out}."
-    if not factor:
-        return f"Kept the default: {held_out}, which is within the noise."
-    return f"Tuned: {held_out}, so {100 * factor:.0f}% of it is kept."
-
-
-def _points(value: float, *, sign: bool = True) -> str:
-    return f"{100 * value:+.2f}" if sign else f"{100 * value:.2f}"

@@ -11,13 +11,13 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from dicetune.decide.guard import FOLDS
-from dicetune.decide.rule import TUNED
 from dicetune.decide.tuned import DEV, Split, Tuned, tune_splits
 from dicetune.errors import DataError, InputError
 from dicetune.records import (
     PREDICTIONS_FILE,
     PROBLEM_KEY,
     SCORES_FILE,
+    TUNED,
     TUNED_FILE,
     read_json_lines,
     write_json_lines,

@@ -41,10 +41,8 @@ class LabelSetDecisions:
         empty = np.zeros((0, len(self.labels)))
         self._scores = np.concatenate([empty, *scores]).astype(np.float64)
         self.names = self.labels
-        known = self._truth.any(0)
-        absent = [
-            label for label, is_known in zip(self.labels, known, strict=False) if not is_known
-        ]
+        known = np.flatnonzero(self._truth.any(axis=0))
+        absent = [label for place, label in enumerate(self.labels) if place not in known]
         self.notes = absent_note(absent)
 
     @staticmethod
@@ -117,4 +115,5 @@ def logit(log_probability: np.ndarray) -> np.ndarray:
 
 def log_sigmoid(values: np.ndarray) -> np.ndarray:
     """log(1 / (1 + exp(-x))), stable at both ends."""
-    return -np.logaddexp(0.0, -values)
+    found: np.ndarray = -np.logaddexp(0.0, -values)
+    return found

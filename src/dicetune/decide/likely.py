@@ -11,7 +11,8 @@ COLUMNS = 6
 
 def weakest_logits(scores: np.ndarray) -> np.ndarray:
     """The least of the three logits of each candidate: positive where all three say yes."""
-    return scores[:, START_LOGIT : MATCH_LOGIT + 1].min(axis=1, initial=np.inf)
+    least: np.ndarray = scores[:, START_LOGIT : MATCH_LOGIT + 1].min(axis=1, initial=np.inf)
+    return least
 
 
 def likely_spans(scores: np.ndarray, nested: bool = True) -> list[tuple[int, int, int]]:

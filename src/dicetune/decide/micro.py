@@ -5,9 +5,9 @@ Micro-F1 ties the thresholds of all labels together:
 .. math::
     F = \frac{2 \sum_c \text{TP}_c(b_c)}{\sum_c \big(\text{predicted}_c(b_c) + \text{gold}_c\big)}.
 
-For a guess :math:`\lambda` the difference of the numerator and :math:`\lambda` times the denominator
-falls apart into labels, each of which has an exact search of its own. Its maximum is above 0 if and
-only if some thresholds score above :math:`\lambda`; the score that they reach is the next guess
+For a guess :math:`\lambda` the numerator less :math:`\lambda` times the denominator falls apart
+into labels, each of which has an exact search of its own. Its maximum is above 0 if and only if
+some thresholds score above :math:`\lambda`; the score that they reach is the next guess
 (Dinkelbach, 1967). The guesses rise and take finitely many values, so that the last one is the
 global optimum.
 """

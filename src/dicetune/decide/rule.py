@@ -14,8 +14,6 @@ from dicetune.errors import DataError, InputError
 from dicetune.records import DECISION_FILE, read_json, write_json
 
 RULE_VERSION = 1
-DEFAULT, TUNED = "argmax", "tuned"
-"""What the two decisions of a model are called, whatever its kind."""
 
 
 @dataclass(frozen=True)

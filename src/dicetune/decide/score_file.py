@@ -8,12 +8,11 @@ from typing import Any
 
 from dicetune.decide.guard import FOLDS
 from dicetune.decide.kinds import DECISIONS, decisions_on
-from dicetune.decide.rule import TUNED
 from dicetune.decide.score_rows import best_span, kind_of, labels_of, scores_of
 from dicetune.decide.tuned import DEV, Split, Tuned, tune_splits
 from dicetune.errors import DataError, InputError, unknown_name
 from dicetune.metrics.classification import positive_class
-from dicetune.records import read_json_lines
+from dicetune.records import TUNED, read_json_lines
 
 Row = dict[str, Any]
 

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 
 from dicetune.decide.decisions import Decisions, Fixed
-from dicetune.decide.fit import all_metrics, fit
+from dicetune.decide.evidence import all_metrics
+from dicetune.decide.fit import fit
 from dicetune.decide.guard import FOLDS
 from dicetune.decide.kinds import decisions_on
 from dicetune.decide.objective import Objective, parse_objective
 from dicetune.decide.prior import NAME
-from dicetune.decide.rule import DEFAULT, TUNED, DecisionRule
+from dicetune.decide.rule import DecisionRule
 from dicetune.errors import InputError
 from dicetune.metrics.counting import counting_of
+from dicetune.records import DEFAULT, TUNED
 
 DEV = "dev"
 
@@ -62,7 +64,7 @@ class Tuned:
         """What was done, in one sentence, then whatever there is to note."""
         evidence = self.rule.evidence
         notes = "".join(f" {note[0].upper()}{note[1:]}." for note in evidence.get("notes", ()))
-        return evidence["said"] + notes
+        return f"{evidence['said']}{notes}"
 
     def table(self) -> dict[str, dict[str, float]]:
         """Rows for people: dev by default, fitted, cross-fitted and tuned, then other splits."""
