@@ -17,9 +17,6 @@ score; the truth is the mean over all replications.
 Usage: nice -n 19 python benchmarks/error_rates.py [REPLICATIONS] [f1|spans|tried ...]
 """
 
-import sys
-import time
-
 import numpy as np
 
 from dicetune.compare.counts import micro_f1

@@ -14,7 +14,6 @@ if __name__ == "__main__":
     out = Path(sys.argv[1])
     try:
         outcome = execute(Plan.load(out), out, report=lambda line: print(line, flush=True))
-    except InterruptedRunError as stopped:
-        print(stopped)
+    except InterruptedRunError:
         sys.exit(130)
     sys.exit(outcome.exit_code)

@@ -72,7 +72,7 @@ def test_counts_are_those_of_what_is_predicted(kind, more, metric, seed):
 @pytest.mark.parametrize(("kind", "more", "metric"), [*ONE_BIAS, *SEVERAL])
 @pytest.mark.parametrize("seed", range(6))
 def test_steps_are_the_counts_at_every_bias(kind, more, metric, seed):
-    _, gold, decisions, keep = setting(kind, seed, more)
+    _, _gold, decisions, keep = setting(kind, seed, more)
     random = np.random.default_rng(seed)
     others = {name: float(random.choice(GRID)) for name in decisions.names}
     for name in decisions.names:
@@ -118,7 +118,7 @@ def test_no_single_change_improves_on_several(kind, more, metric, seed):
 @pytest.mark.parametrize("objective", ["macro_f1", "fbeta:2", "precision@recall:0.8"])
 @pytest.mark.parametrize("seed", range(6))
 def test_labels_with_a_score_each_are_the_best_together(objective, seed):
-    problem, gold, decisions, keep = setting("label_set", seed, {"labels": ["a", "b"]})
+    _problem, _gold, decisions, keep = setting("label_set", seed, {"labels": ["a", "b"]})
     goal = parse_objective(objective, decisions.counting)
     found = search(decisions, goal, keep)
 

@@ -96,7 +96,9 @@ def _reason(config: Path, code: int) -> str:
     log = beside(config, ".log").read_text(encoding="utf-8", errors="replace")
     said = [line for line in log.split("\n# ")[-1].splitlines()[1:] if line.strip()]
     reason = f"{how}; last said: {said[-1]}" if said else how
-    write_json(beside(config, FAILED), {"reason": reason, "type": "killed" if code < 0 else "ended"})
+    write_json(
+        beside(config, FAILED), {"reason": reason, "type": "killed" if code < 0 else "ended"}
+    )
     return reason
 
 
