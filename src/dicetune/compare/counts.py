@@ -138,7 +138,7 @@ def by_document(counts: ArrayLike, documents: Sequence[Hashable]) -> Floats:
     place: dict[Hashable, int] = {}
     rows = [place.setdefault(document, len(place)) for document in documents]
     summed = np.zeros((array.shape[0], len(place), array.shape[2]))
-    np.add.at(summed, (slice(None), rows), array)
+    np.add.at(summed, (slice(None), np.asarray(rows)), array)
     return summed
 
 
