@@ -14,14 +14,18 @@ False positives: the share of p < 0.05 where the gain is 0. Coverage: how often 
 holds the true difference where there is one, and how often that of a single score holds the true
 score; the truth is the mean over all replications.
 
-Usage: nice -n 19 python benchmarks/error_rates.py [REPLICATIONS] [f1|spans|tried ...]
+The difference is estimated seed by seed, as `dicetune compare` does. `sign-flip` is the share of
+exact sign-flip tests below 0.05; it asks about new seeds on the same test set only, so that it is
+no test of the question above where examples matter, and its column shows how wrong it then is.
+
+Usage: python benchmarks/error_rates.py [--replications N]
 """
+
+import argparse
 
 import numpy as np
 
-from dicetune.compare.counts import micro_f1
-from dicetune.compare.interval import estimate
-from dicetune.compare.runs import Runs
+from dicetune.compare.statistics import Runs, estimate, sign_flip
 
 UNITS = 1000
 SEEDS = (3, 5, 10)
@@ -70,15 +74,27 @@ def draw(rng, kind, regime, seeds, gain=0.0, units=UNITS):
     return one(gain), one(0.0)
 
 
-def measure(kind, regime, seeds, gain, replications, seed=0, units=UNITS):
-    """Estimates of the difference and of the first score, one each replication."""
-    rng = np.random.default_rng([seed, seeds, int(1000 * gain)])
-    found = []
+def f1(sums):
+    """F1 of (correct, predicted, gold)."""
+    return 2 * sums[..., 0] / np.maximum(sums[..., 1] + sums[..., 2], 1)
+
+
+def measure(kind, regime, seeds, gain, replications):
+    """Estimates of the difference and of the first score, and p over seeds, of each replication."""
+    rng = np.random.default_rng(
+        [seeds, gain > 0, list(MARGINS).index(kind), list(REGIMES).index(regime)]
+    )
+    differences, scores, flips = [], [], []
     for _ in range(replications):
-        both = draw(rng, kind, regime, seeds, gain, units)
-        a, b = (Runs.of_counts(name, own, micro_f1) for name, own in zip("ab", both, strict=True))
-        found.append((estimate([a, -b]), estimate([a])))
-    return list(zip(*found, strict=True))
+        a, b = (
+            Runs.of_counts(name, own, f1)
+            for name, own in zip("ab", draw(rng, kind, regime, seeds, gain), strict=True)
+        )
+        paired = a.minus(b)
+        differences.append(estimate([paired]))
+        scores.append(estimate([a]))
+        flips.append(sign_flip(paired.scores.tolist()).get("p"))
+    return differences, scores, flips
 
 
 def covered(estimates):
@@ -89,12 +105,39 @@ def covered(estimates):
 
 def shares(estimates):
     """Shares of the variance: seeds, examples, interaction."""
-    seeds = estimates[0].components.seeds[0]
-    parts = np.mean(
-        [
-            (c.seed / seeds, c.examples, sum(c.interaction) / seeds)
-            for c in (one.components for one in estimates)
-        ],
-        axis=0,
-    )
-    return parts / parts.sum()
+    found = [one.components for one in estimates]
+    seeds = found[0].seeds[0]
+    parts = np.array([(c.seed / seeds, c.examples, sum(c.interaction) / seeds) for c in found])
+    return parts.mean(axis=0) / parts.mean(axis=0).sum()
+
+
+def percent(share):
+    """A share in percent."""
+    return f"{100 * share:.1f}"
+
+
+def main():
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--replications", type=int, default=4000)
+    replications = parser.parse_args().replications
+    heads = ("metric", "variance from", "seeds", "seed : example : both", "false positives",
+             "sign-flip", "coverage, difference", "coverage, score", "power")  # fmt: skip
+    print("| " + " | ".join(heads) + " |\n|---|---|" + "---:|" * (len(heads) - 2))
+    for kind in MARGINS:
+        for regime in REGIMES:
+            for seeds in SEEDS:
+                null, _, flips = measure(kind, regime, seeds, 0.0, replications)
+                gained, scores, _ = measure(kind, regime, seeds, GAIN, replications)
+                row = (
+                    kind, regime, seeds, " : ".join(f"{100 * own:.0f}" for own in shares(gained)),
+                    percent(np.mean([one.p < 0.05 for one in null])),
+                    "–" if flips[0] is None else percent(np.mean([p < 0.05 for p in flips])),
+                    percent(covered(gained)), percent(covered(scores)),
+                    percent(np.mean([one.p < 0.05 for one in gained])),
+                )  # fmt: skip
+                print("| " + " | ".join(map(str, row)) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

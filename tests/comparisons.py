@@ -120,8 +120,8 @@ def _make_run(place, plan, cell, problem, gold, lean):
         labels=list(problem["labels"]),
         settings={},
         data={
-            split: {"source": file.path, "sha256": file.sha256, "examples": file.examples, "subwords": 400,
-                    "unknown_subwords": 3, "longest_subwords": 21}
+            split: {"source": file.path, "sha256": file.sha256, "examples": file.examples,
+                    "subwords": 400, "unknown_subwords": 3, "longest_subwords": 21}
             for split, file in plan.files.items()
         },
         model={"name": "minilm", "sha256": "1" * 64, "parameters": 22_700_000},

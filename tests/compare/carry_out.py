@@ -13,7 +13,7 @@ from dicetune.errors import InterruptedRunError
 if __name__ == "__main__":
     out = Path(sys.argv[1])
     try:
-        outcome = execute(Plan.load(out), out, report=lambda line: print(line, flush=True))
+        outcome = execute(Plan.load(out), out, report=lambda line: print(line, flush=True))  # noqa: T201
     except InterruptedRunError:
         sys.exit(130)
     sys.exit(outcome.exit_code)

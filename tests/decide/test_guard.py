@@ -1,14 +1,14 @@
-"""The guard: how parts are dealt, the jackknife by loops, and what it does to noise and to gains."""
+"""The guard: how parts are dealt, the jackknife by loops, what it does to noise and to gains."""
 
 import numpy as np
 import pytest
-from lattice import draw
 
 from dicetune.decide import fit
 from dicetune.decide.guard import cross_fit, deal, gain_of
 from dicetune.decide.kinds import decisions_of
 from dicetune.decide.objective import parse_objective
 from dicetune.decide.search import search
+from lattice import draw
 
 SPAM = {"kind": "label", "labels": ["ham", "spam"], "positive": "spam", "metric": "f1"}
 

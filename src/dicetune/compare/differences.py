@@ -10,10 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from dicetune.compare import verdict
 from dicetune.compare.competitors import Competitor, Field
-from dicetune.compare.naming import TUNED, competitor_name
+from dicetune.compare.naming import TUNED, competitor_name, metric_title, units
+from dicetune.compare.statistics import (
+    Estimate,
+    Runs,
+    detectable,
+    effect,
+    estimate,
+    holm,
+    seeds_needed,
+    sign_flip,
+)
 
 
 @dataclass(frozen=True)
@@ -35,15 +44,42 @@ class Differences:
     method: list[str]
 
 
-def differences(field: Field, baseline: str) -> Differences:
+def differences(field: Field, baseline: str, task: str) -> Differences:
     """Compare the competitors of a field with its baseline.
 
     Args:
         field: all competitors on the test set.
         baseline: name of a loss, or of a foreign competitor.
+        task: name of the task, for the words.
     """
-    rows = [_row(field, own, other) for own, other in compared(field, baseline)]
-    return Differences(rows, [_said(row) for row in rows], {}, True, [])
+    runs = {own.name: runs_of(field, own) for own in field.competitors}
+    pairs = compared(field, baseline)
+    rows = [_row(own, other, runs) for own, other in pairs]
+    _correct(rows, [family_of(own, other) for own, other in pairs])
+    for row in rows:
+        row["verdict"] = verdict.judge(row)
+    metric = metric_title(field.problem, field.counting.metrics[0])
+    several = units(field.problem, task)[1]
+    intervals = {name: _interval(_estimate([own])) for name, own in runs.items()}
+    return Differences(
+        rows,
+        verdict.lead(rows, baseline, metric, several),
+        intervals,
+        any(row["verdict"] == verdict.DESCRIPTIVE for row in rows),
+        _method(several),
+    )
+
+
+def runs_of(field: Field, own: Competitor) -> Runs:
+    """Scores of the runs of a competitor, and what each unit weighs in them."""
+    metric = field.counting.metrics[0]
+    return Runs.of_counts(
+        own.name,
+        own.counts,
+        lambda sums: field.counting.score(sums, metric),
+        seeds=own.seeds,
+        fixed=own.foreign,
+    )
 
 
 def compared(field: Field, baseline: str) -> list[tuple[Competitor, Competitor]]:
@@ -60,29 +96,83 @@ def compared(field: Field, baseline: str) -> list[tuple[Competitor, Competitor]]
     return pairs
 
 
-def _row(field: Field, own: Competitor, other: Competitor) -> dict[str, Any]:
-    metric = field.counting.metrics[0]
-    scores, others = (field.counting.score(one.counts.sum(1), metric) for one in (own, other))
-    by_seed = dict(zip(other.seeds, others, strict=False))
-    common = [seed for seed in own.seeds if seed in by_seed]
-    paired = dict(zip(own.seeds, scores, strict=False))
+def family_of(own: Competitor, other: Competitor) -> str:
+    """Comparisons that one correction for many tries counts together.
+
+    The losses with a plain decision are one family, the losses with a tuned one are another; the
+    baseline's own decision rule answers a question of its own, and so do the foreign tools.
+    """
+    if own.foreign:
+        return "foreign"
+    return "rule" if own.loss == other.loss else own.decision
+
+
+def _row(own: Competitor, other: Competitor, runs: dict[str, Runs]) -> dict[str, Any]:
+    """One comparison, but for what depends on the others."""
+    mine, theirs = runs[own.name], runs[other.name]
+    paired = _paired(mine, theirs)
+    groups = [mine, -theirs] if paired is None else [paired]
+    found = _estimate(groups)
+    by_seed = [] if paired is None or paired.fixed else paired.scores.tolist()
     return {
         "name": own.name,
         "baseline": other.name,
-        "difference": float(np.mean(scores) - np.mean(others)),
-        "seeds": common,
-        "seed_differences": [float(paired[seed] - by_seed[seed]) for seed in common],
-        "interval": None,
-        "p": None,
-        "p_holm": None,
-        "sign_flip": {"reason": "not computed"},
-        "effect": {},
-        "detectable": None,
-        "seeds_needed": None,
-        "verdict": "not judged",
+        "loss": own.loss,
+        "decision": own.decision,
+        "foreign": own.foreign,
+        "difference": sum(group.mean for group in groups),
+        "runs": min((len(group.scores) for group in groups if not group.fixed), default=0),
+        "seeds": [] if paired is None or paired.fixed else list(paired.seeds),
+        "seed_differences": by_seed,
+        "interval": _interval(found),
+        "p": None if found is None else found.p,
+        "sign_flip": sign_flip(by_seed),
+        "effect": effect(mine.scores.tolist(), theirs.scores.tolist()),
+        "shares": None if found is None else found.components.shares(),
+        "detectable": None if found is None else detectable(found.components),
+        "seeds_needed": None if found is None else seeds_needed(found.components, found.value),
     }
 
 
-def _said(row: dict[str, Any]) -> str:
-    points = 100 * row["difference"]
-    return f"{row['name']}: {points:+.1f} points against {row['baseline']}, not judged."
+def _paired(mine: Runs, theirs: Runs) -> Runs | None:
+    """Run against run of the same seed: both begin from one head and see one order of the data."""
+    if mine.fixed != theirs.fixed or not set(mine.seeds) & set(theirs.seeds):
+        return None
+    return mine.minus(theirs)
+
+
+def _estimate(groups: list[Runs]) -> Estimate | None:
+    """``None`` where one run cannot say what the next would do."""
+    if any(len(group.scores) == 1 and not group.fixed for group in groups):
+        return None
+    return estimate(groups)
+
+
+def _interval(found: Estimate | None) -> list[float] | None:
+    return None if found is None else [found.low, found.high]
+
+
+def _correct(rows: list[dict[str, Any]], families: list[str]) -> None:
+    """Add the p-values after Holm, and of how many comparisons the family is."""
+    for family in dict.fromkeys(families):
+        own = [row for row, its in zip(rows, families, strict=True) if its == family]
+        for row, corrected in zip(own, holm([row["p"] for row in own]), strict=True):
+            row |= {"p_holm": corrected, "family": len(own)}
+
+
+def _method(several: str) -> list[str]:
+    return [
+        "A difference is the mean over the seeds that both have, each run against the run of the "
+        f"same seed. Its 95% interval and p hold for new seeds and new {several} together: "
+        f"variance components of seeds, {several} and both at once, the score recomputed without "
+        "each unit, a t quantile with Satterthwaite's degrees of freedom.",
+        "p (Holm) allows for the number of losses that were compared with the same baseline by the "
+        "same kind of decision. Better and worse are said from "
+        f"{verdict.FEWEST_SEEDS} seeds on, where p (Holm) is below {verdict.ALPHA:g}; intervals "
+        "themselves are not corrected.",
+        "A tuned decision rule is fitted on dev alone, and tuned is compared with tuned, so that "
+        "what a rule alone gives is not counted as a gain of the loss.",
+        f"The sign-flip test asks about new seeds on these very {several}. Detectable is the "
+        "smallest true difference that this design finds with a chance of 80%; seeds needed are "
+        f"those that would find one as large as was seen, where more {several} are not needed.",
+    ]

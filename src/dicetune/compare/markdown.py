@@ -51,11 +51,12 @@ def _differences(summary: Mapping[str, Any]) -> str:
             numbers.signed(own["difference"]),
             numbers.interval(own["interval"], sign=True),
             numbers.chance(own["p_holm"]),
+            numbers.points(own["detectable"]),
             own["verdict"],
         ]
         for own in summary["comparisons"]
     ]
-    return table(["difference", "points", "interval", "p (Holm)", "verdict"], rows)
+    return table(["difference", "points", "interval", "p (Holm)", "detectable", "verdict"], rows)
 
 
 def _classes(summary: Mapping[str, Any]) -> str:

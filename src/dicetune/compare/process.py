@@ -66,6 +66,8 @@ def run_process(
         finally:
             if process.poll() is None:  # whatever went wrong here, nobody would watch it any more
                 process.send_signal(signal.SIGINT)
+            if process.stdin is not None:
+                process.stdin.close()
     watch()
     if process.returncode == 0:
         return None

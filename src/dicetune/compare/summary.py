@@ -71,7 +71,7 @@ def summarise(folder: str | Path) -> dict[str, Any]:
     field = read_field(plan, folder, cells, SPLIT)
     curves = learning_curves(cells, plan.metric)
     items, differing = differing_items(field)
-    found = differences(field, plan.baseline)
+    found = differences(field, plan.baseline, plan.task)
     unit, several = units(field.problem, plan.task)
     return {
         "version": SUMMARY_VERSION,

@@ -22,6 +22,7 @@ from dicetune.errors import DataError
 from dicetune.records import read_json, replace_text
 from dicetune.report.class_bars import class_bars
 from dicetune.report.data_tables import data_tables
+from dicetune.report.effect_rows import effect_heads, effect_rows
 from dicetune.report.item_rows import item_rows
 from dicetune.report.panels import learning_panels, precision_recall_panels, tracking_panels
 from dicetune.report.run_facts import run_facts
@@ -90,6 +91,8 @@ def render(summary: Mapping[str, Any]) -> str:
         policy=policy(style, script),
         scores=score_table(summary),
         differences=difference_table(summary),
+        effect_heads=effect_heads(summary),
+        effects=effect_rows(summary),
         classes=class_bars(summary),
         trade_offs=precision_recall_panels(summary),
         learning=learning_panels(summary),

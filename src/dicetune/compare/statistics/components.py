@@ -1,6 +1,6 @@
 """Where the uncertainty of a score or difference comes from: seeds, examples, and both at once.
 
-A run s of competitor k on unit u contributes ``ψ_ksu`` (``compare.runs``), and the spread of the
+A run s of competitor k on unit u contributes ``ψ_ksu`` (``statistics.runs``), and the spread of the
 estimate over new seeds *and* new examples has three sources (two-way random effects):
 
     V = Σ_k seed_k / S_k  +  examples  +  Σ_k interaction_k / S_k
@@ -8,7 +8,8 @@ estimate over new seeds *and* new examples has three sources (two-way random eff
 all as variances of the score of one run on a test set of this size. Their estimates, unbiased:
 
 - ``between_k``, the variance of the scores of the S_k runs, sees seed_k + interaction_k;
-- ``interaction_k`` is the mean square of what is left of ψ_k after its row and column means, over U;
+- ``interaction_k`` is the mean square of what is left of ψ_k after its row and column means,
+  over U;
 - the variance over the units of ``Σ_k mean_s ψ_ksu``, over U, sees
   examples + Σ interaction_k / S_k. A unit is the same for every competitor, so what makes it easy
   or hard for all of them drops out of a difference.
@@ -30,8 +31,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dicetune.compare.counts import Floats
-from dicetune.compare.runs import Runs, check_units
+from dicetune.compare.statistics.runs import Runs, check_units
+from dicetune.compare.statistics.units import Floats
 from dicetune.errors import InputError
 
 
@@ -62,6 +63,22 @@ class Components:
     def seed(self) -> float:
         """Variance from the seed alone, one run of each group; at least 0."""
         return max(sum(self.between) - sum(self.interaction), 0.0)
+
+    def shares(self) -> dict[str, float]:
+        """Shares of the variance of the estimate: seeds, examples, and both at once.
+
+        They add up to 1, or are all 0 where nothing varies.
+        """
+        apart = zip(self.between, self.interaction, self.seeds, strict=True)
+        parts = {
+            "seeds": sum(max(own - both, 0.0) / number for own, both, number in apart),
+            "examples": self.examples,
+            "both": sum(
+                both / number for both, number in zip(self.interaction, self.seeds, strict=True)
+            ),
+        }
+        total = sum(parts.values())
+        return {name: part / total if total else 0.0 for name, part in parts.items()}
 
     def variance_and_df(self, seeds: int | None = None) -> tuple[float, float]:
         """Variance of the estimate, and its degrees of freedom.

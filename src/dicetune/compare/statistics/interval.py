@@ -2,8 +2,8 @@
 
     estimate ± t(df) · sqrt(V),    p = P(|t(df)| >= |estimate| / sqrt(V))
 
-with V and df of ``compare.components``. What is estimated is the expected score, or difference of
-scores, of a newly seeded training on the same training data, on a new test set of the same size
+with V and df of ``statistics.components``. What is estimated is the expected score, or difference
+of scores, of a newly seeded training on the same training data, on a new test set of the same size
 drawn like this one. The interval excludes 0 exactly where p is below 1 - level.
 """
 
@@ -12,10 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scipy import stats
-
-from dicetune.compare.components import Components, components
-from dicetune.compare.runs import Runs
+from dicetune.compare.statistics.components import Components, components
+from dicetune.compare.statistics.runs import Runs
 from dicetune.errors import InputError
 
 
@@ -45,9 +43,28 @@ class Estimate:
 
 
 def estimate(groups: Sequence[Runs], level: float = 0.95) -> Estimate:
-    """Estimate, interval and test for the sum of the groups' mean scores."""
+    """Estimate, interval and test for the sum of the groups' mean scores.
+
+    Args:
+        groups: ``[a]`` for one score, ``[a.minus(b)]`` for a difference seed by seed, ``[a, -b]``
+            for one where the seeds of the two have nothing to do with each other.
+        level: of the interval.
+
+    Raises:
+        InputError: groups on other units, one run where there should be seeds, or no such level.
+
+    Example:
+        >>> import numpy as np
+        >>> a = Runs("a", [0.62, 0.60, 0.63], np.zeros((3, 50)))
+        >>> b = Runs("b", [0.60, 0.59, 0.60], np.zeros((3, 50)))
+        >>> found = estimate([a.minus(b)])
+        >>> round(found.value, 3), round(found.low, 3), round(found.high, 3), round(found.p, 3)
+        (0.02, -0.005, 0.045, 0.074)
+    """
     if not 0 < level < 1:
         raise InputError(f"expected a level between 0 and 1, got {level}")
+    from scipy import stats  # a second to import, and a report needs none of it
+
     found = components(groups)
     value = float(sum(runs.mean for runs in groups))
     variance, df = found.variance_and_df()

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dicetune.compare.counts import Floats, Metric
+from dicetune.compare.statistics.units import Floats, Metric
 from dicetune.errors import InputError
 
 
@@ -41,6 +41,7 @@ class Runs:
             that repeat, a fixed competitor with more than one run.
 
     Example:
+        >>> mean = lambda sums: sums[..., 0] / sums[..., 1]
         >>> runs = Runs.of_counts("ce", [[[1, 1], [0, 1], [1, 1]]], mean)
         >>> runs.scores.round(3).tolist(), runs.influence.round(3).tolist()
         ([0.667], [[0.333, -0.667, 0.333]])
@@ -94,7 +95,7 @@ class Runs:
 
         Args:
             name: of the competitor.
-            counts: ``(S, U, M)``, columns as the metric wants them (``compare.counts``).
+            counts: ``(S, U, M)``, columns as the metric wants their sums.
             metric: sums ``(..., M)`` to scores ``(...)``.
             seeds: of the runs, in order; by default 1 to S.
             fixed: a finished system's predictions, one run.

@@ -1,0 +1,32 @@
+"""Statistics of a comparison: what would new seeds and new examples say?
+
+``Runs`` (scores of the runs of one competitor, and what each unit weighs in them) go into
+``estimate`` (difference, interval, test over seeds and examples at once), ``sign_flip`` (exact test
+over seeds), ``holm`` (many losses), ``effect`` and ``detectable``, ``seeds_needed`` (what the
+design can see). Needs numpy and scipy alone. How often it errs is measured in
+``benchmarks/error_rates.py`` and printed in docs/statistics.md.
+"""
+
+from dicetune.compare.statistics.components import Components, components
+from dicetune.compare.statistics.effect import effect
+from dicetune.compare.statistics.holm import holm
+from dicetune.compare.statistics.interval import Estimate, estimate
+from dicetune.compare.statistics.power import detectable, power, seeds_needed
+from dicetune.compare.statistics.runs import Runs
+from dicetune.compare.statistics.sign_flip import sign_flip
+from dicetune.compare.statistics.units import by_document
+
+__all__ = [
+    "Components",
+    "Estimate",
+    "Runs",
+    "by_document",
+    "components",
+    "detectable",
+    "effect",
+    "estimate",
+    "holm",
+    "power",
+    "seeds_needed",
+    "sign_flip",
+]
