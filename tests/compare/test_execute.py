@@ -106,8 +106,8 @@ def test_a_failed_cell_is_shown_the_rest_goes_on_and_it_is_tried_again(tmp_path,
     outcome = compare(tmp_path / "c", files.config, losses=losses, seeds=1, report=said.append)
     assert outcome.exit_code == 1
     (failed,) = outcome.failed
-    assert "one class_weight for each of" in failed.reason
-    assert any("failed: expected one class_weight" in line for line in said)
+    assert "expected class_counts with one number for each of 3 classes" in failed.reason
+    assert any("failed: expected class_counts" in line for line in said)
     assert [own.state for own in outcome.cells] == ["failed", "done"]
     assert [own["loss"] for own in outcome.summary["competitors"]] == ["ce", "ce"]
     before, again = runs(tmp_path / "c"), []

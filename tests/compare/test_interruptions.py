@@ -18,7 +18,7 @@ from dicetune.compare.plan import Plan
 from dicetune.compare.progress import folder_of
 
 WORKER = Path(__file__).with_name("carry_out.py")
-LONG = {"max_steps": 120, "eval_steps": 8, "save_steps": 4}
+LONG = {"max_steps": 120, "eval_steps": 4}
 
 
 @pytest.fixture(scope="module")

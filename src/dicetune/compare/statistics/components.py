@@ -86,14 +86,33 @@ class Components:
         Args:
             seeds: for that many runs of each group; by default as many as there were.
         """
-        numbers = self.seeds if seeds is None else (seeds,) * len(self.seeds)
-        between = [one / number for one, number in zip(self.between, numbers, strict=True)]
+        numbers = self._numbers(seeds)
+        between = sum(one / number for one, number in zip(self.between, numbers, strict=True))
         shared = sum(one / number for one, number in zip(self.interaction, numbers, strict=True))
         over_units = self.examples + shared
-        variance = over_units + max(sum(between) - shared, 0.0)
-        noise = over_units**2 / self.examples_df
-        noise += sum(own**2 / (number - 1) for own, number in zip(between, numbers, strict=True))
+        variance = over_units + max(between - shared, 0.0)
+        noise = over_units**2 / self.examples_df + self._noise_of_seeds(numbers)
         return variance, variance**2 / noise if noise else float("inf")
+
+    def seeds_variance_and_df(self, seeds: int | None = None) -> tuple[float, float] | None:
+        """The same for new seeds on these very units; ``None`` where no group has seeds.
+
+        Args:
+            seeds: for that many runs of each group; by default as many as there were.
+        """
+        if not self.seeds:
+            return None
+        numbers = self._numbers(seeds)
+        variance = sum(one / number for one, number in zip(self.between, numbers, strict=True))
+        noise = self._noise_of_seeds(numbers)
+        return variance, variance**2 / noise if noise else float("inf")
+
+    def _numbers(self, seeds: int | None) -> tuple[int, ...]:
+        return self.seeds if seeds is None else (seeds,) * len(self.seeds)
+
+    def _noise_of_seeds(self, numbers: Sequence[int]) -> float:
+        apart = zip(self.between, numbers, strict=True)
+        return sum((own / number) ** 2 / (number - 1) for own, number in apart)
 
 
 def components(groups: Sequence[Runs]) -> Components:

@@ -2,9 +2,12 @@
 
     estimate ± t(df) · sqrt(V),    p = P(|t(df)| >= |estimate| / sqrt(V))
 
-with V and df of ``statistics.components``. What is estimated is the expected score, or difference
-of scores, of a newly seeded training on the same training data, on a new test set of the same size
-drawn like this one. The interval excludes 0 exactly where p is below 1 - level.
+with V and df of ``statistics.components``, and never narrower, p never smaller, than over the seeds
+alone: few seeds that happen to agree would else hide behind the many degrees of freedom of the
+examples, and with 3 seeds 6.4% in place of 5% would be called differences that are none. What is
+estimated is the expected score, or difference of scores, of a newly seeded training on the same
+training data, on a new test set of the same size drawn like this one. The interval
+excludes 0 exactly where p is below 1 - level.
 """
 
 from __future__ import annotations
@@ -67,8 +70,12 @@ def estimate(groups: Sequence[Runs], level: float = 0.95) -> Estimate:
 
     found = components(groups)
     value = float(sum(runs.mean for runs in groups))
-    variance, df = found.variance_and_df()
-    error = variance**0.5
-    half = float(stats.t.ppf((1 + level) / 2, df)) * error
-    p = 2 * float(stats.t.sf(abs(value) / error, df)) if error else float(value == 0)
-    return Estimate(value, value - half, value + half, level, error, df, p, found)
+    whole, seeds = found.variance_and_df(), found.seeds_variance_and_df()
+    variance, df = whole
+    half, p = 0.0, 1.0 if not value else 0.0
+    for own_variance, own_df in (whole, *([seeds] if seeds is not None else [])):
+        error = own_variance**0.5
+        half = max(half, float(stats.t.ppf((1 + level) / 2, own_df)) * error)
+        if error:
+            p = max(p, 2 * float(stats.t.sf(abs(value) / error, own_df)))
+    return Estimate(value, value - half, value + half, level, variance**0.5, df, p, found)

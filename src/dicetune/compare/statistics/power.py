@@ -7,7 +7,8 @@ difference :math:`\delta` is found by a test at 5% with the power
     P\big(|T| > t_{0.975, \nu}\big), \qquad
     T \sim t_\nu \text{ shifted by } \delta / \sqrt{V} \text{ (noncentral)},
 
-and the smallest difference that could have been detected is the one with a power of 0.8. More seeds
+and the smallest difference that could have been detected is the one with a power of 0.8, over seeds
+and examples and over the seeds alone, as the interval asks for both. More seeds
 make V smaller, but never smaller than what the examples alone leave: where that is not enough, only
 a larger test set helps.
 
@@ -30,8 +31,9 @@ def detectable(found: Components, seeds: int | None = None, level: float = 0.95)
         seeds: of the design; by default as many as there were.
         level: of the interval that has to exclude 0.
     """
-    variance, df = found.variance_and_df(seeds)
-    return _least_shift(df, level) * float(variance**0.5)
+    designs = [found.variance_and_df(seeds), found.seeds_variance_and_df(seeds)]
+    known = [own for own in designs if own is not None]
+    return max(_least_shift(df, level) * float(variance**0.5) for variance, df in known)
 
 
 def seeds_needed(found: Components, difference: float, level: float = 0.95) -> int | None:
