@@ -14,6 +14,7 @@ if __name__ == "__main__":
     out = Path(sys.argv[1])
     try:
         outcome = execute(Plan.load(out), out, report=lambda line: print(line, flush=True))  # noqa: T201
-    except InterruptedRunError:
+    except InterruptedRunError as stopped:
+        print(stopped, flush=True)  # noqa: T201
         sys.exit(130)
     sys.exit(outcome.exit_code)
