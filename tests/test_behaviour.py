@@ -4,8 +4,10 @@ import json
 
 import pytest
 
-from dicetune import RunConfig, demo, run
-from dicetune.display import demo_tables
+from cells import run_here
+from dicetune import RunConfig, run
+from dicetune.compare import execute
+from dicetune.compare.run import compare
 from dicetune.records import METRICS_FILE, read_json
 
 # the smallest budgets at which the encoder shows what it can; the docs have the full ones
@@ -41,13 +43,16 @@ def test_real_entities_are_learnt_from_few_sentences(tmp_path, real_data):
     assert read_json(out / METRICS_FILE)["dev"]["f1"] > 0.4
 
 
-def test_the_demo_compares_two_losses_and_says_who_won(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo, "TRAINER", {**SHORT, "num_train_epochs": 1})
-    outcome = demo.run_demo(tmp_path, seed=1)
-    assert set(outcome.scores) == {"ce", "auto"}
-    assert "One seed decides nothing" in outcome.verdict
-    scores, types = demo_tables(outcome)
-    assert (scores.row_count, types.row_count) == (2, 4)
+def test_the_demo_compares_two_losses_and_concludes_nothing_from_two_seeds(tmp_path, monkeypatch):
+    monkeypatch.setattr(execute, "run_process", run_here)
+    config = {"task": "ner", "train": "sample", "trainer": {**SHORT, "num_train_epochs": 1}}
+    outcome = compare(tmp_path / "demo", config, losses=["ce", "auto"], seeds=2)
+    assert outcome.exit_code == 0
+    names = [own["name"] for own in outcome.summary["competitors"]]
+    assert names == ["ce", "auto", "ce, tuned", "auto, tuned"]
+    assert all("no conclusion" in said for said in outcome.summary["verdict"])
+    assert outcome.summary["data"]["inspected"]
+    assert (tmp_path / "demo" / "report.html").is_file()
 
 
 def learn(tmp_path, task, lines, name, **config):

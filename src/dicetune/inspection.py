@@ -8,7 +8,7 @@ from typing import Any
 
 from dicetune.data import Inspection
 from dicetune.errors import InputError
-from dicetune.models import load_tokenizer, resolve_encoder
+from dicetune.models import load_tokenizer, resolve_encoder, subword_counter
 from dicetune.records import RUN_FILE, RunRecord
 from dicetune.tasks import Trained, build_options, task_named
 
@@ -55,17 +55,6 @@ def inspect_files(
     )
     if len(set(names)) < len(names):
         raise InputError(f"expected files with different names, got {', '.join(names)}")
-    tokenizer = load_tokenizer(resolve_encoder(model))
-
-    def encode(text: str | Sequence[str]) -> tuple[int, int]:
-        whole = isinstance(text, str)
-        ids = tokenizer(
-            text if whole else list(text),
-            is_split_into_words=not whole,
-            add_special_tokens=False,
-            verbose=False,
-        )["input_ids"]
-        return len(ids), ids.count(tokenizer.unk_token_id)
-
+    encode = subword_counter(load_tokenizer(resolve_encoder(model)))
     found: Inspection = task_class.inspect(dict(zip(names, splits, strict=True)), encode)
     return found

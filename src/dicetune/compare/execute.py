@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from dicetune.compare.inspect import inspect_data
 from dicetune.compare.lock import locked
 from dicetune.compare.plan import PLAN_FILE, Cell, Plan
 from dicetune.compare.process import run_process
@@ -87,6 +88,7 @@ def execute(
         plan.save(out)
         for line in describe(plan, out):
             report(line)
+        inspect_data(plan, out, report)
         running = _Running(plan, out, keep_open, report, show)
         try:
             running.search()

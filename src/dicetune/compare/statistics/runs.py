@@ -161,9 +161,8 @@ def check_units(groups: Sequence[Runs]) -> None:
     Raises:
         InputError: they have not.
     """
-    sizes = {runs.name: runs.units for runs in groups}
-    if len(set(sizes.values())) > 1:
-        found = ", ".join(f"{name}: {size}" for name, size in sizes.items())
+    if len({runs.units for runs in groups}) > 1:
+        found = ", ".join(f"{runs.name}: {runs.units}" for runs in groups)
         raise InputError(
             f"expected every competitor on the same test set, got other numbers of units ({found})"
         )
