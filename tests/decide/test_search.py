@@ -4,13 +4,13 @@ from itertools import product
 
 import numpy as np
 import pytest
-from lattice import GRID, draw, reference
 
 from dicetune.decide.kinds import decisions_of
 from dicetune.decide.micro import search_micro
 from dicetune.decide.objective import parse_objective
 from dicetune.decide.search import search
 from dicetune.metrics.counting import counting_of
+from lattice import GRID, draw, reference
 
 ONE_BIAS = [
     ("spans", {}, "f1"),
