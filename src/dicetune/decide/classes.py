@@ -51,7 +51,7 @@ class ClassDecisions:
             self.names = (problem.get("positive") or self.labels[1],)
         known = set(self._gold.tolist())
         absent = [label for number, label in enumerate(self.labels) if number not in known]
-        self.notes = absent_note(absent)
+        self.notes = gold_notes(absent, self.counting.classes[len(self.labels) :])
 
     @staticmethod
     def apply(
@@ -109,9 +109,19 @@ def vector(biases: Biases, labels: Sequence[str]) -> np.ndarray:
     return np.array([biases.get(label, 0.0) for label in labels], dtype=np.float64)
 
 
-def absent_note(absent: Sequence[str]) -> tuple[str, ...]:
-    """What is said of classes without gold."""
-    if not absent:
-        return ()
-    shown = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
-    return (f"no dev gold of {shown}: the default is kept there",)
+def gold_notes(absent: Sequence[str], foreign: Sequence[str]) -> tuple[str, ...]:
+    """What is said of labels without gold, and of gold that is none of the labels."""
+    notes = []
+    if absent:
+        notes.append(f"no dev gold of {_listed(absent)}: the default is kept there")
+    if foreign:
+        notes.append(
+            f"gold that is no label of the model, so that every decision misses it: "
+            f"{_listed(foreign)}"
+        )
+    return tuple(notes)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    return ", ".join(names[:5]) + more

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.decide.classes import absent_note, vector
+from dicetune.decide.classes import gold_notes, vector
 from dicetune.decide.decisions import Biases
 from dicetune.decide.steps import Steps
 from dicetune.metrics.counting import LabelSetCounting
@@ -43,7 +43,7 @@ class LabelSetDecisions:
         self.names = self.labels
         known = np.flatnonzero(self._truth.any(axis=0))
         absent = [label for place, label in enumerate(self.labels) if place not in known]
-        self.notes = absent_note(absent)
+        self.notes = gold_notes(absent, self.counting.classes[len(self.labels) :])
 
     @staticmethod
     def apply(

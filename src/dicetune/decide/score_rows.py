@@ -55,8 +55,7 @@ def labels_of(kind: str, rows: Sequence[Mapping[str, Any]], source: str) -> list
     if kind == "answer":
         return ["start", "end"]
     if kind == "entities":
-        both = [one for row in rows for one in (*row["candidates"], *(row.get("gold") or ()))]
-        return list(dict.fromkeys(sorted(str(one["type"]) for one in both)))
+        return sorted(set().union(*(_types(row, source, at) for at, row in enumerate(rows, 1))))
     form = _form(first, source, 1)
     labels = list(first[form]) if isinstance(first[form], Mapping) else first.get("labels")
     if not labels or len(set(labels)) < len(labels):
@@ -72,25 +71,20 @@ def scores_of(
     Raises:
         DataError: what is missing or no number, and in which line.
     """
+    form = None if kind in ("answer", "entities") else _form(row, source, line)
     try:
         if kind == "answer":
-            return _null_row(row)
-        if kind == "entities":
-            return _candidates(labels, row)
-        form = _form(row, source, line)
-        values = row[form]
-        if isinstance(values, Mapping):
-            if set(values) != set(labels):
-                odd = sorted(set(values) ^ set(labels))
-                raise DataError(
-                    source, f"expected scores of {', '.join(labels[:8])}; odd: {odd[:5]}", line
-                )
-            values = [[values[label] for label in labels]]
-        table = np.array(values, dtype=np.float64).reshape(-1, len(labels))
+            table = _null_row(row)
+        elif kind == "entities":
+            table = _candidates(labels, row)
+        else:
+            table = _table(labels, row[str(form)], source, line)
     except (KeyError, TypeError, ValueError) as error:
         if isinstance(error, DataError):
             raise
         raise DataError(source, f"expected numbers for {kind}, got {error!s:.80}", line) from None
+    if np.isnan(table).any() or (table == np.inf).any():
+        raise DataError(source, "expected scores that are numbers, got NaN or infinity", line)
     if form == "probabilities":
         if not ((table >= 0) & (table <= 1)).all():
             raise DataError(source, "expected probabilities from 0 to 1", line)
@@ -100,6 +94,31 @@ def scores_of(
         if kind == "label_set":
             return log_sigmoid(table)
         return table - np.logaddexp.reduce(table, axis=1, keepdims=True)
+    return table
+
+
+def _types(row: Mapping[str, Any], source: str, line: int) -> set[str]:
+    try:
+        return {
+            str(one["type"])
+            for one in (*row["candidates"], *(row.get("gold") or ()))
+            if int(one["start"]) < int(one["end"])
+        }
+    except (KeyError, TypeError, ValueError):
+        raise DataError(
+            source, "expected type, start and end of each candidate, and of each gold entity", line
+        ) from None
+
+
+def _table(labels: Sequence[str], values: Any, source: str, line: int) -> np.ndarray:
+    if isinstance(values, Mapping):
+        if set(values) != set(labels):
+            odd = sorted(set(values) ^ set(labels))
+            raise DataError(
+                source, f"expected scores of {', '.join(labels[:8])}; odd: {odd[:5]}", line
+            )
+        values = [[values[label] for label in labels]]
+    table: np.ndarray = np.array(values, dtype=np.float64).reshape(-1, len(labels))
     return table
 
 
