@@ -72,6 +72,7 @@ def scores_of(
         DataError: what is missing or no number, and in which line.
     """
     form = None if kind in ("answer", "entities") else _form(row, source, line)
+    table: np.ndarray
     try:
         if kind == "answer":
             table = _null_row(row)
@@ -89,11 +90,11 @@ def scores_of(
         if not ((table >= 0) & (table <= 1)).all():
             raise DataError(source, "expected probabilities from 0 to 1", line)
         with np.errstate(divide="ignore"):
-            return np.log(table)
+            table = np.log(table)
     if form == "logits":
         if kind == "label_set":
             return log_sigmoid(table)
-        return table - np.logaddexp.reduce(table, axis=1, keepdims=True)
+        table = table - np.logaddexp.reduce(table, axis=1, keepdims=True)
     return table
 
 
