@@ -5,6 +5,7 @@ import pytest
 from comparisons import make_comparison
 from dicetune.compare import verdict
 from dicetune.compare.summary import summarise
+from dicetune.decide import tune
 
 ROW = {
     "name": "ce+dice", "baseline": "ce", "loss": "ce+dice", "decision": "argmax", "foreign": False,
@@ -104,3 +105,15 @@ def test_losses_are_corrected_for_each_other_and_not_for_the_rule(tmp_path):
     family = {own["name"]: own["family"] for own in found["comparisons"]}
     assert family == {"dice": 2, "dsc": 2, "ce, tuned": 1, "dice, tuned": 2, "dsc, tuned": 2,
                       "other tool": 1}  # fmt: skip
+
+
+def test_what_no_rule_moved_is_said_once(tmp_path):
+    """Rules at the default: the tuned comparisons are those of the plain decisions."""
+    folder = make_comparison(tmp_path / "c", losses=("ce", "dice", "dsc"), units=60, tuned=False)
+    for run in (folder / "cells").iterdir():
+        tune(run, objective="logit-adjustment:0")
+    found = summarise(folder)
+    assert len(found["comparisons"]) == 5
+    first, second = found["verdict"]
+    assert "; tuned decision rules change nothing." in first
+    assert "tuned" not in second

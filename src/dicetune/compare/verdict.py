@@ -72,9 +72,31 @@ def lead(rows: Sequence[Mapping[str, Any]], baseline: str, metric: str, several:
     if not plain or rule is None:
         return [sentence(own, metric, several) for own in rows]
     best = max(plain, key=lambda own: float(own["difference"]))
-    first = f"{_claim(best, metric)}{_ending(best, several)}; {_rule(rule, baseline)}."
-    rest = [own for own in rows if own is not best and own is not rule]
+    echoes = _echoes(rows, plain, rule)
+    all_same = len(echoes) == len(plain)
+    of_rules = "tuned decision rules change nothing" if all_same else _rule(rule, baseline)
+    first = f"{_claim(best, metric)}{_ending(best, several)}; {of_rules}."
+    rest = [own for own in rows if own is not best and own is not rule and own not in echoes]
     return [first, *(sentence(own, metric, several) for own in rest)]
+
+
+def _echoes(
+    rows: Sequence[Mapping[str, Any]],
+    plain: Sequence[Mapping[str, Any]],
+    rule: Mapping[str, Any],
+) -> list[Mapping[str, Any]]:
+    """Tuned comparisons that say again what the plain ones said: no rule moved a score."""
+    if any(rule["seed_differences"]):
+        return []
+    said = {own["loss"]: own["seed_differences"] for own in plain}
+    return [
+        own
+        for own in rows
+        if own not in plain
+        and own is not rule
+        and not own["foreign"]
+        and own["seed_differences"] == said.get(own["loss"])
+    ]
 
 
 def _claim(row: Mapping[str, Any], metric: str) -> str:
