@@ -11,7 +11,11 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 HERE = Path(__file__).parent
-VIEWS = {"light": (1100, 1500, "light"), "dark": (1100, 1500, "dark"), "narrow": (390, 1500, "light")}
+VIEWS = {
+    "light": (1100, 1500, "light"),
+    "dark": (1100, 1500, "dark"),
+    "narrow": (390, 1500, "light"),
+}
 
 
 def main() -> None:
