@@ -148,18 +148,19 @@ def tuning_tables(
         said: what was done.
     """
     table = _titled("Decisions, in percent")
-    table.add_column("")
-    names = list(dict.fromkeys(name for own in rows.values() for name in own))
-    for name in names:
-        table.add_column(escape(name.replace("_", " ")), justify="right", overflow="fold")
-    for row, own in rows.items():
-        table.add_row(escape(row), *(percent(own[name]) if name in own else "" for name in names))
+    table.add_column("", overflow="fold", min_width=9)
+    for name in rows:
+        table.add_column(escape(name), justify="right", overflow="fold")
+    # a metric a row: there may be more of them than fit side by side
+    for metric in dict.fromkeys(name for own in rows.values() for name in own):
+        shown = (percent(own[metric]) if metric in own else "" for own in rows.values())
+        table.add_row(escape(metric.replace("_", " ")), *shown)
     parts: list[Any] = [table]
     moved = {name: value for name, value in biases.items() if value}
     if moved:
-        shown = ", ".join(f"{name} {value:+.3f}" for name, value in list(moved.items())[:12])
+        first = ", ".join(f"{name} {value:+.3f}" for name, value in list(moved.items())[:12])
         more = f" and {len(moved) - 12} more" if len(moved) > 12 else ""
-        parts.append(escape(f"Biases: {shown}{more}"))
+        parts.append(escape(f"Biases: {first}{more}"))
     return [*parts, escape(said)]
 
 

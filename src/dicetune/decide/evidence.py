@@ -35,9 +35,13 @@ def said_of(goal: Objective, evidence: Mapping[str, Any]) -> str:
     if gain is None:
         held_out = "too few units to hold any out"
     else:
+        change = f"{points(gain)} ± {points(error, sign=False)} points"
+        what = (
+            "precision changes by" if goal.is_operating_point else f"a rule fitted for {goal} gains"
+        )
         held_out = (
-            f"a rule fitted for {goal} gains {points(gain)} ± {points(error, sign=False)} points "
-            f"on held-out units ({evidence['units']:,} in {evidence['folds']} parts)"
+            f"{what} {change} on held-out units "
+            f"({evidence['units']:,} in {evidence['folds']} parts)"
         )
     if not evidence["guard"]:
         return f"Fitted for {goal} on dev without a guard: {held_out}."

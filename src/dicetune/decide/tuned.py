@@ -69,7 +69,7 @@ class Tuned:
     def table(self) -> dict[str, dict[str, float]]:
         """Rows for people: dev by default, fitted, cross-fitted and tuned, then other splits."""
         found = self.rule.evidence.get("scores", {})
-        names = {"default": DEFAULT, "fitted": "fitted", "cross_fitted": "cross-fitted"}
+        names = {"default": DEFAULT, "fitted": "fitted", "cross_fitted": "held out"}
         rows = {f"{DEV}, {shown}": found[name] for name, shown in names.items() if name in found}
         for split, scores in self.metrics.items():
             for decision, own in scores.items():
