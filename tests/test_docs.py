@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from dicetune import numbers
+from dicetune.decide import tune_scores
+from dicetune.decide.kinds import DECISIONS
 from dicetune.losses import LOSSES
+from dicetune.records import read_json
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = (DOCS / "losses.md").read_text(encoding="utf-8")
@@ -53,6 +57,51 @@ def test_pages_link_to_pages_and_sections_that_exist():
                     re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads
                 ]
                 assert anchor in anchors, (page.name, target)
+
+
+def test_the_scores_of_the_decisions_page_can_be_tuned(tmp_path):
+    page = (DOCS / "decisions.md").read_text(encoding="utf-8")
+    (rows,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "scores.jsonl").write_text(rows, encoding="utf-8")
+    assert tune_scores(tmp_path / "scores.jsonl").rule.kind == "label"
+    table = page[page.index("| kind |") :]
+    assert {kind for kind in DECISIONS if f"`{kind}`" not in table} == {"words"}
+
+
+def test_the_table_of_objectives_says_what_the_records_say():
+    """Means, tuned means, differences with their intervals, and the verdicts."""
+    page = (DOCS / "which-objective.md").read_text(encoding="utf-8")
+    table = page[page.index("| data (score") : page.index("Made by")]
+    rows = [
+        [cell.strip().replace("−", "-") for cell in line.strip("|").split("|")]
+        for line in table.splitlines()[2:]
+        if line.strip()
+    ]
+    found, name = {}, ""
+    for row in rows:
+        name = re.split(r"[ ,]", row[0])[0] or name
+        loss = re.match(r"`([^`]+)`", row[1]).group(1)
+        found[name, loss] = row[2:]
+    expected = {}
+    for path in (DOCS.parent / "experiments" / "comparisons").glob("*/summary.json"):
+        summary = read_json(path)
+        means = {(own["loss"], own["decision"]): own["mean"] for own in summary["competitors"]}
+        against = {
+            own["loss"]: own
+            for own in summary["comparisons"]
+            if own["decision"] == "argmax" and own["baseline"] == summary["baseline"]
+        }
+        for loss in {loss for loss, _ in means}:
+            cells = [numbers.points(means[loss, which]) for which in ("argmax", "tuned")]
+            own = against.get(loss)
+            cells += ["", ""] if own is None else [_difference(own), own["verdict"]]
+            expected[path.parent.name, loss] = [cell.replace("−", "-") for cell in cells]
+    assert found == expected
+
+
+def _difference(own):
+    interval = numbers.interval(own["interval"], sign=True)
+    return f"{numbers.signed(own['difference'])} ({interval})"
 
 
 def test_the_script_draws_every_figure_of_the_docs(drawn):

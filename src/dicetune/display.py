@@ -148,7 +148,7 @@ def tuning_tables(
         said: what was done.
     """
     table = _titled("Decisions, in percent")
-    table.add_column("", overflow="fold", min_width=9)
+    table.add_column("", overflow="fold")
     for name in rows:
         table.add_column(escape(name), justify="right", overflow="fold")
     # a metric a row: there may be more of them than fit side by side
