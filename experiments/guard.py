@@ -24,12 +24,15 @@ def gains(run: Path, metric: str, guard: bool) -> dict[str, float]:
     return {split: own["tuned"][metric] - own["argmax"][metric] for split, own in found.items()}
 
 
+HEADER = """\
+| data | objective | dev, plain | test, plain | test of each seed, plain | test, guarded |
+|---|---|---:|---:|---:|---:|
+"""
+
+
 def main() -> None:
     """One row a loss of each comparison."""
-    print(
-        "| data | objective | dev, plain | test, plain | test of each seed, plain | test, guarded |"
-    )
-    print("|---|---|---:|---:|---:|---:|")
+    sys.stdout.write(HEADER)
     for folder in map(Path, sys.argv[1:]):
         plan = read_json(folder / "comparison.json")
         rows = defaultdict(list)
@@ -43,7 +46,7 @@ def main() -> None:
             guarded = numbers.signed(mean(own["test"] for _, own in found))
             name = folder.name.removeprefix("compare-")
             shown = (numbers.signed(dev), numbers.signed(test), each, guarded)
-            print(f"| {name} | `{loss}` | {' | '.join(shown)} |")
+            sys.stdout.write(f"| {name} | `{loss}` | {' | '.join(shown)} |\n")
 
 
 if __name__ == "__main__":
