@@ -187,6 +187,12 @@ def test_a_rule_of_another_model_is_refused(tmp_path, trained):
             evaluate(folder, data, decision=str(tmp_path / "rule.json"))
 
 
+def test_predictions_name_the_article_of_a_question(trained):
+    name, folder, _ = trained
+    rows = list(read_json_lines(folder / "predictions.jsonl"))
+    assert {row.get("document") for row in rows} == {"a" if name == "qa" else None}
+
+
 def test_a_file_of_predictions_is_decided(tmp_path):
     (tmp_path / "p.tsv").write_text("a\tO\tO\n", encoding="utf-8")
     with pytest.raises(InputError, match="what it holds is decided"):

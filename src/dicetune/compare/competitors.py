@@ -70,6 +70,14 @@ class Field:
         """Of each unit."""
         return [row["gold"] for row in self.rows]
 
+    @property
+    def documents(self) -> list[str] | None:
+        """Of each unit, where all are known and some document has several units."""
+        names = [row.get("document") for row in self.rows]
+        if None in names or len(set(names)) == len(names):
+            return None
+        return [str(name) for name in names]
+
     def named(self, name: str) -> Competitor | None:
         """The competitor of that name, if it is there."""
         return next((own for own in self.competitors if own.name == name), None)

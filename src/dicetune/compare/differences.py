@@ -16,6 +16,7 @@ from dicetune.compare.naming import TUNED, competitor_name, metric_title, units
 from dicetune.compare.statistics import (
     Estimate,
     Runs,
+    by_document,
     detectable,
     effect,
     estimate,
@@ -23,6 +24,9 @@ from dicetune.compare.statistics import (
     seeds_needed,
     sign_flip,
 )
+
+FEWEST_DOCUMENTS = 10
+"""With fewer, the variance between documents cannot be told."""
 
 
 @dataclass(frozen=True)
@@ -59,23 +63,49 @@ def differences(field: Field, baseline: str, task: str) -> Differences:
     for row in rows:
         row["verdict"] = verdict.judge(row)
     metric = metric_title(field.problem, field.counting.metrics[0])
-    several = units(field.problem, task)[1]
+    several = sampled(field, task)
     intervals = {name: _interval(_estimate([own])) for name, own in runs.items()}
     return Differences(
         rows,
         verdict.lead(rows, baseline, metric, several),
         intervals,
         any(row["verdict"] == verdict.DESCRIPTIVE for row in rows),
-        _method(several),
+        _method(several) + _parted(field, task),
     )
+
+
+def sampled(field: Field, task: str) -> str:
+    """What is resampled, in the plural: documents where they are known and many enough."""
+    return "documents" if _documents(field) is not None else units(field.problem, task)[1]
+
+
+def _documents(field: Field) -> list[str] | None:
+    """The document of each unit, where they are what the test set was drawn by."""
+    documents = field.documents
+    return documents if documents and len(set(documents)) >= FEWEST_DOCUMENTS else None
+
+
+def _parted(field: Field, task: str) -> list[str]:
+    """What is to be said where documents are known."""
+    if field.documents is None:
+        return []
+    several, many = units(field.problem, task)[1], len(set(field.documents))
+    if _documents(field) is None:
+        return [
+            f"The {several} are from {many} documents, too few to resample (fewer than "
+            f"{FEWEST_DOCUMENTS}): the intervals hold for new {several} of such documents, and "
+            "are too narrow for documents of another kind."
+        ]
+    return [f"The {many:,} documents that the {several} are from are resampled whole."]
 
 
 def runs_of(field: Field, own: Competitor) -> Runs:
     """Scores of the runs of a competitor, and what each unit weighs in them."""
     metric = field.counting.metrics[0]
+    documents = _documents(field)
     return Runs.of_counts(
         own.name,
-        own.counts,
+        own.counts if documents is None else by_document(own.counts, documents),
         lambda sums: field.counting.score(sums, metric),
         seeds=own.seeds,
         fixed=own.foreign,

@@ -14,7 +14,7 @@ from dicetune.compare.cells import FinishedCell
 from dicetune.compare.competitors import Field, read_field, scores_of
 from dicetune.compare.curves import learning_curves, loss_against_metric
 from dicetune.compare.data_facts import data_facts
-from dicetune.compare.differences import differences
+from dicetune.compare.differences import differences, sampled
 from dicetune.compare.items import differing_items
 from dicetune.compare.markdown import markdown
 from dicetune.compare.naming import class_unit, metric_title, units
@@ -82,6 +82,7 @@ def summarise(folder: str | Path) -> dict[str, Any]:
         "unit": unit,
         "units": len(field.rows),
         "units_title": several,
+        "sampled_title": sampled(field, plan.task),
         "class_unit": class_unit(field.problem, plan.task),
         "split": SPLIT,
         "baseline": plan.baseline,

@@ -39,7 +39,7 @@ def effect_heads(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     Args:
         summary: of the comparison.
     """
-    several = summary["units_title"]
+    several = summary["sampled_title"]
     return [
         ("sign-flip p", f"exact test over seeds alone, on these very {several}"),
         ("Hedges g", "the difference in standard deviations of a run"),

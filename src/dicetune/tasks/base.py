@@ -83,6 +83,16 @@ class Trained:
     labels: tuple[str, ...] = ()
 
 
+def document_of(name: str | None) -> dict[str, str]:
+    """The "document" of a row, where there is one.
+
+    Example:
+        >>> document_of("a"), document_of(None)
+        ({'document': 'a'}, {})
+    """
+    return {} if name is None else {"document": name}
+
+
 class Task(Protocol):
     """What the trainer, the command line and the predictor ask of a task.
 
@@ -253,7 +263,11 @@ class Task(Protocol):
         """Compare predictions with the gold of ``data``."""
 
     def rows(self, data: Any, predictions: Sequence[Any]) -> Iterable[dict[str, Any]]:
-        """For ``predictions.jsonl``: id, text, gold and prediction of each example."""
+        """For ``predictions.jsonl``: id, text, gold and prediction of each example.
+
+        Where the data says of which document each is a part, that is "document" (``document_of``):
+        a comparison then resamples documents.
+        """
 
     def match_file(
         self,

@@ -38,12 +38,14 @@ class EntitySentence:
         spans: its entities, each once, in the order of their places.
         id: the source's own name for it, where it has one.
         line: 1-based line on which it starts, where lines mean anything.
+        document: what it is a part of, where the source says so; not part of equality.
     """
 
     tokens: tuple[str, ...]
     spans: tuple[EntitySpan, ...] = ()
     id: str | None = None
     line: int | None = None
+    document: str | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def entity_corpus(corpus: Corpus) -> EntityCorpus:
             tuple(EntitySpan(*span) for span in spans(sentence.tags, corpus.scheme or "iob2")),
             sentence.id,
             sentence.line,
+            sentence.document,
         )
         for sentence in corpus
     )

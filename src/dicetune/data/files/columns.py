@@ -32,10 +32,11 @@ _SPACES = re.compile(r"[ \t]+")
 
 @dataclass
 class Rows:
-    """One sentence's rows and the line of each."""
+    """One sentence's rows, the line of each, and its document where the file parts documents."""
 
     rows: list[list[str]] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    document: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,16 @@ def parse_columns(lines: Sequence[str], path: str | Path, notes: NoteBook) -> Ta
     known = {row[-1] for row in parted} if plain else None
 
     sentences = [Rows()]
+    document: str | None = None
     for number, line in enumerate(lines, 1):
         if not line.strip():
-            sentences.append(Rows())
+            sentences.append(Rows(document=document))
             continue
         row = cells(line, by_tab)
         if row[0] == DOCUMENT:
             notes.add("document boundaries (-DOCSTART-): no sentences", f"{path}:{number}")
-            sentences.append(Rows())
+            document = str(int(document or 0) + 1)
+            sentences.append(Rows(document=document))
         elif line.startswith("# ") and not _is_row(row, width, by_tab, known):
             notes.add("comment lines: skipped", f"{path}:{number}")
         elif len(row) != width:

@@ -145,6 +145,7 @@ def parse_conll2012(
                 own.lines[0],
                 f"{document}:{numbers[document]}",
                 lines=tuple(own.lines),
+                document=document,
             )
         )
     return sentences

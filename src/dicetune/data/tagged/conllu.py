@@ -21,6 +21,7 @@ _NAMES = {"form": 1, "lemma": 2, "upos": 3, "xpos": 4, "deprel": 7}
 _PLAIN = re.compile(r"\d+")
 _MULTI = re.compile(r"\d+-\d+")
 _EMPTY = re.compile(r"\d+\.\d+")
+_NEW_DOCUMENT = re.compile(r"#\s*newdoc\b(?:\s+id\s*=\s*(.*\S))?")
 _SENT_ID = re.compile(r"#\s*sent_id\s*=\s*(.*\S)")
 
 MULTI_WORD = "multi-word rows (1-2): skipped, their syntactic words are read"
@@ -60,17 +61,27 @@ def parse_conllu(
     tags: list[str] = []
     numbers: list[int] = []
     name: str | None = None
+    document: str | None = None
     for number, line in enumerate([*lines, ""], 1):
         if not line.strip():
             if tokens:
                 sentences.append(
-                    Sentence(tuple(tokens), tuple(tags), numbers[0], name, lines=tuple(numbers))
+                    Sentence(
+                        tuple(tokens),
+                        tuple(tags),
+                        numbers[0],
+                        name,
+                        lines=tuple(numbers),
+                        document=document,
+                    )
                 )
             tokens, tags, numbers, name = [], [], [], None
             continue
         if line.startswith("#"):
             match = _SENT_ID.match(line)
             name = match[1] if match else name
+            if begun := _NEW_DOCUMENT.match(line):
+                document = begun[1] or f"line {number}"
             continue
         cells = line.split("\t")
         if len(cells) != WIDTH:

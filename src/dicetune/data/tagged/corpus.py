@@ -26,6 +26,7 @@ class Sentence:
         line: 1-based line on which it starts, or ``None`` where lines mean nothing.
         id: the source's own name for it, where it has one.
         lines: the line of each token, where each has its own; not part of equality.
+        document: what it is a part of, where the source says so; not part of equality.
     """
 
     tokens: tuple[str, ...]
@@ -33,6 +34,7 @@ class Sentence:
     line: int | None = None
     id: str | None = None
     lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
+    document: str | None = field(default=None, compare=False, repr=False)
 
     def line_of(self, position: int) -> int | None:
         """Line of the token at a position, or the sentence's where tokens have none."""

@@ -226,7 +226,13 @@ def _conll(
             if not tag.strip():
                 raise DataError(source, "expected a tag, got an empty column", line=line)
         sentences.append(
-            Sentence(tuple(tokens), tuple(own), line=rows.lines[0], lines=tuple(rows.lines))
+            Sentence(
+                tuple(tokens),
+                tuple(own),
+                line=rows.lines[0],
+                lines=tuple(rows.lines),
+                document=rows.document,
+            )
         )
     return without_positions(sentences, source, notes)
 

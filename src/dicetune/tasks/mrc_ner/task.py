@@ -51,7 +51,7 @@ from dicetune.loss_input import LossInput
 from dicetune.metrics import entity_scores
 from dicetune.models import MrcNerModel
 from dicetune.models.mrc_ner_config import MAX_SPAN_WORDS
-from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores, Trained
+from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores, Trained, document_of
 from dicetune.tasks.mrc_ner.answers import (
     FoundEntities,
     found_entities,
@@ -314,10 +314,11 @@ class MrcNerTask:
     def rows(
         self, data: EntityCorpus, predictions: Sequence[Sequence[EntitySpan]]
     ) -> Iterable[dict[str, Any]]:
-        """id, tokens, gold and predicted entities of each sentence."""
+        """id, document, tokens, gold and predicted entities of each sentence."""
         for number, (sentence, predicted) in enumerate(zip(data, predictions, strict=True)):
             yield {
                 "id": sentence.id or str(number),
+                **document_of(sentence.document),
                 "tokens": list(sentence.tokens),
                 "gold": [span._asdict() for span in sentence.spans],
                 "predicted": [span._asdict() for span in predicted],

@@ -47,7 +47,7 @@ from dicetune.errors import DataError, InputError
 from dicetune.loss_input import LossInput
 from dicetune.metrics import question_scores
 from dicetune.models import output_bias
-from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores, Trained
+from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores, Trained, document_of
 from dicetune.tasks.qa.answers import (
     OUT_FORMATS,
     Prediction,
@@ -309,10 +309,11 @@ class QaTask:
     def rows(
         self, data: QuestionCorpus, predictions: Sequence[Prediction]
     ) -> Iterator[dict[str, Any]]:
-        """Id, question, gold answers, predicted text, and what the thresholds need."""
+        """Id, article, question, gold answers, predicted text, and what the thresholds need."""
         for question, prediction in zip(data, predictions, strict=True):
             yield {
                 "id": question.id,
+                **document_of(question.title),
                 "question": question.question,
                 "gold": [answer.text for answer in question.answers],
                 "predicted": prediction.text,

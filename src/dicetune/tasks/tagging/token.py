@@ -38,7 +38,7 @@ from dicetune.data import (
 )
 from dicetune.errors import InputError
 from dicetune.loss_input import LossInput
-from dicetune.tasks.base import IGNORED, Encoded, Outputs, Trained
+from dicetune.tasks.base import IGNORED, Encoded, Outputs, Trained, document_of
 from dicetune.tasks.tagging.predictions import match_tag_file
 from dicetune.tasks.tagging.source import read_untagged
 from dicetune.tasks.tagging.tagged import Tagged, render_tagged, tag_sentence
@@ -246,10 +246,11 @@ class TokenTask:
         return [[self.labels[number] for number in text.argmax(-1)] for text in decisive]
 
     def rows(self, data: Corpus, predictions: Sequence[Sequence[str]]) -> Iterable[dict[str, Any]]:
-        """id, tokens, gold and predicted tags of each sentence."""
+        """id, document, tokens, gold and predicted tags of each sentence."""
         for number, (sentence, predicted) in enumerate(zip(data, predictions, strict=True)):
             yield {
                 "id": sentence.id or str(number),
+                **document_of(sentence.document),
                 "tokens": list(sentence.tokens),
                 "gold": list(sentence.tags),
                 "predicted": list(predicted),
