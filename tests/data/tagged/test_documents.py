@@ -17,7 +17,7 @@ CONLLU = """\
 """
 CONLL2012 = """\
 #begin document (bc/x); part 000
-bc/x 0 0 Quay NNP (TOP* - - - - (LOC -
+bc/x 0 0 Quay NNP (TOP* - - - - (LOC* -
 bc/x 0 1 Nine NNP *) - - - - *) -
 
 bc/x 0 0 down RB (TOP*) - - - - * -
