@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 from dicetune.compare.plan import DataFile, Objective, Plan
 from dicetune.decide import tune
+from dicetune.decide.likely import likely_spans
 from dicetune.records import (
     METRICS_FILE,
     PREDICTIONS_FILE,
@@ -27,15 +28,19 @@ LABELS = ("ham", '<b>"spam"</b>')
 WORDS = ("The", "pump", "at", "Quay", "Nine", "is", "down", "again", ".")
 TAGS = ("O", "B-SITE", "I-SITE", "B-ORG<i>", "I-ORG<i>")
 
+CANDIDATES = (("SITE", 3, 5), ("ORG<i>", 1, 2), ("SITE", 3, 4), ("ORG<i>", 0, 2), ("SITE", 6, 8))
+
 PROBLEMS = {
     "label": {"kind": "label", "labels": list(LABELS), "positive": LABELS[1], "metric": "f1"},
     "label_set": {"kind": "label_set", "labels": ["joy", "awe", "fear"], "metric": "macro_f1"},
     "spans": {
         "kind": "spans", "labels": list(TAGS), "metric": "f1", "background": "O", "scheme": "iob2",
     },
+    "entities": {"kind": "entities", "labels": ["SITE", "ORG<i>"], "metric": "f1", "nested": False},
     "answer": {"kind": "answer", "labels": [], "metric": "f1", "language": "en", "null": False},
 }  # fmt: skip
-TASKS = {"label": "text", "label_set": "multilabel", "spans": "ner", "answer": "qa"}
+TASKS = {"label": "text", "label_set": "multilabel", "spans": "ner", "entities": "mrc-ner",
+         "answer": "qa"}  # fmt: skip
 
 
 def make_comparison(
@@ -142,6 +147,9 @@ def _gold(kind, units, seed):
         sites = ["O", "O", "O", "B-SITE", "I-SITE", "O", "O", "O", "O"]
         orgs = ["O", "B-ORG<i>", "O", "O", "O", "O", "O", "O", "O"]
         return [[sites, orgs, ["O"] * 9][int(rng.integers(3))] for _ in range(units)]
+    if kind == "entities":
+        site, org = ({"type": name, "start": a, "end": b} for name, a, b in CANDIDATES[:2])
+        return [[[site, org], [org], []][int(rng.integers(3))] for _ in range(units)]
     return [["Quay Nine", "at Quay Nine"] if rng.random() < 0.8 else ["down"] for _ in range(units)]
 
 
@@ -150,6 +158,8 @@ def _scores(kind, problem, gold, rng, lean):
     labels = problem["labels"]
     if kind == "answer":
         return [rng.normal(size=(2, 5)) + lean for _ in gold]
+    if kind == "entities":
+        return [_candidates(labels, own, rng, lean) for own in gold]
     if kind == "label_set":
         truth = [np.array([[name in own for name in labels]], dtype=float) for own in gold]
         return [-np.log1p(np.exp(-(lean * (2 * t - 1) + rng.normal(size=t.shape)))) for t in truth]
@@ -157,6 +167,15 @@ def _scores(kind, problem, gold, rng, lean):
     raw = [lean * np.eye(len(labels))[own] + 0.8 * rng.normal(size=(len(own), len(labels)))
            for own in places]  # fmt: skip
     return [own - np.log(np.exp(own).sum(-1, keepdims=True)) for own in raw]
+
+
+def _candidates(labels, gold, rng, lean):
+    """Three logits of each candidate; those of gold lean upwards."""
+    known = {(own["type"], own["start"], own["end"]) for own in gold}
+    return np.array([
+        [labels.index(own[0]), *own[1:], *(lean * (2 * (own in known) - 1) + rng.normal(size=3))]
+        for own in CANDIDATES
+    ])  # fmt: skip
 
 
 def _rows(kind, problem, split, gold, scores):
@@ -170,6 +189,12 @@ def _rows(kind, problem, split, gold, scores):
                 "tokens": [SCRIPT, *WORDS[1:]],
                 "predicted": [labels[c] for c in own.argmax(-1)],
             }
+        elif kind == "entities":
+            found = [
+                {"type": labels[number], "start": a, "end": b}
+                for number, a, b in likely_spans(own, problem["nested"])
+            ]
+            row |= {"tokens": [SCRIPT, *WORDS[1:]], "predicted": found}
         elif kind == "label":
             row |= {"text": text, "predicted": labels[int(own[0].argmax())]}
         elif kind == "label_set":

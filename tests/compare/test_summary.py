@@ -9,11 +9,21 @@ from sklearn.metrics import precision_recall_curve
 from comparisons import LABELS, SCRIPT, make_comparison
 from dicetune.compare.cells import in_order
 from dicetune.compare.summary import summarise, write_summary
+from dicetune.decide.candidates import HEADS, CandidateDecisions
+from dicetune.decide.folder import read_scores
+from dicetune.decide.likely import weakest_logits
 from dicetune.errors import DataError, InputError
-from dicetune.metrics import class_scores, label_set_scores, question_scores, span_scores
+from dicetune.metrics import (
+    class_scores,
+    entity_scores,
+    label_set_scores,
+    question_scores,
+    span_scores,
+)
+from dicetune.metrics.counting.entities import entity_of
 from dicetune.records import read_json, read_json_lines, write_json, write_json_lines
 
-KINDS = ("label", "label_set", "spans", "answer")
+KINDS = ("label", "label_set", "spans", "entities", "answer")
 
 
 def scored(kind, rows):
@@ -24,6 +34,10 @@ def scored(kind, rows):
         return label_set_scores(gold, predicted, labels=["joy", "awe", "fear"]).macro_f1
     if kind == "spans":
         return span_scores(gold, predicted).f1
+    if kind == "entities":
+        return entity_scores(
+            *([list(map(entity_of, own)) for own in both] for both in (gold, predicted))
+        ).f1
     return question_scores(gold, predicted).f1
 
 
@@ -102,7 +116,7 @@ def test_precision_recall_of_one_seed_is_that_of_scikit_learn(tmp_path):
     assert len(found["curve"]) > 20
 
 
-@pytest.mark.parametrize("kind", ["label", "label_set", "spans"])
+@pytest.mark.parametrize("kind", ["label", "label_set", "spans", "entities"])
 def test_the_curve_of_one_seed_passes_through_the_plain_decision(tmp_path, kind):
     folder = make_comparison(tmp_path / "c", kind, units=60, seeds=(1,))
     found = summarise(folder)["precision_recall"]["ce"]
@@ -111,6 +125,23 @@ def test_the_curve_of_one_seed_passes_through_the_plain_decision(tmp_path, kind)
     nearest = np.abs(curve - [recall, precision]).max(axis=1).min()
     # 120 steps of a curve: the decision lies between two of them
     assert nearest < 0.05
+
+
+def test_the_curve_of_entities_is_that_of_one_bias_on_all_logits(tmp_path):
+    """Flat entities, of which the likeliest of those that share words stays."""
+    folder = make_comparison(tmp_path / "c", "entities", units=60, seeds=(1,), tuned=False)
+    found = summarise(folder)["precision_recall"]["ce"]
+    arrays, problem = read_scores(next((folder / "cells").glob("ce-*/")))
+    place = next((folder / "cells").glob("ce-*/predictions.jsonl"))
+    gold = [row["gold"] for row in rows_of_test(place)]
+    decisions = CandidateDecisions(problem, gold, arrays["test"])
+    points = set()
+    for logit in np.concatenate([weakest_logits(own) for own in arrays["test"]]):
+        sums = decisions.counts(dict.fromkeys(HEADS, 1e-9 - float(logit))).sum(0)
+        pair = (decisions.counting.score(sums, name) for name in ("recall", "precision"))
+        points.add(tuple(round(float(value), 5) for value in pair))
+    assert {tuple(point) for point in found["curve"]} <= points
+    assert len(found["curve"]) > 20
 
 
 def test_items_are_those_that_competitors_differ_on(tmp_path):

@@ -32,7 +32,7 @@ def browser():
 def pages(tmp_path_factory):
     """The report of each kind of prediction, by kind."""
     found = {}
-    for kind in ("label", "label_set", "spans", "answer"):
+    for kind in ("label", "label_set", "spans", "entities", "answer"):
         folder = tmp_path_factory.mktemp(kind) / "c"
         losses = ("ce", "dice:smooth=0.5", "focal:gamma=2")
         make_comparison(folder, kind, losses=losses, foreign=True, failed=True, units=60)
@@ -76,7 +76,7 @@ def opened(browser, pages):
     assert complaints == []
 
 
-@pytest.mark.parametrize("kind", ["label", "label_set", "spans", "answer"])
+@pytest.mark.parametrize("kind", ["label", "label_set", "spans", "entities", "answer"])
 @pytest.mark.parametrize("width", [360, 1200])
 def test_opens_quietly_and_fits(opened, kind, width):
     page = opened(kind, width)

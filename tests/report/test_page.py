@@ -14,7 +14,7 @@ from dicetune.errors import DataError
 from dicetune.records import read_json, write_json
 from dicetune.report import render, write_report
 
-KINDS = ("label", "label_set", "spans", "answer")
+KINDS = ("label", "label_set", "spans", "entities", "answer")
 VOID = {"meta", "link", "input", "br", "img", "hr", "wbr"}
 
 
@@ -64,7 +64,7 @@ def test_everything_of_the_data_is_escaped(tmp_path, kind):
     assert not [name for name in attributes if name.startswith("on")]
     text = " ".join(page.text)
     assert SCRIPT in text
-    assert kind == "spans" or NASTY in text
+    assert kind in ("spans", "entities") or NASTY in text
     assert kind != "label" or LABELS[1] in text
 
 

@@ -1,9 +1,9 @@
 """Precision and recall over all thresholds, and where each decision rule stands.
 
 A curve runs over the number of positive decisions: texts called positive, labels given, words that
-are part of an entity. Seeds are averaged where they make equally many, so that each point of the
-mean is the mean of decisions that can really be made, and nothing is interpolated between precision
-and recall (which would be too good: Davis & Goadrich, ICML 2006).
+are part of an entity, candidate spans that are one. Seeds are averaged where they make equally
+many, so that each point of the mean is the mean of decisions that can really be made, and nothing
+is interpolated between precision and recall (which would be too good: Davis & Goadrich, ICML 2006).
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ import numpy as np
 
 from dicetune.compare.cells import FinishedCell
 from dicetune.compare.competitors import Competitor, Field
+from dicetune.decide.likely import END, FIRST, KIND, side_by_side, weakest_logits
 from dicetune.metrics.counting.by_class import precision_recall_f1
+from dicetune.metrics.counting.entities import entity_of
 from dicetune.metrics.counting.tag_spans import spans_of
 
 STEPS = 120
 """Points of a curve."""
 
-_MOST_WORDS = 4
-"""A span curve ends where so many times more words are tagged than gold has."""
+_MOST = 4
+"""A span curve ends where so many times more words, or spans, are positive than gold has."""
 
 Counts = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Correct, predicted and gold items at each step."""
@@ -85,6 +87,11 @@ def _curve_of(field: Field) -> tuple[str, Callable[[list[np.ndarray]], Counts]] 
         return "how readily a word is part of an entity (bias on O)", lambda scores: _swept(
             scores, gold, problem
         )
+    if problem["kind"] == "entities":
+        return (
+            "how readily a candidate is an entity (one bias on all its logits)",
+            lambda scores: _proposed(scores, gold, problem),
+        )
     return None
 
 
@@ -95,17 +102,43 @@ def _margin(scores: Sequence[np.ndarray], positive: int) -> np.ndarray:
     return margin
 
 
-def _ranked(scores: np.ndarray, truth: np.ndarray) -> Counts:
+def _ranked(
+    scores: np.ndarray, truth: np.ndarray, last: int | None = None, gold: int | None = None
+) -> Counts:
     """Counts where the k highest scores are called positive.
 
     Among equal scores the correct ones are spread evenly: any order of them is as good.
+
+    Args:
+        scores: of all items.
+        truth: whether each is right.
+        last: the largest k; by default all items. Where there are fewer, all of them are positive.
+        gold: right items, where some of them are not among these.
     """
     order = np.argsort(-scores, kind="stable")
     right = np.cumsum(truth[order])
-    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True)) + 1
-    predicted = np.unique(np.linspace(1, len(scores), STEPS).round().astype(int))
+    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))[: len(scores)] + 1
+    steps = np.unique(np.linspace(1, last or len(scores), STEPS).round().astype(int))
+    predicted = np.minimum(steps, len(scores)).astype(float)
     correct = np.interp(predicted, np.append(0, ends), np.append(0, right[ends - 1]))
-    return correct, predicted.astype(float), np.full(len(predicted), float(truth.sum()))
+    return correct, predicted, np.full(len(steps), float(truth.sum() if gold is None else gold))
+
+
+def _proposed(
+    scores: Sequence[np.ndarray], gold: Sequence[Sequence[Any]], problem: Mapping[str, Any]
+) -> Counts:
+    """Counts of entities where the k likeliest candidates are taken."""
+    labels = problem["labels"]
+    strengths, truth, right = [np.zeros(0)], [], 0
+    for own, entities in zip(scores, gold, strict=True):
+        known = {entity_of(one) for one in entities}
+        right += len(known)
+        least = weakest_logits(own)
+        kept = list(range(len(own))) if problem.get("nested", True) else side_by_side(own, least)
+        strengths.append(least[kept])
+        places = own[kept][:, [KIND, FIRST, END]].astype(int).tolist()
+        truth += [(labels[kind], first, end) in known for kind, first, end in places]
+    return _ranked(np.concatenate(strengths), np.array(truth, dtype=bool), _MOST * right, right)
 
 
 def _swept(
@@ -132,7 +165,7 @@ def _swept(
     counted = np.zeros((len(gold), 2))
     order = np.argsort(-margin, kind="stable")
     tagged = sum(tag != "O" for own in gold for tag in own)
-    last = min(len(order), max(1, _MOST_WORDS * tagged))
+    last = min(len(order), max(1, _MOST * tagged))
     steps = np.unique(np.linspace(1, last, STEPS).round().astype(int))
     sums, begun = [], 0
     for end in steps:

@@ -28,13 +28,16 @@ def likely_spans(scores: np.ndarray, nested: bool = True) -> list[tuple[int, int
     weakest = weakest_logits(scores)
     likely = scores[weakest > 0]
     if not nested:
-        likely = likely[_side_by_side(likely, weakest[weakest > 0])]
+        likely = likely[side_by_side(likely, weakest[weakest > 0])]
     rows = likely[:, [KIND, FIRST, END]].astype(int).tolist()
     return sorted(((k, a, b) for k, a, b in rows), key=lambda span: (span[1], span[2], span[0]))
 
 
-def _side_by_side(spans: np.ndarray, scores: np.ndarray) -> list[int]:
-    """Which spans stay when, of those of one type that share a word, the likeliest stays."""
+def side_by_side(spans: np.ndarray, scores: np.ndarray) -> list[int]:
+    """Which spans stay when, of those of one type that share a word, the likeliest stays.
+
+    Whether one stays depends on likelier ones alone, so that a threshold never changes it.
+    """
     kept: list[int] = []
     for number in np.argsort(-scores, kind="stable"):
         kind, first, end = spans[number, [KIND, FIRST, END]]
