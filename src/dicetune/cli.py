@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from dicetune import __version__
-from dicetune.errors import DicetuneError, InterruptedRunError, StopRequestedError
+from dicetune.errors import DicetuneError, InterruptedRunError, StopRequestedError, printable
 from dicetune.flags import comparison, pairs, records_comparison, run_config, task_options
 
 app = typer.Typer(
@@ -323,7 +323,7 @@ def report(
     summary = write_summary(folder)
     page = write_report(folder)
     for line in (*summary["verdict"], f"Report: {page}"):
-        typer.echo(line)
+        typer.echo(printable(line))
 
 
 def _version(show: bool) -> None:

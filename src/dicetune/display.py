@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as without_markup
 from rich.table import Table
 
 from dicetune.data import Fact, Inspection, Ratio, SplitReport
+from dicetune.errors import printable
 from dicetune.records import DEFAULT, TUNED
 
 console = Console(highlight=False)
@@ -32,6 +33,19 @@ HEADLINES = (
 )
 
 _MOST_COLUMNS = 5
+
+
+def escape(text: str) -> str:
+    r"""Text from data for a table or a line: without markup, and nothing that a terminal obeys.
+
+    Args:
+        text: from a file, or from anywhere else.
+
+    Example:
+        >>> escape("[b]\x1b[2J")
+        '\\[b]\\x1b[2J'
+    """
+    return without_markup(printable(text))
 
 
 def percent(value: float) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.tasks import Use, build_options, task_named
 
 
@@ -48,12 +48,14 @@ def evaluate(
     if not Path(target).is_dir():
         if gold_format is not None and data is None:
             raise InputError(
-                f"expected a file of gold beside {str(target)!r} for gold_format={gold_format!r}, "
+                f"expected a file of gold beside {quoted(str(target))} for "
+                f"gold_format={quoted(gold_format)}, "
                 "got none: give the file, or leave it out"
             )
         if decision is not None:
             raise InputError(
-                f"expected no decision for a file of predictions, got {decision!r}: what it holds "
+                f"expected no decision for a file of predictions, got {quoted(decision)}: "
+                f"what it holds "
                 "is decided; `dicetune tune --scores` takes scores"
             )
         task_class = task_named(task or "ner")
@@ -72,12 +74,13 @@ def evaluate(
     for name, value in (("gold_format", gold_format), ("split", split)):
         if value is not None:
             raise InputError(
-                f"expected no {name} for the model {str(target)!r}, got {value!r}: it is for a "
+                f"expected no {name} for the model {quoted(str(target))}, got "
+                f"{quoted(value)}: it is for a "
                 "file of predictions"
             )
     if data is None:
         raise InputError(
-            f"expected a file with gold to score the model {str(target)!r} on, got none: "
+            f"expected a file with gold to score the model {quoted(str(target))} on, got none: "
             "dicetune evaluate MODEL FILE"
         )
     # imported here: a file of predictions is scored without loading a model

@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 
 
 def run_config(
@@ -91,7 +91,7 @@ def records_comparison(flags: Mapping[str, Any]) -> dict[str, Any]:
         if name not in meant and value is not None:
             raise InputError(
                 f"expected --out, --baseline and --predictions alone beside --from, got {name}="
-                f"{value!r}: nothing is trained"
+                f"{quoted(value)}: nothing is trained"
             )
     return {
         **{name: flags[name] for name in meant},
@@ -114,7 +114,7 @@ def _run_values(
         if data != SAMPLE or "train" in values:
             raise InputError(
                 f"expected --data {SAMPLE}, alone, or --train and --dev with files; got --data "
-                f"{data!r}" + (" beside --train" if "train" in values else "")
+                f"{quoted(data)}" + (" beside --train" if "train" in values else "")
             )
         values["train"] = SAMPLE
     return values
@@ -137,7 +137,7 @@ def _named_files(given: list[str]) -> dict[str, str]:
         name, equals, file = one.partition("=")
         if not equals or not name or not file or name in found:
             again = " again" if name in found else ""
-            raise InputError(f"expected --predictions NAME=FILE, got {one!r}{again}")
+            raise InputError(f"expected --predictions NAME=FILE, got {quoted(one)}{again}")
         found[name] = file
     return found
 
@@ -152,7 +152,7 @@ def task_options(given: list[str] | None, call: Callable[..., Any]) -> dict[str,
     for name in inspect.signature(call).parameters:
         if name in options:
             raise InputError(
-                f"expected an option of the task after -o, got {name}={options[name]!r}: see "
+                f"expected an option of the task after -o, got {name}={quoted(options[name])}: see "
                 "`dicetune tasks NAME`, and --help for the flags of this command"
             )
     return options
@@ -174,6 +174,6 @@ def pairs(given: list[str] | None, flag: str) -> dict[str, Any]:
     for setting in given or ():
         key, equals, value = setting.partition("=")
         if not equals:
-            raise InputError(f"expected {flag} KEY=VALUE, got {setting!r}")
+            raise InputError(f"expected {flag} KEY=VALUE, got {quoted(setting)}")
         found[key] = read_value(value)
     return found

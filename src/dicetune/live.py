@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.live import Live
-from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from dicetune.compare.execute import duration
 from dicetune.compare.progress import CellState, Progress
-from dicetune.display import percent, stderr
+from dicetune.display import escape, percent, stderr
 
 _STYLES = {"done": "green", "failed": "red", "running": "bold", "waiting": "dim"}
 _SPARE = 8

@@ -15,7 +15,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from dicetune.decide import DecisionRule
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.models import load_tokenizer, quiet_loading, window_length
 from dicetune.models.encoder import check_weights
 from dicetune.predictor import Predictor
@@ -58,7 +58,8 @@ def load(
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(
-            f"expected the folder of a saved model, got {str(folder)!r}, which is not one: give "
+            f"expected the folder of a saved model, got {quoted(str(folder))}, which is not "
+            f"one: give "
             "the --out folder of `dicetune train`"
         )
     check_weights(folder)
@@ -109,8 +110,9 @@ def _chosen_task(folder: Path, record: RunRecord | None, name: str | None) -> An
     own = None if record is None else record.config["task"]
     if own is not None and name not in (None, own):
         raise InputError(
-            f"expected no task beside the folder of a run, or its own, {own!r}; got {name!r} for "
-            f"{str(folder)!r}: leave it out"
+            f"expected no task beside the folder of a run, or its own, {quoted(own)}; got "
+            f"{quoted(name)} for "
+            f"{quoted(str(folder))}: leave it out"
         )
     return TASKS[own] if own is not None else named or _task_of(folder)
 
@@ -150,7 +152,7 @@ def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:
         saved = ", ".join(getattr(model.config, "architectures", None) or ["unknown"])
         more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
         raise InputError(
-            f"expected a saved {what} model, got {str(folder)!r} (saved as {saved}) "
+            f"expected a saved {what} model, got {quoted(str(folder))} (saved as {saved}) "
             f"without the weights {', '.join(missing[:4])}{more}: they would be random, so "
             "fine-tune it first with `dicetune train` and give its --out folder"
         )
@@ -172,7 +174,7 @@ class _loading:  # noqa: N801  (a context manager reads as a verb)
             return
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"expected a saved {self._what} model, got {str(self._folder)!r}: {reason}; give "
+            f"expected a saved {self._what} model, got {quoted(str(self._folder))}: {reason}; give "
             "the --out folder of `dicetune train`"
         ) from error
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.data import check_target, write_text
-from dicetune.errors import InputError, unknown_name
+from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.predict import load
 from dicetune.tasks import Use
 
@@ -55,7 +55,8 @@ def predict_source(
         )
     if source is None and format != "auto":
         raise InputError(
-            f"expected no format beside texts that are given as they are, got {format!r}: it says "
+            f"expected no format beside texts that are given as they are, got "
+            f"{quoted(format)}: it says "
             "how a file is read; leave it out"
         )
     check_target(out)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from dicetune.decide import DecisionRule
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.records import DEFAULT
 from dicetune.tasks import Data, Encoded, Scores, Task, Trained
 from dicetune.training.collator import PaddingCollator
@@ -150,7 +150,8 @@ class Predictor:
         for name, value in named.items():
             if name not in inputs:
                 raise InputError(
-                    f"expected {' and '.join(inputs)}, which a model of task {self.task.name!r} "
+                    f"expected {' and '.join(inputs)}, which a model of task "
+                    f"{quoted(self.task.name)} "
                     f"takes, got {name}"
                 )
             given[name] = value
@@ -191,13 +192,13 @@ def _listed(name: str, value: Any) -> list[Any]:
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, Iterable):
-        raise InputError(f"expected a text or a list of texts as {name}, got {value!r:.60}")
+        raise InputError(f"expected a text or a list of texts as {name}, got {quoted(value)}")
     values = list(value)
     for number, text in enumerate(values, 1):
         if isinstance(text, str) and any("\ud800" <= letter <= "\udfff" for letter in text):
             raise InputError(
                 f"expected whole characters in {name} {number}, got half of a pair in "
-                f"{text!r:.60}: read it as UTF-8"
+                f"{quoted(text)}: read it as UTF-8"
             )
     return values
 

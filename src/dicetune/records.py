@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 
 RECORD_VERSION = 2
 RUN_FILE = "run.json"
@@ -78,14 +78,16 @@ class RunRecord:
         path = Path(folder) / RUN_FILE
         if not path.is_file():
             raise InputError(
-                f"expected the folder of a finished run (with {RUN_FILE}), got {str(folder)!r}: "
+                f"expected the folder of a finished run (with {RUN_FILE}), got "
+                f"{quoted(str(folder))}: "
                 "give the --out folder of `dicetune train`"
             )
         values = read_json(path)
         if values.get("record_version") != RECORD_VERSION:
             raise DataError(
                 path,
-                f"expected record_version {RECORD_VERSION}, got {values.get('record_version')!r}: "
+                f"expected record_version {RECORD_VERSION}, got "
+                f"{quoted(values.get('record_version'))}: "
                 "read it with the version of dicetune that wrote it",
             )
         names = {entry.name for entry in fields(cls)}

@@ -8,7 +8,7 @@ from typing import Any
 
 from dicetune.decide import Tuned, read_scores, tune, tune_scores
 from dicetune.decide.guard import FOLDS
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.records import RunRecord
 
 
@@ -57,7 +57,8 @@ def tune_source(
     for name, value in others.items():
         if value is not None:
             raise InputError(
-                f"expected no {name} beside a run's folder, got {str(value)!r}: the run knows its "
+                f"expected no {name} beside a run's folder, got {quoted(str(value))}: the run "
+                f"knows its "
                 "own, and keeps the rule; that is for the scores of other models"
             )
     problem = None if read_scores(folder)[1] is not None else _asked(folder)

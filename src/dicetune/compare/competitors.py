@@ -15,7 +15,7 @@ import numpy as np
 from dicetune.compare.cells import FinishedCell, Row, in_order
 from dicetune.compare.naming import ARGMAX, TUNED, competitor_name
 from dicetune.compare.plan import Plan
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 from dicetune.metrics.counting import Counting, counting_of
 from dicetune.records import PREDICTIONS_FILE, read_json_lines
 
@@ -166,7 +166,7 @@ def _predicted(own: Sequence[Row], rows: Sequence[Row], path: Path) -> list[Any]
         if row["gold"] != like["gold"]:
             raise DataError(
                 path,
-                f"expected the gold that the other runs have, got another for {row['id']!r}: "
+                f"expected the gold that the other runs have, got another for {quoted(row['id'])}: "
                 "compare runs on the same test file",
             )
     return [row["predicted"] for row in own]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.compare.plan import DataFile, Objective, Plan, Search, seeds_of
-from dicetune.errors import InputError, unknown_name
+from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.losses import recipe
 from dicetune.models import resolve_encoder
 from dicetune.records import sha256
@@ -158,7 +158,7 @@ def _config(request: Request) -> RunConfig:
     for name, why in _OWN.items():
         if request.config.get(name) is not None:
             raise InputError(
-                f"expected no {name} in a comparison, got {request.config[name]!r}: {why}"
+                f"expected no {name} in a comparison, got {quoted(request.config[name])}: {why}"
             )
     config = RunConfig.from_mapping(request.config)
     if config.train != SAMPLE and config.test is None:
@@ -183,14 +183,15 @@ def _check_losses(request: Request, objectives: Mapping[str, Objective]) -> str:
         if list(request.losses).count(loss) > 1 or objective in seen:
             other = seen.get(objective, loss)
             raise InputError(
-                f"expected each loss once, got {loss!r} "
-                + (f"beside {other!r}, which is the same" if other != loss else "twice")
+                f"expected each loss once, got {quoted(loss)} "
+                + (f"beside {quoted(other)}, which is the same" if other != loss else "twice")
             )
         seen[objective] = loss
     for name in request.predictions:
         if name in objectives:
             raise InputError(
-                f"expected another name for foreign predictions, got {name!r}, which is a loss "
+                f"expected another name for foreign predictions, got {quoted(name)}, which is "
+                f"a loss "
                 "here: --predictions NAME=FILE"
             )
     names = [*request.losses, *request.predictions]

@@ -22,7 +22,7 @@ from dicetune.compare.progress import (
     progress_of,
     state_of,
 )
-from dicetune.errors import DicetuneError, InputError, InterruptedRunError
+from dicetune.errors import DicetuneError, InputError, InterruptedRunError, quoted
 
 Report = Callable[[str], None]
 Show = Callable[[Progress], None]
@@ -275,9 +275,10 @@ def _often(steps: float) -> str:
 
 def _check_place(out: Path) -> None:
     if out.exists() and not out.is_dir():
-        raise InputError(f"expected a folder for the comparison, got the file {str(out)!r}")
+        raise InputError(f"expected a folder for the comparison, got the file {quoted(str(out))}")
     if out.is_dir() and any(out.iterdir()) and not (out / PLAN_FILE).is_file():
         raise InputError(
-            f"expected a new or empty folder, or that of a comparison, got {str(out)!r} without "
+            f"expected a new or empty folder, or that of a comparison, got {quoted(str(out))} "
+            f"without "
             f"{PLAN_FILE}: give another --out"
         )

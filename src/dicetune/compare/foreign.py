@@ -11,7 +11,7 @@ from typing import Any
 
 from dicetune.compare.plan import Plan
 from dicetune.compare.progress import folder_of, state_of
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.records import (
     PREDICTIONS_FILE,
     RunRecord,
@@ -36,10 +36,12 @@ def check_predictions(predictions: Mapping[str, str]) -> None:
         if not _NAME.fullmatch(name) or name.startswith("."):
             raise InputError(
                 f"expected a name of letters, digits, spaces and . + - _ for foreign predictions, "
-                f"got {name!r}: --predictions NAME=FILE"
+                f"got {quoted(name)}: --predictions NAME=FILE"
             )
         if not Path(file).is_file():
-            raise InputError(f"expected a file of predictions for {name!r}, got {file!r}: no such")
+            raise InputError(
+                f"expected a file of predictions for {quoted(name)}, got {quoted(file)}: no such"
+            )
 
 
 def add_foreign(

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 
 LOCK_FILE = ".lock"
 _PATIENCE = 60.0
@@ -48,7 +48,7 @@ def locked(
             except OSError:
                 if time.monotonic() > until:
                     raise InputError(
-                        f"expected a folder that nobody else works in, got {str(folder)!r}: "
+                        f"expected a folder that nobody else works in, got {quoted(str(folder))}: "
                         "another comparison, or a cell of one that was killed, is running there; "
                         "wait for it or stop it"
                     ) from None

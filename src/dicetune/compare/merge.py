@@ -25,7 +25,7 @@ from dicetune.compare.plan import (
     what_decides,
 )
 from dicetune.compare.progress import folder_of, state_of
-from dicetune.errors import DataError, InputError, unknown_name
+from dicetune.errors import DataError, InputError, quoted, unknown_name
 from dicetune.records import (
     METRICS_FILE,
     PREDICTIONS_FILE,
@@ -140,10 +140,11 @@ def merge(
 
 def _check_out(out: Path, folders: Sequence[Path]) -> None:
     if out.is_file() or out.resolve() in [folder.resolve() for folder in folders]:
-        raise InputError(f"expected a folder of its own for merged records, got {str(out)!r}")
+        raise InputError(f"expected a folder of its own for merged records, got {quoted(str(out))}")
     if (out / PLAN_FILE).is_file() and Plan.load(out).merged is None:
         raise InputError(
-            f"expected a folder for merged records, got {str(out)!r}, which holds a comparison: "
+            f"expected a folder for merged records, got {quoted(str(out))}, which holds a "
+            f"comparison: "
             "give another --out"
         )
 
@@ -225,14 +226,16 @@ def _check_same_data(members: Sequence[Member]) -> None:
         if own.record.config["task"] != first.record.config["task"]:
             raise InputError(
                 f"expected runs of one task, got {first.record.config['task']} in "
-                f"{str(first.folder)!r} and {own.record.config['task']} in {str(own.folder)!r}"
+                f""
+                f"{quoted(str(first.folder))} and {own.record.config['task']} in "
+                f"{quoted(str(own.folder))}"
             )
         for split in SPLITS:
             pair = [run.files.get(split) for run in (first, own)]
             prints = [None if file is None else file.fingerprint for file in pair]
             if None in prints or prints[0] != prints[1]:
                 shown = " and ".join(
-                    f"{file or 'none'} in {str(run.folder)!r}"
+                    f"{file or 'none'} in {quoted(str(run.folder))}"
                     for file, run in zip(pair, (first, own), strict=True)
                 )
                 raise InputError(
@@ -249,7 +252,7 @@ def _each_once(members: Sequence[Member]) -> list[Member]:
         if sha256(other.folder / PREDICTIONS_FILE) != sha256(own.folder / PREDICTIONS_FILE):
             raise InputError(
                 f"expected one result of cell {own.cell.id}, got two that differ, in "
-                f"{str(other.folder)!r} and {str(own.folder)!r}: leave one of them out"
+                f"{quoted(str(other.folder))} and {quoted(str(own.folder))}: leave one of them out"
             )
     return list(kept.values())
 
@@ -262,14 +265,17 @@ def _check_configurations(members: Sequence[Member]) -> list[str]:
         other = first_of.setdefault(own.cell.loss, own)
         if different := _different(other, own, {"seed"}):
             raise InputError(
-                f"expected runs of {own.cell.loss!r} that differ in the seed alone, got "
-                f"{different} in {str(other.folder)!r} and {str(own.folder)!r}: leave one of them "
+                f"expected runs of {quoted(own.cell.loss)} that differ in the seed alone, got "
+                f""
+                f"{different} in {quoted(str(other.folder))} and {quoted(str(own.folder))}: "
+                f"leave one of them "
                 "out"
             )
         if other is not own and other.cell.seed == own.cell.seed:
             raise InputError(
-                f"expected one run of {own.cell.loss!r} with seed {own.cell.seed}, got two, in "
-                f"{str(other.folder)!r} and {str(own.folder)!r}: leave one of them out"
+                f"expected one run of {quoted(own.cell.loss)} with seed {own.cell.seed}, got "
+                f"two, in "
+                f"{quoted(str(other.folder))} and {quoted(str(own.folder))}: leave one of them out"
             )
     first, *others = first_of.values()
     for own in others:
@@ -284,7 +290,7 @@ def _different(first: Member, second: Member, but: set[str]) -> str:
     """What two runs differ in, in words."""
     names = sorted((first.decides.keys() | second.decides.keys()) - but)
     return "; ".join(
-        f"{name} {first.decides.get(name)!r} and {second.decides.get(name)!r}"
+        f"{name} {quoted(first.decides.get(name))} and {quoted(second.decides.get(name))}"
         for name in names
         if first.decides.get(name) != second.decides.get(name)
     )
@@ -308,8 +314,8 @@ def _copy_foreign(
         for name, own in plan.foreign.items():
             if found.setdefault(name, own)["sha256"] != own["sha256"]:
                 raise InputError(
-                    f"expected one file of predictions for {name!r}, got "
-                    f"{found[name]['file']!r} and {own['file']!r}"
+                    f"expected one file of predictions for {quoted(name)}, got "
+                    f"{quoted(found[name]['file'])} and {quoted(own['file'])}"
                 )
             target = out / FOREIGN / name
             target.mkdir(parents=True, exist_ok=True)

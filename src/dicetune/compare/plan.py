@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 from dicetune.records import read_json, sha256, versions, write_json
 
 PLAN_FILE = "comparison.json"
@@ -206,13 +206,14 @@ class Plan:
         """
         if earlier.merged is not None:
             raise InputError(
-                f"expected a folder of its own, got {str(folder)!r}, which holds merged records: "
+                f"expected a folder of its own, got {quoted(str(folder))}, which holds merged "
+                f"records: "
                 "give another --out"
             )
         differences = _differences(earlier, self)
         if differences:
             raise InputError(
-                f"expected the plan of the comparison in {str(folder)!r}, got another "
+                f"expected the plan of the comparison in {quoted(str(folder))}, got another "
                 f"{'; '.join(differences)}: give another --out, or what it was"
             )
         objectives = {**self.objectives, **earlier.objectives}
@@ -373,7 +374,7 @@ def _differences(earlier: Plan, now: Plan) -> list[str]:
         searched = earlier.search is not None and name in earlier.search.found
         then, today = str(earlier.objectives[name]), str(now.objectives[name])
         if then != today and not searched:
-            found.append(f"loss {name!r} ({then} then, {today} now)")
+            found.append(f"loss {quoted(name)} ({then} then, {today} now)")
     return found
 
 
@@ -398,12 +399,13 @@ def seeds_of(given: int | Sequence[int]) -> tuple[int, ...]:
     """
     whole = [given] if isinstance(given, int) else list(given)
     if any(isinstance(seed, bool) or not isinstance(seed, int) for seed in whole):
-        raise InputError(f"expected a number of seeds, or a list of seeds, got {given!r}")
+        raise InputError(f"expected a number of seeds, or a list of seeds, got {quoted(given)}")
     if isinstance(given, int):
         whole = list(range(1, given + 1))
     if not whole or min(whole) < 0 or len(set(whole)) < len(whole):
         raise InputError(
-            f"expected at least 1 seed, each once and not below 0, got {given!r}: 5 is usual, 6 "
+            f"expected at least 1 seed, each once and not below 0, got {quoted(given)}: 5 is "
+            f"usual, 6 "
             "allow an exact test"
         )
     return tuple(sorted(whole))

@@ -12,7 +12,7 @@ from dicetune.compare.foreign import check_predictions
 from dicetune.compare.lock import locked
 from dicetune.compare.merge import merge
 from dicetune.compare.plan import PLAN_FILE, Plan
-from dicetune.errors import InputError, unknown_name
+from dicetune.errors import InputError, quoted, unknown_name
 
 
 def compare(
@@ -64,7 +64,8 @@ def compare(
     if config is None:
         if not (folder / PLAN_FILE).is_file():
             raise InputError(
-                f"expected a task and files to compare on, or a comparison in {str(out)!r} to go "
+                f"expected a task and files to compare on, or a comparison in "
+                f"{quoted(str(out))} to go "
                 "on with, got neither: dicetune compare TASK --train … --dev … --test …"
             )
         earlier = Plan.load(folder)

@@ -21,7 +21,7 @@ from dicetune.compare.naming import class_unit, metric_title, units
 from dicetune.compare.plan import Plan
 from dicetune.compare.precision_recall import precision_recall
 from dicetune.compare.progress import folder_of, state_of
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.records import replace_text, write_json
 
 SUMMARY_VERSION = 1
@@ -65,7 +65,7 @@ def summarise(folder: str | Path) -> dict[str, Any]:
     cells = [own for own in read if own is not None]
     if not cells:
         raise InputError(
-            f"expected at least one finished run in {str(folder)!r}, got none of "
+            f"expected at least one finished run in {quoted(str(folder))}, got none of "
             f"{len(plan.cells)}: go on with `dicetune compare --out {folder}`"
         )
     field = read_field(plan, folder, cells, SPLIT)

@@ -18,7 +18,7 @@ from dicetune.decide.objective import Objective, parse_objective
 from dicetune.decide.prior import NAME, class_counts, prior_biases
 from dicetune.decide.rule import DecisionRule
 from dicetune.decide.search import search
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 
 
 def fit(
@@ -147,7 +147,7 @@ def _adjusted(
     try:
         tau = float(text)
     except ValueError:
-        raise InputError(f"expected {NAME}:TAU with a number, got {objective!r}") from None
+        raise InputError(f"expected {NAME}:TAU with a number, got {quoted(objective)}") from None
     counts, source = class_counts(problem, gold)
     rule = logit_adjustment(problem, counts, tau)
     if isinstance(decisions, Fixed):  # a kind that has no classes is refused above

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from dicetune.decide.guard import FOLDS
 from dicetune.decide.tuned import DEV, Split, Tuned, tune_splits
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 from dicetune.records import (
     PREDICTIONS_FILE,
     PROBLEM_KEY,
@@ -56,7 +56,7 @@ def tune(
     if problem is None:
         raise InputError(
             f"expected scores that say what they decide, got those of an earlier version in "
-            f"{str(folder)!r}: tune them with `dicetune tune`, which asks the model's task"
+            f"{quoted(str(folder))}: tune them with `dicetune tune`, which asks the model's task"
         )
     splits = _splits(folder, problem, arrays)
     found = tune_splits(problem, splits, objective=objective, guard=guard, folds=folds)
@@ -79,7 +79,8 @@ def read_scores(folder: str | Path) -> tuple[dict[str, list[np.ndarray]], dict[s
     path = Path(folder) / SCORES_FILE
     if not path.is_file():
         raise InputError(
-            f"expected the folder of a finished run (with {SCORES_FILE}), got {str(folder)!r}: "
+            f"expected the folder of a finished run (with {SCORES_FILE}), got "
+            f"{quoted(str(folder))}: "
             "give the --out folder of `dicetune train`, or the scores of any model with --scores"
         )
     try:
@@ -102,16 +103,20 @@ def _splits(
 ) -> dict[str, Split]:
     path = folder / PREDICTIONS_FILE
     if not path.is_file():
-        raise InputError(f"expected {PREDICTIONS_FILE} with gold in {str(folder)!r}, got none")
+        raise InputError(
+            f"expected {PREDICTIONS_FILE} with gold in {quoted(str(folder))}, got none"
+        )
     if DEV not in arrays:
         raise InputError(
-            f"expected scores of dev in {str(folder / SCORES_FILE)!r}, got "
+            f"expected scores of dev in {quoted(str(folder / SCORES_FILE))}, got "
             f"{', '.join(arrays) or 'none'}: a rule is fitted on dev alone"
         )
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in arrays}
     for number, row in enumerate(read_json_lines(path), 1):
         if row.get("split") not in rows:
-            raise DataError(path, f"expected a split with scores, got {row.get('split')!r}", number)
+            raise DataError(
+                path, f"expected a split with scores, got {quoted(row.get('split'))}", number
+            )
         if row.get("gold") is None:
             raise DataError(path, "expected gold in each row, got none", number)
         rows[row["split"]].append(row)

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.errors import InputError, unknown_name
+from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.metrics.counting import ByClass, Counting
 from dicetune.metrics.counting.by_class import ratio
 
@@ -93,7 +93,8 @@ def parse_objective(text: str | None, counting: Counting) -> Objective:
         raise unknown_name(f"objective for {counting.kind}", text, counting.metrics)
     if name == PRECISION_AT and _is_one_of_many(counting):
         raise InputError(
-            f"expected an objective of all classes, got {text!r}: there is no positive class whose "
+            f"expected an objective of all classes, got {quoted(text)}: there is no positive "
+            f"class whose "
             "recall it could ask for"
         )
     try:
@@ -101,11 +102,11 @@ def parse_objective(text: str | None, counting: Counting) -> Objective:
     except ValueError:
         number = np.nan
     if name == FBETA and not 0 < number < np.inf:
-        raise InputError(f"expected fbeta:B with a B above 0, such as fbeta:2, got {text!r}")
+        raise InputError(f"expected fbeta:B with a B above 0, such as fbeta:2, got {quoted(text)}")
     if name == PRECISION_AT and not 0 < number <= 1:
         raise InputError(
             "expected precision@recall:R with a recall above 0 and at most 1, such as "
-            f"precision@recall:0.9, got {text!r}"
+            f"precision@recall:0.9, got {quoted(text)}"
         )
     return Objective(name, number)
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 
 NAME = "logit-adjustment"
 
@@ -45,7 +45,8 @@ def prior_biases(
     numbers = np.asarray(counts, dtype=np.float64)
     if numbers.shape != (len(labels),) or not (numbers >= 0).all() or not numbers.any():
         raise InputError(
-            f"expected {len(labels)} numbers of training items, one for each label, got {counts!r}"
+            f"expected {len(labels)} numbers of training items, one for each label, got "
+            f"{quoted(counts)}"
         )
     if not np.isfinite(tau):
         raise InputError(f"expected a finite tau, got {tau}")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dicetune.decide.kinds import DECISIONS
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 from dicetune.records import DECISION_FILE, read_json, write_json
 
 RULE_VERSION = 1
@@ -101,13 +101,15 @@ class DecisionRule:
         if not file.is_file():
             if Path(path).is_dir():
                 return None
-            raise InputError(f"expected a decision rule, got {str(path)!r}, which is not there")
+            raise InputError(
+                f"expected a decision rule, got {quoted(str(path))}, which is not there"
+            )
         values = read_json(file)
         if values.get("version") != RULE_VERSION:
             raise DataError(
                 file,
                 f"expected a decision rule of version {RULE_VERSION}, got "
-                f"{values.get('version')!r}: fit it anew with `dicetune tune`",
+                f"{quoted(values.get('version'))}: fit it anew with `dicetune tune`",
             )
         return cls._from(values, file)
 
@@ -119,7 +121,7 @@ class DecisionRule:
         if not isinstance(biases, dict) or not all(
             isinstance(own, int | float) and np.isfinite(own) for own in biases.values()
         ):
-            raise DataError(file, f"expected finite biases by name, got {biases!r:.80}")
+            raise DataError(file, f"expected finite biases by name, got {quoted(biases)}")
         return cls(
             values["kind"],
             {name: float(own) for name, own in biases.items()},

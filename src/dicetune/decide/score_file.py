@@ -10,7 +10,7 @@ from dicetune.decide.guard import FOLDS
 from dicetune.decide.kinds import DECISIONS, decisions_on
 from dicetune.decide.score_rows import best_span, kind_of, labels_of, scores_of
 from dicetune.decide.tuned import DEV, Split, Tuned, tune_splits
-from dicetune.errors import DataError, InputError, unknown_name
+from dicetune.errors import DataError, InputError, quoted, unknown_name
 from dicetune.metrics.classification import positive_class
 from dicetune.records import TUNED, read_json_lines
 
@@ -65,7 +65,7 @@ def tune_scores(
         problem["positive"] = positive_class(counts, positive)
         rows = [{**row, "gold": str(row["gold"])} for row in rows]
     elif positive is not None:
-        raise InputError(f"expected no positive class for {chosen}, got {positive!r}")
+        raise InputError(f"expected no positive class for {chosen}, got {quoted(positive)}")
     if chosen == "spans":
         letters = {label[:2] for label in labels}
         problem["scheme"] = "iobes" if letters & {"E-", "S-"} else "iob2"
@@ -81,13 +81,15 @@ def tune_scores(
 
 def _read(path: str | Path) -> list[Row]:
     if not Path(path).is_file():
-        raise InputError(f"expected a file of JSON lines, got {str(path)!r}, which is not one")
+        raise InputError(
+            f"expected a file of JSON lines, got {quoted(str(path))}, which is not one"
+        )
     rows = list(read_json_lines(Path(path)))
     if not rows:
         raise DataError(path, "expected rows, got an empty file")
     for line, row in enumerate(rows, 1):
         if not isinstance(row, dict):
-            raise DataError(path, f"expected a JSON object, got {row!r:.60}", line)
+            raise DataError(path, f"expected a JSON object, got {quoted(row)}", line)
     return rows
 
 
@@ -97,7 +99,7 @@ def _with_gold(rows: Sequence[Row], gold: Sequence[Row], source: str, other: str
         known = {str(row["id"]): row.get("gold") for row in gold}
         for line, row in enumerate(rows, 1):
             if str(row["id"]) not in known:
-                raise DataError(source, f"expected an id of {other}, got {row['id']!r}", line)
+                raise DataError(source, f"expected an id of {other}, got {quoted(row['id'])}", line)
         return [{**row, "gold": known[str(row["id"])]} for row in rows]
     if len(rows) != len(gold):
         raise DataError(other, f"expected {len(rows)} rows as in {source}, got {len(gold)}")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from dicetune.errors import InputError, unknown_name
+from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.losses._inputs import KINDS
 from dicetune.losses._ranges import Range, Ranges
 
@@ -73,8 +73,9 @@ class Loss(nn.Module):
             raise unknown_name("kind", kind, KINDS)
         if kind not in self.kinds:
             raise InputError(
-                f"expected kind {' or '.join(sorted(self.kinds))} for loss {self.spec!r}, got "
-                f"{kind!r}: choose another loss (`dicetune losses` lists them)"
+                f"expected kind {' or '.join(sorted(self.kinds))} for loss "
+                f"{quoted(self.spec)}, got "
+                f"{quoted(kind)}: choose another loss (`dicetune losses` lists them)"
             )
 
     def sums(
@@ -92,7 +93,9 @@ class Loss(nn.Module):
         Raises:
             InputError: for an additive loss, which has none.
         """
-        raise InputError(f"expected a set-level loss for sums, got {self.spec!r}: it is additive")
+        raise InputError(
+            f"expected a set-level loss for sums, got {quoted(self.spec)}: it is additive"
+        )
 
     def from_sums(self, sums: Tensor, background: int | None = None) -> Tensor:
         """The loss of the set whose per-class sums these are.
@@ -100,7 +103,9 @@ class Loss(nn.Module):
         Raises:
             InputError: for an additive loss, which has none.
         """
-        raise InputError(f"expected a set-level loss for sums, got {self.spec!r}: it is additive")
+        raise InputError(
+            f"expected a set-level loss for sums, got {quoted(self.spec)}: it is additive"
+        )
 
     def options(self) -> dict[str, Any]:
         """The hyper-parameters by name, as they were given."""

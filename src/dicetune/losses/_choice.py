@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.losses import _options as check
 
 LEVELS = ("example", "set")
@@ -77,7 +77,8 @@ class Overlap:
             ):
                 if chosen != only:
                     raise InputError(
-                        f"expected {name}={only!r} for kind 'positions', got {chosen!r}: the "
+                        f"expected {name}={quoted(only)} for kind 'positions', got "
+                        f"{quoted(chosen)}: the "
                         "positions of a text are not classes"
                     )
             return

@@ -21,7 +21,7 @@ from typing import NamedTuple, get_args
 import torch
 from torch import Tensor
 
-from dicetune.errors import InputError, InputTypeError, unknown_name
+from dicetune.errors import InputError, InputTypeError, quoted, unknown_name
 from dicetune.loss_input import Kind
 
 IGNORED = -100  # a target that does not count, as in torch
@@ -242,7 +242,7 @@ def _shares(
             wanted = f"{tuple(shape[:-1])} (one class number an item) or {tuple(shape)} (shares)"
         raise InputError(
             f"expected a target of shape {wanted} for logits of {tuple(shape)} and kind "
-            f"{kind!r}, got {tuple(target.shape)}"
+            f"{quoted(kind)}, got {tuple(target.shape)}"
         )
     if kind != "labels" and not target.is_floating_point():
         raise InputTypeError(f"expected floating-point shares of the classes, got {target.dtype}")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dicetune.errors import InputError, InputTypeError, unknown_name
+from dicetune.errors import InputError, InputTypeError, quoted, unknown_name
 
 REDUCTIONS = ("none", "sum", "mean")
 
@@ -25,16 +25,18 @@ def number(name: str, value: object, *, low: float = 0.0, above: bool = False) -
     """
     wanted = f"expected {name} to be a finite number {'>' if above else '>='} {low:g}"
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputTypeError(f"{wanted}, got {value!r}")
+        raise InputTypeError(f"{wanted}, got {quoted(value)}")
     if not math.isfinite(value) or value < low or (above and value == low):
-        raise InputError(f"{wanted}, got {value!r}")
+        raise InputError(f"{wanted}, got {quoted(value)}")
     return float(value)
 
 
 def choice(name: str, value: object, valid: Sequence[str]) -> str:
     """``value``, where it is one of ``valid``; else an error with the nearest valid one."""
     if not isinstance(value, str):
-        raise InputTypeError(f"expected {name} to be one of {', '.join(valid)}, got {value!r}")
+        raise InputTypeError(
+            f"expected {name} to be one of {', '.join(valid)}, got {quoted(value)}"
+        )
     if value not in valid:
         raise unknown_name(f"value for {name}", value, valid)
     return value
@@ -43,7 +45,7 @@ def choice(name: str, value: object, valid: Sequence[str]) -> str:
 def flag(name: str, value: object) -> bool:
     """``value``, where it is True or False."""
     if not isinstance(value, bool):
-        raise InputTypeError(f"expected {name} to be True or False, got {value!r}")
+        raise InputTypeError(f"expected {name} to be True or False, got {quoted(value)}")
     return value
 
 
@@ -55,7 +57,9 @@ def class_weights(
         return None
     weights = value.tolist() if isinstance(value, Tensor) else list(value)
     if not weights or not all(isinstance(weight, int | float) for weight in weights):
-        raise InputTypeError(f"expected {name} to be one number for each class, got {value!r}")
+        raise InputTypeError(
+            f"expected {name} to be one number for each class, got {quoted(value)}"
+        )
     checked = tuple(number(f"every {name}", weight) for weight in weights)
     if not any(checked):
         raise InputError(f"expected {name} with at least one weight > 0, got {list(checked)}")

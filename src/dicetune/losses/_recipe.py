@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.losses import _options as check
 from dicetune.losses._base import Loss
 from dicetune.losses._spec import build
@@ -39,7 +39,7 @@ class Recipe:
         if (self.start_loss is None) != (self.start_share == 0):
             raise InputError(
                 "expected start_loss and start_share together, got "
-                f"start_loss={self.start_loss!r} and start_share={self.start_share}"
+                f"start_loss={quoted(self.start_loss)} and start_share={self.start_share}"
             )
 
     def __str__(self) -> str:

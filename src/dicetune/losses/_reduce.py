@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.losses._inputs import Items
 
 
@@ -34,7 +34,8 @@ def reduce_items(
     """
     if denominator is not None and reduction != "mean":
         raise InputError(
-            f"expected reduction='mean' beside a denominator, got {reduction!r}: a sum is not "
+            f"expected reduction='mean' beside a denominator, got {quoted(reduction)}: a sum "
+            f"is not "
             "divided"
         )
     if items.keep is not None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from dicetune.errors import InputError, InputTypeError, unknown_name
+from dicetune.errors import InputError, InputTypeError, quoted, unknown_name
 from dicetune.losses._base import Loss, option_defaults
 from dicetune.losses._presets import LOSSES
 from dicetune.losses._sum import SumLoss
@@ -81,7 +81,7 @@ def _term(text: str, spec: str) -> tuple[float, Loss]:
     name = name.strip()
     if not name:
         raise InputError(
-            f"expected a loss such as 'ce+0.5*dice:smooth=1', got {spec!r}: a name is missing"
+            f"expected a loss such as 'ce+0.5*dice:smooth=1', got {quoted(spec)}: a name is missing"
         )
     if name == "auto":
         raise InputError(
@@ -95,9 +95,9 @@ def _term(text: str, spec: str) -> tuple[float, Loss]:
     for part in filter(None, (part.strip() for part in tail.split(","))):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if key not in _defaults(name):
-            raise unknown_name(f"option of {name!r}", key, _defaults(name))
+            raise unknown_name(f"option of {quoted(name)}", key, _defaults(name))
         if not equals or not value:
-            raise InputError(f"expected {key}=value in {spec!r}, got {part!r}")
+            raise InputError(f"expected {key}=value in {quoted(spec)}, got {quoted(part)}")
         options[key] = _parse(key, value, _defaults(name)[key])
     return coefficient, LOSSES[name].factory(**options)
 
@@ -109,7 +109,7 @@ def _parse(key: str, value: str, default: object) -> object:
         return tuple(_parse_number(key, item) for item in value.split("/"))
     if isinstance(default, bool):
         if value.lower() not in ("true", "false"):
-            raise InputError(f"expected {key}=true or {key}=false, got {value!r}")
+            raise InputError(f"expected {key}=true or {key}=false, got {quoted(value)}")
         return value.lower() == "true"
     return _parse_number(key, value) if isinstance(default, float) else value
 
@@ -118,7 +118,7 @@ def _parse_number(key: str, value: str) -> float:
     try:
         return float(value)
     except ValueError:
-        raise InputError(f"expected a number for {key}, got {value!r}") from None
+        raise InputError(f"expected a number for {key}, got {quoted(value)}") from None
 
 
 def _text(name: str, options: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from dicetune.errors import InputError, InputTypeError
+from dicetune.errors import InputError, InputTypeError, quoted
 from dicetune.losses import _options as check
 from dicetune.losses._base import Loss
 from dicetune.losses._ranges import COEFFICIENT, Range
@@ -50,7 +50,7 @@ class SumLoss(Loss):
         for _, loss in flat:
             if getattr(loss, "reduction", "mean") != "mean":
                 raise InputError(
-                    f"expected losses with reduction='mean' in a sum, got {loss.spec!r}"
+                    f"expected losses with reduction='mean' in a sum, got {quoted(loss.spec)}"
                 )
         self.coefficients = tuple(coefficient for coefficient, _ in flat)
         self.losses = nn.ModuleList(loss for _, loss in flat)

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.metrics.labels import LabelCounts, label_scores
 
 if TYPE_CHECKING:  # numpy loads when something is scored, not when files are read
@@ -118,7 +118,8 @@ def positive_class(counts: Mapping[str, int], chosen: str | None = None) -> str 
     if chosen is not None:
         if chosen not in counts:
             raise InputError(
-                f"expected the positive class to be one of {', '.join(counts)}, got {chosen!r}"
+                f"expected the positive class to be one of {', '.join(counts)}, got "
+                f"{quoted(chosen)}"
             )
         return chosen
     if len(counts) != 2:
@@ -252,7 +253,7 @@ def _indicators(texts: Sequence[Sequence[str]], names: Sequence[str]) -> np.ndar
     for row, own in enumerate(texts):
         for label in own:
             if label not in place:
-                raise InputError(f"expected labels of {', '.join(names[:8])}, got {label!r}")
+                raise InputError(f"expected labels of {', '.join(names[:8])}, got {quoted(label)}")
             found[row, place[label]] = 1
     return found
 

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.metrics.spans import SpanCounts
 
 Words = Sequence[tuple[str, str]]
@@ -119,8 +119,8 @@ def check_characters(gold: Sequence[Words], predicted: Sequence[Words]) -> None:
             )
             raise InputError(
                 f"sentence {number}: expected the characters of the gold text, "
-                f"{right[place : place + 10]!r} from character {place} on, got "
-                f"{text[place : place + 10]!r}"
+                f"{quoted(right[place : place + 10])} from character {place} on, got "
+                f"{quoted(text[place : place + 10])}"
             )
 
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from dicetune.errors import InputError, unknown_name
+from dicetune.errors import InputError, quoted, unknown_name
 
 Tagged = Sequence[Sequence[str]]
 Entity = tuple[int, str, int, int]
@@ -158,7 +158,7 @@ def _plain(tags: Tagged, scheme: str, which: str, names: dict[str, str]) -> list
                 allowed = ", ".join(f"{letter}-" for letter in letters)
                 raise InputError(
                     f"{which} sentence {number}: expected O or a tag of the scheme {scheme} "
-                    f"({allowed} and a type), got {tag!r}"
+                    f"({allowed} and a type), got {quoted(tag)}"
                 )
             stand_in = names.setdefault(tag[2:], f"t{len(names)}")
             plain[tag] = f"{tag[0]}-{stand_in}"

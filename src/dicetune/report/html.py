@@ -18,7 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from dicetune import __version__, numbers
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 from dicetune.records import read_json, replace_text
 from dicetune.report.class_bars import class_bars
 from dicetune.report.data_tables import data_tables
@@ -54,7 +54,8 @@ def write_report(folder: str | Path) -> Path:
     if summary.get("version") != _VERSION:
         raise DataError(
             path,
-            f"expected a summary of version {_VERSION}, got {summary.get('version')!r}: make it "
+            f"expected a summary of version {_VERSION}, got {quoted(summary.get('version'))}: "
+            f"make it "
             "anew with `dicetune report`",
         )
     page = Path(folder) / REPORT_FILE

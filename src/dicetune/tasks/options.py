@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import Field, field, fields
 from typing import Any, Literal, TypeVar
 
-from dicetune.errors import InputError, InputTypeError, unknown_name
+from dicetune.errors import InputError, InputTypeError, quoted, unknown_name
 
 Chosen = TypeVar("Chosen")
 
@@ -74,7 +74,7 @@ def build_options(options_class: type[Chosen], values: Mapping[str, Any], *, use
             raise unknown_name("option", name, list(entries))
         if use not in (uses := _uses(entries[name])):
             raise InputError(
-                f"expected options of {use} ({USES[use]}), got {name}={value!r}: it is for "
+                f"expected options of {use} ({USES[use]}), got {name}={quoted(value)}: it is for "
                 f"{', '.join(uses)}; leave it out"
             )
         check_type(name, hints[name], value)
@@ -95,7 +95,8 @@ def check_needs_no_file(options_class: type, values: Mapping[str, Any], instead:
     for entry in fields(options_class):
         if entry.name in values and "inspect" in entry.metadata.get("uses", USES):
             raise InputError(
-                f"expected no {entry.name} beside {instead}, got {values[entry.name]!r}: it says "
+                f"expected no {entry.name} beside {instead}, got "
+                f"{quoted(values[entry.name])}: it says "
                 "how a file is read; leave it out"
             )
 
@@ -118,7 +119,9 @@ def check_type(name: str, hint: Any, value: Any) -> None:
         names = " or ".join(
             "nothing" if option is type(None) else option.__name__ for option in plain
         )
-        raise InputTypeError(f"expected {name} as {names}, got {value!r} ({type(value).__name__})")
+        raise InputTypeError(
+            f"expected {name} as {names}, got {quoted(value)} ({type(value).__name__})"
+        )
 
 
 def plain_types(hint: Any) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from dicetune.errors import InputError, unknown_name
+from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.tasks import (
     at_least,
     build_options,
@@ -168,7 +168,8 @@ class RunConfig:
             check_needs_no_file(task_named(self.task).Options, self.options, "the packaged sample")
             if self.format != "auto":
                 raise InputError(
-                    f"expected no format beside the packaged sample, got {self.format!r}: it says "
+                    f"expected no format beside the packaged sample, got "
+                    f"{quoted(self.format)}: it says "
                     "how a file is read; leave it out"
                 )
         elif self.dev is None:
@@ -276,7 +277,8 @@ def _check_trainer_types(trainer: Mapping[str, Any]) -> None:
     for key in ("eval_strategy", "save_strategy"):
         if trainer.get(key) not in (None, "steps", "epoch"):
             raise InputError(
-                f"expected trainer.{key} 'epoch' or 'steps', got {trainer[key]!r}: the checkpoint "
+                f"expected trainer.{key} 'epoch' or 'steps', got {quoted(trainer[key])}: the "
+                f"checkpoint "
                 "is chosen by dev score"
             )
     if trainer.get("save_total_limit") == 1:

@@ -10,7 +10,7 @@ import shutil
 from dataclasses import asdict
 from pathlib import Path
 
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 from dicetune.records import RUN_FILE, read_json, write_json
 from dicetune.training.config import RunConfig
 
@@ -36,7 +36,7 @@ def check_place(config: RunConfig, *, overwrite: bool = False, resume: bool = Fa
         raise InputError("expected --overwrite or --resume, got both: one deletes the other's run")
     folder = Path(config.out)
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"expected a folder for the run, got the file {str(folder)!r}")
+        raise InputError(f"expected a folder for the run, got the file {quoted(str(folder))}")
     used = folder.is_dir() and any(folder.iterdir())
     if resume:
         _check_resumable(folder, config)
@@ -46,10 +46,11 @@ def check_place(config: RunConfig, *, overwrite: bool = False, resume: bool = Fa
             if (folder / CHECKPOINTS).is_dir()
             else "give --overwrite to delete it, or another --out"
         )
-        raise InputError(f"expected a new or empty folder, got {str(folder)!r}: {hint}")
+        raise InputError(f"expected a new or empty folder, got {quoted(str(folder))}: {hint}")
     elif used and not (folder / CONFIG_FILE).is_file():
         raise InputError(
-            f"expected an earlier run to overwrite, got {str(folder)!r} without {CONFIG_FILE}: "
+            f"expected an earlier run to overwrite, got {quoted(str(folder))} without "
+            f"{CONFIG_FILE}: "
             "only folders that dicetune made are deleted; remove it yourself or give another --out"
         )
     return folder
@@ -72,7 +73,7 @@ def claim(folder: Path, config: RunConfig, fingerprints: dict[str, str | None]) 
         (folder / CHECKPOINTS).mkdir(parents=True)
     except OSError as error:
         raise InputError(
-            f"expected a folder that can be made, got {str(folder)!r}: {error.strerror}"
+            f"expected a folder that can be made, got {quoted(str(folder))}: {error.strerror}"
         ) from None
     (folder / CONFIG_FILE).write_text(config.to_yaml(), encoding="utf-8")
     write_json(folder / CHECKPOINTS / _FINGERPRINTS, fingerprints)
@@ -84,7 +85,8 @@ def check_same_data(folder: Path, fingerprints: dict[str, str | None]) -> None:
     changed = [split for split in before if before[split] != fingerprints.get(split)]
     if changed:
         raise InputError(
-            f"expected the data with which the run in {str(folder)!r} began, got other files for "
+            f"expected the data with which the run in {quoted(str(folder))} began, got other "
+            f"files for "
             f"{' and '.join(changed)}: start a new run, or restore them"
         )
 
@@ -118,20 +120,26 @@ def drop_checkpoints(folder: Path) -> None:
 def _check_resumable(folder: Path, config: RunConfig) -> None:
     if not (folder / CONFIG_FILE).is_file():
         raise InputError(
-            f"expected an unfinished run to resume, got {str(folder)!r} without {CONFIG_FILE}: "
+            f"expected an unfinished run to resume, got {quoted(str(folder))} without "
+            f"{CONFIG_FILE}: "
             "start it without --resume"
         )
     if (folder / RUN_FILE).is_file():
         raise InputError(
-            f"expected an unfinished run to resume, got {str(folder)!r}, which is finished: "
+            f"expected an unfinished run to resume, got {quoted(str(folder))}, which is finished: "
             "its scores are in metrics.json"
         )
     before = asdict(RunConfig.from_yaml(folder / CONFIG_FILE).without_place())
     now = asdict(config.without_place())
     changed = [name for name in before if before[name] != now[name]]
     if changed:
+        changes = [
+            f"{name} ({quoted(before[name])} then, {quoted(now[name])} now)" for name in changed
+        ]
         raise InputError(
-            f"expected the configuration of the unfinished run in {str(folder)!r}, got another "
-            f"{', '.join(f'{name} ({before[name]!r} then, {now[name]!r} now)' for name in changed)}"
+            f"expected the configuration of the unfinished run in {quoted(str(folder))}, got "
+            f"another "
+            f""
+            f"{', '.join(changes)}"
             f": give `--config {folder / CONFIG_FILE} --resume` alone"
         )

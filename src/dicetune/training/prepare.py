@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from dicetune.data import MANY_UNKNOWN
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.losses import Recipe
 from dicetune.models import (
     fit_vocabulary,
@@ -85,7 +85,7 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
             hint = "" if config.add_characters else "; try --add-characters"
             notes.append(
                 f"{split}: {100 * share:.1f}% of the sub-words are unknown to the tokenizer of "
-                f"{config.model!r}: it was not made for this text{hint}"
+                f"{quoted(config.model)}: it was not made for this text{hint}"
             )
         notes += [f"{split}: {line}" for line in inputs.notes]
     class_counts = None
@@ -131,7 +131,8 @@ def read_splits(
     if config.train == SAMPLE:
         if not hasattr(task_class, "sample"):
             raise InputError(
-                f"expected --train and --dev with files for task {config.task!r}, got the packaged "
+                f"expected --train and --dev with files for task {quoted(config.task)}, got "
+                f"the packaged "
                 "sample, which is tagged text: it serves task ner"
             )
         splits = task_class.sample()

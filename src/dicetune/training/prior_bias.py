@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.tasks import Task
 
 
@@ -34,7 +34,8 @@ def start_at_prior(task: Task, model: Any, class_counts: Mapping[str, Tensor]) -
     biases = task.sigmoid_biases(model)
     if not biases:
         raise InputError(
-            f"expected sigmoid outputs for prior_bias, got softmaxes from task {task.name!r}: "
+            f"expected sigmoid outputs for prior_bias, got softmaxes from task "
+            f"{quoted(task.name)}: "
             "leave it out"
         )
     for name, bias in biases.items():

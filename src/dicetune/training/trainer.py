@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback
 from transformers.trainer_utils import EvalLoopOutput
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.loss_input import Kind, LossInput
 from dicetune.losses import Loss, Recipe, build, recipe, start_steps
 from dicetune.training.class_counts import ClassCounts, with_class_counts
@@ -203,7 +203,8 @@ class ObjectiveTrainer(Trainer):
                 found, given = int(item_count(item)), int(counts[item.name])
                 if found != given:
                     raise InputError(
-                        f"expected item_counts to count the {found} items of {item.name!r}, got "
+                        f"expected item_counts to count the {found} items of "
+                        f"{quoted(item.name)}, got "
                         f"{given}: the loss is divided by it"
                     )
 

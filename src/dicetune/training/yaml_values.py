@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 
 
 class _Loader(yaml.SafeLoader):
@@ -45,7 +45,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise InputError(
-            f"expected a configuration file, got {str(path)!r}: {error.strerror}"
+            f"expected a configuration file, got {quoted(str(path))}: {error.strerror}"
         ) from None
     except UnicodeDecodeError as error:
         raise DataError(path, f"expected UTF-8, got a byte that is not ({error})") from None

@@ -15,7 +15,7 @@ from dicetune.data.entities.corpus import EntitySentence, EntitySpan
 from dicetune.data.files.json_lines import choose_key, json_objects, strings
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.tagged.jsonl import NO_WORDS, TOKEN_KEYS
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 ENTITY_KEYS = ("entities", "spans", "gold")
 TYPE_KEYS = ("type", "label")
@@ -80,7 +80,9 @@ def entity_spans(
     value = record.get(key)
     if not isinstance(value, list):
         got = "nothing" if key not in record else type(value).__name__
-        raise DataError(path, f"expected a list of entities under {key!r}, got {got}", line=line)
+        raise DataError(
+            path, f"expected a list of entities under {quoted(key)}, got {got}", line=line
+        )
     found = [_span(item, length, path, line) for item in value]
     return sorted_once(found, f"{path}:{line}", notes)
 
@@ -105,14 +107,14 @@ def check_span(
         raise DataError(
             path,
             f"expected a span that ends behind its start, got words {start} to {end} "
-            f"(end exclusive) of {kind!r}: mend the entry",
+            f"(end exclusive) of {quoted(kind)}: mend the entry",
             line=line,
         )
     if start < 0 or (length is not None and end > length):
         size = "from 0" if length is None else f"from 0 to {length - 1}, as the sentence has them"
         raise DataError(
             path,
-            f"expected a span of words {size}, got words {start} to {end - 1} of {kind!r}: "
+            f"expected a span of words {size}, got words {start} to {end - 1} of {quoted(kind)}: "
             "mend the entry",
             line=line,
         )
@@ -132,19 +134,21 @@ def _span(item: Any, length: int | None, path: str | Path, line: int) -> EntityS
         raise DataError(
             path,
             'expected an entity such as {"type": "LOC", "start": 1, "end": 2}, got '
-            f"{type(item).__name__} {item!r}",
+            f"{type(item).__name__} {quoted(item)}",
             line=line,
         )
     kind = next((item[key] for key in TYPE_KEYS if key in item), None)
     if not isinstance(kind, str) or not kind:
         raise DataError(
-            path, f"expected a type ({' or '.join(TYPE_KEYS)}) in the entity {item!r}", line=line
+            path,
+            f"expected a type ({' or '.join(TYPE_KEYS)}) in the entity {quoted(item)}",
+            line=line,
         )
     for key in ("start", "end"):
         if type(item.get(key)) is not int:  # a bool is an int, too
             raise DataError(
                 path,
-                f"expected the number of a word under {key!r} in the entity {item!r}",
+                f"expected the number of a word under {quoted(key)} in the entity {quoted(item)}",
                 line=line,
             )
     return check_span(kind, item["start"], item["end"], length, path, line)

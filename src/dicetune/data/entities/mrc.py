@@ -23,7 +23,7 @@ from dicetune.data.entities.jsonl import check_span, sorted_once
 from dicetune.data.files.json_lines import json_objects
 from dicetune.data.files.json_list import json_list
 from dicetune.data.files.notes import NoteBook
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 LABEL, CONTEXT, QUERY = "entity_label", "context", "query"
 _STARTS, _ENDS, _SPANS = "start_position", "end_position", "span_position"
@@ -126,7 +126,7 @@ def _text(record: Mapping[str, Any], key: str, path: str | Path, line: int) -> s
         there = "nothing" if key not in record else repr(value)
         raise DataError(
             path,
-            f"expected text under {key!r}, got {there}: a question of the MRC layout has "
+            f"expected text under {quoted(key)}, got {there}: a question of the MRC layout has "
             f"{CONTEXT}, {LABEL}, {QUERY} and its spans",
             line=line,
         )
@@ -170,7 +170,9 @@ def _pairs(record: Mapping[str, Any], path: str | Path, line: int) -> list[tuple
     matches = [_PAIR.fullmatch(item) if isinstance(item, str) else None for item in _list(value)]
     if not isinstance(value, list) or not all(matches):
         raise DataError(
-            path, f'expected a list such as ["2;4"] under {_SPANS!r}, got {value!r}', line=line
+            path,
+            f'expected a list such as ["2;4"] under {quoted(_SPANS)}, got {quoted(value)}',
+            line=line,
         )
     return [(int(match[1]), int(match[2])) for match in matches if match]
 
@@ -179,7 +181,9 @@ def _numbers(record: Mapping[str, Any], key: str, path: str | Path, line: int) -
     value = record[key]
     if not isinstance(value, list) or any(type(item) is not int for item in value):
         raise DataError(
-            path, f"expected a list of word numbers under {key!r}, got {value!r}", line=line
+            path,
+            f"expected a list of word numbers under {quoted(key)}, got {quoted(value)}",
+            line=line,
         )
     return value
 

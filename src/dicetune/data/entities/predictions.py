@@ -18,7 +18,7 @@ from dicetune.data.files.notes import Note, NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.files.splits import records_of_split
 from dicetune.data.tagged.jsonl import TOKEN_KEYS
-from dicetune.errors import DataError, unknown_name
+from dicetune.errors import DataError, quoted, unknown_name
 
 SPAN_PREDICTION_FORMATS = ("jsonl",)
 
@@ -112,7 +112,8 @@ def _check_pair(
         raise DataError(
             source,
             f"expected the words of sentence {number + 1} of {gold.source}, "
-            f"{' '.join(gold.sentences[number].tokens)[:40]!r}, got {' '.join(tokens)[:40]!r}: "
+            f"{quoted(' '.join(gold.sentences[number].tokens)[:40])}, got "
+            f"{quoted(' '.join(tokens)[:40])}: "
             "predictions and gold have to be in the same order",
             line=line,
         )

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from dicetune.data.files.open_text import read_lines
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 KNOWN = {
     "PER": "Find people, including fictional ones.",
@@ -147,9 +147,13 @@ def _add(
     queries: dict[str, str], kind: Any, query: Any, path: str | Path, line: int | None
 ) -> None:
     if not isinstance(kind, str) or not isinstance(query, str) or not query.strip() or not kind:
-        raise DataError(path, f"expected a type and its query, got {kind!r}: {query!r}", line)
+        raise DataError(
+            path, f"expected a type and its query, got {quoted(kind)}: {quoted(query)}", line
+        )
     if kind in queries:
-        raise DataError(path, f"expected one query for a type, got a second for {kind!r}", line)
+        raise DataError(
+            path, f"expected one query for a type, got a second for {quoted(kind)}", line
+        )
     queries[kind] = query
 
 

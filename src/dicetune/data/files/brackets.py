@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dicetune.data.files.notes import NoteBook
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 MARKUP = "lines of markup between trees: skipped"
 
@@ -97,7 +97,9 @@ def parse_brackets(
             if piece == "(":
                 stack.append(_Open(number))
             elif not stack:
-                what = "a bracket that closes nothing" if piece == ")" else f"{piece!r} outside"
+                what = (
+                    "a bracket that closes nothing" if piece == ")" else f"{quoted(piece)} outside"
+                )
                 raise DataError(source, f"expected '(' to open a tree, got {what}", line=number)
             elif piece == ")":
                 node = _closed(stack.pop(), is_root=not stack, source=source)

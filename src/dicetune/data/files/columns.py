@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dicetune.data.files.notes import NoteBook
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 
 DOCUMENT = "-DOCSTART-"
 _SPACES = re.compile(r"[ \t]+")
@@ -123,7 +123,7 @@ def column_number(value: int | str | None, default: int, name: str) -> int:
     except ValueError:
         raise InputError(
             f"expected {name} to be a number (0 is the first column, -1 the last) for a file of "
-            f"columns, got {value!r}"
+            f"columns, got {quoted(value)}"
         ) from None
 
 
@@ -156,5 +156,6 @@ def _ragged(line: str, got: int, width: int, by_tab: bool) -> str:
     shown = line if len(line) <= 60 else line[:57] + "..."
     return (
         f"expected {width} columns separated by {separator}, as in most rows, got {got} in "
-        f"{shown!r}: mend the row (a comment starts with '# ', a sentence ends with a blank line)"
+        f"{quoted(shown)}: mend the row (a comment starts with '# ', a sentence ends with a "
+        f"blank line)"
     )

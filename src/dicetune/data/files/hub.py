@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.data.files.open_text import STDIN
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 _SAVED = ("dataset_dict.json", "dataset_info.json")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+){0,2}")
@@ -44,7 +44,7 @@ def names_data_set(path: str | Path) -> bool:
     if folder != file:
         raise DataError(
             path,
-            f"expected a data set in the folder {str(folder)!r}, got a folder without one: "
+            f"expected a data set in the folder {quoted(str(folder))}, got a folder without one: "
             "save it there with save_to_disk(), or name a file",
         )
     if not file.exists() and _may_be_hub(str(path)):
@@ -119,14 +119,16 @@ def _split(data: Any, name: str, split: str | None) -> Any:
     if not isinstance(data, Mapping):
         if split is not None and str(getattr(data, "split", None)) not in ("None", split):
             raise DataError(
-                name, f"expected the split {split!r}, got a data set of {str(data.split)!r} alone"
+                name,
+                f"expected the split {quoted(split)}, got a data set of "
+                f"{quoted(str(data.split))} alone",
             )
         return data
     splits = list(data)
     if split is None and len(splits) == 1:
         return data[splits[0]]
     if split not in splits:
-        got = "none was chosen" if split is None else f"got {split!r}"
+        got = "none was chosen" if split is None else f"got {quoted(split)}"
         raise DataError(
             name, f"expected one of the splits {', '.join(splits)}, {got}: use {name}:{splits[0]}"
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 # what tools call these in files of predictions
 GOLD_KEYS = ("gold", "labels", "tags", "ner_tags", "pos_tags", "true", "y_true", "label")
@@ -61,7 +61,7 @@ def choose_key(
             return str(chosen)
         raise DataError(
             path,
-            f"expected the key {chosen!r} for the {what}, got {', '.join(there)}",
+            f"expected the key {quoted(chosen)} for the {what}, got {', '.join(there)}",
             line=line,
         )
     for name in known:
@@ -85,7 +85,7 @@ def strings(record: Mapping[str, Any], key: str, path: str | Path, line: int) ->
     if not isinstance(value, list):
         raise DataError(
             path,
-            f"expected a list of strings under {key!r}, got "
+            f"expected a list of strings under {quoted(key)}, got "
             f"{'nothing' if key not in record else type(value).__name__}",
             line=line,
         )
@@ -93,13 +93,16 @@ def strings(record: Mapping[str, Any], key: str, path: str | Path, line: int) ->
         if isinstance(item, (int, float)):
             raise DataError(
                 path,
-                f"expected strings under {key!r}, got the number {item}: write the label names "
+                f"expected strings under {quoted(key)}, got the number {item}: write the "
+                f"label names "
                 "(numbers have names only in data sets with a ClassLabel)",
                 line=line,
             )
         if not isinstance(item, str) or not whole_characters(item):
             raise DataError(
-                path, f"expected strings of whole characters under {key!r}, got {item!r}", line=line
+                path,
+                f"expected strings of whole characters under {quoted(key)}, got {quoted(item)}",
+                line=line,
             )
     return value
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 Row = TypeVar("Row")
 Record = tuple[int, Mapping[str, Any]]
@@ -47,11 +47,12 @@ def rows_of_split(
     if not named:
         raise DataError(
             path,
-            f"expected rows that name their split, of which to take {split!r}, got none: leave "
+            f"expected rows that name their split, of which to take {quoted(split)}, got "
+            f"none: leave "
             "--split out",
         )
     if split not in named:
-        raise DataError(path, f"expected one of its splits ({shown}), got {split!r}")
+        raise DataError(path, f"expected one of its splits ({shown}), got {quoted(split)}")
     return [row for row, name in zip(rows, names, strict=True) if name == split]
 
 

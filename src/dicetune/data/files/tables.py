@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dicetune.data.files.notes import NoteBook
-from dicetune.errors import DataError, unknown_name
+from dicetune.errors import DataError, quoted, unknown_name
 
 QUOTING = ("auto", "on", "off")
 SEPARATORS = ("\t", ",", ";")
@@ -200,17 +200,16 @@ def _read_quoted(
     return found
 
 
-def _check_widths(found: _Rows, source: str | Path, separator: str, quoted: bool) -> None:
+def _check_widths(found: _Rows, source: str | Path, separator: str, in_quotes: bool) -> None:
     width = Counter(map(len, found.rows)).most_common(1)[0][0]
     name = {"\t": "tabs", ",": "commas", ";": "semicolons"}.get(separator, repr(separator))
     for row, line in zip(found.rows, found.lines, strict=True):
         if len(row) != width:
-            shown = separator.join(row)
-            shown = shown if len(shown) <= 60 else shown[:57] + "..."
             raise DataError(
                 source,
                 f"expected {width} cells separated by {name}, as in most rows, got {len(row)} in "
-                f"{shown!r} (quoting {'on' if quoted else 'off'}): mend the row, or choose "
-                f"quoting={'off' if quoted else 'on'} if quotes were misread",
+                f"{quoted(separator.join(row))} (quoting {'on' if in_quotes else 'off'}): mend "
+                f"the row, or choose "
+                f"quoting={'off' if in_quotes else 'on'} if quotes were misread",
                 line=line,
             )

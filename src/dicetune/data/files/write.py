@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from dicetune.data.files.open_text import STDIN
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 
 Target = str | Path | TextIO
 
@@ -27,7 +27,7 @@ def write_text(target: Target, text: str) -> None:
         raw = text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InputError(
-            f"expected whole characters, got half a surrogate pair {text[error.start]!r}"
+            f"expected whole characters, got half a surrogate pair {quoted(text[error.start])}"
         ) from None
     if str(target) == STDIN:
         sys.stdout.write(text)
@@ -58,17 +58,18 @@ def check_target(target: Target) -> None:
     path = Path(target)
     if os.path.isdir(path):
         raise InputError(
-            f"expected a file to write to, got the folder {str(target)!r}: name a file in it"
+            f"expected a file to write to, got the folder {quoted(str(target))}: name a file in it"
         )
     if not os.path.isdir(path.parent):
         raise InputError(
-            f"expected a file in an existing folder, got {str(target)!r}: make the folder "
-            f"{str(path.parent)!r} first"
+            f"expected a file in an existing folder, got {quoted(str(target))}: make the folder "
+            f"{quoted(str(path.parent))} first"
         )
     if not os.access(path if _is_stream(path) else path.parent, os.W_OK):
         raise InputError(
-            f"expected a file that can be written, got {str(target)!r}: no permission to write in "
-            f"{str(path.parent)!r}, name a file elsewhere"
+            f"expected a file that can be written, got {quoted(str(target))}: no permission "
+            f"to write in "
+            f"{quoted(str(path.parent))}, name a file elsewhere"
         )
 
 
@@ -88,7 +89,8 @@ def _replace(target: str | Path, raw: bytes) -> None:
             partial.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
-            f"expected a file that can be written, got {str(target)!r}: {error.strerror or error}"
+            f"expected a file that can be written, got {quoted(str(target))}: "
+            f"{error.strerror or error}"
         ) from None
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from dicetune.data.files.json_lines import choose_key, json_objects
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.files.splits import records_of_split, rows_of_split
-from dicetune.errors import DataError, unknown_name
+from dicetune.errors import DataError, quoted, unknown_name
 
 ANSWER_FORMATS = ("squad", "jsonl")
 ANSWER_KEYS = ("predicted", "prediction_text", "answer")
@@ -70,7 +70,7 @@ def read_answers(
     seen = set()
     for row in rows:
         if row.id in seen:
-            raise DataError(source, f"expected one answer for each id, got {row.id!r} again")
+            raise DataError(source, f"expected one answer for each id, got {quoted(row.id)} again")
         seen.add(row.id)
     return rows
 
@@ -93,7 +93,7 @@ def read_null_odds(path: str | Path) -> dict[str, float]:
         raise DataError(source, f"expected {{id: number}}, got a {type(value).__name__}")
     for name, odds in value.items():
         if isinstance(odds, bool) or not isinstance(odds, int | float) or not math.isfinite(odds):
-            raise DataError(source, f"expected a number for {name!r}, got {odds!r:.60}")
+            raise DataError(source, f"expected a number for {quoted(name)}, got {quoted(odds)}")
     return {name: float(odds) for name, odds in value.items()}
 
 
@@ -167,7 +167,7 @@ def _official(lines: Sequence[str], source: str) -> list[AnswerRow]:
         )
     for name, text in document.items():
         if not isinstance(text, str):
-            raise DataError(source, f"expected a text for {name!r}, got {text!r:.60}")
+            raise DataError(source, f"expected a text for {quoted(name)}, got {quoted(text)}")
     return [AnswerRow(name, text) for name, text in document.items()]
 
 
@@ -177,12 +177,14 @@ def _row(number: int, record: Mapping[str, Any], source: str) -> AnswerRow:
         raise DataError(source, "expected an 'id' in each line, got none", line=number)
     text, gold, span = record[key], record.get("gold"), record.get("span")
     if not isinstance(text, str):
-        raise DataError(source, f"expected a text under {key!r}, got {text!r:.60}", line=number)
+        raise DataError(
+            source, f"expected a text under {quoted(key)}, got {quoted(text)}", line=number
+        )
     if gold is not None and not (
         isinstance(gold, list) and all(isinstance(answer, str) for answer in gold)
     ):
         raise DataError(
-            source, f"expected a list of texts under 'gold', got {gold!r:.60}", line=number
+            source, f"expected a list of texts under 'gold', got {quoted(gold)}", line=number
         )
     numbers = [record.get("null_score"), record.get("score")]
     null, score = (float(n) if isinstance(n, int | float) else None for n in numbers)

@@ -35,7 +35,7 @@ from dicetune.data.questions.records import (
     row_records,
 )
 from dicetune.data.questions.spot import Spot, keys_of
-from dicetune.errors import DataError, InputError, unknown_name
+from dicetune.errors import DataError, InputError, quoted, unknown_name
 
 QUESTION_FORMATS = (*DOCUMENTS, "jsonl", "hub")
 
@@ -67,7 +67,8 @@ def read_questions(
         records, format = row_records(load_split(path, split), source), "hub"
     elif split is not None:
         raise InputError(
-            f"split {split!r} was given for {str(path)!r}, which is one file: leave it out, "
+            f"split {quoted(split)} was given for {quoted(str(path))}, which is one file: "
+            f"leave it out, "
             "or use format 'hub' for a data set with splits"
         )
     else:
@@ -106,11 +107,13 @@ def _questions(records: Iterable[Record], gold: bool, notes: NoteBook) -> Iterat
             notes.add(NO_QUESTION, str(spot))
         has_id = values.get(layout.id) is not None
         if named not in (None, has_id):
-            raise spot.error(f"expected {layout.id!r} in every question or in none")
+            raise spot.error(f"expected {quoted(layout.id)} in every question or in none")
         named = has_id
         name = str(values[layout.id]) if has_id else str(number)
         if name in seen:
-            raise spot.error(f"expected each id once, got {name!r} again, first at {seen[name]}")
+            raise spot.error(
+                f"expected each id once, got {quoted(name)} again, first at {seen[name]}"
+            )
         seen[name] = spot
         answers = _answers(record, context, notes) if gold else ()
         title = None if record.title is None else str(record.title)
@@ -132,7 +135,7 @@ def _answers(record: Record, context: str, notes: NoteBook) -> tuple[GoldAnswer,
         if start is not None and start >= len(context):
             raise spot.error(
                 f"expected an answer_start inside the context's {len(context)} characters "
-                f"(or -1 where it is unknown), got {start} for {text!r:.60}"
+                f"(or -1 where it is unknown), got {start} for {quoted(text)}"
             )
         aligned = align_answer(text, start, context)
         if aligned is None:
@@ -166,7 +169,7 @@ def _pairs(record: Record) -> Iterator[tuple[Spot, str, int | None]]:
         pairs = zip(texts, starts, strict=True)
         answers = [{"text": text, "answer_start": start} for text, start in pairs]
     if not isinstance(answers, list):
-        raise spot.error(f"expected a list of answers, got {answers!r:.60}")
+        raise spot.error(f"expected a list of answers, got {quoted(answers)}")
     for number, answer in enumerate(answers):
         own = record.spot.inside(f"answers[{number}]")
         if not record.layout.placed:

@@ -12,7 +12,7 @@ from typing import Any
 
 from dicetune.data.files.json_lines import json_objects
 from dicetune.data.questions.spot import Spot, keys_of
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 DOCUMENTS = ("squad", "cmrc")
 
@@ -123,8 +123,9 @@ def document_records(document: Any, source: str, format: str) -> Iterator[Record
     if format == "cmrc":
         if not isinstance(document, list):
             raise spot.error(
-                f"expected CMRC's layout (a list of objects with {CMRC.context!r} and 'qas'), got "
-                f"{document!r:.60}"
+                f"expected CMRC's layout (a list of objects with {quoted(CMRC.context)} and "
+                f"'qas'), got "
+                f"{quoted(document)}"
             )
         for number, item in enumerate(document):
             yield from _cmrc_paragraph(item, spot.inside(f"[{number}]"))
@@ -135,7 +136,7 @@ def document_records(document: Any, source: str, format: str) -> Iterator[Record
     if not isinstance(document, list):
         raise spot.error(
             "expected SQuAD's layout ('data', 'paragraphs', 'qas') or a list of articles, got "
-            f"{document!r:.60}"
+            f"{quoted(document)}"
         )
     for number, item in enumerate(document):
         yield from _articles(item, spot.inside(f"{prefix}[{number}]"))

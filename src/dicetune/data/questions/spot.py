@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dicetune.data.files.json_lines import whole_characters
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 _NAMES = {str: "a text", int: "a whole number", list: "a list"}
 
@@ -47,24 +47,24 @@ class Spot:
     def mapping(self, value: Any) -> Mapping[str, Any]:
         """The value, which must be an object."""
         if not isinstance(value, Mapping):
-            raise self.error(f"expected an object, got {value!r:.60}")
+            raise self.error(f"expected an object, got {quoted(value)}")
         return value
 
     def value(self, mapping: Mapping[str, Any], key: str, kind: type) -> Any:
         """The value under a key, which must be there and a text, a number or a list."""
         if key not in mapping:
-            raise self.error(f"expected {key!r}, got {keys_of(mapping)}")
+            raise self.error(f"expected {quoted(key)}, got {keys_of(mapping)}")
         value = mapping[key]
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise self.error(f"expected {_NAMES[kind]} under {key!r}, got {value!r:.60}")
+            raise self.error(f"expected {_NAMES[kind]} under {quoted(key)}, got {quoted(value)}")
         if isinstance(value, str) and not whole_characters(value):
-            raise self.error(f"expected whole characters under {key!r}, got {value!r:.60}")
+            raise self.error(f"expected whole characters under {quoted(key)}, got {quoted(value)}")
         return value
 
     def text(self, value: Any) -> str:
         """The value, which must be a text."""
         if not isinstance(value, str) or not whole_characters(value):
-            raise self.error(f"expected a text of whole characters, got {value!r:.60}")
+            raise self.error(f"expected a text of whole characters, got {quoted(value)}")
         return value
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dicetune.data.tagged.corpus import Corpus
 from dicetune.data.tagged.labels import split_tag, to_tags
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 
 def label_names(corpus: Corpus) -> list[str]:
@@ -54,7 +54,7 @@ def check_labels(known_labels: Sequence[str], other: Corpus, scheme: str | None 
                 count = other.tag_counts[tag]
                 raise DataError(
                     other.source,
-                    f"expected labels that {where}, got {tag!r} "
+                    f"expected labels that {where}, got {quoted(tag)} "
                     f"({count} in this file): a model cannot predict what it was never shown. "
                     "Add training sentences with it, or remove or rename it here",
                     line=sentence.line_of(position),

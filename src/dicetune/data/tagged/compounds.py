@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dicetune.data.files.notes import NoteBook
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 COMPOUNDS = "compounds ([...]nt): read as the words within, the compound's own tag is left out"
 
@@ -63,7 +63,7 @@ def without_compounds(
             raise DataError(
                 path,
                 f"expected the tag of a compound behind ']', as in 'word{separator}TAG]TAG', got "
-                f"{word!r}",
+                f"{quoted(word)}",
                 line=line,
             )
         body = word if closed is None else closed[1]
@@ -74,7 +74,8 @@ def without_compounds(
             if not opened:
                 raise DataError(
                     path,
-                    f"expected '[' before the compound that ends with {word!r}, got none in its "
+                    f"expected '[' before the compound that ends with {quoted(word)}, got "
+                    f"none in its "
                     "line: mend the brackets",
                     line=line,
                 )
@@ -84,7 +85,8 @@ def without_compounds(
     if opened:
         raise DataError(
             path,
-            f"expected ']' and a tag behind the compound that begins with {opened[-1]!r}, got the "
+            f"expected ']' and a tag behind the compound that begins with "
+            f"{quoted(opened[-1])}, got the "
             "end of the line: mend the brackets",
             line=line,
         )

@@ -30,7 +30,7 @@ from pathlib import Path
 from dicetune.data.files.brackets import plain_word
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.tagged.corpus import Sentence
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 
 WIDTH = 12
 """The fewest columns of a row."""
@@ -173,7 +173,7 @@ def entity_tags(cells: Sequence[str], lines: Sequence[int], path: str | Path) ->
         if match is None or not (match[2] or (match[1] and match[3])):
             raise DataError(
                 path,
-                f"expected an entity column such as (PERSON*, *, *) or (GPE), got {cell!r}",
+                f"expected an entity column such as (PERSON*, *, *) or (GPE), got {quoted(cell)}",
                 line=line,
             )
         begins, ends = match[1], bool(match[3])
@@ -181,11 +181,11 @@ def entity_tags(cells: Sequence[str], lines: Sequence[int], path: str | Path) ->
             raise DataError(
                 path,
                 f"expected the entity {kind} of line {opened} to be closed before another opens, "
-                f"got {cell!r}",
+                f"got {quoted(cell)}",
                 line=line,
             )
         if ends and not (begins or kind):
-            raise DataError(path, f"expected an open entity, got {cell!r}", line=line)
+            raise DataError(path, f"expected an open entity, got {quoted(cell)}", line=line)
         if begins:
             kind, opened = begins, line
         tags.append(f"{'B' if begins else 'I'}-{kind}" if kind else "O")
@@ -245,5 +245,5 @@ def _index(column: int | str | None, default: str, what: str) -> int:
     except ValueError:
         raise InputError(
             f"expected {what} to be one of {', '.join(_COLUMNS)} or a number for CoNLL-2012, "
-            f"got {column!r}"
+            f"got {quoted(column)}"
         ) from None

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.tagged.corpus import Sentence
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 
 WIDTH = 10
 _NAMES = {"form": 1, "lemma": 2, "upos": 3, "xpos": 4, "deprel": 7}
@@ -101,7 +101,7 @@ def parse_conllu(
             raise DataError(
                 path,
                 f"expected a word number such as 7, 1-2 or 24.1 in the first column, "
-                f"got {cells[0]!r}",
+                f"got {quoted(cells[0])}",
                 line=number,
             )
     return sentences
@@ -112,7 +112,7 @@ def _tag(cells: list[str], index: int, path: str | Path, line: int) -> str:
     if tag in ("", "_"):
         raise DataError(
             path,
-            f"expected a tag in column {index}, got {tag!r} for {cells[1]!r}: "
+            f"expected a tag in column {index}, got {quoted(tag)} for {quoted(cells[1])}: "
             "choose another tag column (upos, xpos)",
             line=line,
         )
@@ -129,5 +129,5 @@ def _index(column: int | str | None, default: str, what: str) -> int:
         return int(name)
     raise InputError(
         f"expected {what} to be one of {', '.join(_NAMES)} or a number from 0 to {WIDTH - 1} "
-        f"for CoNLL-U, got {column!r}"
+        f"for CoNLL-U, got {quoted(column)}"
     )

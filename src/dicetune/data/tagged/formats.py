@@ -12,7 +12,7 @@ from dicetune.data.files.open_text import read_lines
 from dicetune.data.tagged.conll2012 import is_conll2012
 from dicetune.data.tagged.treebank import is_treebank
 from dicetune.data.tagged.words_tags import is_word_tags
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 FORMATS = ("conll", "conllu", "conll2012", "jsonl", "word_tag", "treebank", "hub")
 
@@ -79,7 +79,7 @@ def format_of(lines: Sequence[str], path: str | Path) -> str:
     if name.endswith((".json", ".jsonl", ".ndjson")):
         raise DataError(
             path,
-            f"expected JSON lines, one object a line, got {first[:40]!r}: check the file, "
+            f"expected JSON lines, one object a line, got {quoted(first[:40])}: check the file, "
             "or give the format",
             line=1,
         )

@@ -11,7 +11,7 @@ from dicetune.data.files.json_lines import choose_key
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.tagged.corpus import Sentence
 from dicetune.data.tagged.jsonl import NO_WORDS, TAG_KEYS, TOKEN_KEYS
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 
 def read_hub(
@@ -43,8 +43,8 @@ def read_hub(
         if tag_key and len(tokens) != len(tags):
             raise DataError(
                 path,
-                f"expected one tag for each word, got {len(tokens)} in {token_key!r} and "
-                f"{len(tags)} in {tag_key!r}",
+                f"expected one tag for each word, got {len(tokens)} in {quoted(token_key)} and "
+                f"{len(tags)} in {quoted(tag_key)}",
                 line=number,
             )
         if not tokens and wanted:
@@ -74,14 +74,15 @@ def _texts(
     if not isinstance(value, list):
         raise DataError(
             path,
-            f"expected a list under {key!r}, got {type(value).__name__}: choose another column",
+            f"expected a list under {quoted(key)}, got {type(value).__name__}: choose another "
+            f"column",
             line=number,
         )
     if names is not None and all(isinstance(item, int) for item in value):
         if not all(0 <= item < len(names) for item in value):
             raise DataError(
                 path,
-                f"expected label numbers from 0 to {len(names) - 1} under {key!r}, "
+                f"expected label numbers from 0 to {len(names) - 1} under {quoted(key)}, "
                 f"got {min(value)} to {max(value)}",
                 line=number,
             )
@@ -89,8 +90,8 @@ def _texts(
     if not all(isinstance(item, str) for item in value):
         raise DataError(
             path,
-            f"expected strings under {key!r}, or numbers with a ClassLabel that names them, "
-            f"got {value[:3]!r}",
+            f"expected strings under {quoted(key)}, or numbers with a ClassLabel that names them, "
+            f"got {quoted(value[:3])}",
             line=number,
         )
     return tuple(value)

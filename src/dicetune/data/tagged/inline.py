@@ -24,7 +24,7 @@ from typing import NoReturn
 from dicetune.data.files.open_text import read_lines
 from dicetune.data.tagged.corpus import Corpus, Sentence
 from dicetune.data.tagged.labels import Span, spans, to_tags
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 
 OPEN, CLOSE, BAR, COMMENT = "[[", "]]", "|", "#"
 _SPACE = re.compile(r"[ \t]+")
@@ -105,7 +105,9 @@ def format_inline(sentence: Sentence) -> str:
         words[0] = "\\" + words[0]
     for kind, start, end in spans(sentence.tags):
         if not _TYPE.fullmatch(kind):
-            raise InputError(f"expected a type without spaces, brackets and bars, got {kind!r}")
+            raise InputError(
+                f"expected a type without spaces, brackets and bars, got {quoted(kind)}"
+            )
         words[start] = OPEN + words[start]
         words[end - 1] += f"{BAR}{kind}{CLOSE}"
     return " ".join(words)
@@ -137,14 +139,14 @@ def _parse_line(line: str, source: str | Path, number: int) -> tuple[list[str], 
                 fail(f"expected a space after the entity that ends at column {mark.end()}")
             text = line[begin : mark.start()]
             if not bars:
-                fail(f"expected a type after '|', got the entity {text!r} without one")
+                fail(f"expected a type after '|', got the entity {quoted(text)} without one")
             if len(bars) > 1:
-                fail(f"expected one '|' in the entity, got {len(bars)} in {text!r}")
+                fail(f"expected one '|' in the entity, got {len(bars)} in {quoted(text)}")
             words, kind = _words(line[begin : bars[0]]), line[bars[0] + 1 : mark.start()].strip()
             if not words:
                 fail(f"expected words in the entity at column {begin - 1}, got none")
             if not _TYPE.fullmatch(kind):
-                fail(f"expected a type after '|', one word, got {kind!r}")
+                fail(f"expected a type after '|', one word, got {quoted(kind)}")
             found.append((kind, len(tokens), len(tokens) + len(words)))
             tokens += words
             begin, done = -1, mark.end()
@@ -160,6 +162,6 @@ def _words(text: str) -> list[str]:
 def _escaped(word: str) -> str:
     if not word or re.search(r"[ \t\r\n]", word):
         raise InputError(
-            f"expected a word without white space, got {word!r}: inline markup cannot hold it"
+            f"expected a word without white space, got {quoted(word)}: inline markup cannot hold it"
         )
     return re.sub(r"[\[\]|\\]", r"\\\g<0>", word)

@@ -12,7 +12,7 @@ from pathlib import Path
 from dicetune.data.files.json_lines import choose_key, json_objects, strings
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.tagged.corpus import Sentence
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 TOKEN_KEYS = ("tokens", "words", "token", "word", "form", "sentence")
 TAG_KEYS = {
@@ -57,8 +57,8 @@ def parse_jsonl(
         if tag_key and len(tokens) != len(tags):
             raise DataError(
                 path,
-                f"expected one tag for each word, got {len(tokens)} in {token_key!r} and "
-                f"{len(tags)} in {tag_key!r}",
+                f"expected one tag for each word, got {len(tokens)} in {quoted(token_key)} and "
+                f"{len(tags)} in {quoted(tag_key)}",
                 line=number,
             )
         if not tokens and wanted:

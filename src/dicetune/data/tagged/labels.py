@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from dicetune.errors import InputError, unknown_name
+from dicetune.errors import InputError, quoted, unknown_name
 
 Span = tuple[str, int, int]
 
@@ -60,7 +60,7 @@ def split_tag(tag: str) -> tuple[str, str]:
     if len(tag) > 2 and tag[1] == "-" and tag[0] in "BIESMLU":
         return tag[0], tag[2:]
     raise InputError(
-        f"expected the tag 'O' or a letter, a dash and a type such as 'B-PER', got {tag!r}"
+        f"expected the tag 'O' or a letter, a dash and a type such as 'B-PER', got {quoted(tag)}"
     )
 
 
@@ -87,7 +87,7 @@ def spans(tags: Sequence[str], scheme: str = "iob2") -> list[Span]:
         letter, new_kind = split_tag(tag)
         if letter not in allowed and letter != "O":
             raise InputError(
-                f"tag {tag!r} does not belong to the scheme {scheme!r}: "
+                f"tag {quoted(tag)} does not belong to the scheme {quoted(scheme)}: "
                 f"expected O or a tag that starts with {', '.join(f'{p}-' for p in allowed)}"
             )
         letter = _TO_IOBES.get(letter, letter)
@@ -125,7 +125,8 @@ def to_tags(found: Iterable[Span], length: int, scheme: str = "iob2") -> list[st
     for kind, start, end in sorted(found, key=lambda span: span[1:]):
         if not 0 <= start < end <= length or start < last_end:
             raise InputError(
-                f"span ({kind!r}, {start}, {end}) is empty, outside the {length} words or over "
+                f"span ({quoted(kind)}, {start}, {end}) is empty, outside the {length} words "
+                f"or over "
                 "another span: tags can only spell spans side by side"
             )
         letters = _letters(end - start, scheme, touches=start == last_end and kind == last_kind)

@@ -24,7 +24,7 @@ from dicetune.data.tagged.positions import without_positions
 from dicetune.data.tagged.schemes import normalise, target_scheme
 from dicetune.data.tagged.treebank import parse_treebank
 from dicetune.data.tagged.words_tags import parse_word_tags
-from dicetune.errors import DataError, InputError, unknown_name
+from dicetune.errors import DataError, InputError, quoted, unknown_name
 
 Task = Literal["ner", "pos"]
 Column = int | str | None
@@ -84,7 +84,8 @@ def read_tokens(
         lines = read_lines(path)
     if split is not None and format != "hub":
         raise InputError(
-            f"split {split!r} was given for {str(path)!r}, which is one file: leave it out, "
+            f"split {quoted(split)} was given for {quoted(str(path))}, which is one file: "
+            f"leave it out, "
             "or use format 'hub' for a data set with splits"
         )
     if format != "hub":
@@ -193,7 +194,7 @@ def _check_labels_differ(corpus: Corpus) -> None:
         label, count = next(iter(counts.items()))
         raise DataError(
             corpus.source,
-            f"expected at least two labels, got only {label!r} on all {count} words "
+            f"expected at least two labels, got only {quoted(label)} on all {count} words "
             "(single-class): there is nothing to learn or to score; check the tag column",
         )
 

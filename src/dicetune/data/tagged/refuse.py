@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 
 
 def no_columns(what: str, token_column: int | str | None, tag_column: int | str | None) -> None:
@@ -23,7 +23,9 @@ def no_columns(what: str, token_column: int | str | None, tag_column: int | str 
     """
     for name, value in (("token_column", token_column), ("tag_column", tag_column)):
         if value is not None:
-            raise InputError(f"expected no {name} for {what}, which have no columns, got {value!r}")
+            raise InputError(
+                f"expected no {name} for {what}, which have no columns, got {quoted(value)}"
+            )
 
 
 def no_scheme(what: str, scheme: str) -> None:
@@ -38,6 +40,7 @@ def no_scheme(what: str, scheme: str) -> None:
     """
     if scheme != "auto":
         raise InputError(
-            f"expected no scheme for {what}, which have no tags, got {scheme!r}: it means nothing "
+            f"expected no scheme for {what}, which have no tags, got {quoted(scheme)}: it "
+            f"means nothing "
             "there, leave it out"
         )

@@ -28,7 +28,7 @@ from pathlib import Path
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.tagged.corpus import Scheme, Sentence
 from dicetune.data.tagged.labels import PREFIXES, convert, violations
-from dicetune.errors import DataError, unknown_name
+from dicetune.errors import DataError, quoted, unknown_name
 
 REPAIR = "tags that the scheme {scheme} does not allow there: repaired (conlleval's rule)"
 TYPELESS = "tags without a type (B, I): given the type ENTITY"
@@ -186,22 +186,24 @@ def _check_bare(
     if odd is not None:
         raise DataError(
             path,
-            f"expected tags such as 'B-PER', 'I-PER' and 'O', got {odd!r}: "
+            f"expected tags such as 'B-PER', 'I-PER' and 'O', got {quoted(odd)}: "
             "spell it so, letter first and a dash",
             line=first[odd] or None,
         )
     if lettered:
         raise DataError(
             path,
-            f"a mixture of schemes: {bare[0]!r} has no letter such as B- or I-, but "
-            f"{lettered[0]!r} on line {first[lettered[0]]} has one. Spell all tags in one scheme; "
+            f"a mixture of schemes: {quoted(bare[0])} has no letter such as B- or I-, but "
+            f"{quoted(lettered[0])} on line {first[lettered[0]]} has one. Spell all tags in "
+            f"one scheme; "
             "if the line is a comment, remove it",
             line=first[bare[0]] or None,
         )
     if "O" not in first:
         raise DataError(
             path,
-            f"expected entity tags with 'O' outside of entities, got {bare[0]!r} and no 'O' at "
+            f"expected entity tags with 'O' outside of entities, got {quoted(bare[0])} and no "
+            f"'O' at "
             "all: for parts of speech use task 'pos', or choose another tag column",
             line=first[bare[0]] or None,
         )
@@ -216,8 +218,9 @@ def _check_letters(
         mark = min((t for t in seen if t[0] in marks), key=first.__getitem__)
         raise DataError(
             path,
-            f"a mixture of schemes: {mark!r} on line {first[mark]} belongs to {scheme}, which has "
-            f"no {strange[0]!r}. Spell all tags in one scheme: {', '.join(PREFIXES)}",
+            f"a mixture of schemes: {quoted(mark)} on line {first[mark]} belongs to {scheme}, "
+            f"which has "
+            f"no {quoted(strange[0])}. Spell all tags in one scheme: {', '.join(PREFIXES)}",
             line=first[strange[0]] or None,
         )
     if scheme == "iobes" and not letters & {"B", "S"}:
@@ -236,6 +239,6 @@ def _check_known(sentence: Sentence, tags: Sequence[str], scheme: str, path: str
             raise DataError(
                 path,
                 f"expected O or a tag of the scheme {scheme} ({allowed} and a type), "
-                f"got {sentence.tags[position]!r}: choose the scheme or the tag column",
+                f"got {quoted(sentence.tags[position])}: choose the scheme or the tag column",
                 line=sentence.line_of(position),
             )

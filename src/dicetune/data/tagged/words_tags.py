@@ -20,7 +20,7 @@ from dicetune.data.tagged.corpus import Sentence
 from dicetune.data.tagged.jsonl import NO_WORDS
 from dicetune.data.tagged.line_ids import line_ids
 from dicetune.data.tagged.refuse import no_columns
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 
 SEPARATORS = ("_", "/")
 _SPACES = re.compile(r"[ \t]+")
@@ -110,12 +110,13 @@ def format_word_tags(words: Sequence[str], tags: Sequence[str]) -> str:
     for word, tag in zip(words, tags, strict=True):
         if not word or re.search(r"[ \t\r\n]", word):
             raise InputError(
-                f"expected a word without spaces and line ends, got {word!r}: word_TAG lines "
+                f"expected a word without spaces and line ends, got {quoted(word)}: word_TAG lines "
                 "cannot hold it, write JSON lines instead"
             )
         if not tag or re.search(r"[ \t\r\n_\]]", tag):
             raise InputError(
-                f"expected a tag without spaces, '_' and ']', got {tag!r}: word_TAG lines cannot "
+                f"expected a tag without spaces, '_' and ']', got {quoted(tag)}: word_TAG "
+                f"lines cannot "
                 "hold it, write JSON lines instead"
             )
     return " ".join(f"{word}_{tag}" for word, tag in zip(words, tags, strict=True))
@@ -138,6 +139,6 @@ def _pair(word: str, separator: str, path: str | Path, line: int, wanted: bool) 
         return word, ""
     raise DataError(
         path,
-        f"expected words with their tags, as in 'word{separator}TAG', got {word!r}",
+        f"expected words with their tags, as in 'word{separator}TAG', got {quoted(word)}",
         line=line,
     )

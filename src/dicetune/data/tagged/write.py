@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dicetune.data.files.columns import DOCUMENT
 from dicetune.data.files.write import Target, write_text
 from dicetune.data.tagged.corpus import Sentence
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 
 Tagged = Sequence[Sequence[str]]
 
@@ -107,13 +107,14 @@ def _check_row(row: Sequence[str], number: int) -> None:
     for cell in row:
         if "\t" in cell or "\n" in cell:
             raise InputError(
-                f"sentence {number}: a column cannot hold the tab or line end in {cell!r}: "
+                f"sentence {number}: a column cannot hold the tab or line end in {quoted(cell)}: "
                 "write JSON lines instead"
             )
     for tag in row[1:]:
         if not tag.strip() or tag != tag.strip():
             raise InputError(
-                f"sentence {number}: expected a tag without white space around it, got {tag!r}"
+                f"sentence {number}: expected a tag without white space around it, got "
+                f"{quoted(tag)}"
             )
     if row[0] == DOCUMENT:
         raise InputError(

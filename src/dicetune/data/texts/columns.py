@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 
 Column = int | str | None
 
@@ -203,7 +203,7 @@ class _Names:
             number = -1
         if 0 <= number < len(self.names):
             return number
-        raise self.error(f"the column {column!r}")
+        raise self.error(f"the column {quoted(column)}")
 
     def find(self, known: Sequence[str]) -> int | None:
         return next((self.plain.index(name) for name in known if name in self.plain), None)
@@ -239,7 +239,7 @@ def _apart(found: Found, names: Sequence[object], source: str | Path, line: int 
     if twice is not None:
         raise DataError(
             source,
-            f"expected columns of their own for texts and label, got {names[twice]!r} twice: "
+            f"expected columns of their own for texts and label, got {quoted(names[twice])} twice: "
             "choose others (text_column, pair_column, label_column)",
             line=line,
         )
@@ -254,7 +254,7 @@ def _number(column: Column, option: str, width: int, source: str | Path) -> int 
     except ValueError:
         raise InputError(
             f"expected {option} to be a number (0 is the first column) for {source}, which has no "
-            f"header with such a name, got {column!r}: say header=on if its first row is one"
+            f"header with such a name, got {quoted(column)}: say header=on if its first row is one"
         ) from None
     if not 0 <= number < width:
         raise DataError(

@@ -8,7 +8,7 @@ from dataclasses import replace
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.texts.corpus import TextCorpus
 from dicetune.data.texts.prediction_rows import PredictedRow
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 
 def join_gold(
@@ -50,7 +50,8 @@ def _by_id(
             what = "again" if row.id in found else f"which {gold_source} does not have"
             raise DataError(
                 source,
-                f"expected each id of {gold_source} once, got {row.id!r}, {what}: mend the ids, "
+                f"expected each id of {gold_source} once, got {quoted(row.id)}, {what}: mend "
+                f"the ids, "
                 "or leave them out where both files have the same order",
                 line=row.line,
             )

@@ -8,7 +8,7 @@ from typing import Any
 
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines
-from dicetune.errors import DataError
+from dicetune.errors import DataError, quoted
 
 TWICE = "labels named twice in one row: counted once"
 UNLABELLED = "rows without any label: kept"
@@ -24,7 +24,7 @@ def read_label_names(path: str | Path) -> tuple[str, ...]:
     for number, line in enumerate(read_lines(path), 1):
         name = line.strip(" \t")
         if not name or name in names:
-            what = f"{name!r} again, as on line {names[name]}" if name else "an empty line"
+            what = f"{quoted(name)} again, as on line {names[name]}" if name else "an empty line"
             raise DataError(path, f"expected one name of a label a line, got {what}", line=number)
         names[name] = number
     if len(names) < 2:
@@ -90,7 +90,7 @@ def _plain(value: Any, source: str, line: int) -> str:
         return str(value)
     raise DataError(
         source,
-        f"expected a label as text or a whole number, got {value!r} ({type(value).__name__})",
+        f"expected a label as text or a whole number, got {quoted(value)} ({type(value).__name__})",
         line=line,
     )
 
@@ -107,7 +107,7 @@ def _named(label: str, known: Mapping[str, str] | None, source: str, line: int) 
         raise DataError(
             source,
             f"expected one of the labels {', '.join(names[:8])}{', …' if len(names) > 8 else ''} "
-            f"or a number from 0 to {len(names) - 1}, got {label!r}",
+            f"or a number from 0 to {len(names) - 1}, got {quoted(label)}",
             line=line,
         )
     return known[label]

@@ -16,7 +16,7 @@ from dicetune.data.files.splits import records_of_split, rows_of_split
 from dicetune.data.files.tables import Grid, parse_grid
 from dicetune.data.texts.columns import LABEL_NAMES, Column
 from dicetune.data.texts.rows import HEADERS
-from dicetune.errors import DataError, unknown_name
+from dicetune.errors import DataError, quoted, unknown_name
 
 _GOLD = (*GOLD_KEYS, *LABEL_NAMES)
 ALONE = (*PREDICTED_KEYS, "predicted_label", "label", "labels")
@@ -78,7 +78,9 @@ def object_rows(lines: Sequence[str], source: str, wanted: PredictionLayout) -> 
         for place in places if wanted.gold else places[1:]:
             if names[place] not in record:
                 raise DataError(
-                    source, f"expected the key {names[place]!r} as in the first row", line=number
+                    source,
+                    f"expected the key {quoted(names[place])} as in the first row",
+                    line=number,
                 )
         own = record.get("id")
         rows.append(
@@ -104,7 +106,7 @@ def _probabilities(record: Mapping[str, Any], source: str, line: int) -> Mapping
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
             raise DataError(
                 source,
-                f"expected a probability from 0 to 1 for {label!r}, got {value!r:.60}",
+                f"expected a probability from 0 to 1 for {quoted(label)}, got {quoted(value)}",
                 line=line,
             )
     return found
@@ -148,7 +150,8 @@ def _doubt_header(rows: Sequence[PredictedRow], source: str, notes: NoteBook) ->
     if len(others) > 1 and not seen & {first.gold, first.predicted} - {None}:
         shown = first.predicted if first.gold is None else f"{first.gold}, {first.predicted}"
         notes.add(
-            f"{shown!r} stands on the first row alone and is scored: header=on if that row is a "
+            f"{quoted(shown)} stands on the first row alone and is scored: header=on if that "
+            f"row is a "
             "header",
             f"{source}:{first.line}",
         )

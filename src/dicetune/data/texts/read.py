@@ -22,7 +22,7 @@ from dicetune.data.texts.corpus import TextCorpus, TextExample
 from dicetune.data.texts.labels import known_labels, parse_labels, read_label_names
 from dicetune.data.texts.rows import RawRow, TextLayout, hub_rows, json_rows, table_rows
 from dicetune.data.texts.sentiment import parse_sentiment
-from dicetune.errors import DataError, unknown_name
+from dicetune.errors import DataError, quoted, unknown_name
 
 TEXT_FORMATS = ("csv", "tsv", "jsonl", "trees", "hub", "text")
 EMPTY = "empty texts: kept, so that answers line up with the file"
@@ -124,7 +124,8 @@ def _format_of(
     raise DataError(
         source,
         "the format cannot be told: expected JSON lines, rows of cells with tabs between them, or "
-        f"CSV with a header, got {rows[0][:40]!r}: give the format ({', '.join(TEXT_FORMATS)})",
+        f"CSV with a header, got {quoted(rows[0][:40])}: give the format "
+        f"({', '.join(TEXT_FORMATS)})",
         line=1,
     )
 
@@ -168,7 +169,7 @@ def _example(
 def _text(value: Any, source: str, line: int, gold: bool, notes: NoteBook) -> str:
     if not isinstance(value, str):
         raise DataError(
-            source, f"expected a text, got {value!r} ({type(value).__name__})", line=line
+            source, f"expected a text, got {quoted(value)} ({type(value).__name__})", line=line
         )
     if not whole_characters(value):
         raise DataError(source, "expected whole characters, got half a surrogate pair", line=line)

@@ -27,7 +27,7 @@ from dicetune.data.texts.columns import (
     by_name,
     by_number,
 )
-from dicetune.errors import DataError, unknown_name
+from dicetune.errors import DataError, quoted, unknown_name
 
 ANY = TextColumns()
 HEADERS = ("auto", "on", "off")
@@ -190,7 +190,7 @@ def _row(
         if needed and names[place] not in record:
             raise DataError(
                 source,
-                f"expected the key {names[place]!r} as in the first object, got "
+                f"expected the key {quoted(names[place])} as in the first object, got "
                 f"{', '.join(record) or 'none'}",
                 line=line,
             )
@@ -223,7 +223,7 @@ def _merged(wanted: TextLayout, names: Sequence[str], width: int) -> TextColumns
 
 def _describe(found: Found, names: Sequence[object]) -> str:
     places = {"text": found.text, "second text": found.pair, "label": found.label, "id": found.id}
-    return ", ".join(f"{role} in {names[n]!r}" for role, n in places.items() if n is not None)
+    return ", ".join(f"{role} in {quoted(names[n])}" for role, n in places.items() if n is not None)
 
 
 def _doubt_header(
@@ -237,6 +237,7 @@ def _doubt_header(
         and min(n for v, n in counts.items() if v != first) > 1
     ):
         notes.add(
-            f"label {first!r} stands on the first row alone: header=on if that row is a header",
+            f"label {quoted(first)} stands on the first row alone: header=on if that row is a "
+            f"header",
             f"{source}:{line}",
         )

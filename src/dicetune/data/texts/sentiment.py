@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dicetune.data.files.brackets import parse_brackets, plain_word
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.texts.corpus import TextExample
-from dicetune.errors import DataError, unknown_name
+from dicetune.errors import DataError, quoted, unknown_name
 
 CLASSES = ("fine", "binary")
 NEUTRAL = "neutral sentences (label 2): left out, since classes=binary"
@@ -51,7 +51,7 @@ def parse_sentiment(
             raise DataError(
                 source,
                 f"expected a root label from 0 to 4, as the Sentiment Treebank has, got "
-                f"{tree.label!r}",
+                f"{quoted(tree.label)}",
                 line=tree.line,
             )
         if classes == "fine":

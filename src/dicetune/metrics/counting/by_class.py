@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 
 PER_CLASS = ("correct", "predicted", "gold")
 
@@ -54,7 +54,7 @@ class ByClass:
         """
         if name not in self._number:
             shown = ", ".join(self.classes[:8]) + (", …" if len(self.classes) > 8 else "")
-            raise InputError(f"expected one of the classes {shown}, got {name!r}")
+            raise InputError(f"expected one of the classes {shown}, got {quoted(name)}")
         return self._number[name]
 
     def blocks(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

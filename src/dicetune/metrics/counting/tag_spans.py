@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 
 Span = tuple[str, int, int]
 LETTERS = {"iob2": "BI", "iobes": "BIES"}
@@ -25,7 +25,8 @@ def check_tags(tags: Sequence[str], scheme: str) -> None:
         if tag != "O" and (len(tag) < 3 or tag[1] != "-" or tag[0] not in letters):
             allowed = ", ".join(f"{letter}-" for letter in letters)
             raise InputError(
-                f"expected O or a tag of the scheme {scheme} ({allowed} and a type), got {tag!r}"
+                f"expected O or a tag of the scheme {scheme} ({allowed} and a type), got "
+                f"{quoted(tag)}"
             )
 
 

@@ -27,7 +27,7 @@ from dicetune.data import (
     read_texts,
 )
 from dicetune.data.texts.labels import read_label_names
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 from dicetune.loss_input import Kind, LossInput
 from dicetune.models import output_bias
 from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores, Trained
@@ -158,7 +158,7 @@ class SequenceTask:
                     shown = ", ".join(self.labels[:8]) + (", …" if len(self.labels) > 8 else "")
                     raise DataError(
                         data.source,
-                        f"expected labels that the model knows ({shown}), got {label!r} "
+                        f"expected labels that the model knows ({shown}), got {quoted(label)} "
                         f"({data.label_counts[label]} in this file): train with texts of it, "
                         "give label_names where rows have numbers, or rename it here",
                         line=example.line,

@@ -46,7 +46,7 @@ from dicetune.data import (
     read_span_predictions,
 )
 from dicetune.decide.likely import likely_spans
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 from dicetune.loss_input import LossInput
 from dicetune.metrics import entity_scores
 from dicetune.models import MrcNerModel
@@ -237,7 +237,8 @@ class MrcNerTask:
                     raise DataError(
                         data.source,
                         f"expected entities of the types that the model knows "
-                        f"({', '.join(self.labels)}), got {span.type!r}: a model cannot find what "
+                        f"({', '.join(self.labels)}), got {quoted(span.type)}: a model cannot "
+                        f"find what "
                         "it was never asked for. Add training sentences with it, or remove or "
                         "rename it here",
                         line=sentence.line,

@@ -43,7 +43,7 @@ from dicetune.data import (
     read_answers,
     read_questions,
 )
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 from dicetune.loss_input import LossInput
 from dicetune.metrics import question_scores
 from dicetune.models import output_bias
@@ -351,7 +351,7 @@ class QaTask:
         for what, texts in (("question", asked), ("context", contexts)):
             for number, text in enumerate(texts, 1):
                 if not isinstance(text, str) or not text.strip():
-                    raise InputError(f"expected {what} {number} to be a text, got {text!r:.60}")
+                    raise InputError(f"expected {what} {number} to be a text, got {quoted(text)}")
         pairs = zip(asked, contexts, strict=True)
         questions = tuple(Question(str(n), q, c) for n, (q, c) in enumerate(pairs, 1))
         return QuestionCorpus(questions, "text", gold=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dicetune.data import Predicted, convert, detect_format, read_predictions, read_tokens
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 from dicetune.metrics import label_scores, span_scores
 from dicetune.tasks.base import Scores
 
@@ -29,7 +29,8 @@ def score_tag_file(
     """
     if gold is not None:
         raise InputError(
-            f"expected a model folder before {str(gold)!r}, got {str(predictions)!r}: a file of "
+            f"expected a model folder before {quoted(str(gold))}, got "
+            f"{quoted(str(predictions))}: a file of "
             "predicted tags holds its own gold and is given alone; answers and other predictions "
             "are scored with --task (qa, text, …)"
         )
@@ -116,16 +117,18 @@ def pair_sentences(
         if own.tokens and list(own.tokens) != row["tokens"]:
             raise DataError(
                 source,
-                f"expected the words of {row['id']!r} of the test data, "
-                f"{' '.join(row['tokens'])[:40]!r}, got {' '.join(own.tokens)[:40]!r}",
+                f"expected the words of {quoted(row['id'])} of the test data, "
+                f"{quoted(' '.join(row['tokens'])[:40])}, got {quoted(' '.join(own.tokens)[:40])}",
                 line=own.line,
             )
         gold = _in_scheme(own.gold, own_scheme, scheme)
         if len(own.predicted) != len(row["gold"]) or (gold and gold != row["gold"]):
             raise DataError(
                 source,
-                f"expected the gold tags of {row['id']!r} of the test data, "
-                f"{' '.join(row['gold'])[:60]!r}, got {' '.join(gold)[:60]!r}: the last two "
+                f"expected the gold tags of {quoted(row['id'])} of the test data, "
+                f""
+                f"{quoted(' '.join(row['gold'])[:60])}, got {quoted(' '.join(gold)[:60])}: "
+                f"the last two "
                 "columns are gold and predicted",
                 line=own.line,
             )

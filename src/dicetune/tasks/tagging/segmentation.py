@@ -38,7 +38,7 @@ from dicetune.data import (
     word_breaks,
 )
 from dicetune.data.files.open_text import STDIN
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, quoted
 from dicetune.metrics import segmentation_scores
 from dicetune.tasks.base import Scores, Trained
 from dicetune.tasks.options import GOLD, MODEL, at_least, option
@@ -236,7 +236,8 @@ def _score_own(
         format = "jsonl" if str(path) == STDIN else detect_format(path)[0]
     if format != "jsonl":
         raise InputError(
-            f"expected a file of gold words beside {str(path)!r}, got none: {format} holds words "
+            f"expected a file of gold words beside {quoted(str(path))}, got none: {format} "
+            f"holds words "
             "with one tag each; only jsonl may hold its own gold"
         )
     found = read_predictions(path, format=format, scheme="iobes", split=split)
@@ -244,7 +245,8 @@ def _score_own(
         report(str(note))
     if any("O" in (*sentence.gold, *sentence.predicted) for sentence in found):
         raise InputError(
-            f"expected characters with labels B-, I-, E-, S- in {str(path)!r}, got O: give the "
+            f"expected characters with labels B-, I-, E-, S- in {quoted(str(path))}, got O: "
+            f"give the "
             "file of gold words beside the predicted ones"
         )
     gold, own = (
@@ -261,7 +263,8 @@ def _check_words_alone(path: str | Path, format: str, split: str | None) -> None
     """Refuse a run's own predictions, and a split, beside a file of gold."""
     if split is not None:
         raise InputError(
-            f"expected words beside a file of gold, which name no split, got {split!r}: leave "
+            f"expected words beside a file of gold, which name no split, got {quoted(split)}: "
+            f"leave "
             "--split out, or the file of gold, where the predictions are those of a run"
         )
     if format not in ("auto", "jsonl") or str(path) == STDIN or not Path(path).is_file():
@@ -291,7 +294,8 @@ def _check_same_text(gold: Corpus, predicted: Corpus) -> None:
         if right.tokens != own.tokens:
             raise DataError(
                 predicted.source,
-                f"expected the text of {gold.source}:{right.line}, {''.join(right.tokens)[:40]!r}, "
-                f"got {''.join(own.tokens)[:40]!r}",
+                f"expected the text of {gold.source}:{right.line}, "
+                f"{quoted(''.join(right.tokens)[:40])}, "
+                f"got {quoted(''.join(own.tokens)[:40])}",
                 line=own.line,
             )

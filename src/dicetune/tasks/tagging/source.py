@@ -16,7 +16,7 @@ from dicetune.data import (
     read_lines,
     read_tokens,
 )
-from dicetune.errors import InputError, unknown_name
+from dicetune.errors import InputError, quoted, unknown_name
 
 FORMATS = ("auto", "text", *TAGGED_FORMATS)
 STREAM = "-"
@@ -65,7 +65,8 @@ def read_untagged(
         if token_column is not None:
             raise InputError(
                 f"expected no token_column for plain text, which has no columns, got "
-                f"{token_column!r}: leave it out, or name the format of a table (--format conll)"
+                f"{quoted(token_column)}: leave it out, or name the format of a table "
+                f"(--format conll)"
             )
         return plain_corpus(found.lines, str(source))
     options: dict[str, Any] = {"task": tags, "token_column": token_column, "require_tags": False}

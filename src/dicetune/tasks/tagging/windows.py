@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.tasks.window_order import longest_first
 
 
@@ -160,7 +160,8 @@ def _fitting(question: Sequence[str], tokenizer: Any, room: int) -> list[str]:
     if len(ids) >= room:
         raise InputError(
             f"expected a question of fewer than {room} sub-words, so that its window has room for "
-            f"the text, got {len(ids)}: {' '.join(question)[:60]!r}; shorten it or raise max_length"
+            f"the text, got {len(ids)}: {quoted(' '.join(question)[:60])}; shorten it or "
+            f"raise max_length"
         )
     return visible
 
