@@ -88,7 +88,9 @@ class Loss(nn.Module):
         class_keep: Tensor | None = None,
         background: int | None = None,
     ) -> Tensor:
-        """Per-class sums S_tp, S_p, S_y of a set-level loss, (3, C): they add up over batches.
+        """Sums S_tp and E of a set-level loss and the items of each class, (3, C): they add up.
+
+        E are the weighed errors, α S_fp + β S_fn. A class without items does not exist in the set.
 
         Raises:
             InputError: for an additive loss, which has none.
