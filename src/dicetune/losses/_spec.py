@@ -22,7 +22,7 @@ from dicetune.losses._sum import SumLoss
 
 _PLUS = re.compile(r"(?<!\d[eE])\+")  # not the plus of 1e+3
 _TERM = re.compile(
-    r"(?:(?P<factor>[^:(]*)\*)?\s*(?P<name>py\([^()]*\)|[^:]*?)\s*(?::(?P<options>.*))?",
+    r"(?:(?P<factor>[^:(]*)\*)?\s*(?P<name>py\([^()]*\)?|[^:]*?)\s*(?::(?P<options>.*))?",
     re.DOTALL,
 )
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")

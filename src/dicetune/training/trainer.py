@@ -131,7 +131,8 @@ class ObjectiveTrainer(Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         super()._save(output_dir, state_dict)
-        follow_umask(self.args.output_dir if output_dir is None else output_dir)
+        if self.args.should_save:
+            follow_umask(self.args.output_dir if output_dir is None else output_dir)
 
     def train(self, *positional: Any, **named: Any) -> TrainOutput:
         """The stock training; what it leaves is finite, and the signals are given back."""
