@@ -68,7 +68,7 @@ def compare(
         if earlier is None:
             raise InputError(
                 f"expected a task and files to compare on, or a comparison in "
-                f"{quoted(str(out))} to go "
+                f"{quoted(Path(out))} to go "
                 "on with, got neither: dicetune compare TASK --train … --dev … --test …"
             )
         config = earlier.base()
