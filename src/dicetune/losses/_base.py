@@ -34,6 +34,8 @@ class Loss(nn.Module):
     kinds: frozenset[str] = frozenset(KINDS)
     ranges: ClassVar[Ranges] = {}
     """Hyper-parameters that a search may change (``dicetune compare --search``)."""
+    imported: str | None = None
+    """``py(module:Class)``, where a text named a user's own module; see ``build``."""
 
     def forward(
         self,
@@ -123,7 +125,9 @@ class Loss(nn.Module):
 
     def with_values(self, values: Mapping[str, float]) -> Loss:
         """The same loss with other values of some of ``searchable``."""
-        return type(self)(**{**self.options(), **values})
+        changed = type(self)(**{**self.options(), **values})
+        changed.imported = self.imported
+        return changed
 
     @property
     def spec(self) -> str:
