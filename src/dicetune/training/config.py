@@ -22,6 +22,7 @@ from dicetune.tasks import (
     check_needs_no_file,
     check_type,
     plain_types,
+    read_texts,
     task_named,
 )
 from dicetune.training.yaml_values import read_yaml
@@ -187,7 +188,7 @@ class RunConfig:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> RunConfig:
-        """Build from names and values; unknown names are errors."""
+        """Build from names and values; unknown names are errors, texts are read by their type."""
         valid = [entry.name for entry in fields(cls)]
         for name in values:
             if name not in valid:
@@ -195,7 +196,7 @@ class RunConfig:
         missing = [name for name in ("task", "train") if not values.get(name)]
         if missing:
             raise InputError(f"expected {' and '.join(missing)} in the configuration, got none")
-        return cls(**values)
+        return cls(**_typed(values))
 
     def task_options(self) -> Any:
         """The task's own options, checked.
@@ -234,7 +235,8 @@ class RunConfig:
 
     def to_yaml(self) -> str:
         """YAML text that ``from_yaml`` reads back to an equal configuration."""
-        return yaml.safe_dump(asdict(self), sort_keys=False, allow_unicode=True)
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        return yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
 
 
 def check_trainer_key(key: str) -> None:
@@ -246,6 +248,18 @@ def check_trainer_key(key: str) -> None:
         raise InputError(f"trainer.{key} cannot be set here: {_RESERVED[key]}")
     if key not in valid:
         raise unknown_name("trainer key", key, valid - set(_RESERVED))
+
+
+def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Names and values with each text read by its type, in the two mappings too."""
+    from transformers import TrainingArguments
+
+    typed = read_texts(typing.get_type_hints(RunConfig), values)
+    inner = {"options": task_named(str(typed["task"])).Options, "trainer": TrainingArguments}
+    for name, of in inner.items():
+        if isinstance(own := values.get(name), Mapping):
+            typed[name] = read_texts(typing.get_type_hints(of), own)
+    return typed
 
 
 def _check_types(config: RunConfig) -> None:
