@@ -36,7 +36,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         node = yaml.compose(text, yaml.BaseLoader)
     except OSError as error:
         raise InputError(
-            f"expected a configuration file, got {quoted(str(path))}: {error.strerror}"
+            f"expected a configuration file, got {quoted(Path(path))}: {error.strerror}"
         ) from None
     except UnicodeDecodeError as error:
         raise DataError(path, f"expected UTF-8, got a byte that is not ({error})") from None
