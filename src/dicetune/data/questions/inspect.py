@@ -19,6 +19,7 @@ from dicetune.data.inspect import (
 )
 from dicetune.data.questions.align import ELSEWHERE, NOWHERE, RESPELLED
 from dicetune.data.questions.corpus import QuestionCorpus
+from dicetune.data.questions.offsets import OTHER_RULES
 
 QA_PAPER_RATIOS = {"SQuAD1.1": 55.9, "SQuAD2.0": 82.0, "QuoRef": 169.0}
 """Negatives to positives, machine reading rows of Table 1 of the paper (Li et al., ACL 2020)."""
@@ -70,13 +71,14 @@ def _report(name: str, corpus: QuestionCorpus, count: SubwordCounter | None) -> 
     answerable = sum(not question.impossible for question in corpus)
     answers = [answer for question in corpus for answer in question.answers]
     rules = {note.rule: note.count for note in corpus.notes}
+    misses = (ELSEWHERE, RESPELLED, NOWHERE, *(rule.note for rule in OTHER_RULES))
     facts: dict[str, Fact] = {
         "questions": len(corpus),
         "articles": len({question.title for question in corpus if question.title is not None}),
         "contexts": len(contexts),
         "words of contexts": sum(sizes.values()),
         "answers": len(answers),
-        "offsets that do not fit": sum(rules.get(r, 0) for r in (ELSEWHERE, RESPELLED, NOWHERE)),
+        "offsets that do not fit": sum(rules.get(rule, 0) for rule in misses),
         "answers not in the context": sum(answer.start is None for answer in answers),
         "duplicates inside": duplicates((q.question, q.context) for q in corpus),
         **subword_facts((f"{q.question} {q.context}" for q in corpus), count),
