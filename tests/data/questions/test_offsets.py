@@ -1,4 +1,4 @@
-"""Offsets that a whole file counts by another rule are read by it, also those that fit by chance."""
+"""Offsets that a whole file counts by one rule are read by it, also those that fit by chance."""
 
 import json
 import random
