@@ -33,7 +33,8 @@ def quoted(value: object) -> str:
     r"""A value as messages quote it: escaped, and of a long one its beginning and its length.
 
     Args:
-        value: what came: a cell, a path, an option, anything with a ``repr``.
+        value: what came: a cell, an option, anything with a ``repr``. A ``Path`` is never
+            shortened: what a message names must be found.
 
     Example:
         >>> quoted("a\tb"), quoted(7)
@@ -41,6 +42,8 @@ def quoted(value: object) -> str:
         >>> quoted("x" * 500)[-25:]
         "xxx'… (of 500 characters)"
     """
+    if isinstance(value, Path):
+        return printable(repr(str(value)))
     if isinstance(value, str):
         if len(value) > _LONGEST_VALUE:
             return f"{printable(repr(value[: _LONGEST_VALUE - 20]))}… (of {len(value)} characters)"
@@ -130,4 +133,4 @@ def unknown_name(what: str, name: str, valid: Iterable[str]) -> InputError:
     names = sorted(valid)
     near = get_close_matches(str(name), names, n=1, cutoff=0.5)
     hint = f": did you mean {quoted(near[0])}?" if near else "."
-    return InputError(f"unknown {what} {quoted(name)}{hint} Valid: {', '.join(names)}")
+    return InputError(f"unknown {what} {quoted(name)}{hint} Valid: {listed(names, most=30)}")

@@ -48,7 +48,7 @@ def evaluate(
     if not Path(target).is_dir():
         if gold_format is not None and data is None:
             raise InputError(
-                f"expected a file of gold beside {quoted(str(target))} for "
+                f"expected a file of gold beside {quoted(Path(target))} for "
                 f"gold_format={quoted(gold_format)}, "
                 "got none: give the file, or leave it out"
             )
@@ -74,13 +74,13 @@ def evaluate(
     for name, value in (("gold_format", gold_format), ("split", split)):
         if value is not None:
             raise InputError(
-                f"expected no {name} for the model {quoted(str(target))}, got "
+                f"expected no {name} for the model {quoted(Path(target))}, got "
                 f"{quoted(value)}: it is for a "
                 "file of predictions"
             )
     if data is None:
         raise InputError(
-            f"expected a file with gold to score the model {quoted(str(target))} on, got none: "
+            f"expected a file with gold to score the model {quoted(Path(target))} on, got none: "
             "dicetune evaluate MODEL FILE"
         )
     # imported here: a file of predictions is scored without loading a model

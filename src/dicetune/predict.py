@@ -58,7 +58,7 @@ def load(
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(
-            f"expected the folder of a saved model, got {quoted(str(folder))}, which is not "
+            f"expected the folder of a saved model, got {quoted(Path(folder))}, which is not "
             f"one: give "
             "the --out folder of `dicetune train`"
         )
@@ -112,7 +112,7 @@ def _chosen_task(folder: Path, record: RunRecord | None, name: str | None) -> An
         raise InputError(
             f"expected no task beside the folder of a run, or its own, {quoted(own)}; got "
             f"{quoted(name)} for "
-            f"{quoted(str(folder))}: leave it out"
+            f"{quoted(Path(folder))}: leave it out"
         )
     return TASKS[own] if own is not None else named or _task_of(folder)
 
@@ -152,7 +152,7 @@ def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:
         saved = ", ".join(getattr(model.config, "architectures", None) or ["unknown"])
         more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
         raise InputError(
-            f"expected a saved {what} model, got {quoted(str(folder))} (saved as {saved}) "
+            f"expected a saved {what} model, got {quoted(Path(folder))} (saved as {saved}) "
             f"without the weights {', '.join(missing[:4])}{more}: they would be random, so "
             "fine-tune it first with `dicetune train` and give its --out folder"
         )
@@ -174,7 +174,7 @@ class _loading:  # noqa: N801  (a context manager reads as a verb)
             return
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"expected a saved {self._what} model, got {quoted(str(self._folder))}: {reason}; give "
+            f"expected a saved {self._what} model, got {quoted(self._folder)}: {reason}; give "
             "the --out folder of `dicetune train`"
         ) from error
 

@@ -79,7 +79,7 @@ class RunRecord:
         if not path.is_file():
             raise InputError(
                 f"expected the folder of a finished run (with {RUN_FILE}), got "
-                f"{quoted(str(folder))}: "
+                f"{quoted(Path(folder))}: "
                 "give the --out folder of `dicetune train`"
             )
         values = read_json(path)

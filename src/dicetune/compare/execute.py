@@ -275,10 +275,10 @@ def _often(steps: float) -> str:
 
 def _check_place(out: Path) -> None:
     if out.exists() and not out.is_dir():
-        raise InputError(f"expected a folder for the comparison, got the file {quoted(str(out))}")
+        raise InputError(f"expected a folder for the comparison, got the file {quoted(out)}")
     if out.is_dir() and any(out.iterdir()) and not (out / PLAN_FILE).is_file():
         raise InputError(
-            f"expected a new or empty folder, or that of a comparison, got {quoted(str(out))} "
+            f"expected a new or empty folder, or that of a comparison, got {quoted(out)} "
             f"without "
             f"{PLAN_FILE}: give another --out"
         )

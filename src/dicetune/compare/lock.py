@@ -48,7 +48,7 @@ def locked(
             except OSError:
                 if time.monotonic() > until:
                     raise InputError(
-                        f"expected a folder that nobody else works in, got {quoted(str(folder))}: "
+                        f"expected a folder that nobody else works in, got {quoted(folder)}: "
                         "another comparison, or a cell of one that was killed, is running there; "
                         "wait for it or stop it"
                     ) from None

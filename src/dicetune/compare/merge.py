@@ -140,10 +140,10 @@ def merge(
 
 def _check_out(out: Path, folders: Sequence[Path]) -> None:
     if out.is_file() or out.resolve() in [folder.resolve() for folder in folders]:
-        raise InputError(f"expected a folder of its own for merged records, got {quoted(str(out))}")
+        raise InputError(f"expected a folder of its own for merged records, got {quoted(out)}")
     if (out / PLAN_FILE).is_file() and Plan.load(out).merged is None:
         raise InputError(
-            f"expected a folder for merged records, got {quoted(str(out))}, which holds a "
+            f"expected a folder for merged records, got {quoted(out)}, which holds a "
             f"comparison: "
             "give another --out"
         )
@@ -227,15 +227,15 @@ def _check_same_data(members: Sequence[Member]) -> None:
             raise InputError(
                 f"expected runs of one task, got {first.record.config['task']} in "
                 f""
-                f"{quoted(str(first.folder))} and {own.record.config['task']} in "
-                f"{quoted(str(own.folder))}"
+                f"{quoted(first.folder)} and {own.record.config['task']} in "
+                f"{quoted(own.folder)}"
             )
         for split in SPLITS:
             pair = [run.files.get(split) for run in (first, own)]
             prints = [None if file is None else file.fingerprint for file in pair]
             if None in prints or prints[0] != prints[1]:
                 shown = " and ".join(
-                    f"{file or 'none'} in {quoted(str(run.folder))}"
+                    f"{file or 'none'} in {quoted(run.folder)}"
                     for file, run in zip(pair, (first, own), strict=True)
                 )
                 raise InputError(
@@ -252,7 +252,7 @@ def _each_once(members: Sequence[Member]) -> list[Member]:
         if sha256(other.folder / PREDICTIONS_FILE) != sha256(own.folder / PREDICTIONS_FILE):
             raise InputError(
                 f"expected one result of cell {own.cell.id}, got two that differ, in "
-                f"{quoted(str(other.folder))} and {quoted(str(own.folder))}: leave one of them out"
+                f"{quoted(other.folder)} and {quoted(own.folder)}: leave one of them out"
             )
     return list(kept.values())
 
@@ -267,7 +267,7 @@ def _check_configurations(members: Sequence[Member]) -> list[str]:
             raise InputError(
                 f"expected runs of {quoted(own.cell.loss)} that differ in the seed alone, got "
                 f""
-                f"{different} in {quoted(str(other.folder))} and {quoted(str(own.folder))}: "
+                f"{different} in {quoted(other.folder)} and {quoted(own.folder)}: "
                 f"leave one of them "
                 "out"
             )
@@ -275,7 +275,7 @@ def _check_configurations(members: Sequence[Member]) -> list[str]:
             raise InputError(
                 f"expected one run of {quoted(own.cell.loss)} with seed {own.cell.seed}, got "
                 f"two, in "
-                f"{quoted(str(other.folder))} and {quoted(str(own.folder))}: leave one of them out"
+                f"{quoted(other.folder)} and {quoted(own.folder)}: leave one of them out"
             )
     first, *others = first_of.values()
     for own in others:

@@ -206,14 +206,14 @@ class Plan:
         """
         if earlier.merged is not None:
             raise InputError(
-                f"expected a folder of its own, got {quoted(str(folder))}, which holds merged "
+                f"expected a folder of its own, got {quoted(folder)}, which holds merged "
                 f"records: "
                 "give another --out"
             )
         differences = _differences(earlier, self)
         if differences:
             raise InputError(
-                f"expected the plan of the comparison in {quoted(str(folder))}, got another "
+                f"expected the plan of the comparison in {quoted(folder)}, got another "
                 f"{'; '.join(differences)}: give another --out, or what it was"
             )
         objectives = {**self.objectives, **earlier.objectives}

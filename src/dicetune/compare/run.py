@@ -65,7 +65,7 @@ def compare(
         if not (folder / PLAN_FILE).is_file():
             raise InputError(
                 f"expected a task and files to compare on, or a comparison in "
-                f"{quoted(str(out))} to go "
+                f"{quoted(Path(out))} to go "
                 "on with, got neither: dicetune compare TASK --train … --dev … --test …"
             )
         earlier = Plan.load(folder)

@@ -65,7 +65,7 @@ def summarise(folder: str | Path) -> dict[str, Any]:
     cells = [own for own in read if own is not None]
     if not cells:
         raise InputError(
-            f"expected at least one finished run in {quoted(str(folder))}, got none of "
+            f"expected at least one finished run in {quoted(Path(folder))}, got none of "
             f"{len(plan.cells)}: go on with `dicetune compare --out {folder}`"
         )
     field = read_field(plan, folder, cells, SPLIT)

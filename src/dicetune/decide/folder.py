@@ -56,7 +56,7 @@ def tune(
     if problem is None:
         raise InputError(
             f"expected scores that say what they decide, got those of an earlier version in "
-            f"{quoted(str(folder))}: tune them with `dicetune tune`, which asks the model's task"
+            f"{quoted(Path(folder))}: tune them with `dicetune tune`, which asks the model's task"
         )
     splits = _splits(folder, problem, arrays)
     found = tune_splits(problem, splits, objective=objective, guard=guard, folds=folds)
@@ -80,7 +80,7 @@ def read_scores(folder: str | Path) -> tuple[dict[str, list[np.ndarray]], dict[s
     if not path.is_file():
         raise InputError(
             f"expected the folder of a finished run (with {SCORES_FILE}), got "
-            f"{quoted(str(folder))}: "
+            f"{quoted(Path(folder))}: "
             "give the --out folder of `dicetune train`, or the scores of any model with --scores"
         )
     try:
@@ -104,11 +104,11 @@ def _splits(
     path = folder / PREDICTIONS_FILE
     if not path.is_file():
         raise InputError(
-            f"expected {PREDICTIONS_FILE} with gold in {quoted(str(folder))}, got none"
+            f"expected {PREDICTIONS_FILE} with gold in {quoted(Path(folder))}, got none"
         )
     if DEV not in arrays:
         raise InputError(
-            f"expected scores of dev in {quoted(str(folder / SCORES_FILE))}, got "
+            f"expected scores of dev in {quoted(Path(folder / SCORES_FILE))}, got "
             f"{', '.join(arrays) or 'none'}: a rule is fitted on dev alone"
         )
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in arrays}

@@ -102,7 +102,7 @@ class DecisionRule:
             if Path(path).is_dir():
                 return None
             raise InputError(
-                f"expected a decision rule, got {quoted(str(path))}, which is not there"
+                f"expected a decision rule, got {quoted(Path(path))}, which is not there"
             )
         values = read_json(file)
         if values.get("version") != RULE_VERSION:

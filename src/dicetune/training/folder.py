@@ -36,7 +36,7 @@ def check_place(config: RunConfig, *, overwrite: bool = False, resume: bool = Fa
         raise InputError("expected --overwrite or --resume, got both: one deletes the other's run")
     folder = Path(config.out)
     if folder.exists() and not folder.is_dir():
-        raise InputError(f"expected a folder for the run, got the file {quoted(str(folder))}")
+        raise InputError(f"expected a folder for the run, got the file {quoted(folder)}")
     used = folder.is_dir() and any(folder.iterdir())
     if resume:
         _check_resumable(folder, config)
@@ -46,10 +46,10 @@ def check_place(config: RunConfig, *, overwrite: bool = False, resume: bool = Fa
             if (folder / CHECKPOINTS).is_dir()
             else "give --overwrite to delete it, or another --out"
         )
-        raise InputError(f"expected a new or empty folder, got {quoted(str(folder))}: {hint}")
+        raise InputError(f"expected a new or empty folder, got {quoted(folder)}: {hint}")
     elif used and not (folder / CONFIG_FILE).is_file():
         raise InputError(
-            f"expected an earlier run to overwrite, got {quoted(str(folder))} without "
+            f"expected an earlier run to overwrite, got {quoted(folder)} without "
             f"{CONFIG_FILE}: "
             "only folders that dicetune made are deleted; remove it yourself or give another --out"
         )
@@ -73,7 +73,7 @@ def claim(folder: Path, config: RunConfig, fingerprints: dict[str, str | None]) 
         (folder / CHECKPOINTS).mkdir(parents=True)
     except OSError as error:
         raise InputError(
-            f"expected a folder that can be made, got {quoted(str(folder))}: {error.strerror}"
+            f"expected a folder that can be made, got {quoted(folder)}: {error.strerror}"
         ) from None
     (folder / CONFIG_FILE).write_text(config.to_yaml(), encoding="utf-8")
     write_json(folder / CHECKPOINTS / _FINGERPRINTS, fingerprints)
@@ -85,7 +85,7 @@ def check_same_data(folder: Path, fingerprints: dict[str, str | None]) -> None:
     changed = [split for split in before if before[split] != fingerprints.get(split)]
     if changed:
         raise InputError(
-            f"expected the data with which the run in {quoted(str(folder))} began, got other "
+            f"expected the data with which the run in {quoted(folder)} began, got other "
             f"files for "
             f"{' and '.join(changed)}: start a new run, or restore them"
         )
@@ -120,13 +120,13 @@ def drop_checkpoints(folder: Path) -> None:
 def _check_resumable(folder: Path, config: RunConfig) -> None:
     if not (folder / CONFIG_FILE).is_file():
         raise InputError(
-            f"expected an unfinished run to resume, got {quoted(str(folder))} without "
+            f"expected an unfinished run to resume, got {quoted(folder)} without "
             f"{CONFIG_FILE}: "
             "start it without --resume"
         )
     if (folder / RUN_FILE).is_file():
         raise InputError(
-            f"expected an unfinished run to resume, got {quoted(str(folder))}, which is finished: "
+            f"expected an unfinished run to resume, got {quoted(folder)}, which is finished: "
             "its scores are in metrics.json"
         )
     before = asdict(RunConfig.from_yaml(folder / CONFIG_FILE).without_place())
@@ -137,7 +137,7 @@ def _check_resumable(folder: Path, config: RunConfig) -> None:
             f"{name} ({quoted(before[name])} then, {quoted(now[name])} now)" for name in changed
         ]
         raise InputError(
-            f"expected the configuration of the unfinished run in {quoted(str(folder))}, got "
+            f"expected the configuration of the unfinished run in {quoted(folder)}, got "
             f"another "
             f""
             f"{', '.join(changes)}"

@@ -45,7 +45,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise InputError(
-            f"expected a configuration file, got {quoted(str(path))}: {error.strerror}"
+            f"expected a configuration file, got {quoted(Path(path))}: {error.strerror}"
         ) from None
     except UnicodeDecodeError as error:
         raise DataError(path, f"expected UTF-8, got a byte that is not ({error})") from None

@@ -44,7 +44,7 @@ def names_data_set(path: str | Path) -> bool:
     if folder != file:
         raise DataError(
             path,
-            f"expected a data set in the folder {quoted(str(folder))}, got a folder without one: "
+            f"expected a data set in the folder {quoted(folder)}, got a folder without one: "
             "save it there with save_to_disk(), or name a file",
         )
     if not file.exists() and _may_be_hub(str(path)):

@@ -58,18 +58,18 @@ def check_target(target: Target) -> None:
     path = Path(target)
     if os.path.isdir(path):
         raise InputError(
-            f"expected a file to write to, got the folder {quoted(str(target))}: name a file in it"
+            f"expected a file to write to, got the folder {quoted(Path(target))}: name a file in it"
         )
     if not os.path.isdir(path.parent):
         raise InputError(
-            f"expected a file in an existing folder, got {quoted(str(target))}: make the folder "
-            f"{quoted(str(path.parent))} first"
+            f"expected a file in an existing folder, got {quoted(Path(target))}: make the folder "
+            f"{quoted(path.parent)} first"
         )
     if not os.access(path if _is_stream(path) else path.parent, os.W_OK):
         raise InputError(
-            f"expected a file that can be written, got {quoted(str(target))}: no permission "
+            f"expected a file that can be written, got {quoted(Path(target))}: no permission "
             f"to write in "
-            f"{quoted(str(path.parent))}, name a file elsewhere"
+            f"{quoted(path.parent)}, name a file elsewhere"
         )
 
 
@@ -89,7 +89,7 @@ def _replace(target: str | Path, raw: bytes) -> None:
             partial.unlink(missing_ok=True)
     except OSError as error:
         raise InputError(
-            f"expected a file that can be written, got {quoted(str(target))}: "
+            f"expected a file that can be written, got {quoted(Path(target))}: "
             f"{error.strerror or error}"
         ) from None
 

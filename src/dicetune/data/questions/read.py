@@ -70,7 +70,7 @@ def read_questions(
         records, format = row_records(load_split(path, split), source), "hub"
     elif split is not None:
         raise InputError(
-            f"split {quoted(split)} was given for {quoted(str(path))}, which is one file: "
+            f"split {quoted(split)} was given for {quoted(Path(path))}, which is one file: "
             f"leave it out, "
             "or use format 'hub' for a data set with splits"
         )

@@ -84,7 +84,7 @@ def read_tokens(
         lines = read_lines(path)
     if split is not None and format != "hub":
         raise InputError(
-            f"split {quoted(split)} was given for {quoted(str(path))}, which is one file: "
+            f"split {quoted(split)} was given for {quoted(Path(path))}, which is one file: "
             f"leave it out, "
             "or use format 'hub' for a data set with splits"
         )

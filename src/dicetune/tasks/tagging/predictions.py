@@ -29,8 +29,8 @@ def score_tag_file(
     """
     if gold is not None:
         raise InputError(
-            f"expected a model folder before {quoted(str(gold))}, got "
-            f"{quoted(str(predictions))}: a file of "
+            f"expected a model folder before {quoted(Path(gold))}, got "
+            f"{quoted(Path(predictions))}: a file of "
             "predicted tags holds its own gold and is given alone; answers and other predictions "
             "are scored with --task (qa, text, …)"
         )

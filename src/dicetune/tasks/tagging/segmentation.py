@@ -236,7 +236,7 @@ def _score_own(
         format = "jsonl" if str(path) == STDIN else detect_format(path)[0]
     if format != "jsonl":
         raise InputError(
-            f"expected a file of gold words beside {quoted(str(path))}, got none: {format} "
+            f"expected a file of gold words beside {quoted(Path(path))}, got none: {format} "
             f"holds words "
             "with one tag each; only jsonl may hold its own gold"
         )
@@ -245,7 +245,7 @@ def _score_own(
         report(str(note))
     if any("O" in (*sentence.gold, *sentence.predicted) for sentence in found):
         raise InputError(
-            f"expected characters with labels B-, I-, E-, S- in {quoted(str(path))}, got O: "
+            f"expected characters with labels B-, I-, E-, S- in {quoted(Path(path))}, got O: "
             f"give the "
             "file of gold words beside the predicted ones"
         )
