@@ -8,9 +8,10 @@ The two scripts differ where nothing is left of a text. 2.0 (any question withou
 answers of which nothing is left are not counted, a question without gold answers is right only
 where the prediction is empty, and then with F1 1. 1.1: F1 over no common word is 0.
 
-For Chinese, CMRC 2018's definitions (``metrics.cmrc``). Japanese, Thai, Lao, Burmese and Khmer have
-no spaces between words, and Korean words carry their particles: there F1 is over the characters that
-both have, white space left out, and all Unicode punctuation is off, as in KorQuAD and JaQuAD.
+For Chinese, CMRC 2018's definitions (``metrics.cmrc``). Japanese, Thai, Lao, Burmese and Khmer
+have no spaces between words, and Korean words carry their particles: there F1 is over the
+characters that both have, white space left out, and all Unicode punctuation is off, as in KorQuAD
+and JaQuAD.
 
 References: Rajpurkar et al., EMNLP 2016 and ACL 2018 (``evaluate-v1.1.py``, ``evaluate-v2.0.py``);
 Lim et al., KorQuAD 1.0, 2019; So et al., JaQuAD, 2022.

@@ -17,6 +17,7 @@ from dicetune.data.files.json_lines import choose_key, json_objects
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.files.splits import records_of_split, rows_of_split
+from dicetune.data.questions.spot import is_name
 from dicetune.errors import DataError, quoted, unknown_name
 from dicetune.writing import LANGUAGES
 
@@ -149,7 +150,7 @@ def with_null_threshold(
     return [
         row
         if row.null_odds is None
-        else replace(row, text="" if row.null_odds > threshold else row.span)
+        else replace(row, text="" if row.null_odds > threshold else (row.span or row.text))
         for row in rows
     ]
 
@@ -224,8 +225,12 @@ def _official(lines: Sequence[str], source: str) -> list[AnswerRow]:
 
 def _row(number: int, record: Mapping[str, Any], source: str) -> AnswerRow:
     key = choose_key(record, None, ANSWER_KEYS, "answer", source, number)
-    if record.get("id") is None:
-        raise DataError(source, "expected an 'id' in each line, got none", line=number)
+    if not is_name(record.get("id")):
+        raise DataError(
+            source,
+            f"expected an 'id' in each line, got {quoted(record.get('id', 'none'))}",
+            line=number,
+        )
     text, gold, span = record[key], record.get("gold"), record.get("span")
     if not isinstance(text, str):
         raise DataError(

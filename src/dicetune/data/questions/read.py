@@ -17,7 +17,7 @@ not fit are aligned by ``align_answer``; every such case is counted in the notes
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -93,13 +93,27 @@ def read_questions(
     questions = tuple(_aligned(own, rule, notes) if gold else own.question for own in asked)
     if not questions:
         raise DataError(source, "expected questions, got none: check the file and the format")
-    if gold and not any(question.answers for question in questions):
+    if gold:
+        _check_gold(asked, questions, source)
+    return QuestionCorpus(questions, source, notes.notes(), gold, format)
+
+
+def _check_gold(asked: Sequence[_Asked], questions: Sequence[Question], source: str) -> None:
+    """Refuse a file whose answers were taken out, or belong to other contexts."""
+    answers = [answer for question in questions for answer in question.answers]
+    if not answers and not any(own.flag is True for own in asked):
         raise DataError(
             source,
             f"expected gold answers, got none in {len(questions)} questions: check the file; "
             "to have it answered use predict",
         )
-    return QuestionCorpus(questions, source, notes.notes(), gold, format)
+    if answers and all(answer.start is None for answer in answers):
+        raise DataError(
+            source,
+            "expected answers that stand in their contexts, got none among "
+            f"{len(answers)} (first {quoted(answers[0].text)}): check that answers and contexts "
+            "belong together",
+        )
 
 
 @dataclass(frozen=True)
@@ -130,11 +144,11 @@ def _asked(records: Iterable[Record], gold: bool) -> Iterator[_Asked]:
             raise record.paragraph_spot.error("expected a context, got an empty text")
         if not text.strip() and not gold:
             raise spot.error("expected a question, got an empty text")
-        has_id = values.get(layout.id) is not None
+        has_id = layout.id in values
         if named not in (None, has_id):
             raise spot.error(f"expected {quoted(layout.id)} in every question or in none")
         named = has_id
-        name = str(values[layout.id]) if has_id else str(number)
+        name = spot.name(values, layout.id) if has_id else str(number)
         if name in seen:
             raise spot.error(
                 f"expected each id once, got {quoted(name)} again, first at {seen[name]}"

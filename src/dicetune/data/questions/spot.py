@@ -61,11 +61,28 @@ class Spot:
             raise self.error(f"expected whole characters under {quoted(key)}, got {quoted(value)}")
         return value
 
+    def name(self, mapping: Mapping[str, Any], key: str) -> str:
+        """The id under a key, a text or a whole number."""
+        value = mapping[key]
+        if not is_name(value):
+            raise self.error(
+                f"expected a text or a whole number under {quoted(key)}, got {quoted(value)}: "
+                "write one, or leave the key out of all"
+            )
+        return str(value)
+
     def text(self, value: Any) -> str:
         """The value, which must be a text."""
         if not isinstance(value, str) or not whole_characters(value):
             raise self.error(f"expected a text of whole characters, got {quoted(value)}")
         return value
+
+
+def is_name(value: object) -> bool:
+    """Whether a value can be an id: a text that is not blank, or a whole number."""
+    if isinstance(value, str):
+        return bool(value.strip()) and whole_characters(value)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**30
 
 
 def keys_of(mapping: Mapping[str, Any]) -> str:
