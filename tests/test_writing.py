@@ -22,7 +22,7 @@ from dicetune.writing import language_of, words
         (["ปั๊มหยุดทำงาน"], "characters"),
         (["ປ້ຳຢຸດ"], "characters"),
         (["ម៉ាស៊ីនបូមទឹក"], "characters"),
-        (["The pump", "is down"] + ["ポンプ"], "en"),
+        (["The pump", "is down", "ポンプ"], "en"),
     ],
 )
 def test_the_letters_of_all_texts_tell(texts, language):

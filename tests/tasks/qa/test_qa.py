@@ -301,10 +301,8 @@ def test_thresholds_are_found_where_questions_have_no_answer():
 
 def test_a_model_and_the_file_of_its_predictions_are_scored_in_one_language(tmp_path):
     """Kana and Hangul as well, also where the answers alone look otherwise."""
-    for context, answer in (
-        ("ポンプは Quay Nine で停止した", "Quay Nine"),
-        ("부두 9의 펌프가", "9의 펌프"),
-    ):
+    texts = {"ポンプは Quay Nine で停止した": "Quay Nine", "부두 9의 펌프가": "9의 펌프"}
+    for context, answer in texts.items():
         data = corpus(question(context, answer))
         task = QaTask.of(data, QaOptions())
         start = context.index(answer)
