@@ -12,6 +12,7 @@ from dicetune.data.entities.read import (
 )
 from dicetune.data.files.brackets import Tree, parse_brackets, plain_word
 from dicetune.data.files.hub import names_data_set
+from dicetune.data.files.json_lines import is_name, json_objects
 from dicetune.data.files.notes import Note, NoteBook
 from dicetune.data.files.open_text import read_lines
 from dicetune.data.files.write import check_target, write_text
@@ -130,6 +131,8 @@ __all__ = [
     "inspect_texts",
     "inspect_tokens",
     "is_mrc",
+    "is_name",
+    "json_objects",
     "label_names",
     "match_answers",
     "names_data_set",

@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dicetune.data.files.json_lines import choose_key, json_objects
+from dicetune.data.files.json_lines import choose_key, is_name, json_objects
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.files.splits import records_of_split, rows_of_split
-from dicetune.data.questions.spot import is_name
 from dicetune.errors import DataError, quoted, unknown_name
 from dicetune.writing import LANGUAGES
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dicetune.data.files.json_lines import whole_characters
+from dicetune.data.files.json_lines import is_name, whole_characters
 from dicetune.errors import DataError, quoted
 
 _NAMES = {str: "a text", int: "a whole number", list: "a list"}
@@ -76,13 +76,6 @@ class Spot:
         if not isinstance(value, str) or not whole_characters(value):
             raise self.error(f"expected a text of whole characters, got {quoted(value)}")
         return value
-
-
-def is_name(value: object) -> bool:
-    """Whether a value can be an id: a text that is not blank, or a whole number."""
-    if isinstance(value, str):
-        return bool(value.strip()) and whole_characters(value)
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**30
 
 
 def keys_of(mapping: Mapping[str, Any]) -> str:
