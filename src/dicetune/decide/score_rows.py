@@ -30,6 +30,9 @@ from dicetune.decide.label_sets import log_sigmoid
 from dicetune.errors import DataError, listed, quoted
 
 FORMS = ("probabilities", "log_probabilities", "logits")
+LARGEST = 1e30
+"""Score from which sums of scores could overflow."""
+
 ROUNDING = 1e-6
 """By how much a probability may be above 1."""
 
@@ -132,8 +135,7 @@ def scores_of(kind: str, labels: Sequence[str], row: ScoreRow) -> np.ndarray:
         if isinstance(error, DataError):
             raise
         raise row.error(f"expected numbers for {kind}, got {printed(error)}") from None
-    if np.isnan(table).any() or (table == np.inf).any():
-        raise row.error("expected scores that are numbers, got NaN or infinity")
+    _check(row, table)
     if form == "probabilities":
         if not ((table >= 0) & (table <= 1 + ROUNDING)).all():
             raise row.error("expected probabilities from 0 to 1")
@@ -165,8 +167,7 @@ def best_span(row: ScoreRow) -> tuple[str, float]:
         score = 0.0 if "null_odds" in row.values else float(row.values["score"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise row.error(f"expected a number as 'score', got {printed(error)}") from None
-    if not np.isfinite(score):
-        raise row.error("expected scores that are numbers, got NaN or infinity")
+    _check(row, np.array([score]))
     return text, score
 
 
@@ -188,6 +189,14 @@ def form_of(row: ScoreRow) -> str:
 def printed(error: Exception) -> str:
     """What an error says, short."""
     return f"no {error}" if isinstance(error, KeyError) else f"{error!s:.80}"
+
+
+def _check(row: ScoreRow, table: np.ndarray) -> None:
+    """Refuse what is no score: minus infinity is one, of what has no chance."""
+    if np.isnan(table).any() or (table == np.inf).any():
+        raise row.error("expected scores that are numbers, got NaN or infinity")
+    if (np.abs(table[np.isfinite(table)]) > LARGEST).any():
+        raise row.error(f"expected scores of at most {LARGEST:g}, got larger ones")
 
 
 def _types(row: ScoreRow) -> set[str]:
