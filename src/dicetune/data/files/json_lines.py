@@ -115,3 +115,15 @@ def whole_characters(text: str) -> bool:
         (True, False)
     """
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def is_name(value: object) -> bool:
+    """Whether a value can be an id: a text that is not blank, or a whole number.
+
+    Example:
+        >>> is_name("q1"), is_name(7), is_name(" "), is_name(None), is_name(True), is_name([1])
+        (True, True, False, False, False, False)
+    """
+    if isinstance(value, str):
+        return bool(value.strip()) and whole_characters(value)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**30
