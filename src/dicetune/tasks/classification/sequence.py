@@ -33,7 +33,12 @@ from dicetune.models import output_bias
 from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores, Trained
 from dicetune.tasks.classification.classified import OUT_FORMATS, Decision, render_classified
 from dicetune.tasks.classification.encode import encode_texts
-from dicetune.tasks.classification.layout import classes_of, text_layout
+from dicetune.tasks.classification.layout import (
+    classes_of,
+    label_columns,
+    separator_of,
+    text_layout,
+)
 
 
 class SequenceTask:
@@ -128,6 +133,8 @@ class SequenceTask:
             quoting=options.quoting,
             header=options.header,
             split=split,
+            label_columns=label_columns(vars(options)),
+            separator=separator_of(options),
         )
         for note in (*(right.notes if right else ()), *found.notes):
             report(str(note))
