@@ -68,11 +68,7 @@ def read_value(text: str) -> Any:
     Example:
         >>> read_value("3e-5"), read_value("true"), read_value("no"), read_value("7")
         (3e-05, True, 'no', 7)
-        >>> read_value("|"), read_value("#")
-        ('|', '#')
     """
-    if text and len(text.strip()) < 2 and not text.strip().isalnum() and text != "~":
-        return text  # YAML gives such marks a meaning of their own
     try:
         return yaml.load(text, _Loader)
     except yaml.YAMLError:
