@@ -143,7 +143,7 @@ def test_kinds_are_told_from_the_first_row():
 GOOD = {"gold": "a", "probabilities": {"a": 0.7, "b": 0.3}}
 MISTAKES = {
     "empty": ([], "got an empty file"),
-    "no object": ([["a"]], "s.jsonl:1: expected a JSON object"),
+    "no object": ([["a"]], "s.jsonl:1: expected one JSON object a line, got a list"),
     "no gold": ([GOOD, {**GOOD, "gold": None}], "s.jsonl:2: expected gold in each row"),
     "no scores": ([{"gold": "a"}], "s.jsonl:1: expected one of probabilities"),
     "two forms": ([{**GOOD, "logits": {"a": 1, "b": 0}}], "got probabilities, logits"),

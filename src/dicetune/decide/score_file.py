@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dicetune.data.files.json_lines import json_objects
+from dicetune.data.files.open_text import read_lines
 from dicetune.decide.guard import FOLDS
 from dicetune.decide.kinds import DECISIONS, decisions_on
 from dicetune.decide.score_rows import best_span, kind_of, labels_of, scores_of
 from dicetune.decide.tuned import DEV, Split, Tuned, tune_splits
 from dicetune.errors import DataError, InputError, quoted, unknown_name
 from dicetune.metrics.classification import positive_class
-from dicetune.records import TUNED, read_json_lines
+from dicetune.records import TUNED
 
 Row = dict[str, Any]
 
@@ -84,13 +86,7 @@ def _read(path: str | Path) -> list[Row]:
         raise InputError(
             f"expected a file of JSON lines, got {quoted(Path(path))}, which is not one"
         )
-    rows = list(read_json_lines(Path(path)))
-    if not rows:
-        raise DataError(path, "expected rows, got an empty file")
-    for line, row in enumerate(rows, 1):
-        if not isinstance(row, dict):
-            raise DataError(path, f"expected a JSON object, got {quoted(row)}", line)
-    return rows
+    return [dict(row) for _, row in json_objects(read_lines(path), path)]
 
 
 def _with_gold(rows: Sequence[Row], gold: Sequence[Row], source: str, other: str) -> list[Row]:

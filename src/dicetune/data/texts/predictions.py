@@ -28,7 +28,7 @@ from dicetune.data.texts.prediction_rows import (
     cell_rows,
     object_rows,
 )
-from dicetune.errors import DataError, unknown_name
+from dicetune.errors import DataError, listed, quoted, unknown_name
 
 PREDICTION_FORMATS = ("jsonl", "csv", "tsv", "lines")
 
@@ -131,6 +131,8 @@ def read_text_predictions(
     mine = labels(
         [(row.line, row.predicted) for row in rows], {one for own in right for one in own}
     )
+    if gold is not None:
+        _check_known(rows, right, mine, gold, source, notes)
     probabilities = tuple(row.probabilities for row in rows if row.probabilities is not None)
     return TextPredictions(
         tuple(right),
@@ -139,6 +141,34 @@ def read_text_predictions(
         probabilities if len(probabilities) == len(rows) else (),
         notes.notes(),
     )
+
+
+def _check_known(
+    rows: Sequence[PredictedRow],
+    right: Sequence[tuple[str, ...]],
+    mine: Sequence[tuple[str, ...]],
+    gold: TextCorpus,
+    source: str,
+    notes: NoteBook,
+) -> None:
+    """Refuse predictions of other labels than the gold has; note single ones."""
+    known = {*gold.names, *(one for own in right for one in own)}
+    used = [(row.line, one) for row, own in zip(rows, mine, strict=True) for one in own]
+    other = [(line, one) for line, one in used if one not in known]
+    if other and known and len(other) == len(used):
+        line, one = other[0]
+        raise DataError(
+            source,
+            f"expected labels as {gold.source} has them ({listed(sorted(known), most=8)}), got "
+            f"others alone, such as {quoted(one)}: give the column (-o predicted_column=NAME), or "
+            "the names of numbers (-o label_names=FILE)",
+            line=line,
+        )
+    for line, _ in other:
+        notes.add(
+            f"predicted labels that {gold.source} never has, such as {quoted(other[0][1])}: wrong",
+            f"{source}:{line}",
+        )
 
 
 def _format_of(lines: Sequence[str], has_gold: bool) -> str:
