@@ -14,6 +14,7 @@ import gzip
 import os
 import sys
 import zlib
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 
@@ -28,11 +29,12 @@ _LARGEST = 256
 _DENSEST = 100
 
 
-def read_lines(path: str | Path) -> list[str]:
-    """The lines of a text file, without their ends; a byte order mark is dropped.
+def read_lines(path: str | Path, *, returns: bool = False) -> list[str]:
+    r"""The lines of a text file, without their ends; a byte order mark is dropped.
 
     Args:
         path: a file, plain or gzip (told by its first bytes, not its name); ``-`` is stdin.
+        returns: whether the ``\r`` of a line end is left: in a table it may be part of a cell.
 
     Raises:
         DataError: no such file, a folder, unreadable, empty, not UTF-8, a gzip file that is
@@ -48,10 +50,15 @@ def read_lines(path: str | Path) -> list[str]:
             "expected lines that end in LF or CR LF, got CR alone: "
             "convert it, for example with `tr '\\r' '\\n'`",
         )
-    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    lines = text.split("\n")
     if not lines[-1]:
         lines.pop()
-    return lines
+    return lines if returns else without_returns(lines)
+
+
+def without_returns(lines: Iterable[str]) -> list[str]:
+    r"""Lines without the ``\r`` of their ends."""
+    return [line.removesuffix("\r") for line in lines]
 
 
 def source_name(path: str | Path) -> str:

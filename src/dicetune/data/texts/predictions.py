@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dicetune.data.files.json_lines import PREDICTED_KEYS
 from dicetune.data.files.notes import Note, NoteBook
-from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.files.open_text import read_lines, source_name, without_returns
 from dicetune.data.files.splits import rows_of_split
 from dicetune.data.texts.corpus import TextCorpus
 from dicetune.data.texts.join import join_gold
@@ -104,13 +104,14 @@ def read_text_predictions(
     )
     if format not in ("auto", *PREDICTION_FORMATS):
         raise unknown_name("format of predictions", format, ["auto", *PREDICTION_FORMATS])
-    source, lines, notes = source_name(path), read_lines(path), NoteBook()
+    source, raw_lines, notes = source_name(path), read_lines(path, returns=True), NoteBook()
+    lines = without_returns(raw_lines)
     if format == "auto":
         format = _format_of(lines, gold is not None)
     if format == "jsonl":
         rows = object_rows(lines, source, wanted)
     elif format != "lines":
-        rows = cell_rows(lines, source, "\t" if format == "tsv" else None, wanted, notes)
+        rows = cell_rows(raw_lines, source, "\t" if format == "tsv" else None, wanted, notes)
     elif gold is None:
         raise DataError(source, "expected a file of gold beside labels alone, got none")
     else:

@@ -16,7 +16,7 @@ from typing import Any
 from dicetune.data.files.hub import names_data_set
 from dicetune.data.files.json_lines import whole_characters
 from dicetune.data.files.notes import NoteBook
-from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.files.open_text import read_lines, source_name, without_returns
 from dicetune.data.texts.columns import LABEL_NAMES, PAIR_NAMES, TEXT_NAMES
 from dicetune.data.texts.corpus import TextCorpus, TextExample
 from dicetune.data.texts.label_cells import LabelCells
@@ -62,12 +62,13 @@ def read_texts(
     wanted = wanted or TextLayout()
     if format != "auto" and format not in TEXT_FORMATS:
         raise unknown_name("data format", format, ["auto", *TEXT_FORMATS])
-    lines: list[str] = []
+    raw_lines: list[str] = []
     source = source_name(path)
     if format == "auto" and names_data_set(path):
         format = "hub"
     if format != "hub":
-        lines = read_lines(path)
+        raw_lines = read_lines(path, returns=True)
+    lines = without_returns(raw_lines)
     if format == "auto":
         format = _format_of(lines, source, wanted, report)
     names = () if label_names is None else read_label_names(label_names)
@@ -87,7 +88,7 @@ def read_texts(
         raw = hub_rows(path, source, wanted, notes, several=several)
     else:
         separator = "\t" if format == "tsv" else None
-        raw = table_rows(lines, source, separator, wanted, notes, several=several)
+        raw = table_rows(raw_lines, source, separator, wanted, notes, several=several)
     rows, names = raw.rows, names or raw.names
     if wanted.labels and not names and rows:
         names = wanted.labels
