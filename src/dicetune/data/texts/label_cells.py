@@ -109,13 +109,16 @@ def part_cells(
     return found
 
 
-def refuse_lists(cells: Sequence[Cell], source: str, notes: NoteBook) -> None:
+def refuse_lists(
+    cells: Sequence[Cell], source: str, notes: NoteBook, names: Sequence[str] = ()
+) -> None:
     """Refuse cells of several labels where each text has one; note what looks like it.
 
     Raises:
         DataError: a cell that is a list.
     """
-    texts = [(line, v.strip()) for line, v in cells if isinstance(v, str) and v.strip()]
+    strings = [(line, v) for line, v in cells if isinstance(v, str) and v not in names]
+    texts = [(line, v.strip()) for line, v in strings if v.strip()]
     lists = {line: items for line, v in texts if (items := _list_in(v)) is not None}
     named = (line for line, items in lists.items() if any(isinstance(i, str) for i in items))
     line = next(named, None)

@@ -65,7 +65,7 @@ def parse_labels(
     if several:
         parted = part_cells(cells, source, notes, how or LabelCells(), names)
     else:
-        refuse_lists(cells, source, notes)
+        refuse_lists(cells, source, notes, names)
         parted = [[value] for _, value in cells]
     known = known_labels(names)
     found = []
