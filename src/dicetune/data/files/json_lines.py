@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dicetune.errors import DataError, quoted
+from dicetune.errors import DataError, listed, quoted
 
 # what tools call these in files of predictions
 GOLD_KEYS = ("gold", "labels", "tags", "ner_tags", "pos_tags", "true", "y_true", "label")
@@ -61,7 +61,7 @@ def choose_key(
             return str(chosen)
         raise DataError(
             path,
-            f"expected the key {quoted(chosen)} for the {what}, got {', '.join(there)}",
+            f"expected the key {quoted(chosen)} for the {what}, got {listed(there)}",
             line=line,
         )
     for name in known:
@@ -69,7 +69,7 @@ def choose_key(
             return name
     raise DataError(
         path,
-        f"expected a key for the {what} ({', '.join(known)}), got {', '.join(there) or 'none'}: "
+        f"expected a key for the {what} ({listed(known)}), got {listed(there) or 'none'}: "
         "give its name",
         line=line,
     )

@@ -144,7 +144,7 @@ def json_rows(
     *,
     several: bool = False,
 ) -> RawRows:
-    """The objects of JSON lines; the keys of the first one decide.
+    """The objects of JSON lines; the keys of the first one decide, and any id.
 
     Raises:
         DataError: no JSON, a missing key.
@@ -153,7 +153,10 @@ def json_rows(
     if not records:
         return RawRows([])
     number, first = records[0]
-    return _records(records, list(first), "JSON lines", source, wanted, notes, several, number)
+    # not every object need have an id, not even the first
+    keys = (key for _, record in records for key in record)
+    names = dict.fromkeys(key for key in keys if key in first or key.casefold() in ID_NAMES)
+    return _records(records, list(names), "JSON lines", source, wanted, notes, several, number)
 
 
 def hub_rows(

@@ -128,11 +128,9 @@ def render_classified(
 
 
 def _json_lines(data: TextCorpus, answers: Sequence[Classified | Labelled]) -> Iterable[str]:
-    has_id = any(example.id is not None for example in data)
     for example, answer in zip(data, answers, strict=True):
         row = {"id": example.id, "text": example.text, "text_b": example.pair}
-        # the keys of the first row are those of all
-        shown = {k: v for k, v in row.items() if v is not None or (k == "id" and has_id)}
+        shown = {name: value for name, value in row.items() if value is not None}
         yield json.dumps({**shown, **answer.to_dict()}, ensure_ascii=False) + "\n"
 
 

@@ -27,7 +27,7 @@ from dicetune.data import (
     read_texts,
 )
 from dicetune.data.texts.labels import read_label_names
-from dicetune.errors import DataError, InputError, quoted
+from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.loss_input import Kind, LossInput
 from dicetune.models import output_bias
 from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores, Trained
@@ -162,7 +162,7 @@ class SequenceTask:
         for example in data:
             for label in example.labels or ():
                 if label not in self._number:
-                    shown = ", ".join(self.labels[:8]) + (", …" if len(self.labels) > 8 else "")
+                    shown = listed(self.labels, most=8)
                     raise DataError(
                         data.source,
                         f"expected labels that the model knows ({shown}), got {quoted(label)} "
