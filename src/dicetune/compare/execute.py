@@ -12,7 +12,6 @@ from typing import Any
 import yaml
 
 from dicetune.compare.inspect import inspect_data
-from dicetune.compare.lock import locked
 from dicetune.compare.plan import PLAN_FILE, Cell, Plan
 from dicetune.compare.process import run_process
 from dicetune.compare.progress import (
@@ -24,6 +23,7 @@ from dicetune.compare.progress import (
     state_of,
 )
 from dicetune.errors import DicetuneError, InputError, InterruptedRunError, quoted
+from dicetune.lock import locked
 
 Report = Callable[[str], None]
 Show = Callable[[Progress], None]
