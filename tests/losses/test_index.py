@@ -154,7 +154,7 @@ NEAR = [
 @pytest.mark.parametrize("kind", ["classes", "labels", "positions"])
 @pytest.mark.parametrize("options", NEAR)
 def test_near_convergence_it_is_small_never_negative_and_right(options, kind, size):
-    """In float32, against the same formula in float64, from where an error is 1e-4 to where it underflows."""
+    """In float32 against float64, from errors of 1e-4 to errors that underflow."""
     gold = torch.tensor([0, 1, 2, 1])
     hot = torch.nn.functional.one_hot(gold, 3)
     logits = size * (2 * hot - 1) + torch.linspace(-1, 1, 12).reshape(4, 3)

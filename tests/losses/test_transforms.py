@@ -1,4 +1,4 @@
-"""Under torch.func no value may be looked at: gradients and batches of problems are a plain loop's."""
+"""Under torch.func no value may be looked at: a batch of problems is a plain loop over them."""
 
 import pytest
 import torch
