@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from dicetune.compare.plan import DataFile, Objective, Plan, Search, seeds_of
+from dicetune.compare.plan import DataFile, Objective, Plan, Search, digests_of, seeds_of
 from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.losses import build, code_of, recipe
 from dicetune.models import resolve_encoder
@@ -113,6 +113,7 @@ def make_plan(request: Request, report: Callable[[str], None] = lambda line: Non
         search=search,
         keep_models=request.keep_models,
         command=request.command,
+        option_files=digests_of(config.options),
         code=code_of(
             build(loss)
             for own in objectives.values()

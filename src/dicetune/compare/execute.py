@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from dicetune import numbers
+from dicetune.compare.cells import FinishedCell
 from dicetune.compare.inspect import inspect_data
 from dicetune.compare.lock import locked
 from dicetune.compare.plan import PLAN_FILE, Cell, Plan
@@ -23,6 +25,7 @@ from dicetune.compare.progress import (
     progress_of,
     state_of,
 )
+from dicetune.compare.same_inputs import check_cells, check_files
 from dicetune.errors import DicetuneError, InputError, InterruptedRunError, quoted
 
 Report = Callable[[str], None]
@@ -206,6 +209,7 @@ class _Running:
         for number, cell in enumerate(cells, start=1):
             if state_of(self.plan, self.out, cell).state == "done":
                 continue
+            self._check_inputs(f"cell {cell.id}")
             self._report(f"cell {number} of {len(cells)}: {cell.loss}, seed {cell.seed}")
             config = self.plan.config_of(cell.loss, cell.seed)
             path = self.out / CELLS / f"{cell.id}.yaml"
@@ -216,7 +220,14 @@ class _Running:
             reason = self._process(path, flags, cell=cell)
             self._report(f"cell {number} of {len(cells)}: {self._ended(cell, reason)}")
 
+    def _check_inputs(self, what: str) -> None:
+        """Every file, and every finished cell, belongs to the plan."""
+        read = [FinishedCell.read(own, folder_of(self.out, own)) for own in self.plan.cells]
+        check_cells(self.plan, self.out, [own for own in read if own is not None])
+        check_files(self.plan, self.out, what)
+
     def _trial(self, config: Path, what: str) -> str | None:
+        self._check_inputs(f"the {what}")
         return self._process(config, [], what=what)
 
     def _process(
@@ -245,23 +256,10 @@ class _Running:
         progress = progress_of(self.plan, self.out, taken=self._taken)
         left = progress.seconds_left
         dev = "" if state.dev is None else f": dev {self.plan.metric} {100 * state.dev:.2f}"
-        rest = f"; about {duration(left)} left" if left else ""
-        return f"{cell.loss}, seed {cell.seed} is done{dev}, {duration(self._taken[-1])}{rest}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people.
-
-    Example:
-        >>> duration(42), duration(200), duration(7000)
-        ('42 s', '3 min 20 s', '1 h 57 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {round(whole % 3600 / 60)} min"
+        rest = f"; about {numbers.duration(left)} left" if left else ""
+        return (
+            f"{cell.loss}, seed {cell.seed} is done{dev}, {numbers.duration(self._taken[-1])}{rest}"
+        )
 
 
 def _found(plan: Plan, name: str) -> str:

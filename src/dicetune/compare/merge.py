@@ -25,6 +25,7 @@ from dicetune.compare.plan import (
     what_decides,
 )
 from dicetune.compare.progress import folder_of, state_of
+from dicetune.compare.same_inputs import check_read_alike
 from dicetune.errors import DataError, InputError, quoted, unknown_name
 from dicetune.records import (
     METRICS_FILE,
@@ -105,6 +106,7 @@ def merge(
     if not members:
         raise InputError("expected finished runs to compare, got none")
     _check_same_data(members)
+    check_read_alike((own.folder, own.record) for own in members)
     members = _each_once(members)
     notes += _check_configurations(members)
     first = members[0]
@@ -137,6 +139,7 @@ def merge(
         settings=settings,
         search=next((plan.search for plan in plans if plan.search is not None), None),
         foreign=foreign,
+        option_files=next((plan.option_files for plan in plans), {}),
         code={name: digest for own in members for name, digest in own.code.items()},
         merged=tuple(own.cell for own in members),
         notes=tuple(notes),
@@ -167,10 +170,9 @@ def _members(
             planned |= {own: name for name, own in plan.objectives.items()}
             for cell in plan.cells:
                 if state_of(plan, folder, cell).state == "done":
-                    record = RunRecord.load(folder_of(folder, cell))
-                    found.append(
-                        _member(cell, folder_of(folder, cell), record, plan.objectives[cell.loss])
-                    )
+                    place, objective = folder_of(folder, cell), plan.objectives[cell.loss]
+                    record = RunRecord.load(place)
+                    found.append(_member(cell, place, record, objective, plan.option_files))
                 else:
                     notes.append(f"{cell.id} of {folder} is not finished and left out")
                     report(notes[-1])
@@ -193,15 +195,22 @@ def _plain_member(folder: Path, planned: Mapping[Objective, str]) -> Member:
     objective = Objective(made["loss"], made["start_loss"], made["start_share"] or None)
     name = planned.get(objective, str(objective))
     cell = Cell("", name, str(objective), record.config["seed"])
-    own = _member(cell, folder, record, objective)
+    own = _member(cell, folder, record, objective, {})
     data = {split: file.fingerprint for split, file in own.files.items()}
     data |= {name: str(digest) for name, digest in own.code.items()}
     model = record.model["sha256"] or record.model["name"]
     return replace(own, cell=replace(cell, id=cell_id(_config(record), data, model)))
 
 
-def _member(cell: Cell, folder: Path, record: RunRecord, objective: Objective) -> Member:
-    decides = what_decides(_config(record))
+def _member(
+    cell: Cell,
+    folder: Path,
+    record: RunRecord,
+    objective: Objective,
+    option_files: Mapping[str, str],
+) -> Member:
+    config = _config(record)
+    decides = what_decides({**config, "options": {**config["options"], **option_files}})
     flat = {name: value for name, value in decides.items() if not isinstance(value, Mapping)}
     for group in ("options", "trainer"):
         flat |= {f"{group}.{name}": value for name, value in decides.get(group, {}).items()}

@@ -129,6 +129,7 @@ class Plan:
         notes: what a reader should know, in sentences.
         command: what was typed first.
         versions: of the libraries, when the plan was made.
+        option_files: SHA-256 of each file that an option of the task names (queries, label names).
         code: SHA-256 of the file behind each loss of a user's own, by its ``py(module:Class)``.
     """
 
@@ -149,6 +150,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     command: str = ""
     versions: dict[str, str] = field(default_factory=versions)
+    option_files: dict[str, str] = field(default_factory=dict)
     code: dict[str, str | None] = field(default_factory=dict)
 
     @property
@@ -193,7 +195,12 @@ class Plan:
         own = str(self.objectives[name])
         data |= {code: str(digest) for code, digest in self.code.items() if code in own}
         model = self.model["sha256"] or self.model["name"] or ""
-        return cell_id(self.config_of(name, seed), data, model)
+        return cell_id({**self.config_of(name, seed), "options": self.told_options}, data, model)
+
+    @property
+    def told_options(self) -> dict[str, Any]:
+        """The options of the task, a file as its fingerprint when the plan was made."""
+        return {**self.options, **self.option_files}
 
     def with_found(self, name: str, objective: Objective, found: dict[str, Any]) -> Plan:
         """The plan with what the search found for one competitor."""
@@ -336,10 +343,16 @@ def _plain(value: Any) -> Any:
 
 def _with_contents(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options of a task, where a file (of queries, of label names) is its content."""
+    known = {name: _plain(value) for name, value in options.items() if value is not None}
+    return {**known, **digests_of(options)}
+
+
+def digests_of(options: Mapping[str, Any]) -> dict[str, str]:
+    """SHA-256 of each file that an option names."""
     return {
-        name: sha256(value) if isinstance(value, str) and os.path.isfile(value) else _plain(value)
+        name: sha256(value)
         for name, value in options.items()
-        if value is not None
+        if isinstance(value, str) and os.path.isfile(value)
     }
 
 
@@ -368,13 +381,18 @@ def _differences(earlier: Plan, now: Plan) -> list[str]:
         if one != other:
             found.append(f"{what} ({one} then, {other} now)")
     for what in ("options", "trainer", "settings"):
-        plain = _with_contents if what == "options" else _plain
-        before, after = plain(getattr(earlier, what)), plain(getattr(now, what))
+        if what == "options":
+            before, after = (_with_contents(plan.told_options) for plan in (earlier, now))
+        else:
+            before, after = (_plain(getattr(plan, what)) for plan in (earlier, now))
         for name in sorted(before.keys() | after.keys()):
             if before.get(name) != after.get(name):
                 prefix = "" if what == "settings" else f"{what}."
-                shown = (getattr(plan, what).get(name) for plan in (earlier, now))
-                found.append(f"{prefix}{name} ({' then, '.join(map(repr, shown))} now)")
+                shown = [quoted(getattr(plan, what).get(name)) for plan in (earlier, now)]
+                if what == "options" and shown[0] == shown[1]:
+                    found.append(f"{prefix}{name} (the file {shown[0]} was changed)")
+                else:
+                    found.append(f"{prefix}{name} ({' then, '.join(shown)} now)")
     for name in earlier.code.keys() & now.code.keys():
         if earlier.code[name] != now.code[name]:
             found.append(f"file of {name} (it was changed)")
