@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from dicetune.compare.configure import seeds_of
 from dicetune.compare.plan import (
     Cell,
     DataFile,
@@ -12,7 +13,6 @@ from dicetune.compare.plan import (
     Search,
     cell_id,
     digests_of,
-    seeds_of,
 )
 from dicetune.compare.same_inputs import check_files
 from dicetune.errors import DataError, InputError

@@ -11,11 +11,12 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dicetune.compare.stored import check_types, checked, is_folder_name, reading, refuse_links
 from dicetune.errors import DataError, InputError, quoted
 from dicetune.records import read_json, sha256, versions, write_json
 
@@ -262,7 +263,8 @@ class Plan:
         """Read ``comparison.json``.
 
         Raises:
-            DataError: no such file, or one of another version.
+            DataError: no such file, a damaged one, one of another version, a name in it that is no
+                name of a folder, or a link in the folder.
         """
         path = folder / PLAN_FILE
         if not path.is_file():
@@ -271,24 +273,43 @@ class Plan:
                 f"expected the folder of a comparison, got one without {PLAN_FILE}: give the "
                 "--out folder of `dicetune compare`",
             )
-        values = read_json(path)
-        if values.pop("version", None) != PLAN_VERSION:
-            raise DataError(
-                path, f"expected version {PLAN_VERSION}: read it with the version that wrote it"
-            )
+        with reading(path, "put back a whole one, or give another --out"):
+            plan = cls._of(read_json(path))
+            names = [cell.id for cell in plan.cells], list(plan.foreign)
+        refuse_links(folder)
+        for what, own in zip(("cell", "foreign competitor"), names, strict=True):
+            for name in own:
+                if not is_folder_name(name):
+                    raise DataError(
+                        path,
+                        f"expected a {what} whose name is that of a folder (letters, digits, "
+                        f"spaces and . + - _), got {quoted(name)}: do not use this file",
+                    )
+        return plan
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> Plan:
+        version = values.pop("version", None)
+        if version != PLAN_VERSION:
+            raise InputError(f"expected version {PLAN_VERSION}, got {quoted(version)}")
         del values["losses"]
-        cells = tuple(Cell(**cell) for cell in values.pop("cells"))
-        return cls(
+        cells = tuple(checked(Cell, cell) for cell in values.pop("cells"))
+        files = {split: checked(DataFile, own) for split, own in values["files"].items()}
+        objectives = {n: checked(Objective, own) for n, own in values["objectives"].items()}
+        search = None if values["search"] is None else checked(Search, values["search"])
+        plan = cls(
             **{
                 **values,
-                "files": {split: DataFile(**own) for split, own in values["files"].items()},
-                "objectives": {n: Objective(**own) for n, own in values["objectives"].items()},
+                "files": files,
+                "objectives": objectives,
                 "seeds": tuple(values["seeds"]),
-                "search": None if values["search"] is None else Search(**values["search"]),
+                "search": search,
                 "merged": cells if values["merged"] else None,
                 "notes": tuple(values["notes"]),
             }
         )
+        check_types(plan)
+        return plan
 
 
 def cell_id(config: Mapping[str, Any], data: Mapping[str, str], model: str) -> str:
@@ -411,27 +432,3 @@ def _identity(plan: Plan) -> str:
 
 def _trials(plan: Plan) -> int:
     return 0 if plan.search is None else plan.search.trials
-
-
-def seeds_of(given: int | Sequence[int]) -> tuple[int, ...]:
-    """Seeds from their number (1, 2, …), or as they are.
-
-    Raises:
-        InputError: none, one twice, or one below 0.
-
-    Example:
-        >>> seeds_of(3), seeds_of([7, 4])
-        ((1, 2, 3), (4, 7))
-    """
-    whole = [given] if isinstance(given, int) else list(given)
-    if any(isinstance(seed, bool) or not isinstance(seed, int) for seed in whole):
-        raise InputError(f"expected a number of seeds, or a list of seeds, got {quoted(given)}")
-    if isinstance(given, int):
-        whole = list(range(1, given + 1))
-    if not whole or min(whole) < 0 or len(set(whole)) < len(whole):
-        raise InputError(
-            f"expected at least 1 seed, each once and not below 0, got {quoted(given)}: 5 is "
-            f"usual, 6 "
-            "allow an exact test"
-        )
-    return tuple(sorted(whole))
