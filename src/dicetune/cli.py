@@ -317,11 +317,13 @@ def report(
     folder: Annotated[Path, typer.Argument(help="Folder of a comparison.")],
 ) -> None:
     """Make the summary and the report of a comparison anew, from its records alone."""
+    from dicetune.compare.stored import writing
     from dicetune.compare.summary import write_summary
     from dicetune.report import write_report
 
-    summary = write_summary(folder)
-    page = write_report(folder)
+    with writing(folder):
+        summary = write_summary(folder)
+        page = write_report(folder)
     for line in (*summary["verdict"], f"Report: {page}"):
         typer.echo(printable(line))
 

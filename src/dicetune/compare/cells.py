@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.compare.plan import Cell
-from dicetune.errors import DataError
+from dicetune.compare.plan import CELLS, PLAN_FILE, Cell
+from dicetune.compare.stored import check_types, reading
+from dicetune.errors import DataError, quoted
 from dicetune.records import (
     DECISION_FILE,
+    METRICS_FILE,
     PREDICTIONS_FILE,
     RUN_FILE,
     SCORES_FILE,
@@ -42,10 +44,43 @@ class FinishedCell:
 
     @classmethod
     def read(cls, cell: Cell, folder: Path) -> FinishedCell | None:
-        """The run of a cell, or ``None`` where it is not finished."""
+        """The run of a cell, or ``None`` where it is not finished.
+
+        Raises:
+            DataError: a damaged record, with what heals it.
+        """
         if not (folder / RUN_FILE).is_file():
             return None
-        return cls(cell, folder, RunRecord.load(folder))
+        with reading(folder / RUN_FILE, remake(folder)):
+            record = RunRecord.load(folder)
+            check_types(record)
+            _check_training(record.training)
+        return cls(cell, folder, record)
+
+    def check(self) -> None:
+        """Read everything once: a damaged file is found here and not in the middle of a table.
+
+        Raises:
+            DataError: the first file that is damaged or gone, with what heals it.
+        """
+        mend = remake(self.folder)
+        with reading(self.folder / METRICS_FILE, mend):
+            metrics = read_json(self.folder / METRICS_FILE)
+            if not isinstance(metrics["dev"], dict):
+                raise TypeError(f"expected scores of dev, got {quoted(metrics['dev'])}")
+        with reading(self.folder / PREDICTIONS_FILE, mend):
+            counts = _counts(self._predictions)
+        with reading(self.folder / SCORES_FILE, mend):
+            scored = {split: len(own) for split, own in self._scores[0].items()}
+            if scored != counts:
+                raise ValueError(f"scores of {quoted(scored)} examples, predictions of {counts}")
+        with reading(self.folder / DECISION_FILE, mend):
+            fitted = self.decision is not None
+        if fitted:
+            with reading(self.folder / TUNED_FILE, mend):
+                tuned = _counts(read_json_lines(self.folder / TUNED_FILE))
+                if tuned != counts:
+                    raise ValueError(f"decisions on {tuned} examples, predictions of {counts}")
 
     def predictions(self, split: str) -> list[Row]:
         """Rows of the plain decision, in the order of the file."""
@@ -94,6 +129,35 @@ class FinishedCell:
     @cached_property
     def _predictions(self) -> list[Row]:
         return list(read_json_lines(self.folder / PREDICTIONS_FILE))
+
+
+def remake(folder: Path) -> str:
+    """What heals a damaged run: in words, with its folder."""
+    out = folder.parent.parent
+    if folder.parent.name == CELLS and (out / PLAN_FILE).is_file():
+        again = f"run `dicetune compare --out {out}` again, which makes this run anew"
+        return f"{again}, or delete {quoted(folder)} if these are merged records"
+    return f"make the run in {quoted(folder)} again, or leave it out"
+
+
+def _check_training(training: Row) -> None:
+    """What tables and curves read of a run."""
+    for name in ("seconds", "steps", "best_step"):
+        if not isinstance(training[name], int | float):
+            raise TypeError(f"expected a number for {name}, got {quoted(training[name])}")
+    for row in training["history"]:
+        if not isinstance(row["step"], int | float):
+            raise TypeError(f"expected steps in the history, got {quoted(row)}")
+
+
+def _counts(rows: Iterable[Row]) -> dict[str, int]:
+    """Rows of each split; each must say what was predicted of what."""
+    found: dict[str, int] = {}
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict) or not {"split", "id", "gold", "predicted"} <= row.keys():
+            raise ValueError(f"line {number}: expected split, id, gold and predicted")
+        found[str(row["split"])] = found.get(str(row["split"]), 0) + 1
+    return found
 
 
 def in_order(rows: Sequence[Row], like: Sequence[Row], path: Path) -> list[Row]:

@@ -15,10 +15,9 @@ from dicetune import numbers
 from dicetune.compare.cells import FinishedCell
 from dicetune.compare.inspect import inspect_data
 from dicetune.compare.lock import locked
-from dicetune.compare.plan import PLAN_FILE, Cell, Plan
+from dicetune.compare.plan import CELLS, PLAN_FILE, Cell, Plan
 from dicetune.compare.process import run_process
 from dicetune.compare.progress import (
-    CELLS,
     CellState,
     Progress,
     folder_of,
@@ -26,7 +25,9 @@ from dicetune.compare.progress import (
     state_of,
 )
 from dicetune.compare.same_inputs import check_cells, check_files
+from dicetune.compare.stored import check_place
 from dicetune.errors import DicetuneError, InputError, InterruptedRunError, quoted
+from dicetune.records import RUN_FILE
 
 Report = Callable[[str], None]
 Show = Callable[[Progress], None]
@@ -83,7 +84,7 @@ def execute(
         InputError: where the folder holds another plan, or is in the way.
         InterruptedRunError: after Ctrl-C, with the command that goes on.
     """
-    _check_place(out)
+    check_out(out)
     out.mkdir(parents=True, exist_ok=True)
     with locked(out, report) as keep_open:
         if (out / PLAN_FILE).is_file():
@@ -206,6 +207,8 @@ class _Running:
     def cells(self) -> None:
         """Every cell that is not finished, in order."""
         cells = self.plan.cells
+        for cell in cells:
+            self._heal(cell)
         for number, cell in enumerate(cells, start=1):
             if state_of(self.plan, self.out, cell).state == "done":
                 continue
@@ -219,6 +222,16 @@ class _Running:
             flags = ["--decide", *(["--keep-model"] if self.plan.keep_models else [])]
             reason = self._process(path, flags, cell=cell)
             self._report(f"cell {number} of {len(cells)}: {self._ended(cell, reason)}")
+
+    def _heal(self, cell: Cell) -> None:
+        """A cell whose records are damaged is no finished one: what says that it is whole goes."""
+        folder = folder_of(self.out, cell)
+        try:
+            if (own := FinishedCell.read(cell, folder)) is not None:
+                own.check()
+        except DicetuneError as error:
+            self._report(f"cell {cell.id} is made again, its records are damaged: {error}")
+            (folder / RUN_FILE).unlink()
 
     def _check_inputs(self, what: str) -> None:
         """Every file, and every finished cell, belongs to the plan."""
@@ -274,9 +287,13 @@ def _often(steps: float) -> str:
     return f"{steps:g} steps" if steps >= 1 else f"{100 * steps:g}% of the run"
 
 
-def _check_place(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise InputError(f"expected a folder for the comparison, got the file {quoted(out)}")
+def check_out(out: Path) -> None:
+    """Refuse a folder that is in the way, or cannot be made or written in.
+
+    Raises:
+        InputError: with what is there.
+    """
+    check_place(out)
     if out.is_dir() and any(out.iterdir()) and not (out / PLAN_FILE).is_file():
         raise InputError(
             f"expected a new or empty folder, or that of a comparison, got {quoted(out)} "

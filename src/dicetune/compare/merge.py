@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dicetune.compare.cell import decided, fit_decision
+from dicetune.compare.cell import decided, fit_decision, is_finished
+from dicetune.compare.cells import FinishedCell
 from dicetune.compare.foreign import FOREIGN
 from dicetune.compare.plan import (
     PLAN_FILE,
@@ -24,7 +25,7 @@ from dicetune.compare.plan import (
     cell_id,
     what_decides,
 )
-from dicetune.compare.progress import folder_of, state_of
+from dicetune.compare.progress import folder_of
 from dicetune.compare.same_inputs import check_read_alike
 from dicetune.errors import DataError, InputError, quoted, unknown_name
 from dicetune.records import (
@@ -85,14 +86,16 @@ def merge(
     folders: Sequence[Path],
     out: Path,
     *,
+    place: Path,
     baseline: str | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> Plan:
-    """The plan of everything that was given, with the records copied below ``out``.
+    """The plan of everything that was given, with the records copied below ``place``.
 
     Args:
         folders: of comparisons and of finished runs.
-        out: folder that is made; it may hold merged records already.
+        out: folder of the merged records; it may hold some already.
+        place: folder in which they are put together, so that a failure leaves nothing in ``out``.
         baseline: name of a competitor; by default that of the first comparison, else the first.
         report: takes a line for what is left out.
 
@@ -111,15 +114,15 @@ def merge(
     notes += _check_configurations(members)
     first = members[0]
     objectives = {own.cell.loss: own.objective for own in members}
-    foreign = _copy_foreign(folders, plans, out)
+    foreign = _copy_foreign(folders, plans, place)
     chosen = baseline or (plans[0].baseline if plans else first.cell.loss)
     if chosen not in [*objectives, *foreign]:
         raise unknown_name("baseline", chosen, [*objectives, *foreign])
     for own in members:
-        _copy_cell(own, out)
-        if not decided(folder_of(out, own.cell)):
+        _copy_cell(own, place)
+        if not decided(folder_of(place, own.cell)):
             report(f"fitting the decision rule of {own.cell.id} on dev")
-            fit_decision(folder_of(out, own.cell))
+            fit_decision(folder_of(place, own.cell))
     config = first.record.config
     settings = {
         name: value
@@ -169,29 +172,36 @@ def _members(
             plan = Plan.load(folder)
             planned |= {own: name for name, own in plan.objectives.items()}
             for cell in plan.cells:
-                if state_of(plan, folder, cell).state == "done":
-                    place, objective = folder_of(folder, cell), plan.objectives[cell.loss]
-                    record = RunRecord.load(place)
-                    found.append(_member(cell, place, record, objective, plan.option_files))
+                own = FinishedCell.read(cell, folder_of(folder, cell))
+                if own is not None and is_finished(own.folder, keep_model=True):
+                    own.check()
+                    objective = plan.objectives[cell.loss]
+                    found.append(
+                        _member(cell, own.folder, own.record, objective, plan.option_files)
+                    )
                 else:
                     notes.append(f"{cell.id} of {folder} is not finished and left out")
                     report(notes[-1])
     for folder in folders:
         if (folder / PLAN_FILE).is_file():
             continue
-        if not (folder / RUN_FILE).is_file():
-            raise DataError(
-                folder,
-                f"expected a comparison or a finished run, got neither {PLAN_FILE} nor {RUN_FILE}",
-            )
         found.append(_plain_member(folder, planned))
     return found, notes
 
 
 def _plain_member(folder: Path, planned: Mapping[Objective, str]) -> Member:
     """A run of ``dicetune train``; its loss has the name that a comparison gave it, if one did."""
-    record = RunRecord.load(folder)
-    made = record.objective
+    for name in RECORDS:
+        if (folder / name).is_symlink():
+            raise DataError(folder / name, "expected a file of a run, got a link to another place")
+    given = FinishedCell.read(Cell("", "", "", 0), folder)
+    if given is None:
+        raise DataError(
+            folder,
+            f"expected a comparison or a finished run, got neither {PLAN_FILE} nor {RUN_FILE}",
+        )
+    given.check()
+    record, made = given.record, given.record.objective
     objective = Objective(made["loss"], made["start_loss"], made["start_share"] or None)
     name = planned.get(objective, str(objective))
     cell = Cell("", name, str(objective), record.config["seed"])

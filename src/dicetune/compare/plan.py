@@ -23,6 +23,8 @@ from dicetune.records import read_json, sha256, versions, write_json
 PLAN_FILE = "comparison.json"
 PLAN_VERSION = 1
 SPLITS = ("train", "dev", "test")
+CELLS = "cells"
+"""Folder of the runs of a comparison."""
 
 # of a configuration: where things lie, and what says nothing of how a run goes
 _PLACES = ("train", "dev", "test", "model", "out", "note", "keep_checkpoints")

@@ -119,8 +119,10 @@ def reading(path: Path, mend: str) -> Iterator[None]:
     except DicetuneError as error:
         said = str(error).removeprefix(f"{path}: ")
         raise DataError(path, f"{said}; {mend}") from None
+    except (PermissionError, BlockingIOError):  # the file may be whole
+        raise
     except Exception as error:  # a damaged file may break whatever reads it
-        why = str(error).splitlines()[0] if str(error) else ""
+        why = quoted(str(error).partition("\n")[0])
         raise DataError(
             path,
             f"expected a whole record, got a damaged one ({type(error).__name__}: {why}); {mend}",

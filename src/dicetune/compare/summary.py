@@ -69,6 +69,8 @@ def summarise(folder: str | Path) -> dict[str, Any]:
             f"expected at least one finished run in {quoted(Path(folder))}, got none of "
             f"{len(plan.cells)}: go on with `dicetune compare --out {folder}`"
         )
+    for own in cells:
+        own.check()
     unchecked = check_cells(plan, folder, cells)
     field = read_field(plan, folder, cells, SPLIT)
     curves = learning_curves(cells, plan.metric)
