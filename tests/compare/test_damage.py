@@ -48,7 +48,7 @@ def made(tmp_path_factory):
 @pytest.mark.parametrize("name", ["comparison.json", *CELL_FILES])
 def test_a_damaged_record_is_one_message_and_nothing_is_merged(tmp_path, made, name, how):
     folder = shutil.copytree(made, tmp_path / "c")
-    place = next((folder / "cells").glob("ce-*/")) if name in CELL_FILES else folder
+    place = next((folder / "cells").glob("dice-*/")) if name in CELL_FILES else folder
     damage(place / name, how)
     unfinished = how == "gone" and name in ("run.json", "decision.json")  # as a kill leaves it
     for act in (lambda: write_summary(folder), lambda: compare_records([folder], tmp_path / "m")):
@@ -60,7 +60,7 @@ def test_a_damaged_record_is_one_message_and_nothing_is_merged(tmp_path, made, n
         said = str(refused.value)
         assert "\n" not in said
         assert name in said or "comparison.json" in said
-        assert any(word in said for word in ("again", "give another", "give the"))
+        assert any(word in said for word in ("again", "give another", "give the", "got neither"))
         assert sorted(path.name for path in tmp_path.iterdir()) == ["c"]
 
 
@@ -94,7 +94,7 @@ def test_a_damaged_cell_is_made_again_by_the_same_command(tmp_path, trained, nam
 
 @pytest.mark.parametrize(
     "name",
-    ["../../x", "/x", "..", "", "a/b", "a\\b", "a\x1bb", "a\nb", ".hidden", "x" * 300, 7, None],
+    ["../../x", "/x", "..", "", "a/b", "a\\b", "a\x1bb", "a\nb", ".hidden", "x" * 300],
 )
 @pytest.mark.parametrize("what", ["cell", "foreign"])
 def test_a_name_that_would_lead_elsewhere_is_refused_where_it_is_read(tmp_path, made, what, name):
@@ -104,9 +104,7 @@ def test_a_name_that_would_lead_elsewhere_is_refused_where_it_is_read(tmp_path, 
     if what == "cell":
         values["cells"][0]["id"], values["merged"] = name, True
     else:
-        values["foreign"] = {str(name): {"file": "f", "sha256": "0"}}
-        if isinstance(name, int | None):
-            pytest.skip("a name in JSON is text")
+        values["foreign"] = {name: {"file": "f", "sha256": "0"}}
     write_json(folder / "comparison.json", values)
     before = everything(tmp_path)
     for act in (lambda: write_summary(folder), lambda: compare_records([folder], inside / "m"),

@@ -63,6 +63,8 @@ class FinishedCell:
         Raises:
             DataError: the first file that is damaged or gone, with what heals it.
         """
+        from dicetune.decide import DecisionRule
+
         mend = remake(self.folder)
         with reading(self.folder / METRICS_FILE, mend):
             metrics = read_json(self.folder / METRICS_FILE)
@@ -75,7 +77,7 @@ class FinishedCell:
             if scored != counts:
                 raise ValueError(f"scores of {quoted(scored)} examples, predictions of {counts}")
         with reading(self.folder / DECISION_FILE, mend):
-            fitted = self.decision is not None
+            fitted = DecisionRule.load(self.folder) is not None
         if fitted:
             with reading(self.folder / TUNED_FILE, mend):
                 tuned = _counts(read_json_lines(self.folder / TUNED_FILE))
@@ -93,12 +95,6 @@ class FinishedCell:
             return None
         rows = [row for row in read_json_lines(path) if row.get("split") == split]
         return in_order(rows, self.predictions(split), path)
-
-    @cached_property
-    def decision(self) -> dict[str, Any] | None:
-        """The decision rule that was fitted on dev, if one was."""
-        path = self.folder / DECISION_FILE
-        return read_json(path) if path.is_file() else None
 
     @property
     def problem(self) -> dict[str, Any]:
