@@ -58,7 +58,7 @@ def test_a_missing_fingerprint_is_a_note(tmp_path, keys):
     assert "1 of 6 runs have no fingerprint" in note
 
 
-@pytest.mark.parametrize("name", ["train", "dev", "test", "encoder"])
+@pytest.mark.parametrize("name", ["test", "encoder"])
 def test_a_file_that_changes_between_two_cells_stops_the_comparison(
     tmp_path, files, monkeypatch, name
 ):

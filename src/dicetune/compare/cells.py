@@ -131,8 +131,10 @@ def remake(folder: Path) -> str:
     """What heals a damaged run: in words, with its folder."""
     out = folder.parent.parent
     if folder.parent.name == CELLS and (out / PLAN_FILE).is_file():
-        again = f"run `dicetune compare --out {out}` again, which makes this run anew"
-        return f"{again}, or delete {quoted(folder)} if these are merged records"
+        return (
+            f"run `dicetune compare --out {out}` again, which makes this run anew (merged records: "
+            "the command with --from)"
+        )
     return f"make the run in {quoted(folder)} again, or leave it out"
 
 

@@ -14,7 +14,7 @@ import yaml
 from dicetune import numbers
 from dicetune.compare.cells import FinishedCell
 from dicetune.compare.inspect import inspect_data
-from dicetune.compare.lock import locked
+from dicetune.compare.lock import LOCK_FILE, locked
 from dicetune.compare.plan import CELLS, PLAN_FILE, Cell, Plan
 from dicetune.compare.process import run_process
 from dicetune.compare.progress import (
@@ -89,8 +89,8 @@ def execute(
     with locked(out, report) as keep_open:
         if (out / PLAN_FILE).is_file():
             plan = plan.going_on_from(Plan.load(out), out)
-        (out / CELLS).mkdir(exist_ok=True)
         plan.save(out)
+        (out / CELLS).mkdir(exist_ok=True)
         for line in describe(plan, out):
             report(line)
         inspect_data(plan, out, report)
@@ -294,7 +294,12 @@ def check_out(out: Path) -> None:
         InputError: with what is there.
     """
     check_place(out)
-    if out.is_dir() and any(out.iterdir()) and not (out / PLAN_FILE).is_file():
+    begun = {LOCK_FILE, f"{PLAN_FILE}.part"}  # what a kill may leave before there is a plan
+    if (
+        out.is_dir()
+        and {own.name for own in out.iterdir()} - begun
+        and not (out / PLAN_FILE).is_file()
+    ):
         raise InputError(
             f"expected a new or empty folder, or that of a comparison, got {quoted(out)} "
             f"without "

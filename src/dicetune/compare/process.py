@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dicetune.compare.cell import FAILED, INTERRUPTED, beside
-from dicetune.errors import DataError, InterruptedRunError
+from dicetune.errors import InterruptedRunError
 from dicetune.records import read_json, write_json
 
 CELL_MODULE = "dicetune.compare.cell"
@@ -111,5 +111,5 @@ def failure_of(folder: Path) -> str | None:
         return str(read_json(path)["reason"])
     except FileNotFoundError:
         return None
-    except (DataError, KeyError):
+    except (ValueError, KeyError):
         return "failed"
