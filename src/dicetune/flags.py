@@ -49,17 +49,19 @@ def comparison(
     Raises:
         InputError: for values that cannot be used, or no folder.
     """
-    from dicetune.training.yaml_values import read_value, read_yaml
+    from dicetune.tasks import read_text, read_texts
+    from dicetune.training.yaml_values import read_yaml
 
     values = {} if path is None else read_yaml(path)
     asked = {name: values.pop(name) for name in _OF_COMPARE if name in values}
     asked |= {name: flags[name] for name in _OF_COMPARE if flags.get(name) is not None}
     if isinstance(asked.get("losses"), str):
         asked["losses"] = [asked["losses"]]
-    if isinstance(seeds := asked.get("seeds"), str):
-        asked["seeds"] = (
-            [read_value(one) for one in seeds.split(",")] if "," in seeds else (read_value(seeds))
-        )
+    if isinstance(seeds := asked.get("seeds"), str) and "," in seeds:
+        asked["seeds"] = seeds.split(",")
+    if isinstance(seeds := asked.get("seeds"), list):
+        asked["seeds"] = [read_text(int, one) for one in seeds]
+    asked = read_texts(_OF_COMPARE, asked)
     if isinstance(asked.get("predictions"), list):
         asked["predictions"] = _named_files(asked["predictions"])
     values = _run_values(values, {**flags, "out": None}, data)
@@ -99,7 +101,15 @@ def records_comparison(flags: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_OF_COMPARE = ("losses", "seeds", "baseline", "search", "keep_models", "predictions", "out")
+_OF_COMPARE = {
+    "losses": list,
+    "seeds": int,
+    "baseline": str,
+    "search": int | None,
+    "keep_models": bool,
+    "predictions": dict,
+    "out": str,
+}
 
 
 def _run_values(
@@ -148,7 +158,7 @@ def task_options(given: list[str] | None, call: Callable[..., Any]) -> dict[str,
     Raises:
         InputError: no KEY=VALUE, or a name that the function takes for something else.
     """
-    options = pairs(given, "-o")
+    options: dict[str, Any] = pairs(given, "-o")
     for name in inspect.signature(call).parameters:
         if name in options:
             raise InputError(
@@ -158,22 +168,20 @@ def task_options(given: list[str] | None, call: Callable[..., Any]) -> dict[str,
     return options
 
 
-def pairs(given: list[str] | None, flag: str) -> dict[str, Any]:
-    """The values behind a repeated KEY=VALUE flag, read as YAML reads them.
+def pairs(given: list[str] | None, flag: str) -> dict[str, str]:
+    """The values behind a repeated KEY=VALUE flag, as they were written; the last of a key wins.
 
     Raises:
         InputError: no KEY=VALUE.
 
     Example:
         >>> pairs(["stride=3", "form=sigmoid"], "-o")
-        {'stride': 3, 'form': 'sigmoid'}
+        {'stride': '3', 'form': 'sigmoid'}
     """
-    from dicetune.training.yaml_values import read_value
-
-    found: dict[str, Any] = {}
+    found: dict[str, str] = {}
     for setting in given or ():
         key, equals, value = setting.partition("=")
         if not equals:
             raise InputError(f"expected {flag} KEY=VALUE, got {quoted(setting)}")
-        found[key] = read_value(value)
+        found[key] = value
     return found

@@ -20,10 +20,7 @@ def changed(folder, *keys, value, which=1):
     record = place = read_json(run / "run.json")
     for key in keys[:-1]:
         place = place[key]
-    if value is None:
-        place.pop(keys[-1])
-    else:
-        place[keys[-1]] = value
+    place[keys[-1]] = value
     write_json(run / "run.json", record)
     return run.name
 

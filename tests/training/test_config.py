@@ -1,10 +1,13 @@
 """RunConfig: round trips, and every wrong value named with what would do."""
 
+import math
+
 import pytest
 
 from dicetune.errors import DataError, InputError, InputTypeError
+from dicetune.tasks import read_text
 from dicetune.training.config import RunConfig
-from dicetune.training.yaml_values import read_value, read_yaml
+from dicetune.training.yaml_values import read_yaml
 
 BASE = {"task": "ner", "train": "a.conll", "dev": "b.conll"}
 
@@ -24,19 +27,31 @@ def test_settings_reach_the_trainer():
 
 
 @pytest.mark.parametrize(
-    ("text", "value"),
+    ("hint", "texts", "values"),
     [
-        ("1e-4", 1e-4),
-        ("3", 3),
-        ("0.1", 0.1),
-        ("true", True),
-        ("dice", "dice"),
-        ("[", "["),
-        ("no", "no"),
+        (int, ["3", "010", "-2"], [3, 10, -2]),
+        (float, ["1e-4", "0.1", "3", "-inf"], [1e-4, 0.1, 3, -math.inf]),
+        (bool, ["true", "False"], [True, False]),
+        (int | None, ["none", "null", "", "7"], [None, None, None, 7]),
+        (int | str | None, ["2", "010", "1e3", "null"], [2, "010", "1e3", "null"]),
     ],
 )
-def test_values_from_the_command_line(text, value):
-    assert read_value(text) == value
+def test_a_text_is_read_by_the_type_of_what_it_is_for(hint, texts, values):
+    assert [read_text(hint, text) for text in texts] == values
+    odd = ["1:30", "1_000", "0x10", "0o7", "2024-05-06", "no", "on", "~x", "[", "½", "٣"]
+    assert [read_text(hint, text) for text in odd] == odd  # refused where no text is taken
+    words = ["true", "null", "010", "1e3", "", " a "]
+    assert [read_text(str, text) for text in words] == words
+
+
+@pytest.mark.parametrize("positive", ["010", "1:30", "1_000", "0x10", "null", "true", "2024-05-06"])
+def test_a_label_is_what_was_written(tmp_path, positive):
+    flag = RunConfig.from_mapping({**BASE, "task": "text"}).updated({"options.positive": positive})
+    path = tmp_path / "c.yaml"
+    path.write_text(f"task: text\ntrain: a\ndev: b\noptions: {{positive: {positive}}}\n")
+    assert flag.options == RunConfig.from_yaml(path).options == {"positive": positive}
+    path.write_text(flag.to_yaml(), encoding="utf-8")
+    assert RunConfig.from_yaml(path) == flag
 
 
 @pytest.mark.parametrize(
@@ -56,6 +71,11 @@ def test_the_sample_is_read_in_one_way(changes, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"learning_rate": 1e-3}, r"give the key of the trainer \(-s trainer.learning_rate=…"),
+        ({"scheme": "io"}, r"give the option of the task \(-o scheme=…"),
+        ({"options": {"learning_rate": 1}}, r"give the key of the trainer \(-s trainer.learning_r"),
+        ({"options": {"max_length": 9}}, r"give max_length of the configuration \(--max-length"),
+        ({"trainer": {"patience": 1}}, r"give patience of the configuration \(--patience"),
         ({"lose": "ce"}, "unknown configuration key 'lose': did you mean 'loss'"),
         ({"task": "nre"}, "unknown task 'nre': did you mean 'ner'"),
         ({"seed": "one"}, "expected seed as int, got 'one'"),
@@ -111,7 +131,31 @@ def test_a_broken_file_is_named_with_its_line(tmp_path):
     with pytest.raises(DataError, match=r"c\.yaml:3: expected YAML"):
         read_yaml(path)
     path.write_text("- 1\n", encoding="utf-8")
-    with pytest.raises(DataError, match="expected 'name: value' lines, got list"):
+    with pytest.raises(DataError, match="expected 'name: value' lines, got a sequence"):
         read_yaml(path)
     with pytest.raises(InputError, match=r"got '.*none\.yaml': No such file"):
         read_yaml(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed: 2024-99-99\n", "expected seed as int, got '2024-99-99'"),
+        ("seed: 0x_\n", "expected seed as int, got '0x_'"),
+        ("seed: 1_000\n", "expected seed as int, got '1_000'"),
+        ("seed: !!int x\n", r"c\.yaml:4: expected no tag"),
+        ("note: !!python/object:os.system a\n", r"c\.yaml:4: expected no tag"),
+        ("note: &a b\ndev: *a\n", r"c\.yaml:4: expected no anchor and no alias"),
+        ("note: " + "[" * 3000, r"c\.yaml:4: expected at most 20 levels"),
+        ("note: a\nnote: b\n", r"c\.yaml:5: expected each name once, got 'note' again"),
+        ("? [a]\n: b\n", r"c\.yaml:4: expected a name before the colon"),
+        ("note: '" + "a" * 1_000_001 + "'", "at most 1 MB"),
+        ("--- \n", "expected YAML, got"),
+        ("note: \xff\n", "expected UTF-8"),
+    ],
+)
+def test_yaml_that_is_more_than_names_and_values_is_refused(tmp_path, text, message):
+    path = tmp_path / "c.yaml"
+    path.write_text(f"task: ner\ntrain: a\ndev: b\n{text}", encoding="latin-1")
+    with pytest.raises((InputError, InputTypeError), match=message):
+        RunConfig.from_yaml(path)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dicetune.compare.plan import CELLS, PLAN_FILE, Cell
-from dicetune.compare.stored import check_types, reading
+from dicetune.compare.stored import reading
 from dicetune.errors import DataError, quoted
 from dicetune.records import (
     DECISION_FILE,
@@ -21,11 +21,19 @@ from dicetune.records import (
     SCORES_FILE,
     TUNED_FILE,
     RunRecord,
+    check_shape,
     read_json,
     read_json_lines,
 )
 
 Row = dict[str, Any]
+
+_NUMBER = int | float
+_TRAINING = {
+    **dict.fromkeys(("seconds", "steps", "best_step"), _NUMBER),
+    "history": [{"step": _NUMBER}],
+}
+"""What tables and curves read of a run."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,7 @@ class FinishedCell:
             return None
         with reading(folder / RUN_FILE, remake(folder)):
             record = RunRecord.load(folder)
-            check_types(record)
-            _check_training(record.training)
+            check_shape(folder / RUN_FILE, record.training, _TRAINING)
         return cls(cell, folder, record)
 
     def check(self) -> None:
@@ -136,16 +143,6 @@ def remake(folder: Path) -> str:
             "the command with --from)"
         )
     return f"make the run in {quoted(folder)} again, or leave it out"
-
-
-def _check_training(training: Row) -> None:
-    """What tables and curves read of a run."""
-    for name in ("seconds", "steps", "best_step"):
-        if not isinstance(training[name], int | float):
-            raise TypeError(f"expected a number for {name}, got {quoted(training[name])}")
-    for row in training["history"]:
-        if not isinstance(row["step"], int | float):
-            raise TypeError(f"expected steps in the history, got {quoted(row)}")
 
 
 def _counts(rows: Iterable[Row]) -> dict[str, int]:

@@ -14,7 +14,6 @@ import yaml
 from dicetune import numbers
 from dicetune.compare.cells import FinishedCell
 from dicetune.compare.inspect import inspect_data
-from dicetune.compare.lock import LOCK_FILE, locked
 from dicetune.compare.plan import CELLS, PLAN_FILE, Cell, Plan
 from dicetune.compare.process import run_process
 from dicetune.compare.progress import (
@@ -27,6 +26,7 @@ from dicetune.compare.progress import (
 from dicetune.compare.same_inputs import check_cells, check_files
 from dicetune.compare.stored import check_place
 from dicetune.errors import DicetuneError, InputError, InterruptedRunError, quoted
+from dicetune.lock import LOCK_FILE, locked
 from dicetune.records import RUN_FILE
 
 Report = Callable[[str], None]

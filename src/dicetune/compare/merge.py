@@ -339,7 +339,7 @@ def _copy_foreign(
     compared = [folder for folder in folders if (folder / PLAN_FILE).is_file()]
     for folder, plan in zip(compared, plans, strict=True):
         for name, own in plan.foreign.items():
-            if found.setdefault(name, own)["sha256"] != own["sha256"]:
+            if found.setdefault(name, own).get("sha256") != own.get("sha256"):
                 raise InputError(
                     f"expected one file of predictions for {quoted(name)}, got "
                     f"{quoted(found[name]['file'])} and {quoted(own['file'])}"

@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dicetune.compare.stored import check_types, checked, is_folder_name, reading, refuse_links
+from dicetune.compare.stored import is_folder_name, reading, refuse_links
 from dicetune.errors import DataError, InputError, quoted
-from dicetune.records import read_json, sha256, versions, write_json
+from dicetune.records import check_shape, read_json, sha256, versions, write_json
 
 PLAN_FILE = "comparison.json"
 PLAN_VERSION = 1
@@ -29,6 +29,20 @@ CELLS = "cells"
 # of a configuration: where things lie, and what says nothing of how a run goes
 _PLACES = ("train", "dev", "test", "model", "out", "note", "keep_checkpoints")
 _SLUG_LENGTH = 40
+_MEND = "put back a whole one, or give another --out"
+_SHAPE: dict[str, Any] = {
+    **dict.fromkeys(("task", "metric", "baseline", "command"), str),
+    **dict.fromkeys(("options", "trainer", "settings", "versions"), dict),
+    "files": {...: {"path": str, "sha256": str | None, "examples": int}},
+    "model": {"name": str | None, "sha256": str | None},
+    "objectives": {...: {"loss": str}},
+    "seeds": [int],
+    "search": dict | None,
+    "foreign": {...: {"file": str}},
+    "cells": [{"id": str, "loss": str, "objective": str, "seed": int}],
+    "merged": bool,
+    "notes": [str],
+}
 
 
 @dataclass(frozen=True)
@@ -275,8 +289,8 @@ class Plan:
                 f"expected the folder of a comparison, got one without {PLAN_FILE}: give the "
                 "--out folder of `dicetune compare`",
             )
-        with reading(path, "put back a whole one, or give another --out"):
-            plan = cls._of(read_json(path))
+        with reading(path, _MEND):
+            plan = cls._of(path, read_json(path, _MEND))
             names = [cell.id for cell in plan.cells], list(plan.foreign)
         refuse_links(folder)
         for what, own in zip(("cell", "foreign competitor"), names, strict=True):
@@ -290,16 +304,17 @@ class Plan:
         return plan
 
     @classmethod
-    def _of(cls, values: dict[str, Any]) -> Plan:
+    def _of(cls, path: Path, values: dict[str, Any]) -> Plan:
         version = values.pop("version", None)
         if version != PLAN_VERSION:
             raise InputError(f"expected version {PLAN_VERSION}, got {quoted(version)}")
+        check_shape(path, values, _SHAPE, heals=_MEND)
         del values["losses"]
-        cells = tuple(checked(Cell, cell) for cell in values.pop("cells"))
-        files = {split: checked(DataFile, own) for split, own in values["files"].items()}
-        objectives = {n: checked(Objective, own) for n, own in values["objectives"].items()}
-        search = None if values["search"] is None else checked(Search, values["search"])
-        plan = cls(
+        cells = tuple(Cell(**cell) for cell in values.pop("cells"))
+        files = {split: DataFile(**own) for split, own in values["files"].items()}
+        objectives = {name: Objective(**own) for name, own in values["objectives"].items()}
+        search = None if values["search"] is None else Search(**values["search"])
+        return cls(
             **{
                 **values,
                 "files": files,
@@ -310,8 +325,6 @@ class Plan:
                 "notes": tuple(values["notes"]),
             }
         )
-        check_types(plan)
-        return plan
 
 
 def cell_id(config: Mapping[str, Any], data: Mapping[str, str], model: str) -> str:

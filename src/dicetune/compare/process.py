@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dicetune.compare.cell import FAILED, INTERRUPTED, beside
-from dicetune.errors import InterruptedRunError
+from dicetune.errors import DataError, InterruptedRunError
 from dicetune.records import read_json, write_json
 
 CELL_MODULE = "dicetune.compare.cell"
@@ -107,9 +107,9 @@ def _reason(config: Path, code: int) -> str:
 def failure_of(folder: Path) -> str | None:
     """Why the last try of a cell failed, where it did."""
     path = folder.with_name(folder.name + FAILED)
+    if not path.is_file():
+        return None
     try:
         return str(read_json(path)["reason"])
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError):
+    except (DataError, KeyError):
         return "failed"

@@ -12,11 +12,11 @@ from typing import Any
 
 from dicetune.compare.execute import Outcome, Show, conclude, execute
 from dicetune.compare.foreign import check_predictions
-from dicetune.compare.lock import locked
 from dicetune.compare.merge import merge
 from dicetune.compare.plan import PLAN_FILE, Plan
-from dicetune.compare.stored import check_place, writing
+from dicetune.compare.stored import check_place
 from dicetune.errors import InputError, listed, quoted, unknown_name
+from dicetune.lock import locked
 
 
 def compare(
@@ -92,8 +92,7 @@ def compare(
         known = [name for name in earlier.objectives if name not in losses]
         request = replace(request, losses=[*known, *losses])
     plan = make_plan(request, report)
-    with writing(folder):
-        return execute(plan, folder, predictions=predictions, report=report, show=show)
+    return execute(plan, folder, predictions=predictions, report=report, show=show)
 
 
 def compare_records(
@@ -124,10 +123,9 @@ def compare_records(
         raise InputError("expected a folder for the merged records, got none: give --out")
     folder = folders[0] if in_place else Path(out or ".")
     check_place(folder)
-    with writing(folder):
-        if in_place:
-            return _again(folder, baseline, predictions or {}, report)
-        return _merged(folders, folder, baseline, predictions or {}, report)
+    if in_place:
+        return _again(folder, baseline, predictions or {}, report)
+    return _merged(folders, folder, baseline, predictions or {}, report)
 
 
 def _again(

@@ -1,20 +1,14 @@
-"""What is read back from a folder that may come from anywhere: types, names, links, damage."""
+"""What is read back from a folder that may come from anywhere: names, links, damage."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
-import types
-import typing
 from collections.abc import Iterator
-from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
 
 from dicetune.errors import DataError, DicetuneError, InputError, quoted
-
-Stored = TypeVar("Stored")
 
 _FOLDER_NAME = re.compile(r"[\w+-][\w.+ -]*")
 _LONGEST_NAME = 200
@@ -33,57 +27,6 @@ def is_folder_name(name: object) -> bool:
         and _FOLDER_NAME.fullmatch(name) is not None
         and len(name.encode()) <= _LONGEST_NAME
     )
-
-
-def checked(kind: type[Stored], values: Any) -> Stored:
-    """A dataclass from plain data whose types are those of its fields.
-
-    Raises:
-        TypeError: another type, with the name of the field.
-
-    Example:
-        >>> from dataclasses import dataclass
-        >>> @dataclass
-        ... class Point:
-        ...     x: int
-        >>> checked(Point, {"x": 1})
-        Point(x=1)
-    """
-    if not isinstance(values, dict):
-        raise TypeError(f"{kind.__name__}: expected an object, got {quoted(values)}")
-    made = kind(**values)
-    check_types(made)
-    return made
-
-
-def check_types(made: Any) -> None:
-    """Refuse a dataclass one of whose fields has another type than it declares.
-
-    Raises:
-        TypeError: with the name of the field.
-    """
-    hints = typing.get_type_hints(type(made))
-    for entry in fields(made):
-        value = getattr(made, entry.name)
-        if not _fits(value, hints[entry.name]):
-            raise TypeError(f"{entry.name}: expected {entry.type}, got {quoted(value)}")
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    origin, parts = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (types.UnionType, typing.Union):
-        return any(_fits(value, part) for part in parts)
-    if hint is Any:
-        return True
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if not isinstance(value, origin or hint) or (isinstance(value, bool) and hint is not bool):
-        return False
-    if origin is dict:
-        return all(_fits(key, parts[0]) and _fits(own, parts[1]) for key, own in value.items())
-    if origin in (list, tuple):
-        return all(_fits(own, parts[0]) for own in value)
-    return True
 
 
 def refuse_links(folder: Path) -> None:
@@ -126,27 +69,6 @@ def reading(path: Path, mend: str) -> Iterator[None]:
         raise DataError(
             path,
             f"expected a whole record, got a damaged one ({type(error).__name__}: {why}); {mend}",
-        ) from None
-
-
-@contextlib.contextmanager
-def writing(out: Path) -> Iterator[None]:
-    """An error of the system is one message that names the file.
-
-    Args:
-        out: folder of the comparison.
-
-    Raises:
-        InputError: with what the system said.
-    """
-    try:
-        yield
-    except OSError as error:
-        where = Path(error.filename) if isinstance(error.filename, str) else out
-        raise InputError(
-            f"expected to read and write in the folder {quoted(out)}, got "
-            f"{error.strerror or error} at {quoted(where)}: see that there is room and that it is "
-            "yours to write in, or give another --out"
         ) from None
 
 

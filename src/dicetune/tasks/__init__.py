@@ -18,6 +18,8 @@ from dicetune.tasks.options import (
     describe_options,
     option,
     plain_types,
+    read_text,
+    read_texts,
 )
 from dicetune.tasks.qa.task import QaTask
 from dicetune.tasks.tagging.ner import NerTask
@@ -96,5 +98,7 @@ __all__ = [
     "describe_tasks",
     "option",
     "plain_types",
+    "read_text",
+    "read_texts",
     "task_named",
 ]

@@ -5,6 +5,7 @@ A field declares where it means something (``option``); elsewhere it is refused,
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -57,7 +58,7 @@ def build_options(options_class: type[Chosen], values: Mapping[str, Any], *, use
 
     Args:
         options_class: the task's ``Options``.
-        values: names and values, as a configuration or ``-o`` holds them.
+        values: names and values; texts are read by their option's type (``read_text``).
         use: what they are given for.
 
     Raises:
@@ -68,6 +69,7 @@ def build_options(options_class: type[Chosen], values: Mapping[str, Any], *, use
     if use not in USES:
         raise unknown_name("use of options", use, USES)
     hints = typing.get_type_hints(options_class)
+    values = read_texts(hints, values)
     entries = {entry.name: entry for entry in fields(options_class)}  # type: ignore[arg-type]
     for name, value in values.items():
         if name not in entries:
@@ -105,6 +107,61 @@ def at_least(name: str, value: float | None, least: float) -> None:
     """Refuse a number below ``least``; ``None`` stands for the default."""
     if value is not None and value < least:
         raise InputError(f"expected {name} of at least {least}, got {value}")
+
+
+_WHOLE = re.compile("[-+]?[0-9]{1,30}", re.ASCII)
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?|[-+]?inf|nan", re.ASCII)
+_FLAGS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_NOTHING = ("", "~", "none", "None", "null", "Null", "NULL")
+
+
+def read_text(hint: Any, value: Any) -> Any:
+    """What a text from a command line or a YAML file means for a type; anything else as it is.
+
+    Numbers are decimal. A type that takes a text keeps what was written; where it takes an integer
+    too, digits without a leading zero are one. A text of another type stays for ``check_type`` to
+    refuse. The values of a mapping have no types: what looks like a number or a flag is one.
+
+    Args:
+        hint: the type.
+        value: as it was written.
+
+    Example:
+        >>> [read_text(int | str, text) for text in ("2", "010", "1:30", "true", "null")]
+        [2, '010', '1:30', 'true', 'null']
+        >>> read_text(int | None, "010"), read_text(int | None, "none"), read_text(float, "3e-5")
+        (10, None, 3e-05)
+    """
+    plain = plain_types(hint)
+    if isinstance(value, Mapping) and dict in plain:
+        return {key: read_text(bool | float | int, own) for key, own in value.items()}
+    if not isinstance(value, str):
+        return value
+    if bool in plain and value in _FLAGS:
+        return _FLAGS[value]
+    if int in plain and _WHOLE.fullmatch(value):
+        if str not in plain or str(int(value)) == value:
+            return int(value)
+        return value
+    if str in plain:
+        return value
+    if float in plain and _NUMBER.fullmatch(value):
+        return int(value) if _WHOLE.fullmatch(value) else float(value)
+    return None if type(None) in plain and value in _NOTHING else value
+
+
+def read_texts(hints: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Names and values, each read by the type of its name; unknown names are left as they are.
+
+    Args:
+        hints: the type of each name.
+        values: names and values.
+
+    Example:
+        >>> read_texts({"seed": int, "note": str}, {"seed": "7", "note": "7"})
+        {'seed': 7, 'note': '7'}
+    """
+    return {name: read_text(hints.get(name), value) for name, value in values.items()}
 
 
 def check_type(name: str, hint: Any, value: Any) -> None:

@@ -1,8 +1,11 @@
-"""YAML as people write it: 3e-5 is a number, "no" is a word, only true and false are flags."""
+"""YAML files of a configuration: scalars stay as they were written, their field's type reads them.
+
+YAML itself would read ``010`` as 8, ``1:30`` as 90 and ``no`` as false. What a configuration has no
+use for (anchors, tags, several documents) is refused: most of it is a way to break a program.
+"""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -10,39 +13,30 @@ import yaml
 
 from dicetune.errors import DataError, InputError, quoted
 
-
-class _Loader(yaml.SafeLoader):
-    """The safe loader with the number and flag rules of YAML 1.2."""
-
-
-_FLAG, _FLOAT = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:float"
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, rule) for tag, rule in rules if tag not in (_FLAG, _FLOAT)]
-    for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(
-    _FLAG, re.compile("^(true|True|TRUE|false|False|FALSE)$"), list("tTfF")
-)
-_Loader.add_implicit_resolver(
-    _FLOAT,
-    re.compile(
-        r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$|^[-+]?\.(inf|Inf)$|^\.(nan|NaN)$"
-    ),
-    list("-+.0123456789"),
-)
+_MOST_BYTES = 1_000_000
+_DEEPEST = 20
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
+    """The mapping in a YAML file, its scalars as texts.
+
+    Nothing behind a colon is ``None``, and so is a ``null`` that is the value of a name of the
+    configuration itself. In ``options`` it may be a label, and stays.
 
     Args:
         path: the file.
 
     Raises:
-        InputError: no such file, not UTF-8, not YAML (with the line), or no mapping.
+        InputError: no such file, too large, not UTF-8, not YAML (with the line), or no mapping.
     """
     try:
-        values = yaml.load(Path(path).read_text(encoding="utf-8"), _Loader)
+        with Path(path).open("rb") as file:
+            data = file.read(_MOST_BYTES + 1)
+        if len(data) > _MOST_BYTES:
+            raise DataError(path, "expected a configuration of at most 1 MB, got more")
+        text = data.decode("utf-8-sig")
+        _check_plain(path, text)
+        node: Any = yaml.compose(text, yaml.BaseLoader)
     except OSError as error:
         raise InputError(
             f"expected a configuration file, got {quoted(Path(path))}: {error.strerror}"
@@ -54,22 +48,47 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         line = None if mark is None else mark.line + 1
         problem = getattr(error, "problem", None) or "it cannot be read"
         raise DataError(path, f"expected YAML, got {problem}", line=line) from None
-    if not isinstance(values, dict):
-        raise DataError(path, f"expected 'name: value' lines, got {type(values).__name__}")
-    return values
+    if not isinstance(node, yaml.MappingNode):
+        what = "nothing" if node is None else f"a {node.id}"
+        raise DataError(path, f"expected 'name: value' lines, got {what}")
+    values: dict[str, Any] = _value_of(path, node)
+    nulls = {
+        key.value
+        for key, own in node.value
+        if isinstance(own, yaml.ScalarNode) and own.style is None and own.value in ("null", "~")
+    }
+    return {name: None if name in nulls else value for name, value in values.items()}
 
 
-def read_value(text: str) -> Any:
-    """One value from the command line.
+def _check_plain(path: str | Path, text: str) -> None:
+    """Refuse what is more than names, values and lists, before anything is built of it."""
+    depth = 0
+    event: Any
+    for event in yaml.parse(text, yaml.BaseLoader):
+        line = event.start_mark.line + 1
+        if getattr(event, "anchor", None) is not None:
+            raise DataError(path, "expected no anchor and no alias, got one: write it out", line)
+        if getattr(event, "tag", None) is not None:
+            raise DataError(path, f"expected no tag, got {quoted(event.tag)}: leave it out", line)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise DataError(path, f"expected at most {_DEEPEST} levels, got more", line)
 
-    Args:
-        text: as it was typed.
 
-    Example:
-        >>> read_value("3e-5"), read_value("true"), read_value("no"), read_value("7")
-        (3e-05, True, 'no', 7)
-    """
-    try:
-        return yaml.load(text, _Loader)
-    except yaml.YAMLError:
-        return text
+def _value_of(path: str | Path, node: yaml.Node) -> Any:
+    """A node as a text, a list or a mapping; an empty plain scalar as ``None``."""
+    if isinstance(node, yaml.ScalarNode):
+        return None if node.value == "" and node.style is None else node.value
+    if isinstance(node, yaml.SequenceNode):
+        return [_value_of(path, own) for own in node.value]
+    found: dict[str, Any] = {}
+    key: Any
+    for key, value in node.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode):
+            raise DataError(path, "expected a name before the colon, got a list or mapping", line)
+        if key.value in found:
+            raise DataError(path, f"expected each name once, got {quoted(key.value)} again", line)
+        found[key.value] = _value_of(path, value)
+    return found
