@@ -43,6 +43,14 @@ def test_the_example_of_the_pitfalls_prints_what_it_says(capsys):
     assert capsys.readouterr().out == output
 
 
+def test_the_own_loss_of_the_guide_trains(capsys, tmp_path, monkeypatch):
+    page = (DOCS / "guide.md").read_text(encoding="utf-8")
+    ((code, output),) = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", page, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "guide.md", "exec"), {})
+    assert capsys.readouterr().out.endswith(output)
+
+
 def test_pages_link_to_pages_and_sections_that_exist():
     for page in DOCS.glob("*.md"):
         for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):

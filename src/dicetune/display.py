@@ -317,4 +317,6 @@ def losses_tables(rows: Sequence[Mapping[str, str]]) -> list[Any]:
         ),
         plain_table(options, "Options: name:option=value,option=value"),
         "Sums: ce+0.5*dice. 'auto' is the recipe that dicetune chooses: see docs/losses.md.",
+        "Your own class or function: py(package.module:Name):option=value, with the current "
+        "directory searched first.",
     ]

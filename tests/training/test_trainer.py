@@ -1,12 +1,17 @@
 """ObjectiveTrainer on a user's own model and data, for each standard head."""
 
+import stat
+
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 from transformers import (
     BertConfig,
     BertForQuestionAnswering,
     BertForSequenceClassification,
     BertForTokenClassification,
+    Trainer,
     TrainingArguments,
 )
 
@@ -258,3 +263,216 @@ def test_the_last_step_of_the_start_phase_belongs_to_it(tmp_path):
 def test_label_smoothing_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"expected label_smoothing_factor=0, got 0\.1"):
         ObjectiveTrainer(model=tagger(), args=arguments(tmp_path, label_smoothing_factor=0.1))
+
+
+class Weighted(nn.Module):
+    """A loss with a buffer, which has to move with it, and a sum over nothing but its items."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("weight", torch.ones(3))
+
+    def forward(self, logits, target):
+        assert (target >= 0).all()
+        return F.cross_entropy(logits, target, self.weight.to(logits), reduction="none")
+
+
+@pytest.mark.parametrize(
+    "loss", [nn.CrossEntropyLoss(), lambda z, y: nn.functional.cross_entropy(z, y), Weighted()]
+)
+@pytest.mark.parametrize("accumulation", [1, 4])
+def test_any_function_of_logits_and_target_trains_as_cross_entropy_does(
+    tmp_path, loss, accumulation
+):
+    data = items()
+    for number, item in enumerate(data):  # texts that differ in how many words count
+        item["labels"][number % 7 + 1 :] = -100
+    weights = []
+    for own in (loss, "ce"):
+        trainer = ObjectiveTrainer(
+            model=tagger(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0).double(),
+            args=arguments(
+                tmp_path,
+                per_device_train_batch_size=8 // accumulation,
+                gradient_accumulation_steps=accumulation,
+                train_sampling_strategy="sequential",
+                max_steps=2,
+            ),
+            train_dataset=data,
+            eval_dataset=data,
+            loss=own,
+        )
+        trainer.train()
+        weights.append((trainer.model.classifier.weight, trainer.evaluate()["eval_loss"]))
+    torch.testing.assert_close(weights[0][0], weights[1][0])
+    assert weights[0][1] == pytest.approx(weights[1][1])
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        (7, r"called as f\(logits, target\)"),
+        (None, "expected a loss, got None"),
+        (nn.CrossEntropyLoss, r"as in CrossEntropyLoss\(\)"),
+        (nn.Bilinear(2, 2, 1), "without weights to train, got 'function.weight' in 'Bilinear'"),
+    ],
+)
+def test_what_is_no_loss_is_refused_before_training(tmp_path, loss, message):
+    with pytest.raises(InputError, match=message):
+        ObjectiveTrainer(model=tagger(), args=arguments(tmp_path), loss=loss)
+
+
+def test_an_own_loss_may_lead_to_another(tmp_path):
+    trainer = ObjectiveTrainer(
+        model=tagger(),
+        args=arguments(tmp_path),
+        train_dataset=items(),
+        loss="dice",
+        start_loss=nn.CrossEntropyLoss(),
+        start_share=0.5,
+    )
+    trainer.train()
+    assert str(trainer.recipe) == "CrossEntropyLoss for 50% of the steps, then dice"
+
+
+def classifier(labels, **changes):
+    torch.manual_seed(0)
+    return BertForSequenceClassification(BertConfig(**SMALL, num_labels=labels, **changes))
+
+
+@pytest.mark.parametrize("loss", ["ce", "dice", nn.BCEWithLogitsLoss()])
+def test_a_head_with_one_logit_is_one_sigmoid_an_item(tmp_path, loss):
+    rows = [{**item, "labels": float(i % 2)} for i, item in enumerate(items())]
+    model = classifier(1)
+    args = arguments(tmp_path, gradient_accumulation_steps=2)
+    trainer = ObjectiveTrainer(
+        model=model, args=args, train_dataset=rows, eval_dataset=rows, loss=loss
+    )
+    logits = model.eval()(torch.stack([row["input_ids"] for row in rows])).logits
+    gold = torch.tensor([[row["labels"]] for row in rows])
+    expected = (build(loss) if isinstance(loss, str) else loss)(logits, gold).item()
+    assert trainer.evaluate()["eval_loss"] == pytest.approx(expected, rel=1e-5)
+    trainer.train()
+    tags = BertForTokenClassification(BertConfig(**SMALL, num_labels=1))
+    words = [{**item, "labels": item["labels"].clamp(max=1).float()} for item in items()]
+    ObjectiveTrainer(model=tags, args=args, train_dataset=words, loss=loss).train()
+    whole = [{**row, "labels": i % 2} for i, row in enumerate(rows)]
+    with pytest.raises(InputError, match=r"convert them with \.float\(\)"):
+        ObjectiveTrainer(model=model, args=args, train_dataset=whole, loss=loss).train()
+
+
+class Bare(nn.Module):
+    """A model of a user's own: its outputs in any form."""
+
+    def __init__(self, form):
+        super().__init__()
+        self.inner, self.form = classifier(2), form
+
+    def forward(self, input_ids, attention_mask, labels=None):
+        logits = self.inner(input_ids, attention_mask).logits
+        return self.form(logits)
+
+
+@pytest.mark.parametrize(
+    "form", [lambda z: (z,), lambda z: [z, (z, z)], lambda z: {"logits": z}, lambda z: z]
+)
+def test_logits_are_found_in_outputs_of_any_form_and_predicted(tmp_path, form):
+    rows = [{**item, "labels": i % 2} for i, item in enumerate(items())]
+    expected = None
+    for model in (classifier(2), Bare(form)):
+        trainer = ObjectiveTrainer(
+            model=model, args=arguments(tmp_path), train_dataset=rows, eval_dataset=rows, loss="ce"
+        )
+        found = trainer.predict(rows)
+        scores = found.predictions[0] if isinstance(found.predictions, tuple) else found.predictions
+        assert scores.shape == (24, 2)
+        expected = found.metrics["test_loss"] if expected is None else expected
+        assert found.metrics["test_loss"] == pytest.approx(expected)
+    trainer.train()
+
+
+def test_a_model_that_returns_tuples_by_its_configuration(tmp_path):
+    rows = [{**item, "labels": i % 2} for i, item in enumerate(items())]
+    trainer = ObjectiveTrainer(
+        model=classifier(2, return_dict=False), args=arguments(tmp_path), train_dataset=rows
+    )
+    trainer.train()
+    assert trainer.predict(rows).predictions.shape == (24, 2)
+
+
+@pytest.mark.parametrize("form", [lambda z: {"scores": z}, lambda z: ("no", z), lambda z: 3])
+def test_outputs_without_logits_are_refused(tmp_path, form):
+    rows = [{**item, "labels": i % 2} for i, item in enumerate(items())]
+    trainer = ObjectiveTrainer(model=Bare(form), args=arguments(tmp_path), train_dataset=rows)
+    with pytest.raises(InputError, match="expected outputs with logits, or a tuple that begins"):
+        trainer.train()
+
+
+@pytest.mark.parametrize("column", [False, True])
+def test_an_answer_beyond_the_window_is_ignored_as_in_the_stock_head(tmp_path, column):
+    rows = []
+    for number, item in enumerate(items()):
+        ends = torch.tensor([number % 10, number % 7 + 6])  # a window has 8 words
+        start, end = (end[None] if column else end for end in ends)
+        inputs = {name: item[name] for name in ("input_ids", "attention_mask")}
+        rows.append({**inputs, "start_positions": start, "end_positions": end})
+    torch.manual_seed(0)
+    model = BertForQuestionAnswering(BertConfig(**SMALL)).eval()
+    args = arguments(tmp_path, per_device_eval_batch_size=24, gradient_accumulation_steps=2)
+    stock = Trainer(model=model, args=args, eval_dataset=rows).evaluate()["eval_loss"]
+    trainer = ObjectiveTrainer(
+        model=model, args=args, train_dataset=rows, eval_dataset=rows, loss="ce"
+    )
+    assert trainer.evaluate()["eval_loss"] == pytest.approx(stock, rel=1e-6)
+    trainer.train()
+
+
+@pytest.mark.parametrize(
+    ("changes", "spoilt", "message"),
+    [
+        ({"learning_rate": 1e40, "max_steps": 1}, False, "finite weights, got .* after step 1"),
+        ({}, True, r"got 16 of 640 that are not in 'bert\.embeddings\.word.* after step 4"),
+        (
+            {"learning_rate": 1e40, "max_steps": 1, "eval_strategy": "steps", "eval_steps": 1},
+            False,
+            "finite loss, got nan for eval after step 1 .*lower the learning rate",
+        ),
+    ],
+)
+def test_a_model_that_is_not_finite_after_the_last_step_is_refused(
+    tmp_path, changes, spoilt, message
+):
+    model = tagger()
+    if spoilt:  # a word that no text holds: no loss ever meets it
+        with torch.no_grad():
+            model.bert.embeddings.word_embeddings.weight[39] = float("nan")
+    args = arguments(tmp_path, max_grad_norm=0.0 if spoilt else 1.0, **changes)
+    data = items()
+    trainer = ObjectiveTrainer(
+        model=model, args=args, train_dataset=data, eval_dataset=data, loss="ce"
+    )
+    with pytest.raises(NonFiniteLossError, match=message):
+        trainer.train()
+
+
+def test_checkpoints_may_be_read_by_whom_the_umask_lets(tmp_path):
+    args = arguments(tmp_path, max_steps=1, save_strategy="steps", save_steps=1)
+    ObjectiveTrainer(model=tagger(), args=args, train_dataset=items()).train()
+    fresh = tmp_path / "fresh"
+    fresh.touch()
+    modes = {stat.S_IMODE(p.stat().st_mode) for p in tmp_path.rglob("*") if p.is_file()}
+    assert modes == {stat.S_IMODE(fresh.stat().st_mode)}
+    assert any(tmp_path.rglob("model.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "got"), [("WORLD_SIZE", "2", "got 1"), ("RANK", "1", "got 0")]
+)
+def test_a_process_that_knows_nothing_of_the_others_is_refused(
+    tmp_path, monkeypatch, name, value, got
+):
+    args = arguments(tmp_path)
+    assert args.world_size == 1
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match=f"as {name}={value} says, {got}"):
+        ObjectiveTrainer(model=tagger(), args=args, train_dataset=items())

@@ -33,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--decide", action="store_true", help="fit the decision rule on dev")
     parser.add_argument("--keep-model", action="store_true", help="keep the weights")
     given = parser.parse_args(arguments)
-    signal.signal(signal.SIGINT, _stop)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     threading.Thread(target=_stop_with_parent, daemon=True).start()
     return attempt(given.config, decide=given.decide, keep_model=given.keep_model)
 

@@ -9,11 +9,12 @@ from typing import Any
 
 from dicetune.compare.plan import DataFile, Objective, Plan, Search, seeds_of
 from dicetune.errors import InputError, quoted, unknown_name
-from dicetune.losses import recipe
+from dicetune.losses import build, code_of, recipe
 from dicetune.models import resolve_encoder
 from dicetune.records import sha256
 from dicetune.training.config import SAMPLE, TRAINER_DEFAULTS, RunConfig
 from dicetune.training.prepare import read_splits
+from dicetune.training.processes import check_group
 from dicetune.training.results import weights_of
 from dicetune.training.trainer import built
 
@@ -75,6 +76,7 @@ def make_plan(request: Request, report: Callable[[str], None] = lambda line: Non
     Raises:
         InputError: for losses, seeds, a configuration, data or a model that cannot be used.
     """
+    check_group()
     seeds = seeds_of(request.seeds)
     objectives = {loss: objective_of(loss) for loss in request.losses}
     baseline = _check_losses(request, objectives)
@@ -111,6 +113,12 @@ def make_plan(request: Request, report: Callable[[str], None] = lambda line: Non
         search=search,
         keep_models=request.keep_models,
         command=request.command,
+        code=code_of(
+            build(loss)
+            for own in objectives.values()
+            for loss in (own.loss, own.start_loss)
+            if loss is not None
+        ),
     )
 
 

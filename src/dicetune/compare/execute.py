@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -95,9 +96,11 @@ def execute(
             running.cells()
         except InterruptedRunError:
             states = progress_of(running.plan, out)
+            own = [loss for loss in plan.objectives if any(name in loss for name in plan.code)]
+            again = shlex.join(part for loss in own for part in ("--loss", loss))
             raise InterruptedRunError(
                 f"stopped; {len(states.of('done'))} of {len(states.cells)} cells are done and kept;"
-                f" go on with: dicetune compare --out {out}"
+                f" go on with: dicetune compare --out {out} {again}".rstrip()
             ) from None
         return conclude(running.plan, out, predictions or {}, report)
 

@@ -45,7 +45,7 @@ RECORDS = (
     RUN_FILE,  # last: it says that the folder is whole
 )
 # what competitors differ in, and a search may
-_FREE = {"loss", "start_loss", "start_share", "seed"}
+_FREE = {"loss", "start_loss", "start_share", "seed", "code"}
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,11 @@ class Member:
             split: DataFile(own["source"], own["sha256"], own["examples"])
             for split, own in self.record.data.items()
         }
+
+    @property
+    def code(self) -> dict[str, str | None]:
+        """Digests of the user's own losses; records of an earlier version name none."""
+        return dict(self.record.objective.get("code", {}))
 
 
 def merge(
@@ -132,6 +137,7 @@ def merge(
         settings=settings,
         search=next((plan.search for plan in plans if plan.search is not None), None),
         foreign=foreign,
+        code={name: digest for own in members for name, digest in own.code.items()},
         merged=tuple(own.cell for own in members),
         notes=tuple(notes),
         command=" ".join(["dicetune compare", *(f"--from {f}" for f in folders), f"--out {out}"]),
@@ -189,6 +195,7 @@ def _plain_member(folder: Path, planned: Mapping[Objective, str]) -> Member:
     cell = Cell("", name, str(objective), record.config["seed"])
     own = _member(cell, folder, record, objective)
     data = {split: file.fingerprint for split, file in own.files.items()}
+    data |= {name: str(digest) for name, digest in own.code.items()}
     model = record.model["sha256"] or record.model["name"]
     return replace(own, cell=replace(cell, id=cell_id(_config(record), data, model)))
 
@@ -198,6 +205,7 @@ def _member(cell: Cell, folder: Path, record: RunRecord, objective: Objective) -
     flat = {name: value for name, value in decides.items() if not isinstance(value, Mapping)}
     for group in ("options", "trainer"):
         flat |= {f"{group}.{name}": value for name, value in decides.get(group, {}).items()}
+    flat["code"] = record.objective.get("code") or None
     flat["model"] = record.model["sha256"] or record.model["name"]
     return Member(cell, folder, record, objective, flat)
 

@@ -129,6 +129,7 @@ class Plan:
         notes: what a reader should know, in sentences.
         command: what was typed first.
         versions: of the libraries, when the plan was made.
+        code: SHA-256 of the file behind each loss of a user's own, by its ``py(module:Class)``.
     """
 
     task: str
@@ -148,6 +149,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     command: str = ""
     versions: dict[str, str] = field(default_factory=versions)
+    code: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -188,6 +190,8 @@ class Plan:
 
     def _id(self, name: str, seed: int) -> str:
         data = {split: file.fingerprint for split, file in self.files.items()}
+        own = str(self.objectives[name])
+        data |= {code: str(digest) for code, digest in self.code.items() if code in own}
         model = self.model["sha256"] or self.model["name"] or ""
         return cell_id(self.config_of(name, seed), data, model)
 
@@ -232,6 +236,7 @@ class Plan:
             search=search,
             foreign={**earlier.foreign, **self.foreign},
             command=earlier.command,
+            code={**self.code, **earlier.code},
             versions=earlier.versions,
         )
 
@@ -284,7 +289,7 @@ def cell_id(config: Mapping[str, Any], data: Mapping[str, str], model: str) -> s
 
     Args:
         config: as ``RunConfig`` has it; paths and notes do not count.
-        data: fingerprint of each split.
+        data: fingerprint of each split, and of the code of a loss of a user's own.
         model: fingerprint of the encoder.
 
     Example:
@@ -370,6 +375,9 @@ def _differences(earlier: Plan, now: Plan) -> list[str]:
                 prefix = "" if what == "settings" else f"{what}."
                 shown = (getattr(plan, what).get(name) for plan in (earlier, now))
                 found.append(f"{prefix}{name} ({' then, '.join(map(repr, shown))} now)")
+    for name in earlier.code.keys() & now.code.keys():
+        if earlier.code[name] != now.code[name]:
+            found.append(f"file of {name} (it was changed)")
     for name in earlier.objectives.keys() & now.objectives.keys():
         searched = earlier.search is not None and name in earlier.search.found
         then, today = str(earlier.objectives[name]), str(now.objectives[name])

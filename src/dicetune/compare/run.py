@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from dicetune.compare.foreign import check_predictions
 from dicetune.compare.lock import locked
 from dicetune.compare.merge import merge
 from dicetune.compare.plan import PLAN_FILE, Plan
-from dicetune.errors import InputError, quoted, unknown_name
+from dicetune.errors import InputError, listed, quoted, unknown_name
 
 
 def compare(
@@ -60,16 +61,19 @@ def compare(
 
     folder = Path(out)
     check_predictions(predictions or {})
-    earlier = None
+    earlier = Plan.load(folder) if (folder / PLAN_FILE).is_file() else None
+    if earlier is not None:
+        _check_named_again(earlier, losses or (), folder)
     if config is None:
-        if not (folder / PLAN_FILE).is_file():
+        if earlier is None:
             raise InputError(
                 f"expected a task and files to compare on, or a comparison in "
                 f"{quoted(Path(out))} to go "
                 "on with, got neither: dicetune compare TASK --train … --dev … --test …"
             )
-        earlier = Plan.load(folder)
         config = earlier.base()
+    else:
+        earlier = None  # everything is asked for anew
     request = Request(
         config=config,
         losses=_first(losses, earlier and list(earlier.objectives), ["ce", "auto"]),
@@ -124,6 +128,26 @@ def compare_records(
         plan = merge(folders, folder, baseline=baseline, report=report)
     with locked(folder, report):
         return conclude(plan, folder, predictions or {}, report)
+
+
+def _check_named_again(earlier: Plan, losses: Sequence[str], folder: Path) -> None:
+    """A loss of a user's own is code: that a folder names it is no reason to run it."""
+    from dicetune.losses import imported_names
+
+    again = set(imported_names("+".join(losses)))
+    missing = [
+        name if imported_names(name) else loss
+        for name, objective in earlier.objectives.items()
+        for loss in (objective.loss, objective.start_loss)
+        if loss is not None and not again.issuperset(imported_names(loss))
+    ]
+    if missing:
+        flags = shlex.join(part for loss in missing for part in ("--loss", loss))
+        raise InputError(
+            "expected the losses that run code of your own to be named again, got a comparison in "
+            f"{quoted(str(folder))} that has {listed(map(quoted, missing))}: add {flags} if you "
+            "trust that code"
+        )
 
 
 def _first(*values: Any) -> Any:

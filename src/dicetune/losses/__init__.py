@@ -1,7 +1,8 @@
 """Losses for imbalanced data: logits and targets in, a number out; torch only.
 
 Functions are the definitions; Modules store their hyper-parameters and call them; ``build`` makes a
-Module from text such as ``"ce+0.5*dice:smooth=1"``. ``LOSSES`` has every name.
+Module from text such as ``"ce+0.5*dice:smooth=1"``. ``LOSSES`` has every name; ``as_loss`` makes a
+loss of any function of logits and targets.
 """
 
 from dicetune.losses._asymmetric import AsymmetricLoss, asymmetric_loss
@@ -14,12 +15,14 @@ from dicetune.losses._class_balanced import (
 from dicetune.losses._cross_entropy import CrossEntropyLoss, cross_entropy_loss
 from dicetune.losses._dice import DiceLoss, dice_loss
 from dicetune.losses._focal import FocalLoss, focal_loss
+from dicetune.losses._imported import code_of, imported_names
 from dicetune.losses._logit_adjusted import LogitAdjustedLoss, log_prior, logit_adjusted_loss
 from dicetune.losses._majority_or_minority import (
     MajorityOrMinorityLoss,
     majority_or_minority_loss,
 )
 from dicetune.losses._overlap import NonTrainingLossWarning, OverlapLoss, overlap_loss
+from dicetune.losses._own import OwnLoss, as_loss
 from dicetune.losses._presets import LOSSES, Preset, table
 from dicetune.losses._ranges import Range
 from dicetune.losses._recipe import AUTO, Recipe, recipe, start_steps
@@ -48,6 +51,7 @@ __all__ = [
     "MajorityOrMinorityLoss",
     "NonTrainingLossWarning",
     "OverlapLoss",
+    "OwnLoss",
     "Preset",
     "Range",
     "Recipe",
@@ -55,15 +59,18 @@ __all__ = [
     "SumLoss",
     "TverskyLoss",
     "WeightedCrossEntropyLoss",
+    "as_loss",
     "asymmetric_loss",
     "build",
     "check_selection",
     "class_balanced_loss",
+    "code_of",
     "cross_entropy_loss",
     "dice_loss",
     "effective_number_weights",
     "focal_loss",
     "hardest_negatives",
+    "imported_names",
     "inverse_frequency_weights",
     "log_prior",
     "logit_adjusted_loss",

@@ -13,7 +13,8 @@ the largest logit still decides. For shares y: y L+ + (1-y) L-.
 What it is not: the form that the authors released for one label an item. That is a softmax, where
 without their label smoothing γ- and m have nothing to act on: it is ``focal`` with gamma = γ+.
 Nor is its p a probability of the class: a softmax of the logits is not calibrated by it. The
-weights are part of the formula and have their gradient.
+weights (1-p)^γ+ and p_m^γ- are part of the formula and have their gradient, as the paper has it;
+``detach`` holds them fixed, as the authors' training scripts do (disable_torch_grad_focal_loss).
 
 References:
     Ridnik et al., "Asymmetric Loss for Multi-Label Classification", ICCV 2021, arXiv 2009.14119,
@@ -40,35 +41,38 @@ def asymmetric_of(
     gamma_pos: float,
     gamma_neg: float,
     margin: float,
+    detach: bool,
     reduction: str,
     denominator: float | Tensor | None,
 ) -> Tensor:
     """The formula on clean items with a sigmoid a class."""
-    zeros = _negative(items.logits, gamma_neg, margin)
+    zeros = _negative(items.logits, gamma_neg, margin, detach)
     if items.hard:  # one class of an item is set
         gold = items.target[:, None]
-        losses = zeros.scatter(1, gold, _positive(items.logits.gather(1, gold), gamma_pos))
+        losses = zeros.scatter(1, gold, _positive(items.logits.gather(1, gold), gamma_pos, detach))
     else:
-        ones = _positive(items.logits, gamma_pos)
+        ones = _positive(items.logits, gamma_pos, detach)
         losses = items.target * ones + (1 - items.target) * zeros
     return reduce_items(label_mean(losses, None, items), items, reduction, denominator)
 
 
-def _positive(logits: Tensor, gamma: float) -> Tensor:
+def _positive(logits: Tensor, gamma: float, detach: bool) -> Tensor:
     """-(1-p)^γ log p."""
-    return power(-F.softplus(logits), gamma) * F.softplus(-logits)
+    weight = power(-F.softplus(logits), gamma)
+    return (weight.detach() if detach else weight) * F.softplus(-logits)
 
 
-def _negative(logits: Tensor, gamma: float, margin: float) -> Tensor:
+def _negative(logits: Tensor, gamma: float, margin: float, detach: bool) -> Tensor:
     """-p_m^γ log(1 - p_m), finite with its gradient however near p is to 0, m or 1."""
     if margin == 0:
-        return power(-F.softplus(-logits), gamma) * F.softplus(logits)
-    tiny = torch.finfo(logits.dtype).tiny
-    # the floor keeps the gradient of the power finite where p_m is 0
-    shifted = (logits.sigmoid() - margin).clamp_min(tiny) ** gamma
-    # 1 - p from the logit, as p rounds to 1: the sum is never below m
-    rest = (logits.neg().sigmoid() + max(margin, tiny)).clamp_max(1)
-    return -shifted * rest.log()
+        weight, cost = power(-F.softplus(-logits), gamma), F.softplus(logits)
+    else:
+        tiny = torch.finfo(logits.dtype).tiny
+        # the floor keeps the gradient of the power finite where p_m is 0
+        weight = (logits.sigmoid() - margin).clamp_min(tiny) ** gamma
+        # 1 - p from the logit, as p rounds to 1: the sum is never below m
+        cost = -(logits.neg().sigmoid() + max(margin, tiny)).clamp_max(1).log()
+    return (weight.detach() if detach else weight) * cost
 
 
 def asymmetric_loss(
@@ -81,6 +85,7 @@ def asymmetric_loss(
     gamma_pos: float = 0.0,
     gamma_neg: float = 4.0,
     margin: float = 0.05,
+    detach: bool = False,
     reduction: str = "mean",
     denominator: float | Tensor | None = None,
 ) -> Tensor:
@@ -96,6 +101,7 @@ def asymmetric_loss(
         gamma_pos: γ+ >= 0, how much less an easy positive counts.
         gamma_neg: γ- >= 0, how much less an easy negative counts.
         margin: m in [0, 1): negatives with a p below it cost nothing.
+        detach: the weights have no gradient.
         reduction: ``none``, ``sum`` or ``mean``.
         denominator: number of items to divide by in place of this call's own.
 
@@ -121,9 +127,10 @@ def asymmetric_loss(
         check.number("gamma_neg", gamma_neg),
     )
     margin = _checked(margin)
+    check.flag("detach", detach)
     check.choice("reduction", reduction, check.REDUCTIONS)
     items = prepare(logits, target, kind=kind, keep=keep, class_keep=class_keep, sigmoid=True)
-    return asymmetric_of(items, gamma_pos, gamma_neg, margin, reduction, denominator)
+    return asymmetric_of(items, gamma_pos, gamma_neg, margin, detach, reduction, denominator)
 
 
 def _checked(margin: float) -> float:
@@ -140,6 +147,7 @@ class AsymmetricLoss(Loss):
         gamma_pos: γ+ >= 0, how much less an easy positive counts.
         gamma_neg: γ- >= 0, how much less an easy negative counts.
         margin: m in [0, 1): negatives with a p below it cost nothing.
+        detach: the weights have no gradient.
         reduction: ``none``, ``sum`` or ``mean``.
 
     Example:
@@ -154,12 +162,14 @@ class AsymmetricLoss(Loss):
         gamma_pos: float = 0.0,
         gamma_neg: float = 4.0,
         margin: float = 0.05,
+        detach: bool = False,
         reduction: str = "mean",
     ) -> None:
         super().__init__()
         self.gamma_pos = check.number("gamma_pos", gamma_pos)
         self.gamma_neg = check.number("gamma_neg", gamma_neg)
         self.margin = _checked(margin)
+        self.detach = check.flag("detach", detach)
         self.reduction = check.choice("reduction", reduction, check.REDUCTIONS)
 
     def forward(
@@ -184,6 +194,7 @@ class AsymmetricLoss(Loss):
             gamma_pos=self.gamma_pos,
             gamma_neg=self.gamma_neg,
             margin=self.margin,
+            detach=self.detach,
             reduction=self.reduction,
             denominator=denominator,
         )

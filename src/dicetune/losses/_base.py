@@ -34,6 +34,8 @@ class Loss(nn.Module):
     kinds: frozenset[str] = frozenset(KINDS)
     ranges: ClassVar[Ranges] = {}
     """Hyper-parameters that a search may change (``dicetune compare --search``)."""
+    imported: str | None = None
+    """``py(module:Class)``, where a text named a user's own module; see ``build``."""
 
     def forward(
         self,
@@ -88,7 +90,9 @@ class Loss(nn.Module):
         class_keep: Tensor | None = None,
         background: int | None = None,
     ) -> Tensor:
-        """Per-class sums S_tp, S_p, S_y of a set-level loss, (3, C): they add up over batches.
+        """Sums S_tp and E of a set-level loss and the items of each class, (3, C): they add up.
+
+        E are the weighed errors, α S_fp + β S_fn. A class without items does not exist in the set.
 
         Raises:
             InputError: for an additive loss, which has none.
@@ -121,7 +125,9 @@ class Loss(nn.Module):
 
     def with_values(self, values: Mapping[str, float]) -> Loss:
         """The same loss with other values of some of ``searchable``."""
-        return type(self)(**{**self.options(), **values})
+        changed = type(self)(**{**self.options(), **values})
+        changed.imported = self.imported
+        return changed
 
     @property
     def spec(self) -> str:

@@ -153,8 +153,8 @@ class ClassBalancedLoss(CountedLoss):
         self.beta = _checked(beta)
         self.reduction = check.choice("reduction", reduction, check.REDUCTIONS)
         self.keep_counts(class_counts)
-        if self.counts is not None:
-            effective_number_weights(self.counts, self.beta)  # refuses a class without items
+        if self.class_counts is not None:
+            effective_number_weights(self.class_counts, self.beta)  # refuses a class without items
 
     def forward(
         self,

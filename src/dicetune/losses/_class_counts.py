@@ -17,7 +17,7 @@ from torch import Tensor
 from dicetune.errors import InputError
 from dicetune.losses import _options as check
 from dicetune.losses._base import Loss
-from dicetune.losses._inputs import Items
+from dicetune.losses._inputs import Items, values_are_known
 
 
 def as_counts(class_counts: Tensor | Sequence[float]) -> Tensor:
@@ -50,7 +50,7 @@ def check_none_absent(counts: Tensor, why: str) -> None:
     Raises:
         InputError: names the classes.
     """
-    if torch.compiler.is_compiling():
+    if not values_are_known():
         return
     usable = (counts > 0) & torch.isfinite(counts)
     if not bool(usable.all()):
@@ -79,7 +79,8 @@ def counts_beside(items: Items, class_counts: Tensor | Sequence[float] | None) -
             "expected class_counts, the training items of each class, with the call or when the "
             "loss is built, got neither"
         )
-    counts = torch.as_tensor(class_counts).to(items.logits.device, items.logits.dtype)
+    like = items.logits
+    counts = torch.as_tensor(class_counts, dtype=like.dtype, device=like.device)
     classes = items.logits.shape[1]
     if items.kind == "labels":
         if counts.numel() != 2 * classes or (counts.ndim == 1 and classes > 1):
@@ -105,19 +106,15 @@ class CountedLoss(Loss):
 
     kinds = frozenset({"classes", "labels"})
 
-    counts: Tensor | None
-
     def keep_counts(self, class_counts: Sequence[float] | Tensor | None) -> None:
         """Check and store what the loss was built with."""
         self.class_counts = check.class_weights(class_counts, "class_counts")
-        counts = None if self.class_counts is None else torch.tensor(self.class_counts)
-        self.register_buffer("counts", counts, persistent=False)
 
-    def own_or(self, class_counts: Tensor | None) -> Tensor | None:
+    def own_or(self, class_counts: Tensor | None) -> Tensor | Sequence[float] | None:
         """The counts that the loss was built with, else those of the call."""
-        return class_counts if self.counts is None else self.counts
+        return class_counts if self.class_counts is None else self.class_counts
 
     @property
     def needs_class_counts(self) -> bool:
         """Whether they have to come with each call."""
-        return self.counts is None
+        return self.class_counts is None

@@ -150,16 +150,12 @@ class CrossEntropyLoss(Loss):
         tensor(1.3863)
     """
 
-    weight: Tensor | None
-
     def __init__(
         self, *, class_weight: Sequence[float] | Tensor | None = None, reduction: str = "mean"
     ) -> None:
         super().__init__()
         self.class_weight = check.class_weights(class_weight)
         self.reduction = check.choice("reduction", reduction, check.REDUCTIONS)
-        weight = None if self.class_weight is None else torch.tensor(self.class_weight)
-        self.register_buffer("weight", weight, persistent=False)
 
     def forward(
         self,
@@ -180,7 +176,7 @@ class CrossEntropyLoss(Loss):
             kind=kind,
             keep=keep,
             class_keep=class_keep,
-            class_weight=self.weight,
+            class_weight=self.class_weight,
             reduction=self.reduction,
             denominator=denominator,
         )

@@ -135,8 +135,6 @@ class FocalLoss(Loss):
 
     ranges: ClassVar[Ranges] = {"gamma": Range(0.5, 5.0)}
 
-    weight: Tensor | None
-
     def __init__(
         self,
         *,
@@ -148,8 +146,6 @@ class FocalLoss(Loss):
         self.gamma = check.number("gamma", gamma)
         self.class_weight = check.class_weights(class_weight)
         self.reduction = check.choice("reduction", reduction, check.REDUCTIONS)
-        weight = None if self.class_weight is None else torch.tensor(self.class_weight)
-        self.register_buffer("weight", weight, persistent=False)
 
     def forward(
         self,
@@ -171,7 +167,7 @@ class FocalLoss(Loss):
             keep=keep,
             class_keep=class_keep,
             gamma=self.gamma,
-            class_weight=self.weight,
+            class_weight=self.class_weight,
             reduction=self.reduction,
             denominator=denominator,
         )

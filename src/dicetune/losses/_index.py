@@ -2,20 +2,23 @@
 
 With p the probability, y the target and w the weight of an entry (item, class)::
 
-    S_tp = Σ w p y      S_p = Σ w p  (squared: Σ w p²)      S_y = Σ w y  (squared: Σ w y²)
-    S_fp = S_p - S_tp   S_fn = S_y - S_tp
-    index = (S_tp + γ) / (S_tp + α S_fp + β S_fn + γ)       loss = 1 - index
+    S_tp = Σ w p y      S_fp = Σ w p (1-y)      S_fn = Σ w y (1-p)
+    E    = α S_fp + β S_fn                      squared: α Σ w (p-y)², with α = β
+    loss = E / (S_tp + E + γ)                   = 1 - (S_tp + γ) / (S_tp + E + γ), the index
+
+Errors are summed as they are, with a 1-p that is no difference of rounded numbers. Taken from a
+total they would be lost, and the loss negative, where the model is nearly right.
 
 ``level`` says what the sums run over. ``set``: all items, one index a class, then the mean over
-classes (``macro``) or one index of the summed sums (``micro``). ``example``: nothing, one index for
-each item and class, then the mean. For ``positions`` the set is the positions of one text: one
-index a text, then the mean over texts.
+the classes that exist (``macro``) or one index of the summed sums (``micro``). ``example``:
+nothing, one index for each item and class, then the mean over those that exist. For ``positions``
+the set is the positions of one text: one index a text, then the mean over texts.
 
 ``decay`` > 0 weighs easy entries down by (1-p)^decay, in one of three forms:
 
 - ``target``: w = (1 - p_t)^decay without a gradient, p_t = p where y = 1 and 1 - p where y = 0. It
   weighs p and y alike, so that a perfect prediction costs nothing. For shares w = |y - p|^decay.
-- ``detached``: p is replaced by (1-p)^decay p, the factor without a gradient.
+- ``detached``: p is replaced by q = (1-p)^decay p, the factor without a gradient.
 - ``literal``: the same with the factor's gradient (Eq. 12 as printed). Its optimum is at
   p = 1/(1+decay); see ``NonTrainingLossWarning``.
 
@@ -39,7 +42,7 @@ from torch import Tensor
 
 from dicetune.errors import InputError
 from dicetune.losses._choice import Overlap
-from dicetune.losses._inputs import Items
+from dicetune.losses._inputs import Items, values_are_known
 from dicetune.losses._probability import (
     gold_log_complement,
     power,
@@ -50,12 +53,9 @@ from dicetune.losses._probability import (
 from dicetune.losses._reduce import reduce_items
 
 
-def index_of(tp: Tensor, p: Tensor, y: Tensor, choice: Overlap) -> Tensor:
-    """The index from S_tp, S_p and S_y."""
-    # S_tp + α (S_p - S_tp) + β (S_y - S_tp) + γ, in as few operations as it takes
-    union = torch.add(choice.beta * y + choice.smooth, p, alpha=choice.alpha)
-    own = 1 - choice.alpha - choice.beta
-    return (tp + choice.smooth) / (torch.add(union, tp, alpha=own) if own else union)
+def loss_of(tp: Tensor, error: Tensor, choice: Overlap) -> Tensor:
+    """1 - index from S_tp and E: never negative, and exact however small."""
+    return error / (tp + error + choice.smooth)
 
 
 def overlap_of(
@@ -71,75 +71,92 @@ def overlap_of(
                 "expected no denominator for a set-level loss, got one: a ratio of sums is not a "
                 "mean over items; use sums and from_sums, or level='example'"
             )
-        return set_loss(*set_sums(items, choice), choice, class_weight, items.background)
+        loss = set_loss(*set_sums(items, choice), choice, class_weight, items.background)
+        return loss.to(items.logits.dtype)
     if choice.level == "set":  # positions: the set is one text
         if items.hard:
-            tp, p, y, _ = _hard_parts(items, choice)
+            tp, wrong, missed = _hard_parts(items, choice)
+            error = choice.alpha * wrong.sum(1) + choice.beta * missed
         else:
-            tp, p, y = _soft_parts(items, choice)
-            tp, y = tp.sum(1), y.sum(1)
-        losses = 1 - index_of(tp, p.sum(1), y, choice)
+            tp, error = (part.sum(1) for part in _soft_parts(items, choice))
+        losses = loss_of(tp, error, choice)
     else:
         losses = _example_losses(items, choice, class_weight)
     return reduce_items(losses, items, choice.reduction, denominator)
 
 
-def set_sums(items: Items, choice: Overlap) -> tuple[Tensor, Tensor, Tensor]:
-    """S_tp, S_p and S_y of each class over the items, (C,) each: they add up over sets."""
+def set_sums(items: Items, choice: Overlap) -> tuple[Tensor, Tensor, Tensor | None]:
+    """S_tp and E of each class, and its number of items; ``None`` where no class is masked.
+
+    Each is (C,) and adds up over sets. A sum of a million float32 numbers, one after the other, is
+    wrong in the second digit: the sums are float64.
+    """
+    number = None
+    if items.class_keep is not None:
+        there = items.class_keep if items.keep is None else items.class_keep & items.keep[:, None]
+        number = there.sum(0)
+    wide = torch.float32 if items.logits.device.type == "mps" else torch.float64  # mps has none
     if not items.hard:
-        tp, p, y = _soft_parts(items, choice)
-        return tp.sum(0), p.sum(0), y.sum(0)
-    tp, p, y, _ = _hard_parts(items, choice)
-    none = p.new_zeros(p.shape[1])
-    gold = items.target
-    return none.index_add(0, gold, tp), p.sum(0), none.index_add(0, gold, y)
+        tp, error = (part.sum(0, dtype=wide) for part in _soft_parts(items, choice))
+        return tp, error, number
+    tp, wrong, missed = _hard_parts(items, choice)
+    none = wrong.new_zeros(wrong.shape[1], dtype=wide)
+    tp, missed = (none.index_add(0, items.target, part.to(wide)) for part in (tp, missed))
+    return tp, choice.alpha * wrong.sum(0) + choice.beta * missed, number
 
 
 def set_loss(
     tp: Tensor,
-    p: Tensor,
-    y: Tensor,
+    error: Tensor,
+    number: Tensor | None,
     choice: Overlap,
     class_weight: Tensor | None,
     background: int | None,
 ) -> Tensor:
-    """The loss of a set from its sums."""
-    counted = _counted(tp, choice, class_weight, background)
+    """The loss of a set from its sums; of a class without items it is 0 and no part of the mean."""
+    weight = _counted(tp, choice, class_weight, background)
     if choice.average == "micro":
-        if counted is not None:
-            tp, p, y = tp * counted, p * counted, y * counted
-        return 1 - index_of(tp.sum(), p.sum(), y.sum(), choice)
-    index = index_of(tp, p, y, choice)
+        if weight is not None:
+            tp, error = tp * weight, error * weight
+        return loss_of(tp.sum(), error.sum(), choice)
+    losses = loss_of(tp, error, choice)
     if choice.reduction == "none":
         if choice.classes == "foreground" and background is not None:
-            index = torch.cat((index[:background], index[background + 1 :]))
-        return 1 - index
-    return 1 - (index.mean() if counted is None else (index * counted).sum() / counted.sum())
+            losses = torch.cat((losses[:background], losses[background + 1 :]))
+        return losses
+    if number is not None:
+        weight = _on(number > 0, weight)
+    return losses.mean() if weight is None else (losses * weight).sum() / _or_1(weight.sum())
 
 
 def _example_losses(items: Items, choice: Overlap, class_weight: Tensor | None) -> Tensor:
     """One loss an item: the mean over its classes of one index each."""
-    counted = _counted(items.logits, choice, class_weight, items.background)
-    weight = counted if items.class_keep is None else items.class_keep
-    if items.class_keep is not None and counted is not None:
-        weight = items.class_keep * counted
-    number: int | Tensor = items.logits.shape[1]
-    if weight is not None:
-        total = weight.sum(-1)
-        number = torch.where(total > 0, total, 1)
+    weight = _counted(items.logits, choice, class_weight, items.background)
+    if items.class_keep is not None:
+        weight = _on(items.class_keep, weight)
+    number = items.logits.shape[1] if weight is None else _or_1(weight.sum(-1))
     if not items.hard:
-        tp, p, y = _soft_parts(items, choice)
-        loss = 1 - index_of(tp, p, y, choice)
-        return (loss if weight is None else loss * weight).sum(1) / number
-    tp, p, y, own = _hard_parts(items, choice)
-    # every class as if it were not gold, 1 - γ / (α p + γ), then gold's own in its place
-    share = choice.alpha / choice.smooth
-    index = (p * share).add_(1).reciprocal_()
-    change = torch.reciprocal(own * share + 1) - index_of(tp, own, y, choice)
+        losses = loss_of(*_soft_parts(items, choice), choice)
+        return (losses if weight is None else losses * weight).sum(1) / number
+    tp, wrong, missed = _hard_parts(items, choice)
+    # x / (1 + x) for every class but gold, whose x is 0, then gold's own
+    others = wrong * (choice.alpha / choice.smooth)
+    others = others * torch.reciprocal(others + 1)
+    gold = loss_of(tp, choice.beta * missed, choice)
     if weight is None:
-        return 1 + (change - index.sum(1)) / number
-    gold = weight[items.target] if weight.ndim == 1 else _at(weight, items.target)
-    return ((weight * (1 - index)).sum(1) + gold * change) / number
+        return (others.sum(1) + gold) / number
+    own = weight[items.target] if weight.ndim == 1 else _at(weight, items.target)
+    return ((others * weight).sum(1) + gold * own) / number
+
+
+def _on(there: Tensor, weight: Tensor | None) -> Tensor:
+    """The weight of each class, 0 where it does not exist."""
+    return there if weight is None else there * weight
+
+
+def _or_1(total: Tensor) -> Tensor:
+    """A divisor: 1 for the total of nothing."""
+    return torch.where(total > 0, total, 1)
 
 
 def _counted(
@@ -150,7 +167,7 @@ def _counted(
     if choice.classes == "foreground" and background is not None:
         others = torch.arange(like.shape[-1], device=like.device) != background
         weight = others.to(like.dtype) if weight is None else weight * others
-        if class_weight is not None and not torch.compiler.is_compiling() and not weight.any():
+        if class_weight is not None and values_are_known() and not weight.any():
             raise InputError(
                 "expected class_weight > 0 for a class that counts, got weight for the background "
                 "only: classes='foreground' leaves that out"
@@ -158,27 +175,36 @@ def _counted(
     return weight
 
 
-def _hard_parts(items: Items, choice: Overlap) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The entries of S_tp at gold (N,), S_p everywhere (N, C), S_y and S_p at gold (N,)."""
+def _hard_parts(items: Items, choice: Overlap) -> tuple[Tensor, Tensor, Tensor]:
+    """The entries of S_tp at gold (N,), of S_fp (N, C), 0 at gold, and of S_fn at gold (N,).
+
+    Squared, those of S_fp and S_fn are (p-y)² each.
+    """
     p = probabilities(items.logits, items.sigmoid)
-    if items.keep is None:
-        y = p.new_ones(p.shape[0])
-    else:
-        y = items.keep.to(p.dtype)
+    if items.keep is not None:
         p = torch.where(items.keep[:, None], p, 0.0)
-    if choice.decay and choice.form == "target":
-        at_gold = _at(p, items.target)
-        off = _gold_complement(items, at_gold.detach(), choice.decay)
-        weight = p.detach() if choice.decay == 1 else p.detach() ** choice.decay
-        weight = weight.scatter(1, items.target[:, None], off[:, None])
-        tp = off * at_gold
-        entries = weight * (p.square() if choice.squared else p)
-        return tp, entries, off * y, tp * at_gold if choice.squared else tp
-    q = p if choice.decay == 0 else _self_adjusted(items, p, choice)
+    adjusted = choice.decay > 0 and choice.form != "target"
+    q, log_rest = _adjusted(items, p, choice) if adjusted else (p, None)
     tp = _at(q, items.target)
-    if choice.squared:
-        return tp, q.square(), y, tp.square()
-    return tp, q, y, tp
+    wrong = q.scatter(1, items.target[:, None], 0.0)
+    if log_rest is not None:
+        missed = _adjusted_rest(_at(p, items.target), _at(log_rest, items.target), choice)
+    elif adjusted:
+        missed = 1 - tp
+    elif items.sigmoid:
+        missed = _at(items.logits, items.target).neg().sigmoid()
+    else:
+        missed = wrong.sum(1)  # 1-p, exact where p rounds to 1
+    if items.keep is not None:
+        missed = torch.where(items.keep, missed, 0.0)
+    errors = (wrong.square(), missed.square()) if choice.squared else (wrong, missed)
+    if choice.decay == 0 or adjusted:
+        return tp, *errors
+    on_wrong, on_gold = wrong.detach() ** choice.decay, missed.detach()
+    if choice.decay != 1:  # a small power of 1-p may be far from 0 where 1-p underflows
+        log_rest = gold_log_complement(items.logits, items.target, items.sigmoid)
+        on_gold = power(log_rest, choice.decay)
+    return on_gold * tp, on_wrong * errors[0], on_gold * errors[1]
 
 
 def _at(values: Tensor, target: Tensor) -> Tensor:
@@ -186,45 +212,55 @@ def _at(values: Tensor, target: Tensor) -> Tensor:
     return values.gather(1, target[:, None]).squeeze(1)
 
 
-def _soft_parts(items: Items, choice: Overlap) -> tuple[Tensor, Tensor, Tensor]:
-    """The entries of S_tp, S_p and S_y, each (N, C)."""
+def _soft_parts(items: Items, choice: Overlap) -> tuple[Tensor, Tensor]:
+    """The entries of S_tp and E, each (N, C)."""
     y = items.target
     p = probabilities(items.logits, items.sigmoid)
     if items.keep is not None and not items.sigmoid:
         p = torch.where(items.keep[:, None], p, 0.0)
-    if choice.decay and choice.form == "target":
-        weight = _distance(items, p.detach(), choice.decay)
-        tp = weight * p * y
-        if choice.squared:
-            return tp, weight * p.square(), weight * y.square()
-        return tp, weight * p, weight * y
-    q = p if choice.decay == 0 else _self_adjusted(items, p, choice)
-    return q * y, q.square() if choice.squared else q, y.square() if choice.squared else y
+    adjusted = choice.decay > 0 and choice.form != "target"
+    q, log_rest = _adjusted(items, p, choice) if adjusted else (p, None)
+    if log_rest is not None:
+        rest = _adjusted_rest(p, log_rest, choice)
+    elif adjusted:
+        rest = 1 - q
+    else:
+        rest = items.logits.neg().sigmoid() if items.sigmoid else _log_complement(items).exp()
+    over, under = q * (1 - y), y * rest
+    gap = over - under  # q - y
+    tp = q * y
+    if choice.squared:
+        error = choice.alpha * gap.square()
+    else:
+        error = choice.alpha * over + choice.beta * under
+    if choice.decay == 0 or adjusted:
+        return tp, error
+    weight = gap.detach().abs() ** choice.decay
+    if choice.decay != 1:  # as in _hard_parts
+        at_one = power(_log_complement(items).detach(), choice.decay)
+        weight = torch.where(y == 1, at_one, weight)
+    return weight * tp, weight * error
 
 
-def _self_adjusted(items: Items, p: Tensor, choice: Overlap) -> Tensor:
-    """(1-p)^decay p, with the factor's gradient (``literal``) or without."""
+def _adjusted(items: Items, p: Tensor, choice: Overlap) -> tuple[Tensor, Tensor | None]:
+    """The q of the forms ``detached`` and ``literal``, and log(1-p), of which 1 - q is made.
+
+    With decay 1 there is no logarithm: q = (1-p) p is never near 1, so that 1 - q is exact.
+    """
     literal = choice.form == "literal"
-    if choice.decay == 1:  # a polynomial: nothing to protect
-        return (1 - (p if literal else p.detach())) * p
-    logits = items.logits if literal else items.logits.detach()
+    if choice.decay == 1:
+        return (1 - (p if literal else p.detach())) * p, None
+    log_rest = _log_complement(items)
+    return power(log_rest if literal else log_rest.detach(), choice.decay) * p, log_rest
+
+
+def _adjusted_rest(p: Tensor, log_rest: Tensor, choice: Overlap) -> Tensor:
+    """1 - q, as (1-p) + p (1 - (1-p)^decay): where decay is small q may be near 1."""
+    held = log_rest if choice.form == "literal" else log_rest.detach()
+    return log_rest.exp() - p * torch.expm1(choice.decay * held)
+
+
+def _log_complement(items: Items) -> Tensor:
+    """log(1-p) of every class, (N, C)."""
     complement = sigmoid_log_complement if items.sigmoid else softmax_log_complement
-    return power(complement(logits), choice.decay) * p
-
-
-def _gold_complement(items: Items, p: Tensor, decay: float) -> Tensor:
-    """(1-p)^decay of gold, (N,), from p of gold."""
-    if decay == 1:
-        return 1 - p
-    return power(gold_log_complement(items.logits, items.target, items.sigmoid), decay)
-
-
-def _distance(items: Items, p: Tensor, decay: float) -> Tensor:
-    """|y - p|^decay, (1 - p_t)^decay where y is 0 or 1."""
-    y = items.target
-    if decay == 1:
-        return (y - p).abs()
-    logits = items.logits.detach()
-    complement = sigmoid_log_complement if items.sigmoid else softmax_log_complement
-    at_one = power(complement(logits), decay)
-    return torch.where(y == 1, at_one, (y - p).abs() ** decay)
+    return complement(items.logits)

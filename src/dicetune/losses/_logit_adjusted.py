@@ -141,8 +141,8 @@ class LogitAdjustedLoss(CountedLoss):
         self.tau = check.number("tau", tau)
         self.reduction = check.choice("reduction", reduction, check.REDUCTIONS)
         self.keep_counts(class_counts)
-        if self.counts is not None:
-            log_prior(self.counts)  # refuses a class without items
+        if self.class_counts is not None:
+            log_prior(self.class_counts)  # refuses a class without items
 
     def forward(
         self,

@@ -150,8 +150,6 @@ class OverlapLoss(Loss):
         True
     """
 
-    weight: Tensor | None
-
     def __init__(
         self,
         *,
@@ -188,8 +186,6 @@ class OverlapLoss(Loss):
         self.classes, self.average = classes, average
         self.class_weight = check.class_weights(class_weight)
         self.activation, self.reduction = activation, reduction
-        weight = None if self.class_weight is None else torch.tensor(self.class_weight)
-        self.register_buffer("weight", weight, persistent=False)
         if self.turning_point is not None:
             warnings.warn(
                 f"form='literal' with decay={decay:g} has its optimum at p = "
@@ -228,7 +224,7 @@ class OverlapLoss(Loss):
             class_keep,
             background,
         )
-        weight = check.weight_vector(self.weight, items.logits)
+        weight = check.weight_vector(self.class_weight, items.logits)
         return overlap_of(items, self.choice, weight, denominator)
 
     def is_additive(self, kind: str) -> bool:
@@ -250,7 +246,7 @@ class OverlapLoss(Loss):
         class_keep: Tensor | None = None,
         background: int | None = None,
     ) -> Tensor:
-        """S_tp, S_p and S_y of each class, (3, C): they add up over batches; see ``Loss``."""
+        """S_tp, E and the items of each class, (3, C): they add up over batches; see ``Loss``."""
         items = _items(
             self.choice,
             self.class_weight is not None,
@@ -263,11 +259,16 @@ class OverlapLoss(Loss):
         )
         if self.is_additive(items.kind):
             return super().sums(logits, target)
-        return torch.stack(set_sums(items, self.choice))
+        tp, error, number = set_sums(items, self.choice)
+        if number is None:
+            kept = items.logits.shape[0] if items.keep is None else items.keep.sum()
+            number = torch.ones_like(tp) * kept
+        return torch.stack((tp, error, number.to(tp))).to(items.logits.dtype)
 
     def from_sums(self, sums: Tensor, background: int | None = None) -> Tensor:
         """The loss of the set whose per-class sums these are; see ``Loss``."""
         if self.level == "example":
             return super().from_sums(sums)
-        tp, p, y = sums.unbind()
-        return set_loss(tp, p, y, self.choice, self.weight, background)
+        tp, error, number = sums.unbind()
+        weight = check.weight_vector(self.class_weight, sums)
+        return set_loss(tp, error, number, self.choice, weight, background)

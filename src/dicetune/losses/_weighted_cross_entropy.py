@@ -29,7 +29,7 @@ from dicetune.losses._class_counts import (
     counts_beside,
 )
 from dicetune.losses._cross_entropy import cross_entropy_of
-from dicetune.losses._inputs import prepare
+from dicetune.losses._inputs import prepare, values_are_known
 from dicetune.losses._ranges import Range, Ranges
 
 
@@ -61,7 +61,7 @@ def inverse_frequency_weights(class_counts: Tensor | Sequence[float], k: float =
         "k=1 its weight is then the logarithm of the number of items)",
     )
     weights = torch.log10((total - counts) / counts + k)
-    if not torch.compiler.is_compiling() and bool((weights < 0).any()):
+    if values_are_known() and bool((weights < 0).any()):
         needed = float((2 - total / counts).max())
         worst = (weights == weights.min()).nonzero()[0].tolist()
         raise InputError(
@@ -150,8 +150,8 @@ class WeightedCrossEntropyLoss(CountedLoss):
         self.k = check.number("k", k)
         self.reduction = check.choice("reduction", reduction, check.REDUCTIONS)
         self.keep_counts(class_counts)
-        if self.counts is not None:
-            inverse_frequency_weights(self.counts, self.k)  # refuses what has no weight
+        if self.class_counts is not None:
+            inverse_frequency_weights(self.class_counts, self.k)  # refuses what has no weight
 
     def forward(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -13,28 +14,34 @@ from dicetune.losses import start_steps
 
 
 class StopOnSignal(TrainerCallback):
-    """Ctrl-C and SIGTERM end the step, save a checkpoint and stop; the same again stops at once.
+    """Ctrl-C or SIGTERM ends the step, saves a checkpoint and stops; either again stops at once.
 
-    Nothing else happens that would not have happened without it, no evaluation more or less, so
-    that a resumed run is the uninterrupted one.
+    "At once" is what the program would have done without this callback: its own handler is called,
+    or the default action taken. Nothing else happens that would not have happened without it, no
+    evaluation more or less, so that a resumed run is the uninterrupted one.
+
+    ``ObjectiveTrainer.train`` gives the signals back however it ends. Another trainer that fails
+    does not call its callbacks: call ``restore`` there.
     """
 
     def __init__(self) -> None:
         self.stopped = False
-        self._seen: set[int] = set()
+        self._seen: int | None = None
         self._before: dict[int, Any] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Take the signals."""
+        self.stopped, self._seen = False, None
+        if threading.current_thread() is not threading.main_thread():
+            return  # signals are somebody else's business there
         for number in (signal.SIGINT, signal.SIGTERM):
-            try:
+            # what is ignored stays ignored, and a handler of C code could not be given back
+            if signal.getsignal(number) not in (signal.SIG_IGN, None, self._note):
                 self._before[number] = signal.signal(number, self._note)
-            except ValueError:  # not the main thread: signals are somebody else's business
-                return
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         """Save and stop, if any process was asked to."""
-        self.stopped = _any_process(bool(self._seen), args.device)
+        self.stopped = _any_process(self._seen is not None, args.device)
         if self.stopped:
             control.should_save = True
             control.should_training_stop = True
@@ -56,11 +63,17 @@ class StopOnSignal(TrainerCallback):
             signal.signal(number, handler)
         self._before = {}
 
-    def _note(self, number: int, frame: Any) -> None:
-        if number in self._seen:
+    def pass_on(self) -> None:
+        """Let the signal that stopped the training do what it would have done without it."""
+        if self._seen is not None:
             self.restore()
-            raise KeyboardInterrupt
-        self._seen.add(number)
+            signal.raise_signal(self._seen)
+
+    def _note(self, number: int, frame: Any) -> None:
+        again = self._seen is not None
+        self._seen = number
+        if again:
+            self.pass_on()
 
 
 def _any_process(asked: bool, device: torch.device) -> bool:

@@ -27,7 +27,7 @@ class Objective:
     """A loss, applied to every input of a task and summed with the inputs' coefficients.
 
     Args:
-        loss: any loss of ``dicetune.losses``.
+        loss: any ``Loss``.
         hard_negatives: train on the positives and this many hardest negatives for each of them;
             ``None`` for all.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dicetune.data import MANY_UNKNOWN
 from dicetune.errors import InputError, quoted
-from dicetune.losses import Recipe
+from dicetune.losses import Recipe, code_of
 from dicetune.models import (
     fit_vocabulary,
     load_model,
@@ -42,6 +42,7 @@ class Prepared:
     fingerprints: dict[str, str | None]
     notes: list[str]
     class_counts: dict[str, Tensor] | None = None
+    code: dict[str, str | None] = field(default_factory=dict)
 
 
 def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
@@ -53,6 +54,7 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
     recipe = choose_recipe(config.loss, config.start_loss, config.start_share)
     # a loss that is unknown is refused before anything is read
     losses = [built(loss) for loss in (recipe.loss, recipe.start_loss) if loss is not None]
+    code = code_of(losses)
     source = resolve_encoder(config.model)
     splits, task = read_splits(config, report)
     fingerprints = {
@@ -107,7 +109,16 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
     for note in notes:
         report(note)
     return Prepared(
-        splits, task, recipe, tokenizer, source, encoded, fingerprints, notes, class_counts
+        splits,
+        task,
+        recipe,
+        tokenizer,
+        source,
+        encoded,
+        fingerprints,
+        notes,
+        class_counts,
+        code,
     )
 
 

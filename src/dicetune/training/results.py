@@ -25,6 +25,7 @@ from dicetune.records import (
 )
 from dicetune.training.card import write_card
 from dicetune.training.config import RunConfig
+from dicetune.training.file_modes import follow_umask
 from dicetune.training.prepare import Prepared
 from dicetune.training.trainer import ObjectiveTrainer
 
@@ -52,6 +53,7 @@ def record_of(
             "hard_negatives": config.hard_negatives,
             "prior_bias": config.prior_bias,
             "set": _set_of(config, trainer),
+            "code": prepared.code,
         },
         labels=list(prepared.task.labels),
         settings=prepared.task.settings(),
@@ -138,6 +140,7 @@ def write_results(
     prepared.tokenizer.save_pretrained(folder)
     problem = json.dumps(task.problem(prepared.splits["train"]), ensure_ascii=False)
     save_file(arrays, folder / SCORES_FILE, metadata={PROBLEM_KEY: problem})
+    follow_umask(folder)
     write_json_lines(folder / PREDICTIONS_FILE, rows)
     write_json(folder / METRICS_FILE, metrics)
     write_card(folder, record, metrics, task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +34,7 @@ from dicetune.training.folder import (
 )
 from dicetune.training.prepare import Prepared, prepare
 from dicetune.training.prior_bias import start_at_prior
+from dicetune.training.processes import check_group, group_arguments
 from dicetune.training.results import record_of, write_results
 from dicetune.training.trainer import ObjectiveTrainer
 
@@ -64,7 +66,8 @@ def run(
     Raises:
         InputError: for a configuration, data or a model that cannot be used.
         NonFiniteLossError: where the loss became NaN or infinite.
-        InterruptedRunError: after Ctrl-C, once a resumable checkpoint is saved.
+        InterruptedRunError: after Ctrl-C, once a resumable checkpoint is saved. After SIGTERM too,
+            where the program has a handler for it; else the program ends then.
     """
     if not is_first_process():  # one voice is enough
         report = _silent
@@ -76,9 +79,9 @@ def run(
         except (KeyboardInterrupt, StopRequestedError):
             raise InterruptedRunError("stopped before training began; nothing was made") from None
         if resume:
-            check_same_data(folder, prepared.fingerprints)
+            check_same_data(folder, prepared.fingerprints | prepared.code)
         elif is_first_process():
-            claim(folder, config, prepared.fingerprints)
+            claim(folder, config, prepared.fingerprints | prepared.code)
         try:
             checkpoint = last_checkpoint(folder) if resume else None
             return _train(config, prepared, arguments, folder, checkpoint, report)
@@ -102,12 +105,11 @@ def _train(
     stop = StopOnSignal()
     trainer = _trainer(config, prepared, arguments, stop, report)
     begun = time.perf_counter()
-    try:
-        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    finally:
-        stop.restore()
+    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     seconds = time.perf_counter() - begun
     if stop.stopped:
+        with contextlib.suppress(KeyboardInterrupt, StopRequestedError):
+            stop.pass_on()
         raise InterruptedRunError(
             f"stopped after step {trainer.state.global_step} of {trainer.state.max_steps}, which "
             f"is saved; {_how_to_go_on(folder)}"
@@ -186,6 +188,7 @@ def _trainer(
 
 def _arguments(config: RunConfig, task: Task, folder: Path, progress: bool) -> TrainingArguments:
     keys = {
+        **group_arguments(use_cpu=config.trainer.get("use_cpu", False)),
         "disable_tqdm": not progress,
         "report_to": "none",
         "dataloader_pin_memory": torch.cuda.is_available(),
@@ -193,7 +196,7 @@ def _arguments(config: RunConfig, task: Task, folder: Path, progress: bool) -> T
         **config.trainer,
     }
     try:
-        return TrainingArguments(
+        arguments = TrainingArguments(
             **keys,
             output_dir=str(folder / CHECKPOINTS),
             seed=config.seed,
@@ -206,3 +209,5 @@ def _arguments(config: RunConfig, task: Task, folder: Path, progress: bool) -> T
         )
     except (ValueError, TypeError, ImportError) as error:
         raise InputError(f"expected trainer keys that fit together, got: {error}") from None
+    check_group(arguments.world_size, arguments.process_index)
+    return arguments

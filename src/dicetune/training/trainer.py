@@ -13,21 +13,28 @@ loss behind a selection of hard negatives.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback
-from transformers.trainer_utils import EvalLoopOutput
+from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import Kind, LossInput
-from dicetune.losses import Loss, Recipe, build, recipe, start_steps
+from dicetune.losses import Loss, Recipe, as_loss, build, recipe, start_steps
+from dicetune.training.callbacks import StopOnSignal
 from dicetune.training.class_counts import ClassCounts, with_class_counts
-from dicetune.training.heads import ItemCounts, LossInputs, head_inputs
+from dicetune.training.file_modes import follow_umask
+from dicetune.training.heads import ItemCounts, LossInputs, head_inputs, within_window
 from dicetune.training.objective import EvaluationLoss, Objective, item_count
+from dicetune.training.processes import check_group
 from dicetune.training.sampler import LengthGroupedSampler
+
+AnyLoss = str | Loss | Callable[[Tensor, Tensor], Tensor]
+"""A spec, a loss of this library, or a function of logits and target."""
 
 
 class NonFiniteLossError(InputError):
@@ -38,8 +45,9 @@ class ObjectiveTrainer(Trainer):
     """A ``transformers.Trainer`` that trains with an objective of ``dicetune.losses``.
 
     Args:
-        loss: a spec ("dice", "ce+0.5*tversky:alpha=0.3,beta=0.7"), a ``Loss``, or the name of a
-            recipe ("auto", the default).
+        loss: a spec ("dice", "ce+0.5*tversky:alpha=0.3,beta=0.7"), the name of a recipe ("auto",
+            the default), a ``Loss``, or anything that is called as ``f(logits, target)`` and
+            gives the mean over its items, or one loss an item (``dicetune.losses.OwnLoss``).
         start_loss: loss of the start phase, where the recipe or the user wants one.
         start_share: share of all steps that the start phase takes, in [0, 1).
         background: index of the class that means "nothing" ("O"), for the standard heads.
@@ -55,7 +63,8 @@ class ObjectiveTrainer(Trainer):
 
     Raises:
         InputError: where options exclude each other, or the loss has no meaning for the head.
-        NonFiniteLossError: during training, when the loss is NaN or infinite.
+        NonFiniteLossError: during training and after it, when a loss or a weight is NaN or
+            infinite.
 
     Example:
         ``ObjectiveTrainer(model=model, args=args, loss="dice", train_dataset=data).train()``
@@ -67,8 +76,8 @@ class ObjectiveTrainer(Trainer):
     def __init__(
         self,
         *positional: Any,
-        loss: str | Loss = "auto",
-        start_loss: str | Loss | None = None,
+        loss: AnyLoss = "auto",
+        start_loss: AnyLoss | None = None,
         start_share: float | None = None,
         background: int | None = None,
         class_counts: ClassCounts | None = None,
@@ -84,6 +93,7 @@ class ObjectiveTrainer(Trainer):
             raise InputError("expected loss_inputs= and item_counts= together, got only one")
         chosen = choose_recipe(loss, start_loss, start_share)
         super().__init__(*positional, **trainer)
+        check_group(self.args.world_size, self.args.process_index)
         if self.args.label_smoothing_factor:
             raise InputError(
                 "expected label_smoothing_factor=0, got "
@@ -98,9 +108,13 @@ class ObjectiveTrainer(Trainer):
             if chosen.start_loss is not None
             else None
         )
+        self._check_trainable()
         self.length_grouped = length_grouped
+        self._standard_head = loss_inputs is None
         if loss_inputs is None or item_counts is None:
-            loss_inputs, item_counts = head_inputs(background)
+            config = getattr(self.model, "config", None)
+            one_logit = getattr(config, "num_labels", None) == 1
+            loss_inputs, item_counts = head_inputs(background, one_logit)
         if class_counts is not None:
             loss_inputs = with_class_counts(loss_inputs, class_counts)
         self.loss_inputs: LossInputs = loss_inputs
@@ -115,6 +129,22 @@ class ObjectiveTrainer(Trainer):
         last = start_steps(self.recipe.start_share, self.state.max_steps)
         return "start" if self.state.global_step < last else "main"
 
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        super()._save(output_dir, state_dict)
+        if self.args.should_save:
+            follow_umask(self.args.output_dir if output_dir is None else output_dir)
+
+    def train(self, *positional: Any, **named: Any) -> TrainOutput:
+        """The stock training; what it leaves is finite, and the signals are given back."""
+        try:
+            output = super().train(*positional, **named)
+        finally:
+            for callback in self.callback_handler.callbacks:
+                if isinstance(callback, StopOnSignal):
+                    callback.restore()
+        self._check_weights()
+        return output
+
     def compute_loss(
         self,
         model: nn.Module,
@@ -123,9 +153,8 @@ class ObjectiveTrainer(Trainer):
         num_items_in_batch: Any = None,
     ) -> Any:
         """The objective of this phase, on the model's outputs without labels."""
-        inputs = dict(inputs)
-        labels = {name: inputs.pop(name) for name in self.label_names if name in inputs}
-        outputs = model(**inputs)
+        labels = self._labels(inputs)
+        outputs = model(**{name: value for name, value in inputs.items() if name not in labels})
         items = self.loss_inputs(outputs, labels)
         self.kinds = {item.kind for item in items}
         if model.training:
@@ -133,17 +162,25 @@ class ObjectiveTrainer(Trainer):
             if self.start_objective is not None and self.phase == "start":
                 objective = self.start_objective
             if self.state.global_step == 0:
-                self._check_first_step(items, num_items_in_batch)
+                self._check_first_step(items, self.item_counts(labels))
             loss = objective.share(
                 items, num_items_in_batch, self._micro_batches, self.accelerator.num_processes
             )
             if not torch.isfinite(loss):
-                raise NonFiniteLossError(self._describe_failure(loss, objective, items))
+                facts = [_facts(item) for item in items]
+                raise self._not_finite(
+                    f"a finite loss, got {loss.item()} at step {self.state.global_step + 1}", facts
+                )
         else:
             meter = EvaluationLoss(self.objective) if self._evaluation is None else self._evaluation
             meter.add(items)
             loss = torch.tensor(meter.value(lambda sums: sums), device=self.args.device)
-        return (loss, outputs) if return_outputs else loss
+        if not return_outputs:
+            return loss
+        # the stock loop takes the loss to stand first where outputs have no names
+        if not isinstance(outputs, Mapping):
+            outputs = (loss, *(outputs if isinstance(outputs, tuple | list) else (outputs,)))
+        return loss, outputs
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
@@ -153,8 +190,7 @@ class ObjectiveTrainer(Trainer):
         self._micro_batches = max(len(batches), 1)
         counts: dict[str, Tensor] = {}
         for batch in batches:
-            labels = {name: batch[name] for name in self.label_names if name in batch}
-            for name, count in self.item_counts(labels).items():
+            for name, count in self.item_counts(self._labels(batch)).items():
                 counts[name] = counts.get(name, torch.zeros((), device=device)) + count.to(device)
         if self.accelerator.num_processes > 1:
             counts = self.accelerator.reduce(counts, reduction="sum")
@@ -168,7 +204,12 @@ class ObjectiveTrainer(Trainer):
             prefix = named.get("metric_key_prefix", "eval")
             key = f"{prefix}_loss"
             if output.metrics is not None and key in output.metrics:
-                output.metrics[key] = self._evaluation.value(self._over_ranks)
+                loss = output.metrics[key] = self._evaluation.value(self._over_ranks)
+                if self.state.global_step and not math.isfinite(loss):
+                    raise self._not_finite(
+                        f"a finite loss, got {loss} for {prefix} after step "
+                        f"{self.state.global_step}"
+                    )
             return output
         finally:
             self._evaluation = None
@@ -198,33 +239,64 @@ class ObjectiveTrainer(Trainer):
                 f"expected item_counts for {sorted(item.name for item in items)}, got "
                 f"{sorted(counts)}: give each loss input's name its number of items"
             )
-        if self._micro_batches == self.accelerator.num_processes == 1:
-            for item in items:
-                found, given = int(item_count(item)), int(counts[item.name])
-                if found != given:
+        for item in items:
+            found, given = int(item_count(item)), int(counts[item.name])
+            if found != given:
+                raise InputError(
+                    f"expected item_counts to count the {found} items of "
+                    f"{quoted(item.name)}, got "
+                    f"{given}: the loss is divided by it"
+                )
+
+    def _labels(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
+        """The labels of a batch, of a standard head without those that its window does not hold."""
+        labels = {name: batch[name] for name in self.label_names if name in batch}
+        return within_window(labels, batch) if self._standard_head else labels
+
+    def _check_trainable(self) -> None:
+        """Only the model is trained and saved: weights of the loss would stay as they are."""
+        trained = {id(parameter) for parameter in self.model.parameters()}
+        for objective in filter(None, (self.objective, self.start_objective)):
+            for name, parameter in objective.loss.named_parameters():
+                if parameter.requires_grad and id(parameter) not in trained:
                     raise InputError(
-                        f"expected item_counts to count the {found} items of "
-                        f"{quoted(item.name)}, got "
-                        f"{given}: the loss is divided by it"
+                        f"expected a loss without weights to train, got {quoted(name)} in "
+                        f"{quoted(objective.loss.spec)}: the model alone is trained; make it part "
+                        "of the model, or a buffer, or call requires_grad_(False)"
                     )
 
-    def _describe_failure(self, loss: Tensor, objective: Objective, items: list[LossInput]) -> str:
-        facts = []
-        for item in items:
-            logits = item.logits.detach().float()
-            finite = torch.isfinite(logits)
-            size = logits[finite].abs().max().item() if finite.any() else float("nan")
-            facts.append(
-                f"{item.name}: logits {tuple(logits.shape)}, {(~finite).sum().item()} not finite, "
-                f"largest size {size:.3g}"
-            )
+    def _check_weights(self) -> None:
+        """Refuse a trained model that holds a NaN, which no later step would have met."""
+        for name, weight in self.model.named_parameters():
+            wrong = int((~torch.isfinite(weight)).sum())
+            if wrong:
+                raise self._not_finite(
+                    f"finite weights, got {wrong} of {weight.numel()} that are not in "
+                    f"{quoted(name)} after step {self.state.global_step}"
+                )
+
+    def _not_finite(self, expected: str, facts: Iterable[str] = ()) -> NonFiniteLossError:
+        objective = self.start_objective if self.phase == "start" else None
         rate = self._get_learning_rate() if self.lr_scheduler is not None else None
-        return (
-            f"expected a finite loss, got {loss.item()} at step {self.state.global_step + 1} "
-            f"({self.phase} phase, {objective.loss.spec}, learning rate {rate}; "
-            f"{'; '.join(facts)}): lower the learning rate, keep max_grad_norm at 1, or train "
-            "in float32"
+        where = [
+            f"{self.phase} phase, {(objective or self.objective).loss.spec}, learning rate {rate}",
+            *facts,
+        ]
+        return NonFiniteLossError(
+            f"expected {expected} ({'; '.join(where)}): lower the learning rate, keep "
+            "max_grad_norm at 1, or train in float32"
         )
+
+
+def _facts(item: LossInput) -> str:
+    """What of an input's logits explains a loss that is not finite."""
+    logits = item.logits.detach().float()
+    finite = torch.isfinite(logits)
+    size = logits[finite].abs().max().item() if finite.any() else float("nan")
+    return (
+        f"{item.name}: logits {tuple(logits.shape)}, {(~finite).sum().item()} not finite, "
+        f"largest size {size:.3g}"
+    )
 
 
 class _EpochOfSampler(TrainerCallback):
@@ -238,12 +310,13 @@ class _EpochOfSampler(TrainerCallback):
 
 
 def choose_recipe(
-    loss: str | Loss, start_loss: str | Loss | None = None, start_share: float | None = None
+    loss: AnyLoss, start_loss: AnyLoss | None = None, start_share: float | None = None
 ) -> Recipe:
     """The recipe that ``loss`` names, or the one that the three options spell out.
 
     Raises:
-        InputError: where a start phase is given half, or beside a recipe that has its own.
+        InputError: where a start phase is given half, or beside a recipe that has its own; for what
+            is no loss.
     """
     if isinstance(loss, str) and loss == "auto":
         if start_loss is not None or start_share:
@@ -252,7 +325,10 @@ def choose_recipe(
                 "name the loss, for example --loss dice --start-loss ce --start-share 0.4"
             )
         return recipe("auto")
-    return Recipe(loss, start_loss, start_share or 0.0)
+    own = [one if isinstance(one, str | None) else as_loss(one) for one in (loss, start_loss)]
+    if own[0] is None:
+        raise InputError("expected a loss, got None: leave loss= out for 'auto'")
+    return Recipe(own[0], own[1], start_share or 0.0)
 
 
 def built(loss: str | Loss) -> Loss:
