@@ -1,10 +1,12 @@
 """RunConfig: round trips, and every wrong value named with what would do."""
 
+import re
+
 import pytest
 
 from dicetune.errors import DataError, InputError, InputTypeError
 from dicetune.training.config import RunConfig
-from dicetune.training.yaml_values import read_value, read_yaml
+from dicetune.training.yaml_values import read_yaml
 
 BASE = {"task": "ner", "train": "a.conll", "dev": "b.conll"}
 
@@ -23,20 +25,69 @@ def test_settings_reach_the_trainer():
     assert config.seed == 3
 
 
+WRITTEN = [
+    ("trainer.learning_rate", "1e-4", 1e-4),
+    ("trainer.learning_rate", "3", 3),
+    ("trainer.fp16", "false", False),
+    ("trainer.max_steps", "0100", 100),
+    ("trainer.report_to", "none", "none"),
+    ("max_train", "010", 10),
+    ("max_train", "null", None),
+    ("prior_bias", "true", True),
+    ("note", "true", "true"),
+    ("note", "2024-01-01", "2024-01-01"),
+    ("options.positive", "010", "010"),
+    ("options.positive", "null", "null"),
+    ("options.positive", "1e3", "1e3"),
+    ("options.positive", "true", "true"),
+    ("options.text_column", "1:30", "1:30"),
+    ("options.text_column", "1", 1),
+    ("options.label_names", "010", "010"),
+]
+
+
+@pytest.mark.parametrize(("key", "text", "value"), WRITTEN)
+def test_a_text_means_what_its_type_says(tmp_path, key, text, value):
+    base = {**BASE, "task": "text"}
+    typed = RunConfig.from_mapping(base).updated({key: text})
+    group, dot, name = key.rpartition(".")
+    assert (getattr(typed, group)[name] if dot else getattr(typed, name)) == value
+    # in a file it means the same, and again when it is written and read
+    line = f"{group}: {{{name}: {text}}}" if dot else f"{key}: {text}"
+    path = tmp_path / "c.yaml"
+    path.write_text("".join(f"{own}: {base[own]}\n" for own in base) + line, encoding="utf-8")
+    assert RunConfig.from_yaml(path) == typed
+    path.write_text(typed.to_yaml(), encoding="utf-8")
+    assert RunConfig.from_yaml(path) == typed
+
+
+@pytest.mark.parametrize("text", ["0x10", "1_000", "1:30", "ten", "1.5", "2024-99-99", "9" * 5000])
+def test_a_whole_number_is_decimal(text):
+    with pytest.raises(InputTypeError, match="expected seed as int, got"):
+        RunConfig.from_mapping({**BASE, "seed": text})
+
+
 @pytest.mark.parametrize(
-    ("text", "value"),
+    ("text", "message"),
     [
-        ("1e-4", 1e-4),
-        ("3", 3),
-        ("0.1", 0.1),
-        ("true", True),
-        ("dice", "dice"),
-        ("[", "["),
-        ("no", "no"),
+        ("task: ner\na: !!int x\n", "c.yaml:2: expected no tag, got"),
+        ("a: !!python/object/apply:os.system ['true']\n", "c.yaml:1: expected no tag"),
+        ("a: " + "[" * 3000, "c.yaml:1: expected at most 20 levels"),
+        ("a: &a [1]\nb: [*a, *a]\n", "c.yaml:1: expected no anchor and no alias"),
+        ("a: 1\nb: *a\n", "c.yaml:2: expected no anchor and no alias"),
+        ("a: 1\na: 2\n", "c.yaml:2: expected each name once, got 'a' again"),
+        ("[1]: 2\n", "c.yaml:1: expected a name before the colon"),
+        ("note: " + "x" * 1_100_000, "c.yaml: expected a configuration of at most 1 MB"),
+        ("a: 1\n---\nb: 1\n", "c.yaml:2: expected YAML"),
+        ("a: \0\n", "c.yaml: expected YAML"),
+        ("", "c.yaml: expected 'name: value' lines, got nothing"),
     ],
 )
-def test_values_from_the_command_line(text, value):
-    assert read_value(text) == value
+def test_what_a_configuration_has_no_use_for(tmp_path, text, message):
+    path = tmp_path / "c.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=re.escape(message)):
+        read_yaml(path)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +162,7 @@ def test_a_broken_file_is_named_with_its_line(tmp_path):
     with pytest.raises(DataError, match=r"c\.yaml:3: expected YAML"):
         read_yaml(path)
     path.write_text("- 1\n", encoding="utf-8")
-    with pytest.raises(DataError, match="expected 'name: value' lines, got list"):
+    with pytest.raises(DataError, match="expected 'name: value' lines, got a list"):
         read_yaml(path)
     with pytest.raises(InputError, match=r"got '.*none\.yaml': No such file"):
         read_yaml(tmp_path / "none.yaml")

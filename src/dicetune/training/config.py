@@ -13,8 +13,6 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.tasks import (
     at_least,
@@ -25,7 +23,7 @@ from dicetune.tasks import (
     read_texts,
     task_named,
 )
-from dicetune.training.yaml_values import read_yaml
+from dicetune.training.yaml_values import read_yaml, yaml_text
 
 SAMPLE = "sample"
 _MAPPINGS = ("options", "trainer")
@@ -235,8 +233,7 @@ class RunConfig:
 
     def to_yaml(self) -> str:
         """YAML text that ``from_yaml`` reads back to an equal configuration."""
-        given = {name: value for name, value in asdict(self).items() if value is not None}
-        return yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
+        return yaml_text(asdict(self))
 
 
 def check_trainer_key(key: str) -> None:
