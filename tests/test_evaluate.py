@@ -15,7 +15,7 @@ from dicetune.errors import InputError
 from dicetune.evaluate import evaluate
 from dicetune.inspection import inspect_files
 from dicetune.records import RunRecord
-from tiny import tiny_bert
+from tiny import RECORDED, tiny_bert
 
 LABELS = ["O", "B-SITE", "I-SITE"]
 ROWS = "1 at IN O\n2 Quay NN B-SITE\n3 Nine NN I-SITE\n\n1 all DT O\n"
@@ -27,9 +27,9 @@ def record(folder, task="ner", labels=LABELS, scheme="iob2", **config):
     values["id2label"] = {str(number): label for number, label in enumerate(labels)}
     values["label2id"] = {label: number for number, label in enumerate(labels)}
     (folder / "config.json").write_text(json.dumps(values), encoding="utf-8")
-    config = {"task": task, "max_length": None, "options": config}
+    config = {"task": task, "train": "a", "seed": 1, "options": config, "trainer": {}}
     settings = {"label_scheme": scheme}
-    RunRecord(config, {}, labels, settings, data={}, model={}, training={}).save(folder)
+    RunRecord(config=config, labels=labels, settings=settings, **RECORDED).save(folder)
     return folder
 
 

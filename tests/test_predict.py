@@ -17,7 +17,7 @@ from dicetune.predict import load
 from dicetune.predicting import predict_source
 from dicetune.records import RunRecord
 from families import save_family
-from tiny import wordpiece_tokenizer
+from tiny import RECORDED, wordpiece_tokenizer
 
 LABELS = ["O", "B-SITE", "I-SITE"]
 
@@ -182,9 +182,10 @@ def test_the_words_may_stand_in_another_column(tag, model):
 
 def test_the_columns_of_the_run_are_the_default(tmp_path, capsys):
     folder = save_model(tmp_path / "model")
-    config = {"task": "ner", "options": {"token_column": 1}, "max_length": None}
+    options = {"token_column": 1}
+    config = {"task": "ner", "train": "a", "seed": 1, "options": options, "trainer": {}}
     settings = {"label_scheme": "iob2"}
-    RunRecord(config, {}, LABELS, settings, data={}, model={}, training={}).save(folder)
+    RunRecord(config=config, labels=LABELS, settings=settings, **RECORDED).save(folder)
     (tmp_path / "in.tsv").write_text("1\tat\n2\tQuay\n", encoding="utf-8")
     predict_source(folder, str(tmp_path / "in.tsv"))
     assert capsys.readouterr().out == "at\tB-SITE\nQuay\tB-SITE\n\n"

@@ -4,15 +4,13 @@ import pytest
 
 from dicetune.errors import DataError, InputError
 from dicetune.records import RunRecord, read_json, read_json_lines, sha256, versions, write_json
+from tiny import RECORDED
 
 RECORD = RunRecord(
-    config={"task": "ner"},
-    objective={"text": "ce"},
+    config={"task": "ner", "train": "a.conll", "seed": 1, "options": {}, "trainer": {}},
     labels=["O", "B-A"],
     settings={"label_scheme": "iob2"},
-    data={},
-    model={"name": "minilm"},
-    training={"steps": 3},
+    **RECORDED,
 )
 
 

@@ -12,6 +12,14 @@ from transformers import (
     RobertaForTokenClassification,
 )
 
+# what a record says of the data and the training, where a test does not look at it
+RECORDED = {
+    "objective": {"text": "ce", "loss": "ce"},
+    "data": {},
+    "model": {"name": "minilm", "sha256": None, "parameters": 22_000_000},
+    "training": {"seconds": 0.5, "steps": 3, "best_step": 2, "history": []},
+}
+
 TEXTS = [
     "The pump at Quay Nine is down again and nobody knows why .",
     "Atlas Sync lost the queue at 04:10 , restarted twice , then recovered .",

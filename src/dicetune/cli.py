@@ -16,7 +16,13 @@ from typing import Annotated, Any
 import typer
 
 from dicetune import __version__
-from dicetune.errors import DicetuneError, InterruptedRunError, StopRequestedError, printable
+from dicetune.errors import (
+    DicetuneError,
+    InterruptedRunError,
+    StopRequestedError,
+    printable,
+    quoted,
+)
 from dicetune.flags import comparison, pairs, records_comparison, run_config, task_options
 
 app = typer.Typer(
@@ -355,6 +361,9 @@ def main() -> None:
     except DicetuneError as error:
         typer.echo(f"dicetune: {error}", err=True)
         code: Any = 130 if isinstance(error, InterruptedRunError) else 2
+    except (OSError, MemoryError) as error:  # a full disk, a file that went away
+        typer.echo(f"dicetune: {printable(_of_system(error))}", err=True)
+        code = 2
     except SystemExit as done:  # how typer ends, well or not
         code = done.code
     if "dicetune.training" in sys.modules:
@@ -362,6 +371,13 @@ def main() -> None:
 
         leave_processes(code if isinstance(code, int) else int(code is not None))
     sys.exit(code)
+
+
+def _of_system(error: OSError | MemoryError) -> str:
+    if isinstance(error, MemoryError):
+        return "the memory of this machine is used up: give smaller batches or shorter texts"
+    files = " and ".join(quoted(Path(str(own))) for own in (error.filename, error.filename2) if own)
+    return f"expected to read or write {files or 'a file'}, got: {error.strerror or error}"
 
 
 def _interrupt(number: int, frame: Any) -> None:

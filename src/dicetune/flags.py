@@ -169,7 +169,7 @@ def task_options(given: list[str] | None, call: Callable[..., Any]) -> dict[str,
 
 
 def pairs(given: list[str] | None, flag: str) -> dict[str, str]:
-    """The values behind a repeated KEY=VALUE flag, as they were written.
+    """The values behind a repeated KEY=VALUE flag, as they were written; the last of a key wins.
 
     Raises:
         InputError: no KEY=VALUE.

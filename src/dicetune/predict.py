@@ -76,7 +76,7 @@ def load(
     rule = _rule(folder, decision, options or {})
     if rule is not None:
         rule.check(restored.problem())
-    wanted = None if record is None else record.config["max_length"]
+    wanted = None if record is None else record.config.get("max_length")
     length = window_length(model.config, tokenizer, wanted)
     return Predictor(model, tokenizer, restored, batch_size, length, chosen, trained, rule)
 

@@ -19,7 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from dicetune.errors import DataError, InputError, quoted
+from dicetune.errors import DataError, InputError, listed, quoted
 
 RECORD_VERSION = 2
 RUN_FILE = "run.json"
@@ -32,6 +32,21 @@ DECISION_FILE = "decision.json"
 TUNED_FILE = "tuned.jsonl"
 DEFAULT, TUNED = "argmax", "tuned"
 """What the two decisions of a model are called, whatever its kind."""
+
+_HEALS = "make the run again, or restore the file"
+_NUMBER = int | float
+# what is read of a record; more may stand in it
+_SHAPE = {
+    "config": {"task": str, "train": str, "seed": int, "options": dict, "trainer": dict},
+    "objective": {"text": str, "loss": str},
+    "labels": [str],
+    "settings": dict,
+    "data": {...: {"source": str, "sha256": str | None, "examples": int}},
+    "model": {"name": str, "sha256": str | None, "parameters": int},
+    "training": {"seconds": _NUMBER, "steps": int, "best_step": int | None, "history": [dict]},
+    "versions": dict,
+    "notes": [str],
+}
 
 _LIBRARIES = ("dicetune", "torch", "transformers", "tokenizers", "accelerate", "seqeval", "numpy")
 
@@ -92,8 +107,9 @@ class RunRecord:
             )
         names = {entry.name for entry in fields(cls)}
         if values.keys() != names:
-            wrong = ", ".join(sorted(values.keys() ^ names))
+            wrong = listed(sorted(values.keys() ^ names))
             raise DataError(path, f"expected the keys of a run record, got others: {wrong}")
+        check_shape(path, values, _SHAPE)
         return cls(**values)
 
 
@@ -124,15 +140,78 @@ def write_json(path: Path, value: Any) -> None:
     replace_text(path, json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object, or say where it is broken."""
+def read_json(path: Path, heals: str = _HEALS) -> dict[str, Any]:
+    """Read a JSON object of a record.
+
+    Args:
+        path: the file.
+        heals: what to do where it is damaged, for the message.
+
+    Raises:
+        DataError: where it is broken.
+    """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+    except (UnicodeDecodeError, OSError) as error:
+        raise _unreadable(path, error, heals) from None
+    return _object(path, text, heals, None)
+
+
+def _unreadable(path: Path, error: UnicodeDecodeError | OSError, heals: str) -> DataError:
+    if isinstance(error, UnicodeDecodeError):
+        return DataError(path, f"expected UTF-8, got {error.reason}: {heals}")
+    return DataError(path, f"expected a file that can be read, got: {error.strerror}")
+
+
+def _object(path: Path, text: str, heals: str, line: int | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
     except json.JSONDecodeError as error:
-        raise DataError(path, f"expected JSON, got {error.msg}", line=error.lineno) from None
+        message = f"expected JSON, got {error.msg}: {heals}"
+        raise DataError(path, message, line=line or error.lineno) from None
+    except (ValueError, RecursionError):  # thousands of digits, thousands of brackets
+        raise DataError(path, f"expected JSON that can be read: {heals}", line=line) from None
     if not isinstance(value, dict):
-        raise DataError(path, f"expected a JSON object, got {type(value).__name__}")
+        got = type(value).__name__
+        raise DataError(path, f"expected a JSON object, got {got}: {heals}", line=line)
     return value
+
+
+def check_shape(path: Path, value: Any, shape: Any, where: str = "", heals: str = _HEALS) -> None:
+    """Refuse a record whose values have other types than what reads them expects.
+
+    Args:
+        path: the file, for the message.
+        value: what it holds.
+        shape: a type, a list of one shape, or the shape of each key; ``...`` stands for any key.
+        where: the key, for the message.
+        heals: as ``read_json`` takes it.
+
+    Raises:
+        DataError: names the key.
+
+    Example:
+        >>> check_shape(Path("run.json"), {"steps": [1, 2]}, {"steps": [int]})
+        >>> check_shape(Path("run.json"), {"steps": 1}, {"steps": [int]}, heals="make it again")
+        Traceback (most recent call last):
+        dicetune.errors.DataError: run.json: expected steps as list, got int: make it again
+    """
+    kind = list if isinstance(shape, list) else dict if isinstance(shape, dict) else shape
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        what = getattr(kind, "__name__", str(kind))
+        raise DataError(
+            path,
+            f"expected {where or 'a record'} as {what}, got {type(value).__name__}: {heals}",
+        )
+    if isinstance(shape, list):
+        for own in value:
+            check_shape(path, own, shape[0], f"what {where} lists", heals)
+    elif isinstance(shape, dict):
+        for key in value if ... in shape else shape:
+            if key not in value:
+                raise DataError(path, f"expected {where}{' with ' * bool(where)}{key}: {heals}")
+            own = shape.get(key, shape.get(...))
+            check_shape(path, value[key], own, f"{where}.{key}".strip("."), heals)
 
 
 def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -140,14 +219,22 @@ def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     replace_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
-def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Read one JSON object a line."""
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                yield json.loads(line)
-            except json.JSONDecodeError as error:
-                raise DataError(path, f"expected JSON, got {error.msg}", line=number) from None
+def read_json_lines(path: Path, heals: str = _HEALS) -> Iterator[dict[str, Any]]:
+    """Read one JSON object a line of a record.
+
+    Args:
+        path: the file.
+        heals: as ``read_json`` takes it.
+
+    Raises:
+        DataError: where it is broken.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="\n") as file:
+            for number, line in enumerate(file, start=1):
+                yield _object(path, line, heals, number)
+    except (UnicodeDecodeError, OSError) as error:
+        raise _unreadable(path, error, heals) from None
 
 
 def replace_text(path: Path, text: str) -> None:

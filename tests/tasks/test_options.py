@@ -47,8 +47,8 @@ def test_elsewhere_it_is_refused_even_with_its_default():
 def test_names_types_and_uses_are_checked():
     with pytest.raises(InputError, match="unknown option 'widht': did you mean 'width'"):
         build_options(Options, {"widht": 3}, use="inspect")
-    with pytest.raises(InputTypeError, match="expected width as int, got 'three'"):
-        build_options(Options, {"width": "three"}, use="train")
+    with pytest.raises(InputTypeError, match="expected width as int, got 'wide'"):
+        build_options(Options, {"width": "wide"}, use="train")
     with pytest.raises(InputError, match="unknown use of options 'predikt': did you mean 'predi"):
         build_options(Options, {}, use="predikt")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import signal
 import sys
 import threading
@@ -92,13 +91,13 @@ def run_cell(config_file: Path, folder: Path, *, decide: bool, keep_model: bool)
         InterruptedRunError: after Ctrl-C.
     """
     from dicetune.training import RunConfig, run
-    from dicetune.training.folder import drop_checkpoints
+    from dicetune.training.folder import clear, drop_checkpoints
 
     if not (folder / RUN_FILE).is_file():
         config = RunConfig.from_yaml(config_file).updated({"out": str(folder)})
         resume = can_go_on(folder, config)
         if not resume:
-            shutil.rmtree(folder, ignore_errors=True)
+            clear(folder)
         run(config, resume=resume, report=_say)
     drop_checkpoints(folder)
     if decide and not decided(folder):

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from dicetune.compare.inspect import inspect_data
-from dicetune.compare.lock import locked
 from dicetune.compare.plan import PLAN_FILE, Cell, Plan
 from dicetune.compare.process import run_process
 from dicetune.compare.progress import (
@@ -22,7 +23,7 @@ from dicetune.compare.progress import (
     state_of,
 )
 from dicetune.errors import DicetuneError, InputError, InterruptedRunError, quoted
-from dicetune.training.yaml_values import yaml_text
+from dicetune.lock import locked
 
 Report = Callable[[str], None]
 Show = Callable[[Progress], None]
@@ -208,7 +209,9 @@ class _Running:
             self._report(f"cell {number} of {len(cells)}: {cell.loss}, seed {cell.seed}")
             config = self.plan.config_of(cell.loss, cell.seed)
             path = self.out / CELLS / f"{cell.id}.yaml"
-            path.write_text(yaml_text(config), encoding="utf-8")
+            path.write_text(
+                yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8"
+            )
             flags = ["--decide", *(["--keep-model"] if self.plan.keep_models else [])]
             reason = self._process(path, flags, cell=cell)
             self._report(f"cell {number} of {len(cells)}: {self._ended(cell, reason)}")

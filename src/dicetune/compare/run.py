@@ -10,10 +10,10 @@ from typing import Any
 
 from dicetune.compare.execute import Outcome, Show, conclude, execute
 from dicetune.compare.foreign import check_predictions
-from dicetune.compare.lock import locked
 from dicetune.compare.merge import merge
 from dicetune.compare.plan import PLAN_FILE, Plan
 from dicetune.errors import InputError, listed, quoted, unknown_name
+from dicetune.lock import locked
 
 
 def compare(

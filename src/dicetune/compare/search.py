@@ -13,11 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from dicetune.compare.plan import Objective, Plan, slug
 from dicetune.compare.process import failure_of
 from dicetune.losses import Range, build
 from dicetune.records import METRICS_FILE, read_json
-from dicetune.training.yaml_values import yaml_text
 
 SEARCH = "search"
 AROUND = 5.0
@@ -158,7 +159,7 @@ def _write_config(
     if plan.files["train"].path.startswith("sample:"):
         config |= _sample_files(out / SEARCH)
     config.pop("test", None)
-    path.write_text(yaml_text(config), encoding="utf-8")
+    path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def _sample_files(place: Path) -> dict[str, str]:

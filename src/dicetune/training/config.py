@@ -13,8 +13,11 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.tasks import (
+    TASKS,
     at_least,
     build_options,
     check_needs_no_file,
@@ -23,7 +26,7 @@ from dicetune.tasks import (
     read_texts,
     task_named,
 )
-from dicetune.training.yaml_values import read_yaml, yaml_text
+from dicetune.training.yaml_values import read_yaml
 
 SAMPLE = "sample"
 _MAPPINGS = ("options", "trainer")
@@ -190,7 +193,7 @@ class RunConfig:
         valid = [entry.name for entry in fields(cls)]
         for name in values:
             if name not in valid:
-                raise unknown_name("configuration key", name, valid)
+                raise _misplaced(name, values) or unknown_name("configuration key", name, valid)
         missing = [name for name in ("task", "train") if not values.get(name)]
         if missing:
             raise InputError(f"expected {' and '.join(missing)} in the configuration, got none")
@@ -202,7 +205,11 @@ class RunConfig:
         Raises:
             InputError: an unknown task or option, or a value that cannot be used.
         """
-        return build_options(task_named(self.task).Options, self.options, use="train")
+        own = task_named(self.task).Options
+        for name in self.options.keys() - {entry.name for entry in fields(own)}:
+            if error := _misplaced(name, {"task": self.task}):
+                raise error
+        return build_options(own, self.options, use="train")
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> RunConfig:
@@ -233,7 +240,9 @@ class RunConfig:
 
     def to_yaml(self) -> str:
         """YAML text that ``from_yaml`` reads back to an equal configuration."""
-        return yaml_text(asdict(self))
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        given["options"] = {name: own for name, own in self.options.items() if own is not None}
+        return yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
 
 
 def check_trainer_key(key: str) -> None:
@@ -244,7 +253,23 @@ def check_trainer_key(key: str) -> None:
     if key in _RESERVED:
         raise InputError(f"trainer.{key} cannot be set here: {_RESERVED[key]}")
     if key not in valid:
-        raise unknown_name("trainer key", key, valid - set(_RESERVED))
+        raise _misplaced(key, {}) or unknown_name("trainer key", key, valid - set(_RESERVED))
+
+
+def _misplaced(name: str, values: Mapping[str, Any]) -> InputError | None:
+    """The error for a name that is right elsewhere: in the run, its trainer keys or its options."""
+    from transformers import TrainingArguments
+
+    task = TASKS.get(values.get("task", ""))
+    given = f"expected a name that means something here, got {quoted(name)}: give"
+    if name in {entry.name for entry in fields(RunConfig)}:
+        flag = name.replace("_", "-")
+        return InputError(f"{given} {name} of the configuration (--{flag} or -s {name}=…)")
+    if task is not None and name in {entry.name for entry in fields(task.Options)}:
+        return InputError(f"{given} the option of the task (-o {name}=…, options in a file)")
+    if name not in _RESERVED and name in {entry.name for entry in fields(TrainingArguments)}:
+        return InputError(f"{given} the key of the trainer (-s trainer.{name}=…)")
+    return None
 
 
 def _typed(values: Mapping[str, Any]) -> dict[str, Any]:

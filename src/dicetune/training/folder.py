@@ -1,22 +1,55 @@
-"""The folder of a run: claimed before training, whole or resumable at any moment after.
+"""The folder of a run: held while the run goes on, whole or resumable at any moment after.
 
 While a run goes on it holds ``config.yaml`` and ``checkpoints/``; ``run.json`` is written last and
 says that the run is finished. A run that failed or was killed leaves its checkpoints behind.
+
+Nothing is deleted but what a run made: files of known names, in a folder that a valid ``run.json``
+or ``config.yaml``, or the lock of a run, shows to be one of ours.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import re
 import shutil
+import zipfile
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from dicetune.errors import DataError, InputError, quoted
-from dicetune.records import RUN_FILE, read_json, write_json
+from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
+from dicetune.lock import LOCK_FILE, locked
+from dicetune.records import (
+    DECISION_FILE,
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    RUN_FILE,
+    SCORES_FILE,
+    TUNED_FILE,
+    RunRecord,
+    read_json,
+    replace_text,
+    write_json,
+)
 from dicetune.training.config import RunConfig
 
 CONFIG_FILE = "config.yaml"
 CHECKPOINTS = "checkpoints"
 _FINGERPRINTS = "data.json"
+_STATE = ("optimizer.pt", "scheduler.pt", "trainer_state.json")
+_RECORDS = (
+    *(CONFIG_FILE, RUN_FILE, METRICS_FILE, PREDICTIONS_FILE, SCORES_FILE, DECISION_FILE),
+    *(TUNED_FILE, "README.md", LOCK_FILE, ".mode"),
+)
+# what save_pretrained of a model and of any tokenizer writes
+_MODEL = re.compile(
+    r"(model|adapter_model)(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
+    r"|(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens"
+    r"|vocab|emoji|normalizer|preprocessor_config)\.json"
+    r"|chat_template\.jinja|vocab\.txt|merges\.txt|bpe\.codes|[\w.-]+\.model"
+)
 
 
 def check_place(config: RunConfig, *, overwrite: bool = False, resume: bool = False) -> Path:
@@ -35,101 +68,259 @@ def check_place(config: RunConfig, *, overwrite: bool = False, resume: bool = Fa
     if overwrite and resume:
         raise InputError("expected --overwrite or --resume, got both: one deletes the other's run")
     folder = Path(config.out)
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"expected a folder for the run, got the file {quoted(folder)}")
-    used = folder.is_dir() and any(folder.iterdir())
+    above = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not above.is_dir():
+        raise InputError(f"expected a folder for the run, got the file {quoted(above)}")
+    if not os.access(above, os.W_OK):
+        raise InputError(
+            f"expected a folder that can be written, got {quoted(above)}: no permission"
+        )
+    if not _is_used(folder):
+        return folder
     if resume:
         _check_resumable(folder, config)
-    elif used and not overwrite:
+    elif not overwrite:
         hint = (
             "give --resume to go on with it, --overwrite to delete it, or another --out"
             if (folder / CHECKPOINTS).is_dir()
             else "give --overwrite to delete it, or another --out"
         )
         raise InputError(f"expected a new or empty folder, got {quoted(folder)}: {hint}")
-    elif used and not (folder / CONFIG_FILE).is_file():
-        raise InputError(
-            f"expected an earlier run to overwrite, got {quoted(folder)} without "
-            f"{CONFIG_FILE}: "
-            "only folders that dicetune made are deleted; remove it yourself or give another --out"
-        )
+    else:
+        _check_own(folder)
     return folder
 
 
-def claim(folder: Path, config: RunConfig, fingerprints: dict[str, str | None]) -> None:
-    """Make the folder anew and write down what will be run in it.
+@contextlib.contextmanager
+def held(
+    config: RunConfig, fingerprints: dict[str, str | None], *, overwrite: bool, resume: bool
+) -> Iterator[None]:
+    """Hold the run's folder: made anew, or as the unfinished run left it.
+
+    The place is checked again under the lock, as another process may have come first. A run that
+    fails before there is anything to go on from takes what it made away again.
 
     Args:
-        folder: what ``check_place`` allowed.
         config: the run.
         fingerprints: SHA-256 of each split, for a resume to compare with.
+        overwrite: as ``check_place`` takes it.
+        resume: as ``check_place`` takes it.
 
     Raises:
-        InputError: where the folder cannot be made.
+        InputError: where another run works in the folder, or it cannot be made or gone on with.
     """
+    folder = Path(str(config.out))
+    made = not folder.exists()
     try:
-        if folder.is_dir():
-            shutil.rmtree(folder)
-        (folder / CHECKPOINTS).mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(
             f"expected a folder that can be made, got {quoted(folder)}: {error.strerror}"
         ) from None
-    (folder / CONFIG_FILE).write_text(config.to_yaml(), encoding="utf-8")
-    write_json(folder / CHECKPOINTS / _FINGERPRINTS, fingerprints)
+    kept = False
+    with locked(folder, patience=0, who="another `dicetune train`"):
+        try:
+            if _is_used(folder):
+                check_place(config, overwrite=overwrite, resume=resume)
+                kept = True  # whatever happens now, it is an earlier run's
+            if resume and (folder / CONFIG_FILE).is_file():
+                _check_same_data(folder, fingerprints)
+            else:
+                clear(folder)
+                kept = False
+                (folder / CHECKPOINTS).mkdir(exist_ok=True)
+                write_json(folder / CHECKPOINTS / _FINGERPRINTS, fingerprints)
+                replace_text(folder / CONFIG_FILE, config.to_yaml())
+            yield
+        finally:
+            if not kept and last_checkpoint(folder) is None and not (folder / RUN_FILE).exists():
+                with contextlib.suppress(InputError):  # somebody's file is there by now
+                    clear(folder)
+            (folder / LOCK_FILE).unlink(missing_ok=True)
+            if made and not any(folder.iterdir()):
+                folder.rmdir()
 
 
-def check_same_data(folder: Path, fingerprints: dict[str, str | None]) -> None:
+def clear(folder: Path) -> None:
+    """Delete what a run made in a folder, but for its lock; a link is deleted, never followed.
+
+    Args:
+        folder: of a run.
+
+    Raises:
+        InputError: where something is in it that no run makes; nothing is deleted then.
+    """
+    if strange := _strangers(folder):
+        raise InputError(
+            f"expected nothing but a run in {quoted(folder)}, got {listed(strange, most=3)} too: "
+            "only what dicetune made is deleted; move it elsewhere or give another --out"
+        )
+    drop_checkpoints(folder)
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name != LOCK_FILE and (path.is_symlink() or not path.is_dir()):
+            path.unlink()
+
+
+def drop_checkpoints(folder: Path) -> None:
+    """Delete what only a resume would need; what the trainer reports to ``runs`` stays."""
+    place = folder / CHECKPOINTS
+    if not place.is_dir() or place.is_symlink():
+        return
+    for path in place.iterdir():
+        if _step(path) and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name.removesuffix(".part") == _FINGERPRINTS:
+            path.unlink()
+    if not any(place.iterdir()):
+        place.rmdir()
+
+
+def last_checkpoint(folder: Path, report: Callable[[str], None] = lambda line: None) -> Path | None:
+    """The newest whole checkpoint of an unfinished run.
+
+    Args:
+        folder: of the run.
+        report: takes a line for each newer checkpoint that is damaged.
+    """
+    found = [path for path in (folder / CHECKPOINTS).glob("checkpoint-*") if _step(path)]
+    for path in sorted(found, key=_step, reverse=True):
+        fault = _fault(path)
+        if fault is None:
+            return path
+        report(f"{path.name} is left out: {fault}")
+    return None
+
+
+def _step(checkpoint: Path) -> int:
+    number = checkpoint.name.removeprefix("checkpoint-")
+    return int(number) if number.isdecimal() else 0
+
+
+def _fault(checkpoint: Path) -> str | None:
+    """What a kill, or a full disk, left unfinished in a checkpoint."""
+    weights = sorted(checkpoint.glob("model*.safetensors"))
+    random = sorted(checkpoint.glob("rng_state*.pth"))
+    for what, found in (("model.safetensors", weights), ("rng_state.pth", random)):
+        if not found:
+            return f"{what} is missing"
+    for name in _STATE:
+        if not (checkpoint / name).is_file():
+            return f"{name} is missing"
+    for path in (*weights, *random, *(checkpoint / name for name in _STATE)):
+        if not _is_whole(path):
+            return f"{path.name} is damaged"
+    return None
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        if path.suffix == ".json":
+            return "global_step" in read_json(path)
+        if path.suffix == ".safetensors":
+            with path.open("rb") as file:
+                length = int.from_bytes(file.read(8), "little")
+                header = json.loads(file.read(min(length, path.stat().st_size)))
+            ends = [own["data_offsets"][1] for name, own in header.items() if name[:2] != "__"]
+            return path.stat().st_size == 8 + length + max(ends, default=0)
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, DataError, ValueError, TypeError, LookupError, zipfile.BadZipFile):
+        return False
+
+
+def _is_used(folder: Path) -> bool:
+    """Whether something lies there beside a lock."""
+    return folder.is_dir() and any(path.name != LOCK_FILE for path in folder.iterdir())
+
+
+def _strangers(folder: Path) -> list[str]:
+    """Names of what no run makes."""
+    found = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        plain = path.name.removesuffix(".part")
+        known = plain in _RECORDS or _MODEL.fullmatch(plain) is not None
+        if path.is_dir() and not path.is_symlink():
+            known = path.name == CHECKPOINTS
+        if not known:
+            found.append(path.name)
+    place = folder / CHECKPOINTS
+    for path in sorted(place.iterdir()) if place.is_dir() and not place.is_symlink() else ():
+        own = path.is_dir() and (_step(path) or path.name == "runs")
+        if not own and path.name.removesuffix(".part") != _FINGERPRINTS:
+            found.append(f"{CHECKPOINTS}/{path.name}")
+    return found
+
+
+def _check_own(folder: Path) -> None:
+    """Refuse to delete what is not a run of ours."""
+    if not (folder / LOCK_FILE).is_file() and not _has_record(folder):
+        raise InputError(
+            f"expected an earlier run to overwrite, got {quoted(folder)} without a {RUN_FILE} or "
+            f"{CONFIG_FILE} of a run: only what dicetune made is deleted; remove the folder "
+            "yourself or give another --out"
+        )
+    if strange := _strangers(folder):
+        raise InputError(
+            f"expected an earlier run to overwrite, got {quoted(folder)}, which holds "
+            f"{listed(strange, most=3)} too: only what dicetune made is deleted; move it elsewhere "
+            "or give another --out"
+        )
+
+
+def _has_record(folder: Path) -> bool:
+    for load in (RunRecord.load, lambda own: RunConfig.from_yaml(own / CONFIG_FILE)):
+        with contextlib.suppress(DicetuneError):
+            load(folder)
+            return True
+    return False
+
+
+def _check_same_data(folder: Path, fingerprints: dict[str, str | None]) -> None:
     """Refuse to resume on data that was changed since the run began."""
-    before = read_json(folder / CHECKPOINTS / _FINGERPRINTS)
+    path = folder / CHECKPOINTS / _FINGERPRINTS
+    if not path.is_file() and last_checkpoint(folder) is None:
+        write_json(path, fingerprints)  # nothing was trained yet
+        return
+    try:
+        before = read_json(path)
+    except (OSError, DataError) as error:
+        raise InputError(
+            f"expected {path}, which says with what data the run began, got none that can be read "
+            f"({error}): give --overwrite in place of --resume to begin anew"
+        ) from None
     changed = [split for split in before if before[split] != fingerprints.get(split)]
     if changed:
         raise InputError(
             f"expected the data with which the run in {quoted(folder)} began, got other "
-            f"files for "
-            f"{' and '.join(changed)}: start a new run, or restore them"
+            f"files for {listed(changed)}: start a new run, or restore them"
         )
-
-
-def last_checkpoint(folder: Path) -> Path | None:
-    """The newest whole checkpoint of an unfinished run."""
-    found = [path for path in (folder / CHECKPOINTS).glob("checkpoint-*") if _is_whole(path)]
-    return max(found, key=lambda path: int(path.name.split("-")[-1]), default=None)
-
-
-def _is_whole(checkpoint: Path) -> bool:
-    """The trainer writes its state last; a kill may leave half of it."""
-    try:
-        read_json(checkpoint / "trainer_state.json")
-    except (OSError, DataError):
-        return False
-    return checkpoint.name.split("-")[-1].isdigit()
-
-
-def release(folder: Path) -> None:
-    """Take back the folder of a run that failed before there was anything to go on from."""
-    if last_checkpoint(folder) is None and not (folder / RUN_FILE).exists():
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def drop_checkpoints(folder: Path) -> None:
-    """Delete what only a resume would need."""
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
 
 
 def _check_resumable(folder: Path, config: RunConfig) -> None:
-    if not (folder / CONFIG_FILE).is_file():
-        raise InputError(
-            f"expected an unfinished run to resume, got {quoted(folder)} without "
-            f"{CONFIG_FILE}: "
-            "start it without --resume"
-        )
     if (folder / RUN_FILE).is_file():
         raise InputError(
             f"expected an unfinished run to resume, got {quoted(folder)}, which is finished: "
             "its scores are in metrics.json"
         )
-    before = asdict(RunConfig.from_yaml(folder / CONFIG_FILE).without_place())
+    if not (folder / CONFIG_FILE).is_file():
+        if strange := _strangers(folder):
+            raise InputError(
+                f"expected an unfinished run to resume, got {quoted(folder)} without "
+                f"{CONFIG_FILE}, with {listed(strange, most=3)}: give another --out"
+            )
+        if last_checkpoint(folder) is not None:
+            raise InputError(
+                f"expected an unfinished run to resume, got {quoted(folder)} with checkpoints and "
+                f"without {CONFIG_FILE}: delete {quoted(folder / CHECKPOINTS)} to begin anew"
+            )
+        return  # a kill before the first step: it begins anew
+    try:
+        before = asdict(RunConfig.from_yaml(folder / CONFIG_FILE).without_place())
+    except DicetuneError as error:
+        raise InputError(
+            f"expected the configuration of the unfinished run, got one that cannot be read "
+            f"({error}): delete {quoted(folder)} to begin anew"
+        ) from None
     now = asdict(config.without_place())
     changed = [name for name in before if before[name] != now[name]]
     if changed:
@@ -138,8 +329,5 @@ def _check_resumable(folder: Path, config: RunConfig) -> None:
         ]
         raise InputError(
             f"expected the configuration of the unfinished run in {quoted(folder)}, got "
-            f"another "
-            f""
-            f"{', '.join(changes)}"
-            f": give `--config {folder / CONFIG_FILE} --resume` alone"
+            f"another {', '.join(changes)}: give `--config {folder / CONFIG_FILE} --resume` alone"
         )

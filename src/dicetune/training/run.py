@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PrinterCallback, TrainingArguments
+from safetensors import SafetensorError
+from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers.integrations import get_reporting_integration_callbacks
 
-from dicetune.errors import InputError, InterruptedRunError, StopRequestedError
+from dicetune.errors import InputError, InterruptedRunError, StopRequestedError, quoted
 from dicetune.models import fit_vocabulary, load_model, quiet_loading
 from dicetune.records import RunRecord, is_first_process
 from dicetune.tasks import Task
@@ -26,11 +28,9 @@ from dicetune.training.config import TRAINER_DEFAULTS, RunConfig
 from dicetune.training.folder import (
     CHECKPOINTS,
     check_place,
-    check_same_data,
-    claim,
     drop_checkpoints,
+    held,
     last_checkpoint,
-    release,
 )
 from dicetune.training.prepare import Prepared, prepare
 from dicetune.training.prior_bias import start_at_prior
@@ -78,18 +78,24 @@ def run(
             arguments = _arguments(config, prepared.task, folder, progress)
         except (KeyboardInterrupt, StopRequestedError):
             raise InterruptedRunError("stopped before training began; nothing was made") from None
-        if resume:
-            check_same_data(folder, prepared.fingerprints | prepared.code)
-        elif is_first_process():
-            claim(folder, config, prepared.fingerprints | prepared.code)
-        try:
-            checkpoint = last_checkpoint(folder) if resume else None
-            return _train(config, prepared, arguments, folder, checkpoint, report)
-        except (KeyboardInterrupt, StopRequestedError):
-            raise InterruptedRunError(f"stopped at once; {_how_to_go_on(folder)}") from None
-        finally:
-            if not resume and is_first_process():
-                release(folder)
+        place = (
+            contextlib.nullcontext()
+            if not is_first_process()
+            else held(
+                config,
+                prepared.fingerprints | prepared.code,
+                overwrite=overwrite,
+                resume=resume,
+            )
+        )
+        with place:
+            checkpoint = last_checkpoint(folder, report) if resume else None
+            if resume and checkpoint is None:
+                report(f"no checkpoint in {folder} yet: beginning with the first step")
+            try:
+                return _train(config, prepared, arguments, folder, checkpoint, report)
+            except (KeyboardInterrupt, StopRequestedError):
+                raise InterruptedRunError(f"stopped at once; {_how_to_go_on(folder)}") from None
 
 
 def _train(
@@ -105,7 +111,15 @@ def _train(
     stop = StopOnSignal()
     trainer = _trainer(config, prepared, arguments, stop, report)
     begun = time.perf_counter()
-    trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    try:
+        trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
+    except (RuntimeError, SafetensorError) as error:
+        if isinstance(error, SafetensorError) or "PytorchStreamWriter" in str(error):
+            raise InputError(
+                f"expected to write a checkpoint into {quoted(folder)}, which failed: make room on "
+                f"the disk; {_how_to_go_on(folder)}"
+            ) from None
+        raise
     seconds = time.perf_counter() - begun
     if stop.stopped:
         with contextlib.suppress(KeyboardInterrupt, StopRequestedError):
@@ -207,7 +221,17 @@ def _arguments(config: RunConfig, task: Task, folder: Path, progress: bool) -> T
             label_names=list(task.targets),
             restore_callback_states_from_checkpoint=True,
         )
+        Trainer.get_optimizer_cls_and_kwargs(arguments)
     except (ValueError, TypeError, ImportError) as error:
         raise InputError(f"expected trainer keys that fit together, got: {error}") from None
+    for name in arguments.report_to:
+        try:
+            for callback in get_reporting_integration_callbacks([name]):
+                callback()
+        except (ValueError, ImportError, RuntimeError) as error:
+            raise InputError(
+                f"expected a trainer.report_to whose package is installed, got {quoted(name)} "
+                f"({str(error).strip().splitlines()[0]}): pip install {name.replace('_', '-')}"
+            ) from None
     check_group(arguments.world_size, arguments.process_index)
     return arguments

@@ -6,7 +6,6 @@ use for (anchors, tags, several documents) is refused: most of it is a way to br
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,10 @@ _DEEPEST = 20
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
-    """The mapping in a YAML file, its scalars as texts; nothing behind a colon is ``None``.
+    """The mapping in a YAML file, its scalars as texts.
+
+    Nothing behind a colon is ``None``, and so is a ``null`` that is the value of a name of the
+    configuration itself. In ``options`` it may be a label, and stays.
 
     Args:
         path: the file.
@@ -34,7 +36,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
             raise DataError(path, "expected a configuration of at most 1 MB, got more")
         text = data.decode("utf-8-sig")
         _check_plain(path, text)
-        node = yaml.compose(text, yaml.BaseLoader)
+        node: Any = yaml.compose(text, yaml.BaseLoader)
     except OSError as error:
         raise InputError(
             f"expected a configuration file, got {quoted(Path(path))}: {error.strerror}"
@@ -47,55 +49,27 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         problem = getattr(error, "problem", None) or "it cannot be read"
         raise DataError(path, f"expected YAML, got {problem}", line=line) from None
     if not isinstance(node, yaml.MappingNode):
-        what = (
-            "nothing"
-            if node is None
-            else "a list"
-            if isinstance(node, yaml.SequenceNode)
-            else "a text"
-        )
+        what = "nothing" if node is None else f"a {node.id}"
         raise DataError(path, f"expected 'name: value' lines, got {what}")
-    values = _value_of(path, node)
-    assert isinstance(values, dict)
-    return values
-
-
-def yaml_text(values: Mapping[str, Any]) -> str:
-    r"""YAML that ``read_yaml`` reads back, value by type of its name.
-
-    Args:
-        values: plain values, lists and mappings; ``None`` becomes nothing behind the colon.
-
-    Example:
-        >>> yaml_text({"task": "ner", "test": None, "options": {"positive": "010"}})
-        "task: ner\ntest:\noptions:\n  positive: '010'\n"
-    """
-    text: str = yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
-    return text
-
-
-class _Dumper(yaml.SafeDumper):
-    """The safe one, which writes nothing for ``None``, where null would be a text."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        """Write out what stands in two places."""
-        return True
-
-
-_Dumper.add_representer(
-    type(None), lambda dumper, none: dumper.represent_scalar("tag:yaml.org,2002:null", "")
-)
+    values: dict[str, Any] = _value_of(path, node)
+    nulls = {
+        key.value
+        for key, own in node.value
+        if isinstance(own, yaml.ScalarNode) and own.style is None and own.value in ("null", "~")
+    }
+    return {name: None if name in nulls else value for name, value in values.items()}
 
 
 def _check_plain(path: str | Path, text: str) -> None:
     """Refuse what is more than names, values and lists, before anything is built of it."""
     depth = 0
+    event: Any
     for event in yaml.parse(text, yaml.BaseLoader):
-        line = event.start_mark.line + 1 if event.start_mark else None
+        line = event.start_mark.line + 1
         if getattr(event, "anchor", None) is not None:
             raise DataError(path, "expected no anchor and no alias, got one: write it out", line)
-        if (tag := getattr(event, "tag", None)) is not None:
-            raise DataError(path, f"expected no tag, got {quoted(tag)}: leave it out", line)
+        if getattr(event, "tag", None) is not None:
+            raise DataError(path, f"expected no tag, got {quoted(event.tag)}: leave it out", line)
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
@@ -109,6 +83,7 @@ def _value_of(path: str | Path, node: yaml.Node) -> Any:
     if isinstance(node, yaml.SequenceNode):
         return [_value_of(path, own) for own in node.value]
     found: dict[str, Any] = {}
+    key: Any
     for key, value in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
