@@ -203,7 +203,7 @@ def _plain_member(folder: Path, planned: Mapping[Objective, str]) -> Member:
 def _member(cell: Cell, folder: Path, record: RunRecord, objective: Objective) -> Member:
     decides = what_decides(_config(record))
     flat = {name: value for name, value in decides.items() if not isinstance(value, Mapping)}
-    for group in ("options", "trainer"):
+    for group in ("options", "trainer", "class_weight"):
         flat |= {f"{group}.{name}": value for name, value in decides.get(group, {}).items()}
     flat["code"] = record.objective.get("code") or None
     flat["model"] = record.model["sha256"] or record.model["name"]
