@@ -107,9 +107,9 @@ def _reason(config: Path, code: int) -> str:
 def failure_of(folder: Path) -> str | None:
     """Why the last try of a cell failed, where it did."""
     path = folder.with_name(folder.name + FAILED)
+    if not path.is_file():
+        return None
     try:
         return str(read_json(path)["reason"])
-    except FileNotFoundError:
-        return None
     except (DataError, KeyError):
         return "failed"

@@ -41,6 +41,7 @@ def tune(
     guard: bool = True,
     folds: int = FOLDS,
     problem: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
 ) -> Tuned:
     """Fit the decision rule of a run and leave it in the run's folder.
 
@@ -55,9 +56,11 @@ def tune(
         guard: shrink the rule by what it gains on held-out units.
         folds: parts of the cross-fit.
         problem: of a run whose scores do not hold it (one of an earlier version).
+        overwrite: replace another rule that the folder holds.
 
     Raises:
-        InputError: a folder without dev scores or gold, or an objective that does not fit.
+        InputError: a folder without dev scores or gold, or with another rule, or an objective that
+            does not fit.
     """
     folder = Path(folder)
     arrays, own = read_scores(folder)
@@ -70,6 +73,8 @@ def tune(
         )
     splits = _splits(folder, problem, arrays)
     found = tune_splits(problem, splits, objective=objective, guard=guard, folds=folds)
+    if not overwrite:
+        found.rule.check_place(folder)
     rows = [
         {**row, "predicted": decided}
         for name, split in splits.items()

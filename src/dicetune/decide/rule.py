@@ -84,6 +84,36 @@ class DecisionRule:
                 "`dicetune tune`, or leave it aside with --decision argmax"
             )
 
+    def check_place(self, path: str | Path) -> None:
+        """Refuse to replace another rule, or a file that holds none.
+
+        Args:
+            path: as ``save`` takes it.
+
+        Raises:
+            InputError: what stands there.
+        """
+        file = _file(path)
+        if not file.exists():
+            return
+        try:
+            other = DecisionRule.load(file)
+        except InputError as error:
+            raise InputError(
+                f"expected no file, or the same rule, in {quoted(file)}, got another file "
+                f"({error}): name a new one, or replace it with --overwrite"
+            ) from None
+        if other is None or self._decision() != other._decision():
+            told = "" if other is None else f", which was fitted for {quoted(other.objective)}"
+            raise InputError(
+                f"expected no file, or the same rule, in {quoted(file)}, got another rule{told}: "
+                "replace it with --overwrite, or move it away"
+            )
+
+    def _decision(self) -> tuple[object, ...]:
+        """What it decides and for what, without its evidence."""
+        return self.kind, self.biases, self.objective, self.labels
+
     def save(self, path: str | Path, metrics: Mapping[str, Any] | None = None) -> None:
         """Write ``decision.json`` into a folder, or a file of another name.
 

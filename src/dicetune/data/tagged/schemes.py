@@ -41,7 +41,7 @@ _TARGET: dict[str, Scheme] = {
     "bmes": "iobes",
     "bilou": "iobes",
 }
-_LETTERED = re.compile(r"[BIESMLU]-.")
+_LETTERED = re.compile(r"[BIESMLU]-.", re.DOTALL)
 _OTHER_SPELLING = re.compile(r"[BIESMLUbiesmlu][^0-9A-Za-z].|.*[-_][BIESMLU]$|[BIESMLU]-$|^o$")
 
 Tagged = Sequence[Sequence[str]]
