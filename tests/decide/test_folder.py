@@ -171,8 +171,8 @@ def test_mistakes(mistake, tmp_path):
     [
         ({"version": 9}, "version 1, got 9"),
         ({"biases": {"spam": float("inf")}}, "finite biases"),
-        ({"biases": []}, "finite biases"),
-        ({"kind": "odd"}, "the kind and the labels"),
+        ({"biases": []}, "biases as dict, got list"),
+        ({"kind": "odd"}, "one of the kinds .*, got 'odd'"),
     ],
 )
 def test_a_rule_that_cannot_be_read(spoilt, message, tmp_path):

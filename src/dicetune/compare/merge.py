@@ -222,7 +222,7 @@ def _member(
     config = _config(record)
     decides = what_decides({**config, "options": {**config["options"], **option_files}})
     flat = {name: value for name, value in decides.items() if not isinstance(value, Mapping)}
-    for group in ("options", "trainer"):
+    for group in ("options", "trainer", "class_weight"):
         flat |= {f"{group}.{name}": value for name, value in decides.get(group, {}).items()}
     flat["code"] = record.objective.get("code") or None
     flat["model"] = record.model["sha256"] or record.model["name"]

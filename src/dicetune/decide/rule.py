@@ -10,10 +10,17 @@ from typing import Any
 import numpy as np
 
 from dicetune.decide.kinds import DECISIONS
-from dicetune.errors import DataError, InputError, quoted
-from dicetune.records import DECISION_FILE, read_json, write_json
+from dicetune.errors import DataError, InputError, listed, quoted
+from dicetune.records import DECISION_FILE, check_shape, read_json, write_json
 
 RULE_VERSION = 1
+_SHAPE = {
+    "kind": str,
+    "biases": {...: int | float},
+    "objective": str,
+    "labels": [str],
+    "evidence": dict,
+}
 
 
 @dataclass(frozen=True)
@@ -145,19 +152,26 @@ class DecisionRule:
 
     @classmethod
     def _from(cls, values: Mapping[str, Any], file: Path) -> DecisionRule:
-        biases, labels = values.get("biases"), values.get("labels")
-        if values.get("kind") not in DECISIONS or not isinstance(labels, list):
-            raise DataError(file, "expected the kind and the labels of a decision rule")
-        if not isinstance(biases, dict) or not all(
-            isinstance(own, int | float) and np.isfinite(own) for own in biases.values()
+        values = {"evidence": {}, **values}
+        check_shape(file, values, _SHAPE, heals="fit it anew with `dicetune tune`")
+        biases, labels = values["biases"], values["labels"]
+        if values["kind"] not in DECISIONS:
+            raise DataError(
+                file,
+                f"expected one of the kinds {listed(DECISIONS)}, got {quoted(values['kind'])}: "
+                "fit it anew with `dicetune tune`",
+            )
+        # an integer of hundreds of digits has no float
+        if not all(isinstance(own, float) or abs(own) < 10**9 for own in biases.values()) or not (
+            np.isfinite([float(own) for own in biases.values()]).all()
         ):
             raise DataError(file, f"expected finite biases by name, got {quoted(biases)}")
         return cls(
             values["kind"],
             {name: float(own) for name, own in biases.items()},
-            str(values.get("objective")),
+            values["objective"],
             tuple(labels),
-            dict(values.get("evidence") or {}),
+            values["evidence"],
         )
 
 
