@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dicetune.data import NoteBook, check_target, is_name, json_objects, read_lines
+from dicetune.data.files.json_lines import is_name, json_objects
+from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.open_text import read_lines
+from dicetune.data.files.write import check_target
 from dicetune.decide.decisions import Fixed
 from dicetune.decide.guard import FOLDS
 from dicetune.decide.kinds import DECISIONS, decisions_on
