@@ -14,11 +14,12 @@ from typing import Any
 
 from dicetune.decide import DecisionRule
 from dicetune.errors import DicetuneError, InputError, quoted
-from dicetune.models import load_tokenizer, quiet_loading, window_length
+from dicetune.models import check_vocabulary, load_tokenizer, quiet_loading, window_length
 from dicetune.models.encoder import check_json, check_weights
 from dicetune.predictor import Predictor
 from dicetune.records import DEFAULT, RUN_FILE, TUNED, RunRecord
 from dicetune.tasks import TASKS, Trained, Use, build_options, task_named
+from dicetune.training.folder import check_finished
 
 AUTO = "auto"
 
@@ -49,9 +50,9 @@ def load(
             a rule.
 
     Raises:
-        InputError: where the folder is no saved model, or one without a trained head; where it
-            is of another task; for an option that its task does not have, or not in this use;
-            for a decision rule that does not fit the model.
+        InputError: where the folder is no saved model, one without a trained head, or that of a
+            run which has not ended; where it is of another task; for an option that its task does
+            not have, or not in this use; for a decision rule that does not fit the model.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -60,6 +61,7 @@ def load(
             f"one: give "
             "the --out folder of `dicetune train`"
         )
+    check_finished(folder)
     check_weights(folder)
     record = RunRecord.load(folder) if (folder / RUN_FILE).is_file() else None
     with quiet_loading():
@@ -68,6 +70,7 @@ def load(
         model = _load_whole(task_class.auto_class, folder, task_class.title).to(device)
     labels = [model.config.id2label[number] for number in range(model.config.num_labels)]
     tokenizer = load_tokenizer(str(folder))
+    check_vocabulary(model, tokenizer)
     trained = None if record is None else Trained(record.config["options"], tuple(labels))
     settings = {} if record is None else record.settings
     restored = task_class.restore(labels, {**settings, **(options or {})})

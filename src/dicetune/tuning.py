@@ -9,7 +9,7 @@ from typing import Any
 from dicetune.decide import Tuned, read_scores, tune, tune_scores
 from dicetune.decide.guard import FOLDS
 from dicetune.errors import InputError, quoted
-from dicetune.records import RunRecord
+from dicetune.records import RUN_FILE, RunRecord
 
 
 def tune_source(
@@ -42,7 +42,8 @@ def tune_source(
         report: takes a line for what of ``scores`` was read otherwise than it is written.
 
     Raises:
-        InputError: neither a folder nor scores, or both; what means nothing for a folder; another
+        InputError: neither a folder nor scores, or both; the folder of a run that has not ended;
+            what means nothing for a folder; another
             rule where this one would be kept.
     """
     if folder is None:
@@ -68,6 +69,11 @@ def tune_source(
                 f"knows its "
                 "own, and keeps the rule; that is for the scores of other models"
             )
+    if not (Path(folder) / RUN_FILE).is_file():
+        # imported here: scores of this version are tuned without torch
+        from dicetune.training.folder import check_finished
+
+        check_finished(Path(folder))
     problem = None if read_scores(folder)[1] is not None else _asked(folder)
     return tune(
         folder,
@@ -82,7 +88,6 @@ def tune_source(
 def _asked(folder: str | Path) -> Mapping[str, Any]:
     """The problem of a run whose scores do not hold it, from its task."""
     record = RunRecord.load(folder)
-    # imported here: scores of this version are tuned without torch
     from dicetune.tasks import task_named
 
     task = task_named(record.config["task"]).restore(record.labels, record.settings)

@@ -1,6 +1,7 @@
 """Encoders: the embedded weights are the pinned ones, everything else is named or refused."""
 
 import json
+import re
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +22,8 @@ from dicetune.models import (
     with_characters,
 )
 from dicetune.records import sha256
-from tiny import tiny_bert, tiny_roberta, wordpiece_tokenizer
+from families import FAMILIES, save_family
+from tiny import TEXTS, tiny_bert, tiny_roberta, wordpiece_tokenizer
 
 
 def test_the_embedded_weights_are_the_pinned_ones():
@@ -151,34 +153,84 @@ def test_roberta_with_byte_level_tokens_goes_the_whole_way(tmp_path):
     assert found[0]["entity_group"] == "SITE"
 
 
+@pytest.fixture
+def command(tmp_path):
+    """Function from a command, a model folder and input to how the command ends."""
+
+    def invoke(command, folder, typed=None):
+        data = tmp_path / "a.conll"
+        data.write_text("Rome B-LOC\nis O\n")
+        arguments = {
+            "train": ["--train", data, "--dev", data, "--model", folder, "--out", tmp_path / "o"],
+            "evaluate": [folder, data],
+            "predict": [folder, "--text", "Rome"],
+            "inspect": [data, "--model", folder],
+        }[command.split()[0]]
+        return CliRunner().invoke(app, [*command.split(), *map(str, arguments)], input=typed)
+
+    return invoke
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_folder_without_a_tokenizer_is_refused(name, tmp_path):
+    """The library makes one of special tokens alone."""
+    folder = save_family(name, "token", tmp_path)
+    for file in tmp_path.glob("tokenizer*.json"):
+        file.unlink()
+    with pytest.raises(
+        InputError, match=r"expected a tokenizer .*copy the original model's tokenizer\.json"
+    ):
+        load_tokenizer(folder)
+
+
+def larger_vocabulary(folder):
+    texts = [*TEXTS, "Rome is a port"]
+    wordpiece_tokenizer(texts).save_pretrained(folder)
+
+
 @pytest.mark.parametrize(
-    "command", ["train ner", "train mrc-ner", "evaluate", "predict", "inspect"]
+    ("damage", "said"),
+    [
+        (lambda folder: (folder / "tokenizer.json").unlink(), "loaded, .*; copy the original"),
+        (
+            lambda folder: (folder / "tokenizer.json").write_text("{}"),
+            "loaded, .*; copy the original",
+        ),
+        (
+            lambda folder: (folder / "tokenizer.json").write_text("["),
+            r"tokenizer\.json:1: expected",
+        ),
+        (larger_vocabulary, r"a piece of number \d+ in .*restore the model's own tokenizer\.json"),
+    ],
 )
-def test_code_in_a_model_folder_is_never_run(command, tmp_path):
+@pytest.mark.parametrize("name", ["train ner", "train mrc-ner", "evaluate", "predict", "inspect"])
+def test_a_tokenizer_that_is_not_the_models_is_refused(name, damage, said, tmp_path, command):
+    if name == "inspect" and damage is larger_vocabulary:
+        return  # it looks at no model
+    damage(Path(tiny_bert(tmp_path / "bert")))
+    error = command(name, tmp_path / "bert").exception
+    assert isinstance(error, InputError)
+    assert re.search(said, str(error)), error
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("name", ["train ner", "train mrc-ner", "evaluate", "predict", "inspect"])
+def test_code_in_a_model_folder_is_never_run(name, command, tmp_path):
     """The library asks on the terminal whether to run it, and would take piped data for a yes."""
     folder, ran = Path(tiny_bert(tmp_path / "bert")), tmp_path / "ran"
     (folder / "own.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
-    for name, own in [
+    for file, own in [
         ("config.json", {"AutoConfig": "own.C", "AutoModelForTokenClassification": "own.M"}),
         ("tokenizer_config.json", {"AutoTokenizer": ["own.T", "own.T"]}),
     ]:
-        saved = json.loads((folder / name).read_text())
+        saved = json.loads((folder / file).read_text())
         saved |= {"auto_map": own}
-        if name == "config.json":
+        if file == "config.json":
             saved["model_type"] = "own"
         else:
             saved["tokenizer_class"] = "Own"
-        (folder / name).write_text(json.dumps(saved))
-    data = tmp_path / "a.conll"
-    data.write_text("Rome B-LOC\nis O\n")
-    arguments = {
-        "train": ["--train", data, "--dev", data, "--model", folder, "--out", tmp_path / "o"],
-        "evaluate": [folder, data],
-        "predict": [folder, "--text", "Rome"],
-        "inspect": [data, "--model", folder],
-    }[command.split()[0]]
-    line = [*command.split(), *map(str, arguments)]
-    outcome = CliRunner().invoke(app, line, input="y\n" * 9)
+        (folder / file).write_text(json.dumps(saved))
+    outcome = command(name, folder, "y\n" * 9)
     assert not ran.exists()
     assert isinstance(outcome.exception, InputError), outcome.output
     assert "\n" not in str(outcome.exception)

@@ -5,10 +5,13 @@ import shutil
 import pytest
 
 from dicetune.errors import InputError
+from dicetune.evaluate import evaluate
 from dicetune.lock import LOCK_FILE, locked
+from dicetune.predict import load
 from dicetune.records import METRICS_FILE, PREDICTIONS_FILE, RUN_FILE, SCORES_FILE, read_json
 from dicetune.training import RunConfig, run
 from dicetune.training.folder import CHECKPOINTS, CONFIG_FILE, check_place, last_checkpoint
+from dicetune.tuning import tune_source
 from tiny import tiny_bert
 
 TAGGED = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n\n"
@@ -140,6 +143,26 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(config, whole, out, kill
         row["eval_loss"] for row in training["history"]
     ]
     assert not list(out.glob(f"*{LOCK_FILE}"))
+
+
+@pytest.mark.parametrize("traces", [(CONFIG_FILE,), (CHECKPOINTS,), (CONFIG_FILE, CHECKPOINTS)])
+def test_what_a_killed_run_left_is_not_taken_for_its_result(out, traces):
+    data = str(out / "a.conll")
+    (out / RUN_FILE).unlink()
+    for name in {CONFIG_FILE, CHECKPOINTS} - {*traces}:
+        (out / name).rename(out.parent / name)
+    for use in (load, tune_source, lambda folder: evaluate(folder, data)):
+        with pytest.raises(
+            InputError, match=r"without run\.json, .*config\.yaml --out .* --resume"
+        ):
+            use(out)
+
+
+def test_a_model_beside_which_no_run_left_anything_is_taken(out):
+    (out / RUN_FILE).unlink()
+    shutil.rmtree(out / CHECKPOINTS)
+    (out / CONFIG_FILE).write_text("seed: 1\n", encoding="utf-8")
+    assert load(out)("the pump")
 
 
 @pytest.mark.parametrize("name", STATE)

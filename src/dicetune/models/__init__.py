@@ -1,6 +1,6 @@
 """Encoders: found by name, loaded offline, never from a pickle; and the MRC-NER model on them."""
 
-from dicetune.models.characters import fit_vocabulary, with_characters
+from dicetune.models.characters import check_vocabulary, fit_vocabulary, with_characters
 from dicetune.models.encoder import (
     MINILM,
     MINILM_SHA256,
@@ -22,6 +22,7 @@ __all__ = [
     "MrcNerConfig",
     "MrcNerModel",
     "MrcNerOutput",
+    "check_vocabulary",
     "fit_vocabulary",
     "load_model",
     "load_tokenizer",

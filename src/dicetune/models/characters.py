@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 
 
 def with_characters(tokenizer: Any, texts: Iterable[str]) -> tuple[Any, int]:
@@ -48,6 +49,29 @@ def with_characters(tokenizer: Any, texts: Iterable[str]) -> tuple[Any, int]:
         **{name: tokenizer.special_tokens_map[name] for name in names},
     )
     return extended, len(new)
+
+
+def check_vocabulary(model: Any, tokenizer: Any) -> None:
+    """Refuse a tokenizer with a piece that a model has no embedding for.
+
+    Args:
+        model: as it was loaded.
+        tokenizer: as it was loaded with the model.
+
+    Raises:
+        InputError: where the two do not belong together.
+    """
+    embeddings = getattr(model.config, "vocab_size", None)
+    if embeddings is None:  # a model that reads characters and has no vocabulary
+        return
+    last = max(tokenizer.get_vocab().values())
+    if last >= embeddings:
+        raise InputError(
+            f"expected a tokenizer whose pieces all have one of the model's {embeddings} "
+            f"embeddings, got a piece of number {last} in {quoted(Path(tokenizer.name_or_path))}: "
+            "restore the model's own tokenizer.json, or call resize_token_embeddings on the model "
+            "and save it again"
+        )
 
 
 def fit_vocabulary(model: Any, tokenizer: Any) -> None:

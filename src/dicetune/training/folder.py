@@ -92,6 +92,24 @@ def check_place(config: RunConfig, *, overwrite: bool = False, resume: bool = Fa
     return folder
 
 
+def check_finished(folder: Path) -> None:
+    """Refuse the folder of a run that has not ended: what lies there may be half of its results.
+
+    Args:
+        folder: of a run, or of anything else, about which nothing is said.
+
+    Raises:
+        InputError: where a run made the folder and has not written its record.
+    """
+    begun = _has_record(folder) or (folder / CHECKPOINTS / _FINGERPRINTS).is_file()
+    if begun and not (folder / RUN_FILE).is_file():
+        raise InputError(
+            f"expected the folder of a finished run, got {quoted(folder)} without {RUN_FILE}, "
+            "which a run writes last: end the run with `dicetune train --config "
+            f"{folder / CONFIG_FILE} --out {folder} --resume`"
+        )
+
+
 @contextlib.contextmanager
 def held(
     config: RunConfig, fingerprints: dict[str, str | None], *, overwrite: bool, resume: bool

@@ -13,6 +13,7 @@ from dicetune.data import MANY_UNKNOWN
 from dicetune.errors import InputError, quoted
 from dicetune.losses import Recipe, code_of
 from dicetune.models import (
+    check_vocabulary,
     fit_vocabulary,
     load_model,
     load_tokenizer,
@@ -76,6 +77,7 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
     tokenizer = load_tokenizer(source)
     # the whole model and not its configuration alone: damaged weights are found here
     model = load_model(task.auto_class, source, task.labels)
+    check_vocabulary(model, tokenizer)
     if config.add_characters:
         tokenizer, added = with_characters(tokenizer, task.texts(splits["train"]))
         notes.append(f"{added} characters of the training split were added to the tokenizer")
