@@ -20,7 +20,7 @@ from dicetune.data import (
     TextExample,
     to_characters,
 )
-from dicetune.models import load_model, load_tokenizer
+from dicetune.models import load_model, load_tokenizer, subword_counter
 from dicetune.tasks import TASKS
 from dicetune.training.collator import PaddingCollator
 from dicetune.training.objective import item_count
@@ -125,7 +125,7 @@ def asked(form):
         start = context.index(answer)
         gold = GoldAnswer(answer, start, start + len(answer))
         questions.append(Question(str(number), "nobody knows why", context, (gold,)))
-    questions.append(Question("none", "is it fine", context, impossible=True))
+    questions.append(Question("none", "is it fine \U0001f600", context, impossible=True))
     questions.append(Question("short", "\u200b", "pump  down\u00a0", (GoldAnswer("down", 6, 10),)))
     data = QuestionCorpus(tuple(questions), "a")
     task = TASKS["qa"].of(data, TASKS["qa"].Options(form=form))
@@ -211,6 +211,22 @@ def test_gold_comes_back(sources, name, case, max_length):
     decoded = task.decode(CASES[case].gold_outputs(encoded), encoded)
     predictions = task.predict(decoded, data)
     assert said(task, predictions) == CASES[case].expected
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("name", FAMILIES)
+def test_inspection_counts_the_unknown_as_training_does(sources, name, case):
+    """Also a word of which a tokenizer leaves nothing, such as a lone zero-width space."""
+    task, data = CASES[case].task, CASES[case].data
+    tokenizer = load_tokenizer(source_of(task, name, sources))
+    trained = task.encode(data, tokenizer, 48, training=True).facts
+    (seen,) = task.inspect({"train": data}, subword_counter(tokenizer)).splits
+    share = trained["unknown_subwords"] / trained["subwords"]
+    assert seen.facts["unknown sub-words"] == pytest.approx(share, rel=1e-12)
+    times = len(data.types) if case == "mrc-ner" else 1  # a sentence is asked for each type
+    assert seen.facts["sub-words"] * times == trained["subwords"]
+    if name == "bert":
+        assert trained["unknown_subwords"] > 0
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -14,7 +14,7 @@ from dicetune.models.mrc_ner import MrcNerModel, MrcNerOutput
 from dicetune.models.mrc_ner_config import MrcNerConfig
 from dicetune.models.output_layer import output_bias
 from dicetune.models.quiet import quiet_loading
-from dicetune.models.subwords import subword_counter
+from dicetune.models.subwords import show_every_word, subword_counter
 
 __all__ = [
     "MINILM",
@@ -30,6 +30,7 @@ __all__ = [
     "position_limit",
     "quiet_loading",
     "resolve_encoder",
+    "show_every_word",
     "subword_counter",
     "window_length",
     "with_characters",

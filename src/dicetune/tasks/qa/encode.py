@@ -75,7 +75,7 @@ def encode_questions(
     owners: list[list[tuple[int, Window]]] = []
     longest = 0
     for question in data:
-        text, taken = cut_question(question.question, tokenizer, options.max_question)
+        text, asked = cut_question(question.question, tokenizer, options.max_question)
         counts["truncated_questions"] += text != question.question
         windows = cut_context(
             text,
@@ -83,12 +83,13 @@ def encode_questions(
             tokenizer,
             max_length,
             options.stride,
-            taken,
+            len(asked),
             data.place_of(question),
         )
         subwords = sum(window.subwords for window in windows)
-        longest = max(longest, taken + subwords)
-        counts["subwords"] += taken + subwords
+        longest = max(longest, len(asked) + subwords)
+        counts["subwords"] += len(asked) + subwords
+        counts["unknown_subwords"] += asked.count(tokenizer.unk_token_id)
         counts["unknown_subwords"] += sum(window.unknown for window in windows)
         targets = _targets(question, windows, counts) if data.gold else [None] * len(windows)
         own = []

@@ -63,8 +63,8 @@ class Window:
         return mask
 
 
-def cut_question(text: str, tokenizer: Any, longest: int) -> tuple[str, int]:
-    """A question of at most ``longest`` sub-words, cut at its end, and their number.
+def cut_question(text: str, tokenizer: Any, longest: int) -> tuple[str, list[int]]:
+    """A question of at most ``longest`` sub-words, cut at its end, and their ids.
 
     Example: with a limit of 3, "Which pump is down ?" becomes "Which pump is".
     """
@@ -75,7 +75,7 @@ def cut_question(text: str, tokenizer: Any, longest: int) -> tuple[str, int]:
         )
         ids, offsets = found["input_ids"], found["offset_mapping"]
         if len(ids) <= longest:
-            return text, len(ids)
+            return text, ids
         # a cut inside a word may leave more pieces than it had: then cut further
         text = text[: offsets[kept][0]] if kept else ""
         kept -= 1

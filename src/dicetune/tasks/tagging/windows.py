@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dicetune.errors import InputError, quoted
+from dicetune.models import show_every_word
 from dicetune.tasks.window_order import longest_first
 
 
@@ -115,7 +116,7 @@ def cut_windows(
     ids: list[int] = []
     for number, words in enumerate(texts):
         if words is not previous:  # a text may be asked several things
-            visible, ids = _show_every_word(words, tokenizer)
+            visible, ids = show_every_word(words, tokenizer)
             previous = words
         subwords.append(len(ids))
         unknown += ids.count(tokenizer.unk_token_id)
@@ -156,7 +157,7 @@ def cut_windows(
 
 def _fitting(question: Sequence[str], tokenizer: Any, room: int) -> list[str]:
     """The question as the tokenizer will see it, if it leaves room for its text."""
-    visible, ids = _show_every_word(question, tokenizer)
+    visible, ids = show_every_word(question, tokenizer)
     if len(ids) >= room:
         raise InputError(
             f"expected a question of fewer than {room} sub-words, so that its window has room for "
@@ -193,25 +194,6 @@ def _shown_words(alignments: list[list[int | None]]) -> list[tuple[int, list[int
                 previous, opens = word, False
         found.append((first, positions))
     return found
-
-
-def _show_every_word(words: Sequence[str], tokenizer: Any) -> tuple[list[str], list[int]]:
-    """The words as the tokenizer will see them, and their sub-words before any cut.
-
-    A word that the tokenizer would drop (a lone zero-width space) becomes its unknown token, so
-    that it is trained on and predicted like any other.
-    """
-    if not words:
-        return [], []
-    whole = tokenizer(
-        list(words), is_split_into_words=True, add_special_tokens=False, verbose=False
-    )
-    found = set(whole.word_ids(0))
-    if len(found) == len(words):
-        return list(words), whole["input_ids"]
-    stand_in = tokenizer.unk_token or tokenizer.eos_token
-    shown = [word if number in found else stand_in for number, word in enumerate(words)]
-    return shown, whole["input_ids"] + [tokenizer.unk_token_id] * (len(words) - len(found))
 
 
 def _best_places(alignments: list[list[int | None]]) -> list[tuple[int, int]]:
