@@ -21,11 +21,14 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
+    AutoModel,
     AutoModelForQuestionAnswering,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
     BertConfig,
     BertTokenizer,
+    ByT5Tokenizer,
+    CanineConfig,
     DebertaV2Config,
     DebertaV2Tokenizer,
     DistilBertConfig,
@@ -237,4 +240,25 @@ def save_family(name: str, head: str, folder: Path, labels: int = 3) -> str:
     torch.manual_seed(0)
     HEADS[head].from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def save_slow(folder: Path) -> str:
+    """Save a tiny random CANINE, which reads characters by fours, with a slow tokenizer alone.
+
+    The tokenizer is not the family's own, which takes a second to make, and another to load.
+    """
+    config = CanineConfig(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=LIMIT,
+        num_hash_buckets=64,
+        local_transformer_stride=16,
+        initializer_range=0.2,
+    )
+    torch.manual_seed(0)
+    AutoModel.from_config(config).save_pretrained(folder)
+    ByT5Tokenizer(cls_token="<cls>", model_max_length=LIMIT).save_pretrained(folder)
     return str(folder)

@@ -5,18 +5,22 @@ one example at a time as well as many, and every output file can be read again.
 """
 
 import json
+from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 from transformers import pipeline
 
+from dicetune.errors import InputError
 from dicetune.evaluate import evaluate
+from dicetune.inspection import inspect_files
 from dicetune.predict import load
 from dicetune.predicting import predict_source
 from dicetune.tasks import TASKS
 from dicetune.training import RunConfig, run
-from families import FAMILIES, save_family
+from families import FAMILIES, save_family, save_slow
 
 SENTENCES = [
     ("The pump at Quay Nine is down again .", "O O O B-SITE I-SITE O O O O"),
@@ -164,6 +168,54 @@ def test_train_evaluate_save_load_predict(name, family, tmp_path, monkeypatch):
         assert (tmp_path / out).read_text(encoding="utf-8")
     predict_source("out", file, out="from-file")
     assert (tmp_path / "from-file").read_text(encoding="utf-8").strip()
+
+
+@pytest.fixture
+def slow(tmp_path, monkeypatch):
+    """Function from a task to a configuration, whose model has a slow tokenizer alone."""
+    monkeypatch.chdir(tmp_path)
+
+    save_slow(tmp_path / "model")
+
+    def configure(name):
+        _, file, text, _ = CASES[name]
+        (tmp_path / file).write_text(text, encoding="utf-8")
+        steps = {"max_steps": 2, "per_device_train_batch_size": 2}
+        return RunConfig(
+            task=name, train=file, dev=file, model="model", out="out", loss="ce", trainer=steps
+        )
+
+    return configure
+
+
+@pytest.mark.parametrize("name", ["text", "pair", "multilabel"])
+def test_a_slow_tokenizer_serves_for_whole_texts(name, slow):
+    config = slow(name)
+    run(config)
+    metrics = json.loads(Path("out/metrics.json").read_text(encoding="utf-8"))
+    again = evaluate("out", config.dev)
+    predictor = load("out", batch_size=2)
+    for score in predictor.task.shown:
+        assert again[score] == pytest.approx(metrics["dev"][score], abs=1e-6)
+    # also of texts shorter than what the model reads at once
+    values = [["", "a", "pump down again", "dock four is fine and all is quiet " * 40]]
+    values *= len(predictor.task.inputs)
+    together = predictor.scores(predictor.ask(*values))
+    for number, scores in enumerate(together):
+        (alone,) = predictor.scores(predictor.ask(*([own[number]] for own in values)))
+        assert np.allclose(alone, scores, atol=1e-6), number
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_slow_tokenizer_is_refused_where_words_are_aligned(name, slow):
+    config = slow(name)
+    said = "got ByT5Tokenizer: words cannot be aligned with sub-words without one"
+    for use in (
+        lambda: run(config),
+        lambda: inspect_files([config.train], task=name, model="model"),
+    ):
+        with pytest.raises(InputError, match=said) if TASKS[name].aligns else nullcontext():
+            use()
 
 
 def test_texts_that_are_cut_off_are_said_when_predicting(tmp_path):

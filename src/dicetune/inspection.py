@@ -55,6 +55,8 @@ def inspect_files(
     )
     if len(set(names)) < len(names):
         raise InputError(f"expected files with different names, got {listed(names)}")
-    encode = subword_counter(load_tokenizer(resolve_encoder(model)))
-    found: Inspection = task_class.inspect(dict(zip(names, splits, strict=True)), encode)
+    tokenizer = load_tokenizer(resolve_encoder(model), aligns=task_class.aligns)
+    found: Inspection = task_class.inspect(
+        dict(zip(names, splits, strict=True)), subword_counter(tokenizer)
+    )
     return found

@@ -69,7 +69,7 @@ def load(
         chosen = build_options(task_class.Options, options or {}, use=use)
         model = _load_whole(task_class.auto_class, folder, task_class.title).to(device)
     labels = [model.config.id2label[number] for number in range(model.config.num_labels)]
-    tokenizer = load_tokenizer(str(folder))
+    tokenizer = load_tokenizer(str(folder), aligns=task_class.aligns)
     check_vocabulary(model, tokenizer)
     trained = None if record is None else Trained(record.config["options"], tuple(labels))
     settings = {} if record is None else record.settings

@@ -27,7 +27,7 @@ class Predictor:
 
     Args:
         model: a model with the task's head.
-        tokenizer: its fast tokenizer.
+        tokenizer: its tokenizer; a fast one where the task aligns words.
         task: the task it was trained for.
         batch_size: windows that run through the model at once.
         max_length: longest window in sub-words.
@@ -166,7 +166,7 @@ class Predictor:
     def _outputs(self, encoded: Encoded) -> Any:
         """Outputs of all windows, as the trainer's evaluation would give them."""
         task = self.task
-        collate = PaddingCollator(self.tokenizer, {**task.targets, **task.extra_inputs})
+        collate = PaddingCollator.of(task, self.tokenizer, self.model.config)
         ignored = getattr(self.model.config, "keys_to_ignore_at_inference", None) or ()
         batches = []
         for begin in range(0, len(encoded.features), self.batch_size):

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from transformers import AutoConfig, AutoModelForTokenClassification, pipeline
+from transformers import AutoConfig, AutoModelForTokenClassification, ByT5Tokenizer, pipeline
 from typer.testing import CliRunner
 
 from dicetune.cli import app
@@ -90,6 +90,11 @@ def test_characters_that_the_tokenizer_does_not_know_become_tokens(tmp_path):
     tokenizer.save_pretrained(tmp_path)
     assert load_tokenizer(str(tmp_path))("漢字 жЖ", add_special_tokens=False)["input_ids"] == ids
     assert with_characters(tokenizer, ["漢"]) == (tokenizer, 0)
+
+
+def test_a_slow_tokenizer_takes_no_characters():
+    with pytest.raises(InputError, match="got ByT5Tokenizer: leave out --add-characters"):
+        with_characters(ByT5Tokenizer(), ["pump"])
 
 
 def test_thousands_of_characters_cost_no_memory_to_speak_of():

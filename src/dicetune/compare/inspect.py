@@ -28,8 +28,8 @@ def inspect_data(plan: Plan, out: Path, report: Callable[[str], None] = lambda l
     try:
         config = RunConfig.from_mapping(plan.base())
         splits, task = read_splits(config, lambda line: None)
-        counter = subword_counter(load_tokenizer(resolve_encoder(config.model)))
-        found = task.inspect(splits, counter)
+        tokenizer = load_tokenizer(resolve_encoder(config.model), aligns=task.aligns)
+        found = task.inspect(splits, subword_counter(tokenizer))
     except DicetuneError as error:
         report(f"the data was not inspected: {error}")
         return

@@ -10,6 +10,7 @@ from dicetune.models.encoder import (
     resolve_encoder,
     window_length,
 )
+from dicetune.models.families import padding_multiple
 from dicetune.models.mrc_ner import MrcNerModel, MrcNerOutput
 from dicetune.models.mrc_ner_config import MrcNerConfig
 from dicetune.models.output_layer import output_bias
@@ -27,6 +28,7 @@ __all__ = [
     "load_model",
     "load_tokenizer",
     "output_bias",
+    "padding_multiple",
     "position_limit",
     "quiet_loading",
     "resolve_encoder",

@@ -22,15 +22,17 @@ def with_characters(tokenizer: Any, texts: Iterable[str]) -> tuple[Any, int]:
     """A tokenizer that knows the characters of some texts, and how many of them are new to it.
 
     Args:
-        tokenizer: a fast tokenizer whose model is WordPiece, WordLevel, BPE or Unigram.
+        tokenizer: one whose model is WordPiece, WordLevel, BPE or Unigram.
         texts: the training split's words.
 
     Returns:
         The tokenizer, itself where nothing is new, and the number of new characters.
 
     Raises:
-        InputError: for a model of another kind.
+        InputError: for a model of another kind, and for a slow tokenizer.
     """
+    if not tokenizer.is_fast:
+        raise _no_room(type(tokenizer).__name__)
     state = json.loads(tokenizer.backend_tokenizer.to_str())
     normalizer = tokenizer.backend_tokenizer.normalizer
     seen = {character for text in texts for character in text}
@@ -61,8 +63,8 @@ def check_vocabulary(model: Any, tokenizer: Any) -> None:
     Raises:
         InputError: where the two do not belong together.
     """
-    embeddings = getattr(model.config, "vocab_size", None)
-    if embeddings is None:  # a model that reads characters and has no vocabulary
+    embeddings = _embeddings(model)
+    if embeddings is None:
         return
     last = max(tokenizer.get_vocab().values())
     if last >= embeddings:
@@ -76,8 +78,15 @@ def check_vocabulary(model: Any, tokenizer: Any) -> None:
 
 def fit_vocabulary(model: Any, tokenizer: Any) -> None:
     """Give a model an embedding, random ones at the end, for each piece of its tokenizer."""
-    if len(tokenizer) > model.config.vocab_size:
+    embeddings = _embeddings(model)
+    if embeddings is not None and len(tokenizer) > embeddings:
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
+
+
+def _embeddings(model: Any) -> int | None:
+    """How many pieces a model has embeddings for; ``None`` where it reads any character."""
+    found: int | None = getattr(model.config, "vocab_size", None)
+    return found
 
 
 def _unknown(tokenizer: Any, characters: list[str]) -> list[str]:
@@ -105,7 +114,10 @@ def _extend(model: dict[str, Any], characters: list[str], first_id: int) -> None
         least = min(score for _, score in vocabulary)
         vocabulary += [[piece, least] for piece in pieces]
     else:
-        raise InputError(
-            f"expected a tokenizer model that takes characters, got {kind}: leave out "
-            "--add-characters"
-        )
+        raise _no_room(kind)
+
+
+def _no_room(kind: str) -> InputError:
+    return InputError(
+        f"expected a tokenizer model that takes characters, got {kind}: leave out --add-characters"
+    )

@@ -81,8 +81,13 @@ def check_json(folder: Path) -> None:
             read_json(folder / name, heals="restore the file, or save the model again")
 
 
-def load_tokenizer(source: str) -> Any:
-    """The fast tokenizer of an encoder, set up for texts that come as words.
+def load_tokenizer(source: str, *, aligns: bool = True) -> Any:
+    """The tokenizer of an encoder, set up for texts that come as words.
+
+    Args:
+        source: as ``resolve_encoder`` returns it.
+        aligns: whether words must be found again among the sub-words (``Task.aligns``), which a
+            slow tokenizer cannot do.
 
     Raises:
         InputError: where there is none, only one without a vocabulary, or one without word
@@ -95,12 +100,15 @@ def load_tokenizer(source: str) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(
             source, add_prefix_space=True, trust_remote_code=False
         )
-    if not tokenizer.is_fast:
+    if tokenizer.is_fast:
+        _check_vocabulary(tokenizer, source)
+        add_prefix_spaces(tokenizer)
+    elif aligns:
         raise InputError(
-            f"expected a fast tokenizer for {quoted(source)}, got {type(tokenizer).__name__}: "
-            "words cannot be aligned with sub-words without one"
+            f"expected a fast tokenizer for {quoted(Path(source))}, got "
+            f"{type(tokenizer).__name__}: words cannot be aligned with sub-words without one; "
+            "choose another model (tasks that label whole texts take this one too)"
         )
-    _check_vocabulary(tokenizer, source)
     if tokenizer.pad_token is None:
         if tokenizer.eos_token is None:
             raise InputError(
@@ -114,7 +122,6 @@ def load_tokenizer(source: str) -> Any:
             f"expected a tokenizer that makes input_ids for {quoted(source)}, got "
             f"{quoted(tokenizer.model_input_names)}: restore its tokenizer_config.json"
         )
-    add_prefix_spaces(tokenizer)
     with _loading(source):
         hand_over_segments(tokenizer, source)
     return tokenizer

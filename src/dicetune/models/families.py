@@ -6,7 +6,10 @@
 - *Segments.* Some models were trained with segment ids that their tokenizer makes but does not
   hand over (XLNet marks its CLS with segment 2; ALBERT tells a pair's second text by segment 1).
 
-What is set here is saved with the tokenizer: the library's pipelines see the same.
+- *Length.* CANINE reads some characters at once (4): what is left over at the end would be read by
+  halves, and a text of fewer characters not at all.
+
+What is set for a tokenizer is saved with the tokenizer: the library's pipelines see the same.
 """
 
 from __future__ import annotations
@@ -26,6 +29,17 @@ def add_prefix_spaces(tokenizer: Any) -> None:
         step = step[0]  # behind a split, each piece and not each word would get a space
     if isinstance(step, pre_tokenizers.ByteLevel):
         step.add_prefix_space = True
+
+
+def padding_multiple(model_config: Any) -> int:
+    """The number whose multiple the length of a batch must be, so that padding changes no output.
+
+    Example:
+        >>> from transformers import CanineConfig
+        >>> padding_multiple(CanineConfig()), padding_multiple(PretrainedConfig())
+        (4, 1)
+    """
+    return int(getattr(model_config, "downsampling_rate", 1))
 
 
 def hand_over_segments(tokenizer: Any, source: str) -> None:

@@ -103,6 +103,8 @@ class Task(Protocol):
             the configuration's ``options`` and ``-o KEY=VALUE`` fill it.
         scored: what those scores are, in one sentence.
         auto_class: what ``from_pretrained`` is called on.
+        aligns: whether words or characters must be found again among the sub-words, which takes a
+            fast tokenizer.
         pipeline: the library's pipeline that serves the saved folder, or ``None``.
         targets: keys of a batch that are targets and no model inputs, each with the value that
             pads it (0 where it is a single number).
@@ -122,6 +124,7 @@ class Task(Protocol):
     Options: ClassVar[type]
     scored: ClassVar[str]
     auto_class: ClassVar[Any]
+    aligns: ClassVar[bool]
     pipeline: ClassVar[str | None]
     model_config: ClassVar[Mapping[str, Any]]
     targets: ClassVar[Mapping[str, int]]

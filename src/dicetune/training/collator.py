@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 from transformers.data.data_collator import pad_without_fast_tokenizer_warning
+
+from dicetune.models import padding_multiple
+from dicetune.tasks import Task
 
 
 class PaddingCollator:
@@ -17,21 +20,34 @@ class PaddingCollator:
         tokenizer: pads the inputs that it knows, on its own side.
         paddings: for each further key the value that pads it; lists of such a key are padded to
             the longest of the batch, on the tokenizer's side; plain numbers are stacked.
+        multiple: the inputs are padded to a multiple of this length.
 
     Example:
         ``PaddingCollator(tokenizer, {"labels": -100})(features)["labels"]``
     """
 
-    def __init__(self, tokenizer: Any, paddings: Mapping[str, int]) -> None:
+    def __init__(self, tokenizer: Any, paddings: Mapping[str, int], multiple: int = 1) -> None:
         self.tokenizer = tokenizer
         self.paddings = dict(paddings)
+        self.multiple = multiple
+
+    @classmethod
+    def of(cls, task: Task, tokenizer: Any, model_config: Any) -> Self:
+        """The collator of a task's windows for a model."""
+        # targets that stand at positions are as long as the windows that the task made
+        multiple = 1 if task.aligns else padding_multiple(model_config)
+        return cls(tokenizer, {**task.targets, **task.extra_inputs}, multiple)
 
     def __call__(self, features: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         """One batch of tensors."""
         inputs = [{k: v for k, v in f.items() if k not in self.paddings} for f in features]
         batch = dict(
             pad_without_fast_tokenizer_warning(
-                self.tokenizer, inputs, padding=True, return_tensors="pt"
+                self.tokenizer,
+                inputs,
+                padding=True,
+                pad_to_multiple_of=self.multiple,
+                return_tensors="pt",
             )
         )
         for key, padding in self.paddings.items():

@@ -25,6 +25,7 @@ from dicetune.records import sha256
 from dicetune.tasks import TASKS, Data, Encoded, Task
 from dicetune.training.class_counts import count_classes, doubts_of_choice
 from dicetune.training.class_weights import weighted
+from dicetune.training.collator import PaddingCollator
 from dicetune.training.config import SAMPLE, RunConfig
 from dicetune.training.prior_bias import start_at_prior
 from dicetune.training.rehearsal import rehearse
@@ -39,6 +40,7 @@ class Prepared:
     task: Task
     recipe: Recipe
     tokenizer: Any
+    collator: PaddingCollator
     source: str
     encoded: dict[str, Encoded]
     fingerprints: dict[str, str | None]
@@ -74,7 +76,7 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
         if most is not None and split in splits:
             notes.append(f"{split}: capped to its first {len(splits[split]):,} examples")
     notes += [f"{split}: {note}" for split, data in splits.items() for note in data.notes]
-    tokenizer = load_tokenizer(source)
+    tokenizer = load_tokenizer(source, aligns=task.aligns)
     # the whole model and not its configuration alone: damaged weights are found here
     model = load_model(task.auto_class, source, task.labels)
     check_vocabulary(model, tokenizer)
@@ -120,6 +122,7 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
         task,
         recipe,
         tokenizer,
+        PaddingCollator.of(task, tokenizer, model.config),
         source,
         encoded,
         fingerprints,

@@ -43,7 +43,7 @@ def rehearse(
     Raises:
         InputError: where a loss or the selection has no meaning for what the task puts out.
     """
-    collate = PaddingCollator(tokenizer, {**task.targets, **task.extra_inputs})
+    collate = PaddingCollator.of(task, tokenizer, model.config)
     batch = collate(encoded.features[:1])
     labels = {name: batch.pop(name) for name in task.targets if name in batch}
     with torch.inference_mode():

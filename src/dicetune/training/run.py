@@ -23,7 +23,6 @@ from dicetune.training.callbacks import (
     StopEarly,
     StopOnSignal,
 )
-from dicetune.training.collator import PaddingCollator
 from dicetune.training.config import TRAINER_DEFAULTS, RunConfig
 from dicetune.training.folder import (
     CHECKPOINTS,
@@ -192,7 +191,7 @@ def _trainer(
         hard_negatives=config.hard_negatives,
         model_init=model_init,
         processing_class=prepared.tokenizer,
-        data_collator=PaddingCollator(prepared.tokenizer, {**task.targets, **task.extra_inputs}),
+        data_collator=prepared.collator,
         train_dataset=encoded["train"].features,
         eval_dataset=encoded["dev"].features,
         compute_metrics=compute_metrics,

@@ -22,7 +22,7 @@ def encode_texts(
 
     Args:
         data: texts, with gold or without.
-        tokenizer: a fast one.
+        tokenizer: fast or slow.
         max_length: longest window; of a pair, sub-words of the longer text go first.
         target: what the model should put out for an example with gold.
         pairs: whether an example is two texts.

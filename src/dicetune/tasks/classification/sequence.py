@@ -53,6 +53,7 @@ class SequenceTask:
     name: ClassVar[str]
     Options: ClassVar[type]
     auto_class: ClassVar[Any] = AutoModelForSequenceClassification
+    aligns: ClassVar[bool] = False
     pipeline: ClassVar[str | None] = "text-classification"
     targets: ClassVar[Mapping[str, int]] = {"labels": IGNORED}
     extra_inputs: ClassVar[Mapping[str, int]] = {}

@@ -79,6 +79,7 @@ class MrcNerTask:
     shown: ClassVar[tuple[str, ...]] = ("precision", "recall", "f1")
     scored: ClassVar[str] = "Exact spans, nested ones too, micro, in percent."
     auto_class: Any = MrcNerModel
+    aligns: ClassVar[bool] = True
     pipeline: ClassVar[str | None] = None
     model_config: ClassVar[Mapping[str, Any]] = {}
     targets: ClassVar[Mapping[str, int]] = {

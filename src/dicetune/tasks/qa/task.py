@@ -79,6 +79,7 @@ class QaTask:
     shown: ClassVar[tuple[str, ...]] = ("exact", "f1")
     scored: ClassVar[str] = "Exact match and F1 of words as in SQuAD, in percent."
     auto_class: ClassVar[Any] = AutoModelForQuestionAnswering
+    aligns: ClassVar[bool] = True
     pipeline: ClassVar[str | None] = None
     model_config: ClassVar[Mapping[str, Any]] = {}
     targets: ClassVar[Mapping[str, int]] = {

@@ -62,6 +62,7 @@ class TokenTask:
     tags: ClassVar[Literal["ner", "pos"]]
     Options: ClassVar[type]
     auto_class = AutoModelForTokenClassification
+    aligns: ClassVar[bool] = True
     pipeline: ClassVar[str | None] = "token-classification"
     model_config: ClassVar[Mapping[str, Any]] = {}
     targets: ClassVar[Mapping[str, int]] = {"labels": IGNORED}
