@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dicetune.data.tagged.corpus import Corpus
 from dicetune.data.tagged.labels import split_tag, to_tags
-from dicetune.errors import DataError, quoted
+from dicetune.errors import DataError, listed, quoted
 
 
 def label_names(corpus: Corpus) -> list[str]:
@@ -47,7 +47,7 @@ def check_labels(known_labels: Sequence[str], other: Corpus, scheme: str | None 
             f"(found: {other.found_scheme}): convert one of the files",
         )
     known = set(known_labels)
-    where = f"the model knows ({', '.join(known_labels)})"
+    where = f"the model knows ({listed(known_labels)})"
     for sentence in other:
         for position, tag in enumerate(sentence.tags):
             if tag not in known:
