@@ -130,7 +130,8 @@ class MrcNerModel(PreTrainedModel):
             return model
         lacking = [name for name in model.state_dict() if not name.startswith("backbone.")]
         missing = [f"backbone.{name}" for name in found["missing_keys"]]
-        return model, {**found, "missing_keys": [*missing, *lacking]}
+        wrong = [(f"backbone.{name}", *sizes) for name, *sizes in found["mismatched_keys"]]
+        return model, {**found, "missing_keys": [*missing, *lacking], "mismatched_keys": wrong}
 
     def get_input_embeddings(self) -> nn.Module:
         """The encoder's."""
