@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from dicetune.data import Corpus, Sentence, check_labels, label_names, read_tokens
+from dicetune.data import Corpus, Sentence, check_labels, label_names, read_predictions, read_tokens
 from dicetune.errors import DataError, InputError
 
 GOOD = b"in\tO\nBonn\tB-LOC\n"
@@ -80,7 +80,8 @@ def test_empty_tag(file):
 def test_format_that_cannot_be_told(file):
     text = b"It was late.\nNobody came to see the dam, as they had said.\nSo what\nA b c d\n"
     fails(file(text), "the format cannot be told: expected JSON lines, CoNLL-U or one word a line")
-    fails(file(b"word,tag\nBonn,LOC\n"), "expected at least 2 columns", line=1)
+    fails(file(b"in,O\nBonn,LOC\n"), "expected at least 2 columns", line=1)
+    fails(file(b"word,tag\nBonn,LOC\n"), "names the columns: .* part the columns by tabs", line=1)
 
 
 def test_single_class(file):
@@ -140,3 +141,70 @@ def test_label_names():
     assert label_names(corpus(["B-b", "B-a"])) == ["O", "B-a", "I-a", "B-b", "I-b"]
     assert label_names(corpus(["O", "S-a"], scheme="iobes")) == ["O", "B-a", "I-a", "E-a", "S-a"]
     assert label_names(corpus(["X", "NOUN"], scheme=None)) == ["NOUN", "X"]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "token\ttag",
+        "word\tpos\tner",
+        "Token Label",
+        "Sentence #,Word,POS,Tag",
+        "word gold predicted",
+    ],
+)
+@pytest.mark.parametrize("task", ["ner", "pos"])
+def test_names_of_columns_are_no_words(file, header, task):
+    row = "Bonn\tB-LOC\tO\n" if "\t" in header else "Bonn B-LOC O\n"
+    raw = f"{header}\n{row}in X O\n".encode()
+    fails(file(raw), "which names the columns: remove the line", line=1, task=task)
+    with pytest.raises(DataError, match="which names the columns"):
+        read_predictions(file(raw), task=task)
+
+
+def test_words_that_are_names_of_columns_too(file):
+    assert read_tokens(file(b"Word O\nPress B-ORG\n")).sentences[0].tokens == ("Word", "Press")
+
+
+@pytest.mark.parametrize("line", ["# global.columns = ID FORM UPOS", "#FORMAT=WebAnno TSV 3.3"])
+def test_another_layout_that_is_declared(file, line):
+    fails(file(f"{line}\n1 Bonn B-LOC\n2 in O\n".encode()), "which declares a layout", line=1)
+
+
+def test_running_numbers_are_no_words(file):
+    path = file(b"1\tBonn\tB-LOC\n2\tin\tO\n\n1\tup\tO\n")
+    fails(path, "got running numbers .* token_column=1", line=1)
+    fails(path, "got running numbers", line=1, require_tags=False)
+    with pytest.raises(DataError, match="got running numbers"):
+        read_predictions(path)
+    assert read_tokens(path, token_column=1).sentences[0].tokens == ("Bonn", "in")
+
+
+def test_every_row_ends_in_a_tab(file):
+    path = file(b"Bonn\tB-LOC\t\nin\tO\t\n")
+    fails(path, "every row ends in a tab.* tag_column=1 for example", line=1)
+    assert read_tokens(path, tag_column=1).sentences[0].tags == ("B-LOC", "O")
+    with pytest.raises(DataError, match="every row ends in a tab"):
+        read_predictions(file(b"Bonn\tB-LOC\tB-LOC\t\nin\tO\tO\t\n"))
+
+
+@pytest.mark.parametrize("joint", "|;,/+& ")
+@pytest.mark.parametrize("parts", [("B-PER", "B-ORG"), ("O", "I-ORG"), ("S-a", "O", "E-b")])
+def test_several_tags_in_one_cell(file, joint, parts):
+    tag = joint.join(parts)
+    path = file(f"in\tO\nBonn\t{tag}\n".encode())
+    fails(path, "several tags in one cell", line=2)
+    fails(path, "several tags in one cell", line=2, scheme="iobes")
+    with pytest.raises(DataError, match="several tags in one cell"):
+        read_predictions(file(f"in\tO\tO\nBonn\tB-PER\t{tag}\n".encode()))
+
+
+@pytest.mark.parametrize("tag", ["B-", "-PER", "B_PER", "PER-B", "['B-PER']", '"B-PER"'])
+def test_other_spellings_of_tags(file, tag):
+    fails(file(f"in\tO\nBonn\t{tag}\n".encode()), "expected tags such as 'B-PER'", line=2)
+
+
+@pytest.mark.parametrize("kind", ["group/band", "creative-work", "a|b", "a.b", "O/X", "A,O1"])
+def test_types_that_hold_marks_are_types(file, kind):
+    found = read_tokens(file(f"in\tO\nBonn\tB-{kind}\n".encode()))
+    assert found.sentences[0].tags == ("O", f"B-{kind}")

@@ -10,6 +10,8 @@ What is read, and by which rule:
 - **Comments.** A line that starts with ``#`` and a space and lacks the file's number of columns.
   Where spaces separate, it may have that number by chance: it is then a row only if its last
   column also occurs on a line that does not start so. ``# O`` is a word with a tag.
+- **Names of columns.** A first row of names (``token tag``, ``Sentence #,Word,POS,Tag``) and a
+  comment that declares another layout (CoNLL-U Plus, WebAnno) are errors, never words.
 - **Empty words.** A row whose word is empty keeps its place and tag; its word is ``""``.
 
 This module knows no schemes: it returns rows.
@@ -27,6 +29,15 @@ from dicetune.data.files.notes import NoteBook
 from dicetune.errors import DataError, InputError, quoted
 
 DOCUMENT = "-DOCSTART-"
+_DECLARED = ("# global.columns", "#FORMAT=WebAnno")
+_WORD_NAMES = {"word", "words", "token", "tokens", "form"}
+_TAG_NAMES = {
+    *("tag", "tags", "ner", "ner_tag", "ner_tags", "label", "labels", "entity", "iob", "bio"),
+    *("pos", "upos", "xpos", "pos_tag", "pos_tags", "gold", "predicted", "prediction", "pred"),
+}
+_NAMES = (
+    _WORD_NAMES | _TAG_NAMES | {"#", "id", "sentence", "sentence_id", "lemma", "chunk", "feats"}
+)
 _SPACES = re.compile(r"[ \t]+")
 
 
@@ -63,6 +74,7 @@ def parse_columns(lines: Sequence[str], path: str | Path, notes: NoteBook) -> Ta
     sample = plain or [line for _, line in numbered if not line.startswith(DOCUMENT)]
     if not sample:
         raise DataError(path, "expected rows of a word and its tag, got none")
+    _check_declared(numbered, path)
     by_tab = 2 * sum("\t" in line for line in sample) >= len(sample)
     parted = [cells(line, by_tab) for line in sample]
     width, rows = Counter(map(len, parted)).most_common(1)[0]
@@ -110,6 +122,55 @@ def column(table: Table, index: int, what: str, path: str | Path) -> Iterator[li
     return ([row[index] for row in sentence.rows] for sentence in table.sentences)
 
 
+def word_column(value: int | str | None, table: Table, path: str | Path) -> int:
+    """The number of the column of words: as chosen, else the first, unless it numbers the words.
+
+    Raises:
+        DataError: nothing was chosen and the first column counts 1, 2, 3 in every sentence.
+        InputError: what was chosen is no number.
+
+    Example:
+        >>> word_column(None, Table([Rows([["Bonn", "B-LOC"]], [1])], 2), "a.conll")
+        0
+    """
+    counts = ([row[0] for row in sentence.rows] for sentence in table.sentences)
+    numbered = all(own == [str(n) for n in range(1, len(own) + 1)] for own in counts)
+    several = any(len(sentence.rows) > 1 for sentence in table.sentences)
+    if value is None and table.width > 1 and numbered and several:
+        raise DataError(
+            path,
+            "expected words in the first column, got running numbers (1, 2, 3) in every sentence: "
+            "choose the column of the words, token_column=1 for example (token_column=0 if the "
+            "numbers are the words)",
+            line=table.sentences[0].lines[0],
+        )
+    return column_number(value, 0, "token_column")
+
+
+def tag_cells(rows: Rows, tags: Sequence[str], table: Table, path: str | Path) -> Sequence[str]:
+    """The tags of one sentence, each of them filled.
+
+    Raises:
+        DataError: an empty one; where every row of the file ends in a tab, that it is no column.
+
+    Example:
+        >>> table = Table([Rows([["Bonn", "B-LOC"]], [1])], 2)
+        >>> tag_cells(table.sentences[0], ["B-LOC"], table, "a.conll")
+        ['B-LOC']
+    """
+    for tag, line in zip(tags, rows.lines, strict=True):
+        if not tag.strip():
+            message = "expected a tag, got an empty column"
+            if not any(row[-1].strip() for sentence in table.sentences for row in sentence.rows):
+                message += (
+                    ": every row ends in a tab, so that the last column is empty. Remove the "
+                    "tabs, or choose the column by its number, tag_column="
+                    f"{max(table.width - 2, 0)} for example"
+                )
+            raise DataError(path, message, line=line)
+    return tags
+
+
 def column_number(value: int | str | None, default: int, name: str) -> int:
     """The number of a column, as a number or as text; ``default`` for ``None``.
 
@@ -125,6 +186,29 @@ def column_number(value: int | str | None, default: int, name: str) -> int:
             f"expected {name} to be a number (0 is the first column, -1 the last) for a file of "
             f"columns, got {quoted(value)}"
         ) from None
+
+
+def _check_declared(numbered: Sequence[tuple[int, str]], path: str | Path) -> None:
+    """Refuse a first row that names the columns, and comments that declare another layout."""
+    for number, line in numbered:
+        if line.startswith(_DECLARED):
+            raise DataError(
+                path,
+                f"expected rows of a word and its tag, got {quoted(line)}, which declares a layout "
+                "that is not read: convert the file, or remove the line and choose the columns "
+                "with token_column and tag_column",
+                line=number,
+            )
+    number, line = numbered[0]
+    names = [name for name in re.split(r"[\t,; ]+", line.lower()) if name]
+    if set(names) <= _NAMES and _WORD_NAMES & set(names) and _TAG_NAMES & set(names):
+        raise DataError(
+            path,
+            f"expected a word and its tag, got {quoted(line)}, which names the columns: remove "
+            "the line, part the columns by tabs, and choose two of them by their numbers from 0 "
+            "with token_column and tag_column",
+            line=number,
+        )
 
 
 def _is_special(line: str) -> bool:

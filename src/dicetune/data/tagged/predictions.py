@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dicetune.data.files.columns import column, column_number, parse_columns
+from dicetune.data.files.columns import column, column_number, parse_columns, tag_cells, word_column
 from dicetune.data.files.json_lines import (
     GOLD_KEYS,
     PREDICTED_KEYS,
@@ -154,7 +154,7 @@ def _from_columns(
             "a file of tags alone has no gold to compare with",
             line=table.sentences[0].lines[0],
         )
-    words = column(table, column_number(token_column, 0, "token_column"), "words", source)
+    words = column(table, word_column(token_column, table, source), "words", source)
     gold = column(table, column_number(gold_column, -2, "gold_column"), "gold tags", source)
     own = column(
         table, column_number(predicted_column, -1, "predicted_column"), "predictions", source
@@ -162,9 +162,7 @@ def _from_columns(
     pairs = []
     for rows, tokens, right, mine in zip(table.sentences, words, gold, own, strict=True):
         for tags in (right, mine):
-            for tag, line in zip(tags, rows.lines, strict=True):
-                if not tag.strip():
-                    raise DataError(source, "expected a tag, got an empty column", line=line)
+            tag_cells(rows, tags, table, source)
         sentence = Sentence(tuple(tokens), tuple(right), rows.lines[0], lines=tuple(rows.lines))
         pairs.append((sentence, replace(sentence, tags=tuple(mine))))
     return pairs

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dicetune.data.files.columns import column, column_number, parse_columns
+from dicetune.data.files.columns import column, column_number, parse_columns, tag_cells, word_column
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.tagged.conll2012 import parse_conll2012
@@ -208,7 +208,6 @@ def _conll(
     wanted: bool,
     notes: NoteBook,
 ) -> list[Sentence]:
-    token_index = column_number(token_column, 0, "token_column")
     tag_index = column_number(tag_column, -1, "tag_column")
     table = parse_columns(lines, source, notes)
     if wanted and table.width < 2:
@@ -218,14 +217,11 @@ def _conll(
             "or a space",
             line=table.sentences[0].lines[0],
         )
-    words = column(table, token_index, "words", source)
+    words = column(table, word_column(token_column, table, source), "words", source)
     tags = column(table, tag_index, "tags", source) if wanted else None
     sentences = []
     for rows, tokens in zip(table.sentences, words, strict=True):
-        own = next(tags) if tags is not None else []
-        for tag, line in zip(own, rows.lines, strict=False):
-            if not tag.strip():
-                raise DataError(source, "expected a tag, got an empty column", line=line)
+        own = tag_cells(rows, next(tags), table, source) if tags is not None else []
         sentences.append(
             Sentence(
                 tuple(tokens),
