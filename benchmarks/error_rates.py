@@ -8,7 +8,8 @@ with new seeds and a new test set. An item is got right where
 with a draw for each run (seed), each item (difficulty, the same for all runs), each objective and
 item (example), and each run and item (interaction; logistic, the others normal). `f1`: one item a
 unit, 15% of them positive. `spans`: a sentence with 0 to 4 gold entities and 2 places where a false
-one may be found; half of each variance is the sentence's own.
+one may be found; half of each variance is the sentence's own. `f1 near 1` is `f1` on 200 units that
+are nearly all got right, where an interval could leave the bounds of the score.
 
 False positives: the share of p < 0.05 where the gain is 0. Coverage: how often the 95% interval
 holds the true difference where there is one, and how often that of a single score holds the true
@@ -25,9 +26,9 @@ import argparse
 
 import numpy as np
 
-from dicetune.compare.statistics import Runs, estimate, sign_flip
+from dicetune.compare.statistics import Runs, estimate, score_interval, sign_flip
 
-UNITS = 1000
+UNITS = {"f1": 1000, "spans": 1000, "f1 near 1": 200}
 SEEDS = (3, 5, 10)
 GAIN = 0.15
 REGIMES = {  # standard deviations: seed, example; scale: interaction
@@ -36,12 +37,13 @@ REGIMES = {  # standard deviations: seed, example; scale: interaction
     "interaction": (0.02, 0.02, 0.60),
     "all alike": (0.06, 0.30, 0.30),
 }
-MARGINS = {"f1": (1.0, 2.4), "spans": (0.7, 1.6)}  # of gold items, and of the others
+# of gold items, and of the others
+MARGINS = {"f1": (1.0, 2.4), "spans": (0.7, 1.6), "f1 near 1": (1.8, 3.2)}
 
 
 def items(rng, kind, units):
     """Two masks (units, places): where an item is, and where it is a gold one."""
-    if kind == "f1":
+    if kind != "spans":
         gold = rng.random((units, 1)) < 0.15
         return np.ones_like(gold), gold
     number = np.minimum(rng.poisson(0.8, units), 4)
@@ -50,8 +52,9 @@ def items(rng, kind, units):
     return np.hstack([entities, false]), np.hstack([entities, ~false])
 
 
-def draw(rng, kind, regime, seeds, gain=0.0, units=UNITS):
+def draw(rng, kind, regime, seeds, gain=0.0):
     """Counts (seeds, units, 3) of two objectives; the first has the gain."""
+    units = UNITS[kind]
     seed_sd, example_sd, scale = REGIMES[regime]
     there, gold = items(rng, kind, units)
     margin = np.where(gold, *MARGINS[kind])
@@ -59,7 +62,7 @@ def draw(rng, kind, regime, seeds, gain=0.0, units=UNITS):
     def spread(sample, *shape):
         """An effect of unit variance a place; in sentences half of it is the sentence's."""
         own = sample(size=(*shape, units, gold.shape[1]))
-        if kind == "f1":
+        if kind != "spans":
             return own
         return (own + sample(size=(*shape, units, 1))) / 2**0.5
 
@@ -80,7 +83,7 @@ def f1(sums):
 
 
 def measure(kind, regime, seeds, gain, replications):
-    """Estimates of the difference and of the first score, and p over seeds, of each replication."""
+    """Estimates of the difference, the first score with its interval, and p over seeds."""
     rng = np.random.default_rng(
         [seeds, gain > 0, list(MARGINS).index(kind), list(REGIMES).index(regime)]
     )
@@ -92,15 +95,15 @@ def measure(kind, regime, seeds, gain, replications):
         )
         paired = a.minus(b)
         differences.append(estimate([paired]))
-        scores.append(estimate([a]))
+        scores.append((a.mean, *score_interval(a)))
         flips.append(sign_flip(paired.scores.tolist()).get("p"))
     return differences, scores, flips
 
 
 def covered(estimates):
-    """Share of intervals that hold the mean of all estimates."""
-    truth = np.mean([one.value for one in estimates])
-    return np.mean([one.low <= truth <= one.high for one in estimates])
+    """Share of intervals that hold the mean of all values; of (value, low, high)."""
+    values, low, high = np.array(estimates).T
+    return np.mean((low <= values.mean()) & (values.mean() <= high))
 
 
 def shares(estimates):
@@ -133,7 +136,8 @@ def main():
                     kind, regime, seeds, " : ".join(f"{100 * own:.0f}" for own in shares(gained)),
                     percent(np.mean([one.p < 0.05 for one in null])),
                     "–" if flips[0] is None else percent(np.mean([p < 0.05 for p in flips])),
-                    percent(covered(gained)), percent(covered(scores)),
+                    percent(covered([(one.value, one.low, one.high) for one in gained])),
+                    percent(covered(scores)),
                     percent(np.mean([one.p < 0.05 for one in gained])),
                 )  # fmt: skip
                 print("| " + " | ".join(map(str, row)) + " |", flush=True)

@@ -86,18 +86,28 @@ def class_balanced(case, rows, *, counts, beta, reduction="mean", frozen=None):
 
 
 def asymmetric(
-    case, rows, *, gamma_pos=0.0, gamma_neg=4.0, margin=0.05, reduction="mean", frozen=None
+    case,
+    rows,
+    *,
+    gamma_pos=0.0,
+    gamma_neg=4.0,
+    margin=0.05,
+    detach=False,
+    reduction="mean",
+    frozen=None,
 ):
     """Every class a sigmoid; positives and negatives with an exponent each, negatives shifted."""
     by_item = []
-    for row, shares, exists in zip(rows, case.shares, case.exists, strict=True):
+    still = frozen if detach and frozen is not None else rows
+    for row, held, shares, exists in zip(rows, still, case.shares, case.exists, strict=True):
         p, rest = probabilities(row, exists, True)
+        held_p, held_rest = probabilities(held, exists, True)
         total = 0.0
         for j in (j for j, there in enumerate(exists) if there):
             y = shares[j]
-            shifted = p[j] - margin if p[j].real > margin else 0.0
+            shifted = held_p[j] - margin if p[j].real > margin else 0.0
             left = rest[j] + margin if p[j].real > margin else 1.0
-            total -= y * raised(rest[j], gamma_pos) * cmath.log(p[j])
+            total -= y * raised(held_rest[j], gamma_pos) * cmath.log(p[j])
             total -= (1 - y) * raised(shifted, gamma_neg) * cmath.log(left)
         by_item.append(total / max(sum(exists), 1))
     return reduced(by_item, case.keep, reduction)

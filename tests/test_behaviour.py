@@ -50,7 +50,7 @@ def test_the_demo_compares_two_losses_and_concludes_nothing_from_two_seeds(tmp_p
     assert outcome.exit_code == 0
     names = [own["name"] for own in outcome.summary["competitors"]]
     assert names == ["ce", "auto", "ce, tuned", "auto, tuned"]
-    assert all("no conclusion" in said for said in outcome.summary["verdict"])
+    assert all("no verdict" in said for said in outcome.summary["verdict"])
     assert outcome.summary["data"]["inspected"]
     assert (tmp_path / "demo" / "report.html").is_file()
 

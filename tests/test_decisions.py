@@ -144,7 +144,7 @@ def test_tune_on_the_command_line(trained, capsys):
         if score in said["metrics"]["test"]:
             assert found[score] == pytest.approx(said["metrics"]["test"][score], abs=1e-6), score
 
-    assert command("tune", folder, "--json") == 0
+    assert command("tune", folder, "--json", "--overwrite") == 0
     assert json.loads(capsys.readouterr().out)["kind"] == said["kind"]
     assert command("evaluate", folder, data) == 0
     assert "argmax" in capsys.readouterr().out
@@ -157,7 +157,7 @@ def test_tune_on_the_command_line(trained, capsys):
     [
         ((), "expected a run's folder or --scores, got neither"),
         (("nowhere",), "expected the folder of a finished run"),
-        (("--scores", "nowhere.jsonl"), "which is not one"),
+        (("--scores", "nowhere.jsonl"), "no such file"),
         ((".", "--scores", "a.jsonl"), "expected no scores beside a run's folder"),
         ((".", "--out", "a.json"), "expected no out beside a run's folder"),
         ((".", "--folds", "1"), "expected"),

@@ -96,6 +96,23 @@ def test_columns_of_a_file_of_predictions(file):
     assert evaluate(path, gold_column="truth", predicted_column="guess")["f1"] == 1.0
 
 
+@pytest.mark.parametrize(
+    ("task", "row", "gold", "predicted"),
+    [
+        ("ner", "a\tB-{}\tB-{}\n", "per", "PER"),
+        ("pos", "a\t{}\t{}\n", "NN", "1"),
+        ("text", "gold\tpredicted\n{}\t{}\n", "1", "true"),
+    ],
+)
+def test_predictions_without_any_label_of_the_gold_are_told(task, row, gold, predicted, file):
+    said = []
+    evaluate(file(row.format(gold, predicted), "p.tsv"), task=task, report=said.append)
+    assert f"no label in common: gold has {gold}, the predictions have {predicted};" in said[-1]
+    said.clear()
+    evaluate(file(row.format(gold, gold), "p.tsv"), task=task, report=said.append)
+    assert not any("in common" in line for line in said)
+
+
 def test_what_was_found_is_reported(models, file):
     reports = []
     evaluate(models / "ner", file("1 at IN O\n2 Quay NN I-SITE\n"), report=reports.append)

@@ -195,6 +195,7 @@ def tune(
     plain: Annotated[bool, typer.Option("--plain", help="Do not guard the fit.")] = False,
     folds: Annotated[int, typer.Option(help="Parts of the cross-fit.")] = 5,
     out: Annotated[Path | None, typer.Option(help="File for the rule of --scores.")] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace another rule there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Fit the decision rule of a model on its dev scores."""
@@ -211,6 +212,8 @@ def tune(
         guard=not plain,
         folds=folds,
         out=out,
+        overwrite=overwrite,
+        report=display.say,
     )
     if as_json:
         typer.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))

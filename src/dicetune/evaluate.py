@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dicetune.errors import InputError, quoted
+from dicetune.errors import InputError, listed, quoted
 from dicetune.tasks import Use, build_options, task_named
 
 
@@ -70,6 +70,8 @@ def evaluate(
             split=split,
             report=report,
         )
+        if line := _apart(scores):
+            report(line)
         return dict(scores)
     for name, value in (("gold_format", gold_format), ("split", split)):
         if value is not None:
@@ -88,3 +90,18 @@ def evaluate(
 
     predictor = load(target, options=given, task=task, use="evaluate", decision=decision or "auto")
     return predictor.evaluate(predictor.read(data, format=format, report=report), report)
+
+
+def _apart(scores: Mapping[str, Any]) -> str | None:
+    """What is to be said where gold and predictions have no label in common."""
+    rows = scores.get("per_type") or scores.get("per_label") or {}
+    gold, predicted = (
+        sorted(name for name, row in rows.items() if row[what]) for what in ("support", "predicted")
+    )
+    if not gold or not predicted or set(gold) & set(predicted):
+        return None
+    return (
+        f"no label in common: gold has {listed(gold, most=5)}, the predictions have "
+        f"{listed(predicted, most=5)}; every one of them is wrong, so check that both name the "
+        "same things alike"
+    )

@@ -66,7 +66,7 @@ def comparison(
         asked["predictions"] = _named_files(asked["predictions"])
     values = _run_values(values, {**flags, "out": None}, data)
     if data is not None:
-        asked = {"seeds": 2, "out": "sample-comparison", **asked}
+        asked = {"seeds": 3, "out": "sample-comparison", **asked}
         values.setdefault("task", "ner")
     for key, value in _changes(options, settings).items():
         group, dot, name = key.partition(".")

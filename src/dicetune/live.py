@@ -10,9 +10,9 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from dicetune.compare.execute import duration
 from dicetune.compare.progress import CellState, Progress
 from dicetune.display import escape, percent, stderr
+from dicetune.numbers import duration
 
 _STYLES = {"done": "green", "failed": "red", "running": "bold", "waiting": "dim"}
 _SPARE = 8

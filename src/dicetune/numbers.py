@@ -96,6 +96,8 @@ def duration(seconds: float | None) -> str:
     Example:
         >>> duration(41.2), duration(357.4), duration(7260), duration(None)
         ('41 s', '5 min 57 s', '2 h 1 min', '–')
+        >>> duration(59.6), duration(3599.7), duration(7199)
+        ('1 min 0 s', '1 h 0 min', '2 h 0 min')
     """
     if seconds is None:
         return MISSING
@@ -105,7 +107,7 @@ def duration(seconds: float | None) -> str:
     minutes, rest = divmod(whole, 60)
     if minutes < 60:
         return f"{minutes} min {rest} s"
-    hours, minutes = divmod(minutes, 60)
+    hours, minutes = divmod(round(whole / 60), 60)
     return f"{hours} h {minutes} min"
 
 

@@ -12,12 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
 from dicetune.decide import DecisionRule
-from dicetune.errors import InputError, quoted
+from dicetune.errors import DicetuneError, InputError, quoted
 from dicetune.models import load_tokenizer, quiet_loading, window_length
-from dicetune.models.encoder import check_weights
+from dicetune.models.encoder import check_json, check_weights
 from dicetune.predictor import Predictor
 from dicetune.records import DEFAULT, RUN_FILE, TUNED, RunRecord
 from dicetune.tasks import TASKS, Trained, Use, build_options, task_named
@@ -169,9 +167,10 @@ class _loading:  # noqa: N801  (a context manager reads as a verb)
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        kinds = (OSError, ValueError, RuntimeError, SafetensorError)
-        if not isinstance(error, kinds) or isinstance(error, InputError):
+        # whatever a library raises here, it raises for what it read
+        if not isinstance(error, Exception) or isinstance(error, DicetuneError):
             return
+        check_json(self._folder)
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             f"expected a saved {self._what} model, got {quoted(self._folder)}: {reason}; give "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,8 @@ def tune_source(
     guard: bool = True,
     folds: int = FOLDS,
     out: str | Path | None = None,
+    overwrite: bool = False,
+    report: Callable[[str], None] = lambda line: None,
 ) -> Tuned:
     """Fit a decision rule on dev scores.
 
@@ -36,9 +38,12 @@ def tune_source(
         guard: shrink the rule towards the default by what it gains on held-out units.
         folds: parts into which these are dealt.
         out: file that the rule of ``scores`` is written to.
+        overwrite: replace another rule in the folder, or another file at ``out``.
+        report: takes a line for what of ``scores`` was read otherwise than it is written.
 
     Raises:
-        InputError: neither a folder nor scores, or both; what means nothing for a folder.
+        InputError: neither a folder nor scores, or both; what means nothing for a folder; another
+            rule where this one would be kept.
     """
     if folder is None:
         if scores is None:
@@ -52,6 +57,8 @@ def tune_source(
             guard=guard,
             folds=folds,
             out=out,
+            overwrite=overwrite,
+            report=report,
         )
     others = {"scores": scores, "gold": gold, "kind": kind, "positive": positive, "out": out}
     for name, value in others.items():
@@ -62,7 +69,14 @@ def tune_source(
                 "own, and keeps the rule; that is for the scores of other models"
             )
     problem = None if read_scores(folder)[1] is not None else _asked(folder)
-    return tune(folder, objective=objective, guard=guard, folds=folds, problem=problem)
+    return tune(
+        folder,
+        objective=objective,
+        guard=guard,
+        folds=folds,
+        problem=problem,
+        overwrite=overwrite,
+    )
 
 
 def _asked(folder: str | Path) -> Mapping[str, Any]:

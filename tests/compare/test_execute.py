@@ -4,6 +4,7 @@ import pytest
 
 from cells import run_here
 from dicetune.compare.configure import budgeted
+from dicetune.compare.execute import check_out
 from dicetune.compare.plan import Plan
 from dicetune.compare.progress import progress_of
 from dicetune.compare.run import compare
@@ -148,6 +149,15 @@ def test_whatever_a_kill_left_behind_a_cell_comes_out_whole(tmp_path, files, lef
     assert (folder / "predictions.jsonl").read_bytes() == before
     assert (folder / "decision.json").is_file()
     assert not (folder / "model.safetensors").exists()
+
+
+def test_a_kill_before_there_is_a_plan_leaves_nothing_in_the_way(tmp_path):
+    (tmp_path / ".lock").touch()
+    (tmp_path / "comparison.json.part").write_text('{"ver', encoding="utf-8")
+    check_out(tmp_path)
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(InputError, match="expected a new or empty folder"):
+        check_out(tmp_path)
 
 
 def test_the_trainer_keys_of_the_user_win_for_all_alike():

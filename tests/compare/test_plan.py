@@ -4,7 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from dicetune.compare.plan import Cell, DataFile, Objective, Plan, Search, cell_id, seeds_of
+from dicetune.compare.configure import seeds_of
+from dicetune.compare.plan import (
+    Cell,
+    DataFile,
+    Objective,
+    Plan,
+    Search,
+    cell_id,
+    digests_of,
+)
+from dicetune.compare.same_inputs import check_files
 from dicetune.errors import DataError, InputError
 
 PLAN = Plan(
@@ -72,6 +82,24 @@ def test_the_content_of_a_file_among_the_options_counts_and_not_its_place(tmp_pa
         for name in "abc"
     )
     assert one == same != other
+
+
+def test_a_file_among_the_options_that_changed_is_refused_and_the_ids_stay(tmp_path):
+    queries = tmp_path / "queries.yaml"
+    queries.write_text("SITE: where?", encoding="utf-8")
+    options = {"queries": str(queries)}
+    planned = replace(PLAN, options=options, option_files=digests_of(options))
+    planned.save(tmp_path)
+    before = ids(planned)
+    queries.write_text("SITE: who?", encoding="utf-8")
+    assert ids(Plan.load(tmp_path)) == before
+    now = replace(planned, option_files=digests_of(options))
+    with pytest.raises(InputError, match=r"options\.queries \(the file .* was changed\)"):
+        now.going_on_from(Plan.load(tmp_path), tmp_path)
+    with pytest.raises(InputError, match=r"expected the queries file of the comparison"):
+        check_files(replace(planned, files={}), tmp_path, "a cell")
+    queries.unlink()
+    assert ids(Plan.load(tmp_path)) == before
 
 
 def test_losses_and_seeds_are_added_and_nothing_is_lost(tmp_path):

@@ -24,6 +24,7 @@ def test_spans_of_the_same_words_are_told_apart():
         ({"kind": "label_set"}, {}, [], ()),
         ({"kind": "answer"}, {}, "the quay", ("the quay",)),
         ({"kind": "answer"}, {}, "", ("(no answer)",)),
+        ({"kind": "answer"}, {}, None, ("(no prediction)",)),
         ({"kind": "answer"}, {}, ["a", "b", "a"], ("a", "b")),
         ({"kind": "tags"}, {"tokens": ["up", "now"]}, ["RP", "RB"], ("1. up: RP", "2. now: RB")),
         ({"kind": "entities"}, {"tokens": ["Quay", "Nine"]},

@@ -16,6 +16,7 @@ from dicetune.compare.statistics import (
     estimate,
     holm,
     power,
+    score_interval,
     seeds_needed,
     sign_flip,
 )
@@ -122,6 +123,35 @@ def test_the_interval_excludes_zero_where_p_is_small(seed):
     for level in (0.8, 0.99):
         wide = estimate([a.minus(b)], level)
         assert (found.p < 1 - level) == (wide.low > 0 or wide.high < 0)
+
+
+@given(
+    st.lists(st.integers(0, 20).map(lambda own: own / 20), min_size=2, max_size=5),
+    st.sampled_from([0, 0.01, 2]),
+    st.sampled_from([0.8, 0.95, 0.999]),
+)
+def test_no_interval_passes_the_bounds_of_a_score_or_a_difference(scores, noise, level):
+    """Also with two seeds, where the t quantile is 12.7."""
+    influence = noise * np.random.default_rng(1).normal(size=(len(scores), 20))
+    runs = Runs("a", scores, influence - influence.mean(axis=1, keepdims=True))
+    low, high = score_interval(runs, level)
+    assert 0 <= low <= runs.mean + 1e-12
+    assert runs.mean - 1e-12 <= high <= 1
+    found = estimate([runs, -Runs("b", runs.scores[::-1], runs.influence)], level)
+    assert -1 <= found.low <= found.value <= found.high <= 1
+
+
+@pytest.mark.parametrize("right", [0, 1, 57, 199, 200])
+def test_the_interval_of_a_share_is_that_of_wilson(right):
+    counts = np.stack([np.arange(200) < right, np.ones(200)], -1)[None]
+    found = score_interval(Runs.of_counts("a", counts, mean, fixed=True))
+    expected = stats.binomtest(right, 200).proportion_ci(method="wilson")
+    if 1 < right < 199:  # nearer the bounds fewer degrees of freedom make it wider
+        assert found == pytest.approx(tuple(expected), abs=1e-3)
+    else:
+        assert found[0] <= expected.low + 1e-9
+        assert found[1] >= expected.high - 1e-9
+        assert 0 <= found[0] < found[1] <= 1
 
 
 def test_a_difference_of_nothing_is_certain():

@@ -4,8 +4,12 @@ import pytest
 
 from comparisons import make_comparison
 from dicetune.compare import verdict
+from dicetune.compare.execute import Outcome
+from dicetune.compare.markdown import markdown
 from dicetune.compare.summary import summarise
 from dicetune.decide import tune
+from dicetune.display import comparison_tables
+from dicetune.report import render
 
 ROW = {
     "name": "ce+dice", "baseline": "ce", "loss": "ce+dice", "decision": "argmax", "foreign": False,
@@ -56,7 +60,13 @@ def said(**changes):
         ),
         (
             {"interval": None, "p": None, "p_holm": None, "runs": 1},
-            "ce+dice +0.8 F1 over ce (1 seed): no conclusion, one run says nothing about the next.",
+            "ce+dice +0.8 F1 over ce (1 seed): no verdict (one seed: no interval; give --seeds 3 "
+            "or more).",
+        ),
+        (
+            {"interval": None, "p": None, "p_holm": None, "runs": 2},
+            "ce+dice +0.8 F1 over ce (2 seeds): no verdict (two seeds: no interval; give --seeds 3 "
+            "or more).",
         ),
         (
             {"difference": 0.0, "interval": [0.0, 0.0], "p": 1.0, "p_holm": 1.0},
@@ -94,10 +104,23 @@ def test_five_seeds_and_a_large_difference_are_better(tmp_path):
     assert found["comparisons"][0]["sign_flip"] == {"reason": "too few seeds for a test"}
 
 
-def test_one_seed_has_no_interval(tmp_path):
-    found = summary_of(tmp_path / "c", seeds=(1,))
-    assert {own["interval"] for own in found["comparisons"]} == {None}
-    assert {own["interval"] for own in found["competitors"]} == {None}
+@pytest.mark.parametrize("seeds", [(1,), (1, 2)])
+def test_fewer_than_three_seeds_have_no_interval_p_or_verdict_and_a_finished_tool_has_its_own(
+    tmp_path, seeds
+):
+    found = summary_of(tmp_path / "c", seeds=seeds, foreign=True)
+    for own in found["comparisons"]:
+        assert (own["interval"], own["p"], own["p_holm"], own["verdict"]) == (
+            *(None, None, None),
+            "no verdict",
+        )
+    assert {own["name"]: own["interval"] is not None for own in found["competitors"]} == {
+        name: name == "other tool" for name in ("ce", "dice", "ce, tuned", "dice, tuned")
+    } | {"other tool": True}
+    words = f"{'one seed' if len(seeds) == 1 else 'two seeds'}: no interval; give --seeds 3 or more"
+    assert words in markdown(found)
+    assert words in render(found)
+    assert words in comparison_tables(Outcome(tmp_path, (), found))[1]
 
 
 def test_losses_are_corrected_for_each_other_and_not_for_the_rule(tmp_path):

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from comparisons import PROBLEMS, make_comparison
 from dicetune.decide import DecisionRule, tune
-from dicetune.errors import DicetuneError
+from dicetune.errors import DicetuneError, InputError
 from dicetune.records import (
     DECISION_FILE,
     PREDICTIONS_FILE,
@@ -89,7 +89,13 @@ def test_tuning_again_gives_the_same_files(tmp_path):
 def test_the_guard_keeps_the_default_of_a_model_without_a_bias(tmp_path):
     """Forty units whose best threshold differs from the default by luck alone."""
     folder = folder_of(tmp_path, "label")
-    plain, guarded = tune(folder, guard=False), tune(folder)
+    plain = tune(folder, guard=False)
+    with pytest.raises(InputError, match="another rule, which was fitted for 'f1': replace it"):
+        tune(folder)
+    assert DecisionRule.load(folder) == plain.rule
+    assert next(read_json_lines(folder / TUNED_FILE))["predicted"] == plain.predicted["dev"][0]
+    guarded = tune(folder, overwrite=True)
+    assert DecisionRule.load(folder) == guarded.rule
     assert not plain.rule.is_default
     assert guarded.rule.is_default
     assert guarded.metrics["test"]["tuned"] == guarded.metrics["test"]["argmax"]
@@ -165,8 +171,8 @@ def test_mistakes(mistake, tmp_path):
     [
         ({"version": 9}, "version 1, got 9"),
         ({"biases": {"spam": float("inf")}}, "finite biases"),
-        ({"biases": []}, "finite biases"),
-        ({"kind": "odd"}, "the kind and the labels"),
+        ({"biases": []}, "biases as dict, got list"),
+        ({"kind": "odd"}, "one of the kinds .*, got 'odd'"),
     ],
 )
 def test_a_rule_that_cannot_be_read(spoilt, message, tmp_path):

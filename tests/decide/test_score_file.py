@@ -6,39 +6,12 @@ import numpy as np
 import pytest
 
 from dicetune.decide import DecisionRule, fit, tune_scores
-from dicetune.decide.score_rows import FORMS, kind_of
+from dicetune.decide.score_rows import FORMS, ScoreRow, kind_of
 from dicetune.errors import DicetuneError
 from lattice import draw
+from score_files import rows_of
 
 KINDS = ("label", "label_set", "spans", "tags", "answer", "entities")
-
-
-def rows_of(kind, problem, gold, scores, spans, form="log_probabilities"):
-    """The rows that a user would write."""
-    labels = problem["labels"]
-    rows = []
-    for number, (right, own) in enumerate(zip(gold, scores, strict=True)):
-        row = {"id": f"u{number}", "gold": right}
-        own = own.astype(float)
-        if kind == "answer":
-            row |= dict(zip(("span", "score"), spans[number], strict=True))
-            first = own[own[:, 3] < 0]  # the rows of no answer
-            row["null_score"] = float(first[:, :2].sum(1).min())
-        elif kind == "entities":
-            row["candidates"] = [
-                {"type": labels[int(number)], "start": int(a), "end": int(b), "logits": logits}
-                for number, a, b, *logits in own.tolist()
-            ]
-        else:
-            values = np.exp(own) if form == "probabilities" else own
-            if kind in ("label", "label_set"):
-                row[form] = dict(zip(labels, values[0].tolist(), strict=True))
-            else:
-                row[form] = values.tolist()
-                if not number:
-                    row["labels"] = labels
-        rows.append(row)
-    return rows
 
 
 def normalised(kind, scores):
@@ -130,20 +103,26 @@ def test_rows_of_another_split_are_scored_and_not_fitted_on(tmp_path):
     assert len(both.predicted["test"]) == 15
 
 
-def test_kinds_are_told_from_the_first_row():
-    tags = {"logits": [[0, 1]], "gold": ["O"]}
-    assert kind_of(tags | {"labels": ["O", "B-x"]}, "f", 1) == "spans"
-    assert kind_of(tags | {"labels": ["O", "NN"]}, "f", 1) == "tags"
-    assert kind_of({"logits": {"a": 1, "b": 0}, "gold": "a"}, "f", 1) == "label"
-    assert kind_of({"logits": {"a": 1, "b": 0}, "gold": []}, "f", 1) == "label_set"
-    assert kind_of({"span": "x", "null_odds": 0}, "f", 1) == "answer"
-    assert kind_of({"candidates": []}, "f", 1) == "entities"
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        ({"logits": [[0, 1]], "gold": ["O"], "labels": ["O", "B-x"]}, "spans"),
+        ({"logits": [[0, 1]], "gold": ["O"], "labels": ["O", "NN"]}, "tags"),
+        ({"logits": {"a": 1, "b": 0}, "gold": "a"}, "label"),
+        ({"logits": 1.5, "gold": 1}, "label"),
+        ({"logits": {"a": 1, "b": 0}, "gold": []}, "label_set"),
+        ({"span": "x", "null_odds": 0}, "answer"),
+        ({"candidates": []}, "entities"),
+    ],
+)
+def test_kinds_are_told_from_the_first_row(row, kind):
+    assert kind_of(ScoreRow(row)) == kind
 
 
 GOOD = {"gold": "a", "probabilities": {"a": 0.7, "b": 0.3}}
 MISTAKES = {
     "empty": ([], "got an empty file"),
-    "no object": ([["a"]], "s.jsonl:1: expected a JSON object"),
+    "no object": ([["a"]], "s.jsonl:1: expected one JSON object a line, got a list"),
     "no gold": ([GOOD, {**GOOD, "gold": None}], "s.jsonl:2: expected gold in each row"),
     "no scores": ([{"gold": "a"}], "s.jsonl:1: expected one of probabilities"),
     "two forms": ([{**GOOD, "logits": {"a": 1, "b": 0}}], "got probabilities, logits"),
@@ -154,7 +133,7 @@ MISTAKES = {
     "text": ([{"gold": "a", "probabilities": {"a": "x", "b": 0.3}}], "s.jsonl:1: expected numbers"),
     "other labels": (
         [GOOD, {"gold": "a", "probabilities": {"a": 0.7, "c": 0.3}}],
-        "s.jsonl:2: expected scores of a, b; odd: ['b', 'c']",
+        "s.jsonl:2: expected scores of a, b; odd: b, c",
     ),
     "NaN": (
         [GOOD, {"gold": "a", "logits": {"a": float("nan"), "b": 0.0}}],
@@ -197,7 +176,9 @@ def test_mistakes_of_options(tmp_path):
         ({"objective": "precision@recall:1.5"}, "above 0 and at most 1"),
         ({"objective": "logit-adjustment:x"}, "with a number"),
         ({"folds": 1}, "at least 2 folds"),
-        ({"gold": tmp_path / "none.jsonl"}, "which is not one"),
+        ({"gold": tmp_path / "none.jsonl"}, "no such file"),
+        ({"kind": "words"}, "kind of predictions"),
+        ({"out": tmp_path / "none" / "rule.json"}, "a file in an existing folder"),
     ):
         with pytest.raises(DicetuneError, match=message):
             tune_scores(path, **options)
@@ -209,12 +190,13 @@ def test_mistakes_of_options(tmp_path):
         tune_scores(write(tmp_path / "t.jsonl", spans), positive="x")
 
 
-@pytest.mark.parametrize("kind", ["label", "label_set", "tags"])
-def test_gold_that_no_label_names_is_counted_and_said(kind, tmp_path):
+@pytest.mark.parametrize("kind", ["label", "label_set", "tags", "spans"])
+def test_gold_that_no_score_can_meet_is_refused(kind, tmp_path):
     problem, gold, scores, spans = drawn(kind)
     rows = rows_of(kind, problem, gold, scores, spans)
-    rows[-1]["gold"] = "z" if kind == "label" else ["z"] * len(gold[-1] or "z")
-    if kind == "tags":
-        rows[-1]["log_probabilities"] = [[-1.0, -1.1, -1.2]] * len(rows[-1]["gold"])
-    found = tune_scores(write(tmp_path / "s.jsonl", rows))
-    assert "no label of the model, so that every decision misses it: z" in found.said
+    place = next(n for n, own in enumerate(gold) if own)
+    rows[place]["gold"] = "z" if kind == "label" else ["z"] * len(gold[place])
+    labels = ", ".join(problem["labels"])
+    message = rf"s.jsonl:{place + 1}: expected gold among .*\({labels}\), got 'z', one of \d"
+    with pytest.raises(DicetuneError, match=message):
+        tune_scores(write(tmp_path / "s.jsonl", rows))

@@ -43,6 +43,8 @@ def test_is_the_loop(kind, soft, masked):
         {"gamma_pos": 0.5, "gamma_neg": 0.5, "margin": 0.0},
         {"gamma_neg": 0.0, "margin": 0.2, "reduction": "sum"},
         {"reduction": "none"},
+        {"detach": True},
+        {"detach": True, "gamma_pos": 1.0, "gamma_neg": 2.5, "margin": 0.0},
     ):
         logits = case.logits.clone().requires_grad_()
         got = asymmetric_loss(logits, case.target, **case.options, **options)
@@ -51,6 +53,20 @@ def test_is_the_loop(kind, soft, masked):
         if options.get("reduction") != "none":
             got.backward()
             assert_exact(logits.grad, oracles.gradient(oracle, case, **options))
+
+
+def test_detach_changes_the_gradient_and_not_the_value():
+    case = oracles.make_case("labels", seed=54)
+    found = []
+    for spec in ("asl:gamma_pos=1", "asl:gamma_pos=1,detach=true"):
+        logits = case.logits.clone().requires_grad_()
+        value = build(spec)(logits, case.target, **case.options)
+        value.backward()
+        found.append((value.detach(), logits.grad))
+    (value, grad), (same, other) = found
+    assert_exact(value, same)
+    assert (grad - other).abs().max() > 1e-3
+    assert build("asl:detach=true").spec == "asl:detach=true"
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.05])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import oracles
-from dicetune.losses import overlap_loss
+from dicetune.losses import OverlapLoss, overlap_loss
 from tolerances import assert_exact
 
 
@@ -138,3 +138,49 @@ def test_an_absent_class_still_pays_for_its_false_positives():
     logits = torch.zeros(4, 3, requires_grad=True)
     overlap_loss(logits, torch.zeros(4, dtype=torch.long), reduction="none")[2].backward()
     assert (logits.grad[:, 2] > 0).all()
+
+
+NEAR = [
+    {"decay": 0.0},
+    {"decay": 1.0},
+    {"decay": 0.3},
+    {"squared": False, "alpha": 0.3, "beta": 0.9},
+    {"level": "example"},
+    {"average": "micro", "classes": "foreground"},
+]
+
+
+@pytest.mark.parametrize("size", [8.0, 14.0, 20.0, 40.0])
+@pytest.mark.parametrize("kind", ["classes", "labels", "positions"])
+@pytest.mark.parametrize("options", NEAR)
+def test_near_convergence_it_is_small_never_negative_and_right(options, kind, size):
+    """In float32 against float64, from errors of 1e-4 to errors that underflow."""
+    gold = torch.tensor([0, 1, 2, 1])
+    hot = torch.nn.functional.one_hot(gold, 3)
+    logits = size * (2 * hot - 1) + torch.linspace(-1, 1, 12).reshape(4, 3)
+    target = hot.double() if kind == "labels" else gold
+    given = {"kind": kind, **options}
+    if "average" in options:
+        if kind != "classes":
+            return  # nothing else has a background
+        given["background"] = 0
+    exact = overlap_loss(logits.double(), target, **given)
+    found = overlap_loss(logits.float(), target.float() if kind == "labels" else target, **given)
+    assert 0 <= found < 0.01
+    torch.testing.assert_close(found.double(), exact, rtol=1e-4, atol=1e-37)
+
+
+@pytest.mark.parametrize("soft", [False, True])
+def test_sums_of_a_million_items_are_right(soft):
+    items = 1_000_000
+    logits = torch.zeros(items, 2)
+    logits[:, 0] = 6.0  # p of class 1 is 0.0025, a million times
+    gold = torch.zeros(items, dtype=torch.long)
+    target = torch.nn.functional.one_hot(gold, 2).float() if soft else gold
+    loss = OverlapLoss(squared=False)
+    exact = loss(logits.double(), target.double() if soft else target)
+    torch.testing.assert_close(loss(logits, target).double(), exact, rtol=1e-6, atol=0)
+    sums = loss.sums(logits, target).double()
+    torch.testing.assert_close(
+        sums, loss.sums(logits.double(), target.double() if soft else target), rtol=1e-6, atol=1e-6
+    )

@@ -6,8 +6,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from dicetune.errors import InputError
 from dicetune.losses import (
     asymmetric_loss,
+    build,
     class_balanced_loss,
     dice_loss,
     focal_loss,
@@ -91,3 +93,41 @@ def test_value_and_gradient(name, items, dtype):
     assert got.dtype == torch.float32
     assert_as_good(got, other, truth, dtype)
     assert_as_good(got_grad, other_grad, true_grad, dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+@pytest.mark.parametrize("spec", ["ce", "focal", "dice", "dsc", "mom", "asl"])
+def test_shares_may_sum_to_1_as_well_as_their_dtype_can(spec, dtype):
+    shares = (torch.rand(500, 7) ** 3).softmax(-1).to(dtype)
+    assert (shares.float().sum(1) - 1).abs().max() > (1e-3 if dtype == torch.bfloat16 else 0)
+    options = {"kind": "classes", "background": 0}
+    loss = build(spec)(torch.randn(500, 7, dtype=dtype), shares, **options)
+    assert loss.isfinite()
+    with pytest.raises(InputError, match="expected"):
+        build(spec)(torch.randn(500, 7), 0.98 * shares.float(), **options)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *(f"{name}:class_weight=0.1/0.7/0.3" for name in ("ce", "focal", "dice")),
+        "cb:class_counts=11/7/3",
+        "la:class_counts=11/7/3",
+        "wce:class_counts=11/7/3",
+    ],
+)
+def test_weights_are_as_exact_as_the_logits(spec):
+    """One third is no float32 number: a weight kept in it would be wrong in the eighth digit."""
+    logits, gold = torch.randn(9, 3, dtype=torch.float64), torch.arange(9) % 3
+    name, _, option = spec.partition(":")
+    key, numbers = option.split("=")
+    exact = torch.tensor([float(one) for one in numbers.split("/")], dtype=torch.float64)
+    found = build(spec)(logits, gold)
+    if key == "class_counts":
+        same = build(name)(logits, gold, class_counts=exact)
+    else:
+        same = {"ce": ce, "focal": focal_loss, "dice": dice_loss}[name](
+            logits, gold, class_weight=exact
+        )
+    torch.testing.assert_close(found, same, rtol=1e-12, atol=0)
+    assert build(spec).double()(logits, gold) == found

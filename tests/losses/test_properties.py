@@ -66,6 +66,42 @@ def test_masked_is_removed(case, spec):
     assert not grad[~kept].any()
 
 
+@settings(deadline=None, max_examples=120)
+@given(CASES, SPECS, st.integers(0, 6), st.booleans())
+def test_a_class_that_is_masked_everywhere_is_a_removed_class(case, spec, place, by_target):
+    classes = case.logits.shape[1]
+    gone = place % classes
+    rest = [number for number in range(classes) if number != gone]
+    by_class = case.target.ndim == 2
+    assume(classes > 2 and not build(spec).needs_class_counts)  # counts are of the training set
+    target = case.target.clone()
+    if not by_class:
+        target[target == gone] = -100
+    elif case.kind == "labels":
+        target[:, gone] = -100
+    else:
+        target[:, gone] = 0
+        target /= target.sum(1, keepdim=True)
+        assume(bool(target.isfinite().all()))
+    given = served(case, spec)
+    masked = given.get("class_keep", torch.ones_like(case.logits, dtype=torch.bool)).clone()
+    if by_target and case.kind == "labels":
+        given = {name: own for name, own in given.items() if name != "class_keep"}
+        few = {}
+    else:
+        masked[:, gone] = False
+        given = {**given, "class_keep": masked}
+        few = {"class_keep": masked[:, rest]}
+    value, grad = run(spec, case.logits, target, **given)
+    if not by_class:
+        target = torch.where(target > gone, target - 1, target)
+    small = target[:, rest] if by_class else target
+    same, same_grad = run(spec, case.logits[:, rest], small, **{**given, **few})
+    assert_exact(value, same)
+    assert_exact(grad[:, rest], same_grad)
+    assert not grad[:, gone].any()
+
+
 @settings(deadline=None, max_examples=60)
 @given(CASES, SPECS, st.randoms(use_true_random=False))
 def test_order_of_items_and_classes_does_not_matter(case, spec, random):

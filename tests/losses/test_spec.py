@@ -116,6 +116,7 @@ def test_any_text_survives_the_round_trip(terms):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("tversky:alpha=0.3,alpha=0.4", "expected alpha once in"),
         ("dcie", "unknown loss 'dcie': did you mean 'dice'"),
         ("ce+focla", "unknown loss 'focla': did you mean 'focal'"),
         ("", "a name is missing"),

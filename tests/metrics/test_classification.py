@@ -101,6 +101,17 @@ def test_labels_that_nothing_uses_do_not_count():
     assert (empty.exact_match, empty.macro_f1, empty.micro_f1) == (1.0, 0.0, 0.0)
 
 
+def test_one_label_alone():
+    found = label_set_scores([("a",), ("a",), ()], [("a",), (), ("a",)])
+    assert (found.micro_f1, found.macro_f1, found.exact_match) == (0.5, 0.5, 1 / 3)
+    assert (found.precision, found.recall, found.per_label["a"].support) == (0.5, 0.5, 2)
+    chances = np.array([[0.9], [0.3], [0.2]])
+    found = label_set_scores([("a",), ("a",), ()], [("a",), (), ()], probabilities=chances)
+    assert (found.average_precision, found.macro_average_precision) == (1.0, 1.0)
+    same = class_scores(["a", "a"], ["a", "a"]).to_dict()
+    assert (same["accuracy"], same["macro_f1"], same["mcc"]) == (1.0, 1.0, 0.0)
+
+
 @settings(max_examples=30)
 @given(sets)
 def test_label_sets_as_scikit_learn(pairs):

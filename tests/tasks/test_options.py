@@ -110,7 +110,7 @@ REFUSED = {
     ],
     "compare": [
         ("text", {"gold_column": "gold"}),
-        ("qa", {"null_threshold": 1.0}),
+        ("qa", {"max_answer": 9}),
         ("mrc-ner", {"nested": False}),
     ],
     "inspect": [

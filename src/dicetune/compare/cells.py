@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,20 +10,30 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.compare.plan import Cell
-from dicetune.errors import DataError
+from dicetune.compare.plan import CELLS, PLAN_FILE, Cell
+from dicetune.compare.stored import reading
+from dicetune.errors import DataError, quoted
 from dicetune.records import (
     DECISION_FILE,
+    METRICS_FILE,
     PREDICTIONS_FILE,
     RUN_FILE,
     SCORES_FILE,
     TUNED_FILE,
     RunRecord,
+    check_shape,
     read_json,
     read_json_lines,
 )
 
 Row = dict[str, Any]
+
+_NUMBER = int | float
+_TRAINING = {
+    **dict.fromkeys(("seconds", "steps", "best_step"), _NUMBER),
+    "history": [{"step": _NUMBER}],
+}
+"""What tables and curves read of a run."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +52,44 @@ class FinishedCell:
 
     @classmethod
     def read(cls, cell: Cell, folder: Path) -> FinishedCell | None:
-        """The run of a cell, or ``None`` where it is not finished."""
+        """The run of a cell, or ``None`` where it is not finished.
+
+        Raises:
+            DataError: a damaged record, with what heals it.
+        """
         if not (folder / RUN_FILE).is_file():
             return None
-        return cls(cell, folder, RunRecord.load(folder))
+        with reading(folder / RUN_FILE, remake(folder)):
+            record = RunRecord.load(folder)
+            check_shape(folder / RUN_FILE, record.training, _TRAINING)
+        return cls(cell, folder, record)
+
+    def check(self) -> None:
+        """Read everything once: a damaged file is found here and not in the middle of a table.
+
+        Raises:
+            DataError: the first file that is damaged or gone, with what heals it.
+        """
+        from dicetune.decide import DecisionRule
+
+        mend = remake(self.folder)
+        with reading(self.folder / METRICS_FILE, mend):
+            metrics = read_json(self.folder / METRICS_FILE)
+            if not isinstance(metrics["dev"], dict):
+                raise TypeError(f"expected scores of dev, got {quoted(metrics['dev'])}")
+        with reading(self.folder / PREDICTIONS_FILE, mend):
+            counts = _counts(self._predictions)
+        with reading(self.folder / SCORES_FILE, mend):
+            scored = {split: len(own) for split, own in self._scores[0].items()}
+            if scored != counts:
+                raise ValueError(f"scores of {quoted(scored)} examples, predictions of {counts}")
+        with reading(self.folder / DECISION_FILE, mend):
+            fitted = DecisionRule.load(self.folder) is not None
+        if fitted:
+            with reading(self.folder / TUNED_FILE, mend):
+                tuned = _counts(read_json_lines(self.folder / TUNED_FILE))
+                if tuned != counts:
+                    raise ValueError(f"decisions on {tuned} examples, predictions of {counts}")
 
     def predictions(self, split: str) -> list[Row]:
         """Rows of the plain decision, in the order of the file."""
@@ -58,12 +102,6 @@ class FinishedCell:
             return None
         rows = [row for row in read_json_lines(path) if row.get("split") == split]
         return in_order(rows, self.predictions(split), path)
-
-    @cached_property
-    def decision(self) -> dict[str, Any] | None:
-        """The decision rule that was fitted on dev, if one was."""
-        path = self.folder / DECISION_FILE
-        return read_json(path) if path.is_file() else None
 
     @property
     def problem(self) -> dict[str, Any]:
@@ -94,6 +132,27 @@ class FinishedCell:
     @cached_property
     def _predictions(self) -> list[Row]:
         return list(read_json_lines(self.folder / PREDICTIONS_FILE))
+
+
+def remake(folder: Path) -> str:
+    """What heals a damaged run: in words, with its folder."""
+    out = folder.parent.parent
+    if folder.parent.name == CELLS and (out / PLAN_FILE).is_file():
+        return (
+            f"run `dicetune compare --out {out}` again, which makes this run anew (merged records: "
+            "the command with --from)"
+        )
+    return f"make the run in {quoted(folder)} again, or leave it out"
+
+
+def _counts(rows: Iterable[Row]) -> dict[str, int]:
+    """Rows of each split; each must say what was predicted of what."""
+    found: dict[str, int] = {}
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict) or not {"split", "id", "gold", "predicted"} <= row.keys():
+            raise ValueError(f"line {number}: expected split, id, gold and predicted")
+        found[str(row["split"])] = found.get(str(row["split"]), 0) + 1
+    return found
 
 
 def in_order(rows: Sequence[Row], like: Sequence[Row], path: Path) -> list[Row]:

@@ -15,6 +15,7 @@ import numpy as np
 from dicetune.compare.cells import FinishedCell, Row, in_order
 from dicetune.compare.naming import ARGMAX, TUNED, competitor_name
 from dicetune.compare.plan import Plan
+from dicetune.compare.stored import reading
 from dicetune.errors import DataError, quoted
 from dicetune.metrics.counting import Counting, counting_of
 from dicetune.records import PREDICTIONS_FILE, read_json_lines
@@ -110,7 +111,7 @@ def read_field(plan: Plan, folder: Path, cells: Sequence[FinishedCell], split: s
                 groups.append((_head([own for own, _ in found], decision), [p for _, p in found]))
     for name in plan.foreign:
         path = folder / FOREIGN / name / PREDICTIONS_FILE
-        if path.is_file():
+        with reading(path, f"give them again: --predictions {quoted(f'{name}=FILE')}"):
             own = in_order(list(read_json_lines(path)), rows, path)
             head = {
                 "name": name,

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from dicetune.compare.plan import DataFile, Objective, Plan, Search, seeds_of
+from dicetune.compare.plan import DataFile, Objective, Plan, Search, digests_of
 from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.losses import build, code_of, recipe
 from dicetune.models import resolve_encoder
@@ -113,6 +113,7 @@ def make_plan(request: Request, report: Callable[[str], None] = lambda line: Non
         search=search,
         keep_models=request.keep_models,
         command=request.command,
+        option_files=digests_of(config.options),
         code=code_of(
             build(loss)
             for own in objectives.values()
@@ -214,3 +215,27 @@ def _search(trials: int, seeds: Sequence[int]) -> Search | None:
     if trials == 0:
         return None
     return Search(trials, next(seed for seed in range(len(seeds) + 1) if seed not in seeds))
+
+
+def seeds_of(given: int | Sequence[int]) -> tuple[int, ...]:
+    """Seeds from their number (1, 2, …), or as they are.
+
+    Raises:
+        InputError: none, one twice, or one below 0.
+
+    Example:
+        >>> seeds_of(3), seeds_of([7, 4])
+        ((1, 2, 3), (4, 7))
+    """
+    whole = [given] if isinstance(given, int) else list(given)
+    if any(isinstance(seed, bool) or not isinstance(seed, int) for seed in whole):
+        raise InputError(f"expected a number of seeds, or a list of seeds, got {quoted(given)}")
+    if isinstance(given, int):
+        whole = list(range(1, given + 1))
+    if not whole or min(whole) < 0 or len(set(whole)) < len(whole):
+        raise InputError(
+            f"expected at least 1 seed, each once and not below 0, got {quoted(given)}: 5 is "
+            f"usual, 6 "
+            "allow an exact test"
+        )
+    return tuple(sorted(whole))

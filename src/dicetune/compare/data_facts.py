@@ -9,6 +9,8 @@ from typing import Any
 
 from dicetune.compare.cells import FinishedCell
 from dicetune.compare.plan import SPLITS
+from dicetune.compare.stored import reading
+from dicetune.errors import listed
 from dicetune.metrics.counting.tag_spans import conlleval_spans, spans_of
 from dicetune.records import read_json
 
@@ -21,6 +23,8 @@ _COUNTED = {
     "subwords": "sub-words",
     "truncated": "texts cut short",
 }
+
+_INSPECTED = {"splits", "labels_title", "leaks", "conflicts", "conflict_examples", "warnings"}
 
 
 def data_facts(folder: Path, cells: Sequence[FinishedCell]) -> dict[str, Any]:
@@ -35,7 +39,11 @@ def data_facts(folder: Path, cells: Sequence[FinishedCell]) -> dict[str, Any]:
     """
     path = folder / INSPECTION_FILE
     if path.is_file():
-        return {"inspected": True, **read_json(path)}
+        with reading(path, "delete it and run the same command again"):
+            found = read_json(path)
+            if missing := _INSPECTED - found.keys():
+                raise KeyError(listed(sorted(missing)))
+        return {"inspected": True, **found}
     run = cells[0]
     return {
         "inspected": False,

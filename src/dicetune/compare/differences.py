@@ -14,19 +14,22 @@ from dicetune.compare import verdict
 from dicetune.compare.competitors import Competitor, Field
 from dicetune.compare.naming import TUNED, competitor_name, metric_title, units
 from dicetune.compare.statistics import (
-    Estimate,
     Runs,
     by_document,
     detectable,
     effect,
     estimate,
     holm,
+    score_interval,
     seeds_needed,
     sign_flip,
 )
 
 FEWEST_DOCUMENTS = 10
 """With fewer, the variance between documents cannot be told."""
+
+FEWEST_RUNS = 3
+"""With fewer, an interval is so wide that it says nothing, and p has no meaning."""
 
 
 @dataclass(frozen=True)
@@ -64,12 +67,14 @@ def differences(field: Field, baseline: str, task: str) -> Differences:
         row["verdict"] = verdict.judge(row)
     metric = metric_title(field.problem, field.counting.metrics[0])
     several = sampled(field, task)
-    intervals = {name: _interval(_estimate([own])) for name, own in runs.items()}
+    intervals = {
+        name: list(score_interval(own)) if _enough([own]) else None for name, own in runs.items()
+    }
     return Differences(
         rows,
         verdict.lead(rows, baseline, metric, several),
         intervals,
-        any(row["verdict"] == verdict.DESCRIPTIVE for row in rows),
+        any(row["verdict"] in (verdict.NONE, verdict.DESCRIPTIVE) for row in rows),
         _method(several) + _parted(field, task),
     )
 
@@ -142,7 +147,7 @@ def _row(own: Competitor, other: Competitor, runs: dict[str, Runs]) -> dict[str,
     mine, theirs = runs[own.name], runs[other.name]
     paired = _paired(mine, theirs)
     groups = [mine, -theirs] if paired is None else [paired]
-    found = _estimate(groups)
+    found = estimate(groups) if _enough(groups) else None
     by_seed = [] if paired is None or paired.fixed else paired.scores.tolist()
     return {
         "name": own.name,
@@ -154,7 +159,7 @@ def _row(own: Competitor, other: Competitor, runs: dict[str, Runs]) -> dict[str,
         "runs": min((len(group.scores) for group in groups if not group.fixed), default=0),
         "seeds": [] if paired is None or paired.fixed else list(paired.seeds),
         "seed_differences": by_seed,
-        "interval": _interval(found),
+        "interval": None if found is None else [found.low, found.high],
         "p": None if found is None else found.p,
         "sign_flip": sign_flip(by_seed),
         "effect": effect(mine.scores.tolist(), theirs.scores.tolist()),
@@ -171,15 +176,9 @@ def _paired(mine: Runs, theirs: Runs) -> Runs | None:
     return mine.minus(theirs)
 
 
-def _estimate(groups: list[Runs]) -> Estimate | None:
-    """``None`` where one run cannot say what the next would do."""
-    if any(len(group.scores) == 1 and not group.fixed for group in groups):
-        return None
-    return estimate(groups)
-
-
-def _interval(found: Estimate | None) -> list[float] | None:
-    return None if found is None else [found.low, found.high]
+def _enough(groups: list[Runs]) -> bool:
+    """Whether there are runs enough to say what the next would do; a finished tool has no next."""
+    return all(group.fixed or len(group.scores) >= FEWEST_RUNS for group in groups)
 
 
 def _correct(rows: list[dict[str, Any]], families: list[str]) -> None:
@@ -195,7 +194,9 @@ def _method(several: str) -> list[str]:
         "A difference is the mean over the seeds that both have, each run against the run of the "
         f"same seed. Its 95% interval and p hold for new seeds and new {several} together: "
         f"variance components of seeds, {several} and both at once, the score recomputed without "
-        "each unit, a t quantile with Satterthwaite's degrees of freedom.",
+        "each unit, a t quantile with Satterthwaite's degrees of freedom. The interval of a score "
+        "itself is Wilson's with that variance, within 0 and 100. Fewer than "
+        f"{FEWEST_RUNS} seeds have no interval and no p.",
         "p (Holm) allows for the number of losses that were compared with the same baseline by the "
         "same kind of decision. Better and worse are said from "
         f"{verdict.FEWEST_SEEDS} seeds on, where p (Holm) is below {verdict.ALPHA:g}; intervals "

@@ -11,19 +11,23 @@ from typing import Any
 
 import yaml
 
+from dicetune import numbers
+from dicetune.compare.cells import FinishedCell
 from dicetune.compare.inspect import inspect_data
-from dicetune.compare.plan import PLAN_FILE, Cell, Plan
+from dicetune.compare.plan import CELLS, PLAN_FILE, Cell, Plan
 from dicetune.compare.process import run_process
 from dicetune.compare.progress import (
-    CELLS,
     CellState,
     Progress,
     folder_of,
     progress_of,
     state_of,
 )
+from dicetune.compare.same_inputs import check_cells, check_files
+from dicetune.compare.stored import check_place
 from dicetune.errors import DicetuneError, InputError, InterruptedRunError, quoted
-from dicetune.lock import locked
+from dicetune.lock import LOCK_FILE, locked
+from dicetune.records import RUN_FILE
 
 Report = Callable[[str], None]
 Show = Callable[[Progress], None]
@@ -80,13 +84,13 @@ def execute(
         InputError: where the folder holds another plan, or is in the way.
         InterruptedRunError: after Ctrl-C, with the command that goes on.
     """
-    _check_place(out)
+    check_out(out)
     out.mkdir(parents=True, exist_ok=True)
     with locked(out, report) as keep_open:
         if (out / PLAN_FILE).is_file():
             plan = plan.going_on_from(Plan.load(out), out)
-        (out / CELLS).mkdir(exist_ok=True)
         plan.save(out)
+        (out / CELLS).mkdir(exist_ok=True)
         for line in describe(plan, out):
             report(line)
         inspect_data(plan, out, report)
@@ -203,9 +207,12 @@ class _Running:
     def cells(self) -> None:
         """Every cell that is not finished, in order."""
         cells = self.plan.cells
+        for cell in cells:
+            self._heal(cell)
         for number, cell in enumerate(cells, start=1):
             if state_of(self.plan, self.out, cell).state == "done":
                 continue
+            self._check_inputs(f"cell {cell.id}")
             self._report(f"cell {number} of {len(cells)}: {cell.loss}, seed {cell.seed}")
             config = self.plan.config_of(cell.loss, cell.seed)
             path = self.out / CELLS / f"{cell.id}.yaml"
@@ -216,7 +223,24 @@ class _Running:
             reason = self._process(path, flags, cell=cell)
             self._report(f"cell {number} of {len(cells)}: {self._ended(cell, reason)}")
 
+    def _heal(self, cell: Cell) -> None:
+        """A cell whose records are damaged is no finished one: what says that it is whole goes."""
+        folder = folder_of(self.out, cell)
+        try:
+            if (own := FinishedCell.read(cell, folder)) is not None:
+                own.check()
+        except DicetuneError as error:
+            self._report(f"cell {cell.id} is made again, its records are damaged: {error}")
+            (folder / RUN_FILE).unlink()
+
+    def _check_inputs(self, what: str) -> None:
+        """Every file, and every finished cell, belongs to the plan."""
+        read = [FinishedCell.read(own, folder_of(self.out, own)) for own in self.plan.cells]
+        check_cells(self.plan, self.out, [own for own in read if own is not None])
+        check_files(self.plan, self.out, what)
+
     def _trial(self, config: Path, what: str) -> str | None:
+        self._check_inputs(f"the {what}")
         return self._process(config, [], what=what)
 
     def _process(
@@ -245,23 +269,10 @@ class _Running:
         progress = progress_of(self.plan, self.out, taken=self._taken)
         left = progress.seconds_left
         dev = "" if state.dev is None else f": dev {self.plan.metric} {100 * state.dev:.2f}"
-        rest = f"; about {duration(left)} left" if left else ""
-        return f"{cell.loss}, seed {cell.seed} is done{dev}, {duration(self._taken[-1])}{rest}"
-
-
-def duration(seconds: float) -> str:
-    """Seconds for people.
-
-    Example:
-        >>> duration(42), duration(200), duration(7000)
-        ('42 s', '3 min 20 s', '1 h 57 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {round(whole % 3600 / 60)} min"
+        rest = f"; about {numbers.duration(left)} left" if left else ""
+        return (
+            f"{cell.loss}, seed {cell.seed} is done{dev}, {numbers.duration(self._taken[-1])}{rest}"
+        )
 
 
 def _found(plan: Plan, name: str) -> str:
@@ -276,10 +287,19 @@ def _often(steps: float) -> str:
     return f"{steps:g} steps" if steps >= 1 else f"{100 * steps:g}% of the run"
 
 
-def _check_place(out: Path) -> None:
-    if out.exists() and not out.is_dir():
-        raise InputError(f"expected a folder for the comparison, got the file {quoted(out)}")
-    if out.is_dir() and any(out.iterdir()) and not (out / PLAN_FILE).is_file():
+def check_out(out: Path) -> None:
+    """Refuse a folder that is in the way, or cannot be made or written in.
+
+    Raises:
+        InputError: with what is there.
+    """
+    check_place(out)
+    begun = {LOCK_FILE, f"{PLAN_FILE}.part"}  # what a kill may leave before there is a plan
+    if (
+        out.is_dir()
+        and {own.name for own in out.iterdir()} - begun
+        and not (out / PLAN_FILE).is_file()
+    ):
         raise InputError(
             f"expected a new or empty folder, or that of a comparison, got {quoted(out)} "
             f"without "

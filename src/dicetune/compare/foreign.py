@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 from dicetune.compare.plan import Plan
 from dicetune.compare.progress import folder_of, state_of
+from dicetune.compare.stored import is_folder_name
 from dicetune.errors import InputError, quoted
 from dicetune.records import (
     PREDICTIONS_FILE,
@@ -21,7 +21,6 @@ from dicetune.records import (
 )
 
 FOREIGN = "foreign"
-_NAME = re.compile(r"[\w.+ -]+")
 # what a row says of its example; the rest is what this model's scores say
 _EXAMPLE = ("split", "id", "tokens", "text", "text_b", "question", "gold")
 
@@ -33,7 +32,7 @@ def check_predictions(predictions: Mapping[str, str]) -> None:
         InputError: a name that cannot be a folder's, or no such file.
     """
     for name, file in predictions.items():
-        if not _NAME.fullmatch(name) or name.startswith("."):
+        if not is_folder_name(name):
             raise InputError(
                 f"expected a name of letters, digits, spaces and . + - _ for foreign predictions, "
                 f"got {quoted(name)}: --predictions NAME=FILE"

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dicetune.compare.cell import decided, fit_decision
+from dicetune.compare.cell import decided, fit_decision, is_finished
+from dicetune.compare.cells import FinishedCell
 from dicetune.compare.foreign import FOREIGN
 from dicetune.compare.plan import (
     PLAN_FILE,
@@ -24,7 +25,8 @@ from dicetune.compare.plan import (
     cell_id,
     what_decides,
 )
-from dicetune.compare.progress import folder_of, state_of
+from dicetune.compare.progress import folder_of
+from dicetune.compare.same_inputs import check_read_alike
 from dicetune.errors import DataError, InputError, quoted, unknown_name
 from dicetune.records import (
     METRICS_FILE,
@@ -84,14 +86,16 @@ def merge(
     folders: Sequence[Path],
     out: Path,
     *,
+    place: Path,
     baseline: str | None = None,
     report: Callable[[str], None] = lambda line: None,
 ) -> Plan:
-    """The plan of everything that was given, with the records copied below ``out``.
+    """The plan of everything that was given, with the records copied below ``place``.
 
     Args:
         folders: of comparisons and of finished runs.
-        out: folder that is made; it may hold merged records already.
+        out: folder of the merged records; it may hold some already.
+        place: folder in which they are put together, so that a failure leaves nothing in ``out``.
         baseline: name of a competitor; by default that of the first comparison, else the first.
         report: takes a line for what is left out.
 
@@ -105,19 +109,20 @@ def merge(
     if not members:
         raise InputError("expected finished runs to compare, got none")
     _check_same_data(members)
+    check_read_alike((own.folder, own.record) for own in members)
     members = _each_once(members)
     notes += _check_configurations(members)
     first = members[0]
     objectives = {own.cell.loss: own.objective for own in members}
-    foreign = _copy_foreign(folders, plans, out)
+    foreign = _copy_foreign(folders, plans, place)
     chosen = baseline or (plans[0].baseline if plans else first.cell.loss)
     if chosen not in [*objectives, *foreign]:
         raise unknown_name("baseline", chosen, [*objectives, *foreign])
     for own in members:
-        _copy_cell(own, out)
-        if not decided(folder_of(out, own.cell)):
+        _copy_cell(own, place)
+        if not decided(folder_of(place, own.cell)):
             report(f"fitting the decision rule of {own.cell.id} on dev")
-            fit_decision(folder_of(out, own.cell))
+            fit_decision(folder_of(place, own.cell))
     config = first.record.config
     settings = {
         name: value
@@ -137,6 +142,7 @@ def merge(
         settings=settings,
         search=next((plan.search for plan in plans if plan.search is not None), None),
         foreign=foreign,
+        option_files=next((plan.option_files for plan in plans), {}),
         code={name: digest for own in members for name, digest in own.code.items()},
         merged=tuple(own.cell for own in members),
         notes=tuple(notes),
@@ -166,10 +172,12 @@ def _members(
             plan = Plan.load(folder)
             planned |= {own: name for name, own in plan.objectives.items()}
             for cell in plan.cells:
-                if state_of(plan, folder, cell).state == "done":
-                    record = RunRecord.load(folder_of(folder, cell))
+                own = FinishedCell.read(cell, folder_of(folder, cell))
+                if own is not None and is_finished(own.folder, keep_model=True):
+                    own.check()
+                    objective = plan.objectives[cell.loss]
                     found.append(
-                        _member(cell, folder_of(folder, cell), record, plan.objectives[cell.loss])
+                        _member(cell, own.folder, own.record, objective, plan.option_files)
                     )
                 else:
                     notes.append(f"{cell.id} of {folder} is not finished and left out")
@@ -177,33 +185,44 @@ def _members(
     for folder in folders:
         if (folder / PLAN_FILE).is_file():
             continue
-        if not (folder / RUN_FILE).is_file():
-            raise DataError(
-                folder,
-                f"expected a comparison or a finished run, got neither {PLAN_FILE} nor {RUN_FILE}",
-            )
         found.append(_plain_member(folder, planned))
     return found, notes
 
 
 def _plain_member(folder: Path, planned: Mapping[Objective, str]) -> Member:
     """A run of ``dicetune train``; its loss has the name that a comparison gave it, if one did."""
-    record = RunRecord.load(folder)
-    made = record.objective
+    for name in RECORDS:
+        if (folder / name).is_symlink():
+            raise DataError(folder / name, "expected a file of a run, got a link to another place")
+    given = FinishedCell.read(Cell("", "", "", 0), folder)
+    if given is None:
+        raise DataError(
+            folder,
+            f"expected a comparison or a finished run, got neither {PLAN_FILE} nor {RUN_FILE}",
+        )
+    given.check()
+    record, made = given.record, given.record.objective
     objective = Objective(made["loss"], made["start_loss"], made["start_share"] or None)
     name = planned.get(objective, str(objective))
     cell = Cell("", name, str(objective), record.config["seed"])
-    own = _member(cell, folder, record, objective)
+    own = _member(cell, folder, record, objective, {})
     data = {split: file.fingerprint for split, file in own.files.items()}
     data |= {name: str(digest) for name, digest in own.code.items()}
     model = record.model["sha256"] or record.model["name"]
     return replace(own, cell=replace(cell, id=cell_id(_config(record), data, model)))
 
 
-def _member(cell: Cell, folder: Path, record: RunRecord, objective: Objective) -> Member:
-    decides = what_decides(_config(record))
+def _member(
+    cell: Cell,
+    folder: Path,
+    record: RunRecord,
+    objective: Objective,
+    option_files: Mapping[str, str],
+) -> Member:
+    config = _config(record)
+    decides = what_decides({**config, "options": {**config["options"], **option_files}})
     flat = {name: value for name, value in decides.items() if not isinstance(value, Mapping)}
-    for group in ("options", "trainer"):
+    for group in ("options", "trainer", "class_weight"):
         flat |= {f"{group}.{name}": value for name, value in decides.get(group, {}).items()}
     flat["code"] = record.objective.get("code") or None
     flat["model"] = record.model["sha256"] or record.model["name"]
@@ -320,7 +339,7 @@ def _copy_foreign(
     compared = [folder for folder in folders if (folder / PLAN_FILE).is_file()]
     for folder, plan in zip(compared, plans, strict=True):
         for name, own in plan.foreign.items():
-            if found.setdefault(name, own)["sha256"] != own["sha256"]:
+            if found.setdefault(name, own).get("sha256") != own.get("sha256"):
                 raise InputError(
                     f"expected one file of predictions for {quoted(name)}, got "
                     f"{quoted(found[name]['file'])} and {quoted(own['file'])}"

@@ -11,21 +11,38 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dicetune.compare.stored import is_folder_name, reading, refuse_links
 from dicetune.errors import DataError, InputError, quoted
-from dicetune.records import read_json, sha256, versions, write_json
+from dicetune.records import check_shape, read_json, sha256, versions, write_json
 
 PLAN_FILE = "comparison.json"
 PLAN_VERSION = 1
 SPLITS = ("train", "dev", "test")
+CELLS = "cells"
+"""Folder of the runs of a comparison."""
 
 # of a configuration: where things lie, and what says nothing of how a run goes
 _PLACES = ("train", "dev", "test", "model", "out", "note", "keep_checkpoints")
 _SLUG_LENGTH = 40
+_MEND = "put back a whole one, or give another --out"
+_SHAPE: dict[str, Any] = {
+    **dict.fromkeys(("task", "metric", "baseline", "command"), str),
+    **dict.fromkeys(("options", "trainer", "settings", "versions"), dict),
+    "files": {...: {"path": str, "sha256": str | None, "examples": int}},
+    "model": {"name": str | None, "sha256": str | None},
+    "objectives": {...: {"loss": str}},
+    "seeds": [int],
+    "search": dict | None,
+    "foreign": {...: {"file": str}},
+    "cells": [{"id": str, "loss": str, "objective": str, "seed": int}],
+    "merged": bool,
+    "notes": [str],
+}
 
 
 @dataclass(frozen=True)
@@ -129,6 +146,7 @@ class Plan:
         notes: what a reader should know, in sentences.
         command: what was typed first.
         versions: of the libraries, when the plan was made.
+        option_files: SHA-256 of each file that an option of the task names (queries, label names).
         code: SHA-256 of the file behind each loss of a user's own, by its ``py(module:Class)``.
     """
 
@@ -149,6 +167,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     command: str = ""
     versions: dict[str, str] = field(default_factory=versions)
+    option_files: dict[str, str] = field(default_factory=dict)
     code: dict[str, str | None] = field(default_factory=dict)
 
     @property
@@ -193,7 +212,12 @@ class Plan:
         own = str(self.objectives[name])
         data |= {code: str(digest) for code, digest in self.code.items() if code in own}
         model = self.model["sha256"] or self.model["name"] or ""
-        return cell_id(self.config_of(name, seed), data, model)
+        return cell_id({**self.config_of(name, seed), "options": self.told_options}, data, model)
+
+    @property
+    def told_options(self) -> dict[str, Any]:
+        """The options of the task, a file as its fingerprint when the plan was made."""
+        return {**self.options, **self.option_files}
 
     def with_found(self, name: str, objective: Objective, found: dict[str, Any]) -> Plan:
         """The plan with what the search found for one competitor."""
@@ -255,7 +279,8 @@ class Plan:
         """Read ``comparison.json``.
 
         Raises:
-            DataError: no such file, or one of another version.
+            DataError: no such file, a damaged one, one of another version, a name in it that is no
+                name of a folder, or a link in the folder.
         """
         path = folder / PLAN_FILE
         if not path.is_file():
@@ -264,20 +289,38 @@ class Plan:
                 f"expected the folder of a comparison, got one without {PLAN_FILE}: give the "
                 "--out folder of `dicetune compare`",
             )
-        values = read_json(path)
-        if values.pop("version", None) != PLAN_VERSION:
-            raise DataError(
-                path, f"expected version {PLAN_VERSION}: read it with the version that wrote it"
-            )
+        with reading(path, _MEND):
+            plan = cls._of(path, read_json(path, _MEND))
+            names = [cell.id for cell in plan.cells], list(plan.foreign)
+        refuse_links(folder)
+        for what, own in zip(("cell", "foreign competitor"), names, strict=True):
+            for name in own:
+                if not is_folder_name(name):
+                    raise DataError(
+                        path,
+                        f"expected a {what} whose name is that of a folder (letters, digits, "
+                        f"spaces and . + - _), got {quoted(name)}: do not use this file",
+                    )
+        return plan
+
+    @classmethod
+    def _of(cls, path: Path, values: dict[str, Any]) -> Plan:
+        version = values.pop("version", None)
+        if version != PLAN_VERSION:
+            raise InputError(f"expected version {PLAN_VERSION}, got {quoted(version)}")
+        check_shape(path, values, _SHAPE, heals=_MEND)
         del values["losses"]
         cells = tuple(Cell(**cell) for cell in values.pop("cells"))
+        files = {split: DataFile(**own) for split, own in values["files"].items()}
+        objectives = {name: Objective(**own) for name, own in values["objectives"].items()}
+        search = None if values["search"] is None else Search(**values["search"])
         return cls(
             **{
                 **values,
-                "files": {split: DataFile(**own) for split, own in values["files"].items()},
-                "objectives": {n: Objective(**own) for n, own in values["objectives"].items()},
+                "files": files,
+                "objectives": objectives,
                 "seeds": tuple(values["seeds"]),
-                "search": None if values["search"] is None else Search(**values["search"]),
+                "search": search,
                 "merged": cells if values["merged"] else None,
                 "notes": tuple(values["notes"]),
             }
@@ -336,10 +379,16 @@ def _plain(value: Any) -> Any:
 
 def _with_contents(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options of a task, where a file (of queries, of label names) is its content."""
+    known = {name: _plain(value) for name, value in options.items() if value is not None}
+    return {**known, **digests_of(options)}
+
+
+def digests_of(options: Mapping[str, Any]) -> dict[str, str]:
+    """SHA-256 of each file that an option names."""
     return {
-        name: sha256(value) if isinstance(value, str) and os.path.isfile(value) else _plain(value)
+        name: sha256(value)
         for name, value in options.items()
-        if value is not None
+        if isinstance(value, str) and os.path.isfile(value)
     }
 
 
@@ -368,13 +417,18 @@ def _differences(earlier: Plan, now: Plan) -> list[str]:
         if one != other:
             found.append(f"{what} ({one} then, {other} now)")
     for what in ("options", "trainer", "settings"):
-        plain = _with_contents if what == "options" else _plain
-        before, after = plain(getattr(earlier, what)), plain(getattr(now, what))
+        if what == "options":
+            before, after = (_with_contents(plan.told_options) for plan in (earlier, now))
+        else:
+            before, after = (_plain(getattr(plan, what)) for plan in (earlier, now))
         for name in sorted(before.keys() | after.keys()):
             if before.get(name) != after.get(name):
                 prefix = "" if what == "settings" else f"{what}."
-                shown = (getattr(plan, what).get(name) for plan in (earlier, now))
-                found.append(f"{prefix}{name} ({' then, '.join(map(repr, shown))} now)")
+                shown = [quoted(getattr(plan, what).get(name)) for plan in (earlier, now)]
+                if what == "options" and shown[0] == shown[1]:
+                    found.append(f"{prefix}{name} (the file {shown[0]} was changed)")
+                else:
+                    found.append(f"{prefix}{name} ({' then, '.join(shown)} now)")
     for name in earlier.code.keys() & now.code.keys():
         if earlier.code[name] != now.code[name]:
             found.append(f"file of {name} (it was changed)")
@@ -393,27 +447,3 @@ def _identity(plan: Plan) -> str:
 
 def _trials(plan: Plan) -> int:
     return 0 if plan.search is None else plan.search.trials
-
-
-def seeds_of(given: int | Sequence[int]) -> tuple[int, ...]:
-    """Seeds from their number (1, 2, …), or as they are.
-
-    Raises:
-        InputError: none, one twice, or one below 0.
-
-    Example:
-        >>> seeds_of(3), seeds_of([7, 4])
-        ((1, 2, 3), (4, 7))
-    """
-    whole = [given] if isinstance(given, int) else list(given)
-    if any(isinstance(seed, bool) or not isinstance(seed, int) for seed in whole):
-        raise InputError(f"expected a number of seeds, or a list of seeds, got {quoted(given)}")
-    if isinstance(given, int):
-        whole = list(range(1, given + 1))
-    if not whole or min(whole) < 0 or len(set(whole)) < len(whole):
-        raise InputError(
-            f"expected at least 1 seed, each once and not below 0, got {quoted(given)}: 5 is "
-            f"usual, 6 "
-            "allow an exact test"
-        )
-    return tuple(sorted(whole))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dicetune.compare.cell import is_finished
-from dicetune.compare.plan import Cell, Plan
+from dicetune.compare.plan import CELLS, Cell, Plan
 from dicetune.compare.process import failure_of
+from dicetune.errors import DicetuneError
 from dicetune.records import METRICS_FILE, RUN_FILE, read_json
 
-CELLS = "cells"
 _EVALUATION = re.compile(r"step (\d+)/(\d+) · dev \S+ (-?[\d.]+)")
 
 
@@ -81,11 +81,10 @@ def state_of(plan: Plan, out: Path, cell: Cell, running: str | None = None) -> C
     """
     folder = folder_of(out, cell)
     if cell.id != running and is_finished(folder, keep_model=plan.keep_models):
-        training = read_json(folder / RUN_FILE)["training"]
-        dev = read_json(folder / METRICS_FILE)["dev"].get(plan.metric)
-        return CellState(
-            cell, "done", training["steps"], training["steps"], dev, training["seconds"]
-        )
+        try:
+            return _done(plan, cell, folder)
+        except (DicetuneError, OSError, AttributeError, LookupError, TypeError, ValueError):
+            return CellState(cell, "failed", reason="its records are damaged")
     step, steps, best = _evaluations(folder.with_name(folder.name + ".log"))
     if cell.id == running:
         return CellState(cell, "running", step, steps, best)
@@ -93,6 +92,13 @@ def state_of(plan: Plan, out: Path, cell: Cell, running: str | None = None) -> C
     if reason is not None:
         return CellState(cell, "failed", step, steps, best, reason=reason)
     return CellState(cell, "waiting", step, steps, best)
+
+
+def _done(plan: Plan, cell: Cell, folder: Path) -> CellState:
+    training = read_json(folder / RUN_FILE)["training"]
+    steps, seconds = int(training["steps"]), float(training["seconds"])
+    dev = read_json(folder / METRICS_FILE)["dev"].get(plan.metric)
+    return CellState(cell, "done", steps, steps, None if dev is None else float(dev), seconds)
 
 
 def progress_of(

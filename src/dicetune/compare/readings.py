@@ -49,6 +49,8 @@ def readings(
         return (str(prediction),)
     if kind == "label_set":
         return tuple(map(str, prediction))
+    if kind == "answer" and prediction is None:
+        return ("(no prediction)",)
     if kind == "answer":
         answers = [prediction] if isinstance(prediction, str) else list(prediction)
         return tuple(dict.fromkeys(answer for answer in answers if answer)) or ("(no answer)",)

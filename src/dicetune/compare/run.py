@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from dicetune.compare.execute import Outcome, Show, conclude, execute
 from dicetune.compare.foreign import check_predictions
 from dicetune.compare.merge import merge
 from dicetune.compare.plan import PLAN_FILE, Plan
+from dicetune.compare.stored import check_place
 from dicetune.errors import InputError, listed, quoted, unknown_name
 from dicetune.lock import locked
 
@@ -60,6 +63,7 @@ def compare(
     from dicetune.compare.configure import Request, make_plan
 
     folder = Path(out)
+    check_place(folder)
     check_predictions(predictions or {})
     earlier = Plan.load(folder) if (folder / PLAN_FILE).is_file() else None
     if earlier is not None:
@@ -118,16 +122,55 @@ def compare_records(
     if out is None and not in_place:
         raise InputError("expected a folder for the merged records, got none: give --out")
     folder = folders[0] if in_place else Path(out or ".")
+    check_place(folder)
     if in_place:
-        plan = Plan.load(folder)
-        names = [*plan.objectives, *plan.foreign, *(predictions or {})]
-        if baseline is not None and baseline not in names:
-            raise unknown_name("baseline", baseline, names)
-        plan = replace(plan, baseline=baseline or plan.baseline)
-    else:
-        plan = merge(folders, folder, baseline=baseline, report=report)
+        return _again(folder, baseline, predictions or {}, report)
+    return _merged(folders, folder, baseline, predictions or {}, report)
+
+
+def _again(
+    folder: Path,
+    baseline: str | None,
+    predictions: Mapping[str, str],
+    report: Callable[[str], None],
+) -> Outcome:
+    """Summary and report of one comparison anew."""
+    plan = Plan.load(folder)
+    names = [*plan.objectives, *plan.foreign, *predictions]
+    if baseline is not None and baseline not in names:
+        raise unknown_name("baseline", baseline, names)
     with locked(folder, report):
-        return conclude(plan, folder, predictions or {}, report)
+        return conclude(
+            replace(plan, baseline=baseline or plan.baseline), folder, predictions, report
+        )
+
+
+def _merged(
+    folders: Sequence[Path],
+    out: Path,
+    baseline: str | None,
+    predictions: Mapping[str, str],
+    report: Callable[[str], None],
+) -> Outcome:
+    """Records of several in one folder, which is touched once all of it is there."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as name:
+        place = Path(name)
+        plan = merge(folders, out, place=place, baseline=baseline, report=report)
+        outcome = conclude(plan, place, predictions, report)
+        out.mkdir(exist_ok=True)
+        with locked(out, report):
+            _move(place, out)
+    return replace(outcome, folder=out)
+
+
+def _move(place: Path, out: Path) -> None:
+    """Move every file to where it belongs, the plan last: it says that all of it is there."""
+    files = [path for path in place.rglob("*") if path.is_file()]
+    for path in sorted(files, key=lambda path: path == place / PLAN_FILE):
+        target = out / path.relative_to(place)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
 
 
 def _check_named_again(earlier: Plan, losses: Sequence[str], folder: Path) -> None:

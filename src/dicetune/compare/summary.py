@@ -21,6 +21,7 @@ from dicetune.compare.naming import class_unit, metric_title, units
 from dicetune.compare.plan import Plan
 from dicetune.compare.precision_recall import precision_recall
 from dicetune.compare.progress import folder_of, state_of
+from dicetune.compare.same_inputs import check_cells
 from dicetune.errors import InputError, quoted
 from dicetune.records import replace_text, write_json
 
@@ -68,6 +69,9 @@ def summarise(folder: str | Path) -> dict[str, Any]:
             f"expected at least one finished run in {quoted(Path(folder))}, got none of "
             f"{len(plan.cells)}: go on with `dicetune compare --out {folder}`"
         )
+    for own in cells:
+        own.check()
+    unchecked = check_cells(plan, folder, cells)
     field = read_field(plan, folder, cells, SPLIT)
     curves = learning_curves(cells, plan.metric)
     items, differing = differing_items(field)
@@ -98,7 +102,7 @@ def summarise(folder: str | Path) -> dict[str, Any]:
         "items_differing": differing,
         "several_readings": field.problem["kind"] not in ("label", "answer"),
         "data": data_facts(folder, cells),
-        "how": _how(plan, folder, cells),
+        "how": _how(plan, folder, cells, unchecked),
     }
 
 
@@ -124,7 +128,9 @@ def _competitors(field: Field, intervals: dict[str, Any]) -> list[dict[str, Any]
     ]
 
 
-def _how(plan: Plan, folder: Path, cells: Sequence[FinishedCell]) -> dict[str, Any]:
+def _how(
+    plan: Plan, folder: Path, cells: Sequence[FinishedCell], unchecked: Sequence[str]
+) -> dict[str, Any]:
     """How it was run: what was typed, with what, at which budget, and how each cell stands."""
     finished = {own.cell.id: own for own in cells}
     rows = []
@@ -165,5 +171,5 @@ def _how(plan: Plan, folder: Path, cells: Sequence[FinishedCell]) -> dict[str, A
         else {"trials": plan.search.trials, "found": plan.search.found},
         "foreign": plan.foreign,
         "cells": rows,
-        "notes": [*plan.notes, *notes],
+        "notes": [*plan.notes, *unchecked, *notes],
     }

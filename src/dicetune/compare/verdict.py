@@ -1,9 +1,9 @@
 """The verdict in words, never more than the data says.
 
-With fewer than 5 seeds the interval cannot be trusted and the words only describe the runs. From 5
-on a difference is called better or worse only where its p-value, corrected for the number of losses
-(Holm), is below 0.05; else the two are not distinguishable, and what the design could have seen is
-said beside it.
+With fewer than 3 seeds there is no interval, no p and no verdict. With fewer than 5 the interval
+cannot be trusted and the words only describe the runs. From 5 on a difference is called better or
+worse only where its p-value, corrected for the number of losses (Holm), is below 0.05; else the two
+are not distinguishable, and what the design could have seen is said beside it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FEWEST_SEEDS = 5
 ALPHA = 0.05
 
 SAME, BETTER, WORSE, UNCLEAR = "no difference", "better", "worse", "not distinguishable"
-DESCRIPTIVE = "descriptive"
+DESCRIPTIVE, NONE = "descriptive", "no verdict"
 
 
 def judge(row: Mapping[str, Any]) -> str:
@@ -34,8 +34,12 @@ def judge(row: Mapping[str, Any]) -> str:
         'not distinguishable'
         >>> judge({"difference": 0.01, "interval": [0.002, 0.018], "p_holm": 0.01, "runs": 3})
         'descriptive'
+        >>> judge({"difference": 0.01, "interval": None, "p_holm": None, "runs": 2})
+        'no verdict'
     """
-    if row["interval"] is None or row["runs"] < FEWEST_SEEDS:
+    if row["interval"] is None:
+        return NONE
+    if row["runs"] < FEWEST_SEEDS:
         return DESCRIPTIVE
     if row["interval"][0] == row["interval"][1] == row["difference"] == 0:
         return SAME
@@ -108,9 +112,10 @@ def _claim(row: Mapping[str, Any], metric: str) -> str:
 
 def _word(row: Mapping[str, Any]) -> str:
     verdict = row["verdict"]
+    if verdict == NONE:
+        seeds = "one seed" if row["runs"] == 1 else "two seeds"
+        return f"{NONE} ({seeds}: no interval; give --seeds 3 or more)"
     if verdict == DESCRIPTIVE:
-        if row["interval"] is None:
-            return "no conclusion, one run says nothing about the next"
         return f"no conclusion, fewer than {FEWEST_SEEDS} seeds describe these runs alone"
     if verdict == UNCLEAR and row["p"] < ALPHA:
         return f"{UNCLEAR} once {row['family']} comparisons are allowed for"

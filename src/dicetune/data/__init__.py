@@ -12,7 +12,8 @@ from dicetune.data.entities.read import (
 )
 from dicetune.data.files.brackets import Tree, parse_brackets, plain_word
 from dicetune.data.files.hub import names_data_set
-from dicetune.data.files.notes import Note
+from dicetune.data.files.json_lines import is_name, json_objects
+from dicetune.data.files.notes import Note, NoteBook
 from dicetune.data.files.open_text import read_lines
 from dicetune.data.files.write import check_target, write_text
 from dicetune.data.inspect import (
@@ -32,7 +33,7 @@ from dicetune.data.inspect import (
     unknown_warnings,
 )
 from dicetune.data.questions.align import align_answer
-from dicetune.data.questions.corpus import GoldAnswer, Question, QuestionCorpus, is_chinese
+from dicetune.data.questions.corpus import GoldAnswer, Question, QuestionCorpus
 from dicetune.data.questions.inspect import QA_PAPER_RATIOS, inspect_questions
 from dicetune.data.questions.predictions import (
     AnswerRow,
@@ -40,6 +41,7 @@ from dicetune.data.questions.predictions import (
     read_answers,
     read_null_odds,
     with_null_odds,
+    with_null_threshold,
 )
 from dicetune.data.questions.read import QUESTION_FORMATS, read_questions
 from dicetune.data.sample import sample_corpora
@@ -89,6 +91,7 @@ __all__ = [
     "Inspection",
     "Leak",
     "Note",
+    "NoteBook",
     "PlainCorpus",
     "Predicted",
     "Predictions",
@@ -127,8 +130,9 @@ __all__ = [
     "inspect_segmentation",
     "inspect_texts",
     "inspect_tokens",
-    "is_chinese",
     "is_mrc",
+    "is_name",
+    "json_objects",
     "label_names",
     "match_answers",
     "names_data_set",
@@ -159,6 +163,7 @@ __all__ = [
     "unknown_warnings",
     "violations",
     "with_null_odds",
+    "with_null_threshold",
     "word_breaks",
     "write_conll",
     "write_jsonl",

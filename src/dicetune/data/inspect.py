@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from dicetune.data.files.notes import Note
+from dicetune.errors import listed
 
 SubwordCounter = Callable[[str | Sequence[str]], tuple[int, int]]
 """From a text, or the words of a sentence, to its number of sub-words and of unknown ones."""
@@ -159,7 +160,7 @@ class Inspection:
         warnings: Sequence[str] = (),
         labels_title: str = "Labels",
     ) -> Self:
-        """Count the conflicts, keep the first few, and warn of unknown sub-words too."""
+        """Count the conflicts, keep the first few, and add warnings that hold for all data."""
         reports = tuple(splits)
         return cls(
             reports,
@@ -167,7 +168,7 @@ class Inspection:
             len(conflicts),
             tuple(conflicts[:_EXAMPLES]),
             dict(paper_ratios or {}),
-            (*warnings, *unknown_warnings(reports)),
+            (*warnings, *_missing_labels(reports), *unknown_warnings(reports)),
             labels_title,
         )
 
@@ -270,6 +271,20 @@ def subword_facts(
         _SUBWORDS: total,
         _UNKNOWN: unknown / total if total else 0.0,
     }
+
+
+def _missing_labels(reports: Sequence[SplitReport]) -> list[str]:
+    """One sentence for each split that has one label at most where the first split has more."""
+    found = []
+    for report in reports[1:]:
+        there = {label for label, count in report.labels.items() if count}
+        missing = [n for n, count in reports[0].labels.items() if count and n not in there]
+        if missing and len(there) < 2:
+            found.append(
+                f"{report.name} holds no item of {listed(missing)}: a score on it tells nothing "
+                "of them, and their F1 is 0 whatever a model says"
+            )
+    return found
 
 
 def unknown_warnings(reports: Iterable[SplitReport]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from dicetune.decide.classes import ClassDecisions
 from dicetune.decide.decisions import Biases, Decisions, Fixed
 from dicetune.decide.evidence import evidence_of, points, said_of
+from dicetune.decide.floor import reached
 from dicetune.decide.guard import FOLDS, cross_fit, gain_of
 from dicetune.decide.kinds import decisions_of
 from dicetune.decide.label_sets import LabelSetDecisions
@@ -110,10 +111,21 @@ def fit(
         "factor": factor,
         "guard": guard,
         "fitted_biases": fitted,
-        "notes": list(decisions.notes),
+        "notes": [*decisions.notes, *_reached(goal, decisions, sums)],
     }
     evidence["said"] = said_of(goal, evidence)
     return DecisionRule(str(problem["kind"]), biases, str(goal), labels, evidence)
+
+
+def _reached(goal: Objective, decisions: Decisions, sums: Mapping[str, np.ndarray]) -> list[str]:
+    """What is reached of a recall that was asked for: on dev, and on held-out units."""
+    names = {"tuned": "dev", "cross_fitted": "held-out units"}
+    said = (
+        reached(goal, decisions.counting, sums[name], where)
+        for name, where in names.items()
+        if name in sums
+    )
+    return [sentence for sentence in said if sentence is not None]
 
 
 def logit_adjustment(

@@ -12,16 +12,26 @@ from safetensors import SafetensorError, safe_open
 
 from dicetune.decide.guard import FOLDS
 from dicetune.decide.tuned import DEV, Split, Tuned, tune_splits
-from dicetune.errors import DataError, InputError, quoted
+from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.records import (
     PREDICTIONS_FILE,
     PROBLEM_KEY,
     SCORES_FILE,
     TUNED,
     TUNED_FILE,
+    check_shape,
     read_json_lines,
     write_json_lines,
 )
+
+_HEALS = "make the run again, or restore the file"
+_TEXTS: list[Any] = [str]
+# gold of a row of predictions, by the kind of the problem
+_GOLD: dict[str, Any] = {
+    "label": str,
+    **dict.fromkeys(("label_set", "spans", "tags", "words", "answer"), _TEXTS),
+    "entities": [{"type": str, "start": int, "end": int}],
+}
 
 
 def tune(
@@ -31,6 +41,7 @@ def tune(
     guard: bool = True,
     folds: int = FOLDS,
     problem: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
 ) -> Tuned:
     """Fit the decision rule of a run and leave it in the run's folder.
 
@@ -45,9 +56,11 @@ def tune(
         guard: shrink the rule by what it gains on held-out units.
         folds: parts of the cross-fit.
         problem: of a run whose scores do not hold it (one of an earlier version).
+        overwrite: replace another rule that the folder holds.
 
     Raises:
-        InputError: a folder without dev scores or gold, or an objective that does not fit.
+        InputError: a folder without dev scores or gold, or with another rule, or an objective that
+            does not fit.
     """
     folder = Path(folder)
     arrays, own = read_scores(folder)
@@ -60,6 +73,8 @@ def tune(
         )
     splits = _splits(folder, problem, arrays)
     found = tune_splits(problem, splits, objective=objective, guard=guard, folds=folds)
+    if not overwrite:
+        found.rule.check_place(folder)
     rows = [
         {**row, "predicted": decided}
         for name, split in splits.items()
@@ -92,10 +107,27 @@ def read_scores(folder: str | Path) -> tuple[dict[str, list[np.ndarray]], dict[s
     found = {}
     for name in ("dev", "test"):
         if name in arrays:
-            lengths = arrays[f"{name}.lengths"]
+            lengths = arrays.get(f"{name}.lengths")
+            if lengths is None or lengths.ndim != 1 or lengths.sum() != len(arrays[name]):
+                raise DataError(path, f"expected {name}.lengths that add up to {name}: {_HEALS}")
             found[name] = np.split(arrays[name], np.cumsum(lengths)[:-1]) if len(lengths) else []
-    problem = json.loads(metadata[PROBLEM_KEY]) if PROBLEM_KEY in metadata else None
-    return found, problem
+    return found, _problem(path, metadata[PROBLEM_KEY]) if PROBLEM_KEY in metadata else None
+
+
+def _problem(path: Path, text: str) -> dict[str, Any]:
+    """What the scores decide, as their file says it."""
+    try:
+        problem = json.loads(text)
+    except (ValueError, RecursionError):
+        raise DataError(path, f"expected its {PROBLEM_KEY} as JSON: {_HEALS}") from None
+    check_shape(path, problem, {"kind": str, "labels": [str], "metric": str}, PROBLEM_KEY)
+    if problem["kind"] not in _GOLD:
+        known = listed(_GOLD)
+        raise DataError(
+            path, f"expected one of the kinds {known}, got {quoted(problem['kind'])}: {_HEALS}"
+        )
+    found: dict[str, Any] = problem
+    return found
 
 
 def _splits(
@@ -112,13 +144,17 @@ def _splits(
             f"{', '.join(arrays) or 'none'}: a rule is fitted on dev alone"
         )
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in arrays}
+    shape = {"gold": _GOLD[problem["kind"]], "predicted": object}
+    if problem["kind"] == "answer":
+        shape |= {"span": str, "score": int | float}
     for number, row in enumerate(read_json_lines(path), 1):
-        if row.get("split") not in rows:
+        if quoted(row.get("split")) not in map(quoted, rows):
             raise DataError(
                 path, f"expected a split with scores, got {quoted(row.get('split'))}", number
             )
         if row.get("gold") is None:
             raise DataError(path, "expected gold in each row, got none", number)
+        check_shape(path, row, shape, f"line {number}")
         rows[row["split"]].append(row)
     found = {}
     for name, own in rows.items():

@@ -115,15 +115,24 @@ def _is_one_of_many(counting: Any) -> bool:
     return counting.kind == "tags" or (counting.kind == "label" and counting.positive is None)
 
 
-def _precision_recall(counting: Any, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Precision and recall of the classes that count, (..., C), and whether each occurs."""
-    blocks = counting.blocks(sums)
+def counts_of(
+    counting: Any, sums: np.ndarray
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, np.ndarray]:
+    """Names of the classes that count, and right, predicted and gold items of each, (..., C)."""
+    names, blocks = counting.classes, counting.blocks(sums)
     if counting.kind == "label" and counting.positive is not None:
         place = counting.number(counting.positive)
+        names = (counting.positive,)
         blocks = [block[..., place : place + 1] for block in blocks]
     elif counting.kind not in ("label", "tags", "label_set"):
+        names = ("all",)
         blocks = [block.sum(-1, keepdims=True) for block in blocks]
-    correct, predicted, gold = blocks
+    return names, *blocks
+
+
+def _precision_recall(counting: Any, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Precision and recall of the classes that count, (..., C), and whether each occurs."""
+    _, correct, predicted, gold = counts_of(counting, sums)
     return ratio(correct, predicted), ratio(correct, gold), predicted + gold > 0
 
 

@@ -10,10 +10,17 @@ from typing import Any
 import numpy as np
 
 from dicetune.decide.kinds import DECISIONS
-from dicetune.errors import DataError, InputError, quoted
-from dicetune.records import DECISION_FILE, read_json, write_json
+from dicetune.errors import DataError, InputError, listed, quoted
+from dicetune.records import DECISION_FILE, check_shape, read_json, write_json
 
 RULE_VERSION = 1
+_SHAPE = {
+    "kind": str,
+    "biases": {...: int | float},
+    "objective": str,
+    "labels": [str],
+    "evidence": dict,
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,36 @@ class DecisionRule:
                 "`dicetune tune`, or leave it aside with --decision argmax"
             )
 
+    def check_place(self, path: str | Path) -> None:
+        """Refuse to replace another rule, or a file that holds none.
+
+        Args:
+            path: as ``save`` takes it.
+
+        Raises:
+            InputError: what stands there.
+        """
+        file = _file(path)
+        if not file.exists():
+            return
+        try:
+            other = DecisionRule.load(file)
+        except InputError as error:
+            raise InputError(
+                f"expected no file, or the same rule, in {quoted(file)}, got another file "
+                f"({error}): name a new one, or replace it with --overwrite"
+            ) from None
+        if other is None or self._decision() != other._decision():
+            told = "" if other is None else f", which was fitted for {quoted(other.objective)}"
+            raise InputError(
+                f"expected no file, or the same rule, in {quoted(file)}, got another rule{told}: "
+                "replace it with --overwrite, or move it away"
+            )
+
+    def _decision(self) -> tuple[object, ...]:
+        """What it decides and for what, without its evidence."""
+        return self.kind, self.biases, self.objective, self.labels
+
     def save(self, path: str | Path, metrics: Mapping[str, Any] | None = None) -> None:
         """Write ``decision.json`` into a folder, or a file of another name.
 
@@ -115,19 +152,26 @@ class DecisionRule:
 
     @classmethod
     def _from(cls, values: Mapping[str, Any], file: Path) -> DecisionRule:
-        biases, labels = values.get("biases"), values.get("labels")
-        if values.get("kind") not in DECISIONS or not isinstance(labels, list):
-            raise DataError(file, "expected the kind and the labels of a decision rule")
-        if not isinstance(biases, dict) or not all(
-            isinstance(own, int | float) and np.isfinite(own) for own in biases.values()
+        values = {"evidence": {}, **values}
+        check_shape(file, values, _SHAPE, heals="fit it anew with `dicetune tune`")
+        biases, labels = values["biases"], values["labels"]
+        if values["kind"] not in DECISIONS:
+            raise DataError(
+                file,
+                f"expected one of the kinds {listed(DECISIONS)}, got {quoted(values['kind'])}: "
+                "fit it anew with `dicetune tune`",
+            )
+        # an integer of hundreds of digits has no float
+        if not all(isinstance(own, float) or abs(own) < 10**9 for own in biases.values()) or not (
+            np.isfinite([float(own) for own in biases.values()]).all()
         ):
             raise DataError(file, f"expected finite biases by name, got {quoted(biases)}")
         return cls(
             values["kind"],
             {name: float(own) for name, own in biases.items()},
-            str(values.get("objective")),
+            values["objective"],
             tuple(labels),
-            dict(values.get("evidence") or {}),
+            values["evidence"],
         )
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dicetune.data.files.json_lines import is_name, json_objects
+from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.open_text import read_lines
+from dicetune.data.files.write import check_target
+from dicetune.decide.decisions import Fixed
 from dicetune.decide.guard import FOLDS
 from dicetune.decide.kinds import DECISIONS, decisions_on
-from dicetune.decide.score_rows import best_span, kind_of, labels_of, scores_of
+from dicetune.decide.one_column import both_classes
+from dicetune.decide.score_gold import with_labels
+from dicetune.decide.score_rows import ScoreRow, best_span, kind_of, labels_of, scores_of
 from dicetune.decide.tuned import DEV, Split, Tuned, tune_splits
 from dicetune.errors import DataError, InputError, quoted, unknown_name
 from dicetune.metrics.classification import positive_class
-from dicetune.records import TUNED, read_json_lines
+from dicetune.records import TUNED
 
-Row = dict[str, Any]
+TUNABLE = tuple(kind for kind, own in DECISIONS.items() if own is not Fixed)
 
 
 def tune_scores(
@@ -27,6 +34,8 @@ def tune_scores(
     guard: bool = True,
     folds: int = FOLDS,
     out: str | Path | None = None,
+    overwrite: bool = False,
+    report: Callable[[str], None] = lambda line: None,
 ) -> Tuned:
     """Fit a decision rule on scores that any model gave.
 
@@ -41,83 +50,140 @@ def tune_scores(
         guard: see ``fit``.
         folds: see ``fit``.
         out: file that the rule is written to.
+        overwrite: replace another rule, or another file, there.
+        report: takes a line for what was matched or read otherwise than it is written.
 
     Raises:
-        DataError: a row without gold or scores, with its line.
-        InputError: an objective or a class that there is not.
+        DataError: a row without gold or scores, with its line; gold that no score can meet.
+        InputError: an objective or a class that there is not; a file that would be replaced.
     """
-    source = str(path)
+    if out is not None:
+        check_target(out)
+    notes = NoteBook()
     rows = _read(path)
     if gold is not None:
-        rows = _with_gold(rows, _read(gold), source, str(gold))
-    for line, row in enumerate(rows, 1):
-        if row.get("gold") is None:
-            raise DataError(
-                source, "expected gold in each row, got none: give it there, or with --gold", line
-            )
-    chosen = kind or kind_of(rows[0], source, 1)
-    if chosen not in DECISIONS:
-        raise unknown_name("kind of predictions", chosen, DECISIONS)
-    labels = labels_of(chosen, rows, source)
-    problem: dict[str, Any] = {"kind": chosen, "labels": labels}
+        rows = _with_gold(rows, _read(gold), notes)
+    for row in rows:
+        if row.values.get("gold") is None:
+            raise row.error("expected gold in each row, got none: give it there, or with --gold")
+    chosen = kind or kind_of(rows[0])
+    if chosen not in TUNABLE:
+        raise unknown_name("kind of predictions", chosen, TUNABLE)
     if chosen == "label":
-        counts = {label: sum(str(row["gold"]) == label for row in rows) for label in labels}
-        problem["positive"] = positive_class(counts, positive)
-        rows = [{**row, "gold": str(row["gold"])} for row in rows]
-    elif positive is not None:
-        raise InputError(f"expected no positive class for {chosen}, got {quoted(positive)}")
-    if chosen == "spans":
-        letters = {label[:2] for label in labels}
-        problem["scheme"] = "iobes" if letters & {"E-", "S-"} else "iob2"
-        problem["background"] = "O"
-    if chosen == "answer":
-        problem |= {"null": True, "form": "softmax", "null_threshold": 0.0}
-    splits = _splits(problem, rows, source)
+        rows, positive = both_classes(rows, positive, notes)
+    labels = labels_of(chosen, rows)
+    rows = with_labels(chosen, labels, rows, notes)
+    problem = _problem(chosen, labels, rows, positive)
+    for note in notes.notes():
+        report(str(note))
+    splits = _splits(problem, rows)
     found = tune_splits(problem, splits, objective=objective, guard=guard, folds=folds)
     if out is not None:
+        if not overwrite:
+            found.rule.check_place(out)
         found.rule.save(out, {name: scores[TUNED] for name, scores in found.metrics.items()})
     return found
 
 
-def _read(path: str | Path) -> list[Row]:
-    if not Path(path).is_file():
-        raise InputError(
-            f"expected a file of JSON lines, got {quoted(Path(path))}, which is not one"
+def _problem(
+    kind: str, labels: Sequence[str], rows: Sequence[ScoreRow], positive: str | None
+) -> dict[str, Any]:
+    problem: dict[str, Any] = {"kind": kind, "labels": labels}
+    if kind == "label":
+        counts = {label: sum(row.values["gold"] == label for row in rows) for label in labels}
+        problem["positive"] = positive_class(counts, positive)
+    elif positive is not None:
+        raise InputError(f"expected no positive class for {kind}, got {quoted(positive)}")
+    if kind == "spans":
+        letters = {label[:2] for label in labels}
+        problem["scheme"] = "iobes" if letters & {"E-", "S-"} else "iob2"
+        problem["background"] = "O"
+    if kind == "answer":
+        problem |= {"null": True, "form": "softmax", "null_threshold": 0.0}
+    return problem
+
+
+def _read(path: str | Path) -> list[ScoreRow]:
+    """The rows of a file, each id once in a split."""
+    rows = [ScoreRow(row, str(path), line) for line, row in json_objects(read_lines(path), path)]
+    seen: dict[tuple[Any, str], int] = {}
+    for row in rows:
+        if "id" not in row.values:
+            continue
+        key = _key(row.values, row)
+        if key in seen:
+            raise row.error(
+                f"expected each id once, got {quoted(row.values['id'])} again, first on line "
+                f"{seen[key]}"
+            )
+        seen[key] = row.line
+    if seen and len(seen) < len(rows):
+        raise DataError(
+            path, f"expected an 'id' in every row or in none, got {len(seen)} in {len(rows)} rows"
         )
-    rows = list(read_json_lines(Path(path)))
-    if not rows:
-        raise DataError(path, "expected rows, got an empty file")
-    for line, row in enumerate(rows, 1):
-        if not isinstance(row, dict):
-            raise DataError(path, f"expected a JSON object, got {quoted(row)}", line)
     return rows
 
 
-def _with_gold(rows: Sequence[Row], gold: Sequence[Row], source: str, other: str) -> list[Row]:
+def _key(values: Mapping[str, Any], row: ScoreRow) -> tuple[Any, str]:
+    """Split and id."""
+    if not is_name(values["id"]):
+        raise row.error(f"expected a text or a whole number as 'id', got {quoted(values['id'])}")
+    split = values.get("split")
+    if split is not None and not isinstance(split, str):
+        raise row.error(f"expected a text as 'split', got {quoted(split)}")
+    return split, str(values["id"])
+
+
+def _with_gold(
+    rows: Sequence[ScoreRow], gold: Sequence[ScoreRow], notes: NoteBook
+) -> list[ScoreRow]:
     """Rows with the gold of the other file: by id where both have ids, else by place."""
-    if all("id" in row for row in (*rows, *gold)):
-        known = {str(row["id"]): row.get("gold") for row in gold}
-        for line, row in enumerate(rows, 1):
-            if str(row["id"]) not in known:
-                raise DataError(source, f"expected an id of {other}, got {quoted(row['id'])}", line)
-        return [{**row, "gold": known[str(row["id"])]} for row in rows]
+    source, other = rows[0].source, gold[0].source
+    named = ["id" in own[0].values for own in (rows, gold)]
+    if all(named):
+        return _by_id(rows, {_key(row.values, row): row for row in gold}, notes)
     if len(rows) != len(gold):
         raise DataError(other, f"expected {len(rows)} rows as in {source}, got {len(gold)}")
-    return [{**row, "gold": own.get("gold")} for row, own in zip(rows, gold, strict=True)]
+    if any(named):
+        notes.add(f"no ids in {other if named[0] else source}: joined by order", source, len(rows))
+    return [row.changed(gold=own.values.get("gold")) for row, own in zip(rows, gold, strict=True)]
 
 
-def _splits(problem: dict[str, Any], rows: Sequence[Row], source: str) -> dict[str, Split]:
+def _by_id(
+    rows: Sequence[ScoreRow], gold: Mapping[tuple[Any, str], ScoreRow], notes: NoteBook
+) -> list[ScoreRow]:
+    """Gold of the same split and id, or of the same id where the gold names no split."""
+    other = next(iter(gold.values())).source
+    found, used = [], set()
+    for row in rows:
+        split, name = _key(row.values, row)
+        key = (split, name) if (split, name) in gold else (None, name)
+        if key not in gold:
+            raise row.error(f"expected an id of {other}, got {quoted(row.values['id'])}")
+        used.add(key)
+        found.append(row.changed(gold=gold[key].values.get("gold")))
+    left = [row for key, row in gold.items() if key not in used]
+    if left:
+        first = ", ".join(quoted(row.values["id"]) for row in left[:3])
+        notes.add(f"gold of ids without scores: not counted (first {first})", other, len(left))
+    return found
+
+
+def _splits(problem: Mapping[str, Any], rows: Sequence[ScoreRow]) -> dict[str, Split]:
     kind, labels = problem["kind"], problem["labels"]
     found: dict[str, Split] = {}
-    for line, row in enumerate(rows, 1):
-        split = found.setdefault(str(row.get("split", DEV)), Split([], [], [], []))
-        split.rows.append(row)
-        split.ids.append(str(row.get("id", line)))
-        split.scores.append(scores_of(kind, labels, row, source, line))
+    for row in rows:
+        name = row.values.get("split", DEV)
+        if not isinstance(name, str):
+            raise row.error(f"expected a text as 'split', got {quoted(name)}")
+        split = found.setdefault(name, Split([], [], [], []))
+        split.rows.append(dict(row.values))
+        split.ids.append(str(row.values.get("id", row.line)))
+        split.scores.append(scores_of(kind, labels, row))
         if kind == "answer" and split.spans is not None:
             split.spans.append(best_span(row))
     for split in found.values():
         decided = decisions_on(problem, split.gold, split.scores, split.spans).predicted({})
-        for place, (row, own) in enumerate(zip(split.rows, decided, strict=True)):
-            split.rows[place] = {**row, "predicted": own}
+        for place, (values, own) in enumerate(zip(split.rows, decided, strict=True)):
+            split.rows[place] = {**values, "predicted": own}
     return found

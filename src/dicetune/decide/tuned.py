@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from dicetune.decide.decisions import Decisions, Fixed
 from dicetune.decide.evidence import all_metrics
 from dicetune.decide.fit import fit
+from dicetune.decide.floor import reached
 from dicetune.decide.guard import FOLDS
 from dicetune.decide.kinds import decisions_on
 from dicetune.decide.objective import Objective, parse_objective
@@ -117,16 +118,20 @@ def tune_splits(
         guard=guard,
         folds=folds,
     )
-    metrics, predicted = {}, {}
+    metrics, predicted, notes = {}, {}, list(rule.evidence.get("notes", ()))
     for name, split in splits.items():
-        metrics[name], predicted[name] = _decided(problem, split, rule)
+        metrics[name], predicted[name], said = _decided(problem, split, rule, name)
+        if said is not None and name != DEV:  # of dev the fit has told
+            notes.append(said)
+    if "notes" in rule.evidence:
+        rule = replace(rule, evidence={**rule.evidence, "notes": notes})
     return Tuned(rule, metrics, predicted)
 
 
 def _decided(
-    problem: Mapping[str, Any], split: Split, rule: DecisionRule
-) -> tuple[dict[str, dict[str, float]], list[Any]]:
-    """Scores of the default and of the tuned decision on a split, and what is predicted."""
+    problem: Mapping[str, Any], split: Split, rule: DecisionRule, name: str
+) -> tuple[dict[str, dict[str, float]], list[Any], str | None]:
+    """Scores of both decisions on a split, what is predicted, and the recall that was asked for."""
     decisions: Decisions | Fixed
     if rule.is_default:
         decisions = Fixed("", counting_of(problem, split.gold))
@@ -142,4 +147,5 @@ def _decided(
     metric = None if rule.objective.startswith(NAME) else rule.objective
     goal: Objective = parse_objective(metric, counting)
     scores = [all_metrics(counting, goal, own.sum(0)) for own in both]
-    return dict(zip((DEFAULT, TUNED), scores, strict=True)), predicted
+    said = reached(goal, counting, both[1].sum(0), name)
+    return dict(zip((DEFAULT, TUNED), scores, strict=True)), predicted, said

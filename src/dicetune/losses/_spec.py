@@ -113,12 +113,16 @@ def _term(text: str, spec: str) -> tuple[float, Loss]:
         raise unknown_name("loss", name, LOSSES)
     coefficient = 1.0 if factor is None else _parse_number("a coefficient", factor.strip())
     options = {} if own else dict(LOSSES[name].options)
+    given = set()
     for part in filter(None, (part.strip() for part in (tail or "").split(","))):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not own and key not in _defaults(name):
             raise unknown_name(f"option of {quoted(name)}", key, _defaults(name))
         if not equals or not value:
             raise InputError(f"expected {key}=value in {quoted(spec)}, got {quoted(part)}")
+        if key in given:
+            raise InputError(f"expected {key} once in {quoted(spec)}, got it again: {quoted(part)}")
+        given.add(key)
         options[key] = _parse_own(value) if own else _parse(key, value, _defaults(name)[key])
     loss = import_loss(name, options) if own else LOSSES[name].factory(**options)
     return coefficient, loss

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dicetune.errors import InputError, quoted
+from dicetune.errors import InputError, listed, quoted
 from dicetune.metrics.labels import LabelCounts, label_scores
 
 if TYPE_CHECKING:  # numpy loads when something is scored, not when files are read
@@ -118,8 +118,7 @@ def positive_class(counts: Mapping[str, int], chosen: str | None = None) -> str 
     if chosen is not None:
         if chosen not in counts:
             raise InputError(
-                f"expected the positive class to be one of {', '.join(counts)}, got "
-                f"{quoted(chosen)}"
+                f"expected the positive class to be one of {listed(counts)}, got {quoted(chosen)}"
             )
         return chosen
     if len(counts) != 2:
@@ -214,17 +213,14 @@ def label_set_scores(
     truth, made = _indicators(gold, names), _indicators(predicted, names)
     if not len(truth) or not names:
         return LabelSetScores(float(not names), 0.0, 0.0, 0.0, 0.0, len(gold))
-    # imported here: scikit-learn costs a second that readers need not pay
-    from sklearn.metrics import precision_recall_fscore_support
-
-    table = precision_recall_fscore_support(truth, made, average=None, zero_division=0)
-    pooled = precision_recall_fscore_support(truth, made, average="micro", zero_division=0)
-    numbers = made.sum(axis=0)
+    # counted here: scikit-learn takes one label alone for two classes
+    right, support, numbers = (truth * made).sum(axis=0), truth.sum(axis=0), made.sum(axis=0)
     per_label = {
-        label: LabelCounts(float(p), float(r), float(f), int(n), int(own))
-        for label, p, r, f, n, own in zip(names, *table, numbers, strict=True)
-        if n or own
+        label: _label_counts(*map(int, own))
+        for label, *own in zip(names, right, support, numbers, strict=True)
+        if own[1] or own[2]
     }
+    pooled = _label_counts(int(right.sum()), int(support.sum()), int(numbers.sum()))
     average, macro_average = None, None
     if probabilities is not None:
         average = _average_precision(truth.ravel(), probabilities.ravel())
@@ -233,14 +229,24 @@ def label_set_scores(
         macro_average = sum(known) / len(known) if known else None
     return LabelSetScores(
         exact_match=float((truth == made).all(axis=1).mean()),
-        micro_f1=float(pooled[2]),
+        micro_f1=pooled.f1,
         macro_f1=sum(own.f1 for own in per_label.values()) / max(len(per_label), 1),
-        precision=float(pooled[0]),
-        recall=float(pooled[1]),
+        precision=pooled.precision,
+        recall=pooled.recall,
         support=len(gold),
         average_precision=average,
         macro_average_precision=macro_average,
         per_label=per_label,
+    )
+
+
+def _label_counts(right: int, support: int, predicted: int) -> LabelCounts:
+    return LabelCounts(
+        right / predicted if predicted else 0.0,
+        right / support if support else 0.0,
+        2 * right / (support + predicted) if support + predicted else 0.0,
+        support,
+        predicted,
     )
 
 
@@ -253,7 +259,7 @@ def _indicators(texts: Sequence[Sequence[str]], names: Sequence[str]) -> np.ndar
     for row, own in enumerate(texts):
         for label in own:
             if label not in place:
-                raise InputError(f"expected labels of {', '.join(names[:8])}, got {quoted(label)}")
+                raise InputError(f"expected labels of {listed(names, most=8)}, got {quoted(label)}")
             found[row, place[label]] = 1
     return found
 

@@ -12,11 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
-from dicetune.errors import InputError, quoted
+from dicetune.errors import DicetuneError, InputError, quoted
 from dicetune.models.families import add_prefix_spaces, hand_over_segments
-from dicetune.records import sha256
+from dicetune.records import read_json, sha256
 
 MINILM = "minilm"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -66,6 +64,20 @@ def check_weights(folder: Path) -> None:
         )
 
 
+def check_json(folder: Path) -> None:
+    """Name the file of a saved model that is no JSON object, where one is not.
+
+    Args:
+        folder: of the model; of a name that is no folder nothing is checked.
+
+    Raises:
+        DataError: the file, and what heals it.
+    """
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+        if (folder / name).is_file():
+            read_json(folder / name, heals="restore the file, or save the model again")
+
+
 def load_tokenizer(source: str) -> Any:
     """The fast tokenizer of an encoder, set up for texts that come as words.
 
@@ -90,6 +102,11 @@ def load_tokenizer(source: str) -> Any:
                 "pad_token and save it again"
             )
         tokenizer.pad_token = tokenizer.eos_token  # attention masks it, its value never matters
+    if "input_ids" not in tokenizer.model_input_names:
+        raise InputError(
+            f"expected a tokenizer that makes input_ids for {quoted(source)}, got "
+            f"{quoted(tokenizer.model_input_names)}: restore its tokenizer_config.json"
+        )
     add_prefix_spaces(tokenizer)
     with _loading(source):
         hand_over_segments(tokenizer, source)
@@ -182,9 +199,10 @@ class _loading:  # noqa: N801  (a context manager reads as a verb)
         return None
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        kinds = (OSError, ValueError, SafetensorError)
-        if not isinstance(error, kinds) or isinstance(error, InputError):
+        # whatever a library raises here, it raises for what it read
+        if not isinstance(error, Exception) or isinstance(error, DicetuneError):
             return
+        check_json(Path(self._source))
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         hint = (
             "install the embedded encoder with `pip install 'dicetune[minilm]'`"

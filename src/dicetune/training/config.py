@@ -29,7 +29,7 @@ from dicetune.tasks import (
 from dicetune.training.yaml_values import read_yaml
 
 SAMPLE = "sample"
-_MAPPINGS = ("options", "trainer")
+_MAPPINGS = ("options", "trainer", "class_weight")
 
 TRAINER_DEFAULTS: dict[str, Any] = {
     "num_train_epochs": 5,
@@ -124,6 +124,7 @@ class RunConfig:
         note: what a reader of the record should know, such as how the splits were made.
         keep_checkpoints: keep the trainer's checkpoints after a finished run.
         trainer: keys of ``transformers.TrainingArguments``.
+        class_weight: weights of the classes by label, in each loss; 1 where a label is not named.
 
     Raises:
         InputError: for values that cannot be used; for an unknown name the nearest valid one.
@@ -157,6 +158,7 @@ class RunConfig:
     note: str | None = None
     keep_checkpoints: bool = False
     trainer: dict[str, Any] = field(default_factory=dict)
+    class_weight: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         _check_types(self)
@@ -186,6 +188,9 @@ class RunConfig:
         if self.hard_negatives is not None and not 0 < self.hard_negatives < math.inf:
             raise InputError(f"expected hard_negatives of more than 0, got {self.hard_negatives}")
         _check_trainer_types(self.trainer)
+        for name, weight in (self.class_weight or {}).items():
+            check_type(f"class_weight.{name}", float, weight)
+            at_least(f"class_weight.{name}", weight, 0)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> RunConfig:
@@ -220,7 +225,8 @@ class RunConfig:
         """A copy with other values.
 
         Args:
-            changes: names and values; "trainer.KEY" and "options.KEY" reach into these mappings.
+            changes: names and values; "trainer.KEY", "options.KEY" and "class_weight.LABEL" reach
+                into these mappings.
         """
         values = asdict(self)
         values.update({key: value for key, value in changes.items() if "." not in key})
@@ -230,8 +236,8 @@ class RunConfig:
                 continue
             if mapping not in _MAPPINGS:
                 raise unknown_name("configuration mapping", mapping, _MAPPINGS)
-            if isinstance(values[mapping], Mapping):
-                values[mapping] = {**values[mapping], name: value}
+            if isinstance(values[mapping], Mapping | None):
+                values[mapping] = {**(values[mapping] or {}), name: value}
         return RunConfig.from_mapping(values)
 
     def without_place(self) -> RunConfig:

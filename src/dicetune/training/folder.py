@@ -3,8 +3,8 @@
 While a run goes on it holds ``config.yaml`` and ``checkpoints/``; ``run.json`` is written last and
 says that the run is finished. A run that failed or was killed leaves its checkpoints behind.
 
-Nothing is deleted but what a run made: files of known names, in a folder that a valid ``run.json``
-or ``config.yaml``, or the lock of a run, shows to be one of ours.
+Nothing is deleted but what a run made: files of known names, in a folder that a ``run.json``, or a
+``config.yaml`` as a run writes it, shows to be one of ours.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from dicetune.records import (
     RUN_FILE,
     SCORES_FILE,
     TUNED_FILE,
-    RunRecord,
     read_json,
     replace_text,
     write_json,
@@ -38,7 +37,9 @@ from dicetune.training.config import RunConfig
 CONFIG_FILE = "config.yaml"
 CHECKPOINTS = "checkpoints"
 _FINGERPRINTS = "data.json"
-_STATE = ("optimizer.pt", "scheduler.pt", "trainer_state.json")
+_WEIGHTS = "model.safetensors"
+_TRAINER_STATE = "trainer_state.json"
+_STATE = ("optimizer.pt", "scheduler.pt", _TRAINER_STATE)
 _RECORDS = (
     *(CONFIG_FILE, RUN_FILE, METRICS_FILE, PREDICTIONS_FILE, SCORES_FILE, DECISION_FILE),
     *(TUNED_FILE, "README.md", LOCK_FILE, ".mode"),
@@ -121,8 +122,8 @@ def held(
     with locked(folder, patience=0, who="another `dicetune train`"):
         try:
             if _is_used(folder):
+                kept = True  # whatever happens now, it is not this run's
                 check_place(config, overwrite=overwrite, resume=resume)
-                kept = True  # whatever happens now, it is an earlier run's
             if resume and (folder / CONFIG_FILE).is_file():
                 _check_same_data(folder, fingerprints)
             else:
@@ -156,9 +157,26 @@ def clear(folder: Path) -> None:
             "only what dicetune made is deleted; move it elsewhere or give another --out"
         )
     drop_checkpoints(folder)
-    for path in folder.iterdir() if folder.is_dir() else ():
+    # what shows the folder to be a run's goes last, so that a kill in between is no dead end
+    last = {RUN_FILE: 1, CONFIG_FILE: 2}
+    for path in sorted(folder.glob("*"), key=lambda path: last.get(path.name, 0)):
         if path.name != LOCK_FILE and (path.is_symlink() or not path.is_dir()):
             path.unlink()
+
+
+def find_best_again(checkpoint: Path) -> None:
+    """Let the state of a checkpoint name the best one where it lies now.
+
+    The trainer writes down its path as it was, and would silently take the last one in its place
+    where a folder was moved.
+
+    Args:
+        checkpoint: to resume from.
+    """
+    path = checkpoint / _TRAINER_STATE
+    best, state = _best_of(checkpoint), read_json(path)
+    if best is not None and state["best_model_checkpoint"] != str(best):
+        write_json(path, {**state, "best_model_checkpoint": str(best)})
 
 
 def drop_checkpoints(folder: Path) -> None:
@@ -198,18 +216,32 @@ def _step(checkpoint: Path) -> int:
 
 def _fault(checkpoint: Path) -> str | None:
     """What a kill, or a full disk, left unfinished in a checkpoint."""
-    weights = sorted(checkpoint.glob("model*.safetensors"))
+    weights = _weights(checkpoint)
     random = sorted(checkpoint.glob("rng_state*.pth"))
-    for what, found in (("model.safetensors", weights), ("rng_state.pth", random)):
+    for what, found in ((_WEIGHTS, weights), ("rng_state.pth", random)):
         if not found:
             return f"{what} is missing"
     for name in _STATE:
         if not (checkpoint / name).is_file():
             return f"{name} is missing"
-    for path in (*weights, *random, *(checkpoint / name for name in _STATE)):
+    scaler = sorted(checkpoint.glob("scaler.pt"))
+    for path in (*weights, *random, *scaler, *(checkpoint / name for name in _STATE)):
         if not _is_whole(path):
             return f"{path.name} is damaged"
+    best = _best_of(checkpoint)
+    if best is not None and not all(map(_is_whole, [*_weights(best)] or [best / _WEIGHTS])):
+        return f"{best.name}, the best one until then, is missing or damaged"
     return None
+
+
+def _best_of(checkpoint: Path) -> Path | None:
+    """The best checkpoint until then, where the folder lies now."""
+    best = read_json(checkpoint / _TRAINER_STATE).get("best_model_checkpoint")
+    return None if best is None else checkpoint.with_name(Path(str(best)).name)
+
+
+def _weights(checkpoint: Path) -> list[Path]:
+    return sorted(checkpoint.glob("model*.safetensors"))
 
 
 def _is_whole(path: Path) -> bool:
@@ -245,7 +277,7 @@ def _strangers(folder: Path) -> list[str]:
             found.append(path.name)
     place = folder / CHECKPOINTS
     for path in sorted(place.iterdir()) if place.is_dir() and not place.is_symlink() else ():
-        own = path.is_dir() and (_step(path) or path.name == "runs")
+        own = path.is_dir() and not path.is_symlink() and (_step(path) or path.name == "runs")
         if not own and path.name.removesuffix(".part") != _FINGERPRINTS:
             found.append(f"{CHECKPOINTS}/{path.name}")
     return found
@@ -253,7 +285,7 @@ def _strangers(folder: Path) -> list[str]:
 
 def _check_own(folder: Path) -> None:
     """Refuse to delete what is not a run of ours."""
-    if not (folder / LOCK_FILE).is_file() and not _has_record(folder):
+    if not _has_record(folder) and not _is_bare(folder):
         raise InputError(
             f"expected an earlier run to overwrite, got {quoted(folder)} without a {RUN_FILE} or "
             f"{CONFIG_FILE} of a run: only what dicetune made is deleted; remove the folder "
@@ -268,11 +300,24 @@ def _check_own(folder: Path) -> None:
 
 
 def _has_record(folder: Path) -> bool:
-    for load in (RunRecord.load, lambda own: RunConfig.from_yaml(own / CONFIG_FILE)):
-        with contextlib.suppress(DicetuneError):
-            load(folder)
+    """Whether a run wrote its record or configuration there; one written by hand is no proof."""
+    with contextlib.suppress(DicetuneError, OSError):
+        if "record_version" in read_json(folder / RUN_FILE):
             return True
+    with contextlib.suppress(DicetuneError, OSError, UnicodeDecodeError):
+        path = folder / CONFIG_FILE
+        return RunConfig.from_yaml(path).to_yaml() == path.read_text(encoding="utf-8")
     return False
+
+
+def _is_bare(folder: Path) -> bool:
+    """Whether a kill left no more there than what comes before ``config.yaml``."""
+    place = folder / CHECKPOINTS
+    first = {LOCK_FILE, CHECKPOINTS, f"{CONFIG_FILE}.part"}
+    within = {_FINGERPRINTS, f"{_FINGERPRINTS}.part"}
+    return {path.name for path in folder.iterdir()} <= first and not (
+        place.is_symlink() or {path.name for path in place.glob("*")} - within
+    )
 
 
 def _check_same_data(folder: Path, fingerprints: dict[str, str | None]) -> None:
@@ -303,15 +348,10 @@ def _check_resumable(folder: Path, config: RunConfig) -> None:
             "its scores are in metrics.json"
         )
     if not (folder / CONFIG_FILE).is_file():
-        if strange := _strangers(folder):
+        if not _is_bare(folder):
             raise InputError(
                 f"expected an unfinished run to resume, got {quoted(folder)} without "
-                f"{CONFIG_FILE}, with {listed(strange, most=3)}: give another --out"
-            )
-        if last_checkpoint(folder) is not None:
-            raise InputError(
-                f"expected an unfinished run to resume, got {quoted(folder)} with checkpoints and "
-                f"without {CONFIG_FILE}: delete {quoted(folder / CHECKPOINTS)} to begin anew"
+                f"{CONFIG_FILE}: give another --out"
             )
         return  # a kill before the first step: it begins anew
     try:

@@ -22,7 +22,8 @@ from dicetune.models import (
 )
 from dicetune.records import sha256
 from dicetune.tasks import TASKS, Data, Encoded, Task
-from dicetune.training.class_counts import count_classes
+from dicetune.training.class_counts import count_classes, doubts_of_choice
+from dicetune.training.class_weights import weighted
 from dicetune.training.config import SAMPLE, RunConfig
 from dicetune.training.prior_bias import start_at_prior
 from dicetune.training.rehearsal import rehearse
@@ -57,6 +58,8 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
     code = code_of(losses)
     source = resolve_encoder(config.model)
     splits, task = read_splits(config, report)
+    if config.class_weight:
+        recipe = weighted(recipe, config.class_weight, task.labels)
     fingerprints = {
         split: sha256(data.source) if Path(data.source).is_file() else None
         for split, data in splits.items()
@@ -90,6 +93,8 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
                 f"{quoted(config.model)}: it was not made for this text{hint}"
             )
         notes += [f"{split}: {line}" for line in inputs.notes]
+    if "dev" in encoded:
+        notes += doubts_of_choice(task, encoded["dev"], tokenizer)
     class_counts = None
     if config.prior_bias or any(loss.needs_class_counts for loss in losses):
         class_counts = count_classes(task, encoded["train"], tokenizer)

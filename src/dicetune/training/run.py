@@ -29,6 +29,7 @@ from dicetune.training.folder import (
     CHECKPOINTS,
     check_place,
     drop_checkpoints,
+    find_best_again,
     held,
     last_checkpoint,
 )
@@ -92,6 +93,8 @@ def run(
             checkpoint = last_checkpoint(folder, report) if resume else None
             if resume and checkpoint is None:
                 report(f"no checkpoint in {folder} yet: beginning with the first step")
+            if checkpoint is not None and is_first_process():
+                find_best_again(checkpoint)
             try:
                 return _train(config, prepared, arguments, folder, checkpoint, report)
             except (KeyboardInterrupt, StopRequestedError):

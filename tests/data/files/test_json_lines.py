@@ -40,8 +40,11 @@ def test_keys_are_found_in_the_order_of_what_is_known_or_chosen():
     assert choose_key(["b", "x"], "x", ["a", "b"], "words", "a.jsonl") == "x"
     with pytest.raises(DataError, match=r"a.jsonl:4: expected the key 'y' for the words, got b, x"):
         choose_key(["b", "x"], "y", ["b"], "words", "a.jsonl", 4)
-    with pytest.raises(DataError, match=r"expected a key for the words \(a, b\), got none: give"):
-        choose_key([], None, ["a", "b"], "words", "a.jsonl")
+    with pytest.raises(
+        DataError,
+        match=r"expected a key for the words \(a, b\), got none: give -o token_column=NAME",
+    ):
+        choose_key([], None, ["a", "b"], "words", "a.jsonl", option="token_column")
 
 
 @pytest.mark.parametrize(

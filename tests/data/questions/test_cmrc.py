@@ -120,7 +120,7 @@ def test_an_answer_is_placed_where_its_text_stands(tmp_path_factory, context, da
     start = data.draw(st.integers(0, len(context) - 1))
     answer = context[start : data.draw(st.integers(start + 1, len(context)))]
     path = tmp_path_factory.getbasetemp() / "drawn.json"
-    path.write_text(json.dumps([paragraph(asked(answers=[answer, "!"]), context=context)]))
+    path.write_text(json.dumps([paragraph(asked(answers=[answer, context]), context=context)]))
     corpus = read_questions(path)
     for gold in corpus.questions[0].answers:
         if gold.text == answer:
@@ -155,7 +155,7 @@ BAD = [
     ),
     (
         [paragraph(asked(), {**asked(), "query_id": None})],
-        "expected 'query_id' in every question or in none",
+        "a text or a whole number under 'query_id', got None",
     ),
     ([paragraph()], "expected questions, got none"),
     ([paragraph(asked(answers=[]))], "expected gold answers, got none in 1 questions"),

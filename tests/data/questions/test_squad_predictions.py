@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from dicetune.data import match_answers, read_answers
+from dicetune.data import NoteBook, match_answers, read_answers
+from dicetune.data.questions.predictions import MISSING, UNKNOWN
 from dicetune.errors import DataError
 from dicetune.evaluate import evaluate
 
@@ -61,6 +62,9 @@ def test_lines_of_other_tools(write):
         ({"q1": ["a"]}, "expected a text for 'q1', got"),
         ('{"id": 1}\n{"id": 2}', "p.json:1: expected a key for the answer"),
         ('{"predicted": "a"}\n{"predicted": "a"}', "p.json:1: expected an 'id' in each line"),
+        ('{"id": true, "predicted": "a"}', "p.json:1: expected an 'id' in each line, got True"),
+        ('{"id": " ", "predicted": "a"}', "p.json:1: expected an 'id' in each line, got ' '"),
+        ('{"id": 1, "predicted": "a", "score": "x"}', "p.json:1: expected a number under 'score'"),
         ('{"id": 1, "predicted": 3}', "p.json:1: expected a text under 'predicted', got 3"),
         ('{"id": 1, "predicted": "a", "gold": "a"}', "expected a list of texts under 'gold'"),
         ('{"id": 1, "predicted": "a"}\n{"id": 1, "predicted": "a"}', "got '1' again"),
@@ -74,15 +78,35 @@ def test_bad_files(write, content, message):
 
 
 def test_answers_are_brought_to_the_order_of_the_questions(write):
-    rows = read_answers(write({"a": "1", "b": "2"}))
-    assert [row.text for row in match_answers(rows, ["b", "a"], "p.json")] == ["2", "1"]
+    rows, notes = read_answers(write({"a": "1", "b": "2"})), NoteBook()
+    assert [row.text for row in match_answers(rows, ["b", "a"], "p.json", notes)] == ["2", "1"]
+    assert not notes.notes()
 
 
-def test_missing_and_unknown_ids_are_counted(write):
-    rows = read_answers(write({"a": "1", "x": "2", "y": "3"}))
-    message = r"p.json: .* 1 missing \(first 'b'\) and 2 of unknown ids \(first 'x', 'y'\)"
-    with pytest.raises(DataError, match=message):
-        match_answers(rows, ["a", "b"], "p.json")
+def test_missing_answers_are_wrong_and_unknown_ones_ignored(write):
+    """A question without gold too: saying nothing of it is not saying that it has no answer."""
+    context = "At Quay Nine."
+    qas = [
+        {"id": "a", "question": "?", "answers": [{"text": "Quay", "answer_start": 3}]},
+        {"id": "b", "question": "?", "answers": [{"text": "Nine", "answer_start": 8}]},
+        {"id": "c", "question": "?", "answers": [], "is_impossible": True},
+        {"id": "d", "question": "?", "answers": [], "is_impossible": True},
+    ]
+    gold = write({"data": [{"paragraphs": [{"context": context, "qas": qas}]}]}, "gold.json")
+    said = []
+    answers = write({"a": "Quay", "c": "", "x": "2", "y": "3"})
+    scores = evaluate(answers, gold, task="qa", report=said.append)
+    assert (scores["exact"], scores["total"]) == (0.5, 4)
+    assert scores["has_answer"]["exact"] == scores["no_answer"]["exact"] == 0.5
+    assert [line.split(" (2; first at")[0] for line in said] == [
+        f"{MISSING} (first 'b', 'd')",
+        f"{UNKNOWN} (first 'x', 'y')",
+    ]
+    odds = write({"a": -2, "c": 3}, "odds.json")
+    scores = evaluate(answers, gold, task="qa", null_odds=str(odds))
+    assert scores["best_exact"] == {"score": 0.5, "threshold": -2.0}
+    with pytest.raises(DataError, match=r"4 questions .* got 1 of unknown ids alone \(first 'x'\)"):
+        evaluate(write({"x": ""}), gold, task="qa")
 
 
 def test_an_id_may_come_again_in_another_split(write):
@@ -92,11 +116,10 @@ def test_an_id_may_come_again_in_another_split(write):
         for name in ("a", "b", *(["c"] if split == "test" else []))
     ]
     path = write("\n".join(map(json.dumps, lines)))
-    assert {row.text for row in match_answers(read_answers(path, split="dev"), "ab", "p")} == {
-        "dev"
-    }
-    with pytest.raises(DataError, match=r"1 missing \(first 'd'\)"):
-        match_answers(read_answers(path, split="test"), "abcd", "p")
+    found = match_answers(read_answers(path, split="dev"), "ab", "p", NoteBook())
+    assert {row.text for row in found} == {"dev"}
+    found = match_answers(read_answers(path, split="test"), "abcd", "p", NoteBook())
+    assert [row.text for row in found] == ["test", "test", "test", None]
     with pytest.raises(DataError, match="expected one answer for each id, got 'a' again"):
         read_answers(write(json.dumps(lines[0]) + "\n" + json.dumps(lines[0])))
 
@@ -131,6 +154,11 @@ def test_null_odds_of_the_official_script(tmp_path):
     scores = evaluate(answers, right, task="qa", null_odds=str(odds))
     assert scores["f1"] == plain["f1"] == 0.5
     assert scores["best_f1"] == {"score": 1.0, "threshold": -2.5}
+    for threshold, f1 in [(-2.5, 1.0), (3, 0.5), (-3, 0.5)]:
+        found = evaluate(answers, right, task="qa", null_odds=str(odds), null_threshold=threshold)
+        assert found["f1"] == f1
+    with pytest.raises(DataError, match=r"beside each answer for null_threshold=1, got none for 2"):
+        evaluate(answers, right, task="qa", null_threshold=1)
     for text, message in [
         ('{"a": 1}', r"got none for 1 \(first 'b'\): give the file that was written"),
         ('{"a": 1, "b": "x"}', "expected a number for 'b', got 'x'"),

@@ -142,6 +142,13 @@ def test_bad_input(file, text, message, line):
     assert caught.value.line == line
 
 
+def test_labels_that_the_gold_never_has(file):
+    with pytest.raises(DataError, match=r"labels as gold\.tsv has them \(a, c\), got others alone"):
+        read_text_predictions(file("9\n8\n"), gold("a", "c"))
+    (note,) = read_text_predictions(file("a\n8\n"), gold("a", "c")).notes
+    assert "that gold.tsv never has, such as '8': wrong (1; first at" in str(note)
+
+
 def test_bad_choices(file):
     with pytest.raises(DataError, match=r"each of the 2 texts of gold\.tsv, got 1"):
         read_text_predictions(file("a\n"), gold("a", "b"))

@@ -132,7 +132,7 @@ def test_labels_by_name(file, tmp_path):
     ("value", "labels", "note"),
     [
         ('["a", "b"]', ("a", "b"), None),
-        ('"a, b"', ("a", "b"), None),
+        ('"a, b"', ("a", "b"), "labels joined by ',': parted (separator=none keeps them whole)"),
         ("[1, 2]", ("1", "2"), None),
         ("[]", (), "rows without any label: kept"),
         ('""', (), "rows without any label: kept"),

@@ -158,6 +158,9 @@ def test_chinese_answers_are_told_from_english_ones():
     scores = question_scores(gold, own, language="zh")
     assert counting.score(counting.counts(gold, own).sum(0), "f1") == pytest.approx(scores.f1)
     assert counting_of({"kind": "answer", "language": "en"}, gold).version == "1.1"
+    kana = counting_of({"kind": "answer"}, [["ポンプ"]])
+    assert kana.version == "characters"
+    assert kana.counts([["ポンプ"]], ["「ポンプ」"]).tolist() == [[1, 1, 1]]
 
 
 def test_the_headline_of_the_problem_comes_first():

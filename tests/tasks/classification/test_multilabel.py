@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dicetune.data import TextCorpus, TextExample
 from dicetune.errors import DataError, InputError
+from dicetune.tasks import Trained
 from dicetune.tasks.classification.multilabel import MultiLabelOptions, MultiLabelTask
 from dicetune.training.collator import PaddingCollator
 from families import FAMILIES, save_family
@@ -188,3 +189,30 @@ def test_real_emotions(real_data):
     assert (len(train), len(task.labels)) == (43410, 28)
     assert min(train.label_counts[label] for label in task.labels) == 77
     assert train.label_counts["grief"] == 77
+
+
+@pytest.mark.parametrize("option", ["a", "a,a", "a,", ""])
+def test_label_columns_are_two_or_more_names(option):
+    with pytest.raises(InputError, match="two or more names for label_columns, each once, got"):
+        MultiLabelOptions(label_columns=option)
+    with pytest.raises(InputError, match="a separator between labels, got an empty one"):
+        MultiLabelOptions(separator="")
+
+
+def test_files_are_read_as_the_model_was_trained(tmp_path):
+    columns, places, joined = (tmp_path / name for name in ("a.csv", "b.csv", "c.csv"))
+    columns.write_text("text,toxic,rude,threat\nfine,0,1,0\nbad,1,0,1\n")
+    places.write_text('text,labels\nfine,"[0, 0]"\nbad,"[1, 1]"\n')
+    joined.write_text("text,labels\nfine,x;y\nbad,x;y\n")
+    wanted = [(), ("toxic", "threat")]
+    trained = Trained({"label_columns": "toxic,threat"}, ("toxic", "threat"))
+    for path in (columns, places):
+        found = MultiLabelTask.read(path, MultiLabelOptions(), trained=trained)
+        assert [example.labels for example in found] == wanted
+    with pytest.raises(DataError, match="-o separator=none"):
+        MultiLabelTask.read(joined, MultiLabelOptions())
+    for trained in (Trained({"separator": ";"}), Trained({}, ("x", "y"))):
+        found = MultiLabelTask.read(joined, MultiLabelOptions(), trained=trained)
+        assert found.examples[0].labels == ("x", "y")
+    found = MultiLabelTask.read(joined, MultiLabelOptions(), trained=Trained({}, ("x;y", "z")))
+    assert found.examples[0].labels == ("x;y",)

@@ -1,16 +1,16 @@
 """Statistics of a comparison: what would new seeds and new examples say?
 
 ``Runs`` (scores of the runs of one competitor, and what each unit weighs in them) go into
-``estimate`` (difference, interval, test over seeds and examples at once), ``sign_flip`` (exact test
-over seeds), ``holm`` (many losses), ``effect`` and ``detectable``, ``seeds_needed`` (what the
-design can see). Needs numpy and scipy alone. How often it errs is measured in
-``benchmarks/error_rates.py`` and printed in docs/statistics.md.
+``estimate`` (difference, interval, test over seeds and examples at once), ``score_interval`` (of
+one competitor), ``sign_flip`` (exact test over seeds), ``holm`` (many losses), ``effect`` and
+``detectable``, ``seeds_needed`` (what the design can see). Needs numpy and scipy alone. How often
+it errs is measured in ``benchmarks/error_rates.py`` and printed in docs/statistics.md.
 """
 
 from dicetune.compare.statistics.components import Components, components
 from dicetune.compare.statistics.effect import effect
 from dicetune.compare.statistics.holm import holm
-from dicetune.compare.statistics.interval import Estimate, estimate
+from dicetune.compare.statistics.interval import Estimate, estimate, score_interval
 from dicetune.compare.statistics.power import detectable, power, seeds_needed
 from dicetune.compare.statistics.runs import Runs
 from dicetune.compare.statistics.sign_flip import sign_flip
@@ -27,6 +27,7 @@ __all__ = [
     "estimate",
     "holm",
     "power",
+    "score_interval",
     "seeds_needed",
     "sign_flip",
 ]

@@ -35,6 +35,8 @@ class Runs:
         seeds: of the runs, in order; by default 1 to S.
         fixed: one run that has no seeds, the predictions of a finished system: what it would do
             with another seed is not asked.
+        counted: units that enter the score at all; by default all U. A sentence without an entity
+            in gold or prediction does not enter F1, nor does a text that is rightly negative.
 
     Raises:
         InputError: shapes that do not fit, fewer than 2 units, a number that is not finite, seeds
@@ -52,6 +54,7 @@ class Runs:
     influence: Floats
     seeds: tuple[int, ...] = ()
     fixed: bool = False
+    counted: int = 0
 
     def __post_init__(self) -> None:
         scores = np.asarray(self.scores, dtype=np.float64)
@@ -80,6 +83,7 @@ class Runs:
         object.__setattr__(self, "scores", scores)
         object.__setattr__(self, "influence", influence)
         object.__setattr__(self, "seeds", seeds)
+        object.__setattr__(self, "counted", self.counted or influence.shape[1])
 
     @classmethod
     def of_counts(
@@ -111,7 +115,10 @@ class Runs:
         # a run at a time: the sums without each unit are as large as the counts
         without = np.stack([metric(total - own) for total, own in zip(totals, array, strict=True)])
         influence = (array.shape[1] - 1) * (scores[:, None] - without)
-        return cls(name, scores, influence, tuple(seeds), fixed)
+        # where all is right, a unit that enters scores alone; where nothing is, none does
+        enters = (metric(array) > 0).any(axis=0)
+        counted = int((enters if enters.any() else array.any(axis=(0, 2))).sum())
+        return cls(name, scores, influence, tuple(seeds), fixed, counted)
 
     def __neg__(self) -> Runs:
         return Runs(self.name, -self.scores, -self.influence, self.seeds, self.fixed)

@@ -43,8 +43,12 @@ def parse_entity_lines(
     token_key = entity_key = ""
     for number, record in json_objects(lines, path):
         if not token_key:
-            token_key = choose_key(record, token_column, TOKEN_KEYS, "words", path, number)
-            entity_key = choose_key(record, entity_column, ENTITY_KEYS, "entities", path, number)
+            token_key = choose_key(
+                record, token_column, TOKEN_KEYS, "words", path, number, "token_column"
+            )
+            entity_key = choose_key(
+                record, entity_column, ENTITY_KEYS, "entities", path, number, "tag_column"
+            )
         tokens = strings(record, token_key, path, number)
         found = entity_spans(record, entity_key, len(tokens), path, number, notes)
         if not tokens:

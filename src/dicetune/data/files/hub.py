@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.data.files.open_text import STDIN
-from dicetune.errors import DataError, quoted
+from dicetune.errors import DataError, listed, quoted
 
 _SAVED = ("dataset_dict.json", "dataset_info.json")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+){0,2}")
@@ -130,6 +130,6 @@ def _split(data: Any, name: str, split: str | None) -> Any:
     if split not in splits:
         got = "none was chosen" if split is None else f"got {quoted(split)}"
         raise DataError(
-            name, f"expected one of the splits {', '.join(splits)}, {got}: use {name}:{splits[0]}"
+            name, f"expected one of the splits {listed(splits)}, {got}: use {name}:{splits[0]}"
         )
     return data[split]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dicetune.errors import DataError, quoted
+from dicetune.errors import DataError, listed, quoted
 
 # what tools call these in files of predictions
 GOLD_KEYS = ("gold", "labels", "tags", "ner_tags", "pos_tags", "true", "y_true", "label")
@@ -49,19 +49,30 @@ def choose_key(
     what: str,
     path: str | Path,
     line: int | None = None,
+    option: str | None = None,
 ) -> str:
     """The key that was asked for, or the first known one that is there.
+
+    Args:
+        names: of the keys.
+        chosen: by the user.
+        known: in place of a choice.
+        what: is there, for messages.
+        path: the file, for messages.
+        line: for messages.
+        option: that chooses a key, where there is one.
 
     Raises:
         DataError: it is not there.
     """
     there = list(names)
+    give = "rename one" if option is None else f"give -o {option}=NAME"
     if chosen is not None:
         if chosen in there:
             return str(chosen)
         raise DataError(
             path,
-            f"expected the key {quoted(chosen)} for the {what}, got {', '.join(there)}",
+            f"expected the key {quoted(chosen)} for the {what}, got {listed(there)}: {give}",
             line=line,
         )
     for name in known:
@@ -69,8 +80,7 @@ def choose_key(
             return name
     raise DataError(
         path,
-        f"expected a key for the {what} ({', '.join(known)}), got {', '.join(there) or 'none'}: "
-        "give its name",
+        f"expected a key for the {what} ({listed(known)}), got {listed(there) or 'none'}: {give}",
         line=line,
     )
 
@@ -115,3 +125,15 @@ def whole_characters(text: str) -> bool:
         (True, False)
     """
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def is_name(value: object) -> bool:
+    """Whether a value can be an id: a text that is not blank, or a whole number.
+
+    Example:
+        >>> is_name("q1"), is_name(7), is_name(" "), is_name(None), is_name(True), is_name([1])
+        (True, True, False, False, False, False)
+    """
+    if isinstance(value, str):
+        return bool(value.strip()) and whole_characters(value)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**30

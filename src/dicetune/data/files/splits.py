@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from dicetune.errors import DataError, quoted
+from dicetune.errors import DataError, listed, quoted
 
 Row = TypeVar("Row")
 Record = tuple[int, Mapping[str, Any]]
@@ -36,7 +36,7 @@ def rows_of_split(
     """
     found = dict.fromkeys(names)
     named = [name for name in found if name is not None]
-    shown = ", ".join(named)
+    shown = listed(named)
     if split is None:
         if len(found) > 1:
             some = f"{shown} and rows that name none" if None in found else shown

@@ -5,7 +5,7 @@ separator, a quote (then doubled) or a line end; other files print cells as they
 is a quote (MRPC: to read its stray quotes as CSV swallows 114 of its 4,076 rows). Which of the two
 a file does is decided by all of it, never by its name:
 
-1. No cell begins with a quote: off, there is nothing to decide.
+1. No cell begins with a quote: off, there is nothing to decide. All cells are in quotes: on.
 2. Read with quotes, some quoted cell is not closed or goes on behind its closing quote: **off**.
 3. Each line is a whole row as it stands, and quotes would swallow a line end, or some quote
    stands in a cell without quotes around it: **off**.
@@ -13,7 +13,8 @@ a file does is decided by all of it, never by its name:
    text's own; but **on** where a quote is doubled inside, or a whole column is in quotes.
 5. Else **on**: every quote is where a CSV writer would put it.
 
-A line without anything on it is no row. ``\r\n`` inside a quoted cell becomes ``\n``.
+A line without anything on it is no row. ``\r\n`` inside a quoted cell becomes ``\n`` where the rows
+end so, and stays where they end in ``\n``.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.open_text import without_returns
 from dicetune.errors import DataError, quoted, unknown_name
 
 QUOTING = ("auto", "on", "off")
@@ -68,7 +70,7 @@ def parse_grid(
     r"""Lines to rows.
 
     Args:
-        lines: without their ends.
+        lines: without their ends, of which ``\r`` may be left.
         source: the file, for messages.
         notes: where blank lines are counted.
         separator: between cells; detected by default.
@@ -109,7 +111,7 @@ def guess_separator(lines: Sequence[str]) -> str:
         >>> guess_separator(["text;label", "one, two;3"])
         ';'
     """
-    sample = [_QUOTED.sub("", line) for line in lines[:_SAMPLE] if line]
+    sample = [_QUOTED.sub("", line) for line in without_returns(lines[:_SAMPLE]) if line]
     for separator in SEPARATORS:
         counts = {line.count(separator) for line in sample}
         if len(counts) == 1 and counts != {0}:
@@ -136,9 +138,9 @@ class _Rows:
 
 
 def _read_plain(lines: Sequence[str], separator: str) -> _Rows:
-    numbered = list(enumerate(lines, 1))
+    numbered = list(enumerate(without_returns(lines), 1))
     return _Rows(
-        [line.split(separator) for line in lines if line],
+        [line.split(separator) for _, line in numbered if line],
         [number for number, line in numbered if line],
         blank=tuple(number for number, line in numbered if not line),
     )
@@ -147,6 +149,8 @@ def _read_plain(lines: Sequence[str], separator: str) -> _Rows:
 def _is_quoted(quoted: _Rows, plain: _Rows) -> bool:
     if not quoted.in_quotes:
         return False
+    if quoted.in_quotes.total() == sum(map(len, quoted.rows)):
+        return True
     if not plain.is_even():
         return quoted.is_even() or not quoted.stray
     if quoted.stray or len(quoted.rows) != len(plain.rows):
@@ -160,12 +164,13 @@ def _read_quoted(
 ) -> _Rows | None:
     """The rows of a reading with quotes; ``None`` if it fails and need not be."""
     text = "\n".join(lines) + "\n"
-    in_quotes = re.compile(rf'"((?:[^"]|"")*+)"([{separator}\n])')
+    in_quotes = re.compile(rf'"((?:[^"]|"")*+)"([{separator}]|\r?\n)')
     bare = re.compile(rf"([^{separator}\n]*+)([{separator}\n])")
     found = _Rows([], [])
     row: list[str] = []
     blank: list[int] = []
     place, line, first = 0, 1, 1
+    has_returns = lines[0].endswith("\r")
     while place < len(text):
         is_quoted = text[place] == '"'
         match = (in_quotes if is_quoted else bare).match(text, place)
@@ -184,11 +189,13 @@ def _read_quoted(
             found.doubled += cell.count('""')
             line += cell.count("\n")
             cell = cell.replace('""', '"')
+            cell = cell.replace("\r\n", "\n") if has_returns else cell
         else:
+            cell = cell.removesuffix("\r") if end == "\n" else cell
             found.stray += '"' in cell
         row.append(cell)
         place = match.end()
-        if end == "\n":
+        if end.endswith("\n"):
             if row == [""] and not is_quoted:
                 blank.append(first)
             else:

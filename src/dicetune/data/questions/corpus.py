@@ -89,19 +89,3 @@ class QuestionCorpus:
         if question.line is not None:
             return f"{self.source}:{question.line}"
         return f"{self.source}: {question.place}" if question.place else self.source
-
-
-CHINESE_SHARE = 0.5
-"""Share of Chinese characters among letters from which a text is taken as Chinese."""
-
-
-def is_chinese(*texts: str) -> bool:
-    """Whether most letters of some texts are Chinese characters (U+4E00 to U+9FFF).
-
-    Example:
-        >>> is_chinese("泵站又停了 (Quay 9)"), is_chinese("The pump is down.")
-        (True, False)
-    """
-    letters = sum(character.isalpha() for text in texts for character in text)
-    chinese = sum("\u4e00" <= character <= "\u9fff" for text in texts for character in text)
-    return chinese > CHINESE_SHARE * letters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,12 +18,11 @@ from dicetune.data.inspect import (
 )
 from dicetune.data.questions.align import ELSEWHERE, NOWHERE, RESPELLED
 from dicetune.data.questions.corpus import QuestionCorpus
+from dicetune.data.questions.offsets import OTHER_RULES
+from dicetune.writing import words
 
 QA_PAPER_RATIOS = {"SQuAD1.1": 55.9, "SQuAD2.0": 82.0, "QuoRef": 169.0}
 """Negatives to positives, machine reading rows of Table 1 of the paper (Li et al., ACL 2020)."""
-
-_CHARACTERS = "\u3040-\u30ff\u3400-\u9fff"  # no blanks stand between words of these
-_WORD = re.compile(rf"[{_CHARACTERS}]|[^\s{_CHARACTERS}]+")
 
 
 def inspect_questions(
@@ -33,7 +31,8 @@ def inspect_questions(
     """Describe one or more splits of a question answering set.
 
     The ratio is the paper's: words of the context, summed over questions, to the two positions,
-    start and end, of each answerable question. A Chinese or Japanese character is a word.
+    start and end, of each answerable question. A letter of a script without spaces between words,
+    such as a Chinese or Japanese one, is a word.
 
     Args:
         splits: name to questions, the training split first.
@@ -66,17 +65,18 @@ def inspect_questions(
 
 def _report(name: str, corpus: QuestionCorpus, count: SubwordCounter | None) -> SplitReport:
     contexts = list(dict.fromkeys(question.context for question in corpus))
-    sizes = {text: len(_WORD.findall(text)) for text in contexts}
+    sizes = {text: len(words(text)) for text in contexts}
     answerable = sum(not question.impossible for question in corpus)
     answers = [answer for question in corpus for answer in question.answers]
     rules = {note.rule: note.count for note in corpus.notes}
+    misses = (ELSEWHERE, RESPELLED, NOWHERE, *(rule.note for rule in OTHER_RULES))
     facts: dict[str, Fact] = {
         "questions": len(corpus),
         "articles": len({question.title for question in corpus if question.title is not None}),
         "contexts": len(contexts),
         "words of contexts": sum(sizes.values()),
         "answers": len(answers),
-        "offsets that do not fit": sum(rules.get(r, 0) for r in (ELSEWHERE, RESPELLED, NOWHERE)),
+        "offsets that do not fit": sum(rules.get(rule, 0) for rule in misses),
         "answers not in the context": sum(answer.start is None for answer in answers),
         "duplicates inside": duplicates((q.question, q.context) for q in corpus),
         **subword_facts((f"{q.question} {q.context}" for q in corpus), count),

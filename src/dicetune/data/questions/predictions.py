@@ -7,19 +7,24 @@ any tool that names an ``id`` and a ``predicted`` (``prediction_text``, ``answer
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dicetune.data.files.json_lines import choose_key, json_objects
+from dicetune.data.files.json_lines import choose_key, is_name, json_objects
+from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.files.splits import records_of_split, rows_of_split
 from dicetune.errors import DataError, quoted, unknown_name
+from dicetune.writing import LANGUAGES
 
 ANSWER_FORMATS = ("squad", "jsonl")
 ANSWER_KEYS = ("predicted", "prediction_text", "answer")
+
+MISSING = "questions without a prediction: counted as wrong"
+UNKNOWN = "predictions of ids that are no question of the gold file: ignored"
 
 
 @dataclass(frozen=True)
@@ -28,17 +33,19 @@ class AnswerRow:
 
     Args:
         id: of the question.
-        text: its answer, empty for none.
+        text: its answer, empty for none; ``None`` where the file says nothing of the question.
         gold: gold answers, where the file has them; none in a tuple: unanswerable.
         span: the answer it would give if it had to, where the file has it.
         null_odds: null score less the score of ``span``, where the file has both.
+        language: by which a model's own file says that answers are compared.
     """
 
     id: str
-    text: str
+    text: str | None
     gold: tuple[str, ...] | None = None
     span: str | None = None
     null_odds: float | None = None
+    language: str | None = None
 
 
 def read_answers(
@@ -92,7 +99,11 @@ def read_null_odds(path: str | Path) -> dict[str, float]:
     if not isinstance(value, dict):
         raise DataError(source, f"expected {{id: number}}, got a {type(value).__name__}")
     for name, odds in value.items():
-        if isinstance(odds, bool) or not isinstance(odds, int | float) or not math.isfinite(odds):
+        if (
+            isinstance(odds, bool)
+            or not isinstance(odds, int | float)
+            or not (abs(odds) <= sys.float_info.max)
+        ):
             raise DataError(source, f"expected a number for {quoted(name)}, got {quoted(odds)}")
     return {name: float(odds) for name, odds in value.items()}
 
@@ -105,40 +116,80 @@ def with_null_odds(
     Raises:
         DataError: how many ids have none, and the first of them.
     """
-    if missing := [row.id for row in rows if row.id not in odds]:
+    answered = [row for row in rows if row.text is not None]
+    if missing := [row.id for row in answered if row.id not in odds]:
         raise DataError(
             source_name(source),
-            f"expected null odds for each of {len(rows)} answers, got none for "
+            f"expected null odds for each of {len(answered)} answers, got none for "
             f"{len(missing)}{_first(missing)}: give the file that was written with the answers",
         )
     return [
-        replace(row, null_odds=odds[row.id], span=row.text if row.span is None else row.span)
+        row
+        if row.text is None
+        else replace(row, null_odds=odds[row.id], span=row.text if row.span is None else row.span)
+        for row in rows
+    ]
+
+
+def with_null_threshold(
+    rows: Sequence[AnswerRow], threshold: float, source: str | Path
+) -> list[AnswerRow]:
+    """Answers as they are where the null odds are at most a threshold, else none.
+
+    Raises:
+        DataError: answers without null odds.
+    """
+    if lacking := [row.id for row in rows if row.text is not None and row.null_odds is None]:
+        raise DataError(
+            source_name(source),
+            f"expected null odds beside each answer for null_threshold={threshold:g}, got none for "
+            f"{len(lacking)}{_first(lacking)}: give the file of them with -o null_odds=FILE, or "
+            "leave null_threshold out",
+        )
+    return [
+        row
+        if row.null_odds is None
+        else replace(row, text="" if row.null_odds > threshold else (row.span or row.text))
         for row in rows
     ]
 
 
 def match_answers(
-    rows: Sequence[AnswerRow], ids: Iterable[str], source: str | Path
+    rows: Sequence[AnswerRow], ids: Iterable[str], source: str | Path, notes: NoteBook
 ) -> list[AnswerRow]:
-    """The answers of some questions, in their order.
+    """The answers of some questions, in their order; one without text where the file has none.
+
+    Args:
+        rows: of the file.
+        ids: of the questions.
+        source: the file, for messages.
+        notes: where missing and unknown ids are counted.
 
     Raises:
-        DataError: how many ids are missing or unknown, and the first of them.
+        DataError: no id in common.
+
+    Example:
+        >>> book = NoteBook()
+        >>> rows = match_answers([AnswerRow("a", "Quay"), AnswerRow("x", "")], "ab", "p.json", book)
+        >>> [row.text for row in rows], len(book.notes())
+        (['Quay', None], 2)
     """
     wanted = list(ids)
     known = set(wanted)
     given = {row.id: row for row in rows}
     missing = [name for name in wanted if name not in given]
     unknown = [name for name in given if name not in known]
-    if missing or unknown:
+    if len(missing) == len(wanted):
         raise DataError(
-            source_name(path=source),
-            "expected one answer for each question of the gold file, got "
-            f"{len(missing)} missing{_first(missing)} and {len(unknown)} of unknown ids"
-            f"{_first(unknown)}: give the gold file that was answered; write an empty text where "
-            "there is no answer",
+            source_name(source),
+            f"expected answers to the {len(wanted)} questions of the gold file{_first(wanted)}, "
+            f"got {len(unknown)} of unknown ids alone{_first(unknown)}: give the gold file that "
+            "was answered",
         )
-    return [given[name] for name in wanted]
+    for rule, names in ((MISSING, missing), (UNKNOWN, unknown)):
+        if names:
+            notes.add(f"{rule}{_first(names)}", source_name(source), len(names))
+    return [given.get(name, AnswerRow(name, None)) for name in wanted]
 
 
 def _format_of(lines: Sequence[str]) -> str:
@@ -173,8 +224,12 @@ def _official(lines: Sequence[str], source: str) -> list[AnswerRow]:
 
 def _row(number: int, record: Mapping[str, Any], source: str) -> AnswerRow:
     key = choose_key(record, None, ANSWER_KEYS, "answer", source, number)
-    if record.get("id") is None:
-        raise DataError(source, "expected an 'id' in each line, got none", line=number)
+    if not is_name(record.get("id")):
+        raise DataError(
+            source,
+            f"expected an 'id' in each line, got {quoted(record.get('id', 'none'))}",
+            line=number,
+        )
     text, gold, span = record[key], record.get("gold"), record.get("span")
     if not isinstance(text, str):
         raise DataError(
@@ -186,16 +241,32 @@ def _row(number: int, record: Mapping[str, Any], source: str) -> AnswerRow:
         raise DataError(
             source, f"expected a list of texts under 'gold', got {quoted(gold)}", line=number
         )
-    numbers = [record.get("null_score"), record.get("score")]
-    null, score = (float(n) if isinstance(n, int | float) else None for n in numbers)
+    null, score = (_number(record, name, source, number) for name in ("null_score", "score"))
+    language = record.get("language")
     return AnswerRow(
         str(record["id"]),
         text,
         None if gold is None else tuple(gold),
         span if isinstance(span, str) else None,
-        None if null is None or score is None else null - score,
+        None if null is None or score is None else 0.0 if null == score else null - score,
+        language if language in LANGUAGES else None,
+    )
+
+
+def _number(record: Mapping[str, Any], key: str, source: str, line: int) -> float | None:
+    """The number under a key, which may be left out; infinities are numbers here."""
+    value = record.get(key)
+    if value is None:
+        return None
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool) and value == value:
+            return float(value)
+    except OverflowError:  # a whole number that no float holds
+        pass
+    raise DataError(
+        source, f"expected a number under {quoted(key)}, got {quoted(value)}", line=line
     )
 
 
 def _first(names: Sequence[str]) -> str:
-    return f" (first {', '.join(map(repr, names[:3]))})" if names else ""
+    return f" (first {', '.join(map(quoted, names[:3]))})" if names else ""

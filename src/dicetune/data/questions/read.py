@@ -10,13 +10,15 @@
   "answer_start": [...]}``, or one article of ``squad``, or one paragraph of ``cmrc`` a line.
 - **hub**: a data set of the ``datasets`` library, rows as in JSON lines (``squad``, ``squad_v2``).
 
-A question without answers is unanswerable, as in the official script. Offsets that do not fit are
-aligned by ``align_answer``; every such case is counted in the notes.
+A question without answers is unanswerable, as in the official script. Where the offsets of a file
+count something else than characters (``offset_rule``), all of them are read so. Those that still do
+not fit are aligned by ``align_answer``; every such case is counted in the notes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dicetune.data.files.hub import load_split, names_data_set
@@ -24,6 +26,7 @@ from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.questions.align import NOWHERE, align_answer
 from dicetune.data.questions.corpus import GoldAnswer, Question, QuestionCorpus
+from dicetune.data.questions.offsets import OffsetRule, offset_rule
 from dicetune.data.questions.records import (
     DOCUMENTS,
     Record,
@@ -80,19 +83,57 @@ def read_questions(
             format = document_format(document) if format == "auto" else format
             records = document_records(document, source, format)
     notes = NoteBook()
-    questions = tuple(_questions(records, gold, notes))
+    asked = list(_asked(records, gold))
+    rule = offset_rule(
+        (text, start, own.question.context)
+        for own in asked
+        for _, text, start in own.answers
+        if start is not None and text.strip()
+    )
+    questions = tuple(_aligned(own, rule, notes) if gold else own.question for own in asked)
     if not questions:
         raise DataError(source, "expected questions, got none: check the file and the format")
-    if gold and not any(question.answers for question in questions):
+    if gold:
+        _check_gold(asked, questions, source)
+    return QuestionCorpus(questions, source, notes.notes(), gold, format)
+
+
+def _check_gold(asked: Sequence[_Asked], questions: Sequence[Question], source: str) -> None:
+    """Refuse a file whose answers were taken out, or belong to other contexts."""
+    answers = [answer for question in questions for answer in question.answers]
+    if not answers and not any(own.flag is True for own in asked):
         raise DataError(
             source,
             f"expected gold answers, got none in {len(questions)} questions: check the file; "
             "to have it answered use predict",
         )
-    return QuestionCorpus(questions, source, notes.notes(), gold, format)
+    if answers and all(answer.start is None for answer in answers):
+        raise DataError(
+            source,
+            "expected answers that stand in their contexts, got none among "
+            f"{len(answers)} (first {quoted(answers[0].text)}): check that answers and contexts "
+            "belong together",
+        )
 
 
-def _questions(records: Iterable[Record], gold: bool, notes: NoteBook) -> Iterator[Question]:
+@dataclass(frozen=True)
+class _Asked:
+    """A question whose answers are not yet placed.
+
+    Args:
+        question: without answers.
+        spot: where it stands.
+        flag: what the file says of its being impossible, if anything.
+        answers: place, text and offset of each.
+    """
+
+    question: Question
+    spot: Spot
+    flag: object
+    answers: tuple[tuple[Spot, str, int | None], ...]
+
+
+def _asked(records: Iterable[Record], gold: bool) -> Iterator[_Asked]:
     seen: dict[str, Spot] = {}
     named = None
     for number, record in enumerate(records, 1):
@@ -101,56 +142,58 @@ def _questions(records: Iterable[Record], gold: bool, notes: NoteBook) -> Iterat
         context = record.paragraph_spot.value(record.paragraph, layout.context, str)
         if not context.strip():
             raise record.paragraph_spot.error("expected a context, got an empty text")
-        if not text.strip():
-            if not gold:
-                raise spot.error("expected a question, got an empty text")
-            notes.add(NO_QUESTION, str(spot))
-        has_id = values.get(layout.id) is not None
+        if not text.strip() and not gold:
+            raise spot.error("expected a question, got an empty text")
+        has_id = layout.id in values
         if named not in (None, has_id):
             raise spot.error(f"expected {quoted(layout.id)} in every question or in none")
         named = has_id
-        name = str(values[layout.id]) if has_id else str(number)
+        name = spot.name(values, layout.id) if has_id else str(number)
         if name in seen:
             raise spot.error(
                 f"expected each id once, got {quoted(name)} again, first at {seen[name]}"
             )
         seen[name] = spot
-        answers = _answers(record, context, notes) if gold else ()
         title = None if record.title is None else str(record.title)
-        impossible = gold and not answers
-        yield Question(
-            name, text, context, answers, impossible, title, spot.line, spot.path or None
+        question = Question(
+            name, text, context, title=title, line=spot.line, place=spot.path or None
         )
+        flag = values.get("is_impossible")
+        is_read = gold and not (flag is True and "answers" not in values)
+        yield _Asked(question, spot, flag, tuple(_pairs(record)) if is_read else ())
 
 
-def _answers(record: Record, context: str, notes: NoteBook) -> tuple[GoldAnswer, ...]:
-    flag = record.values.get("is_impossible")
-    if flag is True and "answers" not in record.values:
-        return ()
-    found = []
-    for spot, text, start in _pairs(record):
+def _aligned(asked: _Asked, rule: OffsetRule, notes: NoteBook) -> Question:
+    """The question with its answers where they stand."""
+    context, found = asked.question.context, []
+    if not asked.question.question.strip():
+        notes.add(NO_QUESTION, str(asked.spot))
+    for spot, text, offset in asked.answers:
         if not text.strip():
-            notes.add(BLANK_ANSWER, str(record.spot))
+            notes.add(BLANK_ANSWER, str(asked.spot))
             continue
+        start = offset if offset is None else rule.place(offset, context)
         if start is not None and start >= len(context):
             raise spot.error(
                 f"expected an answer_start inside the context's {len(context)} characters "
-                f"(or -1 where it is unknown), got {start} for {quoted(text)}"
+                f"(or -1 where it is unknown), got {offset} for {quoted(text)}"
             )
+        if start != offset:
+            notes.add(rule.note, str(asked.spot))
         aligned = align_answer(text, start, context)
         if aligned is None:
-            notes.add(NOWHERE, str(record.spot))
+            notes.add(NOWHERE, str(asked.spot))
             found.append(GoldAnswer(text))
             continue
-        first, last, rule = aligned
-        if rule is not None:
-            notes.add(rule, str(record.spot))
+        first, last, repair = aligned
+        if repair is not None:
+            notes.add(repair, str(asked.spot))
         found.append(GoldAnswer(text, first, last))
-    if flag is True and found:
-        notes.add(FLAGGED, str(record.spot))
-    if flag is False and not found:
-        notes.add(UNFLAGGED, str(record.spot))
-    return tuple(found)
+    if asked.flag is True and found:
+        notes.add(FLAGGED, str(asked.spot))
+    if asked.flag is False and not found:
+        notes.add(UNFLAGGED, str(asked.spot))
+    return replace(asked.question, answers=tuple(found), impossible=not found)
 
 
 def _pairs(record: Record) -> Iterator[tuple[Spot, str, int | None]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dicetune.data.files.json_lines import whole_characters
+from dicetune.data.files.json_lines import is_name, whole_characters
 from dicetune.errors import DataError, quoted
 
 _NAMES = {str: "a text", int: "a whole number", list: "a list"}
@@ -60,6 +60,16 @@ class Spot:
         if isinstance(value, str) and not whole_characters(value):
             raise self.error(f"expected whole characters under {quoted(key)}, got {quoted(value)}")
         return value
+
+    def name(self, mapping: Mapping[str, Any], key: str) -> str:
+        """The id under a key, a text or a whole number."""
+        value = mapping[key]
+        if not is_name(value):
+            raise self.error(
+                f"expected a text or a whole number under {quoted(key)}, got {quoted(value)}: "
+                "write one, or leave the key out of all"
+            )
+        return str(value)
 
     def text(self, value: Any) -> str:
         """The value, which must be a text."""

@@ -30,11 +30,11 @@ def read_hub(
     """
     data = load_split(path, split)
     names = list(data.column_names)
-    token_key = choose_key(names, token_column, TOKEN_KEYS, "words", path)
+    token_key = choose_key(names, token_column, TOKEN_KEYS, "words", path, None, "token_column")
     tag_key = None
     if wanted:
         others = [name for name in names if name != token_key]
-        tag_key = choose_key(others, tag_column, TAG_KEYS[task], "tags", path)
+        tag_key = choose_key(others, tag_column, TAG_KEYS[task], "tags", path, None, "tag_column")
     labels = _label_names(data.features[tag_key]) if tag_key else None
     sentences = []
     for number, record in enumerate(data, 1):

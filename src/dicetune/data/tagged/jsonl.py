@@ -45,11 +45,11 @@ def parse_jsonl(
     if not records:
         return []
     number, first = records[0]
-    token_key = choose_key(first, token_column, TOKEN_KEYS, "words", path, number)
+    token_key = choose_key(first, token_column, TOKEN_KEYS, "words", path, number, "token_column")
     tag_key = None
     if wanted:
         others = {key: value for key, value in first.items() if key != token_key}
-        tag_key = choose_key(others, tag_column, TAG_KEYS[task], "tags", path, number)
+        tag_key = choose_key(others, tag_column, TAG_KEYS[task], "tags", path, number, "tag_column")
     sentences = []
     for number, record in records:
         tokens = strings(record, token_key, path, number)

@@ -181,9 +181,17 @@ def _from_json(
     for number, record in records_of_split(json_objects(lines, source), split, source):
         if not pairs:
             own_key = choose_key(
-                record, predicted_column, PREDICTED_KEYS, "predicted tags", source, number
+                record,
+                predicted_column,
+                PREDICTED_KEYS,
+                "predicted tags",
+                source,
+                number,
+                "predicted_column",
             )
-            gold_key = choose_key(record, gold_column, GOLD_KEYS, "gold tags", source, number)
+            gold_key = choose_key(
+                record, gold_column, GOLD_KEYS, "gold tags", source, number, "gold_column"
+            )
         gold = strings(record, gold_key, source, number)
         own = strings(record, own_key, source, number)
         token_key = token_column or next((key for key in TOKEN_KEYS if key in record), None)

@@ -41,8 +41,10 @@ _TARGET: dict[str, Scheme] = {
     "bmes": "iobes",
     "bilou": "iobes",
 }
-_LETTERED = re.compile(r"[BIESMLU]-.")
-_JOINED = re.compile(r"(?:O|[BIESMLU]-.+?)(?:[|;,/+& ](?:O$|O(?=[|;,/+& ])|[BIESMLU]-.+?))+")
+_LETTERED = re.compile(r"[BIESMLU]-.", re.DOTALL)
+_JOINED = re.compile(
+    r"(?:O|[BIESMLU]-.+?)(?:[|;,/+& ](?:O$|O(?=[|;,/+& ])|[BIESMLU]-.+?))+", re.DOTALL
+)
 _OTHER_SPELLING = re.compile(
     r"[BIESMLUbiesmlu][^0-9A-Za-z].|-.+|[^0-9A-Za-z]+[BIESMLU]-.|.*[-_][BIESMLU]$|[BIESMLU]-$|^o$"
 )

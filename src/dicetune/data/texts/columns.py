@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicetune.errors import DataError, InputError, quoted
+from dicetune.errors import DataError, InputError, listed, quoted
 
 Column = int | str | None
 
@@ -27,6 +27,7 @@ TEXT_NAMES = (
     "comment",
     "tweet",
     "document",
+    "comment_text",
 )
 PAIR_NAMES = (
     ("sentence1", "sentence2"),
@@ -67,22 +68,33 @@ class TextColumns:
         pair: of the second text.
         label: of the label.
         id: of the id.
+        labels: of columns of 0 and 1, one for each label, or of the places in lists of 0 and 1.
     """
 
     text: Column = None
     pair: Column = None
     label: Column = None
     id: Column = None
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Found:
-    """Where things stand, as places in a list of names or cells."""
+    """Where things stand, as places in a list of names or cells.
+
+    Args:
+        text: the (first) text.
+        pair: the second text.
+        label: all labels of a row.
+        id: the id.
+        labels: one column for each label, in place of ``label``.
+    """
 
     text: int
     pair: int | None = None
     label: int | None = None
     id: int | None = None
+    labels: tuple[int, ...] = ()
 
 
 def by_name(
@@ -93,6 +105,7 @@ def by_name(
     pair: bool,
     gold: bool,
     line: int | None = None,
+    instead: int | None = None,
 ) -> Found:
     """The columns of a header, or the keys of an object.
 
@@ -103,6 +116,7 @@ def by_name(
         pair: whether there are two texts.
         gold: whether there is a label.
         line: for messages.
+        instead: the column of the text where none has a known name.
 
     Raises:
         DataError: no such column, none with a known name, or one column for two things.
@@ -110,19 +124,19 @@ def by_name(
     Example:
         >>> header = ["Quality", "#1 ID", "#2 ID", "#1 String", "#2 String"]
         >>> by_name(header, TextColumns(), "a.txt", pair=True, gold=True)
-        Found(text=3, pair=4, label=0, id=None)
+        Found(text=3, pair=4, label=0, id=None, labels=())
     """
     known = _Names(names, source, line)
-    text = known.chosen(choice.text)
-    second = known.chosen(choice.pair) if pair else None
+    text = known.chosen(choice.text, "text_column")
+    second = known.chosen(choice.pair, "pair_column") if pair else None
     if pair and (text is None or second is None):
         text, second = known.pair(text, second)
     elif text is None:
-        text = known.first(TEXT_NAMES, "text")
-    label = known.chosen(choice.label) if gold else None
+        text = known.first(TEXT_NAMES, "text", instead)
+    label = known.chosen(choice.label, "label_column") if gold else None
     if gold and label is None:
         label = known.first(LABEL_NAMES, "label")
-    own = known.chosen(choice.id)
+    own = known.chosen(choice.id, "id_column")
     if own is None:
         own = known.find(ID_NAMES)
     return _apart(Found(text, second, label, own), names, source, line)
@@ -152,7 +166,7 @@ def by_number(
     Example:
         >>> rows = [["spam", "win a prize now"], ["ham", "see you there"], ["ham", "on my way"]]
         >>> by_number(rows, TextColumns(), "a.tsv", pair=False, gold=True)
-        Found(text=1, pair=None, label=0, id=None)
+        Found(text=1, pair=None, label=0, id=None, labels=())
     """
     width = len(rows[0])
     text = _number(choice.text, "text_column", width, source)
@@ -163,7 +177,8 @@ def by_number(
     if width < needed:
         raise DataError(
             source,
-            f"expected at least {needed} columns ({_roles(pair, gold)}), got {width}",
+            f"expected at least {needed} columns ({_roles(pair, gold)}), got {width}: check the "
+            "file, or give its format (--format)",
         )
     free = [c for c in range(width) if c not in (text, second, label, own)]
     if text is None or (pair and second is None):
@@ -190,7 +205,7 @@ class _Names:
         self.source = source
         self.line = line
 
-    def chosen(self, column: Column) -> int | None:
+    def chosen(self, column: Column, option: str) -> int | None:
         if column is None:
             return None
         if column in self.names:
@@ -203,15 +218,18 @@ class _Names:
             number = -1
         if 0 <= number < len(self.names):
             return number
-        raise self.error(f"the column {quoted(column)}")
+        raise self.error(f"the column {quoted(column)}", f"-o {option}=NAME")
 
     def find(self, known: Sequence[str]) -> int | None:
         return next((self.plain.index(name) for name in known if name in self.plain), None)
 
-    def first(self, known: Sequence[str], what: str) -> int:
+    def first(self, known: Sequence[str], what: str, instead: int | None = None) -> int:
         found = self.find(known)
+        found = instead if found is None else found
         if found is None:
-            raise self.error(f"a column for the {what} ({', '.join(known)})")
+            raise self.error(
+                f"a column for the {what} ({', '.join(known)})", f"-o {what}_column=NAME"
+            )
         return found
 
     def pair(self, text: int | None, second: int | None) -> tuple[int, int]:
@@ -222,13 +240,14 @@ class _Names:
                     self.plain.index(other) if second is None else second,
                 )
         shown = ", ".join(f"{one} and {other}" for one, other in PAIR_NAMES)
-        raise self.error(f"columns for the two texts ({shown})")
+        raise self.error(
+            f"columns for the two texts ({shown})", "-o text_column=NAME -o pair_column=NAME"
+        )
 
-    def error(self, expected: str) -> DataError:
-        shown = ", ".join(self.names[:SHOWN]) or "none"
-        more = f" and {len(self.names) - SHOWN} more" if len(self.names) > SHOWN else ""
+    def error(self, expected: str, options: str) -> DataError:
+        shown = listed(self.names, most=SHOWN) or "none"
         return DataError(
-            self.source, f"expected {expected}, got {shown}{more}: give its name", line=self.line
+            self.source, f"expected {expected}, got {shown}: give {options}", line=self.line
         )
 
 
@@ -240,7 +259,7 @@ def _apart(found: Found, names: Sequence[object], source: str | Path, line: int 
         raise DataError(
             source,
             f"expected columns of their own for texts and label, got {quoted(names[twice])} twice: "
-            "choose others (text_column, pair_column, label_column)",
+            "choose others (-o text_column=, -o pair_column=, -o label_column=)",
             line=line,
         )
     return found
@@ -254,7 +273,8 @@ def _number(column: Column, option: str, width: int, source: str | Path) -> int 
     except ValueError:
         raise InputError(
             f"expected {option} to be a number (0 is the first column) for {source}, which has no "
-            f"header with such a name, got {quoted(column)}: say header=on if its first row is one"
+            f"header with such a name, got {quoted(column)}: give -o header=on if its first row is "
+            "one"
         ) from None
     if not 0 <= number < width:
         raise DataError(
@@ -274,13 +294,17 @@ def _fewest_values(
         raise DataError(
             source,
             f"the column of the label cannot be told (no header; columns "
-            f"{', '.join(map(str, free))} are alike): give its number, label_column=N",
+            f"{listed(free)} are alike): give its number, -o label_column=N",
         )
     return best
 
 
 def _too_few(width: int, pair: bool, gold: bool, source: str | Path) -> DataError:
-    return DataError(source, f"expected columns for {_roles(pair, gold)}, got {width} columns")
+    return DataError(
+        source,
+        f"expected columns for {_roles(pair, gold)}, got {width}: check the file, or give its "
+        "format (--format)",
+    )
 
 
 def _roles(pair: bool, gold: bool) -> str:

@@ -17,6 +17,7 @@ from dicetune.data.inspect import (
     subword_facts,
 )
 from dicetune.data.texts.corpus import TextCorpus, TextExample
+from dicetune.errors import listed
 
 
 def inspect_texts(
@@ -109,4 +110,4 @@ def _difference(
 ) -> tuple[str, str]:
     """The text or texts, and the two sets of labels."""
     text = key if isinstance(key, str) else " | ".join(sorted(key))
-    return text, " / ".join(", ".join(sorted(labels)) or "none" for labels in (first, second))
+    return text, " / ".join(listed(sorted(labels)) or "none" for labels in (first, second))

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dicetune.data.files.json_lines import whole_characters
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines
-from dicetune.errors import DataError, quoted
+from dicetune.data.texts.label_cells import Cell, LabelCells, part_cells, refuse_lists
+from dicetune.errors import DataError, listed, quoted
 
 TWICE = "labels named twice in one row: counted once"
 UNLABELLED = "rows without any label: kept"
@@ -33,49 +35,51 @@ def read_label_names(path: str | Path) -> tuple[str, ...]:
 
 
 def parse_labels(
-    value: Any,
+    cells: Sequence[Cell],
     source: str,
-    line: int,
     notes: NoteBook,
     *,
-    known: Mapping[str, str] | None = None,
+    names: Sequence[str] = (),
     several: bool = False,
-) -> tuple[str, ...]:
-    """The labels of one row.
+    how: LabelCells | None = None,
+) -> list[tuple[str, ...]]:
+    """The labels of each row, told from the whole column.
 
     Args:
-        value: a string, a number, or (with ``several``) a list of these; strings are then parted
-            at commas.
+        cells: of each row its line and a string, a number, or (with ``several``) a list of these.
         source: the file, for messages.
-        line: for messages.
-        notes: where oddities are counted.
-        known: from all that a label may be called to its name, ``known_labels``.
+        notes: where it is said how the column was read, and where oddities are counted.
+        names: of all labels in their order; a number is then a place among them.
         several: whether a row may have any number of labels, and not exactly one.
+        how: what the user or a model says of cells of several labels.
 
     Raises:
-        DataError: no label, a list where one is expected, an unknown name or number.
+        DataError: no label, a list where one is expected, an unknown name or number, cells whose
+            labels cannot be told.
 
     Example:
-        >>> known = known_labels(("joy", "anger", "fear"))
-        >>> parse_labels("0,2", "a.tsv", 1, NoteBook(), known=known, several=True)
-        ('joy', 'fear')
+        >>> names = ("joy", "anger", "fear")
+        >>> parse_labels([(1, "0,2"), (2, "anger")], "a.tsv", NoteBook(), names=names, several=True)
+        [('joy', 'fear'), ('anger',)]
     """
-    if isinstance(value, list) and several:
-        items = [_plain(item, source, line) for item in value]
-    elif several:
-        text = _plain(value, source, line)
-        items = text.split(",") if text.strip() else []
+    if several:
+        parted = part_cells(cells, source, notes, how or LabelCells(), names)
     else:
-        items = [_plain(value, source, line)]
-    found: dict[str, None] = {}
-    for item in items:
-        label = _named(item.strip(" \t"), known, source, line)
-        if label in found:
-            notes.add(TWICE, f"{source}:{line}")
-        found[label] = None
-    if not found:
-        notes.add(UNLABELLED, f"{source}:{line}")
-    return tuple(found)
+        refuse_lists(cells, source, notes, names)
+        parted = [[value] for _, value in cells]
+    known = known_labels(names)
+    found = []
+    for (line, _), items in zip(cells, parted, strict=True):
+        own: dict[str, None] = {}
+        for item in items:
+            label = _named(_plain(item, source, line), known, source, line)
+            if label in own:
+                notes.add(TWICE, f"{source}:{line}")
+            own[label] = None
+        if not own:
+            notes.add(UNLABELLED, f"{source}:{line}")
+        found.append(tuple(own))
+    return found
 
 
 def known_labels(names: Sequence[str]) -> dict[str, str]:
@@ -86,7 +90,7 @@ def known_labels(names: Sequence[str]) -> dict[str, str]:
 def _plain(value: Any, source: str, line: int) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
-    if isinstance(value, (str, int)):
+    if isinstance(value, int) or (isinstance(value, str) and whole_characters(value)):
         return str(value)
     raise DataError(
         source,
@@ -95,7 +99,9 @@ def _plain(value: Any, source: str, line: int) -> str:
     )
 
 
-def _named(label: str, known: Mapping[str, str] | None, source: str, line: int) -> str:
+def _named(text: str, known: Mapping[str, str], source: str, line: int) -> str:
+    # a name may have spaces around it where a model has it so; else they are the file's
+    label = text if text in known else text.strip(" \t")
     if not label:
         raise DataError(
             source, "expected a label, got an empty one: fill it in, or drop the row", line=line
@@ -106,7 +112,7 @@ def _named(label: str, known: Mapping[str, str] | None, source: str, line: int) 
         names = list(dict.fromkeys(known.values()))
         raise DataError(
             source,
-            f"expected one of the labels {', '.join(names[:8])}{', …' if len(names) > 8 else ''} "
+            f"expected one of the labels {listed(names, most=8)} "
             f"or a number from 0 to {len(names) - 1}, got {quoted(label)}",
             line=line,
         )

@@ -15,8 +15,14 @@ from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.splits import records_of_split, rows_of_split
 from dicetune.data.files.tables import Grid, parse_grid
 from dicetune.data.texts.columns import LABEL_NAMES, Column
+from dicetune.data.texts.label_columns import (
+    Numbered,
+    label_columns,
+    marked_labels,
+    names_marks,
+)
 from dicetune.data.texts.rows import HEADERS
-from dicetune.errors import DataError, quoted, unknown_name
+from dicetune.errors import DataError, listed, quoted, unknown_name
 
 _GOLD = (*GOLD_KEYS, *LABEL_NAMES)
 ALONE = (*PREDICTED_KEYS, "predicted_label", "label", "labels")
@@ -34,6 +40,8 @@ class PredictionLayout:
         quoting: of a table.
         header: whether a table's first row names its columns: ``auto``, ``on`` or ``off``.
         split: which rows, where they name several.
+        several: whether a text may have any number of labels.
+        label_columns: columns of 0 and 1, one for each label, where the gold stands elsewhere.
 
     Raises:
         InputError: another header.
@@ -45,6 +53,8 @@ class PredictionLayout:
     quoting: str = "auto"
     header: str = "auto"
     split: str | None = None
+    several: bool = False
+    label_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.header not in HEADERS:
@@ -68,33 +78,44 @@ def object_rows(lines: Sequence[str], source: str, wanted: PredictionLayout) -> 
     Raises:
         DataError: no JSON, a missing key, no row, or rows of several splits.
     """
+    records = list(records_of_split(json_objects(lines, source), wanted.split, source))
+    if not records:
+        raise DataError(source, "expected predictions, got none")
+    names = list(records[0][1])
+    numbered = [(number, [record.get(name) for name in names]) for number, record in records]
+    marks = _marks(names, numbered, wanted, source)
+    gold, predicted = (0, 0) if marks else _places(names, wanted, source, records[0][0])
+    needed = marks or ([gold, predicted] if wanted.gold else [predicted])
     rows: list[PredictedRow] = []
-    places = (0, 0)
-    names: list[str] = []
-    for number, record in records_of_split(json_objects(lines, source), wanted.split, source):
-        if not rows:
-            names = list(record)
-            places = _places(names, wanted, source, number)
-        for place in places if wanted.gold else places[1:]:
-            if names[place] not in record:
+    for place, (number, record) in enumerate(records):
+        for name in (names[own] for own in needed):
+            if name not in record:
                 raise DataError(
-                    source,
-                    f"expected the key {quoted(names[place])} as in the first row",
-                    line=number,
+                    source, f"expected the key {quoted(name)} as in the first row", line=number
                 )
         own = record.get("id")
         rows.append(
             PredictedRow(
-                record.get(names[places[0]]) if wanted.gold else None,
-                record[names[places[1]]],
+                record[names[gold]] if wanted.gold else None,
+                marked_labels(names, numbered[place : place + 1], marks)[0]
+                if marks
+                else record[names[predicted]],
                 number,
                 None if own is None else str(own),
                 _probabilities(record, source, number),
             )
         )
-    if not rows:
-        raise DataError(source, "expected predictions, got none")
     return rows
+
+
+def _marks(
+    names: Sequence[str], rows: Sequence[Numbered], wanted: PredictionLayout, source: str
+) -> list[int]:
+    """Columns of 0 and 1, one for each label, where no column holds all that is predicted."""
+    known = {name.strip().casefold() for name in names} & {*ALONE}
+    if wanted.gold or not wanted.several or wanted.predicted_column is not None or known:
+        return []
+    return label_columns(names, rows, wanted.label_columns, source)
 
 
 def _probabilities(record: Mapping[str, Any], source: str, line: int) -> Mapping[str, float] | None:
@@ -125,23 +146,26 @@ def cell_rows(
         DataError: a table that cannot be read, no such column, no row, or rows of several splits.
     """
     grid = parse_grid(lines, source, notes, separator=separator, quoting=wanted.quoting)
-    has_header = _has_header(grid.rows[0], wanted)
+    has_header = _has_header(grid, wanted)
     rows = _from_grid(grid, has_header, source, wanted)
     if wanted.header == "auto" and not has_header:
         _doubt_header(rows, source, notes)
     return rows
 
 
-def _has_header(first: Sequence[str], wanted: PredictionLayout) -> bool:
+def _has_header(grid: Grid, wanted: PredictionLayout) -> bool:
     if wanted.header != "auto":
         return wanted.header == "on"
+    first = grid.rows[0]
     names = {cell.strip().casefold() for cell in first}
     chosen = {
         str(column).strip().casefold()
         for column in (wanted.gold_column, wanted.predicted_column)
         if column is not None
     }
-    return bool(names & {*(PREDICTED_KEYS if wanted.gold else ALONE), *chosen})
+    if names & {*(PREDICTED_KEYS if wanted.gold else ALONE), *chosen}:
+        return True
+    return names_marks(first, list(zip(grid.lines, grid.rows, strict=True))[1:])
 
 
 def _doubt_header(rows: Sequence[PredictedRow], source: str, notes: NoteBook) -> None:
@@ -162,8 +186,10 @@ def _from_grid(
 ) -> list[PredictedRow]:
     rows, lines = grid.rows, grid.lines
     names = [cell.strip().casefold() for cell in rows[0]]
+    marks: list[int] = []
     if has_header:
-        gold, predicted = _places(names, wanted, source, lines[0])
+        marks = _marks(rows[0], list(zip(lines, rows, strict=True))[1:], wanted, source)
+        gold, predicted = (0, 0) if marks else _places(names, wanted, source, lines[0])
         rows, lines = rows[1:], lines[1:]
         if not rows:
             raise DataError(source, "expected rows below the header, got none")
@@ -176,7 +202,7 @@ def _from_grid(
     found = [
         PredictedRow(
             row[gold] if wanted.gold else None,
-            row[predicted],
+            marked_labels(grid.rows[0], [(line, row)], marks)[0] if marks else row[predicted],
             line,
             None if id_place is None else row[id_place],
         )
@@ -201,8 +227,8 @@ def _places(
             return int(chosen)
         raise DataError(
             source,
-            f"expected a column for the {what} labels ({', '.join(asked)}), got "
-            f"{', '.join(names)}: give its name, {what}_column=NAME",
+            f"expected a column for the {what} labels ({listed(asked)}), got {listed(names)}: "
+            f"give -o {what}_column=NAME",
             line=line,
         )
 
@@ -223,5 +249,8 @@ def _number(column: Column, default: int, width: int, option: str, source: str) 
             if column is None
             else f"a column {column} for {option}"
         )
-        raise DataError(source, f"expected {what}, got {width} (numbered from 0) and no header")
+        raise DataError(
+            source,
+            f"expected {what}, got {width} (numbered from 0) and no header: give -o {option}=N",
+        )
     return number % width

@@ -8,17 +8,19 @@ they are joined by id where both have the same ids, by their order where they sh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dicetune.data.files.json_lines import PREDICTED_KEYS
 from dicetune.data.files.notes import Note, NoteBook
-from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.files.open_text import read_lines, source_name, without_returns
 from dicetune.data.files.splits import rows_of_split
 from dicetune.data.texts.corpus import TextCorpus
 from dicetune.data.texts.join import join_gold
-from dicetune.data.texts.labels import known_labels, parse_labels
+from dicetune.data.texts.label_cells import AUTO, Cell, LabelCells
+from dicetune.data.texts.label_columns import names_marks
+from dicetune.data.texts.labels import parse_labels
 from dicetune.data.texts.prediction_rows import (
     ALONE,
     PredictedRow,
@@ -26,7 +28,7 @@ from dicetune.data.texts.prediction_rows import (
     cell_rows,
     object_rows,
 )
-from dicetune.errors import DataError, unknown_name
+from dicetune.errors import DataError, listed, quoted, unknown_name
 
 PREDICTION_FORMATS = ("jsonl", "csv", "tsv", "lines")
 
@@ -65,6 +67,8 @@ def read_text_predictions(
     quoting: str = "auto",
     header: str = "auto",
     split: str | None = None,
+    label_columns: Sequence[str] = (),
+    separator: str = AUTO,
 ) -> TextPredictions:
     """Labels that a tool predicted, beside the right ones.
 
@@ -80,21 +84,34 @@ def read_text_predictions(
         header: whether a table's first row names its columns: ``on``, ``off``, or ``auto``: it
             does if a chosen or a known name stands there.
         split: which rows, where they name several splits.
+        label_columns: names of the places in lists of 0 and 1; beside a file of gold also columns
+            of 0 and 1, one for each label.
+        separator: between labels in a cell: ``auto``, ``none`` or the separator itself.
 
     Raises:
         DataError: what is wrong, in which file and line, and what to do.
         InputError: an unknown format or header.
     """
-    wanted = PredictionLayout(gold is None, gold_column, predicted_column, quoting, header, split)
+    wanted = PredictionLayout(
+        gold is None,
+        gold_column,
+        predicted_column,
+        quoting,
+        header,
+        split,
+        several,
+        tuple(label_columns),
+    )
     if format not in ("auto", *PREDICTION_FORMATS):
         raise unknown_name("format of predictions", format, ["auto", *PREDICTION_FORMATS])
-    source, lines, notes = source_name(path), read_lines(path), NoteBook()
+    source, raw_lines, notes = source_name(path), read_lines(path, returns=True), NoteBook()
+    lines = without_returns(raw_lines)
     if format == "auto":
         format = _format_of(lines, gold is not None)
     if format == "jsonl":
         rows = object_rows(lines, source, wanted)
     elif format != "lines":
-        rows = cell_rows(lines, source, "\t" if format == "tsv" else None, wanted, notes)
+        rows = cell_rows(raw_lines, source, "\t" if format == "tsv" else None, wanted, notes)
     elif gold is None:
         raise DataError(source, "expected a file of gold beside labels alone, got none")
     else:
@@ -102,22 +119,57 @@ def read_text_predictions(
         rows = rows_of_split(rows, [None] * len(rows), split, source)
     if gold is not None:
         rows = join_gold(rows, gold, source, notes)
-    known = known_labels(names or (gold.names if gold else ()))
-    both = []
-    for row in rows:
-        mine = parse_labels(row.predicted, source, row.line, notes, known=known, several=several)
-        right = row.gold
-        if gold is None:
-            right = parse_labels(row.gold, source, row.line, notes, known=known, several=several)
-        both.append((right, mine))
+    names = names or (gold.names if gold is not None else ())
+
+    def labels(cells: list[Cell], seen: Iterable[str] = ()) -> list[tuple[str, ...]]:
+        # beside a file of gold the names may be for that file alone
+        own = LabelCells(separator, tuple(label_columns), tuple(seen), needed=gold is None)
+        return parse_labels(cells, source, notes, names=names, several=several, how=own)
+
+    right = [row.gold for row in rows]
+    if gold is None:
+        right = labels([(row.line, row.gold) for row in rows])
+    mine = labels(
+        [(row.line, row.predicted) for row in rows], {one for own in right for one in own}
+    )
+    if gold is not None:
+        _check_known(rows, right, mine, gold, source, notes)
     probabilities = tuple(row.probabilities for row in rows if row.probabilities is not None)
     return TextPredictions(
-        tuple(right for right, _ in both),
-        tuple(mine for _, mine in both),
+        tuple(right),
+        tuple(mine),
         source,
         probabilities if len(probabilities) == len(rows) else (),
         notes.notes(),
     )
+
+
+def _check_known(
+    rows: Sequence[PredictedRow],
+    right: Sequence[tuple[str, ...]],
+    mine: Sequence[tuple[str, ...]],
+    gold: TextCorpus,
+    source: str,
+    notes: NoteBook,
+) -> None:
+    """Refuse predictions of other labels than the gold has; note single ones."""
+    known = {*gold.names, *(one for own in right for one in own)}
+    used = [(row.line, one) for row, own in zip(rows, mine, strict=True) for one in own]
+    other = [(line, one) for line, one in used if one not in known]
+    if other and known and len(other) == len(used):
+        line, one = other[0]
+        raise DataError(
+            source,
+            f"expected labels as {gold.source} has them ({listed(sorted(known), most=8)}), got "
+            f"others alone, such as {quoted(one)}: give the column (-o predicted_column=NAME), or "
+            "the names of numbers (-o label_names=FILE)",
+            line=line,
+        )
+    for line, _ in other:
+        notes.add(
+            f"predicted labels that {gold.source} never has, such as {quoted(other[0][1])}: wrong",
+            f"{source}:{line}",
+        )
 
 
 def _format_of(lines: Sequence[str], has_gold: bool) -> str:
@@ -128,4 +180,8 @@ def _format_of(lines: Sequence[str], has_gold: bool) -> str:
         return "tsv"
     cells = {cell.strip().casefold() for cell in first.split(",")}
     known = ALONE if len(cells) > 1 else PREDICTED_KEYS  # a label may be called "label"
-    return "csv" if not has_gold or cells & set(known) else "lines"
+    if not has_gold or cells & set(known):
+        return "csv"
+    table = [line.split(",") for line in lines if line]
+    is_even = len({len(row) for row in table}) == 1
+    return "csv" if is_even and names_marks(table[0], list(enumerate(table[1:]))) else "lines"

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from dicetune.data.files.hub import names_data_set
 from dicetune.data.files.json_lines import whole_characters
 from dicetune.data.files.notes import NoteBook
-from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.files.open_text import read_lines, source_name, without_returns
 from dicetune.data.texts.columns import LABEL_NAMES, PAIR_NAMES, TEXT_NAMES
 from dicetune.data.texts.corpus import TextCorpus, TextExample
-from dicetune.data.texts.labels import known_labels, parse_labels, read_label_names
+from dicetune.data.texts.label_cells import LabelCells
+from dicetune.data.texts.labels import parse_labels, read_label_names
 from dicetune.data.texts.rows import RawRow, TextLayout, hub_rows, json_rows, table_rows
 from dicetune.data.texts.sentiment import parse_sentiment
-from dicetune.errors import DataError, quoted, unknown_name
+from dicetune.errors import DataError, listed, quoted, unknown_name
 
 TEXT_FORMATS = ("csv", "tsv", "jsonl", "trees", "hub", "text")
 EMPTY = "empty texts: kept, so that answers line up with the file"
@@ -61,12 +62,13 @@ def read_texts(
     wanted = wanted or TextLayout()
     if format != "auto" and format not in TEXT_FORMATS:
         raise unknown_name("data format", format, ["auto", *TEXT_FORMATS])
-    lines: list[str] = []
+    raw_lines: list[str] = []
     source = source_name(path)
     if format == "auto" and names_data_set(path):
         format = "hub"
     if format != "hub":
-        lines = read_lines(path)
+        raw_lines = read_lines(path, returns=True)
+    lines = without_returns(raw_lines)
     if format == "auto":
         format = _format_of(lines, source, wanted, report)
     names = () if label_names is None else read_label_names(label_names)
@@ -81,18 +83,26 @@ def read_texts(
     if format == "text":
         return _corpus(_plain_lines(lines, source, wanted, notes), source, names, notes)
     if format == "jsonl":
-        rows = json_rows(lines, source, wanted, notes)
+        raw = json_rows(lines, source, wanted, notes, several=several)
     elif format == "hub":
-        rows, own = hub_rows(path, source, wanted, notes)
-        names = names or own
+        raw = hub_rows(path, source, wanted, notes, several=several)
     else:
         separator = "\t" if format == "tsv" else None
-        rows = table_rows(lines, source, separator, wanted, notes)
+        raw = table_rows(raw_lines, source, separator, wanted, notes, several=several)
+    rows, names = raw.rows, names or raw.names
     if wanted.labels and not names and rows:
         names = wanted.labels
         notes.add(OWN_LABELS, f"{source}:{rows[0].line}", len(rows))
-    known = known_labels(names)
-    examples = [_example(row, source, wanted, several, known, notes) for row in rows]
+    labels: Sequence[tuple[str, ...] | None] = [None] * len(rows)
+    if wanted.gold:
+        cells = [(row.line, row.label) for row in rows]
+        # columns that are there are no names of places in lists
+        places = () if raw.label is None else wanted.choice.labels
+        how = LabelCells(wanted.separator, places, wanted.seen)
+        labels = parse_labels(cells, source, notes, names=names, several=several, how=how)
+    examples = [
+        _example(row, own, source, wanted, notes) for row, own in zip(rows, labels, strict=True)
+    ]
     return _corpus(examples, source, names, notes)
 
 
@@ -125,7 +135,7 @@ def _format_of(
         source,
         "the format cannot be told: expected JSON lines, rows of cells with tabs between them, or "
         f"CSV with a header, got {quoted(rows[0][:40])}: give the format "
-        f"({', '.join(TEXT_FORMATS)})",
+        f"({listed(TEXT_FORMATS)})",
         line=1,
     )
 
@@ -151,17 +161,13 @@ def _plain_lines(
 
 def _example(
     row: RawRow,
+    labels: tuple[str, ...] | None,
     source: str,
     wanted: TextLayout,
-    several: bool,
-    known: Mapping[str, str],
     notes: NoteBook,
 ) -> TextExample:
     text = _text(row.text, source, row.line, wanted.gold, notes)
     pair = _text(row.pair, source, row.line, wanted.gold, notes) if wanted.pair else None
-    labels = None
-    if wanted.gold:
-        labels = parse_labels(row.label, source, row.line, notes, known=known, several=several)
     name = None if row.id is None or row.id == "" else str(row.id)
     return TextExample(text, pair, labels, row.line, name)
 

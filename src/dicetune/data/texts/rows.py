@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from dicetune.data.files.json_lines import json_objects
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.tables import Grid, parse_grid
 from dicetune.data.texts.columns import (
+    ID_NAMES,
     LABEL_NAMES,
     PAIR_NAMES,
     TEXT_NAMES,
@@ -27,7 +28,14 @@ from dicetune.data.texts.columns import (
     by_name,
     by_number,
 )
-from dicetune.errors import DataError, quoted, unknown_name
+from dicetune.data.texts.label_cells import AUTO
+from dicetune.data.texts.label_columns import (
+    Numbered,
+    label_columns,
+    marked_labels,
+    names_marks,
+)
+from dicetune.errors import DataError, listed, quoted, unknown_name
 
 ANY = TextColumns()
 HEADERS = ("auto", "on", "off")
@@ -47,6 +55,8 @@ class TextLayout:
         quoting: ``auto``, ``on`` or ``off``.
         header: whether a table's first row names its columns: ``auto``, ``on`` or ``off``.
         labels: names of a model's labels in their order: of numbers that nothing else names.
+        separator: between labels in a cell: ``auto``, ``none`` or the separator itself.
+        seen: labels of a model, which may tell what a cell holds.
     """
 
     choice: TextColumns = ANY
@@ -56,6 +66,8 @@ class TextLayout:
     quoting: str = "auto"
     header: str = "auto"
     labels: tuple[str, ...] = ()
+    separator: str = AUTO
+    seen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.header not in HEADERS:
@@ -73,9 +85,30 @@ class RawRow:
     line: int
 
 
+@dataclass(frozen=True)
+class RawRows:
+    """The rows of a file, and what it says of its labels.
+
+    Args:
+        rows: in the order of the file.
+        names: of a ``ClassLabel``, or of the columns where each label has one.
+        label: the column of the labels, where they stand in one.
+    """
+
+    rows: list[RawRow]
+    names: tuple[str, ...] = ()
+    label: str | None = None
+
+
 def table_rows(
-    lines: Sequence[str], source: str, separator: str | None, wanted: TextLayout, notes: NoteBook
-) -> list[RawRow]:
+    lines: Sequence[str],
+    source: str,
+    separator: str | None,
+    wanted: TextLayout,
+    notes: NoteBook,
+    *,
+    several: bool = False,
+) -> RawRows:
     """The rows of CSV or TSV.
 
     Raises:
@@ -86,57 +119,54 @@ def table_rows(
     rows, numbers = (grid.rows[1:], grid.lines[1:]) if has_header else (grid.rows, grid.lines)
     if not rows:
         raise DataError(source, "expected rows below the header, got none")
+    names = grid.rows[0] if has_header else list(map(str, range(grid.width)))
+    numbered = list(zip(numbers, rows, strict=True))
     if has_header:
-        names = grid.rows[0]
-        choice = _merged(wanted, names, len(names))
-        line = grid.lines[0]
-        found = by_name(names, choice, source, pair=wanted.pair, gold=wanted.gold, line=line)
-        shown: Sequence[object] = names
+        found = _find(names, numbered, source, wanted, several, grid.lines[0])
     else:
-        choice = _merged(wanted, [], grid.width)
-        found = by_number(rows, choice, source, pair=wanted.pair, gold=wanted.gold)
-        shown = range(grid.width)
+        found = _find_numbers(names, numbered, source, wanted, several)
     layout = (
         f"{'tsv' if grid.separator == chr(9) else 'csv'} {'with' if has_header else 'without'} "
-        f"header, quoting {'on' if grid.quoted else 'off'}; {_describe(found, shown)}"
+        f"header, quoting {'on' if grid.quoted else 'off'}; "
+        f"{_describe(found, names if has_header else range(grid.width))}"
     )
     notes.add(f"rows read as {layout}", f"{source}:{numbers[0]}", len(rows))
     if found.label is not None and not has_header and wanted.header == "auto":
         _doubt_header(rows, found.label, source, numbers[0], notes)
-    return [
-        RawRow(
-            row[found.text],
-            None if found.pair is None else row[found.pair],
-            None if found.label is None else row[found.label],
-            None if found.id is None else row[found.id],
-            number,
-        )
-        for row, number in zip(rows, numbers, strict=True)
-    ]
+    return _raw(numbered, names, found)
 
 
 def json_rows(
-    lines: Sequence[str], source: str, wanted: TextLayout, notes: NoteBook
-) -> list[RawRow]:
-    """The objects of JSON lines; the keys of the first one decide.
+    lines: Sequence[str],
+    source: str,
+    wanted: TextLayout,
+    notes: NoteBook,
+    *,
+    several: bool = False,
+) -> RawRows:
+    """The objects of JSON lines; the keys of the first one decide, and any id.
 
     Raises:
         DataError: no JSON, a missing key.
     """
     records = list(json_objects(lines, source))
     if not records:
-        return []
+        return RawRows([])
     number, first = records[0]
-    names = list(first)
-    found = _find(names, source, wanted, number)
-    layout = f"rows read as JSON lines; {_describe(found, names)}"
-    notes.add(layout, f"{source}:{number}", len(records))
-    return [_row(record, names, found, source, number) for number, record in records]
+    # not every object need have an id, not even the first
+    keys = (key for _, record in records for key in record)
+    names = dict.fromkeys(key for key in keys if key in first or key.casefold() in ID_NAMES)
+    return _records(records, list(names), "JSON lines", source, wanted, notes, several, number)
 
 
 def hub_rows(
-    path: str | Path, source: str, wanted: TextLayout, notes: NoteBook
-) -> tuple[list[RawRow], tuple[str, ...]]:
+    path: str | Path,
+    source: str,
+    wanted: TextLayout,
+    notes: NoteBook,
+    *,
+    several: bool = False,
+) -> RawRows:
     """The records of a data set of the ``datasets`` library, and the names of its labels.
 
     Raises:
@@ -144,21 +174,21 @@ def hub_rows(
     """
     data = load_split(path, None)
     names = list(data.column_names)
-    found = _find(names, source, wanted, None)
-    notes.add(f"rows read from a data set; {_describe(found, names)}", source, len(data))
-    rows = [_row(record, names, found, source, number) for number, record in enumerate(data, 1)]
-    if found.label is None:
-        return rows, ()
-    feature = data.features[names[found.label]]
+    records = list(enumerate(data, 1))
+    raw = _records(records, names, "a data set", source, wanted, notes, several, None)
+    if raw.label is None:
+        return raw
+    feature = data.features[raw.label]
     inner = getattr(feature, "feature", feature)
-    return rows, tuple(getattr(inner, "names", None) or ())
+    return replace(raw, names=tuple(getattr(inner, "names", None) or ()))
 
 
 def is_header(grid: Grid, wanted: TextLayout) -> bool:
     """Whether the first row names the columns.
 
     It does if a name was chosen that stands there, or if a known name stands there that does not
-    come again in its column (a text may be labelled "question" in every other row).
+    come again in its column (a text may be labelled "question" in every other row), or if it has
+    words above two or more columns of 0 and 1.
     """
     if wanted.header != "auto":
         return wanted.header == "on"
@@ -168,37 +198,113 @@ def is_header(grid: Grid, wanted: TextLayout) -> bool:
         for own in (wanted.choice, wanted.trained)
         for column in (own.text, own.pair, own.label, own.id)
     ]
+    chosen += (*wanted.choice.labels, *wanted.trained.labels)
     if any(isinstance(c, str) and not _NUMBER.fullmatch(c) and c in first for c in chosen):
         return True
     for column, cell in enumerate(first):
         if cell.strip().casefold() in _KNOWN and all(row[column] != cell for row in grid.rows[1:]):
             return True
-    return False
+    return names_marks(first, list(zip(grid.lines, grid.rows, strict=True))[1:])
 
 
-def _find(names: Sequence[str], source: str, wanted: TextLayout, line: int | None) -> Found:
+def _records(
+    records: Sequence[tuple[int, Mapping[str, Any]]],
+    names: Sequence[str],
+    what: str,
+    source: str,
+    wanted: TextLayout,
+    notes: NoteBook,
+    several: bool,
+    line: int | None,
+) -> RawRows:
+    """Mappings to rows: objects of JSON lines, records of a data set."""
+    numbered = [(number, [record.get(name) for name in names]) for number, record in records]
+    found = _find(names, numbered, source, wanted, several, line)
+    needed = [
+        names[n] for n in (found.text, found.pair, found.label, *found.labels) if n is not None
+    ]
+    for number, record in records:
+        for name in needed:
+            if name not in record:
+                raise DataError(
+                    source,
+                    f"expected the key {quoted(name)} as in the first object, got "
+                    f"{listed(record) or 'none'}",
+                    line=number,
+                )
+    place = source if line is None else f"{source}:{line}"
+    notes.add(f"rows read as {what}; {_describe(found, names)}", place, len(records))
+    return _raw(numbered, names, found)
+
+
+def _find(
+    names: Sequence[str],
+    rows: Sequence[Numbered],
+    source: str,
+    wanted: TextLayout,
+    several: bool,
+    line: int | None,
+) -> Found:
     choice = _merged(wanted, names, 0)
-    return by_name(names, choice, source, pair=wanted.pair, gold=wanted.gold, line=line)
+    marks: list[int] = []
+    if wanted.gold and several and choice.label is None:
+        marks = label_columns(names, rows, choice.labels, source)
+    others = [
+        n
+        for n, name in enumerate(names)
+        if n not in marks and name.strip().casefold() not in ID_NAMES
+    ]
+    found = by_name(
+        names,
+        choice,
+        source,
+        pair=wanted.pair,
+        gold=wanted.gold and not marks,
+        line=line,
+        instead=others[0] if marks and len(others) == 1 else None,
+    )
+    return replace(found, labels=tuple(marks))
 
 
-def _row(
-    record: Mapping[str, Any], names: Sequence[str], found: Found, source: str, line: int
-) -> RawRow:
-    def value(place: int | None, needed: bool = True) -> Any:
-        if place is None:
-            return None
-        if needed and names[place] not in record:
+def _find_numbers(
+    names: Sequence[str],
+    rows: Sequence[Numbered],
+    source: str,
+    wanted: TextLayout,
+    several: bool,
+) -> Found:
+    """The columns of a table without a header."""
+    choice = _merged(wanted, [], len(names))
+    marks: list[int] = []
+    if wanted.gold and several and choice.label is None:
+        marks = label_columns(names, rows, choice.labels, source)
+        if marks and not choice.labels:
             raise DataError(
                 source,
-                f"expected the key {quoted(names[place])} as in the first object, got "
-                f"{', '.join(record) or 'none'}",
-                line=line,
+                f"expected one column of labels, or a header that names them, got columns of 0 "
+                f"and 1, {listed(marks)} (numbered from 0): name them in a first row, or give "
+                "-o label_columns=N,N,N or -o label_column=N",
             )
-        return record.get(names[place])
+    cells = [row for _, row in rows]
+    found = by_number(cells, choice, source, pair=wanted.pair, gold=wanted.gold and not marks)
+    return replace(found, labels=tuple(marks))
 
-    return RawRow(
-        value(found.text), value(found.pair), value(found.label), value(found.id, False), line
-    )
+
+def _raw(rows: Sequence[Numbered], names: Sequence[str], found: Found) -> RawRows:
+    """Rows by their columns, in which several labels may each have a column of their own."""
+
+    def value(row: Sequence[Any], place: int | None) -> Any:
+        return None if place is None else row[place]
+
+    labels = [value(row, found.label) for _, row in rows]
+    if found.labels:
+        labels = marked_labels(names, rows, found.labels)
+    raw = [
+        RawRow(row[found.text], value(row, found.pair), label, value(row, found.id), line)
+        for (line, row), label in zip(rows, labels, strict=True)
+    ]
+    own = tuple(names[place] for place in found.labels)
+    return RawRows(raw, own, None if found.label is None else names[found.label])
 
 
 def _merged(wanted: TextLayout, names: Sequence[str], width: int) -> TextColumns:
@@ -218,12 +324,16 @@ def _merged(wanted: TextLayout, names: Sequence[str], width: int) -> TextColumns
         pick(own.pair, other.pair),
         pick(own.label, other.label),
         pick(own.id, other.id),
+        own.labels or (other.labels if {*other.labels} <= {*names} else ()),
     )
 
 
 def _describe(found: Found, names: Sequence[object]) -> str:
     places = {"text": found.text, "second text": found.pair, "label": found.label, "id": found.id}
-    return ", ".join(f"{role} in {quoted(names[n])}" for role, n in places.items() if n is not None)
+    said = [f"{role} in {quoted(names[n])}" for role, n in places.items() if n is not None]
+    if found.labels:
+        said.append(f"a label in each column of 0 and 1: {listed(names[n] for n in found.labels)}")
+    return ", ".join(said)
 
 
 def _doubt_header(

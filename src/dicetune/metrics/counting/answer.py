@@ -10,17 +10,17 @@ import numpy as np
 from dicetune.errors import unknown_name
 from dicetune.metrics.counting.base import check_metric, check_pairs, headline_first
 from dicetune.metrics.counting.by_class import ClassRow, ratio
-from dicetune.metrics.squad import LANGUAGES, score_answer
+from dicetune.metrics.squad import VERSIONS, score_answer, version_of
+from dicetune.writing import language_of
 
 METRICS = ("f1", "exact")
-VERSIONS = ("1.1", "2.0", "cmrc2018")
 
 
 class AnswerCounting:
     """Answers as ``question_scores`` counts them, whose definitions depend on the whole file.
 
     Args:
-        version: "2.0" where any question is without gold, else "1.1"; "cmrc2018" for Chinese.
+        version: one of ``metrics.squad.VERSIONS``.
         metric: the headline.
     """
 
@@ -39,17 +39,14 @@ class AnswerCounting:
     ) -> Self:
         """The definitions for a language and the gold answers of all questions.
 
-        Where the language is "auto", the gold answers tell it: Chinese where most letters are.
+        Where the language is "auto", the gold answers tell it.
         """
         language = problem.get("language") or "auto"
-        if language not in ("auto", *LANGUAGES):
-            raise unknown_name("language of answers", language, ("auto", *LANGUAGES))
         if language == "auto":
-            language = "zh" if _is_chinese(gold) else "en"
-        version = "cmrc2018" if language == "zh" else "1.1" if all(gold) else "2.0"
-        return cls(version, problem.get("metric"))
+            language = language_of(text for answers in gold for text in answers)
+        return cls(version_of(language, gold), problem.get("metric"))
 
-    def counts(self, gold: Sequence[Sequence[str]], predicted: Sequence[str]) -> np.ndarray:
+    def counts(self, gold: Sequence[Sequence[str]], predicted: Sequence[str | None]) -> np.ndarray:
         """Exact match, F1 and 1 of each question, (U, 3)."""
         check_pairs(gold, predicted)
         scored = [
@@ -67,8 +64,3 @@ class AnswerCounting:
     def per_class(self, sums: np.ndarray) -> list[ClassRow]:
         """None: answers have no classes."""
         return []
-
-
-def _is_chinese(gold: Sequence[Sequence[str]]) -> bool:
-    letters = [c for answers in gold for text in answers for c in text if c.isalpha()]
-    return sum("\u4e00" <= c <= "\u9fff" for c in letters) > 0.5 * len(letters)

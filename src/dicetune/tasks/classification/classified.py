@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from io import StringIO
@@ -13,6 +14,10 @@ from dicetune.data import TextCorpus
 from dicetune.errors import unknown_name
 
 OUT_FORMATS = ("jsonl", "tsv")
+
+# names that a reader of joined labels cannot take for several, or for 0 and 1 of a list
+_PLAIN = re.compile(r"(?![01]$)[\w.:-]+")
+_QUOTED = re.compile('["\t\r\n]')
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,9 @@ def render_classified(
     Args:
         data: what was classified.
         answers: one for each text.
-        out_format: "jsonl" (everything) or "tsv" (text, label, probability; cells in quotes where
-            they hold a tab, a quote or a line end; several labels joined by commas).
+        out_format: "jsonl" (everything) or "tsv" (text, label, probability; all cells in quotes
+            where one holds a tab, a quote or a line end; several labels joined by commas, or
+            JSON lists where a name is not of letters and digits alone).
 
     Raises:
         InputError: another format.
@@ -101,15 +107,23 @@ def render_classified(
         raise unknown_name("output format", out_format, OUT_FORMATS)
     if out_format == "jsonl":
         return "".join(_json_lines(data, answers))
-    stream = StringIO()
-    writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
     has_id = any(example.id is not None for example in data)
     pairs = any(example.pair is not None for example in data)
     names = ["text", *(["text_b"] if pairs else []), "predicted", "probability"]
-    writer.writerow(["id", *names] if has_id else names)
+    rows = [["id", *names] if has_id else names]
+    joined = all(_PLAIN.fullmatch(label) for answer in answers for label in answer.probabilities)
     for example, answer in zip(data, answers, strict=True):
         row = [example.id or ""] if has_id else []
-        writer.writerow([*row, *example.texts, *_cells(answer)])
+        rows.append([*row, *example.texts, *_cells(answer, joined)])
+    # all cells in quotes or none: a reader then never has to guess what a quote means
+    in_quotes = any(_QUOTED.search(cell) for row in rows for cell in row)
+    stream = StringIO()
+    csv.writer(
+        stream,
+        delimiter="\t",
+        lineterminator="\n",
+        quoting=csv.QUOTE_ALL if in_quotes else csv.QUOTE_NONE,
+    ).writerows(rows)
     return stream.getvalue()
 
 
@@ -120,9 +134,12 @@ def _json_lines(data: TextCorpus, answers: Sequence[Classified | Labelled]) -> I
         yield json.dumps({**shown, **answer.to_dict()}, ensure_ascii=False) + "\n"
 
 
-def _cells(answer: Classified | Labelled) -> list[str]:
-    labels = [answer.label] if isinstance(answer, Classified) else answer.labels
+def _cells(answer: Classified | Labelled, joined: bool) -> list[str]:
+    if isinstance(answer, Classified):
+        return [answer.label, f"{answer.probability:.6f}"]
+    numbers = [f"{answer.probabilities[label]:.6f}" for label in answer.labels]
+    labels = answer.labels
     return [
-        ",".join(labels),
-        ",".join(f"{answer.probabilities[label]:.6f}" for label in labels),
+        ",".join(labels) if joined else json.dumps(labels, ensure_ascii=False),
+        ",".join(numbers),
     ]

@@ -10,10 +10,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from dicetune.data import TextColumns, TextLayout
+from dicetune.data.texts.label_cells import AUTO
 from dicetune.tasks.base import Trained
 
-_OPEN = {"header": "auto", "quoting": "auto", "classes": "fine"}
+_OPEN = {"header": "auto", "quoting": "auto", "classes": "fine", "separator": "auto"}
 """Options that training may have settled, with their defaults."""
+
+_NAMING = ("label_names", "label_columns")
+"""Options that name a model's labels beside the rows of its files."""
 
 
 def text_layout(options: Any, trained: Trained, *, pair: bool, gold: bool) -> TextLayout:
@@ -33,8 +37,28 @@ def text_layout(options: Any, trained: Trained, *, pair: bool, gold: bool) -> Te
         gold=gold,
         quoting=_settled("quoting", options, before),
         header=_settled("header", options, before),
-        labels=before.labels if before.options.get("label_names") else (),
+        labels=before.labels if any(map(before.options.get, _NAMING)) else (),
+        separator=separator_of(options, before),
+        seen=before.labels,
     )
+
+
+def label_columns(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names that ``label_columns`` lists; the tasks of one label a text have no such option.
+
+    Example:
+        >>> label_columns({"label_columns": "toxic, threat"})
+        ('toxic', 'threat')
+    """
+    chosen = options.get("label_columns")
+    return () if chosen is None else tuple(name.strip() for name in chosen.split(","))
+
+
+def separator_of(options: Any, trained: Trained | None = None) -> str:
+    """What stands between the labels of a cell, for the task that has several."""
+    if not hasattr(options, "separator"):
+        return AUTO
+    return _settled("separator", options, trained or Trained())
 
 
 def classes_of(options: Any, trained: Trained) -> str:
@@ -50,5 +74,10 @@ def _settled(name: str, options: Any, trained: Trained) -> str:
 
 def _columns(options: Mapping[str, Any]) -> TextColumns:
     """The columns that options name."""
-    names = ("text_column", "pair_column", "label_column", "id_column")
-    return TextColumns(*(options.get(name) for name in names))
+    return TextColumns(
+        options.get("text_column"),
+        options.get("pair_column"),
+        options.get("label_column"),
+        options.get("id_column"),
+        label_columns(options),
+    )

@@ -25,6 +25,7 @@ from torch import Tensor
 from dicetune.data import TextCorpus, TextExample
 from dicetune.data.files.tables import QUOTING
 from dicetune.data.texts.rows import HEADERS
+from dicetune.errors import InputError, quoted
 from dicetune.loss_input import Kind
 from dicetune.metrics import label_set_scores
 from dicetune.tasks.base import Scores
@@ -34,6 +35,7 @@ from dicetune.tasks.classification.classified import (
     label_probabilities,
     labelled,
 )
+from dicetune.tasks.classification.layout import label_columns
 from dicetune.tasks.classification.sequence import SequenceTask, label_order, row_of
 from dicetune.tasks.classification.text import check_choices
 from dicetune.tasks.options import FILES, GOLD, option
@@ -49,8 +51,13 @@ class MultiLabelOptions:
     Args:
         text_column: name or number (from 0) of the text; default: a known name, else the column
             with the longest cells.
-        label_column: name or number of the labels, joined by commas (in JSON also a list); default:
+        label_column: name or number of the labels, a list or joined by a separator; default:
             a known name, else the column with the fewest different cells.
+        label_columns: names or numbers of columns of 0 and 1, one for each label, joined by commas
+            (default: where no column has a known name for labels, those of 0 and 1); or the
+            names of the places in lists of 0 and 1.
+        separator: between the labels of a cell; none: each cell is one label; auto looks at the
+            whole column.
         id_column: name or number of the id; default: a known name.
         header: whether a table's first row names its columns: on, off; auto looks for known names.
         quoting: whether cells of a table may stand in quotes: on, off; auto looks at all of it.
@@ -62,6 +69,8 @@ class MultiLabelOptions:
 
     text_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
     label_column: int | str | None = option(None, uses=(*GOLD, "compare"))
+    label_columns: str | None = option(None, uses=(*GOLD, "score", "compare"))
+    separator: str = option("auto", uses=(*GOLD, "score", "compare"))
     id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
     header: str = option("auto", uses=FILES)
     quoting: str = option("auto", uses=FILES)
@@ -72,6 +81,19 @@ class MultiLabelOptions:
 
     def __post_init__(self) -> None:
         check_choices(self, {"header": HEADERS, "quoting": QUOTING, "metric": METRICS})
+        if not self.separator:
+            raise InputError(
+                "expected a separator between labels, got an empty one: give it, or separator=none "
+                "if each cell is one label"
+            )
+        chosen = label_columns(vars(self))
+        if self.label_columns is not None and (
+            len({*chosen}) < max(len(chosen), 2) or "" in chosen
+        ):
+            raise InputError(
+                f"expected two or more names for label_columns, each once, got "
+                f"{quoted(self.label_columns)}: give -o label_columns=a,b,c"
+            )
 
 
 class MultiLabelTask(SequenceTask):

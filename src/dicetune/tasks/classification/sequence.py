@@ -27,13 +27,18 @@ from dicetune.data import (
     read_texts,
 )
 from dicetune.data.texts.labels import read_label_names
-from dicetune.errors import DataError, InputError, quoted
+from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.loss_input import Kind, LossInput
 from dicetune.models import output_bias
 from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores, Trained
 from dicetune.tasks.classification.classified import OUT_FORMATS, Decision, render_classified
 from dicetune.tasks.classification.encode import encode_texts
-from dicetune.tasks.classification.layout import classes_of, text_layout
+from dicetune.tasks.classification.layout import (
+    classes_of,
+    label_columns,
+    separator_of,
+    text_layout,
+)
 
 
 class SequenceTask:
@@ -128,6 +133,8 @@ class SequenceTask:
             quoting=options.quoting,
             header=options.header,
             split=split,
+            label_columns=label_columns(vars(options)),
+            separator=separator_of(options),
         )
         for note in (*(right.notes if right else ()), *found.notes):
             report(str(note))
@@ -155,7 +162,7 @@ class SequenceTask:
         for example in data:
             for label in example.labels or ():
                 if label not in self._number:
-                    shown = ", ".join(self.labels[:8]) + (", …" if len(self.labels) > 8 else "")
+                    shown = listed(self.labels, most=8)
                     raise DataError(
                         data.source,
                         f"expected labels that the model knows ({shown}), got {quoted(label)} "

@@ -79,7 +79,7 @@ def decide(
     decisive = found.null_score
     if biased is not None:
         decisive = null_score(biased, sigmoid=options.form == "sigmoid")
-    if null and decisive - best.score > options.null_threshold:
+    if null and decisive - best.score > (options.null_threshold or 0.0):
         return Prediction(
             "", None, None, best.score, found.null_probability, found.null_score, found.spans
         )

@@ -23,7 +23,7 @@ start plus end there (in the sigmoid form of their log-probabilities).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -34,11 +34,11 @@ from transformers import AutoModelForQuestionAnswering
 
 from dicetune.data import (
     Inspection,
+    NoteBook,
     Question,
     QuestionCorpus,
     SubwordCounter,
     inspect_questions,
-    is_chinese,
     match_answers,
     read_answers,
     read_questions,
@@ -57,7 +57,11 @@ from dicetune.tasks.qa.answers import (
 )
 from dicetune.tasks.qa.encode import encode_questions
 from dicetune.tasks.qa.options import QaOptions
-from dicetune.tasks.qa.predictions import score_answer_file
+from dicetune.tasks.qa.predictions import (
+    language_notes,
+    language_of_contexts,
+    score_answer_file,
+)
 
 
 class QaTask:
@@ -104,8 +108,12 @@ class QaTask:
         trained: Trained | None = None,
         report: Callable[[str], None] = lambda line: None,
     ) -> QuestionCorpus:
-        """Read SQuAD's JSON, JSON lines or a data set."""
-        return read_questions(path, format=format, gold=gold)
+        """Read SQuAD's JSON, JSON lines or a data set, and say how its answers are compared."""
+        corpus = read_questions(path, format=format, gold=gold)
+        if not gold or options.language != "auto":
+            return corpus
+        notes = language_notes(language_of_contexts(corpus), "contexts", len(corpus))
+        return replace(corpus, notes=(*corpus.notes, *notes))
 
     @classmethod
     def inspect(cls, splits: Mapping[str, Any], count_subwords: SubwordCounter) -> Inspection:
@@ -133,6 +141,7 @@ class QaTask:
             gold_format=gold_format,
             split=split,
             null_odds=options.null_odds,
+            null_threshold=options.null_threshold,
             report=report,
         )
 
@@ -189,7 +198,7 @@ class QaTask:
             "labels": list(self.labels),
             "metric": self.main_metric,
             "null": self.null,
-            "null_threshold": self.options.null_threshold,
+            "null_threshold": self.options.null_threshold or 0.0,
             "form": self.options.form,
             "language": self.options.language if train is None else self._language(train),
         }
@@ -301,15 +310,14 @@ class QaTask:
 
     def _language(self, data: QuestionCorpus) -> str:
         """The language of the definitions: as was chosen, else as the contexts show."""
-        if self.options.language != "auto":
-            return self.options.language
-        contexts = dict.fromkeys(question.context for question in data)
-        return "zh" if is_chinese(*contexts) else "en"
+        chosen = self.options.language
+        return language_of_contexts(data) if chosen == "auto" else chosen
 
     def rows(
         self, data: QuestionCorpus, predictions: Sequence[Prediction]
     ) -> Iterator[dict[str, Any]]:
-        """Id, article, question, gold answers, predicted text, and what the thresholds need."""
+        """What scores and thresholds need, and how answers are compared."""
+        language = self._language(data)
         for question, prediction in zip(data, predictions, strict=True):
             yield {
                 "id": question.id,
@@ -320,6 +328,7 @@ class QaTask:
                 "span": prediction.span,
                 "score": prediction.score,
                 "null_score": prediction.null_score,
+                "language": language,
             }
 
     def match_file(
@@ -329,9 +338,12 @@ class QaTask:
         *,
         split: str | None = None,
         report: Callable[[str], None] = lambda line: None,
-    ) -> list[str]:
-        """Predicted answers to the rows' questions, by id."""
-        found = match_answers(read_answers(path, split=split), [row["id"] for row in rows], path)
+    ) -> list[str | None]:
+        """Predicted answers to the rows' questions, by id; ``None`` where the file has none."""
+        answers, notes = read_answers(path, split=split), NoteBook()
+        found = match_answers(answers, [row["id"] for row in rows], path, notes)
+        for note in notes.notes():
+            report(str(note))
         return [own.text for own in found]
 
     # use

@@ -1,0 +1,259 @@
+"""A run's folder: gone on with after a kill at any stage, and nothing of another's deleted."""
+
+import shutil
+
+import pytest
+
+from dicetune.errors import InputError
+from dicetune.lock import LOCK_FILE, locked
+from dicetune.records import METRICS_FILE, PREDICTIONS_FILE, RUN_FILE, SCORES_FILE, read_json
+from dicetune.training import RunConfig, run
+from dicetune.training.folder import CHECKPOINTS, CONFIG_FILE, check_place, last_checkpoint
+from tiny import tiny_bert
+
+TAGGED = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n\n"
+STATE = (
+    "model.safetensors",
+    "optimizer.pt",
+    "scheduler.pt",
+    "rng_state.pth",
+    "trainer_state.json",
+)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """Six steps, with a checkpoint after every second one."""
+    folder = tmp_path_factory.mktemp("folder")
+    tiny_bert(folder / "model")
+    (folder / "a.conll").write_text(TAGGED * 6, encoding="utf-8")
+    settings = {
+        "max_steps": 6,
+        "per_device_train_batch_size": 2,
+        "save_total_limit": 9,
+        "learning_rate": 0.01,
+        "use_cpu": True,
+        **{f"{what}_strategy": "steps" for what in ("save", "eval")},
+        **{f"{what}_steps": 2 for what in ("save", "eval")},
+    }
+    return RunConfig(
+        task="ner",
+        train=str(folder / "a.conll"),
+        dev=str(folder / "a.conll"),
+        model=str(folder / "model"),
+        loss="ce",
+        keep_checkpoints=True,
+        trainer=settings,
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(config, tmp_path_factory):
+    """The folder of a run that nothing interrupted."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    run(config.updated({"out": str(out)}))
+    return out
+
+
+@pytest.fixture
+def out(whole, tmp_path):
+    """The same folder, in a place of its own."""
+    return shutil.copytree(whole, tmp_path / "run")
+
+
+def cut(path):
+    """Half of a file, as a kill leaves it."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def unfinish(out, *, checkpoints=(2, 4, 6)):
+    """Leave of a finished run what is there before its results are written."""
+    for path in out.iterdir():
+        if path.name not in (CONFIG_FILE, CHECKPOINTS):
+            path.unlink()
+    for path in (out / CHECKPOINTS).glob("checkpoint-*"):
+        if int(path.name.split("-")[1]) not in checkpoints:
+            shutil.rmtree(path)
+
+
+def before_the_configuration(out):
+    unfinish(out, checkpoints=())
+    (out / CONFIG_FILE).rename(out / f"{CONFIG_FILE}.part")
+    (out / LOCK_FILE).touch()
+
+
+def before_the_fingerprints(out):
+    unfinish(out, checkpoints=())
+    (out / CHECKPOINTS / "data.json").unlink()
+
+
+def before_any_checkpoint(out):
+    unfinish(out, checkpoints=())
+
+
+def in_the_first_checkpoint(out):
+    unfinish(out, checkpoints=(2,))
+    (out / CHECKPOINTS / "checkpoint-2" / "trainer_state.json").unlink()
+    cut(out / CHECKPOINTS / "checkpoint-2" / "optimizer.pt")
+
+
+def in_a_later_checkpoint(out):
+    unfinish(out, checkpoints=(2, 4))
+    cut(out / CHECKPOINTS / "checkpoint-4" / "model.safetensors")
+
+
+def after_the_last_step(out):
+    unfinish(out)
+
+
+def in_the_results(out):
+    for path in (out / RUN_FILE, out / METRICS_FILE):
+        path.unlink()
+    cut(out / "model.safetensors")
+    (out / f"{PREDICTIONS_FILE}.part").write_text("{", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("kill", "said"),
+    [
+        (before_the_configuration, "beginning with the first step"),
+        (before_the_fingerprints, "beginning with the first step"),
+        (before_any_checkpoint, "beginning with the first step"),
+        (in_the_first_checkpoint, "checkpoint-2 is left out: trainer_state.json is missing"),
+        (in_a_later_checkpoint, "checkpoint-4 is left out: model.safetensors is damaged"),
+        (after_the_last_step, "resuming from checkpoint-6"),
+        (in_the_results, "resuming from checkpoint-6"),
+    ],
+)
+def test_a_run_that_was_killed_ends_as_one_that_was_not(config, whole, out, kill, said):
+    kill(out)
+    lines = []
+    run(config.updated({"out": str(out)}), resume=True, report=lines.append)
+    assert said in "\n".join(lines)
+    for name in ("model.safetensors", SCORES_FILE, PREDICTIONS_FILE):
+        assert (out / name).read_bytes() == (whole / name).read_bytes(), name
+    assert read_json(out / METRICS_FILE) == read_json(whole / METRICS_FILE)
+    training, own = (read_json(folder / RUN_FILE)["training"] for folder in (whole, out))
+    for name in ("steps", "best_step"):
+        assert own[name] == training[name]
+    assert [row["eval_loss"] for row in own["history"]] == [
+        row["eval_loss"] for row in training["history"]
+    ]
+    assert not list(out.glob(f"*{LOCK_FILE}"))
+
+
+@pytest.mark.parametrize("name", STATE)
+def test_a_damaged_checkpoint_is_left_out(out, name):
+    path = out / CHECKPOINTS / "checkpoint-6" / name
+    data = path.read_bytes()
+    for damaged in (data[: len(data) // 2], data[:-2], b"", b"\0" * len(data), None):
+        path.unlink(missing_ok=True)
+        if damaged is not None:
+            path.write_bytes(damaged)
+        lines = []
+        found = last_checkpoint(out, lines.append)
+        assert found == out / CHECKPOINTS / "checkpoint-4", (name, damaged and len(damaged))
+        what = "missing" if damaged is None else "damaged"
+        assert lines == [f"checkpoint-6 is left out: {name} is {what}"]
+
+
+def test_a_checkpoint_whose_best_one_is_gone_is_left_out(out):
+    state = read_json(out / CHECKPOINTS / "checkpoint-6" / "trainer_state.json")
+    best = state["best_model_checkpoint"].split("-")[-1]
+    cut(out / CHECKPOINTS / f"checkpoint-{best}" / "model.safetensors")
+    found = last_checkpoint(out)
+    assert found is None or int(found.name.split("-")[1]) < int(best)
+
+
+def test_a_moved_folder_ends_with_its_own_best_checkpoint(config, whole, out):
+    # at this learning rate the last step is worse than the best one
+    unfinish(out)
+    before = {path: path.stat().st_mtime_ns for path in whole.rglob("*")}
+    run(config.updated({"out": str(out)}), resume=True)
+    assert (out / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+    state = read_json(out / CHECKPOINTS / "checkpoint-6" / "trainer_state.json")
+    assert state["best_model_checkpoint"].startswith(str(out))
+    assert before == {path: path.stat().st_mtime_ns for path in whole.rglob("*")}
+
+
+STRANGERS = [
+    {"config.yaml": "mine: 1\n"},
+    {"config.yaml": "task: ner\ntrain: a\ndev: b\n"},  # written by hand
+    {"config.json": "{}", "model.safetensors": "mine", "tokenizer.json": "{}"},
+    {"README.md": "mine"},
+    {"run.json": "{}"},
+    {"checkpoints/checkpoint-5/model.safetensors": "mine"},
+    {".lock": "", "README.md": "mine"},
+    {"notes/a.txt": "mine"},
+]
+
+
+@pytest.mark.parametrize("files", STRANGERS, ids=[next(iter(own)) for own in STRANGERS])
+@pytest.mark.parametrize("how", ["overwrite", "resume"])
+def test_a_folder_of_another_is_left_alone(config, tmp_path, files, how):
+    out = tmp_path / "mine"
+    for name, text in files.items():
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text(text, encoding="utf-8")
+    before = sorted((path, path.stat().st_mtime_ns) for path in out.rglob("*"))
+    with pytest.raises(InputError):
+        run(config.updated({"out": str(out)}), **{how: True})
+    assert sorted((path, path.stat().st_mtime_ns) for path in out.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "checkpoints/notes.txt", "notes/a.txt"])
+def test_a_file_of_another_in_a_run_is_kept_and_named(config, out, name):
+    (out / name).parent.mkdir(exist_ok=True)
+    (out / name).write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match=rf"which holds {name.replace('/a.txt', '')} too"):
+        run(config.updated({"out": str(out)}), overwrite=True)
+    assert (out / name).read_text(encoding="utf-8") == "mine"
+    assert (out / RUN_FILE).is_file()
+
+
+def test_overwriting_follows_no_link(config, out, tmp_path):
+    kept = tmp_path / "kept"
+    shutil.copytree(out / CHECKPOINTS, kept)
+    shutil.rmtree(out / CHECKPOINTS)
+    (out / CHECKPOINTS).symlink_to(kept)
+    with pytest.raises(InputError, match="which holds checkpoints too"):
+        check_place(config.updated({"out": str(out)}), overwrite=True)
+    (out / CHECKPOINTS).unlink()
+    (out / "model.safetensors").rename(tmp_path / "weights")
+    (out / "model.safetensors").symlink_to(tmp_path / "weights")
+    weights = (tmp_path / "weights").read_bytes()
+    run(config.updated({"out": str(out), "seed": 2}), overwrite=True)
+    assert not (out / "model.safetensors").is_symlink()
+    assert (tmp_path / "weights").read_bytes() == weights
+    assert read_json(out / RUN_FILE)["config"]["seed"] == 2
+
+
+def test_what_appears_after_the_check_is_kept(config, tmp_path):
+    out = tmp_path / "run"
+    out.mkdir()
+
+    def write(line):
+        (out / "README.md").write_text("mine", encoding="utf-8")
+
+    for how in ({}, {"overwrite": True}):
+        with pytest.raises(InputError, match=r"expected (a new or empty folder|an earlier run)"):
+            run(config.updated({"out": str(out)}), report=write, **how)
+        assert [path.name for path in out.iterdir()] == ["README.md"]
+        (out / "README.md").unlink()
+
+
+def test_one_run_at_a_time_in_a_folder(config, tmp_path):
+    out = tmp_path / "run"
+    out.mkdir()
+    with (
+        locked(out),
+        pytest.raises(InputError, match=r"nobody else works in.*another `dicetune train`"),
+    ):
+        run(config.updated({"out": str(out)}))
+
+
+@pytest.mark.parametrize("below", ["", "below/it"])
+def test_a_file_in_the_way(config, tmp_path, below):
+    (tmp_path / "file").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match=r"expected a folder for the run, got the file '.*file'"):
+        check_place(config.updated({"out": str(tmp_path / "file" / below)}))
