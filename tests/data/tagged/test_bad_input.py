@@ -151,6 +151,10 @@ def test_label_names():
         "Token Label",
         "Sentence #,Word,POS,Tag",
         "word gold predicted",
+        "sentence_idx\tword\ttag",
+        "text\tlabels",
+        '"token","ner_tags"',
+        "Token\tNE-COARSE-LIT\tNE-FINE",
     ],
 )
 @pytest.mark.parametrize("task", ["ner", "pos"])
@@ -166,26 +170,53 @@ def test_words_that_are_names_of_columns_too(file):
     assert read_tokens(file(b"Word O\nPress B-ORG\n")).sentences[0].tokens == ("Word", "Press")
 
 
-@pytest.mark.parametrize("line", ["# global.columns = ID FORM UPOS", "#FORMAT=WebAnno TSV 3.3"])
+@pytest.mark.parametrize(
+    "line", ["# global.columns = ID FORM UPOS", "#FORMAT=WebAnno TSV 3.3", "T1\tLOC 0 4\tBonn"]
+)
 def test_another_layout_that_is_declared(file, line):
-    fails(file(f"{line}\n1 Bonn B-LOC\n2 in O\n".encode()), "which declares a layout", line=1)
+    raw = f"{line}\n1\tBonn B-LOC\tX\n2\tin O\tX\n".encode()
+    for task in ("ner", "pos"):
+        fails(file(raw), "which declares a layout", line=1, task=task)
 
 
-def test_running_numbers_are_no_words(file):
-    path = file(b"1\tBonn\tB-LOC\n2\tin\tO\n\n1\tup\tO\n")
-    fails(path, "got running numbers .* token_column=1", line=1)
-    fails(path, "got running numbers", line=1, require_tags=False)
-    with pytest.raises(DataError, match="got running numbers"):
+@pytest.mark.parametrize(
+    ("numbers", "found"),
+    [
+        (("1", "2", "1"), "running numbers"),
+        (("0", "1", "0"), "running numbers"),
+        (("1", "2", "3"), "running numbers"),
+        (("1", "1", "2"), "running numbers"),
+        (("1-1", "1-2", "2-1"), "running numbers"),
+        (("1-2", "1", "1"), "running numbers"),
+        (("", "", ""), "an empty cell in every row"),
+    ],
+)
+@pytest.mark.parametrize("separator", ["\t", " "])
+def test_first_column_without_words(file, numbers, found, separator):
+    cells = zip(numbers, ("Bonn B-LOC B-LOC", "in O O\n", "up O O"), strict=True)
+    rows = [f"{number} {rest}".replace(" ", separator) for number, rest in cells]
+    path = file("\n".join(rows).encode())
+    fails(path, f"got {found}.* token_column=1", line=1)
+    fails(path, f"got {found}", line=1, require_tags=False)
+    with pytest.raises(DataError, match=f"got {found}"):
         read_predictions(path)
     assert read_tokens(path, token_column=1).sentences[0].tokens == ("Bonn", "in")
 
 
-def test_every_row_ends_in_a_tab(file):
-    path = file(b"Bonn\tB-LOC\t\nin\tO\t\n")
-    fails(path, "every row ends in a tab.* tag_column=1 for example", line=1)
-    assert read_tokens(path, tag_column=1).sentences[0].tags == ("B-LOC", "O")
-    with pytest.raises(DataError, match="every row ends in a tab"):
-        read_predictions(file(b"Bonn\tB-LOC\tB-LOC\t\nin\tO\tO\t\n"))
+@pytest.mark.parametrize("end", ["\t", "\t\t", "\t "])
+def test_every_row_ends_in_a_tab(file, end):
+    path = file(f"Bonn\tB-LOC{end}\nin\tO{end}\n".encode())
+    for chosen in (None, 1):
+        corpus = read_tokens(path, tag_column=chosen)
+        assert corpus.sentences[0].tags == ("B-LOC", "O")
+        assert corpus.notes[0].rule.startswith("empty last columns: left out")
+    assert read_tokens(path, require_tags=False).sentences[0].tokens == ("Bonn", "in")
+    found = read_predictions(file(f"Bonn\tB-LOC\tO{end}\nin\tO\tO{end}\n".encode()))
+    assert found.predicted == [("O", "O")]
+
+
+def test_some_rows_end_in_a_tab(file):
+    fails(file(b"Bonn\tB-LOC\tX\nin\tO\t\n"), "expected a tag, got an empty column", line=2)
 
 
 @pytest.mark.parametrize("joint", "|;,/+& ")
@@ -204,7 +235,9 @@ def test_other_spellings_of_tags(file, tag):
     fails(file(f"in\tO\nBonn\t{tag}\n".encode()), "expected tags such as 'B-PER'", line=2)
 
 
-@pytest.mark.parametrize("kind", ["group/band", "creative-work", "a|b", "a.b", "O/X", "A,O1"])
+@pytest.mark.parametrize(
+    "kind", ["group/band", "creative-work", "a|b", "a.b", "O/X", "A,O1", "I/O", "R&O"]
+)
 def test_types_that_hold_marks_are_types(file, kind):
     found = read_tokens(file(f"in\tO\nBonn\tB-{kind}\n".encode()))
     assert found.sentences[0].tags == ("O", f"B-{kind}")

@@ -154,7 +154,7 @@ def _from_columns(
             "a file of tags alone has no gold to compare with",
             line=table.sentences[0].lines[0],
         )
-    words = column(table, word_column(token_column, table, source), "words", source)
+    words = column(table, word_column(token_column, table, source, 2), "words", source)
     gold = column(table, column_number(gold_column, -2, "gold_column"), "gold tags", source)
     own = column(
         table, column_number(predicted_column, -1, "predicted_column"), "predictions", source
@@ -162,7 +162,7 @@ def _from_columns(
     pairs = []
     for rows, tokens, right, mine in zip(table.sentences, words, gold, own, strict=True):
         for tags in (right, mine):
-            tag_cells(rows, tags, table, source)
+            tag_cells(rows, tags, source)
         sentence = Sentence(tuple(tokens), tuple(right), rows.lines[0], lines=tuple(rows.lines))
         pairs.append((sentence, replace(sentence, tags=tuple(mine))))
     return pairs

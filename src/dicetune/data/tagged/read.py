@@ -221,7 +221,7 @@ def _conll(
     tags = column(table, tag_index, "tags", source) if wanted else None
     sentences = []
     for rows, tokens in zip(table.sentences, words, strict=True):
-        own = tag_cells(rows, next(tags), table, source) if tags is not None else []
+        own = tag_cells(rows, next(tags), source) if tags is not None else []
         sentences.append(
             Sentence(
                 tuple(tokens),
