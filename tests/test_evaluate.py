@@ -7,6 +7,7 @@ import sys
 import pytest
 from datasets import Dataset, DatasetDict
 from rich.console import Console
+from rich.table import Table
 
 from dicetune import display
 from dicetune.cli import main
@@ -78,7 +79,21 @@ def test_columns_of_the_run_are_the_default_and_others_can_be_chosen(models, fil
     assert evaluate(models / "pos", path, token_column=1, tag_column=2)["support"] == 4
     # without the record's columns, the last column would be read as parts of speech
     with pytest.raises(InputError, match="got 'O'"):
-        evaluate(models / "pos", path)
+        evaluate(models / "pos", path, token_column=1)
+
+
+def test_gold_without_an_entity_is_scored_for_a_model_as_for_a_file(models, file):
+    said = []
+    found = evaluate(models / "ner", file("1 at IN O\n2 Quay NN O\n"), report=said.append)
+    of_file = evaluate(file("at O B-SITE\nQuay O O\n", "out.tsv"), report=said.append)
+    for scores in (found, of_file):
+        assert (scores["correct"], scores["support"], scores["recall"], scores["f1"]) == (0,) * 4
+    assert of_file["predicted"] == 1
+    assert [line.startswith("gold without any entity") for line in said] == [True, True]
+    # no table without rows
+    assert len(display.evaluation_tables(scores | {"per_type": {}}, "a")) == 2
+    parts = display.inspection_tables(inspect_files([file("at O\n")], task="mrc-ner"))
+    assert sum(isinstance(part, Table) for part in parts) == 1
 
 
 def test_numbers_of_columns_are_no_keys_of_json_lines(models, file):

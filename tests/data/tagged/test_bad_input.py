@@ -6,6 +6,7 @@ import re
 import pytest
 
 from dicetune.data import Corpus, Sentence, check_labels, label_names, read_predictions, read_tokens
+from dicetune.data.tagged.checks import NO_ENTITY, ONE_LABEL
 from dicetune.errors import DataError, InputError
 
 GOOD = b"in\tO\nBonn\tB-LOC\n"
@@ -85,11 +86,16 @@ def test_format_that_cannot_be_told(file):
 
 
 def test_single_class(file):
-    fails(
-        file(b"a\tO\nb\tO\n"), r"expected at least two labels, got only 'O' on all 2 words \(sing"
-    )
-    fails(file(b"a\tX\nb\tX\n"), "got only 'X'", task="pos")
-    assert len(read_tokens(file(b"a\tO\nb\tO\n"), require_tags=False)) == 1
+    """To be scored, not to be learnt from (the task refuses that), which a note says."""
+    rules = {"O": ("ner", NO_ENTITY), "X": ("pos", ONE_LABEL.format(label="'X'"))}
+    for label, (task, rule) in rules.items():
+        found = read_tokens(file(f"a\t{label}\nb\t{label}\n".encode()), task=task)
+        assert [note.rule for note in found.notes] == [rule]
+        found = read_predictions(file(f"a\t{label}\tB-Y\n".encode()), task=task)
+        assert [note.rule for note in found.notes] == [rule]
+    for task in ("ner", "pos"):
+        assert not read_tokens(file(GOOD), task=task).notes
+    assert not read_tokens(file(b"a\tO\nb\tO\n"), require_tags=False).notes
 
 
 def test_mixture_of_schemes(file):
@@ -135,6 +141,7 @@ def test_schemes_that_differ():
         DataError, match=r"expected tags of the scheme iob2, which the model knows, got iobes"
     ):
         check_labels(["O", "B-X"], corpus(["S-X"], "dev", "iobes"), "iob2")
+    check_labels(["O", "S-X"], corpus(["O"], "dev", "iob2"), "iobes")  # no entity: no scheme
 
 
 def test_label_names():

@@ -22,6 +22,7 @@ from dicetune.data.files.json_lines import (
 from dicetune.data.files.notes import Note, NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.files.splits import records_of_split, rows_of_split
+from dicetune.data.tagged.checks import note_one_label
 from dicetune.data.tagged.corpus import Scheme, Sentence
 from dicetune.data.tagged.formats import detect_format
 from dicetune.data.tagged.jsonl import TOKEN_KEYS
@@ -123,6 +124,7 @@ def read_predictions(
         )
     if not pairs:
         raise DataError(source, "expected sentences, got none")
+    note_one_label((gold.tags for gold, _ in pairs), source, task, notes)
     if task == "pos":
         return Predictions(_joined(pairs), source, notes=notes.notes())
     pairs, found = _one_scheme(pairs, source, scheme, notes)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from dicetune.data.files.columns import column, column_number, parse_columns, tag_cells, word_column
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.tagged.checks import note_one_label
 from dicetune.data.tagged.conll2012 import parse_conll2012
 from dicetune.data.tagged.conllu import parse_conllu
 from dicetune.data.tagged.corpus import Corpus, Scheme, Sentence
@@ -182,21 +183,9 @@ def _corpus(
             replace(sentence, tags=tuple(own))
             for sentence, own in zip(sentences, tags, strict=True)
         ]
-    corpus = Corpus(tuple(sentences), source, new_scheme, found, notes.notes(), format)
     if wanted:
-        _check_labels_differ(corpus)
-    return corpus
-
-
-def _check_labels_differ(corpus: Corpus) -> None:
-    counts = corpus.tag_counts
-    if len(counts) == 1:
-        label, count = next(iter(counts.items()))
-        raise DataError(
-            corpus.source,
-            f"expected at least two labels, got only {quoted(label)} on all {count} words "
-            "(single-class): there is nothing to learn or to score; check the tag column",
-        )
+        note_one_label((sentence.tags for sentence in sentences), source, task, notes)
+    return Corpus(tuple(sentences), source, new_scheme, found, notes.notes(), format)
 
 
 def _conll(
