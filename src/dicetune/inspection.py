@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.data import Inspection
-from dicetune.errors import InputError
+from dicetune.errors import InputError, listed
 from dicetune.models import load_tokenizer, resolve_encoder, subword_counter
 from dicetune.records import RUN_FILE, RunRecord
 from dicetune.tasks import Trained, build_options, task_named
@@ -54,7 +54,7 @@ def inspect_files(
         list(_SPLITS[: len(files)]) if len(files) <= len(_SPLITS) else [Path(f).name for f in files]
     )
     if len(set(names)) < len(names):
-        raise InputError(f"expected files with different names, got {', '.join(names)}")
+        raise InputError(f"expected files with different names, got {listed(names)}")
     encode = subword_counter(load_tokenizer(resolve_encoder(model)))
     found: Inspection = task_class.inspect(dict(zip(names, splits, strict=True)), encode)
     return found

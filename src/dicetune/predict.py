@@ -120,7 +120,7 @@ def _task_of(folder: Path) -> Any:
     from transformers import AutoConfig
 
     with _loading(folder, "model"):
-        config = AutoConfig.from_pretrained(str(folder))
+        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
     saved = (getattr(config, "architectures", None) or ["unknown"])[0]
     labels = [config.id2label[number] for number in range(config.num_labels)]
     for task in TASKS.values():
@@ -143,7 +143,11 @@ def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:
     """The model with every weight of its head: the library would draw missing ones at random."""
     with _loading(folder, what):
         model, found = auto_class.from_pretrained(
-            str(folder), output_loading_info=True, use_safetensors=True, dtype="float32"
+            str(folder),
+            output_loading_info=True,
+            use_safetensors=True,
+            dtype="float32",
+            trust_remote_code=False,
         )
     missing = sorted(found["missing_keys"])
     if missing:

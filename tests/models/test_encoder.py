@@ -1,12 +1,15 @@
 """Encoders: the embedded weights are the pinned ones, everything else is named or refused."""
 
+import json
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from transformers import AutoConfig, AutoModelForTokenClassification, pipeline
+from typer.testing import CliRunner
 
+from dicetune.cli import app
 from dicetune.errors import InputError
 from dicetune.models import (
     MINILM_SHA256,
@@ -146,3 +149,36 @@ def test_roberta_with_byte_level_tokens_goes_the_whole_way(tmp_path):
         "the pump at Quay Nine"
     )
     assert found[0]["entity_group"] == "SITE"
+
+
+@pytest.mark.parametrize(
+    "command", ["train ner", "train mrc-ner", "evaluate", "predict", "inspect"]
+)
+def test_code_in_a_model_folder_is_never_run(command, tmp_path):
+    """The library asks on the terminal whether to run it, and would take piped data for a yes."""
+    folder, ran = Path(tiny_bert(tmp_path / "bert")), tmp_path / "ran"
+    (folder / "own.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
+    for name, own in [
+        ("config.json", {"AutoConfig": "own.C", "AutoModelForTokenClassification": "own.M"}),
+        ("tokenizer_config.json", {"AutoTokenizer": ["own.T", "own.T"]}),
+    ]:
+        saved = json.loads((folder / name).read_text())
+        saved |= {"auto_map": own}
+        if name == "config.json":
+            saved["model_type"] = "own"
+        else:
+            saved["tokenizer_class"] = "Own"
+        (folder / name).write_text(json.dumps(saved))
+    data = tmp_path / "a.conll"
+    data.write_text("Rome B-LOC\nis O\n")
+    arguments = {
+        "train": ["--train", data, "--dev", data, "--model", folder, "--out", tmp_path / "o"],
+        "evaluate": [folder, data],
+        "predict": [folder, "--text", "Rome"],
+        "inspect": [data, "--model", folder],
+    }[command.split()[0]]
+    line = [*command.split(), *map(str, arguments)]
+    outcome = CliRunner().invoke(app, line, input="y\n" * 9)
+    assert not ran.exists()
+    assert isinstance(outcome.exception, InputError), outcome.output
+    assert "\n" not in str(outcome.exception)

@@ -90,7 +90,7 @@ def test_a_resume_names_the_loss_again_and_finds_its_file_unchanged(place):
         run(config(**{**changes, "loss": "auto"}), resume=True)
     with Path("own_code.py").open("a", encoding="utf-8") as file:
         file.write("# another\n")
-    with pytest.raises(InputError, match=r"other files for py\(own_code:plain\) and py\(own_code:"):
+    with pytest.raises(InputError, match=r"other files for py\(own_code:plain\), py\(own_code:"):
         run(asked, resume=True)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from dicetune.compare.plan import CELLS, PLAN_FILE, Cell
 from dicetune.compare.stored import reading
-from dicetune.errors import DataError, quoted
+from dicetune.errors import DataError, listed, quoted
 from dicetune.records import (
     DECISION_FILE,
     METRICS_FILE,
@@ -180,6 +180,6 @@ def in_order(rows: Sequence[Row], like: Sequence[Row], path: Path) -> list[Row]:
         raise DataError(
             path,
             f"expected the {len(wanted)} examples of the other runs, got {len(given)}"
-            + (f", not the same ones (first: {', '.join(odd)})" if odd else ", some of them twice"),
+            + (f", not the same ones (first: {listed(odd)})" if odd else ", some of them twice"),
         )
     return [rows[places[name]] for name in wanted]

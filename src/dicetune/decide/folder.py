@@ -141,7 +141,7 @@ def _splits(
     if DEV not in arrays:
         raise InputError(
             f"expected scores of dev in {quoted(Path(folder / SCORES_FILE))}, got "
-            f"{', '.join(arrays) or 'none'}: a rule is fitted on dev alone"
+            f"{listed(arrays) or 'none'}: a rule is fitted on dev alone"
         )
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in arrays}
     shape = {"gold": _GOLD[problem["kind"]], "predicted": object}

@@ -17,7 +17,7 @@ from dicetune.decide.kinds import decisions_on
 from dicetune.decide.objective import Objective, parse_objective
 from dicetune.decide.prior import NAME
 from dicetune.decide.rule import DecisionRule
-from dicetune.errors import InputError
+from dicetune.errors import InputError, listed
 from dicetune.metrics.counting import counting_of
 from dicetune.records import DEFAULT, TUNED
 
@@ -104,7 +104,7 @@ def tune_splits(
     """
     if DEV not in splits:
         raise InputError(
-            f"expected scores of dev to fit a decision on, got {', '.join(splits) or 'none'}: a "
+            f"expected scores of dev to fit a decision on, got {listed(splits) or 'none'}: a "
             "rule is never fitted on what it is tested on"
         )
     dev = splits[DEV]

@@ -88,7 +88,9 @@ def load_tokenizer(source: str) -> Any:
 
     with _loading(source):
         # byte-level tokenizers need the prefix space for words; the others ignore the option
-        tokenizer = AutoTokenizer.from_pretrained(source, add_prefix_space=True)
+        tokenizer = AutoTokenizer.from_pretrained(
+            source, add_prefix_space=True, trust_remote_code=False
+        )
     if not tokenizer.is_fast:
         raise InputError(
             f"expected a fast tokenizer for {quoted(source)}, got {type(tokenizer).__name__}: "
@@ -119,9 +121,10 @@ def load_model(auto_class: Any, source: str, labels: Sequence[str] | None = None
     Raises:
         InputError: where the source cannot be reached or read.
     """
-    options: dict[str, Any] = {}
+    # without the answer no, the library asks for one on the terminal and takes a "y" from a pipe
+    options: dict[str, Any] = {"trust_remote_code": False}
     if labels is not None:
-        options = {
+        options |= {
             "num_labels": len(labels),
             "id2label": dict(enumerate(labels)),
             "label2id": {label: number for number, label in enumerate(labels)},

@@ -33,7 +33,7 @@ _OWN_OPTIONS = (
     "id2label",
     "label2id",
 )
-_SOURCE_OPTIONS = ("cache_dir", "local_files_only", "revision", "token")
+_SOURCE_OPTIONS = ("cache_dir", "local_files_only", "revision", "token", "trust_remote_code")
 
 
 @dataclass

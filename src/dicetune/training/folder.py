@@ -369,5 +369,5 @@ def _check_resumable(folder: Path, config: RunConfig) -> None:
         ]
         raise InputError(
             f"expected the configuration of the unfinished run in {quoted(folder)}, got "
-            f"another {', '.join(changes)}: give `--config {folder / CONFIG_FILE} --resume` alone"
+            f"another {listed(changes)}: give `--config {folder / CONFIG_FILE} --resume` alone"
         )

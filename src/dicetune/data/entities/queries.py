@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from dicetune.data.files.open_text import read_lines
-from dicetune.errors import DataError, quoted
+from dicetune.errors import DataError, listed, quoted
 
 KNOWN = {
     "PER": "Find people, including fictional ones.",
@@ -109,8 +109,8 @@ def choose_queries(
     if missing:
         raise DataError(
             source,
-            f"expected a query for every type, got none for {', '.join(missing)} (the file has "
-            f"{', '.join(given)}): add a line for each, such as {missing[0]}<TAB>"
+            f"expected a query for every type, got none for {listed(missing)} (the file has "
+            f"{listed(given)}): add a line for each, such as {missing[0]}<TAB>"
             f"{default_query(missing[0])}",
         )
     return {kind: given[kind] for kind in names}

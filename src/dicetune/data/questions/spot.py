@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dicetune.data.files.json_lines import is_name, whole_characters
-from dicetune.errors import DataError, quoted
+from dicetune.errors import DataError, listed, quoted
 
 _NAMES = {str: "a text", int: "a whole number", list: "a list"}
 
@@ -80,4 +80,4 @@ class Spot:
 
 def keys_of(mapping: Mapping[str, Any]) -> str:
     """What a mapping holds instead, for messages."""
-    return f"the keys {', '.join(map(str, mapping))}" if mapping else "no keys"
+    return f"the keys {listed(mapping)}" if mapping else "no keys"

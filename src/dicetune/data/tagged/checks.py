@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.tagged.corpus import Corpus
 from dicetune.data.tagged.labels import split_tag, to_tags
-from dicetune.errors import DataError, quoted
+from dicetune.errors import DataError, listed, quoted
 
 NO_ENTITY = "gold without any entity: what is found counts as wrong, recall and F1 are 0"
 ONE_LABEL = "gold of one label alone, {label}: a score on it tells nothing of other labels"
@@ -74,7 +74,7 @@ def check_labels(known_labels: Sequence[str], other: Corpus, scheme: str | None 
             f"(found: {other.found_scheme}): convert one of the files",
         )
     known = set(known_labels)
-    where = f"the model knows ({', '.join(known_labels)})"
+    where = f"the model knows ({listed(known_labels)})"
     for sentence in other:
         for position, tag in enumerate(sentence.tags):
             if tag not in known:

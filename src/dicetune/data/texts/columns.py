@@ -227,9 +227,7 @@ class _Names:
         found = self.find(known)
         found = instead if found is None else found
         if found is None:
-            raise self.error(
-                f"a column for the {what} ({', '.join(known)})", f"-o {what}_column=NAME"
-            )
+            raise self.error(f"a column for the {what} ({listed(known)})", f"-o {what}_column=NAME")
         return found
 
     def pair(self, text: int | None, second: int | None) -> tuple[int, int]:

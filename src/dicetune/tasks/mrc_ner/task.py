@@ -46,7 +46,7 @@ from dicetune.data import (
     read_span_predictions,
 )
 from dicetune.decide.likely import likely_spans
-from dicetune.errors import DataError, InputError, quoted
+from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.loss_input import LossInput
 from dicetune.metrics import entity_scores
 from dicetune.models import MrcNerModel
@@ -201,7 +201,7 @@ class MrcNerTask:
         """
         if all(label == f"LABEL_{number}" for number, label in enumerate(labels)):
             raise InputError(
-                f"expected the names of entity types as labels, got {', '.join(labels[:5])}: the "
+                f"expected the names of entity types as labels, got {listed(labels, most=5)}: the "
                 "model was saved without them"
             )
         known = {name: settings[name] for name in _KEPT if name in settings}
@@ -237,7 +237,7 @@ class MrcNerTask:
                     raise DataError(
                         data.source,
                         f"expected entities of the types that the model knows "
-                        f"({', '.join(self.labels)}), got {quoted(span.type)}: a model cannot "
+                        f"({listed(self.labels)}), got {quoted(span.type)}: a model cannot "
                         f"find what "
                         "it was never asked for. Add training sentences with it, or remove or "
                         "rename it here",

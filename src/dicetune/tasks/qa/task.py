@@ -43,7 +43,7 @@ from dicetune.data import (
     read_answers,
     read_questions,
 )
-from dicetune.errors import DataError, InputError, quoted
+from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.loss_input import LossInput
 from dicetune.metrics import question_scores
 from dicetune.models import output_bias
@@ -177,7 +177,7 @@ class QaTask:
         if len(labels) != len(cls.labels):
             raise InputError(
                 f"expected a model with two outputs, start and end, got {len(labels)}: "
-                f"{', '.join(labels[:5])}"
+                f"{listed(labels, most=5)}"
             )
         known = {field.name for field in fields(QaOptions)}
         options = QaOptions(**{name: value for name, value in settings.items() if name in known})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from dicetune.data import Corpus, sample_corpora
-from dicetune.errors import InputError, unknown_name
+from dicetune.errors import InputError, listed, unknown_name
 from dicetune.metrics import span_scores
 from dicetune.tasks.base import Scores
 from dicetune.tasks.options import GOLD, MODEL, at_least, option
@@ -93,7 +93,7 @@ class NerTask(TokenTask):
         scheme = settings.get("label_scheme") or _scheme(labels)
         if scheme is None:
             raise InputError(
-                f"expected labels of spans (O, B-…, I-…), got {', '.join(labels[:5])}: "
+                f"expected labels of spans (O, B-…, I-…), got {listed(labels, most=5)}: "
                 "choose task pos"
             )
         return super().restore(labels, {**settings, "label_scheme": scheme})

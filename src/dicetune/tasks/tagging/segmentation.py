@@ -38,7 +38,7 @@ from dicetune.data import (
     word_breaks,
 )
 from dicetune.data.files.open_text import STDIN
-from dicetune.errors import DataError, InputError, quoted
+from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.metrics import segmentation_scores
 from dicetune.tasks.base import Scores, Trained
 from dicetune.tasks.options import GOLD, MODEL, at_least, option
@@ -151,8 +151,8 @@ class SegPosTask(TokenTask):
             odd = sorted(expected.symmetric_difference(labels))
             raise InputError(
                 "expected labels B-, I-, E- and S- of each part of speech, got "
-                f"{', '.join(labels[:5])} (odd or missing: {', '.join(odd[:5])}): choose task pos "
-                "or ner"
+                f"{listed(labels, most=5)} (odd or missing: {listed(odd, most=5)}): choose "
+                "task pos or ner"
             )
         return super().restore(labels, {**settings, "label_scheme": "iobes"})
 
