@@ -74,8 +74,15 @@ def test_ragged_rows(file):
     fails(file(b"b O\n" + b"a X O\n" * 3), "expected 3 columns", line=1)
 
 
+@pytest.mark.parametrize("start", ['{"tokens": ["a"', '[{"tokens": ["a"', ' { "tokens" : b}'])
+def test_damaged_json_is_no_table(file, start):
+    for task in ("ner", "pos"):
+        fails(file(f"{start} O\n{start} X\n".encode(), "a.txt"), "expected JSON", 1, task=task)
+
+
 def test_empty_tag(file):
-    fails(file(GOOD + b"x\t\n"), "expected a tag, got an empty column", line=3)
+    fails(file(b'{"tokens": ["a", "b"], "tags": ["X", " "]}\n'), "got an empty one", 1, task="pos")
+    fails(file(GOOD + b"x\t\n"), "expected a tag, got an empty one", line=3)
 
 
 def test_format_that_cannot_be_told(file):
@@ -223,7 +230,7 @@ def test_every_row_ends_in_a_tab(file, end):
 
 
 def test_some_rows_end_in_a_tab(file):
-    fails(file(b"Bonn\tB-LOC\tX\nin\tO\t\n"), "expected a tag, got an empty column", line=2)
+    fails(file(b"Bonn\tB-LOC\tX\nin\tO\t\n"), "expected a tag, got an empty one", line=2)
 
 
 @pytest.mark.parametrize("joint", "|;,/+& ")

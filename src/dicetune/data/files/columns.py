@@ -165,22 +165,6 @@ def _no_words(table: Table, tag_columns: int) -> str | None:
     return "running numbers" if numbered and steps and set(steps) <= {0, 1} else None
 
 
-def tag_cells(rows: Rows, tags: Sequence[str], path: str | Path) -> Sequence[str]:
-    """The tags of one sentence, each of them filled.
-
-    Raises:
-        DataError: an empty one.
-
-    Example:
-        >>> tag_cells(Rows([["Bonn", "B-LOC"]], [1]), ["B-LOC"], "a.conll")
-        ['B-LOC']
-    """
-    for tag, line in zip(tags, rows.lines, strict=True):
-        if not tag.strip():
-            raise DataError(path, "expected a tag, got an empty column", line=line)
-    return tags
-
-
 def names_columns(line: str) -> bool:
     r"""Whether a first row names the columns: one of words and one of tags.
 

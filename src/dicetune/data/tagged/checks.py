@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from dicetune.data.files.notes import NoteBook
-from dicetune.data.tagged.corpus import Corpus
+from dicetune.data.tagged.corpus import Corpus, Sentence
 from dicetune.data.tagged.labels import split_tag, to_tags
 from dicetune.errors import DataError, listed, quoted
 
@@ -33,6 +33,23 @@ def note_one_label(gold: Iterable[Sequence[str]], source: str, task: str, notes:
         notes.add(NO_ENTITY, source)
     elif task == "pos" and len(labels) == 1:
         notes.add(ONE_LABEL.format(label=quoted(labels.pop())), source)
+
+
+def check_filled(sentences: Iterable[Sentence], source: str) -> None:
+    """Refuse a tag that is empty or white space.
+
+    Raises:
+        DataError: with its line.
+
+    Example:
+        >>> check_filled([Sentence(("in", "Bonn"), ("O", "B-LOC"))], "a.conll")
+    """
+    for sentence in sentences:
+        for position, tag in enumerate(sentence.tags):
+            if not tag.strip():
+                raise DataError(
+                    source, "expected a tag, got an empty one", line=sentence.line_of(position)
+                )
 
 
 def label_names(corpus: Corpus) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dicetune.data.files.columns import column, column_number, parse_columns, tag_cells, word_column
+from dicetune.data.files.columns import column, column_number, parse_columns, word_column
 from dicetune.data.files.json_lines import (
     GOLD_KEYS,
     PREDICTED_KEYS,
@@ -22,7 +22,7 @@ from dicetune.data.files.json_lines import (
 from dicetune.data.files.notes import Note, NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.files.splits import records_of_split, rows_of_split
-from dicetune.data.tagged.checks import note_one_label
+from dicetune.data.tagged.checks import check_filled, note_one_label
 from dicetune.data.tagged.corpus import Scheme, Sentence
 from dicetune.data.tagged.formats import detect_format
 from dicetune.data.tagged.jsonl import TOKEN_KEYS
@@ -124,6 +124,7 @@ def read_predictions(
         )
     if not pairs:
         raise DataError(source, "expected sentences, got none")
+    check_filled((sentence for pair in pairs for sentence in pair), source)
     note_one_label((gold.tags for gold, _ in pairs), source, task, notes)
     if task == "pos":
         return Predictions(_joined(pairs), source, notes=notes.notes())
@@ -163,8 +164,6 @@ def _from_columns(
     )
     pairs = []
     for rows, tokens, right, mine in zip(table.sentences, words, gold, own, strict=True):
-        for tags in (right, mine):
-            tag_cells(rows, tags, source)
         sentence = Sentence(tuple(tokens), tuple(right), rows.lines[0], lines=tuple(rows.lines))
         pairs.append((sentence, replace(sentence, tags=tuple(mine))))
     return pairs

@@ -11,10 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dicetune.data.files.columns import column, column_number, parse_columns, tag_cells, word_column
+from dicetune.data.files.columns import column, column_number, parse_columns, word_column
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
-from dicetune.data.tagged.checks import note_one_label
+from dicetune.data.tagged.checks import check_filled, note_one_label
 from dicetune.data.tagged.conll2012 import parse_conll2012
 from dicetune.data.tagged.conllu import parse_conllu
 from dicetune.data.tagged.corpus import Corpus, Scheme, Sentence
@@ -174,6 +174,7 @@ def _corpus(
     for sentence in sentences:
         for position in (i for i, token in enumerate(sentence.tokens) if not token):
             notes.add(EMPTY_WORD, f"{source}:{sentence.line_of(position)}")
+    check_filled(sentences, source)
     new_scheme: Scheme | None = None
     found: str | None = None
     if wanted and task == "ner":
@@ -210,7 +211,7 @@ def _conll(
     tags = column(table, tag_index, "tags", source) if wanted else None
     sentences = []
     for rows, tokens in zip(table.sentences, words, strict=True):
-        own = tag_cells(rows, next(tags), source) if tags is not None else []
+        own = [] if tags is None else next(tags)
         sentences.append(
             Sentence(
                 tuple(tokens),
