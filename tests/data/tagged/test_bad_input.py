@@ -78,6 +78,7 @@ def test_ragged_rows(file):
 def test_damaged_json_is_no_table(file, start):
     for task in ("ner", "pos"):
         fails(file(f"{start} O\n{start} X\n".encode(), "a.txt"), "expected JSON", 1, task=task)
+    assert read_tokens(file(f"{start}\tO\nb\tB-X\n".encode())).sentences[0].tokens[0] == start
 
 
 def test_empty_tag(file):

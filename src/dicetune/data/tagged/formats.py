@@ -16,7 +16,8 @@ from dicetune.errors import DataError, quoted
 
 FORMATS = ("conll", "conllu", "conll2012", "jsonl", "word_tag", "treebank", "hub")
 
-_JSON_BEGINS = re.compile(r'\s*(\[\s*)?\{\s*"[^"\t]*"\s*:')
+# before a tab it is a word of columns
+_JSON_BEGINS = re.compile(r'\s*(\[\s*)?\{\s*"[^"\t]*"\s*:[^\t]*')
 _CONLLU_ID = re.compile(r"\d+([-.]\d+)?")
 
 
@@ -97,7 +98,7 @@ def _json_kind(line: str, name: str) -> str | None:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
-        if _JSON_BEGINS.match(line):
+        if _JSON_BEGINS.fullmatch(line):
             return "damaged"
         # JSON that goes on over lines is none by its first line; a lone bracket is a word, too.
         return "other" if ".json" in name and line.strip() in ("[", "[{", "{") else None
