@@ -12,7 +12,7 @@ from dicetune.models.encoder import (
 )
 from dicetune.models.mrc_ner import MrcNerModel, MrcNerOutput
 from dicetune.models.mrc_ner_config import MrcNerConfig
-from dicetune.models.output_layer import output_bias
+from dicetune.models.output_layer import label_names, output_bias, saved_as
 from dicetune.models.quiet import quiet_loading
 from dicetune.models.subwords import subword_counter
 
@@ -23,12 +23,14 @@ __all__ = [
     "MrcNerModel",
     "MrcNerOutput",
     "fit_vocabulary",
+    "label_names",
     "load_model",
     "load_tokenizer",
     "output_bias",
     "position_limit",
     "quiet_loading",
     "resolve_encoder",
+    "saved_as",
     "subword_counter",
     "window_length",
     "with_characters",
