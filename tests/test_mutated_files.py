@@ -10,6 +10,7 @@ from dicetune.data import (
     TextLayout,
     inspect_entities,
     inspect_questions,
+    inspect_segmentation,
     inspect_texts,
     inspect_tokens,
     read_entities,
@@ -17,6 +18,7 @@ from dicetune.data import (
     read_predictions,
     read_queries,
     read_questions,
+    read_span_predictions,
     read_text_predictions,
     read_texts,
     read_tokens,
@@ -24,6 +26,9 @@ from dicetune.data import (
 from dicetune.decide import tune_scores
 from dicetune.errors import DicetuneError
 from dicetune.evaluate import evaluate
+from dicetune.tasks import TASKS
+from dicetune.tasks.tagging.segmentation import SegPosTask
+from dicetune.tasks.tagging.source import read_untagged
 from dicetune.training.config import RunConfig
 from lattice import draw
 from mutations import mutated, mutated_text
@@ -103,7 +108,25 @@ QUERIES = "SITE\tFind the places.\nORG\tFind the companies.\n"
 TAGGED = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n"
 SPOKEN = "the O O\nQuay B-SITE B-SITE\nNine I-SITE O\n\nall O O\nquiet O B-SITE\n"
 TOKENS = [{"tokens": ["at", "Quay"], "tags": ["O", "B-SITE"]}, {"tokens": ["all"], "tags": ["O"]}]
+SPANS = [{"tokens": ["a", "b"], "gold": ["O", "B-X"], "predicted": ["O", "O"]}] * 2
 INLINE = "the pump at [[Quay Nine|SITE]] is down\nall quiet\n"
+TABS = SPOKEN.replace(" ", "\t")
+UNIVERSAL = (
+    "# text = at Quays\n1-2\tatQuays\t_\t_\t_\t_\t_\t_\t_\t_\n"
+    "1\tat\tat\tADP\tIN\t_\t2\tcase\t_\t_\n"
+    "2\tQuays\tquay\tNOUN\tNNS\t_\t0\troot\t_\t_\n2.1\tx\t_\tX\tXX\t_\t_\t_\t_\t_\n"
+)
+ONTONOTES = (
+    "#begin document (a/b); part 000\na/b 0 0 at IN (TOP(PP* - - - - * -\n"
+    "a/b 0 1 Quay NNP *)) - - - - (FAC) -\n\na/b 0 0 all DT (TOP*) - - - - * -\n\n#end document\n"
+)
+COMPOUNDS = "19980101-01-001-001/m [中央/n 电台/n]nt ，/w\n19980101-01-001-002/m 迈向/v 中国/ns\n"
+TREES = "(S (NP (DT the) (NN pump)) (VP (VBZ is) (RB down)))\n(S (NP (NN x)) (. .))\n"
+ENTITIES = [
+    {"id": 7, "tokens": ["Bank", "of", "Bonn"], "gold": [{"type": "LOC", "start": 2, "end": 3}]},
+    {"id": 8, "tokens": ["all"], "gold": [], "predicted": []},
+]
+ENTITIES[0]["predicted"] = [{"label": "ORG", "start": 0, "end": 3}]
 CONFIG = "task: ner\ntrain: a\ndev: b\nseed: 3\noptions: {stride: 4}\ntrainer: {max_steps: 2}\n"
 
 
@@ -130,6 +153,18 @@ def pairs(path):
 
 def words(path):
     inspect_tokens({"train": read_tokens(path, task="ner")})
+
+
+def speech(path):
+    """Parts of speech, and the words alone."""
+    inspect_tokens({"train": read_tokens(path, task="pos")})
+    inspect_segmentation({"train": SegPosTask.read(path, SegPosTask.Options())})
+    read_untagged(path, "pos")
+
+
+def plain(path):
+    for name in ("ner", "mrc-ner", "seg-pos"):
+        TASKS[name].read(path, TASKS[name].Options(), gold=False)
 
 
 def places(path):
@@ -159,6 +194,16 @@ FILES = {
     "words for mrc": (TAGGED, None, places, 75),
     "lines of words": (TOKENS, True, words, 75),
     "tagged predictions": (SPOKEN, None, read_predictions, 75),
+    "words by tabs": (TABS, None, words, 40),
+    "tagged predictions by tabs": (TABS, None, read_predictions, 40),
+    "lines of tagged predictions": (SPANS, True, read_predictions, 40),
+    "conllu": (UNIVERSAL, None, speech, 60),
+    "conll2012": (ONTONOTES, None, words, 60),
+    "words_TAG": (COMPOUNDS, None, speech, 60),
+    "trees": (TREES, None, speech, 60),
+    "plain text": (INLINE, None, plain, 60),
+    "lines of entities": (ENTITIES, True, places, 60),
+    "predicted entities": (ENTITIES, True, read_span_predictions, 60),
     "inline": (INLINE, None, read_inline, 75),
     "configuration": (CONFIG, None, RunConfig.from_yaml, 75),
 }
