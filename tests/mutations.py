@@ -1,4 +1,4 @@
-"""Valid JSON files with one to three things spoilt: in their structure, or in their bytes."""
+"""Valid files with one to three things spoilt: in their structure, or in their bytes."""
 
 import copy
 import json
@@ -20,7 +20,35 @@ def mutated(rows, random, *, lines=True):
         spoil(value, random)
     text = "".join(json.dumps(row) + "\n" for row in value) if lines else json.dumps(value)
     raw = text.encode()
-    if raw and random.random() < 0.3:
+    return spoilt_bytes(raw, random) if random.random() < 0.3 else raw
+
+
+def mutated_text(text, random):
+    """The bytes of a spoilt file of lines: lines or cells lost, doubled, swapped, cut elsewhere."""
+    own = next(mark for mark in "\t, " if mark in text)
+    rows = [line.split(own) for line in text.splitlines()]
+    for _ in range(random.randint(1, 3)):
+        value = random.choice(rows) if rows and random.random() < 0.6 else rows
+        if not value:
+            continue
+        key, change = random.randrange(len(value)), random.randrange(4)
+        if change == 0:
+            del value[key]
+        elif change == 1:
+            value.insert(key, copy.copy(value[key]))
+        elif change == 2:
+            other = random.randrange(len(value))
+            value[key], value[other] = value[other], value[key]
+        elif value is not rows:
+            value[key] = str(random.choice(ODD))[:300].replace("\ud83d", "")
+    separator = random.choice(["\t", "\t", ",", " "]) if random.random() < 0.2 else None
+    raw = "".join((separator or own).join(row) + "\n" for row in rows).encode()
+    return spoilt_bytes(raw, random) if random.random() < 0.3 else raw
+
+
+def spoilt_bytes(raw, random):
+    """Bytes with one place cut, changed, parted or doubled."""
+    if raw:
         place = random.randrange(len(raw))
         raw = random.choice(
             [

@@ -203,8 +203,13 @@ def overlap(
         return index_loss(*(sum(counted(j) * sums[j][k] for j in range(count)) for k in range(3)))
     if reduction == "none":
         return [index_loss(*sums[j]) for j in range(count) if counted(j)]
-    weight = sum(counted(j) for j in range(count))
-    return sum(counted(j) * index_loss(*sums[j]) for j in range(count)) / weight
+    there = [
+        j
+        for j in range(count)
+        if any(exists[j] and kept for exists, kept in zip(case.exists, case.keep, strict=True))
+    ]
+    weight = sum(counted(j) for j in there)
+    return sum(counted(j) * index_loss(*sums[j]) for j in there) / weight
 
 
 def _entry(p, y, weight, squared):
@@ -232,6 +237,21 @@ def gradient(oracle, case, **options):
             line.append(complex(oracle(case, moved, frozen=point, **options)).imag / STEP)
         lines.append(line)
     return torch.tensor(lines, dtype=torch.float64).reshape(case.logits.shape)
+
+
+def without_class(case, gone):
+    """The same case with a class masked in every item, and ignored the items of that class."""
+    exists = torch.tensor(case.exists)
+    exists[:, gone] = False
+    keep = torch.tensor(case.keep) & exists.any(1)
+    shares = torch.tensor(case.shares, dtype=torch.float64)
+    if case.kind != "labels":
+        keep &= shares[:, gone] == 0
+    shares[:, gone] = 0.0
+    options = {**case.options, "keep": keep, "class_keep": exists}
+    return replace(
+        case, shares=shares.tolist(), keep=keep.tolist(), exists=exists.tolist(), options=options
+    )
 
 
 def without_masked_items(case):

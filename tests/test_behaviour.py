@@ -37,6 +37,7 @@ def test_real_entities_are_learnt_from_few_sentences(tmp_path, real_data):
         out=str(out),
         loss="ce+dice",
         max_train=500,
+        max_dev=300,
         trainer=SHORT,
     )
     run(config)

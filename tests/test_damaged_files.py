@@ -27,7 +27,7 @@ TAGGED = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n\n"
 READERS = {
     RUN_FILE: ("predict", "evaluate"),
     "config.json": ("predict",),
-    "model.safetensors": ("predict",),
+    "model.safetensors": ("predict", "evaluate"),
     "tokenizer.json": ("predict",),
     "tokenizer_config.json": ("predict",),
     DECISION_FILE: ("predict", "evaluate"),

@@ -7,6 +7,7 @@ import sys
 import pytest
 from datasets import Dataset, DatasetDict
 from rich.console import Console
+from rich.table import Table
 
 from dicetune import display
 from dicetune.cli import main
@@ -14,6 +15,7 @@ from dicetune.data import inspect_tokens, read_tokens
 from dicetune.errors import InputError
 from dicetune.evaluate import evaluate
 from dicetune.inspection import inspect_files
+from dicetune.predict import load
 from dicetune.records import RunRecord
 from tiny import RECORDED, tiny_bert
 
@@ -78,7 +80,32 @@ def test_columns_of_the_run_are_the_default_and_others_can_be_chosen(models, fil
     assert evaluate(models / "pos", path, token_column=1, tag_column=2)["support"] == 4
     # without the record's columns, the last column would be read as parts of speech
     with pytest.raises(InputError, match="got 'O'"):
-        evaluate(models / "pos", path)
+        evaluate(models / "pos", path, token_column=1)
+
+
+def test_gold_without_an_entity_is_scored_for_a_model_as_for_a_file(models, file):
+    said = []
+    found = evaluate(models / "ner", file("1 at IN O\n2 Quay NN O\n"), report=said.append)
+    of_file = evaluate(file("at O B-SITE\nQuay O O\n", "out.tsv"), report=said.append)
+    for scores in (found, of_file):
+        assert (scores["correct"], scores["support"], scores["recall"], scores["f1"]) == (0,) * 4
+    assert of_file["predicted"] == 1
+    assert [line.startswith("gold without any entity") for line in said] == [True, True]
+    # no table without rows
+    assert len(display.evaluation_tables(scores | {"per_type": {}}, "a")) == 2
+    parts = display.inspection_tables(inspect_files([file("at O\n")], task="mrc-ner"))
+    assert sum(isinstance(part, Table) for part in parts) == 1
+
+
+def test_words_that_the_tokenizer_drops_are_tagged_and_scored(models, file):
+    words = ["at", "\u00a0", " ", "\u200b", "", "\u200d", "\u00ad", "\ufe0f"]
+    path = file("".join(f"{word}\tB-SITE\n" for word in words) + "\n\u00ad\tO\n")
+    scores = evaluate(models / "ner", path, token_column=0, tag_column=1)
+    assert scores["support"] == len(words)
+    predictor = load(models / "ner", options={"token_column": 0})
+    answers = predictor.answer(predictor.read(path, gold=False))
+    assert [answer.tokens for answer in answers] == [words, ["\u00ad"]]
+    assert [len(answer.tags) for answer in answers] == [len(words), 1]
 
 
 def test_numbers_of_columns_are_no_keys_of_json_lines(models, file):

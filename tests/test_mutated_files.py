@@ -1,16 +1,37 @@
-"""Damaged files of scores, questions and answers are read, or refused with their name."""
+"""Damaged files of every kind are read, or refused with their name; no library warns."""
 
 import json
 import random
+import warnings
 
 import pytest
 
-from dicetune.data import inspect_questions, read_questions
+from dicetune.data import (
+    TextLayout,
+    inspect_entities,
+    inspect_questions,
+    inspect_segmentation,
+    inspect_texts,
+    inspect_tokens,
+    read_entities,
+    read_inline,
+    read_predictions,
+    read_queries,
+    read_questions,
+    read_span_predictions,
+    read_text_predictions,
+    read_texts,
+    read_tokens,
+)
 from dicetune.decide import tune_scores
 from dicetune.errors import DicetuneError
 from dicetune.evaluate import evaluate
+from dicetune.tasks import TASKS
+from dicetune.tasks.tagging.segmentation import SegPosTask
+from dicetune.tasks.tagging.source import read_untagged
+from dicetune.training.config import RunConfig
 from lattice import draw
-from mutations import mutated
+from mutations import mutated, mutated_text
 from score_files import rows_of
 
 CONTEXT = "The pump at Quay Nine is down 🚢. Nine men wait."
@@ -61,6 +82,95 @@ def scores_of(kind):
     return rows_of(kind, problem, gold, scores, spans, "logits")
 
 
+TABLE = "id\ttext\tlabel\n1\tpump is down\tbad\n2\tall quiet\tgood\n3\tno news\tgood\n"
+PAIRS = "text_a,text_b,label\npump is down,pump failed,1\nall quiet,gate is down,0\nno,news,0\n"
+SETS = 'text,labels\n"pump, down","bad,pump"\nall quiet,\ngate is down,bad\nx,pump\n'
+PLACES = "text,bad,pump\npump down,1,1\nall quiet,0,0\ngate is down,1,0\n"
+TOLD = "id\tgold\tpredicted\n1\tbad\tbad\n2\tgood\tbad\n3\tgood\tgood\n"
+RECORDS = [
+    {"id": "1", "text": "pump is down", "label": "bad", "labels": ["bad", "pump"]},
+    {"id": "2", "text": "all quiet", "label": "good", "labels": []},
+]
+MRC = [
+    {
+        "context": "the pump at Quay Nine",
+        "entity_label": name,
+        "impossible": not start,
+        "qas_id": f"0.{number}",
+        "query": f"find {name}",
+        "start_position": start,
+        "end_position": end,
+        "span_position": [f"{a};{b}" for a, b in zip(start, end, strict=True)],
+    }
+    for number, (name, start, end) in enumerate([("SITE", [3], [4]), ("ORG", [], [])], 1)
+]
+QUERIES = "SITE\tFind the places.\nORG\tFind the companies.\n"
+TAGGED = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n"
+SPOKEN = "the O O\nQuay B-SITE B-SITE\nNine I-SITE O\n\nall O O\nquiet O B-SITE\n"
+TOKENS = [{"tokens": ["at", "Quay"], "tags": ["O", "B-SITE"]}, {"tokens": ["all"], "tags": ["O"]}]
+SPANS = [{"tokens": ["a", "b"], "gold": ["O", "B-X"], "predicted": ["O", "O"]}] * 2
+INLINE = "the pump at [[Quay Nine|SITE]] is down\nall quiet\n"
+TABS = SPOKEN.replace(" ", "\t")
+UNIVERSAL = (
+    "# text = at Quays\n1-2\tatQuays\t_\t_\t_\t_\t_\t_\t_\t_\n"
+    "1\tat\tat\tADP\tIN\t_\t2\tcase\t_\t_\n"
+    "2\tQuays\tquay\tNOUN\tNNS\t_\t0\troot\t_\t_\n2.1\tx\t_\tX\tXX\t_\t_\t_\t_\t_\n"
+)
+ONTONOTES = (
+    "#begin document (a/b); part 000\na/b 0 0 at IN (TOP(PP* - - - - * -\n"
+    "a/b 0 1 Quay NNP *)) - - - - (FAC) -\n\na/b 0 0 all DT (TOP*) - - - - * -\n\n#end document\n"
+)
+COMPOUNDS = "19980101-01-001-001/m [中央/n 电台/n]nt ，/w\n19980101-01-001-002/m 迈向/v 中国/ns\n"
+TREES = "(S (NP (DT the) (NN pump)) (VP (VBZ is) (RB down)))\n(S (NP (NN x)) (. .))\n"
+ENTITIES = [
+    {"id": 7, "tokens": ["Bank", "of", "Bonn"], "gold": [{"type": "LOC", "start": 2, "end": 3}]},
+    {"id": 8, "tokens": ["all"], "gold": [], "predicted": []},
+]
+ENTITIES[0]["predicted"] = [{"label": "ORG", "start": 0, "end": 3}]
+CONFIG = "task: ner\ntrain: a\ndev: b\nseed: 3\noptions: {stride: 4}\ntrainer: {max_steps: 2}\n"
+
+
+def texts(path, **options):
+    inspect_texts({"train": read_texts(path, **options)})
+
+
+def text_predictions(path, several=False):
+    found = read_text_predictions(path, several=several)
+    assert len(found.gold) == len(found.predicted)
+
+
+def several_texts(path):
+    texts(path, several=True)
+
+
+def several_predictions(path):
+    text_predictions(path, several=True)
+
+
+def pairs(path):
+    texts(path, wanted=TextLayout(pair=True))
+
+
+def words(path):
+    inspect_tokens({"train": read_tokens(path, task="ner")})
+
+
+def speech(path):
+    """Parts of speech, and the words alone."""
+    inspect_tokens({"train": read_tokens(path, task="pos")})
+    inspect_segmentation({"train": SegPosTask.read(path, SegPosTask.Options())})
+    read_untagged(path, "pos")
+
+
+def plain(path):
+    for name in ("ner", "mrc-ner", "seg-pos"):
+        TASKS[name].read(path, TASKS[name].Options(), gold=False)
+
+
+def places(path):
+    inspect_entities({"train": read_entities(path)})
+
+
 KINDS = ("label", "label_set", "spans", "tags", "answer", "entities")
 FILES = {
     **{f"scores of {kind}": (scores_of(kind), True, tune, 40) for kind in KINDS},
@@ -70,17 +180,46 @@ FILES = {
     "official answers": (OFFICIAL, False, score, 75),
     "lines of answers": (LINES, True, score, 75),
     "lines with gold": (LINES, True, score_alone, 75),
+    "table": (TABLE, None, texts, 100),
+    "table of pairs": (PAIRS, None, pairs, 100),
+    "table of label sets": (SETS, None, several_texts, 100),
+    "columns of labels": (PLACES, None, several_texts, 100),
+    "lines of texts": (RECORDS, True, texts, 75),
+    "lines of label sets": (RECORDS, True, several_texts, 75),
+    "table of predictions": (TOLD, None, text_predictions, 75),
+    "table of predicted sets": (TOLD, None, several_predictions, 75),
+    "mrc": (MRC, False, places, 75),
+    "queries": (QUERIES, None, read_queries, 75),
+    "words": (TAGGED, None, words, 75),
+    "words for mrc": (TAGGED, None, places, 75),
+    "lines of words": (TOKENS, True, words, 75),
+    "tagged predictions": (SPOKEN, None, read_predictions, 75),
+    "words by tabs": (TABS, None, words, 40),
+    "tagged predictions by tabs": (TABS, None, read_predictions, 40),
+    "lines of tagged predictions": (SPANS, True, read_predictions, 40),
+    "conllu": (UNIVERSAL, None, speech, 60),
+    "conll2012": (ONTONOTES, None, words, 60),
+    "words_TAG": (COMPOUNDS, None, speech, 60),
+    "trees": (TREES, None, speech, 60),
+    "plain text": (INLINE, None, plain, 60),
+    "lines of entities": (ENTITIES, True, places, 60),
+    "predicted entities": (ENTITIES, True, read_span_predictions, 60),
+    "inline": (INLINE, None, read_inline, 75),
+    "configuration": (CONFIG, None, RunConfig.from_yaml, 75),
 }
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_damaged_file_is_read_or_refused_with_its_name(name, tmp_path):
     content, lines, use, count = FILES[name]
-    path, chance, refused = tmp_path / "damaged.jsonl", random.Random(name), 0
+    path, chance, refused = tmp_path / "damaged", random.Random(name), 0
     for _ in range(count):
-        path.write_bytes(mutated(content, chance, lines=lines))
+        spoilt = mutated_text(content, chance) if lines is None else None
+        path.write_bytes(mutated(content, chance, lines=lines) if spoilt is None else spoilt)
         try:
-            use(path)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                use(path)
         except DicetuneError as error:
             check_message(error, path)
             refused += 1

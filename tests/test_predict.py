@@ -209,9 +209,13 @@ def test_a_model_without_its_head_is_refused(tmp_path):
 def test_a_model_of_another_shape_or_kind_is_refused(tmp_path):
     folder = save_model(tmp_path / "other")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    for change in ({"hidden_size": 32}, {"model_type": "no-such-type"}):
+    for change, message in (
+        ({"hidden_size": 32}, r"LayerNorm\.bias with 16 for 32, .* and \d+ more\): restore both"),
+        ({"model_type": "no-such-type"}, "expected a saved model, got"),
+        ({"id2label": {"0": "O", "7": "B-SITE"}}, "id2label with a name for each of 0 to 1 in"),
+    ):
         (folder / "config.json").write_text(json.dumps({**config, **change}), encoding="utf-8")
-        with pytest.raises(InputError, match=r"expected a saved .* model, got"):
+        with pytest.raises(InputError, match=message):
             load(folder)
 
 

@@ -100,7 +100,7 @@ def details_tables(scores: Mapping[str, Any]) -> list[Table]:
         scores: fractions are shown in percent, counts as they are.
     """
     tables = []
-    nested = {name: rows for name, rows in scores.items() if isinstance(rows, Mapping)}
+    nested = {name: rows for name, rows in scores.items() if isinstance(rows, Mapping) and rows}
     parts = {
         name.replace("_", " "): rows
         for name, rows in nested.items()
@@ -239,7 +239,8 @@ def inspection_tables(found: Inspection) -> list[Any]:
         parts.append(
             escape(f"For comparison, negative : positive in Table 1 of the paper: {paper}.")
         )
-    parts.append(_labels_table(splits, found.labels_title))
+    if any(split.labels for split in splits):
+        parts.append(_labels_table(splits, found.labels_title))
     for leak in found.leaks:
         parts.append(
             escape(

@@ -13,9 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.decide import DecisionRule
-from dicetune.errors import DicetuneError, InputError, quoted
-from dicetune.models import check_vocabulary, load_tokenizer, quiet_loading, window_length
-from dicetune.models.encoder import check_json, check_weights
+from dicetune.errors import DicetuneError, InputError, listed, quoted
+from dicetune.models import (
+    check_vocabulary,
+    label_names,
+    load_tokenizer,
+    quiet_loading,
+    saved_as,
+    window_length,
+)
+from dicetune.models.encoder import check_json, check_sizes, check_weights
 from dicetune.predictor import Predictor
 from dicetune.records import DEFAULT, RUN_FILE, TUNED, RunRecord
 from dicetune.tasks import TASKS, Trained, Use, build_options, task_named
@@ -68,7 +75,7 @@ def load(
         task_class = _chosen_task(folder, record, task)
         chosen = build_options(task_class.Options, options or {}, use=use)
         model = _load_whole(task_class.auto_class, folder, task_class.title).to(device)
-    labels = [model.config.id2label[number] for number in range(model.config.num_labels)]
+    labels = label_names(model.config)
     tokenizer = load_tokenizer(str(folder), aligns=task_class.aligns)
     check_vocabulary(model, tokenizer)
     trained = None if record is None else Trained(record.config["options"], tuple(labels))
@@ -124,12 +131,11 @@ def _task_of(folder: Path) -> Any:
 
     with _loading(folder, "model"):
         config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-    saved = (getattr(config, "architectures", None) or ["unknown"])[0]
-    labels = [config.id2label[number] for number in range(config.num_labels)]
+    labels = label_names(config)
     for task in TASKS.values():
         head = task.auto_class.__name__.removeprefix("AutoModel")
         said = {name: getattr(config, name, None) for name in task.model_config}
-        if head not in saved or any(
+        if head not in saved_as(config) or any(
             value not in (None, task.model_config[name]) for name, value in said.items()
         ):
             continue
@@ -144,22 +150,23 @@ def _task_of(folder: Path) -> Any:
 
 def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:
     """The model with every weight of its head: the library would draw missing ones at random."""
-    with _loading(folder, what):
+    with _loading(folder, f"{what} model"):
         model, found = auto_class.from_pretrained(
             str(folder),
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # refused below, with names and sizes
             use_safetensors=True,
             dtype="float32",
             trust_remote_code=False,
         )
+    check_sizes(folder, found["mismatched_keys"])
     missing = sorted(found["missing_keys"])
     if missing:
-        saved = ", ".join(getattr(model.config, "architectures", None) or ["unknown"])
-        more = f" and {len(missing) - 4} more" if len(missing) > 4 else ""
         raise InputError(
-            f"expected a saved {what} model, got {quoted(Path(folder))} (saved as {saved}) "
-            f"without the weights {', '.join(missing[:4])}{more}: they would be random, so "
-            "fine-tune it first with `dicetune train` and give its --out folder"
+            f"expected a saved {what} model, got {quoted(Path(folder))} "
+            f"(saved as {saved_as(model.config)}) without the weights {listed(missing, most=4)}: "
+            "they would be random, so fine-tune it first with `dicetune train` and give its --out "
+            "folder"
         )
     return model
 
@@ -180,7 +187,7 @@ class _loading:  # noqa: N801  (a context manager reads as a verb)
         check_json(self._folder)
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"expected a saved {self._what} model, got {quoted(self._folder)}: {reason}; give "
+            f"expected a saved {self._what}, got {quoted(self._folder)}: {reason}; give "
             "the --out folder of `dicetune train`"
         ) from error
 

@@ -214,6 +214,27 @@ def test_a_loss_behind_it_is_the_loss_of_what_was_chosen(spec, kind):
         torch.testing.assert_close(alone, value)
 
 
+@pytest.mark.filterwarnings("ignore::dicetune.losses.NonTrainingLossWarning")
+@pytest.mark.parametrize(
+    "spec", ["ce", "focal", "asl", "dl", "dice", "tversky", "dsc", "dsc-released", "ce+dice"]
+)
+def test_a_label_of_which_nothing_is_chosen_is_a_removed_label(spec):
+    target = torch.zeros(9, 4, dtype=torch.float64)
+    target[:3, 0] = target[4, 1] = 1
+    logits = torch.randn(9, 4, dtype=torch.float64) + torch.tensor([0.0, 0.0, 3.0, -50.0])
+    mask = hardest_negatives(logits, target, per_positive=1, kind="labels")
+    assert mask.any(0).tolist() == [True, True, True, False]
+    found = []
+    for own in (slice(4), slice(3)):
+        leaf = logits[:, own].clone().requires_grad_()
+        value = build(spec)(leaf, target[:, own], kind="labels", class_keep=mask[:, own])
+        found.append((value.detach(), *torch.autograd.grad(value, leaf)))
+    (value, grad), (same, same_grad) = found
+    torch.testing.assert_close(value, same)
+    torch.testing.assert_close(grad[:, :3], same_grad)
+    assert not grad[:, 3].any()
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_chooses_as_many(dtype):
     logits = (1000 * torch.randn(3000, 3)).to(dtype)

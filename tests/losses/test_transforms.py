@@ -22,9 +22,10 @@ def problems(spec, kind, soft):
         options["class_counts"] = (
             torch.stack((100 - counts, counts)) if kind == "labels" else counts
         )
-    return [
+    tensors = [
         torch.stack([getattr(case, name) for case in cases]) for name in ("logits", "target")
-    ], (options)
+    ]
+    return tensors, options
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -47,3 +48,25 @@ def test_a_batch_of_problems_is_a_loop_over_them(spec):
             assert_exact(jacrev(value)(logits[0], targets[0]), slopes[0])
             called = functional_call(loss, {}, (logits[0], targets[0]), options)
             assert_exact(called, alone[0].detach())
+
+
+@pytest.mark.parametrize("spec", ["ce", "focal", "asl", "dl", "dice", "dsc", "dsc-released"])
+@pytest.mark.parametrize("kind", ["classes", "labels", "positions"])
+def test_each_problem_of_a_batch_may_have_masks_of_its_own(spec, kind):
+    cases = [oracles.make_case(kind, seed=seed) for seed in (1, 2, 3)]
+    cases[1] = oracles.without_class(cases[1], 3)
+    batch = [torch.stack([getattr(case, name) for case in cases]) for name in ("logits", "target")]
+    batch += [
+        torch.stack([case.options[name] for case in cases]) for name in ("keep", "class_keep")
+    ]
+
+    def value(z, y, keep, exists):
+        return build(spec)(z, y, kind=kind, keep=keep, class_keep=exists)
+
+    slopes, alone = [], []
+    for z, *others in zip(*batch, strict=True):
+        z = z.clone().requires_grad_()
+        alone.append(value(z, *others))
+        slopes += torch.autograd.grad(alone[-1], z)
+    assert_exact(vmap(value)(*batch), torch.stack(alone).detach())
+    assert_exact(vmap(grad(value))(*batch), torch.stack(slopes))

@@ -65,6 +65,20 @@ def test_folders_and_names(tmp_path):
         resolve_encoder(folder)
 
 
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ({"weight_map": {"a": "a.safetensors", "b": "b.bin"}}, r"files of safetensors, got b\.bin"),
+        ({"weight_map": ["a"]}, "expected the object weight_map, got"),
+    ],
+)
+def test_an_index_that_names_a_pickle_is_refused(tmp_path, index, message):
+    (tmp_path / "config.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        resolve_encoder(str(tmp_path))
+
+
 def test_a_name_that_cannot_be_reached_offline():
     with pytest.raises(InputError, match="expected a model that can be loaded, got 'no/such'"):
         load_model(AutoModelForTokenClassification, "no/such", ["a"])

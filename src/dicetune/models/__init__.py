@@ -13,7 +13,7 @@ from dicetune.models.encoder import (
 from dicetune.models.families import padding_multiple
 from dicetune.models.mrc_ner import MrcNerModel, MrcNerOutput
 from dicetune.models.mrc_ner_config import MrcNerConfig
-from dicetune.models.output_layer import output_bias
+from dicetune.models.output_layer import label_names, output_bias, saved_as
 from dicetune.models.quiet import quiet_loading
 from dicetune.models.subwords import show_every_word, subword_counter
 
@@ -25,6 +25,7 @@ __all__ = [
     "MrcNerOutput",
     "check_vocabulary",
     "fit_vocabulary",
+    "label_names",
     "load_model",
     "load_tokenizer",
     "output_bias",
@@ -32,6 +33,7 @@ __all__ = [
     "position_limit",
     "quiet_loading",
     "resolve_encoder",
+    "saved_as",
     "show_every_word",
     "subword_counter",
     "window_length",

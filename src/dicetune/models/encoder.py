@@ -7,13 +7,20 @@ downloaded for it, no pickle is loaded, no remote code is run.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from dicetune.errors import DicetuneError, InputError, quoted
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoModelForTokenClassification,
+)
+
+from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
 from dicetune.models.families import add_prefix_spaces, hand_over_segments
+from dicetune.models.output_layer import label_names, output_layer, place_rows, placed, saved_as
 from dicetune.records import read_json, sha256
 
 MINILM = "minilm"
@@ -26,6 +33,8 @@ _WEIGHTS_INDEX = "model.safetensors.index.json"
 _COPY_TOKENIZER = (
     "copy the original model's tokenizer.json and tokenizer_config.json into the folder"
 )
+_ROW_FOR_EACH_LABEL = (AutoModelForTokenClassification, AutoModelForSequenceClassification)
+_HEALS = "restore the file, or save the model again"
 
 
 def resolve_encoder(name: str) -> str:
@@ -59,11 +68,28 @@ def check_weights(folder: Path) -> None:
             f"expected a model folder with config.json, got {quoted(folder)} without it: "
             "give a folder that save_pretrained or `dicetune train` wrote"
         )
-    if not any((folder / name).is_file() for name in (_WEIGHTS, _WEIGHTS_INDEX)):
+    if (folder / _WEIGHTS).is_file():
+        return
+    if not (folder / _WEIGHTS_INDEX).is_file():
         raise InputError(
             f"expected {_WEIGHTS} in the model folder {quoted(folder)}, got none: save "
             f"the model "
             "with save_pretrained (weights in pickle files are not loaded)"
+        )
+    _check_shards(folder / _WEIGHTS_INDEX)
+
+
+def _check_shards(index: Path) -> None:
+    """Refuse an index that names a pickle: the library would load it."""
+    shards = read_json(index, heals=_HEALS).get("weight_map")
+    if not isinstance(shards, dict):
+        raise DataError(index, f"expected the object weight_map, got {quoted(shards)}: {_HEALS}")
+    names = {str(name) for name in shards.values()}
+    if pickles := sorted(name for name in names if not name.endswith(".safetensors")):
+        raise DataError(
+            index,
+            f"expected files of safetensors, got {listed(pickles, most=3)}: save the model "
+            "with save_pretrained (weights in pickle files are not loaded)",
         )
 
 
@@ -78,7 +104,7 @@ def check_json(folder: Path) -> None:
     """
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
         if (folder / name).is_file():
-            read_json(folder / name, heals="restore the file, or save the model again")
+            read_json(folder / name, heals=_HEALS)
 
 
 def load_tokenizer(source: str, *, aligns: bool = True) -> Any:
@@ -138,24 +164,107 @@ def _check_vocabulary(tokenizer: Any, source: str) -> None:
         )
 
 
-def load_model(auto_class: Any, source: str, labels: Sequence[str] | None = None) -> Any:
+def load_model(
+    auto_class: Any,
+    source: str,
+    labels: Sequence[str] | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> Any:
     """A model with the head of ``auto_class`` and one output for each label.
 
+    A saved classifier of the same kind keeps the rows of its head label by label, whatever their
+    order was; a label that it does not have gets a new row.
+
+    Args:
+        auto_class: what ``from_pretrained`` is called on.
+        source: a folder or Hub id.
+        labels: names of the outputs; without them the model is as it was saved.
+        report: takes a line where the saved head was for other labels.
+
     Raises:
-        InputError: where the source cannot be reached or read.
+        InputError: where the source cannot be reached or read, or lacks a part of the encoder.
     """
     # without the answer no, the library asks for one on the terminal and takes a "y" from a pipe
     options: dict[str, Any] = {"trust_remote_code": False}
-    if labels is not None:
-        options |= {
-            "num_labels": len(labels),
-            "id2label": dict(enumerate(labels)),
-            "label2id": {label: number for number, label in enumerate(labels)},
-            # a folder that was fine-tuned for other labels gives its encoder and a new head
-            "ignore_mismatched_sizes": True,
-        }
+    by_label = labels is not None and auto_class in _ROW_FOR_EACH_LABEL
     with _loading(source):
-        return auto_class.from_pretrained(source, use_safetensors=True, dtype="float32", **options)
+        saved = _labels_of_head(auto_class, source) if by_label else []
+        names = {} if labels is None else _names(labels)
+        model, found = auto_class.from_pretrained(
+            source,
+            use_safetensors=True,
+            dtype="float32",
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **options,
+            **({} if saved else names),
+        )
+    _check_encoder(model, source, found)
+    if labels is None or not by_label:
+        return model
+    lost = {*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])}
+    is_loaded = f"{output_layer(model)[0]}.weight" not in lost
+    if saved != list(labels):
+        if is_loaded or saved:
+            place_rows(model, labels, saved if is_loaded else [])
+        if saved:
+            report(placed(source, labels, saved if is_loaded else []))
+            model.config.update(names)
+            model.num_labels = len(labels)
+    return model
+
+
+def check_sizes(source: str | Path, mismatched: Iterable[tuple[str, Any, Any]]) -> None:
+    """Refuse weights of other sizes than the configuration says.
+
+    Args:
+        source: of the model.
+        mismatched: names with the saved size and the expected one, as the library gives them.
+
+    Raises:
+        InputError: the weights and their sizes.
+    """
+    wrong = [
+        f"{name} with {' x '.join(map(str, saved))} for {' x '.join(map(str, wanted))}"
+        for name, saved, wanted in sorted(mismatched)
+    ]
+    if wrong:
+        raise InputError(
+            f"expected weights of the sizes in config.json, got {quoted(Path(source))} with other "
+            f"ones ({listed(wrong, most=3)}): restore both files, or save the model again"
+        )
+
+
+def _names(labels: Sequence[str]) -> dict[str, Any]:
+    return {
+        "num_labels": len(labels),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: number for number, label in enumerate(labels)},
+    }
+
+
+def _labels_of_head(auto_class: Any, source: str) -> list[str]:
+    """Labels of a saved model with the head of ``auto_class``; none where it has no such head."""
+    config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    head = auto_class.__name__.removeprefix("AutoModel")
+    return label_names(config) if head in saved_as(config) else []
+
+
+def _check_encoder(model: Any, source: str, found: Mapping[str, Any]) -> None:
+    """Refuse an encoder that was not wholly loaded: the library draws the rest at random."""
+    inside = f"{model.base_model_prefix}."
+    check_sizes(
+        source, [wrong for wrong in found["mismatched_keys"] if wrong[0].startswith(inside)]
+    )
+    # a pooler belongs to the head: most encoders are saved without one
+    missing = sorted(
+        name for name in found["missing_keys"] if name.startswith(inside) and "pooler" not in name
+    )
+    if missing:
+        raise InputError(
+            f"expected every weight of the encoder in {quoted(Path(source))}, got none for "
+            f"{listed(missing, most=3)}: they would be random, so save the model again"
+        )
 
 
 def position_limit(model_config: Any, tokenizer: Any) -> int:

@@ -106,6 +106,7 @@ class MrcNerModel(PreTrainedModel):
             *positional: passed on.
             **options: of the library's ``from_pretrained``, and of ``MrcNerConfig``.
         """
+        options.setdefault("trust_remote_code", False)  # without an answer the library asks
         config = options.get("config")
         if config is None:
             own = {name: options[name] for name in _SOURCE_OPTIONS if name in options}
@@ -129,7 +130,8 @@ class MrcNerModel(PreTrainedModel):
             return model
         lacking = [name for name in model.state_dict() if not name.startswith("backbone.")]
         missing = [f"backbone.{name}" for name in found["missing_keys"]]
-        return model, {**found, "missing_keys": [*missing, *lacking]}
+        wrong = [(f"backbone.{name}", *sizes) for name, *sizes in found["mismatched_keys"]]
+        return model, {**found, "missing_keys": [*missing, *lacking], "mismatched_keys": wrong}
 
     def get_input_embeddings(self) -> nn.Module:
         """The encoder's."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from dicetune.errors import InputError, quoted, unknown_name
+from dicetune.errors import DataError, DicetuneError, InputError, quoted, unknown_name
 from dicetune.tasks import (
     TASKS,
     at_least,
@@ -218,8 +218,12 @@ class RunConfig:
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> RunConfig:
-        """Read a YAML file of the same names."""
-        return cls.from_mapping(read_yaml(path))
+        """Read a YAML file of the same names; messages name it."""
+        values = read_yaml(path)
+        try:
+            return cls.from_mapping(values)
+        except DicetuneError as error:
+            raise DataError(path, str(error)) from None
 
     def updated(self, changes: Mapping[str, Any]) -> RunConfig:
         """A copy with other values.

@@ -78,7 +78,7 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
     notes += [f"{split}: {note}" for split, data in splits.items() for note in data.notes]
     tokenizer = load_tokenizer(source, aligns=task.aligns)
     # the whole model and not its configuration alone: damaged weights are found here
-    model = load_model(task.auto_class, source, task.labels)
+    model = load_model(task.auto_class, source, task.labels, notes.append)
     check_vocabulary(model, tokenizer)
     if config.add_characters:
         tokenizer, added = with_characters(tokenizer, task.texts(splits["train"]))

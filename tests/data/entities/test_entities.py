@@ -5,8 +5,16 @@ import json
 
 import pytest
 
-from dicetune.data import EntitySpan, parse_contexts, read_entities, read_lines
+from dicetune.data import (
+    EntitySpan,
+    parse_contexts,
+    read_entities,
+    read_lines,
+    read_span_predictions,
+)
+from dicetune.data.tagged.checks import NO_ENTITY
 from dicetune.errors import DataError, InputError
+from dicetune.tasks.mrc_ner.task import MrcNerTask
 
 QUESTION = {
     "context": "Bank of Bonn said",
@@ -180,8 +188,12 @@ def test_broken_lists(file, text, message):
 
 def test_nothing_to_find(file):
     nothing = {"start_position": [], "end_position": [], "span_position": []}
-    with pytest.raises(DataError, match="expected at least one entity, got none in 1 sentences"):
-        read_entities(file(QUESTION | nothing))
+    corpus = read_entities(file(QUESTION | nothing))
+    assert [note.rule for note in corpus.notes] == [NO_ENTITY]
+    with pytest.raises(InputError, match="expected entities in the 1 training sentences"):
+        MrcNerTask.of(corpus)
+    found = read_span_predictions(file({"tokens": ["a"], "gold": [], "predicted": []}, lines=True))
+    assert [note.rule for note in found.notes] == [NO_ENTITY]
 
 
 LINE = {

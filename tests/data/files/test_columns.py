@@ -102,7 +102,7 @@ def test_columns_are_chosen(file):
     assert corpus.scheme is None
     assert corpus.found_scheme is None
     with pytest.raises(DataError, match=r"expected a column 4 for the tags, got 4 columns"):
-        read_tokens(path, tag_column=4)
+        read_tokens(path, token_column=1, tag_column=4)
     with pytest.raises(InputError, match=r"expected token_column to be a number .*got 'form'"):
         read_tokens(path, token_column="form")
 

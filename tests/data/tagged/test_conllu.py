@@ -33,6 +33,13 @@ def file(tmp_path):
     return write
 
 
+def test_columns_that_are_declared(file):
+    standard = "# global.columns = ID FORM LEMMA UPOS XPOS FEATS HEAD DEPREL DEPS MISC\n"
+    assert read_tokens(file(standard + TEXT), task="pos").tag_counts
+    with pytest.raises(DataError, match=r":1: expected the columns of CoNLL-U .* got 'ID UPOS"):
+        read_tokens(file("# global.columns = ID UPOS FORM\n" + TEXT), task="pos")
+
+
 @pytest.mark.parametrize("name", ["a.conllu", "a.txt", "a.conllu.gz"])
 def test_by_hand(file, name):
     corpus = read_tokens(file(name=name), task="pos")

@@ -75,7 +75,7 @@ def test_other_schemes(file, rows, gold, predicted, scheme):
             "a O\nb B-X\n",
             r"out.txt:1: expected at least 3 columns \(word, gold, predicted\), got 2",
         ),
-        ("a\tO\t\nb\tO\tO\n", "out.txt:1: expected a tag, got an empty column"),
+        ("a\tO\t\nb\tO\tO\n", "out.txt:1: expected a tag, got an empty one"),
         ("a O O\nb B-X S-X\n", r"out.txt:2: expected O or a tag of the scheme iob2 .*got 'S-X'"),
         ('{"gold": ["O"], "predicted": []}', "out.txt:1: .* got 1 gold and 0 predicted tags"),
         ('{"gold": ["O"]}', "out.txt:1: expected a key for the predicted tags .*, got gold"),

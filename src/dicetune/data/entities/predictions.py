@@ -17,6 +17,7 @@ from dicetune.data.files.json_lines import (
 from dicetune.data.files.notes import Note, NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.files.splits import records_of_split
+from dicetune.data.tagged.checks import NO_ENTITY
 from dicetune.data.tagged.jsonl import TOKEN_KEYS
 from dicetune.errors import DataError, quoted, unknown_name
 
@@ -98,6 +99,8 @@ def read_span_predictions(
     if not mine or (gold is not None and len(gold) != len(mine)):
         wanted = "sentences" if gold is None else f"{len(gold)} sentences, as in {gold.source}"
         raise DataError(source, f"expected {wanted}, got {len(mine) or 'none'}")
+    if gold is None and not any(right):
+        notes.add(NO_ENTITY, source)
     return SpanPredictions(tuple(right), tuple(mine), source, notes.notes())
 
 

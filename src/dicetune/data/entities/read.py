@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dicetune.data.entities.corpus import EntityCorpus, entity_corpus
+from dicetune.data.entities.corpus import EntityCorpus, EntitySentence, entity_corpus
 from dicetune.data.entities.jsonl import ENTITY_KEYS, parse_entity_lines
 from dicetune.data.entities.mrc import is_mrc, parse_mrc
 from dicetune.data.files.hub import names_data_set
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.tagged.checks import NO_ENTITY
 from dicetune.data.tagged.formats import FORMATS, format_of
 from dicetune.data.tagged.read import Column, parse_tokens, read_tokens
 from dicetune.data.tagged.refuse import no_columns, no_scheme
@@ -71,11 +72,11 @@ def read_entities(
         no_columns(_QUESTIONS, token_column, tag_column)
         no_scheme(_QUESTIONS, scheme)
         sentences, queries = parse_mrc(lines, source, notes)
-        return _filled(EntityCorpus(tuple(sentences), source, notes.notes(), queries))
+        return _filled(sentences, source, notes, queries)
     if format == "entities":
         no_scheme("JSON lines with entities", scheme)
         sentences = parse_entity_lines(lines, source, token_column, tag_column, notes)
-        return _filled(EntityCorpus(tuple(sentences), source, notes.notes()))
+        return _filled(sentences, source, notes)
     return entity_corpus(
         parse_tokens(
             lines,
@@ -111,7 +112,7 @@ def parse_contexts(
     notes = NoteBook()
     source = source_name(path)
     sentences, _ = parse_mrc(lines, source, notes, gold=False)
-    return _filled(EntityCorpus(tuple(sentences), source, notes.notes(), has_gold=False))
+    return _filled(sentences, source, notes, has_gold=False)
 
 
 def entity_format(lines: Sequence[str], path: str | Path) -> str:
@@ -139,15 +140,16 @@ def _all_objects(items: list[Any]) -> bool:
     return all(isinstance(item, dict) for item in items)
 
 
-def _filled(corpus: EntityCorpus) -> EntityCorpus:
-    if not corpus.sentences:
-        raise DataError(
-            corpus.source, "expected sentences, got none: check the file and the format"
-        )
-    if corpus.has_gold and not any(sentence.spans for sentence in corpus):
-        raise DataError(
-            corpus.source,
-            "expected at least one entity, got none in "
-            f"{len(corpus)} sentences: there is nothing to learn or to score",
-        )
-    return corpus
+def _filled(
+    sentences: Sequence[EntitySentence],
+    source: str,
+    notes: NoteBook,
+    queries: Mapping[str, str] | None = None,
+    *,
+    has_gold: bool = True,
+) -> EntityCorpus:
+    if not sentences:
+        raise DataError(source, "expected sentences, got none: check the file and the format")
+    if has_gold and not any(sentence.spans for sentence in sentences):
+        notes.add(NO_ENTITY, source)
+    return EntityCorpus(tuple(sentences), source, notes.notes(), queries or {}, has_gold)

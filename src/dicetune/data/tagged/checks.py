@@ -1,12 +1,55 @@
-"""Checks between splits: labels that training never shows."""
+"""Checks of labels: gold of a single one, and between splits those that training never shows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from dicetune.data.tagged.corpus import Corpus
+from dicetune.data.files.notes import NoteBook
+from dicetune.data.tagged.corpus import Corpus, Sentence
 from dicetune.data.tagged.labels import split_tag, to_tags
 from dicetune.errors import DataError, listed, quoted
+
+NO_ENTITY = "gold without any entity: what is found counts as wrong, recall and F1 are 0"
+ONE_LABEL = "gold of one label alone, {label}: a score on it tells nothing of other labels"
+
+
+def note_one_label(gold: Iterable[Sequence[str]], source: str, task: str, notes: NoteBook) -> None:
+    """Note where all words of a file have one label: it can be scored, not learnt from.
+
+    Args:
+        gold: tags of each sentence.
+        source: the file.
+        task: ``ner`` or ``pos``.
+        notes: takes it.
+
+    Example:
+        >>> book = NoteBook()
+        >>> note_one_label([["O", "O"], ["O"]], "a.conll", "ner", book)
+        >>> book.notes()[0].rule == NO_ENTITY
+        True
+    """
+    labels = {tag for tags in gold for tag in tags}
+    if task == "ner" and labels <= {"O"}:
+        notes.add(NO_ENTITY, source)
+    elif task == "pos" and len(labels) == 1:
+        notes.add(ONE_LABEL.format(label=quoted(labels.pop())), source)
+
+
+def check_filled(sentences: Iterable[Sentence], source: str) -> None:
+    """Refuse a tag that is empty or white space.
+
+    Raises:
+        DataError: with its line.
+
+    Example:
+        >>> check_filled([Sentence(("in", "Bonn"), ("O", "B-LOC"))], "a.conll")
+    """
+    for sentence in sentences:
+        for position, tag in enumerate(sentence.tags):
+            if not tag.strip():
+                raise DataError(
+                    source, "expected a tag, got an empty one", line=sentence.line_of(position)
+                )
 
 
 def label_names(corpus: Corpus) -> list[str]:
@@ -40,7 +83,8 @@ def check_labels(known_labels: Sequence[str], other: Corpus, scheme: str | None 
     Raises:
         DataError: the label, the first line that holds it, and what to do.
     """
-    if other.scheme != scheme:
+    # tags of no entity are spelled alike in every scheme
+    if other.scheme != scheme and other.tag_counts.keys() != {"O"}:
         raise DataError(
             other.source,
             f"expected tags of the scheme {scheme}, which the model knows, got {other.scheme} "

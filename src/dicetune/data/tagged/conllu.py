@@ -21,6 +21,8 @@ _NAMES = {"form": 1, "lemma": 2, "upos": 3, "xpos": 4, "deprel": 7}
 _PLAIN = re.compile(r"\d+")
 _MULTI = re.compile(r"\d+-\d+")
 _EMPTY = re.compile(r"\d+\.\d+")
+_DECLARED = re.compile(r"#\s*global\.columns\s*=\s*(.*\S)")
+_COLUMNS = "ID FORM LEMMA UPOS XPOS FEATS HEAD DEPREL DEPS MISC"
 _NEW_DOCUMENT = re.compile(r"#\s*newdoc\b(?:\s+id\s*=\s*(.*\S))?")
 _SENT_ID = re.compile(r"#\s*sent_id\s*=\s*(.*\S)")
 
@@ -78,6 +80,13 @@ def parse_conllu(
             tokens, tags, numbers, name = [], [], [], None
             continue
         if line.startswith("#"):
+            if (declared := _DECLARED.match(line)) and declared[1].split() != _COLUMNS.split():
+                raise DataError(
+                    path,
+                    f"expected the columns of CoNLL-U ({_COLUMNS}), got {quoted(declared[1])}: "
+                    "convert the file",
+                    line=number,
+                )
             match = _SENT_ID.match(line)
             name = match[1] if match else name
             if begun := _NEW_DOCUMENT.match(line):

@@ -16,6 +16,8 @@ from dicetune.errors import DataError, quoted
 
 FORMATS = ("conll", "conllu", "conll2012", "jsonl", "word_tag", "treebank", "hub")
 
+# before a tab it is a word of columns
+_JSON_BEGINS = re.compile(r'\s*(\[\s*)?\{\s*"[^"\t]*"\s*:[^\t]*')
 _CONLLU_ID = re.compile(r"\d+([-.]\d+)?")
 
 
@@ -68,6 +70,12 @@ def format_of(lines: Sequence[str], path: str | Path) -> str:
                 "convert it, for example a list with `jq -c '.[]'`, or give the format",
                 line=1,
             )
+        if kind == "damaged":
+            raise DataError(
+                path,
+                f"expected JSON, got {quoted(first)}: mend the line, or give the format",
+                line=lines.index(first) + 1,
+            )
     rows = [line for line in lines if line.strip() and not line.startswith("#")]
     name = file.name.removesuffix(".gz")
     if name.endswith(".conllu") or (rows and _is_conllu(rows[0])):
@@ -90,6 +98,8 @@ def _json_kind(line: str, name: str) -> str | None:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
+        if _JSON_BEGINS.fullmatch(line):
+            return "damaged"
         # JSON that goes on over lines is none by its first line; a lone bracket is a word, too.
         return "other" if ".json" in name and line.strip() in ("[", "[{", "{") else None
     return "object" if isinstance(value, dict) else "other"

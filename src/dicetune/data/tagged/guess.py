@@ -20,10 +20,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicetune.data.files.columns import DOCUMENT, cells
+from dicetune.data.files.columns import DOCUMENT, cells, names_columns
 from dicetune.data.files.hub import names_data_set
 from dicetune.data.files.open_text import read_lines
 from dicetune.data.tagged.formats import format_of
+from dicetune.errors import quoted
 
 _COLUMN_NAMES = (".conll", ".tsv", ".bio", ".iob", ".iob2", ".col", ".conllu")
 _ALMOST = 0.9
@@ -89,6 +90,8 @@ def _format(lines: Sequence[str], path: str | Path) -> tuple[str, str | None]:
         return "conll", None if len(rows) > 1 else "its only row holds a tab"
     if same == len(rows) and width > 1 and broken and len(rows) > 1:
         return "conll", f"each row has {width} words, with blank lines between"
+    if names_columns(rows[0]):
+        return "text", f"the first line, {quoted(rows[0])}, names columns, but tabs part none"
     if tabs:
         return "text", "some rows hold tabs, but they make no table"
     if len(rows) == 1:

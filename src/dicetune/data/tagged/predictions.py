@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dicetune.data.files.columns import column, column_number, parse_columns
+from dicetune.data.files.columns import column, column_number, parse_columns, word_column
 from dicetune.data.files.json_lines import (
     GOLD_KEYS,
     PREDICTED_KEYS,
@@ -22,6 +22,7 @@ from dicetune.data.files.json_lines import (
 from dicetune.data.files.notes import Note, NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
 from dicetune.data.files.splits import records_of_split, rows_of_split
+from dicetune.data.tagged.checks import check_filled, note_one_label
 from dicetune.data.tagged.corpus import Scheme, Sentence
 from dicetune.data.tagged.formats import detect_format
 from dicetune.data.tagged.jsonl import TOKEN_KEYS
@@ -123,6 +124,8 @@ def read_predictions(
         )
     if not pairs:
         raise DataError(source, "expected sentences, got none")
+    check_filled((sentence for pair in pairs for sentence in pair), source)
+    note_one_label((gold.tags for gold, _ in pairs), source, task, notes)
     if task == "pos":
         return Predictions(_joined(pairs), source, notes=notes.notes())
     pairs, found = _one_scheme(pairs, source, scheme, notes)
@@ -154,17 +157,13 @@ def _from_columns(
             "a file of tags alone has no gold to compare with",
             line=table.sentences[0].lines[0],
         )
-    words = column(table, column_number(token_column, 0, "token_column"), "words", source)
+    words = column(table, word_column(token_column, table, source, 2), "words", source)
     gold = column(table, column_number(gold_column, -2, "gold_column"), "gold tags", source)
     own = column(
         table, column_number(predicted_column, -1, "predicted_column"), "predictions", source
     )
     pairs = []
     for rows, tokens, right, mine in zip(table.sentences, words, gold, own, strict=True):
-        for tags in (right, mine):
-            for tag, line in zip(tags, rows.lines, strict=True):
-                if not tag.strip():
-                    raise DataError(source, "expected a tag, got an empty column", line=line)
         sentence = Sentence(tuple(tokens), tuple(right), rows.lines[0], lines=tuple(rows.lines))
         pairs.append((sentence, replace(sentence, tags=tuple(mine))))
     return pairs

@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dicetune.data.files.columns import column, column_number, parse_columns
+from dicetune.data.files.columns import column, column_number, parse_columns, word_column
 from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.tagged.checks import check_filled, note_one_label
 from dicetune.data.tagged.conll2012 import parse_conll2012
 from dicetune.data.tagged.conllu import parse_conllu
 from dicetune.data.tagged.corpus import Corpus, Scheme, Sentence
@@ -173,6 +174,7 @@ def _corpus(
     for sentence in sentences:
         for position in (i for i, token in enumerate(sentence.tokens) if not token):
             notes.add(EMPTY_WORD, f"{source}:{sentence.line_of(position)}")
+    check_filled(sentences, source)
     new_scheme: Scheme | None = None
     found: str | None = None
     if wanted and task == "ner":
@@ -182,21 +184,9 @@ def _corpus(
             replace(sentence, tags=tuple(own))
             for sentence, own in zip(sentences, tags, strict=True)
         ]
-    corpus = Corpus(tuple(sentences), source, new_scheme, found, notes.notes(), format)
     if wanted:
-        _check_labels_differ(corpus)
-    return corpus
-
-
-def _check_labels_differ(corpus: Corpus) -> None:
-    counts = corpus.tag_counts
-    if len(counts) == 1:
-        label, count = next(iter(counts.items()))
-        raise DataError(
-            corpus.source,
-            f"expected at least two labels, got only {quoted(label)} on all {count} words "
-            "(single-class): there is nothing to learn or to score; check the tag column",
-        )
+        note_one_label((sentence.tags for sentence in sentences), source, task, notes)
+    return Corpus(tuple(sentences), source, new_scheme, found, notes.notes(), format)
 
 
 def _conll(
@@ -208,7 +198,6 @@ def _conll(
     wanted: bool,
     notes: NoteBook,
 ) -> list[Sentence]:
-    token_index = column_number(token_column, 0, "token_column")
     tag_index = column_number(tag_column, -1, "tag_column")
     table = parse_columns(lines, source, notes)
     if wanted and table.width < 2:
@@ -218,14 +207,11 @@ def _conll(
             "or a space",
             line=table.sentences[0].lines[0],
         )
-    words = column(table, token_index, "words", source)
+    words = column(table, word_column(token_column, table, source), "words", source)
     tags = column(table, tag_index, "tags", source) if wanted else None
     sentences = []
     for rows, tokens in zip(table.sentences, words, strict=True):
-        own = next(tags) if tags is not None else []
-        for tag, line in zip(own, rows.lines, strict=False):
-            if not tag.strip():
-                raise DataError(source, "expected a tag, got an empty column", line=line)
+        own = [] if tags is None else next(tags)
         sentences.append(
             Sentence(
                 tuple(tokens),

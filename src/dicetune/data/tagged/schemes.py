@@ -42,7 +42,10 @@ _TARGET: dict[str, Scheme] = {
     "bilou": "iobes",
 }
 _LETTERED = re.compile(r"[BIESMLU]-.", re.DOTALL)
-_OTHER_SPELLING = re.compile(r"[BIESMLUbiesmlu][^0-9A-Za-z].|.*[-_][BIESMLU]$|[BIESMLU]-$|^o$")
+_JOINED = re.compile(r"(?:O|[BIESMLU]-.+?)(?:[|;,]O(?:$|[|;,])|[|;,/+& ][BIESMLU]-.)", re.DOTALL)
+_OTHER_SPELLING = re.compile(
+    r"[BIESMLUbiesmlu][^0-9A-Za-z].|-.+|[^0-9A-Za-z]+[BIESMLU]-.|.*[-_][BIESMLU]$|[BIESMLU]-$|^o$"
+)
 
 Tagged = Sequence[Sequence[str]]
 
@@ -87,6 +90,8 @@ def detect_scheme(sentences: Sequence[Sentence], path: str | Path) -> str:
         'iobes'
     """
     first = _first_places(sentences)
+    for tag, line in first.items():
+        _check_single(tag, path, line or None)
     seen = set(first) - {"O"}
     if not seen:
         return "iob2"
@@ -179,6 +184,18 @@ def _first_places(sentences: Sequence[Sentence]) -> dict[str, int]:
     return first
 
 
+def _check_single(tag: str, path: str | Path, line: int | None) -> None:
+    """Refuse a cell of several tags: read as one, its type would be spelled of two layers."""
+    if _JOINED.match(tag):
+        raise DataError(
+            path,
+            f"expected one tag for each word, got {quoted(tag)}, several tags in one cell: keep "
+            "one layer of them in a column of its own, or give all spans as JSON lines to task "
+            "'mrc-ner', which reads nested entities",
+            line=line,
+        )
+
+
 def _check_bare(
     bare: list[str], lettered: list[str], first: dict[str, int], path: str | Path
 ) -> None:
@@ -234,6 +251,8 @@ def _check_letters(
 
 def _check_known(sentence: Sentence, tags: Sequence[str], scheme: str, path: str | Path) -> None:
     for position, tag in enumerate(tags):
+        if tag != "O":
+            _check_single(sentence.tags[position], path, sentence.line_of(position))
         if tag != "O" and not (_LETTERED.match(tag) and tag[0] in PREFIXES[scheme]):
             allowed = ", ".join(f"{letter}-" for letter in PREFIXES[scheme])
             raise DataError(

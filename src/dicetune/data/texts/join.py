@@ -32,28 +32,22 @@ def join_gold(
             f"{len(rows)}",
         )
     own, right = [row.id for row in rows], [example.id for example in gold]
-    if own != right and None not in own and None not in right:
-        if set(own).isdisjoint(right):
+    if own != right and all(own):
+        shared = None not in right and not set(own).isdisjoint(right)
+        known = set(right) if shared else set(own)
+        found: dict[str | None, PredictedRow] = {}
+        for row in rows:
+            if row.id in found or row.id not in known:
+                what = "again" if row.id in found else f"which {gold.source} does not have"
+                raise DataError(
+                    source,
+                    f"expected each id of {gold.source} once, got {quoted(row.id)}, {what}: mend "
+                    "the ids, or leave them out where both files have the same order",
+                    line=row.line,
+                )
+            found[row.id] = row
+        if shared:
+            rows = [found[name] for name in right]
+        elif None not in right:
             notes.add(f"ids unlike those of {gold.source}: joined by order", source, len(rows))
-        else:
-            rows = _by_id(rows, right, gold.source, source)
     return [replace(row, gold=example.labels) for example, row in zip(gold, rows, strict=True)]
-
-
-def _by_id(
-    rows: Sequence[PredictedRow], ids: Sequence[str | None], gold_source: str, source: str
-) -> list[PredictedRow]:
-    known = set(ids)
-    found: dict[str | None, PredictedRow] = {}
-    for row in rows:
-        if row.id in found or row.id not in known:
-            what = "again" if row.id in found else f"which {gold_source} does not have"
-            raise DataError(
-                source,
-                f"expected each id of {gold_source} once, got {quoted(row.id)}, {what}: mend "
-                f"the ids, "
-                "or leave them out where both files have the same order",
-                line=row.line,
-            )
-        found[row.id] = row
-    return [found[name] for name in ids]

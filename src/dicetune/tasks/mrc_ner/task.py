@@ -180,10 +180,10 @@ class MrcNerTask:
         """
         options = MrcNerOptions() if options is None else options
         kinds = train.types if labels is None else list(labels)
-        if not kinds:
+        if not kinds or not any(sentence.spans for sentence in train):
             raise InputError(
                 f"expected entities in the {len(train)} training sentences of {train.source}, got "
-                "none: raise max_train"
+                "none: raise max_train, or check the column of the tags"
             )
         given = None if options.queries is None else read_queries(options.queries)
         queries = choose_queries(kinds, given, train.queries, str(options.queries))

@@ -132,7 +132,8 @@ class TokenTask:
         if len(train.tag_counts) < 2:
             raise InputError(
                 f"expected at least two labels in the {len(train)} training sentences of "
-                f"{train.source}, got {len(train.tag_counts)}: raise max_train"
+                f"{train.source}, got {len(train.tag_counts)} (single-class): "
+                "raise max_train, or check the tag column"
             )
         return cls(names, train.scheme, options.stride, getattr(options, "convention", "strict"))
 
