@@ -61,7 +61,7 @@ def trained(place):
                 "--loss",
                 "ce+dice",
                 "-s",
-                "trainer.num_train_epochs=40",
+                "trainer.num_train_epochs=60",
                 "-s",
                 "trainer.use_cpu=true",
             ),
