@@ -269,7 +269,6 @@ FLAGS = [
     f"{COMPARE} --seeds many",
     f"{COMPARE} --seeds -1,2",
     f"{COMPARE} --baseline focal",
-    f"{COMPARE} --search 0",
     f"{COMPARE} --predictions ner.conll",
     f"{COMPARE} --predictions own=none.conll",
     f"{COMPARE} --predictions ../own=ner.conll",
