@@ -72,8 +72,8 @@ def comparison(
         group, dot, name = key.partition(".")
         if not dot:
             values[key] = value
-        elif isinstance(values.setdefault(group, {}), Mapping):
-            values[group] = {**values[group], name: value}
+        elif isinstance(own := values.get(group), Mapping | None):
+            values[group] = {**(own or {}), name: value}
     if asked.get("out") is None:
         raise InputError("expected a folder for the comparison, got none: give --out")
     return {**asked, "config": values or None, "command": shlex.join(["dicetune", *sys.argv[1:]])}

@@ -125,6 +125,20 @@ def test_missing_names():
         RunConfig.from_mapping({})
 
 
+def test_nothing_in_the_trainer_stays_nothing(tmp_path):
+    path = tmp_path / "c.yaml"
+    config = RunConfig.from_mapping({**BASE, "trainer": {"run_name": None}})
+    path.write_text(config.to_yaml(), encoding="utf-8")
+    assert RunConfig.from_yaml(path) == config
+
+
+def test_a_task_that_is_no_name_is_refused(tmp_path):
+    path = tmp_path / "c.yaml"
+    path.write_text("task: {name: t}\ndataset: x\n", encoding="utf-8")
+    with pytest.raises(InputError, match="unknown configuration key 'dataset'"):
+        RunConfig.from_yaml(path)
+
+
 def test_a_broken_file_is_named_with_its_line(tmp_path):
     path = tmp_path / "c.yaml"
     path.write_text("task: ner\ntrain: [a\n", encoding="utf-8")

@@ -1,5 +1,6 @@
 """A run's folder: gone on with after a kill at any stage, and nothing of another's deleted."""
 
+import errno
 import shutil
 
 import pytest
@@ -10,7 +11,13 @@ from dicetune.lock import LOCK_FILE, locked
 from dicetune.predict import load
 from dicetune.records import METRICS_FILE, PREDICTIONS_FILE, RUN_FILE, SCORES_FILE, read_json
 from dicetune.training import RunConfig, run
-from dicetune.training.folder import CHECKPOINTS, CONFIG_FILE, check_place, last_checkpoint
+from dicetune.training.folder import (
+    CHECKPOINTS,
+    CONFIG_FILE,
+    check_place,
+    drop_checkpoints,
+    last_checkpoint,
+)
 from dicetune.tuning import tune_source
 from tiny import tiny_bert
 
@@ -224,10 +231,15 @@ def test_a_folder_of_another_is_left_alone(config, tmp_path, files, how):
     assert sorted((path, path.stat().st_mtime_ns) for path in out.rglob("*")) == before
 
 
-@pytest.mark.parametrize("name", ["notes.txt", "checkpoints/notes.txt", "notes/a.txt"])
+NAMES = ["notes.txt", "checkpoints/notes.txt", "notes/a.txt", "checkpoints/2024/a.txt"]
+
+
+@pytest.mark.parametrize("name", [*NAMES, "my_vectors.model"])
 def test_a_file_of_another_in_a_run_is_kept_and_named(config, out, name):
     (out / name).parent.mkdir(exist_ok=True)
     (out / name).write_text("mine", encoding="utf-8")
+    drop_checkpoints(out)
+    assert (out / name).is_file()
     with pytest.raises(InputError, match=rf"which holds {name.replace('/a.txt', '')} too"):
         run(config.updated({"out": str(out)}), overwrite=True)
     assert (out / name).read_text(encoding="utf-8") == "mine"
@@ -263,6 +275,44 @@ def test_what_appears_after_the_check_is_kept(config, tmp_path):
             run(config.updated({"out": str(out)}), report=write, **how)
         assert [path.name for path in out.iterdir()] == ["README.md"]
         (out / "README.md").unlink()
+
+
+@pytest.mark.parametrize("name", ["model", "train"])
+def test_what_the_run_reads_is_not_deleted_for_it(config, out, name):
+    source = {"model": out, "train": out / PREDICTIONS_FILE}[name]
+    changes = {"out": str(out), name: str(source)}
+    with pytest.raises(InputError, match=f"from which it reads its {name}"):
+        run(config.updated(changes), overwrite=True)
+    assert (out / "model.safetensors").is_file()
+
+
+def test_without_its_checkpoints_an_unfinished_run_begins_anew(config, out):
+    unfinish(out)
+    shutil.rmtree(out / CHECKPOINTS)
+    said = []
+    run(config.updated({"out": str(out)}), resume=True, report=said.append)
+    assert any("beginning with the first step" in line for line in said)
+    assert (out / RUN_FILE).is_file()
+
+
+def test_reports_of_an_earlier_try_are_not_in_the_way_and_stay(config, tmp_path):
+    out = tmp_path / "run"
+    (out / CHECKPOINTS / "runs").mkdir(parents=True)
+    (out / CHECKPOINTS / "runs" / "a").write_text("reported", encoding="utf-8")
+    run(config.updated({"out": str(out), "keep_checkpoints": False}))
+    assert (out / CHECKPOINTS / "runs" / "a").is_file()
+    assert [path.name for path in (out / CHECKPOINTS).iterdir()] == ["runs"]
+
+
+def test_a_file_system_without_locks_has_none(config, tmp_path, monkeypatch):
+    import fcntl
+
+    def refuse(file, how):
+        raise OSError(errno.ENOSYS, "not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with locked(tmp_path) as descriptors:
+        assert descriptors == []
 
 
 def test_one_run_at_a_time_in_a_folder(config, tmp_path):

@@ -42,6 +42,11 @@ def _weighted(loss: str | Loss, vector: Sequence[float]) -> str:
     terms = []
     for coefficient, term in own.terms():
         options = term.options()
+        if term.imported is not None:
+            raise InputError(
+                f"expected losses of dicetune beside class_weight, got {quoted(term.spec)}: give "
+                "your own loss its weights as an option of its own, and leave class_weight out"
+            )
         if options.get("class_weight", vector) is not None:
             what = "its own" if "class_weight" in options else "no such option"
             raise InputError(

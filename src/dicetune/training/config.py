@@ -15,7 +15,14 @@ from typing import Any
 
 import yaml
 
-from dicetune.errors import DataError, DicetuneError, InputError, quoted, unknown_name
+from dicetune.errors import (
+    DataError,
+    DicetuneError,
+    InputError,
+    InputTypeError,
+    quoted,
+    unknown_name,
+)
 from dicetune.tasks import (
     TASKS,
     at_least,
@@ -252,7 +259,12 @@ class RunConfig:
         """YAML text that ``from_yaml`` reads back to an equal configuration."""
         given = {name: value for name, value in asdict(self).items() if value is not None}
         given["options"] = {name: own for name, own in self.options.items() if own is not None}
-        return yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
+        try:
+            return yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
+        except yaml.representer.RepresenterError as error:
+            raise InputTypeError(
+                f"expected plain numbers and texts in a configuration, got {quoted(error.args[-1])}"
+            ) from None
 
 
 def check_trainer_key(key: str) -> None:
@@ -270,7 +282,7 @@ def _misplaced(name: str, values: Mapping[str, Any]) -> InputError | None:
     """The error for a name that is right elsewhere: in the run, its trainer keys or its options."""
     from transformers import TrainingArguments
 
-    task = TASKS.get(values.get("task", ""))
+    task = TASKS.get(str(values.get("task")))
     given = f"expected a name that means something here, got {quoted(name)}: give"
     if name in {entry.name for entry in fields(RunConfig)}:
         flag = name.replace("_", "-")

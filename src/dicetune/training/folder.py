@@ -48,8 +48,9 @@ _RECORDS = (
 _MODEL = re.compile(
     r"(model|adapter_model)(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
     r"|(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens"
-    r"|vocab|emoji|normalizer|preprocessor_config)\.json"
-    r"|chat_template\.jinja|vocab\.txt|merges\.txt|bpe\.codes|[\w.-]+\.model"
+    r"|vocab|entity_vocab|emoji|normalizer|preprocessor_config)\.json"
+    r"|chat_template\.jinja|vocab\.txt|merges\.txt|bpe\.codes"
+    r"|(spiece|spm|tokenizer|sentencepiece|sentencepiece\.bpe|source|target)\.(model|spm)"
 )
 
 
@@ -89,6 +90,7 @@ def check_place(config: RunConfig, *, overwrite: bool = False, resume: bool = Fa
         raise InputError(f"expected a new or empty folder, got {quoted(folder)}: {hint}")
     else:
         _check_own(folder)
+        _check_not_needed(folder, config)
     return folder
 
 
@@ -145,14 +147,16 @@ def held(
             if resume and (folder / CONFIG_FILE).is_file():
                 _check_same_data(folder, fingerprints)
             else:
+                text = config.to_yaml()
                 clear(folder)
                 kept = False
                 (folder / CHECKPOINTS).mkdir(exist_ok=True)
                 write_json(folder / CHECKPOINTS / _FINGERPRINTS, fingerprints)
-                replace_text(folder / CONFIG_FILE, config.to_yaml())
+                replace_text(folder / CONFIG_FILE, text)
             yield
         finally:
-            if not kept and last_checkpoint(folder) is None and not (folder / RUN_FILE).exists():
+            begun = any((folder / CHECKPOINTS).glob(f"checkpoint-*/{_TRAINER_STATE}"))
+            if not (kept or begun or (folder / RUN_FILE).exists()):
                 with contextlib.suppress(InputError):  # somebody's file is there by now
                     clear(folder)
             (folder / LOCK_FILE).unlink(missing_ok=True)
@@ -228,8 +232,8 @@ def last_checkpoint(folder: Path, report: Callable[[str], None] = lambda line: N
 
 
 def _step(checkpoint: Path) -> int:
-    number = checkpoint.name.removeprefix("checkpoint-")
-    return int(number) if number.isdecimal() else 0
+    found = re.fullmatch("checkpoint-([0-9]+)", checkpoint.name)
+    return int(found[1]) if found else 0
 
 
 def _fault(checkpoint: Path) -> str | None:
@@ -279,8 +283,14 @@ def _is_whole(path: Path) -> bool:
 
 
 def _is_used(folder: Path) -> bool:
-    """Whether something lies there beside a lock."""
-    return folder.is_dir() and any(path.name != LOCK_FILE for path in folder.iterdir())
+    """Whether something lies there beside a lock and the trainer's reports of an earlier try."""
+    if not folder.is_dir():
+        return False
+    names = {path.name for path in folder.iterdir()} - {LOCK_FILE}
+    reported = names == {CHECKPOINTS} and {
+        path.name for path in (folder / CHECKPOINTS).glob("*")
+    } == {"runs"}
+    return bool(names) and not reported
 
 
 def _strangers(folder: Path) -> list[str]:
@@ -317,6 +327,18 @@ def _check_own(folder: Path) -> None:
         )
 
 
+def _check_not_needed(folder: Path, config: RunConfig) -> None:
+    """Refuse to delete what the run is about to read."""
+    whole = folder.resolve()
+    for name in ("model", "train", "dev", "test"):
+        path = Path(getattr(config, name) or "")
+        if path.exists() and (path.resolve() == whole or whole in path.resolve().parents):
+            raise InputError(
+                f"expected --overwrite of a folder that the run does not need, got "
+                f"{quoted(folder)}, from which it reads its {name}: give another --out"
+            )
+
+
 def _has_record(folder: Path) -> bool:
     """Whether a run wrote its record or configuration there; one written by hand is no proof."""
     with contextlib.suppress(DicetuneError, OSError):
@@ -332,7 +354,7 @@ def _is_bare(folder: Path) -> bool:
     """Whether a kill left no more there than what comes before ``config.yaml``."""
     place = folder / CHECKPOINTS
     first = {LOCK_FILE, CHECKPOINTS, f"{CONFIG_FILE}.part"}
-    within = {_FINGERPRINTS, f"{_FINGERPRINTS}.part"}
+    within = {_FINGERPRINTS, f"{_FINGERPRINTS}.part", "runs"}
     return {path.name for path in folder.iterdir()} <= first and not (
         place.is_symlink() or {path.name for path in place.glob("*")} - within
     )
@@ -342,6 +364,7 @@ def _check_same_data(folder: Path, fingerprints: dict[str, str | None]) -> None:
     """Refuse to resume on data that was changed since the run began."""
     path = folder / CHECKPOINTS / _FINGERPRINTS
     if not path.is_file() and last_checkpoint(folder) is None:
+        path.parent.mkdir(exist_ok=True)
         write_json(path, fingerprints)  # nothing was trained yet
         return
     try:

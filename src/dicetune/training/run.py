@@ -118,8 +118,8 @@ def _train(
     except (RuntimeError, SafetensorError) as error:
         if isinstance(error, SafetensorError) or "PytorchStreamWriter" in str(error):
             raise InputError(
-                f"expected to write a checkpoint into {quoted(folder)}, which failed: make room on "
-                f"the disk; {_how_to_go_on(folder)}"
+                f"expected to write a checkpoint into {quoted(folder)}, got ({error}): make "
+                f"room on the disk; {_how_to_go_on(folder)}"
             ) from None
         raise
     seconds = time.perf_counter() - begun
@@ -202,6 +202,15 @@ def _trainer(
     return trainer
 
 
+def _check_optimizer(arguments: TrainingArguments) -> None:
+    """Refuse an optimizer whose package is not there, before the folder is made."""
+    try:
+        Trainer.get_optimizer_cls_and_kwargs(arguments)
+    except ValueError as error:
+        if "pass a model" not in str(error):  # GaLore and LOMO ask for it when they are built
+            raise
+
+
 def _arguments(config: RunConfig, task: Task, folder: Path, progress: bool) -> TrainingArguments:
     keys = {
         **group_arguments(use_cpu=config.trainer.get("use_cpu", False)),
@@ -223,7 +232,7 @@ def _arguments(config: RunConfig, task: Task, folder: Path, progress: bool) -> T
             label_names=list(task.targets),
             restore_callback_states_from_checkpoint=True,
         )
-        Trainer.get_optimizer_cls_and_kwargs(arguments)
+        _check_optimizer(arguments)
     except (ValueError, TypeError, ImportError) as error:
         raise InputError(f"expected trainer keys that fit together, got: {error}") from None
     for name in arguments.report_to:

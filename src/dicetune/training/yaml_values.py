@@ -15,13 +15,14 @@ from dicetune.errors import DataError, InputError, quoted
 
 _MOST_BYTES = 1_000_000
 _DEEPEST = 20
+_OF_LABELS = ("options", "class_weight")
 
 
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """The mapping in a YAML file, its scalars as texts.
 
-    Nothing behind a colon is ``None``, and so is a ``null`` that is the value of a name of the
-    configuration itself. In ``options`` it may be a label, and stays.
+    Nothing behind a colon is ``None``, and so is a plain ``null`` but in ``options`` and
+    ``class_weight``: there it may be a label, and stays.
 
     Args:
         path: the file.
@@ -52,12 +53,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         what = "nothing" if node is None else f"a {node.id}"
         raise DataError(path, f"expected 'name: value' lines, got {what}")
     values: dict[str, Any] = _value_of(path, node)
-    nulls = {
-        key.value
-        for key, own in node.value
-        if isinstance(own, yaml.ScalarNode) and own.style is None and own.value in ("null", "~")
-    }
-    return {name: None if name in nulls else value for name, value in values.items()}
+    return values
 
 
 def _check_plain(path: str | Path, text: str) -> None:
@@ -76,12 +72,13 @@ def _check_plain(path: str | Path, text: str) -> None:
             raise DataError(path, f"expected at most {_DEEPEST} levels, got more", line)
 
 
-def _value_of(path: str | Path, node: yaml.Node) -> Any:
-    """A node as a text, a list or a mapping; an empty plain scalar as ``None``."""
+def _value_of(path: str | Path, node: yaml.Node, of_labels: bool = False) -> Any:
+    """A node as a text, a list or a mapping; a plain scalar of nothing as ``None``."""
     if isinstance(node, yaml.ScalarNode):
-        return None if node.value == "" and node.style is None else node.value
+        nothing = ("",) if of_labels else ("", "null", "~")
+        return None if node.value in nothing and node.style is None else node.value
     if isinstance(node, yaml.SequenceNode):
-        return [_value_of(path, own) for own in node.value]
+        return [_value_of(path, own, of_labels) for own in node.value]
     found: dict[str, Any] = {}
     key: Any
     for key, value in node.value:
@@ -90,5 +87,5 @@ def _value_of(path: str | Path, node: yaml.Node) -> Any:
             raise DataError(path, "expected a name before the colon, got a list or mapping", line)
         if key.value in found:
             raise DataError(path, f"expected each name once, got {quoted(key.value)} again", line)
-        found[key.value] = _value_of(path, value)
+        found[key.value] = _value_of(path, value, of_labels or key.value in _OF_LABELS)
     return found
