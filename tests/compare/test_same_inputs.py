@@ -47,6 +47,12 @@ def test_a_cell_made_from_another_input_is_refused_by_name(tmp_path, keys, value
         compare_records([folder], tmp_path / "merged")
 
 
+def test_a_number_among_the_settings_is_no_other_reading(tmp_path):
+    folder = make_comparison(tmp_path / "c", tuned=False)
+    changed(folder, "settings", "stride", value=7)
+    assert summarise(folder)["competitors"]
+
+
 @pytest.mark.parametrize("keys", [("data", "train", "sha256"), ("model", "sha256")])
 def test_a_missing_fingerprint_is_a_note(tmp_path, keys):
     folder = make_comparison(tmp_path / "c", tuned=False)

@@ -284,3 +284,14 @@ def test_false_positives_and_coverage(seeds, units):
     wrong = np.mean([own.p < 0.05 for own in found])
     assert wrong < 0.06
     assert np.mean([own.low <= 0 <= own.high for own in found]) == pytest.approx(1 - wrong)
+
+
+def test_a_score_below_zero_lies_in_its_interval():
+    runs = Runs("a", [-0.118, -0.035, -0.100], np.zeros((3, 120)))
+    low, high = score_interval(runs, least=-1.0)
+    assert -1 < low < runs.mean < high < 1
+    wide = [
+        Runs("a", [0.9, 0.8, 0.95], np.zeros((3, 9))),
+        -Runs("b", [-0.9, -0.8, -0.7], np.zeros((3, 9))),
+    ]
+    assert estimate(wide, least=-1.0).high > 1

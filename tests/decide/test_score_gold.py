@@ -83,7 +83,7 @@ UNMET = {
     ),
     "an id again": ([GOOD | {"id": 1}, GOOD | {"id": "1"}], "s.jsonl:2: expected each id once"),
     "some ids": ([GOOD | {"id": 1}, GOOD], "an 'id' in every row or in none, got 1 in 2 rows"),
-    "an odd id": ([GOOD | {"id": None}], "s.jsonl:1: expected a text or a whole number as 'id'"),
+    "an odd id": ([GOOD | {"id": 2.5}], "s.jsonl:1: expected a text or a whole number as 'id'"),
     "an odd split": ([GOOD | {"split": 3}], "s.jsonl:1: expected a text as 'split', got 3"),
     "a list as gold": ([GOOD, GOOD | {"gold": ["a"]}], "s.jsonl:2: expected one label as gold"),
     "a label as gold of a list": (

@@ -61,14 +61,16 @@ def differences(field: Field, baseline: str, task: str) -> Differences:
     """
     runs = {own.name: runs_of(field, own) for own in field.competitors}
     pairs = compared(field, baseline)
-    rows = [_row(own, other, runs) for own, other in pairs]
+    least = least_score(field.counting.metrics[0])
+    rows = [_row(own, other, runs, least) for own, other in pairs]
     _correct(rows, [family_of(own, other) for own, other in pairs])
     for row in rows:
         row["verdict"] = verdict.judge(row)
     metric = metric_title(field.problem, field.counting.metrics[0])
     several = sampled(field, task)
     intervals = {
-        name: list(score_interval(own)) if _enough([own]) else None for name, own in runs.items()
+        name: list(score_interval(own, least=least)) if _enough([own]) else None
+        for name, own in runs.items()
     }
     return Differences(
         rows,
@@ -142,12 +144,22 @@ def family_of(own: Competitor, other: Competitor) -> str:
     return "rule" if own.loss == other.loss else own.decision
 
 
-def _row(own: Competitor, other: Competitor, runs: dict[str, Runs]) -> dict[str, Any]:
+def least_score(metric: str) -> float:
+    """The least value that a metric can have; the largest is 1.
+
+    Example:
+        >>> least_score("f1"), least_score("mcc")
+        (0.0, -1.0)
+    """
+    return -1.0 if metric == "mcc" else 0.0
+
+
+def _row(own: Competitor, other: Competitor, runs: dict[str, Runs], least: float) -> dict[str, Any]:
     """One comparison, but for what depends on the others."""
     mine, theirs = runs[own.name], runs[other.name]
     paired = _paired(mine, theirs)
     groups = [mine, -theirs] if paired is None else [paired]
-    found = estimate(groups) if _enough(groups) else None
+    found = estimate(groups, least=least) if _enough(groups) else None
     by_seed = [] if paired is None or paired.fixed else paired.scores.tolist()
     return {
         "name": own.name,

@@ -76,7 +76,10 @@ def check_cells(plan: Plan, out: Path, cells: Sequence[FinishedCell]) -> list[st
 
 
 def check_read_alike(runs: Iterable[tuple[Path, RunRecord]]) -> None:
-    """Refuse runs whose task has other labels or settings (queries, the scheme of tags).
+    """Refuse runs whose task has other labels or reads otherwise (queries, the scheme of tags).
+
+    Settings that are numbers (a stride, a threshold) are choices of a run: whoever compares their
+    configurations says that they differ.
 
     Args:
         runs: folder and record of each.
@@ -86,7 +89,9 @@ def check_read_alike(runs: Iterable[tuple[Path, RunRecord]]) -> None:
     """
     first: tuple[Path, dict[str, Any]] | None = None
     for folder, record in runs:
-        own = {"labels": record.labels, **record.settings}
+        own = {"labels": record.labels} | {
+            name: value for name, value in record.settings.items() if not _is_number(value)
+        }
         if first is None:
             first = folder, own
         for name in first[1].keys() | own.keys():
@@ -97,6 +102,10 @@ def check_read_alike(runs: Iterable[tuple[Path, RunRecord]]) -> None:
                     f"{quoted(first[1].get(name))}, got {quoted(own.get(name))}: make one of the "
                     "two runs again, or leave it out",
                 )
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or isinstance(value, int | float)
 
 
 def _files(plan: Plan) -> list[tuple[str, Path, str]]:

@@ -33,7 +33,7 @@ def both_classes(
     """
     first = rows[0]
     value = first.values[form_of(first)]
-    if isinstance(value, Mapping) and len(value) != 1:
+    if not isinstance(value, int | float) and not (isinstance(value, Mapping) and len(value) == 1):
         return list(rows), positive
     gold = {meaning(own): str(own) for own in map(one_label, rows)}
     if isinstance(value, Mapping):

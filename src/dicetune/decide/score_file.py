@@ -108,7 +108,7 @@ def _read(path: str | Path) -> list[ScoreRow]:
     rows = [ScoreRow(row, str(path), line) for line, row in json_objects(read_lines(path), path)]
     seen: dict[tuple[Any, str], int] = {}
     for row in rows:
-        if "id" not in row.values:
+        if row.values.get("id") is None:
             continue
         key = _key(row.values, row)
         if key in seen:

@@ -107,7 +107,7 @@ def labels_of(kind: str, rows: Sequence[ScoreRow]) -> list[str]:
             f"expected different names of the columns as 'labels', got {quoted(names)}: write the "
             "scores as {label: number}, or name the columns of lists in the first row"
         )
-    for row in rows:
+    for row in rows if not isinstance(scores, Mapping) else ():
         if row.values.get("labels", names) != names:
             raise row.error(
                 f"expected the 'labels' of the first row ({listed(labels, most=5)}), got "

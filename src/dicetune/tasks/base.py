@@ -105,6 +105,7 @@ class Task(Protocol):
         auto_class: what ``from_pretrained`` is called on.
         aligns: whether words or characters must be found again among the sub-words, which takes a
             fast tokenizer.
+        reads_as_train: whether what a cell holds may be told by the labels of the training split.
         pipeline: the library's pipeline that serves the saved folder, or ``None``.
         targets: keys of a batch that are targets and no model inputs, each with the value that
             pads it (0 where it is a single number).
@@ -125,6 +126,7 @@ class Task(Protocol):
     scored: ClassVar[str]
     auto_class: ClassVar[Any]
     aligns: ClassVar[bool]
+    reads_as_train: ClassVar[bool]
     pipeline: ClassVar[str | None]
     model_config: ClassVar[Mapping[str, Any]]
     targets: ClassVar[Mapping[str, int]]

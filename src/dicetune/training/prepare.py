@@ -22,7 +22,7 @@ from dicetune.models import (
     with_characters,
 )
 from dicetune.records import sha256
-from dicetune.tasks import TASKS, Data, Encoded, Task
+from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
 from dicetune.training.class_counts import count_classes, doubts_of_choice
 from dicetune.training.class_weights import weighted
 from dicetune.training.collator import PaddingCollator
@@ -158,12 +158,14 @@ def read_splits(
             )
         splits = task_class.sample()
     else:
-        files = {"train": config.train, "dev": config.dev, "test": config.test}
-        splits = {
-            split: task_class.read(path, options, format=config.format, report=report)
-            for split, path in files.items()
-            if path is not None
-        }
+        how: dict[str, Any] = {"format": config.format, "report": report}
+        splits = {"train": task_class.read(config.train, options, **how)}
+        if task_class.reads_as_train:
+            labels = task_class.of(splits["train"], options).labels
+            how["trained"] = Trained(config.options, tuple(labels))
+        for split, path in (("dev", config.dev), ("test", config.test)):
+            if path is not None:
+                splits[split] = task_class.read(path, options, **how)
     task = task_class.of(splits["train"], options)
     for split in splits.keys() - {"train"}:
         task.check(splits[split])

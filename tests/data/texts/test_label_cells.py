@@ -241,3 +241,20 @@ def test_files_of_predictions(tmp_path, column, text, options):
     (tmp_path / "own").write_text(text)
     found = read_text_predictions(tmp_path / "own", gold, several=True, **options)
     assert [set(own) for own in found.predicted] == [set(own) for own in WANTED]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["joy|", "anger|fear|", "", "joy|fear|"],
+        ["#joy", "#anger #fear", "", "#joy #fear"],
+        ["joy\n", "anger\nfear\n", "", "joy\nfear\n"],
+    ],
+)
+def test_a_separator_at_an_end_is_no_label(column, values):
+    assert labels(read_texts(column(values), several=True)) == WANTED
+
+
+def test_a_list_of_one_number_is_a_label(column):
+    found = read_texts(column([[0], [1], [], [1]], "jsonl"), several=True)
+    assert labels(found) == [("0",), ("1",), (), ("1",)]

@@ -64,10 +64,11 @@ def test_two_files_are_joined_by_id_where_both_have_the_same(file):
     assert both(read_text_predictions(path, gold("a", "c"))) == [("a", "c"), ("c", "b")]
 
 
-def test_a_repeated_id_is_refused_where_the_gold_has_none(file):
-    path = file('{"id": "1", "predicted": "c"}\n{"id": "1", "predicted": "a"}\n')
-    with pytest.raises(DataError, match="once, got '1', again"):
-        read_text_predictions(path, gold("a", "c"))
+def test_a_repeated_id_is_noted_where_the_gold_has_none(file):
+    path = file('{"id": "1", "predicted": "a"}\n{"id": "1", "predicted": "c"}\n')
+    found = read_text_predictions(path, gold("a", "c"))
+    assert found.predicted == found.gold
+    assert any("come again, and none in gold.tsv" in note.rule for note in found.notes)
 
 
 def test_ids_that_pair_up_in_part_are_refused(file):

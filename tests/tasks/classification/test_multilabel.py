@@ -13,7 +13,9 @@ from dicetune.data import TextCorpus, TextExample
 from dicetune.errors import DataError, InputError
 from dicetune.tasks import Trained
 from dicetune.tasks.classification.multilabel import MultiLabelOptions, MultiLabelTask
+from dicetune.training import RunConfig
 from dicetune.training.collator import PaddingCollator
+from dicetune.training.prepare import read_splits
 from families import FAMILIES, save_family
 from tiny import wordpiece_tokenizer
 
@@ -216,3 +218,26 @@ def test_files_are_read_as_the_model_was_trained(tmp_path):
         assert found.examples[0].labels == ("x", "y")
     found = MultiLabelTask.read(joined, MultiLabelOptions(), trained=Trained({}, ("x;y", "z")))
     assert found.examples[0].labels == ("x;y",)
+
+
+def test_the_order_of_label_columns_is_that_of_the_model(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "a", "labels": [1, 0, 0]}\n{"text": "b", "labels": [0, 1, 1]}\n')
+    options = MultiLabelOptions(label_columns="toxic,threat,insult")
+    train = MultiLabelTask.read(path, options)
+    task = MultiLabelTask.of(train, options)
+    assert task.labels == ("toxic", "threat", "insult")
+    trained = Trained({"label_columns": "toxic,threat,insult"}, task.labels)
+    again = MultiLabelTask.read(path, MultiLabelOptions(), trained=trained)
+    assert [own.labels for own in again] == [own.labels for own in train]
+    assert again.examples[0].labels == ("toxic",)
+
+
+def test_a_dev_split_is_read_by_the_labels_of_the_training_split(tmp_path):
+    names = ["severe toxic", "severe", "toxic", "very mild", "none"]
+    for name, rows in (("train", names), ("dev", names[:3])):
+        lines = [f"a {own}\t{own}" for own in rows]
+        (tmp_path / f"{name}.tsv").write_text("\n".join(["text\tlabels", *lines]) + "\n")
+    files = {name: str(tmp_path / f"{name}.tsv") for name in ("train", "dev")}
+    splits, _ = read_splits(RunConfig(task="multilabel", **files), lambda line: None)
+    assert splits["dev"].examples[0].labels == ("severe toxic",)

@@ -58,13 +58,14 @@ class Estimate:
     components: Components
 
 
-def estimate(groups: Sequence[Runs], level: float = 0.95) -> Estimate:
-    """Estimate, interval and test for the sum of the groups' mean scores, within -1 and 1.
+def estimate(groups: Sequence[Runs], level: float = 0.95, least: float = 0.0) -> Estimate:
+    """Estimate, interval and test for the sum of the groups' mean scores, within what is possible.
 
     Args:
         groups: ``[a]`` for one score, ``[a.minus(b)]`` for a difference seed by seed, ``[a, -b]``
             for one where the seeds of the two have nothing to do with each other.
         level: of the interval.
+        least: score that there can be (-1 for Matthews' coefficient); the largest is 1.
 
     Raises:
         InputError: groups on other units, one run where there should be seeds, or no such level.
@@ -87,16 +88,18 @@ def estimate(groups: Sequence[Runs], level: float = 0.95) -> Estimate:
         if own_variance:
             p = max(p, 2 * float(stats.t.sf(abs(value) / own_variance**0.5, own_df)))
     variance, df = found.variance_and_df()
-    low, high = max(value - half, -1.0), min(value + half, 1.0)
+    widest = 1.0 - least
+    low, high = max(value - half, -widest), min(value + half, widest)
     return Estimate(value, low, high, level, variance**0.5, df, p, found)
 
 
-def score_interval(runs: Runs, level: float = 0.95) -> tuple[float, float]:
-    """The interval of a competitor's score, within 0 and 1.
+def score_interval(runs: Runs, level: float = 0.95, least: float = 0.0) -> tuple[float, float]:
+    """The interval of a competitor's score, within the least that there can be and 1.
 
     Args:
         runs: of the competitor.
         level: of the interval.
+        least: score that there can be, from which Wilson's formula measures.
 
     Raises:
         InputError: one run where there should be seeds, or no such level.
@@ -113,7 +116,8 @@ def score_interval(runs: Runs, level: float = 0.95) -> tuple[float, float]:
     from scipy import stats
 
     found = components([runs])
-    value, half = runs.mean, _half(found, level)
+    whole = 1.0 - least
+    value, half = (runs.mean - least) / whole, _half(found, level) / whole
     spread = value * (1 - value)
     if spread > 0:
         wide = half**2 / spread
@@ -121,7 +125,8 @@ def score_interval(runs: Runs, level: float = 0.95) -> tuple[float, float]:
         wide = float(stats.norm.ppf((1 + level) / 2)) ** 2 / runs.counted
     middle = (value + wide / 2) / (1 + wide)
     reach = (half**2 + wide**2 / 4) ** 0.5 / (1 + wide)
-    return max(middle - reach, 0.0), min(middle + reach, 1.0)
+    low, high = max(middle - reach, 0.0), min(middle + reach, 1.0)
+    return least + whole * low, least + whole * high
 
 
 def _half(found: Components, level: float) -> float:

@@ -161,7 +161,8 @@ def _no_words(table: Table, tag_columns: int) -> str | None:
     found = [[_NUMBER.fullmatch(cell) for cell in own] for own in cells]
     numbers = [[int(match[1]) for match in own if match] for own in found]
     steps = [b - a for own in numbers for a, b in pairwise(own)]
-    numbered = table.width > 1 and all(match for own in found for match in own)
+    # numbers beside tags alone are the words: nothing else is there that could be
+    numbered = table.width > tag_columns + 1 and all(match for own in found for match in own)
     return "running numbers" if numbered and steps and set(steps) <= {0, 1} else None
 
 

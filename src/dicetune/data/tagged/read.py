@@ -207,7 +207,7 @@ def _conll(
             "or a space",
             line=table.sentences[0].lines[0],
         )
-    words = column(table, word_column(token_column, table, source), "words", source)
+    words = column(table, word_column(token_column, table, source, int(wanted)), "words", source)
     tags = column(table, tag_index, "tags", source) if wanted else None
     sentences = []
     for rows, tokens in zip(table.sentences, words, strict=True):

@@ -32,9 +32,12 @@ def join_gold(
             f"{len(rows)}",
         )
     own, right = [row.id for row in rows], [example.id for example in gold]
-    if own != right and all(own):
-        shared = None not in right and not set(own).isdisjoint(right)
-        known = set(right) if shared else set(own)
+    if own != right and all(own) and None not in right and set(own).isdisjoint(right):
+        notes.add(f"ids unlike those of {gold.source}: joined by order", source, len(rows))
+    elif own != right and all(own) and None in right and len(set(own)) < len(own):
+        notes.add(f"ids that come again, and none in {gold.source}: joined by order", source)
+    elif own != right and all(own) and None not in right:
+        known = set(right)
         found: dict[str | None, PredictedRow] = {}
         for row in rows:
             if row.id in found or row.id not in known:
@@ -46,8 +49,5 @@ def join_gold(
                     line=row.line,
                 )
             found[row.id] = row
-        if shared:
-            rows = [found[name] for name in right]
-        elif None not in right:
-            notes.add(f"ids unlike those of {gold.source}: joined by order", source, len(rows))
+        rows = [found[name] for name in right]
     return [replace(row, gold=example.labels) for example, row in zip(gold, rows, strict=True)]

@@ -90,7 +90,11 @@ def part_cells(
             found.append([])
         else:
             is_one = separator == NONE or value.strip() in whole
-            found.append([value] if is_one else value.split(separator))
+            if is_one:
+                found.append([value])
+            else:  # a separator at an end is no label, where nobody said that it is one
+                guessed = how.separator == AUTO
+                found.append(_parts(value, separator) if guessed else value.split(separator))
     if _are_marks(cells, found, how.places, names):
         return _by_place(cells, found, how.places or tuple(names), source, notes)
     if how.places and how.needed:
@@ -284,7 +288,7 @@ def _are_marks(
         is_list = isinstance(value, list)
         if not all(mark(item) for item in own) or (is_list and isinstance(own[0], str)):
             return False
-        if not is_list and len(own) < 2:
+        if len(own) < 2:  # one place is no choice of labels
             return False
         rows.append([mark(item) for item in own])
     if not rows or places:

@@ -100,6 +100,7 @@ def read_texts(
         places = () if raw.label is None else wanted.choice.labels
         how = LabelCells(wanted.separator, places, wanted.seen)
         labels = parse_labels(cells, source, notes, names=names, several=several, how=how)
+        names = names or places  # the order that was given is that of the model's outputs
     examples = [
         _example(row, own, source, wanted, notes) for row, own in zip(rows, labels, strict=True)
     ]

@@ -105,6 +105,7 @@ class MultiLabelTask(SequenceTask):
     scored: ClassVar[str] = "Labels of texts above a probability of one half, in percent."
     model_config: ClassVar[Mapping[str, Any]] = {"problem_type": "multi_label_classification"}
     several: ClassVar[bool] = True
+    reads_as_train: ClassVar[bool] = True
     kind: ClassVar[Kind] = "labels"
 
     @property

@@ -54,6 +54,7 @@ class SequenceTask:
     Options: ClassVar[type]
     auto_class: ClassVar[Any] = AutoModelForSequenceClassification
     aligns: ClassVar[bool] = False
+    reads_as_train: ClassVar[bool] = False
     pipeline: ClassVar[str | None] = "text-classification"
     targets: ClassVar[Mapping[str, int]] = {"labels": IGNORED}
     extra_inputs: ClassVar[Mapping[str, int]] = {}

@@ -80,6 +80,7 @@ class MrcNerTask:
     scored: ClassVar[str] = "Exact spans, nested ones too, micro, in percent."
     auto_class: Any = MrcNerModel
     aligns: ClassVar[bool] = True
+    reads_as_train: ClassVar[bool] = False
     pipeline: ClassVar[str | None] = None
     model_config: ClassVar[Mapping[str, Any]] = {}
     targets: ClassVar[Mapping[str, int]] = {

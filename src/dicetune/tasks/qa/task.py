@@ -80,6 +80,7 @@ class QaTask:
     scored: ClassVar[str] = "Exact match and F1 of words as in SQuAD, in percent."
     auto_class: ClassVar[Any] = AutoModelForQuestionAnswering
     aligns: ClassVar[bool] = True
+    reads_as_train: ClassVar[bool] = False
     pipeline: ClassVar[str | None] = None
     model_config: ClassVar[Mapping[str, Any]] = {}
     targets: ClassVar[Mapping[str, int]] = {

@@ -63,6 +63,7 @@ class TokenTask:
     Options: ClassVar[type]
     auto_class = AutoModelForTokenClassification
     aligns: ClassVar[bool] = True
+    reads_as_train: ClassVar[bool] = False
     pipeline: ClassVar[str | None] = "token-classification"
     model_config: ClassVar[Mapping[str, Any]] = {}
     targets: ClassVar[Mapping[str, int]] = {"labels": IGNORED}
