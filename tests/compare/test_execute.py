@@ -162,7 +162,7 @@ def test_a_kill_before_there_is_a_plan_leaves_nothing_in_the_way(tmp_path):
 
 def test_the_trainer_keys_of_the_user_win_for_all_alike():
     assert budgeted({})["eval_steps"] == budgeted({})["save_steps"] == 0.1
-    assert budgeted({}, sample=True)["num_train_epochs"] == 8
+    assert budgeted({}, sample=True)["num_train_epochs"] == 7
     assert budgeted({"num_train_epochs": 2}, sample=True)["num_train_epochs"] == 2
     epochs = budgeted({"save_strategy": "epoch"})
     assert (epochs["eval_strategy"], "eval_steps" in epochs) == ("epoch", False)

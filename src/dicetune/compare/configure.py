@@ -22,7 +22,7 @@ TENTH = 0.1
 """Share of the steps after which every objective is evaluated on dev."""
 
 SAMPLE_TRAINER: dict[str, Any] = {
-    "num_train_epochs": 8,
+    "num_train_epochs": 7,
     "per_device_train_batch_size": 16,
     "learning_rate": 3e-4,
 }
