@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.decide import DecisionRule
-from dicetune.errors import DicetuneError, InputError, listed, quoted
+from dicetune.errors import InputError, listed, quoted
 from dicetune.models import (
     check_vocabulary,
     label_names,
@@ -22,13 +22,14 @@ from dicetune.models import (
     saved_as,
     window_length,
 )
-from dicetune.models.encoder import check_json, check_sizes, check_weights
+from dicetune.models.encoder import check_sizes, check_weights, loading
 from dicetune.predictor import Predictor
 from dicetune.records import DEFAULT, RUN_FILE, TUNED, RunRecord
 from dicetune.tasks import TASKS, Trained, Use, build_options, task_named
 from dicetune.training.folder import check_finished
 
 AUTO = "auto"
+_GIVE = "give the --out folder of `dicetune train`"
 
 
 def load(
@@ -129,7 +130,7 @@ def _task_of(folder: Path) -> Any:
     """The first task that can read a foreign model: by its head, labels and configuration."""
     from transformers import AutoConfig
 
-    with _loading(folder, "model"):
+    with loading(folder, "a saved model", _GIVE):
         config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
     labels = label_names(config)
     for task in TASKS.values():
@@ -150,7 +151,7 @@ def _task_of(folder: Path) -> Any:
 
 def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:
     """The model with every weight of its head: the library would draw missing ones at random."""
-    with _loading(folder, f"{what} model"):
+    with loading(folder, f"a saved {what} model", _GIVE):
         model, found = auto_class.from_pretrained(
             str(folder),
             output_loading_info=True,
@@ -169,27 +170,6 @@ def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:
             "folder"
         )
     return model
-
-
-class _loading:  # noqa: N801  (a context manager reads as a verb)
-    """Turn the library's loading errors into one message that says what to do."""
-
-    def __init__(self, folder: Path, what: str) -> None:
-        self._folder, self._what = folder, what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        # whatever a library raises here, it raises for what it read
-        if not isinstance(error, Exception) or isinstance(error, DicetuneError):
-            return
-        check_json(self._folder)
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(
-            f"expected a saved {self._what}, got {quoted(self._folder)}: {reason}; give "
-            "the --out folder of `dicetune train`"
-        ) from error
 
 
 __all__ = ["Predictor", "load"]

