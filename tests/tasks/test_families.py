@@ -256,7 +256,7 @@ def test_a_batch_goes_through(sources, name, case):
             if training or item.name != "match":
                 assert_class_counts(item, classes.get(item.name))
     kept = tuple(value for key, value in outputs.items() if key not in ignored)
-    shrunk = task.shrink(kept[0] if len(kept) == 1 else kept, None)
+    shrunk = task.preprocess_logits(kept[0] if len(kept) == 1 else kept, None)
     arrays = [
         part.detach().numpy() for part in (shrunk if isinstance(shrunk, tuple) else (shrunk,))
     ]

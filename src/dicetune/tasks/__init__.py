@@ -4,10 +4,8 @@ from typing import Any
 
 from dicetune.errors import unknown_name
 from dicetune.tasks.base import IGNORED, Data, Encoded, Scores, Task, Trained
-from dicetune.tasks.classification.multilabel import MultiLabelTask
-from dicetune.tasks.classification.pair import PairTask
-from dicetune.tasks.classification.text import TextTask
-from dicetune.tasks.mrc_ner.task import MrcNerTask
+from dicetune.tasks.mrc_ner import MrcNerTask
+from dicetune.tasks.multilabel import MultiLabelTask
 from dicetune.tasks.options import (
     USES,
     Use,
@@ -21,11 +19,11 @@ from dicetune.tasks.options import (
     read_text,
     read_texts,
 )
-from dicetune.tasks.qa.task import QaTask
-from dicetune.tasks.tagging.ner import NerTask
-from dicetune.tasks.tagging.pos import PosTask
-from dicetune.tasks.tagging.segmentation import SegPosTask
-from dicetune.tasks.tagging.token import TokenTask
+from dicetune.tasks.qa import QaTask
+from dicetune.tasks.segmentation import SegPosTask
+from dicetune.tasks.tags import NerTask, PosTask
+from dicetune.tasks.text import PairTask, TextTask
+from dicetune.tasks.token import TokenTask
 
 TASKS: dict[str, Any] = {
     "ner": NerTask,

@@ -24,8 +24,8 @@ from dicetune.metrics import (
 )
 from dicetune.metrics.counting import KINDS, counting_of
 from dicetune.tasks import MultiLabelTask, PairTask
-from dicetune.tasks.classification.multilabel import MultiLabelOptions
-from dicetune.tasks.classification.pair import PairOptions
+from dicetune.tasks.multilabel import MultiLabelOptions
+from dicetune.tasks.text import PairOptions
 
 LABELS = ["a", "b", "c"]
 TAGS = ["O", "B-x", "I-x", "B-y", "I-y"]

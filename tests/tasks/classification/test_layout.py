@@ -7,8 +7,8 @@ from dicetune.errors import DataError
 from dicetune.evaluate import evaluate
 from dicetune.predict import load
 from dicetune.tasks import TASKS, Trained
-from dicetune.tasks.classification.multilabel import MultiLabelOptions, MultiLabelTask
-from dicetune.tasks.classification.text import TextOptions, TextTask
+from dicetune.tasks.multilabel import MultiLabelOptions, MultiLabelTask
+from dicetune.tasks.text import TextOptions, TextTask
 from dicetune.training import RunConfig, run
 from families import save_family
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dicetune.data import TextCorpus, TextExample
 from dicetune.errors import DataError, InputError
 from dicetune.tasks import Trained
-from dicetune.tasks.classification.multilabel import MultiLabelOptions, MultiLabelTask
+from dicetune.tasks.multilabel import MultiLabelOptions, MultiLabelTask
 from dicetune.training import RunConfig
 from dicetune.training.collator import PaddingCollator
 from dicetune.training.prepare import read_splits
@@ -43,7 +43,7 @@ def test_worked_example():
     assert task.item_counts({"labels": batch["labels"]})["label"] == 1
     every = PaddingCollator(TOKENIZER, task.targets)(task.encode(CORPUS, TOKENIZER, 24).features)
     assert task.class_counts({"labels": every["labels"]})["label"].tolist() == [[2, 1]] * 3
-    (scores,) = task.decode(task.shrink(logits, None).numpy(), encoded)
+    (scores,) = task.decode(task.preprocess_logits(logits, None).numpy(), encoded)
     assert scores.shape == (1, 3)
     assert scores[0, 2] == pytest.approx(-math.log1p(math.exp(-2)))
     (own,) = task.predict([scores], CORPUS.first(1))
@@ -55,7 +55,7 @@ def test_worked_example():
 
 def test_one_half_is_not_above_one_half():
     task = MultiLabelTask.of(CORPUS)
-    scores = task.shrink(torch.tensor([[0.0, 1e-3, -1e-3]]), None).numpy()
+    scores = task.preprocess_logits(torch.tensor([[0.0, 1e-3, -1e-3]]), None).numpy()
     assert task.predict([scores], None)[0].labels == ("fear",)
 
 

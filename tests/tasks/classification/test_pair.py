@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dicetune.data import TextCorpus, TextExample
 from dicetune.errors import DataError
-from dicetune.tasks.classification.pair import PairOptions, PairTask
+from dicetune.tasks.text import PairOptions, PairTask
 from families import FAMILIES, save_family, wordpiece
 from tiny import byte_level_tokenizer
 
@@ -39,7 +39,9 @@ def test_worked_example():
     (item,) = task.loss_inputs({"logits": logits}, {"labels": torch.tensor([1])})
     assert (item.kind, item.target.tolist()) == ("classes", [1])
     assert task.class_counts({"labels": torch.tensor([1, 0, 1])})["label"].tolist() == [1, 2]
-    decisions = task.predict(task.decode(task.shrink(logits, None).numpy(), encoded), CORPUS)
+    decisions = task.predict(
+        task.decode(task.preprocess_logits(logits, None).numpy(), encoded), CORPUS
+    )
     assert decisions[0].labels == ("1",)
     assert task.score(CORPUS.first(1), decisions)["f1"] == 1.0
 

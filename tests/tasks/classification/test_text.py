@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dicetune.data import TextCorpus, TextExample
 from dicetune.errors import DataError, InputError
 from dicetune.tasks import Trained
-from dicetune.tasks.classification.text import TextOptions, TextTask
+from dicetune.tasks.text import TextOptions, TextTask
 from families import FAMILIES, save_family
 from tiny import byte_level_tokenizer, wordpiece_tokenizer
 
@@ -51,7 +51,7 @@ def test_worked_example():
     assert (item.name, item.kind, item.background) == ("label", "classes", None)
     assert task.item_counts({"labels": target})["label"] == 1
     assert task.class_counts({"labels": torch.tensor([0, 0, 1])})["label"].tolist() == [2, 1]
-    (scores,) = task.decode(task.shrink(logits, None).numpy(), encoded)
+    (scores,) = task.decode(task.preprocess_logits(logits, None).numpy(), encoded)
     assert scores.shape == (1, 2)
     assert np.allclose(scores, math.log(0.5))
     decisions = task.predict(task.decode(np.log([[0.2, 0.8]]), encoded), CORPUS.first(1))

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from dicetune.data import EntityCorpus, EntitySentence, EntitySpan
 from dicetune.errors import DataError, InputError
 from dicetune.models.span_candidates import select_spans
-from dicetune.tasks.mrc_ner.options import MrcNerOptions
-from dicetune.tasks.mrc_ner.task import MrcNerTask
+from dicetune.tasks.mrc_ner import MrcNerOptions, MrcNerTask
 from dicetune.training.collator import PaddingCollator
 from families import FAMILIES
 from tiny import byte_level_tokenizer, wordpiece_tokenizer
@@ -71,7 +70,7 @@ def predict_gold(task, corpus, tokenizer, max_length):
     if not encoded.features:
         return encoded, task.predict(task.decode(np.zeros((0, 1, 5)), encoded), corpus)
     outputs = gold_outputs(task, batch_of(task, encoded, tokenizer))
-    shrunk = task.shrink(tuple(outputs.values()), None).numpy()
+    shrunk = task.preprocess_logits(tuple(outputs.values()), None).numpy()
     return encoded, task.predict(task.decode(shrunk, encoded), corpus)
 
 
@@ -102,7 +101,7 @@ def test_worked_example():
         "end": 4,
         "match": 4,
     }
-    (scores,) = task.decode(task.shrink(tuple(outputs.values()), None).numpy(), encoded)
+    (scores,) = task.decode(task.preprocess_logits(tuple(outputs.values()), None).numpy(), encoded)
     assert scores.shape == (4, 6)
     assert [0, 2, 4, SURE, SURE, SURE] in scores.tolist()
     predicted = task.predict([scores], CORPUS)
@@ -167,7 +166,7 @@ def test_in_a_long_text_each_span_counts_once_from_the_window_with_most_context(
     batch = batch_of(task, encoded, TOKENIZERS["wordpiece"])
     outputs = gold_outputs(task, batch)
     outputs["span_logits"] = torch.arange(len(encoded.features)).float()[:, None].expand(-1, 500)
-    (scores,) = task.decode(task.shrink(tuple(outputs.values()), None).numpy(), encoded)
+    (scores,) = task.decode(task.preprocess_logits(tuple(outputs.values()), None).numpy(), encoded)
     places = scores[:, 1:3].astype(int).tolist()
     assert len({tuple(place) for place in places}) == len(places)
     places_of = encoded.back
@@ -189,7 +188,7 @@ def test_padding_and_batch_order_change_nothing():
     for order in (corpus, corpus_of(*((s.tokens, s.spans) for s in reversed(corpus.sentences)))):
         encoded = task.encode(order, TOKENIZERS["wordpiece"], 40)
         outputs = gold_outputs(task, batch_of(task, encoded, TOKENIZERS["wordpiece"]))
-        shrunk = task.shrink(tuple(outputs.values()), None).numpy()
+        shrunk = task.preprocess_logits(tuple(outputs.values()), None).numpy()
         padded = np.concatenate([shrunk, np.full((2, 7, 5), -100.0)], axis=1)
         plain, other = task.decode(shrunk, encoded), task.decode(padded, encoded)
         assert all((a == b).all() for a, b in zip(plain, other, strict=True))

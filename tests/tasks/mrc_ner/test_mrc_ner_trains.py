@@ -6,8 +6,7 @@ from transformers import TrainingArguments
 
 from dicetune.data import EntityCorpus, EntitySentence, EntitySpan
 from dicetune.models import load_model, load_tokenizer
-from dicetune.tasks.mrc_ner.options import MrcNerOptions
-from dicetune.tasks.mrc_ner.task import MrcNerTask
+from dicetune.tasks.mrc_ner import MrcNerOptions, MrcNerTask
 from dicetune.training.collator import PaddingCollator
 from dicetune.training.trainer import ObjectiveTrainer
 from families import save_family
@@ -65,7 +64,7 @@ def trainer_of(folder, loss, steps, options=None, batch=16):
         data_collator=PaddingCollator(tokenizer, {**task.targets, **task.extra_inputs}),
         loss_inputs=task.loss_inputs,
         item_counts=task.item_counts,
-        preprocess_logits_for_metrics=task.shrink,
+        preprocess_logits_for_metrics=task.preprocess_logits,
     )
     return task, tokenizer, trainer
 

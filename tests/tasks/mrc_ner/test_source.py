@@ -7,8 +7,7 @@ import pytest
 from datasets import Dataset
 
 from dicetune.errors import DataError, InputError
-from dicetune.tasks.mrc_ner.options import MrcNerOptions
-from dicetune.tasks.mrc_ner.task import MrcNerTask
+from dicetune.tasks.mrc_ner import MrcNerOptions, MrcNerTask
 
 WORDS = ("Pump", "at", "Bonn", ".")
 QUESTION = {"context": " ".join(WORDS), "entity_label": "site", "query": "Where?", "qas_id": "0.1"}

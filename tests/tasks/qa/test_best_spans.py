@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicetune.tasks.qa.best_spans import best_spans
+from dicetune.tasks.qa_answers import best_spans
 
 CONTEXT = "The pump at Quay Nine is down and Quay Nine waits"
 

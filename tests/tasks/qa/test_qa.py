@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from dicetune.data import GoldAnswer, Question, QuestionCorpus, read_questions
 from dicetune.errors import DataError, InputError
-from dicetune.tasks.qa.options import QaOptions
-from dicetune.tasks.qa.task import QaTask
+from dicetune.tasks.qa import QaOptions, QaTask
 from dicetune.training.objective import item_count
 from tiny import byte_level_tokenizer, wordpiece_tokenizer
 

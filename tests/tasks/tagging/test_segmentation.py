@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from dicetune.data import Corpus, Sentence, corpus_words, inspect_segmentation, to_characters
 from dicetune.errors import DataError, InputError
 from dicetune.tasks import SegPosTask
-from dicetune.tasks.tagging.segmentation import SegPosOptions
+from dicetune.tasks.segmentation import SegPosOptions
 from tiny import byte_level_tokenizer, wordpiece_tokenizer
 
 TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "byte-level": byte_level_tokenizer()}

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dicetune.errors import InputError
-from dicetune.tasks.tagging.windows import _best_places, cut_windows
+from dicetune.tasks.windows import _best_places, cut_windows
 from tiny import byte_level_tokenizer, wordpiece_tokenizer
 
 TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "byte-level": byte_level_tokenizer()}

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import spans, to_tags
-from dicetune.tasks.tagging.word_paths import WordPaths
+from dicetune.tasks.segmentation import WordPaths
 
 LABELS = [f"{letter}-{tag}" for tag in ("N", "V") for letter in "SEIB"]
 FOLLOWERS = {"": "BS", "B": "IE", "I": "IE", "E": "BS", "S": "BS"}

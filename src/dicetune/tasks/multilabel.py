@@ -6,15 +6,15 @@ Worked example, from raw text to logits and back (WordPiece, labels anger, fear,
     encode   [CLS] dock four is fine [SEP]
              labels [0, 1, 1]
     model    logits (1, 3)
-    inputs   LossInput("label", logits, [[0, 1, 1]], kind="labels")
+    targets  LossTarget("label", [[0, 1, 1]], kind="labels")
     decode   log-probabilities of each label on its own (1, 3)
-    predict  those above one half: "fear", "joy"
+    predict  labels above one half: "fear", "joy"
     score    micro and macro F1, exact match
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -22,23 +22,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dicetune.data import TextCorpus, TextExample
+from dicetune.data import TextCorpus, TextExample, TextPredictions
 from dicetune.data.files.tables import QUOTING
 from dicetune.data.texts.rows import HEADERS
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import Kind
 from dicetune.metrics import label_set_scores
-from dicetune.tasks.base import Scores
-from dicetune.tasks.classification.classified import (
+from dicetune.models import output_bias
+from dicetune.tasks.base import Arrays, Scores
+from dicetune.tasks.options import FILES, GOLD, option
+from dicetune.tasks.sequence import (
     Decision,
     Labelled,
-    label_probabilities,
-    labelled,
+    SequenceTask,
+    check_choices,
+    label_columns,
+    label_order,
 )
-from dicetune.tasks.classification.layout import label_columns
-from dicetune.tasks.classification.sequence import SequenceTask, label_order, row_of
-from dicetune.tasks.classification.text import check_choices
-from dicetune.tasks.options import FILES, GOLD, option
 
 METRICS = ("auto", "macro_f1", "micro_f1", "exact_match")
 _HALF = float(np.log(0.5))
@@ -100,12 +100,12 @@ class MultiLabelTask(SequenceTask):
     """Any number of labels for each text, a sigmoid each."""
 
     name = "multilabel"
-    title: ClassVar[str] = "multi-label text-classification"
-    Options: ClassVar[type] = MultiLabelOptions
-    scored: ClassVar[str] = "Labels of texts above a probability of one half, in percent."
+    title = "multi-label text-classification"
+    Options = MultiLabelOptions
+    scored = "Labels of texts above a probability of one half, in percent."
     model_config: ClassVar[Mapping[str, Any]] = {"problem_type": "multi_label_classification"}
-    several: ClassVar[bool] = True
-    reads_as_train: ClassVar[bool] = True
+    several = True
+    reads_as_train = True
     kind: ClassVar[Kind] = "labels"
 
     @property
@@ -115,17 +115,32 @@ class MultiLabelTask(SequenceTask):
         return (*(name for name in names if name != self.main_metric), self.main_metric)
 
     @classmethod
+    def score_labels(cls, found: TextPredictions, labels: list[str], options: Any) -> Scores:
+        """Score a file of predictions."""
+        # a tool may use a label that no gold text of this file has
+        used = (label for row in (*found.gold, *found.predicted) for label in row)
+        names = list(dict.fromkeys([*labels, *used]))
+        chances = None
+        if found.probabilities and all({*names} <= {*row} for row in found.probabilities):
+            # all labels that every row has: average precision asks for each
+            common = set.intersection(*({*row} for row in found.probabilities))
+            names = [name for name in found.probabilities[0] if name in common]
+            chances = np.array([[row[name] for name in names] for row in found.probabilities])
+        return label_set_scores(
+            found.gold, found.predicted, labels=names or None, probabilities=chances
+        ).to_dict()
+
+    @classmethod
     def of(
         cls, train: TextCorpus, options: Any = None, labels: Sequence[str] | None = None
     ) -> Self:
-        """The task of a training split; ``labels`` where they are more than it shows.
+        """The task of a training split; ``labels`` where the split does not show all of them.
 
         Raises:
             InputError: one label alone.
         """
         options = cls.Options() if options is None else options
-        names = label_order(train, labels)
-        return cls(names, metric=_metric(options.metric))
+        return cls(label_order(train, labels), metric=_metric(options.metric))
 
     @classmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
@@ -140,77 +155,44 @@ class MultiLabelTask(SequenceTask):
         """Any number of labels a text."""
         return {"kind": "label_set", "labels": list(self.labels), "metric": self.main_metric}
 
-    def target(self, example: TextExample) -> list[float]:
-        """1 for each label of the example."""
-        own = set(example.labels or ())
-        return [float(label in own) for label in self.labels]
+    def target(self, labels: Sequence[str]) -> list[float]:
+        """1 for each label of the text."""
+        return [float(label in labels) for label in self.labels]
 
-    def class_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """For each label the texts without it and with it."""
-        target = labels["labels"]
-        sides = [((target == side).sum(0)) for side in (0, 1)]
-        return {"label": torch.stack(sides, dim=-1)}
+    def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
+        """Biases of the labels."""
+        return {"label": output_bias(model, len(self.labels))}
 
-    def shrink(self, outputs: Any, labels: Any) -> Tensor:
+    def preprocess_logits(self, outputs: Any, labels: Any) -> Tensor:
         """Log-probabilities of each label on its own."""
         return torch.nn.functional.logsigmoid(outputs.float())
 
-    def predict(
-        self,
-        scores: Sequence[np.ndarray],
-        data: Any,
-        biased: Sequence[np.ndarray] | None = None,
-    ) -> list[Decision]:
+    def chosen(self, scores: np.ndarray) -> tuple[str, ...]:
         """The labels with a probability above one half."""
-        decisive = scores if biased is None else biased
-        return [
-            Decision(
-                tuple(label for label, p in zip(self.labels, which[0], strict=True) if p > _HALF),
-                tuple(map(float, np.exp(own[0]))),
-            )
-            for own, which in zip(scores, decisive, strict=True)
-        ]
-
-    @classmethod
-    def score_labels(cls, found: Any, labels: Sequence[str], options: Any) -> Scores:
-        """Scores of a file of predictions."""
-        # a tool may use a label that no gold text of this file has
-        used = (one for own in (*found.gold, *found.predicted) for one in own)
-        names = list(dict.fromkeys([*labels, *used]))
-        chances = None
-        if found.probabilities and all({*names} <= {*own} for own in found.probabilities):
-            # all labels that the rows tell of: average precision asks for each
-            told = set.intersection(*({*own} for own in found.probabilities))
-            names = [name for name in found.probabilities[0] if name in told]
-            chances = np.array([[own[name] for name in names] for own in found.probabilities])
-        return label_set_scores(
-            found.gold, found.predicted, labels=names or None, probabilities=chances
-        ).to_dict()
+        return tuple(name for name, p in zip(self.labels, scores, strict=True) if p > _HALF)
 
     def score(self, data: TextCorpus, predictions: Sequence[Decision]) -> Scores:
         """Micro and macro F1, exact match, average precision; fractions in [0, 1]."""
         return label_set_scores(
             [example.labels or () for example in data],
-            [own.labels for own in predictions],
+            [decision.labels for decision in predictions],
             labels=self.labels,
-            probabilities=np.array([own.probabilities for own in predictions]),
+            probabilities=np.array([decision.probabilities for decision in predictions]),
         ).to_dict()
 
-    def rows(self, data: TextCorpus, predictions: Sequence[Decision]) -> Iterable[dict[str, Any]]:
-        """id, text, gold and predicted labels, probabilities."""
-        for number, (example, own) in enumerate(zip(data, predictions, strict=True)):
-            row = dict(row_of(example, number))
-            row |= {"gold": list(example.labels or ()), "predicted": list(own.labels)}
-            yield row | {"probabilities": label_probabilities(self.labels, own)}
+    def row(self, example: TextExample, prediction: Decision) -> dict[str, Any]:
+        """Text, gold and predicted labels, probabilities."""
+        return super().row(example, prediction) | {
+            "gold": list(example.labels or ()),
+            "predicted": list(prediction.labels),
+            "probabilities": prediction.rounded(self.labels),
+        }
 
     def answers(
-        self,
-        data: TextCorpus,
-        predictions: Sequence[Decision],
-        scores: Sequence[np.ndarray],
+        self, data: TextCorpus, predictions: Sequence[Decision], scores: Arrays
     ) -> list[Labelled]:
         """Each text's labels with all probabilities."""
-        return [labelled(self.labels, own) for own in predictions]
+        return [Labelled.of(self.labels, decision) for decision in predictions]
 
 
 def _metric(chosen: str | None) -> str:

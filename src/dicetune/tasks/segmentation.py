@@ -1,4 +1,4 @@
-"""seg-pos: words and their parts of speech for text that is written without spaces.
+r"""seg-pos: words and their parts of speech for text that is written without spaces.
 
 Characters are labelled, as ``TokenTask`` labels words: B-, I-, E- of a word's part of speech, S-
 for a word of one character (the setting of the paper for Chinese). Worked example::
@@ -6,24 +6,34 @@ for a word of one character (the setting of the paper for Chinese). Worked examp
     text     上海的                                words    上海_NR 的_DEG
     tokens   ["上", "海", "的"]                    labels   ["B-NR", "E-NR", "S-DEG"]
     decode   log-probabilities of each character, (3, labels)
-    predict  the likeliest labels that spell words (word_paths): ["B-NR", "E-NR", "S-DEG"]
+    predict  the likeliest labels that spell words: ["B-NR", "E-NR", "S-DEG"]
     score    words with their tags: 上海/NR is right where both its ends and its tag are
+
+Labels of characters spell words only in some orders: B-x is followed by I-x or E-x, and so is I-x;
+E and S end a word. Arg-max of each character alone breaks that here and there. Instead, of all cuts
+into words with one tag each, ``WordPaths`` takes the cut with the largest sum of log-probabilities
+(Viterbi), so that every character is in exactly one word:
+
+.. math::
+    e_t = \max\Big(e_{t-1} + \max_k S_{t,k},\ \max_k (o_{t-1,k} + E_{t,k})\Big), \qquad
+    o_{t,k} = \max\big(e_{t-1} + B_{t,k},\ o_{t-1,k} + I_{t,k}\big)
+
+with :math:`e_t` the best sum up to character :math:`t` where a word ends there, :math:`o_{t,k}` the
+best where a word with tag :math:`k` is open, :math:`e_0 = 0`, :math:`o_{0,k} = -\infty`. Where the
+arg-max spells words already, this is the arg-max.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import numpy as np
 
 from dicetune.data import (
     Corpus,
-    Inspection,
-    Predicted,
-    SubwordCounter,
     corpus_words,
     detect_format,
     format_word_tags,
@@ -40,12 +50,12 @@ from dicetune.data import (
 from dicetune.data.files.open_text import STDIN
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.metrics import segmentation_scores
-from dicetune.tasks.base import Scores, Trained
+from dicetune.tasks.base import Arrays, File, Scores, Source, Trained
 from dicetune.tasks.options import GOLD, MODEL, at_least, option
-from dicetune.tasks.tagging.predictions import pair_sentences
-from dicetune.tasks.tagging.tagged import Tagged, render_tagged
-from dicetune.tasks.tagging.token import OUTSIDE, TokenTask
-from dicetune.tasks.tagging.word_paths import LETTERS, WordPaths
+from dicetune.tasks.tag_files import pair_sentences, predicted_sentences
+from dicetune.tasks.token import OUTSIDE, Tagged, TokenTask
+
+LETTERS = "BIES"
 
 
 @dataclass(frozen=True)
@@ -80,56 +90,30 @@ class SegPosTask(TokenTask):
     shown = ("word_f1", "precision", "recall", "f1")
     scored = "Exact words with their part of speech (word f1: words alone), micro, in percent."
     pipeline = None
-    out_formats: ClassVar[tuple[str, ...]] = ("word_tag", "jsonl")
+    out_formats = ("word_tag", "jsonl")
+    inspect = staticmethod(inspect_segmentation)
 
     @classmethod
-    def read(
-        cls,
-        path: str | Path,
-        options: Any,
-        *,
-        format: str = "auto",
-        gold: bool = True,
-        trained: Trained | None = None,
-        report: Callable[[str], None] = lambda line: None,
-    ) -> Corpus:
+    def read_source(cls, source: Source, options: Any, gold: bool, trained: Trained) -> Corpus:
         """Labelled characters of tagged words; without ``gold`` plain text too."""
-        found = super().read(
-            path, options, format=format, gold=gold, trained=trained, report=report
-        )
-        return to_characters(found)
+        return to_characters(super().read_source(source, options, gold, trained))
 
     @classmethod
-    def inspect(cls, splits: Mapping[str, Corpus], count_subwords: SubwordCounter) -> Inspection:
-        """Sizes, words of each part of speech, leaks, conflicts and unknown characters."""
-        return inspect_segmentation(splits, count_subwords)
-
-    @classmethod
-    def score_file(
-        cls,
-        predictions: str | Path,
-        gold: str | Path | None,
-        options: SegPosOptions,
-        *,
-        format: str = "auto",
-        gold_format: str = "auto",
-        split: str | None = None,
-        report: Callable[[str], None] = lambda line: None,
-    ) -> Scores:
+    def score_source(cls, source: Source, gold: Source | None, options: Any) -> Scores:
         """Score the words of any tool (word_TAG lines and whatever else ``read`` takes).
 
         Without a file of gold: a run's own ``predictions.jsonl``, which holds its gold.
         """
         if gold is None:
-            return _score_own(predictions, format, split, report)
-        _check_words_alone(predictions, format, split)
-        right = cls.read(gold, options, format=gold_format, report=report)
-        own = cls.read(predictions, cls.Options(), format=format, report=report)
-        for corpus in (right, own):
+            return _score_run(source)
+        _check_words_alone(source)
+        right = cls.read_source(gold, options, True, Trained())
+        found = cls.read_source(source, cls.Options(), True, Trained())
+        for corpus in (right, found):
             for note in corpus.notes:
-                report(f"{corpus.source}: {note}")
-        _check_same_text(right, own)
-        return segmentation_scores(corpus_words(right), corpus_words(own)).to_dict()
+                source.report(f"{corpus.source}: {note}")
+        _check_same_text(right, found)
+        return segmentation_scores(corpus_words(right), corpus_words(found)).to_dict()
 
     @classmethod
     def of(cls, train: Corpus, options: Any = None, labels: Sequence[str] | None = None) -> Self:
@@ -161,56 +145,39 @@ class SegPosTask(TokenTask):
         return {"kind": "words", "labels": list(self.labels), "metric": self.main_metric}
 
     def predict(
-        self,
-        scores: Sequence[np.ndarray],
-        data: Corpus,
-        biased: Sequence[np.ndarray] | None = None,
+        self, scores: Arrays, data: Corpus, biased: Arrays | None = None
     ) -> list[list[str]]:
         """The likeliest labels of each sentence that spell words."""
         paths = WordPaths(self.labels)
         decisive = scores if biased is None else biased
         return [
-            to_tags(paths.best(own, breaks), len(own), "iobes")
-            for own, breaks in zip(decisive, word_breaks(data), strict=True)
+            to_tags(paths.best(row, breaks), len(row), "iobes")
+            for row, breaks in zip(decisive, word_breaks(data), strict=True)
         ]
 
     def score(self, data: Corpus, predictions: Sequence[Sequence[str]]) -> Scores:
         """Precision, recall and F1 of (word, tag) and of words; fractions in [0, 1]."""
-        own = [
-            from_characters(sentence.tokens, tags)
-            for sentence, tags in zip(data, predictions, strict=True)
-        ]
-        return segmentation_scores(corpus_words(data), own).to_dict()
+        return segmentation_scores(corpus_words(data), _words(data, predictions)).to_dict()
 
-    def match_file(
-        self,
-        path: str | Path,
-        rows: Sequence[Mapping[str, Any]],
-        *,
-        split: str | None = None,
-        report: Callable[[str], None] = lambda line: None,
-    ) -> list[list[str]]:
+    def match_source(self, source: Source, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Predicted labels of the rows' characters, from labelled characters or tagged words."""
-        if _is_own(path):
-            return super().match_file(path, rows, split=split, report=report)
-        corpus = self.read(path, self.Options(), report=report)
-        sentences = [Predicted(s.tokens, (), s.tags, s.line, s.id) for s in corpus]
-        return [list(own.predicted) for own in pair_sentences(sentences, rows, str(path))]
+        if _is_run(source.path):
+            return super().match_source(source, rows)
+        corpus = self.read_source(source, self.Options(), True, Trained())
+        paired = pair_sentences(predicted_sentences(corpus), rows, source)
+        return [list(sentence.predicted) for sentence in paired]
 
     def ask(self, values: Mapping[str, Sequence[Any]]) -> Corpus:
         """The characters of texts, each a string or a list of words that are not to be kept."""
         return to_characters(super().ask(values))
 
     def answers(
-        self,
-        data: Corpus,
-        predictions: Sequence[Sequence[str]],
-        scores: Sequence[np.ndarray],
+        self, data: Corpus, predictions: Sequence[Sequence[str]], scores: Arrays
     ) -> list[Tagged]:
         """The words of each sentence, their tags, and the mean probability of their labels."""
         answers = []
-        for sentence, tags, own in zip(data, predictions, scores, strict=True):
-            chosen = self.chosen(own, tags)
+        for sentence, tags, row in zip(data, predictions, scores, strict=True):
+            chosen = self.chosen(row, tags)
             found = spans(tags, "iobes")
             answers.append(
                 Tagged(
@@ -224,52 +191,100 @@ class SegPosTask(TokenTask):
     def render(self, data: Corpus, answers: Sequence[Tagged], out_format: str) -> str:
         """Lines of word_TAG, or JSON lines."""
         if out_format == "jsonl":
-            return render_tagged(data, answers, out_format, spans=False)
+            return super().render(data, answers, out_format)
         return "".join(format_word_tags(one.tokens, one.tags) + "\n" for one in answers)
 
 
-def _score_own(
-    path: str | Path, format: str, split: str | None, report: Callable[[str], None]
-) -> Scores:
+class WordPaths:
+    """Finds the best words for scores of a set of labels.
+
+    Args:
+        labels: names of the columns of the scores: each of B-, I-, E-, S- with each tag.
+    """
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        number = {label: place for place, label in enumerate(labels)}
+        self.tags = list(dict.fromkeys(label[2:] for label in labels))
+        self._columns = np.array(
+            [[number[f"{letter}-{tag}"] for tag in self.tags] for letter in LETTERS]
+        )
+
+    def best(self, scores: np.ndarray, breaks: Collection[int] = ()) -> list[tuple[str, int, int]]:
+        """The words of one sentence: (tag, first character, one past the last).
+
+        Args:
+            scores: log-probabilities, (characters, labels).
+            breaks: characters that cannot go on with the word before them.
+        """
+        begin, inside, end, single = np.moveaxis(scores[:, self._columns], 1, 0)
+        count, tags = begin.shape
+        ended = 0.0
+        is_open = np.full(tags, -np.inf)
+        begins = np.zeros((count, tags), dtype=bool)  # whether the open word begins at t, not I
+        last_tag = np.zeros(count, dtype=int)  # of the best word that ends at t
+        is_single = np.zeros(count, dtype=bool)
+        for t in range(count):
+            if t in breaks:
+                is_open = np.full(tags, -np.inf)
+            longer, alone = is_open + end[t], single[t]
+            long_tag, alone_tag = longer.argmax(), alone.argmax()
+            is_single[t] = ended + alone[alone_tag] >= longer[long_tag]
+            last_tag[t] = alone_tag if is_single[t] else long_tag
+            opened, kept = ended + begin[t], is_open + inside[t]
+            begins[t] = opened >= kept
+            is_open = np.maximum(opened, kept)
+            ended = max(ended + alone[alone_tag], longer[long_tag])
+        words: list[tuple[str, int, int]] = []
+        stop = count
+        while stop > 0:
+            start, tag = stop - 1, int(last_tag[stop - 1])
+            if not is_single[start]:
+                start -= 1
+                while not begins[start, tag]:
+                    start -= 1
+            words.append((self.tags[tag], start, stop))
+            stop = start
+        return words[::-1]
+
+
+def _words(sentences: Iterable[Any], labels: Iterable[Sequence[str]]) -> list[Any]:
+    """The words that labels of characters spell in each sentence."""
+    pairs = zip(sentences, labels, strict=True)
+    return [from_characters(sentence.tokens, tags) for sentence, tags in pairs]
+
+
+def _score_run(source: Source) -> Scores:
     """Score characters with their gold and predicted labels, as ``rows`` writes them."""
+    format, path = source.format, source.path
     if format == "auto":
         format = "jsonl" if str(path) == STDIN else detect_format(path)[0]
     if format != "jsonl":
         raise InputError(
             f"expected a file of gold words beside {quoted(Path(path))}, got none: {format} "
-            f"holds words "
-            "with one tag each; only jsonl may hold its own gold"
+            "holds words with one tag each; only jsonl may hold its own gold"
         )
-    found = read_predictions(path, format=format, scheme="iobes", split=split)
-    for note in found.notes:
-        report(str(note))
-    if any("O" in (*sentence.gold, *sentence.predicted) for sentence in found):
+    found = read_predictions(path, format=format, scheme="iobes", split=source.split)
+    source.tell(found.notes)
+    if any(OUTSIDE in (*sentence.gold, *sentence.predicted) for sentence in found):
         raise InputError(
             f"expected characters with labels B-, I-, E-, S- in {quoted(Path(path))}, got O: "
-            f"give the "
-            "file of gold words beside the predicted ones"
+            "give the file of gold words beside the predicted ones"
         )
-    gold, own = (
-        [
-            from_characters(sentence.tokens, tags)
-            for sentence, tags in zip(found, which, strict=True)
-        ]
-        for which in (found.gold, found.predicted)
-    )
-    return segmentation_scores(gold, own).to_dict()
+    return segmentation_scores(_words(found, found.gold), _words(found, found.predicted)).to_dict()
 
 
-def _check_words_alone(path: str | Path, format: str, split: str | None) -> None:
+def _check_words_alone(source: Source) -> None:
     """Refuse a run's own predictions, and a split, beside a file of gold."""
-    if split is not None:
+    path = source.path
+    if source.split is not None:
         raise InputError(
-            f"expected words beside a file of gold, which name no split, got {quoted(split)}: "
-            f"leave "
-            "--split out, or the file of gold, where the predictions are those of a run"
+            "expected words beside a file of gold, which name no split, got "
+            f"{quoted(source.split)}: leave --split out, or the file of gold, where the "
+            "predictions are those of a run"
         )
-    if format not in ("auto", "jsonl") or str(path) == STDIN or not Path(path).is_file():
+    if source.format not in ("auto", "jsonl") or str(path) == STDIN or not Path(path).is_file():
         return
-    if _is_own(path):
+    if _is_run(path):
         raise DataError(
             path,
             "expected words with tags beside a file of gold, got a run's predictions, which hold "
@@ -278,7 +293,7 @@ def _check_words_alone(path: str | Path, format: str, split: str | None) -> None
         )
 
 
-def _is_own(path: str | Path) -> bool:
+def _is_run(path: File) -> bool:
     """Whether a file holds a run's predictions."""
     first = next(line for line in read_lines(path) if line.strip())
     return first.lstrip().startswith("{") and '"predicted"' in first
@@ -290,12 +305,12 @@ def _check_same_text(gold: Corpus, predicted: Corpus) -> None:
             predicted.source,
             f"expected {len(gold)} sentences as in {gold.source}, got {len(predicted)}",
         )
-    for right, own in zip(gold, predicted, strict=True):
-        if right.tokens != own.tokens:
+    for right, found in zip(gold, predicted, strict=True):
+        if right.tokens != found.tokens:
             raise DataError(
                 predicted.source,
                 f"expected the text of {gold.source}:{right.line}, "
                 f"{quoted(''.join(right.tokens)[:40])}, "
-                f"got {quoted(''.join(own.tokens)[:40])}",
-                line=own.line,
+                f"got {quoted(''.join(found.tokens)[:40])}",
+                line=found.line,
             )

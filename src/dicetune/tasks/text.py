@@ -1,40 +1,46 @@
-"""text: one label for each text.
+"""text and pair: one label for each text, or for each pair of texts.
 
-Worked example, from raw text to logits and back (WordPiece, labels ham, spam)::
+Worked example of ``text``, from raw text to logits and back (WordPiece, labels ham, spam)::
 
     text     "Quay Nine is down"            label "spam"
     encode   [CLS] qu ##ay nine is down [SEP]
              labels 1
     model    logits (1, 2)
-    inputs   LossInput("label", logits, [1], kind="classes")
+    targets  LossTarget("label", [1], kind="classes")
     decode   log-probabilities (1, 2)
     predict  arg-max: "spam"
     score    F1 of spam, and of ham beside it
+
+``pair`` (paraphrase, duplicate question, entailment) differs in the encoding alone::
+
+    texts    "the pump is down" and "is it fine"        label "1"
+    encode   [CLS] the pump is down [SEP] is it fine [SEP]
+             token_type_ids 0 for the first text, 1 for the second; labels 1
+
+A pair longer than the limit loses sub-words of its longer text first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
-import numpy as np
-
-from dicetune.data import TextCorpus
+from dicetune.data import TextCorpus, TextExample, TextPredictions
 from dicetune.data.files.tables import QUOTING
 from dicetune.data.texts.rows import HEADERS
 from dicetune.data.texts.sentiment import CLASSES
 from dicetune.errors import InputError, unknown_name
 from dicetune.metrics import class_scores, positive_class
-from dicetune.tasks.base import Scores
-from dicetune.tasks.classification.classified import (
+from dicetune.tasks.base import Arrays, Scores
+from dicetune.tasks.options import FILES, GOLD, option
+from dicetune.tasks.sequence import (
     Classified,
     Decision,
-    classified,
-    label_probabilities,
+    SequenceTask,
+    check_choices,
+    label_order,
 )
-from dicetune.tasks.classification.sequence import SequenceTask, label_order, row_of
-from dicetune.tasks.options import FILES, GOLD, option
 
 METRICS = ("auto", "accuracy", "f1", "macro_f1", "micro_f1", "mcc")
 
@@ -78,26 +84,13 @@ class TextOptions:
             raise unknown_name("classes of trees", self.classes, CLASSES)
 
 
-def check_choices(options: Any, valid: Mapping[str, Sequence[str]]) -> None:
-    """Refuse a value that is none of the valid ones.
-
-    Raises:
-        InputError: the option's name, its value and the nearest valid one.
-    """
-    for name, choices in valid.items():
-        if getattr(options, name) not in choices:
-            raise unknown_name(name, getattr(options, name), choices)
-
-
 class TextTask(SequenceTask):
     """One label for each text, by softmax."""
 
     name = "text"
-    title: ClassVar[str] = "text-classification"
+    title = "text-classification"
     Options: ClassVar[type] = TextOptions
-    scored: ClassVar[str] = (
-        "Texts, in percent; F1 is that of the positive class, where there is one."
-    )
+    scored = "Texts, in percent; F1 is that of the positive class, where there is one."
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -105,17 +98,30 @@ class TextTask(SequenceTask):
         names = ["accuracy", "macro_f1"]
         if self.positive is not None:
             names = ["accuracy", *(["f1_other"] if len(self.labels) == 2 else []), "f1"]
-        others = [name for name in names if name != self.main_metric]
-        return (*others, self.main_metric)
+        return (*(name for name in names if name != self.main_metric), self.main_metric)
+
+    @classmethod
+    def score_labels(cls, found: TextPredictions, labels: list[str], options: Any) -> Scores:
+        """Score a file of predictions."""
+        gold, predicted = ([own[0] for own in side] for side in (found.gold, found.predicted))
+        names = labels or sorted({*gold, *predicted})
+        counts = {name: gold.count(name) for name in names}
+        positive = positive_class(counts, _text(options.positive))
+        chances = None
+        if positive and all(positive in row for row in found.probabilities):
+            chances = [float(row[positive]) for row in found.probabilities] or None
+        return class_scores(
+            gold, predicted, labels=names, positive=positive, probabilities=chances
+        ).to_dict()
 
     @classmethod
     def of(
         cls, train: TextCorpus, options: Any = None, labels: Sequence[str] | None = None
     ) -> Self:
-        """The task of a training split; ``labels`` where they are more than it shows.
+        """The task of a training split; ``labels`` where the split does not show all of them.
 
         Raises:
-            InputError: one label alone, or a positive class that there is not.
+            InputError: one label alone, or a positive class that is no label.
         """
         options = cls.Options() if options is None else options
         names = label_order(train, labels)
@@ -128,8 +134,7 @@ class TextTask(SequenceTask):
         """The task of a saved model.
 
         Raises:
-            InputError: where there are fewer than two labels, or a positive class that there is
-                not.
+            InputError: fewer than two labels, or a positive class that is no label.
         """
         if len(labels) < 2:
             raise InputError(
@@ -137,9 +142,8 @@ class TextTask(SequenceTask):
                 "classification"
             )
         positive = positive_class(dict.fromkeys(labels, 0), _text(settings.get("positive")))
-        return cls(
-            labels, positive=positive, metric=_metric(settings.get("metric") or "auto", positive)
-        )
+        metric = _metric(settings.get("metric") or "auto", positive)
+        return cls(labels, positive=positive, metric=metric)
 
     def settings(self) -> dict[str, Any]:
         """The positive class and the score that chose the checkpoint."""
@@ -157,53 +161,80 @@ class TextTask(SequenceTask):
             found["class_counts"] = [train.label_counts[label] for label in self.labels]
         return found
 
-    @classmethod
-    def score_labels(cls, found: Any, labels: Sequence[str], options: Any) -> Scores:
-        """Scores of a file of predictions."""
-        gold = [own[0] for own in found.gold]
-        names = labels or sorted({*gold, *(own[0] for own in found.predicted)})
-        positive = positive_class(
-            {name: gold.count(name) for name in names}, _text(options.positive)
-        )
-        chances = None
-        if positive and all(positive in own for own in found.probabilities):
-            chances = [float(own[positive]) for own in found.probabilities] or None
-        predicted = [own[0] for own in found.predicted]
-        return class_scores(
-            gold, predicted, labels=names, positive=positive, probabilities=chances
-        ).to_dict()
-
     def score(self, data: TextCorpus, predictions: Sequence[Decision]) -> Scores:
         """Accuracy, F1 of the classes, MCC and average precision; fractions in [0, 1]."""
         chances = None
         if self.positive is not None:
             place = self.labels.index(self.positive)
-            chances = [own.probabilities[place] for own in predictions]
+            chances = [decision.probabilities[place] for decision in predictions]
         return class_scores(
             [(example.labels or ("",))[0] for example in data],
-            [own.labels[0] for own in predictions],
+            [decision.labels[0] for decision in predictions],
             labels=self.labels,
             positive=self.positive,
             probabilities=chances,
         ).to_dict()
 
-    def rows(self, data: TextCorpus, predictions: Sequence[Decision]) -> Iterable[dict[str, Any]]:
-        """id, text, gold and predicted label; of two labels the probabilities."""
-        for number, (example, own) in enumerate(zip(data, predictions, strict=True)):
-            row = dict(row_of(example, number))
-            row |= {"gold": (example.labels or (None,))[0], "predicted": own.labels[0]}
-            if len(self.labels) == 2:
-                row["probabilities"] = label_probabilities(self.labels, own)
-            yield row
+    def row(self, example: TextExample, prediction: Decision) -> dict[str, Any]:
+        """Text, gold and predicted label; of two labels the probabilities."""
+        row = super().row(example, prediction)
+        row |= {"gold": (example.labels or (None,))[0], "predicted": prediction.labels[0]}
+        if len(self.labels) == 2:
+            row["probabilities"] = prediction.rounded(self.labels)
+        return row
 
     def answers(
-        self,
-        data: TextCorpus,
-        predictions: Sequence[Decision],
-        scores: Sequence[np.ndarray],
+        self, data: TextCorpus, predictions: Sequence[Decision], scores: Arrays
     ) -> list[Classified]:
         """Each text's label with all probabilities."""
-        return [classified(self.labels, own) for own in predictions]
+        return [Classified.of(self.labels, decision) for decision in predictions]
+
+
+@dataclass(frozen=True)
+class PairOptions:
+    """What can be chosen for pairs of texts.
+
+    Args:
+        text_column: name or number (from 0) of the first text; default: known names, else the two
+            columns with the longest cells.
+        pair_column: name or number of the second text.
+        label_column: name or number of the label; default: a known name, else the column with the
+            fewest different cells.
+        id_column: name or number of the id; default: a known name.
+        header: whether a table's first row names its columns: on, off; auto looks for known names.
+        quoting: whether cells of a table may stand in quotes: on, off; auto looks at all of it.
+        label_names: file with the names of all labels, one a line, where rows have numbers.
+        positive: class whose F1 is reported; default: 1, else the rarer of two.
+        metric: dev score that chooses the checkpoint: accuracy, f1, macro_f1, micro_f1, mcc; auto
+            is f1 of the positive class where there is one, else macro_f1.
+        gold_column: name or number of the gold labels in a file of predictions.
+        predicted_column: name or number of the predicted labels in a file of predictions.
+    """
+
+    text_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
+    pair_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
+    label_column: int | str | None = option(None, uses=(*GOLD, "compare"))
+    id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
+    header: str = option("auto", uses=FILES)
+    quoting: str = option("auto", uses=FILES)
+    label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
+    positive: int | str | None = option(None, uses=("train", "evaluate", "score", "compare"))
+    metric: str = option("auto", uses=["train"])
+    gold_column: int | str | None = option(None, uses=["score"])
+    predicted_column: int | str | None = option(None, uses=("score", "compare"))
+
+    def __post_init__(self) -> None:
+        check_choices(self, {"header": HEADERS, "quoting": QUOTING, "metric": METRICS})
+
+
+class PairTask(TextTask):
+    """One label for each pair of texts, by softmax."""
+
+    name = "pair"
+    title = "text-pair-classification"
+    Options = PairOptions
+    scored = "Pairs, in percent; F1 is that of the positive class, where there is one."
+    inputs = ("text", "text_b")
 
 
 def _text(label: int | str | None) -> str | None:

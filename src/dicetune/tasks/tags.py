@@ -1,22 +1,21 @@
-"""ner: named entities as spans of words, in IOB2 or IOBES, by tagging.
+"""ner and pos: named entities as spans of words (IOB2, IOBES), and a part of speech a word.
 
-Worked example: ``TokenTask`` (dicetune.tasks.tagging.token), whose labels are spans here.
+Worked example: ``TokenTask`` (dicetune.tasks.token), whose labels are spans for ``ner`` and parts
+of speech for ``pos``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from dicetune.data import Corpus, sample_corpora
 from dicetune.errors import InputError, listed, unknown_name
-from dicetune.metrics import span_scores
+from dicetune.metrics import label_scores, span_scores
 from dicetune.tasks.base import Scores
 from dicetune.tasks.options import GOLD, MODEL, at_least, option
-from dicetune.tasks.tagging.predictions import score_tag_file
-from dicetune.tasks.tagging.token import OUTSIDE, TokenTask
+from dicetune.tasks.token import OUTSIDE, TokenTask
 
 CONVENTIONS = ("strict", "conlleval")
 
@@ -69,21 +68,6 @@ class NerTask(TokenTask):
         return sample_corpora()
 
     @classmethod
-    def score_file(
-        cls,
-        predictions: str | Path,
-        gold: str | Path | None,
-        options: NerOptions,
-        *,
-        format: str = "auto",
-        gold_format: str = "auto",
-        split: str | None = None,
-        report: Callable[[str], None] = lambda line: None,
-    ) -> Scores:
-        """Score columns word, gold, predicted, or JSON lines with tokens, gold, predicted."""
-        return score_tag_file(predictions, gold, options, "ner", format, split, report)
-
-    @classmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
         """The task of a saved model.
 
@@ -98,7 +82,7 @@ class NerTask(TokenTask):
             )
         return super().restore(labels, {**settings, "label_scheme": scheme})
 
-    def problem(self, train: Any = None) -> dict[str, Any]:
+    def problem(self, train: Corpus | None = None) -> dict[str, Any]:
         """Spans of tags, with the background that a rule may move."""
         return {
             "kind": "spans",
@@ -109,12 +93,63 @@ class NerTask(TokenTask):
             "convention": self.convention,
         }
 
-    def score(self, data: Any, predictions: Sequence[Sequence[str]]) -> Scores:
+    def score(self, data: Corpus, predictions: Sequence[Sequence[str]]) -> Scores:
         """Span precision, recall and F1, micro and of each type; fractions in [0, 1]."""
         gold = [list(sentence.tags) for sentence in data]
         return span_scores(
             gold, predictions, scheme=self.scheme or "iob2", convention=self.convention
         ).to_dict()
+
+
+@dataclass(frozen=True)
+class PosOptions:
+    """What can be chosen for parts of speech.
+
+    Args:
+        token_column: number (from 0) or key of the words; default: the first column.
+        tag_column: number or key of the tags; default: the last column, upos in CoNLL-U.
+        gold_column: number or key of the gold tags in a file of predictions.
+        predicted_column: number or key of the predicted tags in a file of predictions.
+        stride: sub-words that neighbouring windows of a long text share; default: 32, at most a
+            quarter of the window.
+    """
+
+    token_column: int | str | None = option(None, uses=(*GOLD, "predict", "score"))
+    tag_column: int | str | None = option(None, uses=GOLD)
+    gold_column: int | str | None = option(None, uses=["score"])
+    predicted_column: int | str | None = option(None, uses=["score"])
+    stride: int | None = option(None, uses=MODEL)
+
+    def __post_init__(self) -> None:
+        at_least("stride", self.stride, 0)
+
+
+class PosTask(TokenTask):
+    """Parts of speech, scored by accuracy."""
+
+    name = "pos"
+    tags = "pos"
+    title = "part-of-speech"
+    Options = PosOptions
+    main_metric = "accuracy"
+    shown = ("macro_f1", "accuracy")
+    scored = "Words, in percent."
+
+    def problem(self, train: Corpus | None = None) -> dict[str, Any]:
+        """One label a word."""
+        found: dict[str, Any] = {
+            "kind": "tags",
+            "labels": list(self.labels),
+            "metric": self.main_metric,
+        }
+        if train is not None:
+            found["class_counts"] = [train.tag_counts[label] for label in self.labels]
+        return found
+
+    def score(self, data: Corpus, predictions: Sequence[Sequence[str]]) -> Scores:
+        """Accuracy, macro F1, and a table for each label; fractions in [0, 1]."""
+        gold = [list(sentence.tags) for sentence in data]
+        return label_scores(gold, predictions).to_dict()
 
 
 def _scheme(labels: Sequence[str]) -> Literal["iob2", "iobes"] | None:

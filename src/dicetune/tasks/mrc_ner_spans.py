@@ -1,20 +1,27 @@
-"""Sentences × entity types to windows, with the targets of the three heads.
+"""Sentences and entity types to windows with the targets of three heads, and the way back.
 
 Every window shows a whole query and a part of a sentence. All words that a window shows may begin
 or end a span there, also those in its overlap with the next window. A span longer than that overlap
-may lie whole in no window: such gold spans are counted, and cannot be found.
+may lie whole in no window: such gold spans are counted, and cannot be found. A span is decided in a
+window that shows its first and its last word; where several do, the window that shows most context
+beside it counts.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
 
 from dicetune.data import EntitySentence, EntitySpan
 from dicetune.tasks.base import IGNORED, Encoded
-from dicetune.tasks.mrc_ner.places import span_places
-from dicetune.tasks.tagging.windows import ShownWords, cut_windows
+from dicetune.tasks.windows import ShownWords, cut_windows
+
+_WHOLE = np.iinfo(np.int64).max  # context on a side on which nothing is cut off
 
 
 def encode_pairs(
@@ -53,7 +60,7 @@ def encode_pairs(
         _stride(asked, tokenizer, max_length) if stride is None else stride,
         [asked[kind] for _, kind in pairs],
     )
-    features: list[dict[str, Any]] = [dict(inputs) for inputs in windows.inputs]
+    features = windows.inputs
     for feature, shown in zip(features, windows.shown, strict=True):
         feature["candidate_mask"] = [0] * len(feature["input_ids"])
         for place in shown.positions:
@@ -63,10 +70,7 @@ def encode_pairs(
         "words": sum(len(sentence.tokens) for sentence in sentences),
         "types": len(kinds),
         "pairs": len(pairs),
-        "windows": len(features),
-        "subwords": sum(windows.subwords),
-        "unknown_subwords": windows.unknown,
-        "longest_subwords": max(windows.subwords, default=0),
+        **windows.facts(),
     }
     notes: tuple[str, ...] = ()
     if gold:
@@ -155,8 +159,10 @@ def _gold_facts(
     return {
         "spans": len(spans),
         "spans_too_long": too_long,
-        "spans_in_no_window": len(spans) - too_long - len({span for own in inside for span in own}),
-        "spans_beyond_candidates": sum(max(0, len(own) - candidates) for own in inside),
+        "spans_in_no_window": len(spans)
+        - too_long
+        - len({span for found in inside for span in found}),
+        "spans_beyond_candidates": sum(max(0, len(found) - candidates) for found in inside),
         "negative_to_positive_starts": negative / max(positive, 1),
     }
 
@@ -173,4 +179,92 @@ def _gold_notes(facts: Mapping[str, Any], max_words: int, candidates: int) -> tu
         f"{facts[key]} of {facts['spans']} entities {reason}"
         for key, reason in reasons.items()
         if facts[key]
+    )
+
+
+@dataclass(frozen=True)
+class SpanPlaces:
+    """Which words the windows show.
+
+    Args:
+        sentences: number of sentences.
+        sentence: (W,) sentence of each window.
+        kind: (W,) number of the type that is asked for.
+        first: (W,) first word that each window shows.
+        last: (W,) one past its last word.
+        length: (W,) words of the whole sentence.
+        positions: (words shown,) of the first sub-words, all windows one after another.
+    """
+
+    sentences: int
+    sentence: np.ndarray
+    kind: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    length: np.ndarray
+    positions: np.ndarray
+
+    def gather(self, outputs: Any) -> list[np.ndarray]:
+        """Candidates of windows to candidates of sentences, each span once.
+
+        Args:
+            outputs: (W, M, 5) first and last position, three logits; a negative position is
+                padding.
+
+        Returns:
+            For each sentence (spans, 6), columns as in ``decide.likely``, in the order of type
+            and place.
+        """
+        candidates = np.asarray(outputs)
+        count = len(self.sentence)
+        window = np.repeat(np.arange(count), candidates.shape[1] if count else 0)
+        rows = candidates.reshape(-1, 5).astype(np.float64)
+        there = rows[:, 0] >= 0
+        window, rows = window[there], rows[there]
+        begins = np.concatenate([[0], np.cumsum(self.last - self.first)])
+        owner = np.repeat(np.arange(count), self.last - self.first)
+        size = 1 + int(max(self.positions.max(initial=0), rows[:, :2].max(initial=0)))
+        keys = owner * size + self.positions
+        words = [
+            np.searchsorted(keys, window * size + rows[:, side].astype(np.int64))
+            - begins[window]
+            + self.first[window]
+            for side in (0, 1)
+        ]
+        # beside the ends of the sentence itself nothing is cut off
+        left = np.where(self.first[window] > 0, words[0] - self.first[window], _WHOLE)
+        cut = self.last[window] < self.length[window]
+        right = np.where(cut, self.last[window] - 1 - words[1], _WHOLE)
+        sentence, kind = self.sentence[window], self.kind[window]
+        order = np.lexsort((-np.minimum(left, right), words[1], words[0], kind, sentence))
+        spans = np.stack([sentence, kind, words[0], words[1]], axis=1)[order]
+        new = np.ones(len(spans), dtype=bool)
+        new[1:] = (spans[1:] != spans[:-1]).any(axis=1)
+        spans, rows = spans[new], rows[order][new]
+        scores = np.concatenate([spans[:, 1:3], spans[:, 3:] + 1, rows[:, 2:]], axis=1)
+        cuts = np.searchsorted(spans[:, 0], np.arange(self.sentences + 1))
+        scores = scores.astype(np.float32)
+        return [scores[a:b] for a, b in pairwise(cuts)]
+
+
+def span_places(
+    sentences: Sequence[EntitySentence],
+    pairs: Sequence[tuple[int, int]],
+    shown: Sequence[ShownWords],
+) -> SpanPlaces:
+    """The way back from windows; ``pairs`` are the sentence and the type of each text."""
+    asked = np.array([pairs[words.text] for words in shown], dtype=np.int64)
+    sentence, kind = asked.reshape(-1, 2).T
+    first = np.array([words.first for words in shown], dtype=np.int64)
+    count = np.array([len(words.positions) for words in shown], dtype=np.int64)
+    lengths = np.array([len(sentence.tokens) for sentence in sentences], dtype=np.int64)
+    positions = np.array([p for words in shown for p in words.positions], dtype=np.int64)
+    return SpanPlaces(
+        len(sentences),
+        sentence,
+        kind,
+        first,
+        first + count,
+        lengths[sentence] if len(lengths) else count,
+        positions,
     )
