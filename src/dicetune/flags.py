@@ -49,7 +49,7 @@ def comparison(
     Raises:
         InputError: for values that cannot be used, or no folder.
     """
-    from dicetune.tasks import read_text, read_texts
+    from dicetune.tasks import DEFAULT_TASK, read_text, read_texts
     from dicetune.training.yaml_values import read_yaml
 
     values = {} if path is None else read_yaml(path)
@@ -67,7 +67,7 @@ def comparison(
     values = _run_values(values, {**flags, "out": None}, data)
     if data is not None:
         asked = {"seeds": 3, "out": "sample-comparison", **asked}
-        values.setdefault("task", "ner")
+        values.setdefault("task", DEFAULT_TASK)
     for key, value in _changes(options, settings).items():
         group, dot, name = key.partition(".")
         if not dot:

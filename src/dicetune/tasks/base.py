@@ -197,6 +197,14 @@ class Task(ABC):
         return cls.read_source(source, options, gold, trained or Trained())
 
     @classmethod
+    def sample(cls) -> dict[str, Data]:
+        """The splits of the packaged corpus, which serves ``ner`` alone."""
+        raise InputError(
+            f"expected --train and --dev with files for task {quoted(cls.name)}, got the packaged "
+            "sample, which is tagged text: it serves task ner"
+        )
+
+    @classmethod
     @abstractmethod
     def read_source(cls, source: Source, options: Any, gold: bool, trained: Trained) -> Data:
         """Read one split, as ``read`` says."""

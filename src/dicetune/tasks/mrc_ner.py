@@ -119,18 +119,10 @@ class MrcNerOptions:
 
 @dataclass(frozen=True)
 class FoundEntities:
-    """The entities of one text, which may lie inside one another.
-
-    Args:
-        tokens: the words.
-        entities: in the order of their places; characters of ``text`` where there is one, else
-            words. The score is the least of the probabilities of start, end and match.
-        text: the plain text that was asked about, if it was one.
-        id: the source's own name for it.
-    """
+    """The entities of one text, which may lie inside one another."""
 
     tokens: list[str]
-    entities: list[Entity]
+    entities: list[Entity]  # score: the least of the probabilities of start, end and match
     text: str | None = None
     id: str | None = None
 
@@ -142,13 +134,7 @@ class FoundEntities:
 
 
 class MrcNerTask(Task):
-    """Named entities by a question for each type.
-
-    Args:
-        queries: the question of each type, in the order of the types.
-        max_span_words: longest entity that can be found.
-        options: everything else that can be chosen.
-    """
+    """Named entities by a question for each type."""
 
     name = "mrc-ner"
     title = "named-entity (reading comprehension)"
@@ -219,12 +205,7 @@ class MrcNerTask(Task):
         options: MrcNerOptions | None = None,
         labels: Sequence[str] | None = None,
     ) -> Self:
-        """The task of a training corpus; ``labels`` where the corpus does not show all types.
-
-        Raises:
-            InputError: where there is no type.
-            DataError: where the file of queries lacks a type.
-        """
+        """The task of a training corpus; ``labels`` where the corpus does not show all types."""
         options = MrcNerOptions() if options is None else options
         kinds = train.types if labels is None else list(labels)
         if not kinds or not any(sentence.spans for sentence in train):
@@ -242,11 +223,7 @@ class MrcNerTask(Task):
 
     @classmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
-        """The task of a saved model, with the queries that it was trained with.
-
-        Raises:
-            InputError: where the labels are no entity types.
-        """
+        """The task of a saved model, with the queries that it was trained with."""
         if all(label == f"LABEL_{number}" for number, label in enumerate(labels)):
             raise InputError(
                 f"expected the names of entity types as labels, got {listed(labels, most=5)}: the "
@@ -417,12 +394,7 @@ _KEPT = ("candidates", "nested", "stride", *HEADS, "negative_share")
 def _read_unmarked(
     source: Source, token_column: int | str | None, trained: Trained
 ) -> EntityCorpus:
-    """The words of a source; its entities, if any, are not read.
-
-    Raises:
-        InputError: an unknown format, a column where there are none.
-        DataError: what is wrong, in which file and line.
-    """
+    """The words of a source; its entities, if any, are not read."""
     formats = ("auto", "text", *ENTITY_FORMATS)
     format = source.format
     if format not in formats:

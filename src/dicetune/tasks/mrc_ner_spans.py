@@ -36,20 +36,7 @@ def encode_pairs(
     gold: bool,
     negative_share: float = 1.0,
 ) -> Encoded:
-    """Windows of every sentence for every type.
-
-    Args:
-        sentences: those without words get no window.
-        queries: of each type, in the order of the types' numbers.
-        tokenizer: a fast one.
-        max_length: longest window.
-        stride: sub-words that neighbouring windows share; by default 32, at most half of what the
-            longest query leaves.
-        max_words: longest span that can be a candidate.
-        candidates: number of candidates of a window.
-        gold: whether targets are made.
-        negative_share: share of the pairs without an entity that are kept.
-    """
+    """Windows of every sentence that has words, for every type; with targets where ``gold``."""
     kinds = list(queries)
     asked = [query.split() for query in queries.values()]
     pairs, dropped = _pairs(sentences, kinds, negative_share if gold else 1.0)
@@ -184,36 +171,21 @@ def _gold_notes(facts: Mapping[str, Any], max_words: int, candidates: int) -> tu
 
 @dataclass(frozen=True)
 class SpanPlaces:
-    """Which words the windows show.
+    """Which words the windows show."""
 
-    Args:
-        sentences: number of sentences.
-        sentence: (W,) sentence of each window.
-        kind: (W,) number of the type that is asked for.
-        first: (W,) first word that each window shows.
-        last: (W,) one past its last word.
-        length: (W,) words of the whole sentence.
-        positions: (words shown,) of the first sub-words, all windows one after another.
-    """
-
-    sentences: int
-    sentence: np.ndarray
-    kind: np.ndarray
-    first: np.ndarray
-    last: np.ndarray
-    length: np.ndarray
-    positions: np.ndarray
+    sentences: int  # their number
+    sentence: np.ndarray  # (windows,) sentence of each window
+    kind: np.ndarray  # (windows,) number of the type that is asked for
+    first: np.ndarray  # (windows,) first word that each window shows
+    last: np.ndarray  # (windows,) one past the last word
+    length: np.ndarray  # (windows,) words of the whole sentence
+    positions: np.ndarray  # (words,) positions of first sub-words, window after window
 
     def gather(self, outputs: Any) -> list[np.ndarray]:
-        """Candidates of windows to candidates of sentences, each span once.
+        """Candidates of windows, (windows, M, 5), to candidates of sentences, each span once.
 
-        Args:
-            outputs: (W, M, 5) first and last position, three logits; a negative position is
-                padding.
-
-        Returns:
-            For each sentence (spans, 6), columns as in ``decide.likely``, in the order of type
-            and place.
+        Columns of windows: first and last position (negative: padding), three logits. Columns of
+        sentences, (spans, 6): see ``decide.likely``; in the order of type and place.
         """
         candidates = np.asarray(outputs)
         count = len(self.sentence)

@@ -134,11 +134,7 @@ class MultiLabelTask(SequenceTask):
     def of(
         cls, train: TextCorpus, options: Any = None, labels: Sequence[str] | None = None
     ) -> Self:
-        """The task of a training split; ``labels`` where the split does not show all of them.
-
-        Raises:
-            InputError: one label alone.
-        """
+        """The task of a training split; ``labels`` where the split does not show all of them."""
         options = cls.Options() if options is None else options
         return cls(label_order(train, labels), metric=_metric(options.metric))
 

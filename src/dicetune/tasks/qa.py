@@ -122,12 +122,7 @@ class QaOptions:
 
 
 class QaTask(Task):
-    """Spans that answer questions, by any ``AutoModelForQuestionAnswering``.
-
-    Args:
-        options: what was chosen.
-        null: whether a question may be left unanswered: whether training data has such questions.
-    """
+    """Spans that answer questions, by any ``AutoModelForQuestionAnswering``."""
 
     name = "qa"
     title = "extractive question-answering"
@@ -168,11 +163,7 @@ class QaTask(Task):
     def of(
         cls, train: QuestionCorpus, options: QaOptions, labels: Sequence[str] | None = None
     ) -> Self:
-        """The task of a training split.
-
-        Raises:
-            DataError: where it has no answer to learn from.
-        """
+        """The task of a training split."""
         if not any(answer.start is not None for q in train for answer in q.answers):
             raise DataError(
                 train.source,
@@ -187,9 +178,6 @@ class QaTask(Task):
 
         A threshold says that questions may be left unanswered also of another tool's model, and
         of a model whose training data had no such questions.
-
-        Raises:
-            InputError: where the model's outputs are not a start and an end.
         """
         if len(labels) != len(cls.labels):
             raise InputError(
@@ -240,10 +228,6 @@ class QaTask(Task):
         it. Where none does (an answer longer than windows overlap, or one that the tokenizer drops
         or that stands nowhere in the context), nothing true can be said of any of its windows:
         their targets are ignored, and in training they are left out.
-
-        Raises:
-            DataError: where nothing is left to train on.
-            InputError: where a question leaves no room for its context.
         """
         tokenizer.padding_side = tokenizer.truncation_side = "right"
         counts: Counter[str] = Counter()
@@ -381,11 +365,7 @@ class QaTask(Task):
         return [answer.text for answer in found]
 
     def ask(self, values: Mapping[str, Sequence[Any]]) -> QuestionCorpus:
-        """Questions without gold from plain texts.
-
-        Raises:
-            InputError: an empty question or context, or another number of questions than contexts.
-        """
+        """Questions without gold from plain texts."""
         asked, contexts = values["question"], values["context"]
         if len(asked) != len(contexts):
             raise InputError(

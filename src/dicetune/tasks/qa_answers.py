@@ -41,61 +41,35 @@ NULL = -1
 
 @dataclass(frozen=True)
 class AnswerSpan:
-    """One answer span.
+    """One answer span."""
 
-    Args:
-        text: as the context spells it.
-        start: its first character.
-        end: one past its last.
-        score: of its start plus of its end.
-        probability: share among all spans of all windows (and the null rows where there may be
-            no answer) in the softmax form; of both ends in the sigmoid form.
-    """
-
-    text: str
-    start: int
-    end: int
-    score: float
-    probability: float
+    text: str  # as the context spells it
+    start: int  # first character
+    end: int  # one past the last character
+    score: float  # of the start plus of the end
+    probability: float  # share among all spans and null rows; in the sigmoid form of both ends
 
 
 @dataclass(frozen=True)
 class BestSpans:
-    """What was found for one question.
+    """What was found for one question."""
 
-    Args:
-        spans: with different texts, the best first.
-        null_score: of the null row that scores least over the windows: a window that shows the
-            answer says so, the others cannot know.
-        null_probability: its share, as for spans.
-    """
-
-    spans: tuple[AnswerSpan, ...]
-    null_score: float
+    spans: tuple[AnswerSpan, ...]  # with different texts, the best first
+    null_score: float  # the least over the windows: only a window that shows the answer knows it
     null_probability: float
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """The answer to one question.
+    """The answer to one question."""
 
-    Args:
-        text: as the context spells it; empty for no answer.
-        start: its first character, ``None`` for no answer.
-        end: one past its last character, ``None`` for no answer.
-        score: of the best span, whether it is the answer or not.
-        probability: of the answer, or of there being none.
-        null_score: of there being no answer, on the same scale.
-        n_best: the best spans with different texts.
-    """
-
-    text: str
-    start: int | None
-    end: int | None
-    score: float
-    probability: float
-    null_score: float
-    n_best: tuple[AnswerSpan, ...]
+    text: str  # as the context spells it; empty for no answer
+    start: int | None  # first character
+    end: int | None  # one past the last character
+    score: float  # of the best span, whether it is the answer or not
+    probability: float  # of the answer, or of there being none
+    null_score: float  # of there being no answer, on the scale of ``score``
+    n_best: tuple[AnswerSpan, ...]  # with different texts, the best first
 
     @property
     def span(self) -> str:
@@ -110,13 +84,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class QaAnswer:
-    """A question and what the model says of it.
-
-    Args:
-        id: of the question.
-        question: its text.
-        prediction: the answer.
-    """
+    """A question and what the model says of it."""
 
     id: str
     question: str
@@ -132,19 +100,12 @@ class QaAnswer:
 
 @dataclass(frozen=True)
 class RowPlaces:
-    """Where the rows of all questions are in the model's outputs.
+    """Where the rows of all questions are in the model's outputs."""
 
-    Args:
-        window: window of each row, in the order in which windows are fed.
-        position: its position there.
-        table: (rows, 3) number of the window within its question, first character, one past last.
-        starts: (questions + 1,) where each question's rows begin.
-    """
-
-    window: np.ndarray
-    position: np.ndarray
-    table: np.ndarray
-    starts: np.ndarray
+    window: np.ndarray  # (rows,) window of each row, in the order of feeding
+    position: np.ndarray  # (rows,) position in the window
+    table: np.ndarray  # (rows, 3) number of the window in its question, first character, last
+    starts: np.ndarray  # (questions + 1,) where the rows of each question start
 
     def gather(self, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Outputs of start and end, (windows, positions), to (rows, 5) a question."""
@@ -184,15 +145,7 @@ def row_places(
 def decide(
     rows: np.ndarray, context: str, options: Any, null: bool, deciding: np.ndarray
 ) -> Prediction:
-    """The best span of one question, or none.
-
-    Args:
-        rows: scores of its sub-words, (rows, 5), columns as above.
-        context: which the answer is taken from.
-        options: of the task.
-        null: whether the question may be left unanswered.
-        deciding: the rows after a decision rule, whose null rows decide.
-    """
+    """The best span of one question, or none where the null rows of ``deciding`` say so."""
     sigmoid = options.form == "sigmoid"
     found = best_spans(
         rows,
@@ -223,15 +176,9 @@ def best_spans(
     sigmoid: bool = False,
     null: bool = True,
 ) -> BestSpans:
-    """The best spans and the null score of one question.
+    """The best spans and the null score of one question, from its rows of scores, (rows, 5).
 
-    Args:
-        scores: (rows, 5), columns as above; rows in the order of the windows and their positions.
-        context: which texts are taken from.
-        max_answer: longest span in sub-words.
-        count: how many spans.
-        sigmoid: the scores are logits of a sigmoid each: log-probabilities are added.
-        null: whether "no answer" takes part in the probabilities.
+    ``sigmoid``: log-probabilities are added; ``null``: no answer takes part in the probabilities.
     """
     points = _points(scores, sigmoid)
     is_null = scores[:, FIRST] == NULL
@@ -334,15 +281,7 @@ def language_notes(language: str, by: str, count: int) -> tuple[Note, ...]:
 def score_answer_file(source: Source, gold: Source | None, options: Any) -> Scores:
     """Exact match and F1, with the best null thresholds where the file has null scores.
 
-    Args:
-        source: ``{id: text}``, or JSON lines.
-        gold: a file of questions; may be left out where the lines hold their own gold.
-        options: of the task. A language "auto" is told by a model's own file, else by the
-            contexts, else by the gold answers; null odds take the place of the null scores of the
-            lines; without a null threshold answers stay as they are.
-
-    Raises:
-        DataError: answers of other questions, or without gold.
+    A language "auto" is told by a model's own file, else by the contexts, else by the gold answers.
     """
     rows = read_answers(source.path, format=source.format, split=source.split)
     notes = NoteBook()

@@ -124,11 +124,7 @@ class SegPosTask(TokenTask):
 
     @classmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
-        """The task of a saved model.
-
-        Raises:
-            InputError: where the labels are not B-, I-, E- and S- of each part of speech.
-        """
+        """The task of a saved model."""
         tags = dict.fromkeys(label[2:] for label in labels)
         expected = {f"{letter}-{tag}" for tag in tags for letter in LETTERS}
         if set(labels) != expected:
@@ -196,11 +192,7 @@ class SegPosTask(TokenTask):
 
 
 class WordPaths:
-    """Finds the best words for scores of a set of labels.
-
-    Args:
-        labels: names of the columns of the scores: each of B-, I-, E-, S- with each tag.
-    """
+    """Finds the best words for scores of a set of labels."""
 
     def __init__(self, labels: Sequence[str]) -> None:
         number = {label: place for place, label in enumerate(labels)}
@@ -210,12 +202,7 @@ class WordPaths:
         )
 
     def best(self, scores: np.ndarray, breaks: Collection[int] = ()) -> list[tuple[str, int, int]]:
-        """The words of one sentence: (tag, first character, one past the last).
-
-        Args:
-            scores: log-probabilities, (characters, labels).
-            breaks: characters that cannot go on with the word before them.
-        """
+        """The words of one sentence: (tag, first character, one past the last)."""
         begin, inside, end, single = np.moveaxis(scores[:, self._columns], 1, 0)
         count, tags = begin.shape
         ended = 0.0

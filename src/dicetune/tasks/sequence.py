@@ -68,13 +68,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Classified:
-    """One text with its one label.
-
-    Args:
-        label: the likeliest label.
-        probability: of the label.
-        probabilities: of all labels; they sum to 1.
-    """
+    """One text with its one label."""
 
     label: str
     probability: float
@@ -98,15 +92,10 @@ class Classified:
 
 @dataclass(frozen=True)
 class Labelled:
-    """One text with any number of labels.
+    """One text with any number of labels."""
 
-    Args:
-        labels: labels with a probability above one half, likeliest first.
-        probabilities: of all labels, each on its own.
-    """
-
-    labels: list[str]
-    probabilities: dict[str, float]
+    labels: list[str]  # probabilities above one half, likeliest first
+    probabilities: dict[str, float]  # of all labels, each on its own
 
     @classmethod
     def of(cls, names: Sequence[str], decision: Decision) -> Labelled:
@@ -137,13 +126,7 @@ class TextPlaces:
 
 
 class SequenceTask(Task):
-    """A label, or labels, for each text. A subclass says which, and how they are scored.
-
-    Args:
-        labels: label names in the order of the model's outputs.
-        positive: the class whose F1 is reported, where there is one.
-        metric: the dev score that chooses the checkpoint.
-    """
+    """A label, or labels, for each text. A subclass says which, and how they are scored."""
 
     auto_class = AutoModelForSequenceClassification
     aligns = False
@@ -227,11 +210,7 @@ class SequenceTask(Task):
         return len(cls.inputs) == 2
 
     def check(self, data: TextCorpus) -> None:
-        """Refuse labels that the model has no output for.
-
-        Raises:
-            DataError: the label, its first line, and what to do.
-        """
+        """Refuse labels that the model has no output for."""
         for example in data:
             for label in example.labels or ():
                 if label not in self._number:
@@ -323,11 +302,7 @@ class SequenceTask(Task):
         return [list(labels) if self.several else labels[0] for labels in found.predicted]
 
     def ask(self, values: Mapping[str, Sequence[Any]]) -> TextCorpus:
-        """Examples without labels from plain texts.
-
-        Raises:
-            InputError: something that is no text.
-        """
+        """Examples without labels from plain texts."""
         columns = [list(values[name]) for name in self.inputs]
         for name, column in zip(self.inputs, columns, strict=True):
             for value in column:
@@ -345,9 +320,6 @@ class SequenceTask(Task):
 
         All cells of the table are in quotes where one holds a tab, a quote or a line end. Several
         labels are joined by commas, or JSON lists where a name is not of letters and digits alone.
-
-        Raises:
-            InputError: another format.
         """
         if out_format not in self.out_formats:
             raise unknown_name("output format", out_format, self.out_formats)
@@ -385,11 +357,7 @@ def check_choices(options: Any, valid: Mapping[str, Sequence[str]]) -> None:
 
 
 def label_order(train: TextCorpus, labels: Sequence[str] | None) -> list[str]:
-    """Labels in the order of the model's outputs, of which training texts must show two.
-
-    Raises:
-        InputError: where one label is all there is.
-    """
+    """Labels in the order of the model's outputs, of which training texts must show two."""
     if len(train.label_counts) < 2:
         raise InputError(
             f"expected at least two labels in the {len(train)} training texts of {train.source}, "

@@ -34,19 +34,7 @@ def read_untagged(
     trained: Trained | None = None,
     lines: list[str] | None = None,
 ) -> Corpus:
-    """The words of a source; its tags, if any, are not read.
-
-    Args:
-        source: plain text, columns, JSON lines or a data set.
-        tags: what the tagger will put out.
-        token_column: number or key of the words.
-        trained: how the model was trained.
-        lines: of the source, where it was read already: a stream can be read only once.
-
-    Raises:
-        InputError: an unknown format, a column of plain text.
-        DataError: what is wrong, in which file and line.
-    """
+    """The words of a source; its tags, if any, are not read."""
     formats = ("auto", "text", *TAGGED_FORMATS)
     if source.format not in formats:
         raise unknown_name("input format", source.format, formats)
@@ -87,9 +75,6 @@ def match_tags(
 
     The file holds words, gold and predicted tags, as ``score_file`` takes them; or words with
     predicted tags alone, in any format of tagged text.
-
-    Raises:
-        DataError: other sentences, words or gold tags than those of the rows.
     """
     if _holds_gold(source.path):
         known = {} if wanted is None or tags == "ner" else {"scheme": wanted}
@@ -116,11 +101,7 @@ def pair_sentences(
     scheme: str | None = None,
     wanted: str | None = None,
 ) -> list[Predicted]:
-    """Sentences in the order of the rows: by id where both have the same ids.
-
-    Raises:
-        DataError: another number of sentences, other words or other gold tags.
-    """
+    """Sentences in the order of the rows: by id where both have the same ids."""
     file = str(source.path)
     if len(sentences) != len(rows):
         raise DataError(

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 from dicetune.data import Corpus, sample_corpora
 from dicetune.errors import InputError, listed, unknown_name
 from dicetune.metrics import label_scores, span_scores
-from dicetune.tasks.base import Scores
+from dicetune.tasks.base import Data, Scores
 from dicetune.tasks.options import GOLD, MODEL, at_least, option
 from dicetune.tasks.token import OUTSIDE, TokenTask
 
@@ -63,17 +63,13 @@ class NerTask(TokenTask):
     scored = "Exact spans, micro, in percent."
 
     @classmethod
-    def sample(cls) -> dict[str, Corpus]:
+    def sample(cls) -> dict[str, Data]:
         """The packaged corpus."""
-        return sample_corpora()
+        return dict(sample_corpora())
 
     @classmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
-        """The task of a saved model.
-
-        Raises:
-            InputError: where the labels are no spans.
-        """
+        """The task of a saved model."""
         scheme = settings.get("label_scheme") or _scheme(labels)
         if scheme is None:
             raise InputError(

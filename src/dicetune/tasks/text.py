@@ -118,11 +118,7 @@ class TextTask(SequenceTask):
     def of(
         cls, train: TextCorpus, options: Any = None, labels: Sequence[str] | None = None
     ) -> Self:
-        """The task of a training split; ``labels`` where the split does not show all of them.
-
-        Raises:
-            InputError: one label alone, or a positive class that is no label.
-        """
+        """The task of a training split; ``labels`` where the split does not show all of them."""
         options = cls.Options() if options is None else options
         names = label_order(train, labels)
         counts = {label: train.label_counts[label] for label in names}
@@ -131,11 +127,7 @@ class TextTask(SequenceTask):
 
     @classmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
-        """The task of a saved model.
-
-        Raises:
-            InputError: fewer than two labels, or a positive class that is no label.
-        """
+        """The task of a saved model."""
         if len(labels) < 2:
             raise InputError(
                 f"expected a model of at least two labels, got {len(labels)}: a regression is no "

@@ -63,21 +63,13 @@ OUTSIDE = "O"
 
 @dataclass(frozen=True)
 class Entity:
-    """A named entity in a text.
-
-    Args:
-        type: its type.
-        text: its characters, as the text has them.
-        start: first character, or first word where words were given.
-        end: one past the last.
-        score: mean probability of its words' labels.
-    """
+    """A named entity in a text."""
 
     type: str
-    text: str
-    start: int
-    end: int
-    score: float
+    text: str  # its characters, as the text has them
+    start: int  # first character, or first word where words were given
+    end: int  # one past the last
+    score: float  # mean probability of the words' labels
 
     @classmethod
     def of(
@@ -98,19 +90,12 @@ class Entity:
 
 @dataclass(frozen=True)
 class Tagged:
-    """One text with a tag for each word.
-
-    Args:
-        tokens: the words.
-        tags: one each.
-        probabilities: of each tag.
-        entities: the spans that the tags mark; empty for part of speech.
-    """
+    """One text with a tag for each word."""
 
     tokens: list[str]
     tags: list[str]
     probabilities: list[float]
-    entities: list[Entity] = field(default_factory=list)
+    entities: list[Entity] = field(default_factory=list)  # empty for part of speech
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as one line of JSON lines output."""
@@ -132,15 +117,7 @@ class Tagged:
 
 
 class TokenTask(Task):
-    """A label for each word. A subclass gives it a name, options and scores.
-
-    Args:
-        labels: label names in the order of the model's outputs.
-        scheme: span scheme of the labels ("iob2" or "iobes"); ``None`` where they are no spans.
-        stride: sub-words that neighbouring windows of a long text share; by default 32, at most a
-            quarter of the window.
-        convention: what counts as a span when scoring, where labels are spans.
-    """
+    """A label for each word. A subclass gives it a name, options and scores."""
 
     tags: ClassVar[Literal["ner", "pos"]]
     auto_class = AutoModelForTokenClassification
@@ -181,11 +158,7 @@ class TokenTask(Task):
 
     @classmethod
     def score_source(cls, source: Source, gold: Source | None, options: Any) -> Scores:
-        """Score columns word, gold, predicted, or JSON lines with tokens, gold, predicted.
-
-        Raises:
-            InputError: for a file of gold beside the predictions.
-        """
+        """Score columns word, gold, predicted, or JSON lines with tokens, gold, predicted."""
         refuse_gold(source, gold)
         found = read_predictions(
             source.path,
@@ -207,11 +180,7 @@ class TokenTask(Task):
 
     @classmethod
     def of(cls, train: Corpus, options: Any = None, labels: Sequence[str] | None = None) -> Self:
-        """The task of a training corpus; ``labels`` where the corpus does not show all of them.
-
-        Raises:
-            InputError: where one label is all there is.
-        """
+        """The task of a training corpus; ``labels`` where the corpus does not show all of them."""
         options = cls.Options() if options is None else options
         names = label_names(train) if labels is None else labels
         if len(train.tag_counts) < 2:

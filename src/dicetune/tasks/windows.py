@@ -25,12 +25,7 @@ from dicetune.models import show_every_word
 
 
 def longest_first(windows: Sequence[Mapping[str, Any]]) -> tuple[list[int], np.ndarray]:
-    """The order of windows by length, so that batches need little padding, and the way back.
-
-    Returns:
-        The number of the window at each place, and the place of each window; of equal lengths the
-        earlier comes first.
-    """
+    """The number of the window at each place, longest first, and the place of each window."""
     order = sorted(range(len(windows)), key=lambda number: -len(windows[number]["input_ids"]))
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
@@ -39,17 +34,11 @@ def longest_first(windows: Sequence[Mapping[str, Any]]) -> tuple[list[int], np.n
 
 @dataclass(frozen=True)
 class WordPlaces:
-    """Where each word of each text is labelled.
+    """Where each word of each text is labelled."""
 
-    Args:
-        window: index of the window, all texts' words one after another.
-        position: position of the word's first sub-word in that window.
-        starts: (texts + 1,) where each text's words start in the two arrays.
-    """
-
-    window: np.ndarray
-    position: np.ndarray
-    starts: np.ndarray
+    window: np.ndarray  # (words,) window that labels each word, text after text
+    position: np.ndarray  # (words,) position of the word's first sub-word in the window
+    starts: np.ndarray  # (texts + 1,) where the words of each text start
 
     def gather(self, outputs: np.ndarray) -> list[np.ndarray]:
         """The outputs at each word: (windows, positions, ...) to one (words, ...) a text."""
@@ -58,37 +47,22 @@ class WordPlaces:
 
 
 class ShownWords(NamedTuple):
-    """The words that one window shows, each by its first sub-word; they follow one another.
+    """The words that one window shows, each by its first sub-word; they follow one another."""
 
-    Args:
-        text: index of the text.
-        first: number of the first word in the text.
-        positions: of each word's first sub-word in the window.
-    """
-
-    text: int
-    first: int
-    positions: list[int]
+    text: int  # index of the text
+    first: int  # number of the first word in the text
+    positions: list[int]  # of each word's first sub-word in the window
 
 
 @dataclass(frozen=True)
 class Windows:
-    """The windows of some texts.
+    """The windows of some texts."""
 
-    Args:
-        inputs: model inputs of each window, longest first.
-        places: where the words are labelled.
-        subwords: number of sub-words of each text, without question and special tokens.
-        unknown: number of sub-words that are the unknown token.
-        shown: all words of each window, also those that another window labels; only for texts
-            with questions.
-    """
-
-    inputs: list[dict[str, Any]]
+    inputs: list[dict[str, Any]]  # model inputs of each window, longest first
     places: WordPlaces
-    subwords: list[int]
-    unknown: int
-    shown: list[ShownWords]
+    subwords: list[int]  # number in each text, without question and special tokens
+    unknown: int  # number of sub-words that are the unknown token
+    shown: list[ShownWords]  # of each window, also where another labels them; with questions only
 
     def facts(self) -> dict[str, int]:
         """Counts for the record."""
@@ -107,18 +81,7 @@ def cut_windows(
     stride: int,
     questions: Sequence[Sequence[str]] | None = None,
 ) -> Windows:
-    """Tokenize texts that come as words into windows of at most ``max_length`` sub-words.
-
-    Args:
-        texts: the words of each text.
-        tokenizer: a fast tokenizer of the library.
-        max_length: longest window, special tokens included.
-        stride: number of sub-words that neighbouring windows share.
-        questions: the words of each text's question, which is whole in every window.
-
-    Raises:
-        InputError: where ``stride``, or a question, leaves no room for anything new in a window.
-    """
+    """Tokenize texts that come as words into windows of at most ``max_length`` sub-words."""
     special = tokenizer.num_special_tokens_to_add(pair=questions is not None)
     if not 0 <= stride < max_length - special:
         raise InputError(
@@ -250,22 +213,14 @@ class ContextWindow:
 
     The *null* position means "no answer here": the CLS, wherever the tokenizer puts it, or the
     first special token where there is no CLS.
-
-    Args:
-        inputs: model inputs, one value a position.
-        null: the null position.
-        positions: (n,) positions of the context's sub-words that show a character.
-        characters: (n, 2) first character of each and one past its last, white space trimmed.
-        subwords: number of sub-words of the context that no earlier window shows.
-        unknown: number of these that are the unknown token.
     """
 
     inputs: dict[str, Any]
-    null: int
-    positions: np.ndarray
-    characters: np.ndarray
-    subwords: int
-    unknown: int
+    null: int  # the null position
+    positions: np.ndarray  # (n,) of the context's sub-words that show a character
+    characters: np.ndarray  # (n, 2) first character of each and one past its last, trimmed
+    subwords: int  # number of sub-words of the context that no earlier window shows
+    unknown: int  # number of these that are the unknown token
 
     def _inside(self, start: int, end: int) -> np.ndarray:
         """Which sub-words show characters of ``start:end``."""
@@ -306,19 +261,12 @@ def cut_question(text: str, tokenizer: Any, longest: int) -> tuple[str, list[int
 
 
 class Room(NamedTuple):
-    """What windows of a question may hold.
+    """What windows of a question may hold."""
 
-    Args:
-        max_length: longest window, special tokens included.
-        stride: sub-words that neighbouring windows share; at most a quarter of the room.
-        taken: sub-words of the question.
-        place: of the question in its file, for messages.
-    """
-
-    max_length: int
-    stride: int
-    taken: int
-    place: str
+    max_length: int  # special tokens included
+    stride: int  # sub-words that neighbouring windows share; at most a quarter of the room
+    taken: int  # sub-words of the question
+    place: str  # of the question in its file, for messages
 
 
 def cut_context(question: str, context: str, tokenizer: Any, room: Room) -> list[ContextWindow]:
@@ -329,9 +277,6 @@ def cut_context(question: str, context: str, tokenizer: Any, room: Room) -> list
         question "who ?"  context "The pump at Quay Nine"
         window 0  [CLS] who ? [SEP] the pump at  qu   [SEP]     null 0, sub-words 4 to 7
         window 1  [CLS] who ? [SEP] qu  ##ay nine     [SEP]     null 0, sub-words 4 to 6
-
-    Raises:
-        InputError: no room for the context, or a tokenizer without special tokens.
     """
     special = tokenizer.num_special_tokens_to_add(pair=True)
     left = room.max_length - special - room.taken

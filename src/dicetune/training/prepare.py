@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from dicetune.data import MANY_UNKNOWN
-from dicetune.errors import InputError, quoted
+from dicetune.errors import quoted
 from dicetune.losses import Recipe, code_of
 from dicetune.models import (
     check_vocabulary,
@@ -150,12 +150,6 @@ def read_splits(
     task_class, options = TASKS[config.task], config.task_options()
     splits: dict[str, Data]
     if config.train == SAMPLE:
-        if not hasattr(task_class, "sample"):
-            raise InputError(
-                f"expected --train and --dev with files for task {quoted(config.task)}, got "
-                f"the packaged "
-                "sample, which is tagged text: it serves task ner"
-            )
         splits = task_class.sample()
     else:
         how: dict[str, Any] = {"format": config.format, "report": report}
