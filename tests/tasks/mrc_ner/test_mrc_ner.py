@@ -13,7 +13,7 @@ from dicetune.errors import DataError, InputError
 from dicetune.models import select_spans
 from dicetune.tasks.mrc_ner.options import MrcNerOptions
 from dicetune.tasks.mrc_ner.task import MrcNerTask
-from dicetune.training.collator import PaddingCollator
+from dicetune.training.batches import PaddingCollator
 from families import FAMILIES
 from tiny import byte_level_tokenizer, wordpiece_tokenizer
 
