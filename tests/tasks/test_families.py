@@ -25,6 +25,7 @@ from dicetune.tasks import TASKS
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.objective import item_count
 from families import FAMILIES, HEADS, save_family
+from tiny import sure_outputs
 
 TEXT = (
     "The pump at Quay Nine is down again and nobody knows why . Atlas Sync lost the queue at "
@@ -50,11 +51,6 @@ def columns(features, key, padding):
     return np.array([[*f[key], *[padding] * (width - len(f[key]))] for f in features])
 
 
-def token_outputs(encoded, count):
-    labels = columns(encoded.features, "labels", -100)
-    return np.where(labels[..., None] == np.arange(count), SURE, SURELY_NOT)
-
-
 def tagged():
     words = TEXT.split() * 3
     tags = ["B-A" if n % 5 == 1 else "I-A" if n % 5 == 2 else "O" for n in range(len(words))]
@@ -64,7 +60,7 @@ def tagged():
     )
     corpus = Corpus(sentences, "a", scheme="iob2", found_scheme="iob2")
     task = TASKS["ner"].of(corpus)
-    return Case(task, corpus, lambda e: token_outputs(e, 3), [list(s.tags) for s in sentences])
+    return Case(task, corpus, lambda e: sure_outputs(e, 3), [list(s.tags) for s in sentences])
 
 
 def segmented():
@@ -73,7 +69,7 @@ def segmented():
     corpus = to_characters(Corpus((Sentence(tuple(words), tuple(tags)),), "a"))
     task = TASKS["seg-pos"].of(corpus)
     expected = [list(sentence.tags) for sentence in corpus]
-    return Case(task, corpus, lambda e: token_outputs(e, len(task.labels)), expected)
+    return Case(task, corpus, lambda e: sure_outputs(e, len(task.labels)), expected)
 
 
 def queried():

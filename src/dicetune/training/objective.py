@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dicetune.loss_input import LossInput
+from dicetune.loss_input import LossInput, count_items
 from dicetune.losses import Loss, check_selection, hardest_negatives
 
 
@@ -127,17 +127,7 @@ class EvaluationLoss:
 
 def item_count(item: LossInput) -> Tensor:
     """Number of items of an input that count: rows not masked and not ignored."""
-    if item.kind == "labels":
-        exists = item.target != -100
-        if item.class_keep is not None:
-            exists = exists & item.class_keep
-        # one logit an item: the items are the entries; several: an item is a row of labels
-        kept = exists.any(-1) if item.logits.ndim > 1 else exists
-    else:
-        kept = item.target != -100
-    if item.keep is not None:
-        kept = kept & item.keep
-    return kept.sum()
+    return count_items(item.kind, item.target, item.keep, item.class_keep)
 
 
 def _hardest(item: LossInput, per_positive: float) -> LossInput:

@@ -6,8 +6,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dicetune.data import TextCorpus, TextExample
 from dicetune.errors import DataError, InputError
@@ -16,7 +14,6 @@ from dicetune.tasks.multilabel import MultiLabelOptions, MultiLabelTask
 from dicetune.training import RunConfig
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.prepare import read_splits
-from families import FAMILIES, save_family
 from tiny import wordpiece_tokenizer
 
 TOKENIZER = wordpiece_tokenizer()
@@ -67,61 +64,6 @@ def test_the_loss_counts_the_same_items():
     labels = {"labels": batch["labels"]}
     (item,) = task.loss_inputs({"logits": torch.zeros(3, 3)}, labels)
     assert item_count(item) == task.item_counts(labels)["label"] == 3
-
-
-@given(
-    st.lists(st.tuples(st.text(max_size=40), st.sets(st.sampled_from(LABELS))), max_size=5),
-    st.integers(4, 30),
-)
-def test_decoding_gold_outputs_gives_the_gold(rows, max_length):
-    examples = [TextExample(text, labels=tuple(sorted(own))) for text, own in rows]
-    corpus = TextCorpus(tuple(examples), "random")
-    task = MultiLabelTask(LABELS, metric="macro_f1")
-    encoded = task.encode(corpus, TOKENIZER, max_length)
-    outputs = np.log([[0.9 if t else 0.1 for t in f["labels"]] for f in encoded.features])
-    decisions = task.predict(task.decode(outputs, encoded), corpus)
-    assert [own.labels for own in decisions] == [example.labels for example in corpus]
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_padding_and_order_do_not_change_an_answer(family, tmp_path):
-    from transformers import AutoModelForSequenceClassification
-
-    from dicetune.models import load_tokenizer
-    from dicetune.predict import Predictor
-
-    folder = save_family(family, "sequence", tmp_path)
-    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    tokenizer = load_tokenizer(folder)
-    task = MultiLabelTask(LABELS, metric="macro_f1")
-    values = ["fine", "The pump at Quay Nine is down again", "Dock four"]
-    together = Predictor(model, tokenizer, task, 3, 24)(values)
-    turned = Predictor(model, tokenizer, task, 1, 24)(values[::-1])[::-1]
-    for one, other in zip(together, turned, strict=True):
-        assert one.probabilities == pytest.approx(other.probabilities, abs=1e-5)
-
-
-def test_the_saved_folder_serves_the_library_pipeline(tmp_path):
-    from transformers import AutoModelForSequenceClassification, pipeline
-
-    from dicetune.models import load_tokenizer
-    from dicetune.predict import Predictor
-
-    folder = save_family("bert", "sequence", tmp_path)
-    model = AutoModelForSequenceClassification.from_pretrained(
-        folder,
-        **MultiLabelTask.model_config,
-        id2label=dict(enumerate(LABELS)),
-    )
-    model.save_pretrained(folder)
-    text = "Dock four is fine"
-    own = Predictor(
-        model, load_tokenizer(folder), MultiLabelTask(LABELS, metric="macro_f1"), 1, 24
-    )(text)[0].probabilities
-    serve = pipeline("text-classification", model=folder)
-    for options in ({}, {"function_to_apply": "sigmoid"}):
-        found = serve(text, top_k=None, **options)
-        assert {row["label"]: row["score"] for row in found} == pytest.approx(own, abs=1e-5)
 
 
 def test_rows_score_as_the_run_did(tmp_path):
@@ -199,25 +141,6 @@ def test_label_columns_are_two_or_more_names(option):
         MultiLabelOptions(label_columns=option)
     with pytest.raises(InputError, match="a separator between labels, got an empty one"):
         MultiLabelOptions(separator="")
-
-
-def test_files_are_read_as_the_model_was_trained(tmp_path):
-    columns, places, joined = (tmp_path / name for name in ("a.csv", "b.csv", "c.csv"))
-    columns.write_text("text,toxic,rude,threat\nfine,0,1,0\nbad,1,0,1\n")
-    places.write_text('text,labels\nfine,"[0, 0]"\nbad,"[1, 1]"\n')
-    joined.write_text("text,labels\nfine,x;y\nbad,x;y\n")
-    wanted = [(), ("toxic", "threat")]
-    trained = Trained({"label_columns": "toxic,threat"}, ("toxic", "threat"))
-    for path in (columns, places):
-        found = MultiLabelTask.read(path, MultiLabelOptions(), trained=trained)
-        assert [example.labels for example in found] == wanted
-    with pytest.raises(DataError, match="-o separator=none"):
-        MultiLabelTask.read(joined, MultiLabelOptions())
-    for trained in (Trained({"separator": ";"}), Trained({}, ("x", "y"))):
-        found = MultiLabelTask.read(joined, MultiLabelOptions(), trained=trained)
-        assert found.examples[0].labels == ("x", "y")
-    found = MultiLabelTask.read(joined, MultiLabelOptions(), trained=Trained({}, ("x;y", "z")))
-    assert found.examples[0].labels == ("x;y",)
 
 
 def test_the_order_of_label_columns_is_that_of_the_model(tmp_path):

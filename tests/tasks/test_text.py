@@ -1,4 +1,4 @@
-"""TextTask: from texts to logits and back, options, scores, files."""
+"""TextTask and PairTask: from texts to logits and back, options, scores, files."""
 
 import json
 import math
@@ -7,17 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from dicetune.data import TextCorpus, TextExample
 from dicetune.errors import DataError, InputError
 from dicetune.tasks import Trained
-from dicetune.tasks.text import TextOptions, TextTask
-from families import FAMILIES, save_family
-from tiny import byte_level_tokenizer, wordpiece_tokenizer
+from dicetune.tasks.text import PairOptions, PairTask, TextOptions, TextTask
+from families import wordpiece
+from tiny import wordpiece_tokenizer
 
-TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "byte-level": byte_level_tokenizer()}
+TOKENIZER = wordpiece_tokenizer()
 CORPUS = TextCorpus(
     (
         TextExample("Quay Nine is down", labels=("spam",), line=1),
@@ -26,21 +24,20 @@ CORPUS = TextCorpus(
     ),
     "a.tsv",
 )
-
-
-def gold_outputs(encoded, labels):
-    """Log-probabilities that are sure of each label, as the model would lay them out."""
-    outputs = np.full((len(encoded.features), labels), -50.0)
-    for row, feature in enumerate(encoded.features):
-        outputs[row, feature["labels"]] = 0.0
-    return outputs
+PAIRS = TextCorpus(
+    (
+        TextExample("the pump is down", "is it fine", ("1",), line=1),
+        TextExample("dock four", "gate 2", ("0",), line=2),
+    ),
+    "a.tsv",
+)
 
 
 def test_worked_example():
     task = TextTask.of(CORPUS)
     assert (task.labels, task.positive, task.main_metric) == (("ham", "spam"), "spam", "f1")
     assert task.shown == ("accuracy", "f1_other", "f1")
-    tokenizer = TOKENIZERS["wordpiece"]
+    tokenizer = TOKENIZER
     encoded = task.encode(CORPUS.first(1), tokenizer, 24)
     (feature,) = encoded.features
     pieces = tokenizer.convert_ids_to_tokens(feature["input_ids"])
@@ -61,57 +58,15 @@ def test_worked_example():
     assert found["average_precision"] == 1.0
 
 
-texts = st.text(max_size=60)
-corpora = st.lists(
-    st.builds(
-        lambda text, label: TextExample(text, labels=(label,)), texts, st.sampled_from("abc")
-    ),
-    max_size=6,
-).map(lambda examples: TextCorpus(tuple(examples), "random"))
-
-
-@pytest.mark.parametrize("kind", TOKENIZERS)
-@given(corpus=corpora, max_length=st.integers(4, 40))
-def test_decoding_gold_outputs_gives_the_gold(kind, corpus, max_length):
-    task = TextTask(["a", "b", "c"], metric="macro_f1")
-    encoded = task.encode(corpus, TOKENIZERS[kind], max_length)
-    assert all(len(feature["input_ids"]) <= max_length for feature in encoded.features)
-    lengths = [len(feature["input_ids"]) for feature in encoded.features]
-    assert lengths == sorted(lengths, reverse=True)
-    decisions = task.predict(task.decode(gold_outputs(encoded, 3), encoded), corpus)
-    assert [own.labels for own in decisions] == [example.labels for example in corpus]
-
-
 def test_long_texts_are_cut_counted_and_said():
     task = TextTask.of(CORPUS)
     long = TextCorpus((TextExample("fine " * 50), TextExample("fine")), "long")
-    encoded = task.encode(long, TOKENIZERS["wordpiece"], 16)
+    encoded = task.encode(long, TOKENIZER, 16)
     assert [len(feature["input_ids"]) for feature in encoded.features] == [16, 3]
     assert encoded.facts["truncated"] == 1
     assert (encoded.facts["longest_subwords"], encoded.facts["subwords"]) == (50, 51)
     assert encoded.notes == ("1 of 2 texts are longer than 16 sub-words and were cut off",)
     assert "labels" not in encoded.features[0]
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_padding_and_order_do_not_change_an_answer(family, tmp_path):
-    from transformers import AutoModelForSequenceClassification
-
-    from dicetune.models import load_tokenizer
-    from dicetune.predict import Predictor
-
-    folder = save_family(family, "sequence", tmp_path, labels=2)
-    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    tokenizer = load_tokenizer(folder)
-    task = TextTask(["ham", "spam"], positive="spam", metric="f1")
-    values = ["fine", "The pump at Quay Nine is down again", "", "Dock four is not fine ; gate 2"]
-    together = Predictor(model, tokenizer, task, 4, 24)(values)
-    alone = Predictor(model, tokenizer, task, 1, 24)(values)
-    turned = Predictor(model, tokenizer, task, 4, 24)(values[::-1])[::-1]
-    for one, other, third in zip(together, alone, turned, strict=True):
-        assert one.label == other.label == third.label
-        assert one.probability == pytest.approx(other.probability, abs=1e-5)
-        assert one.probability == pytest.approx(third.probability, abs=1e-5)
 
 
 def test_choices_of_metric_and_positive_class():
@@ -230,3 +185,67 @@ def test_real_sentiment_trees(real_data):
         "accuracy",
     )
     assert dict(train.label_counts) == {"negative": 3310, "positive": 3610}
+
+
+def test_worked_example_of_a_pair():
+    task = PairTask.of(PAIRS)
+    assert (task.labels, task.positive, task.main_metric) == (("0", "1"), "1", "f1")
+    tokenizer = wordpiece()
+    encoded = task.encode(PAIRS.first(1), tokenizer, 24)
+    (feature,) = encoded.features
+    pieces = tokenizer.convert_ids_to_tokens(feature["input_ids"])
+    middle = pieces.index("[SEP]")
+    assert (pieces[0], pieces[-1], pieces.count("[SEP]")) == ("[CLS]", "[SEP]", 2)
+    assert feature["token_type_ids"] == [0] * (middle + 1) + [1] * (len(pieces) - middle - 1)
+    assert feature["labels"] == 1
+    logits = torch.tensor([[0.0, 2.0]])
+    (item,) = task.loss_inputs({"logits": logits}, {"labels": torch.tensor([1])})
+    assert (item.kind, item.target.tolist()) == ("classes", [1])
+    assert task.class_counts({"labels": torch.tensor([1, 0, 1])})["label"].tolist() == [1, 2]
+    decisions = task.predict(
+        task.decode(task.preprocess_logits(logits, None).numpy(), encoded), PAIRS
+    )
+    assert decisions[0].labels == ("1",)
+    assert task.score(PAIRS.first(1), decisions)["f1"] == 1.0
+
+
+def test_the_longer_text_is_cut_first():
+    task = PairTask.of(PAIRS)
+    tokenizer = wordpiece()
+    long = TextCorpus((TextExample("fine " * 40, "gate 2"), TextExample("pump", "down")), "long")
+    encoded = task.encode(long, tokenizer, 16)
+    pieces = tokenizer.convert_ids_to_tokens(encoded.features[0]["input_ids"])
+    assert (len(pieces), pieces[-3:]) == (16, ["gate", "2", "[SEP]"])
+    assert encoded.facts["truncated"] == 1
+    assert encoded.notes == ("1 of 2 pairs are longer than 16 sub-words and were cut off",)
+
+
+def test_rows_and_answers_show_both_texts():
+    task = PairTask.of(PAIRS)
+    decisions = task.predict([np.log([[0.1, 0.9]])] * 2, PAIRS)
+    row = next(iter(task.rows(PAIRS, decisions)))
+    assert (row["text"], row["text_b"], row["gold"], row["predicted"]) == (
+        "the pump is down",
+        "is it fine",
+        "1",
+        "1",
+    )
+    answers = task.answers(PAIRS, decisions, [])
+    first = json.loads(task.render(PAIRS, answers, "jsonl").splitlines()[0])
+    assert (first["text_b"], first["label"]) == ("is it fine", "1")
+    assert task.render(PAIRS, answers, "tsv").splitlines()[0].split("\t")[:2] == ["text", "text_b"]
+
+
+def test_plain_text_holds_no_pairs(tmp_path):
+    file = tmp_path / "a.txt"
+    file.write_text("one text\nanother\n")
+    with pytest.raises(DataError, match="format cannot be told"):
+        PairTask.read(file, PairOptions(), gold=False)
+    with pytest.raises(DataError, match="pairs of texts, got plain text"):
+        PairTask.read(file, PairOptions(), gold=False, format="text")
+
+
+def test_real_pairs(real_data):
+    train = PairTask.read(real_data("mrpc/msr_paraphrase_train.txt"), PairOptions())
+    task = PairTask.of(train)
+    assert (task.positive, dict(train.label_counts)) == ("1", {"0": 1323, "1": 2753})

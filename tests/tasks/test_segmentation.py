@@ -1,6 +1,7 @@
 """seg-pos: from words to logits of characters and back, and files of predictions."""
 
 import json
+from itertools import product
 
 import numpy as np
 import pytest
@@ -8,11 +9,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dicetune.data import Corpus, Sentence, corpus_words, inspect_segmentation, to_characters
+from dicetune.data import (
+    Corpus,
+    Sentence,
+    corpus_words,
+    inspect_segmentation,
+    spans,
+    to_characters,
+    to_tags,
+)
 from dicetune.errors import DataError, InputError
 from dicetune.tasks import SegPosTask
-from dicetune.tasks.segmentation import SegPosOptions
-from tiny import byte_level_tokenizer, wordpiece_tokenizer
+from dicetune.tasks.segmentation import SegPosOptions, WordPaths
+from tiny import byte_level_tokenizer, sure_outputs, wordpiece_tokenizer
 
 TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "byte-level": byte_level_tokenizer()}
 WORDS = Corpus((Sentence(("上海", "的"), ("NR", "DEG"), line=1),), "a.txt")
@@ -30,17 +39,6 @@ def file(tmp_path):
     return write
 
 
-def gold_outputs(task, encoded):
-    """Log-probabilities that are sure of each label, laid out as the model's outputs are."""
-    longest = max((len(f["labels"]) for f in encoded.features), default=0)
-    outputs = np.full((len(encoded.features), longest, len(task.labels)), -50.0)
-    for window, feature in enumerate(encoded.features):
-        for position, label in enumerate(feature["labels"]):
-            if label != -100:
-                outputs[window, position, label] = 0.0
-    return outputs
-
-
 def test_worked_example():
     task = SegPosTask.of(CORPUS)
     assert task.labels == tuple(f"{letter}-{tag}" for tag in ("DEG", "NR") for letter in "BIES")
@@ -52,7 +50,7 @@ def test_worked_example():
     logits = torch.zeros(1, 5, 8)
     (item,) = task.loss_inputs({"logits": logits}, {"labels": torch.tensor([feature["labels"]])})
     assert (item.kind, item.background) == ("classes", None)
-    scores = task.decode(gold_outputs(task, encoded), encoded)
+    scores = task.decode(sure_outputs(encoded, len(task.labels)), encoded)
     predicted = task.predict(scores, CORPUS)
     assert predicted == [["B-NR", "E-NR", "S-DEG"]]
     assert task.score(CORPUS, predicted)["f1"] == 1.0
@@ -115,7 +113,7 @@ def corpora(draw):
 def test_decoding_gold_outputs_gives_the_gold(kind, corpus, max_length):
     task = SegPosTask([f"{letter}-{tag}" for tag in ("NN", "B-V") for letter in "BIES"], "iobes")
     encoded = task.encode(corpus, TOKENIZERS[kind], max_length)
-    predicted = task.predict(task.decode(gold_outputs(task, encoded), encoded), corpus)
+    predicted = task.predict(task.decode(sure_outputs(encoded, len(task.labels)), encoded), corpus)
     assert predicted == [list(sentence.tags) for sentence in corpus]
     scores = task.score(corpus, predicted)
     assert scores["f1"] == scores["word_f1"] == 1.0
@@ -201,5 +199,65 @@ def test_real_treebank_survives_short_windows(real_data):
     task = SegPosTask.of(corpus)
     encoded = task.encode(corpus, TOKENIZERS["wordpiece"], 20)
     assert encoded.facts["windows"] > len(corpus)
-    predicted = task.predict(task.decode(gold_outputs(task, encoded), encoded), corpus)
+    predicted = task.predict(task.decode(sure_outputs(encoded, len(task.labels)), encoded), corpus)
     assert task.score(corpus, predicted)["f1"] == 1.0
+
+
+LABELS = [f"{letter}-{tag}" for tag in ("N", "V") for letter in "SEIB"]
+FOLLOWERS = {"": "BS", "B": "IE", "I": "IE", "E": "BS", "S": "BS"}
+
+
+def spells_words(labels, breaks):
+    """Whether each label may follow the one before it."""
+    before = ""
+    for place, label in enumerate(labels):
+        letter = label[0]
+        if letter not in FOLLOWERS[before[:1]]:
+            return False
+        if letter in "IE" and (label[2:] != before[2:] or place in breaks):
+            return False
+        before = label
+    return before[:1] in ("", "E", "S")
+
+
+def best_of_all(scores, breaks):
+    """The best sum of any labels that spell words, by trying each."""
+    sums = (
+        sum(scores[place, number] for place, number in enumerate(numbers))
+        for numbers in product(range(len(LABELS)), repeat=len(scores))
+        if spells_words([LABELS[number] for number in numbers], breaks)
+    )
+    return max(sums)
+
+
+@given(st.integers(1, 4), st.integers(0, 2**32 - 1), st.sets(st.integers(1, 4), max_size=2))
+def test_no_other_words_are_likelier(length, seed, breaks):
+    scores = np.random.default_rng(seed).normal(size=(length, len(LABELS)))
+    words = WordPaths(LABELS).best(scores, breaks)
+    tags = to_tags(words, length, "iobes")
+    assert spells_words(tags, breaks)
+    total = sum(scores[place, LABELS.index(tag)] for place, tag in enumerate(tags))
+    assert total == pytest.approx(best_of_all(scores, breaks))
+
+
+@given(st.lists(st.tuples(st.sampled_from("NV"), st.integers(1, 6)), max_size=20))
+def test_labels_that_spell_words_stay(words):
+    ends = np.cumsum([length for _, length in words]).astype(int)
+    gold = [(tag, end - length, end) for (tag, length), end in zip(words, ends, strict=True)]
+    count = int(ends[-1]) if words else 0
+    scores = np.full((count, len(LABELS)), -9.0)
+    for place, tag in enumerate(to_tags(gold, count, "iobes")):
+        scores[place, LABELS.index(tag)] = -0.1
+    assert WordPaths(LABELS).best(scores) == gold
+    assert spans(to_tags(gold, count, "iobes"), "iobes") == gold
+
+
+def test_a_break_ends_a_word():
+    labels = ["B-N", "I-N", "E-N", "S-N"]
+    scores = np.log([[0.7, 0.1, 0.1, 0.1], [0.1, 0.1, 0.7, 0.1]])
+    assert WordPaths(labels).best(scores) == [("N", 0, 2)]
+    assert WordPaths(labels).best(scores, {1}) == [("N", 0, 1), ("N", 1, 2)]
+
+
+def test_no_characters():
+    assert WordPaths(LABELS).best(np.zeros((0, len(LABELS)))) == []

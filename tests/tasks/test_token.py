@@ -8,24 +8,13 @@ from hypothesis import strategies as st
 
 from dicetune.data import Corpus, Sentence, to_tags
 from dicetune.tasks import TASKS
-from tiny import byte_level_tokenizer, wordpiece_tokenizer
+from tiny import byte_level_tokenizer, sure_outputs, wordpiece_tokenizer
 
 TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "byte-level": byte_level_tokenizer()}
 SENTENCE = Sentence(
     ("Pump", "down", "at", "Quay", "Nine"), ("O", "O", "O", "B-SITE", "I-SITE"), line=1
 )
 CORPUS = Corpus((SENTENCE,), "a.conll", scheme="iob2", found_scheme="iob2")
-
-
-def gold_outputs(task, encoded):
-    """Log-probabilities that are sure of each label, laid out as the model's outputs are."""
-    longest = max((len(f["labels"]) for f in encoded.features), default=0)
-    outputs = np.full((len(encoded.features), longest, len(task.labels)), -50.0)
-    for window, feature in enumerate(encoded.features):
-        for position, label in enumerate(feature["labels"]):
-            if label != -100:
-                outputs[window, position, label] = 0.0
-    return outputs
 
 
 def test_worked_example():
@@ -45,7 +34,7 @@ def test_worked_example():
     assert (item.name, item.kind, item.background) == ("tags", "classes", 0)
     assert task.item_counts({"labels": batch["labels"]})["tags"] == 5
     assert task.class_counts({"labels": batch["labels"]})["tags"].tolist() == [3, 1, 1]
-    predicted = task.predict(task.decode(gold_outputs(task, encoded), encoded), None)
+    predicted = task.predict(task.decode(sure_outputs(encoded, len(task.labels)), encoded), None)
     assert predicted == [list(SENTENCE.tags)]
     assert task.score(CORPUS, predicted)["f1"] == 1.0
 
@@ -80,7 +69,7 @@ def test_decoding_gold_outputs_gives_the_gold(kind, corpus, max_length):
     encoded = task.encode(corpus, TOKENIZERS[kind], max_length)
     labelled = sum(label != -100 for feature in encoded.features for label in feature["labels"])
     assert labelled == encoded.facts["words"] == sum(len(s.tokens) for s in corpus)
-    predicted = task.predict(task.decode(gold_outputs(task, encoded), encoded), None)
+    predicted = task.predict(task.decode(sure_outputs(encoded, len(task.labels)), encoded), None)
     assert predicted == [list(sentence.tags) for sentence in corpus]
 
 
@@ -107,5 +96,5 @@ def test_real_corpus_survives_short_windows(real_data):
     task = TASKS["ner"].of(corpus)
     encoded = task.encode(corpus, TOKENIZERS["wordpiece"], 20)
     assert encoded.facts["windows"] > len(corpus)
-    predicted = task.predict(task.decode(gold_outputs(task, encoded), encoded), None)
+    predicted = task.predict(task.decode(sure_outputs(encoded, len(task.labels)), encoded), None)
     assert task.score(corpus, predicted)["f1"] == 1.0
