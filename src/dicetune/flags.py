@@ -48,7 +48,8 @@ def comparison(
     Raises:
         InputError: for values that cannot be used, or no folder.
     """
-    from dicetune.tasks import DEFAULT_TASK, read_text, read_texts
+    from dicetune.tasks import DEFAULT_TASK
+    from dicetune.tasks.options import read_text, read_texts
     from dicetune.training.config import read_yaml
 
     values = {} if path is None else read_yaml(path)

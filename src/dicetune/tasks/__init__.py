@@ -5,22 +5,10 @@ from typing import Any
 
 from dicetune.errors import InputError, unknown_name
 from dicetune.models import saved_as
-from dicetune.tasks.base import IGNORED, Data, Encoded, Scores, Task, Trained
+from dicetune.tasks.base import Data, Encoded, Scores, Task, Trained
 from dicetune.tasks.mrc_ner import MrcNerTask
 from dicetune.tasks.multilabel import MultiLabelTask
-from dicetune.tasks.options import (
-    USES,
-    Use,
-    at_least,
-    build_options,
-    check_needs_no_file,
-    check_type,
-    describe_options,
-    option,
-    plain_types,
-    read_text,
-    read_texts,
-)
+from dicetune.tasks.options import USES, Use, build_options, describe_options
 from dicetune.tasks.qa import QaTask
 from dicetune.tasks.segmentation import SegPosTask
 from dicetune.tasks.tags import NerTask, PosTask
@@ -88,17 +76,12 @@ def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
 
 __all__ = [
     "DEFAULT_TASK",
-    "IGNORED",
     "TASKS",
-    "USES",
     "Data",
     "Encoded",
-    "MrcNerTask",
-    "MultiLabelTask",
     "NerTask",
     "PairTask",
     "PosTask",
-    "QaTask",
     "Scores",
     "SegPosTask",
     "Task",
@@ -106,16 +89,8 @@ __all__ = [
     "TokenTask",
     "Trained",
     "Use",
-    "at_least",
     "build_options",
-    "check_needs_no_file",
-    "check_type",
-    "describe_options",
     "describe_tasks",
-    "option",
-    "plain_types",
-    "read_text",
-    "read_texts",
     "task_named",
     "task_of_model",
 ]

@@ -20,8 +20,7 @@ from torch import Tensor
 
 from dicetune.data import Note
 from dicetune.errors import InputError, quoted
-from dicetune.loss_input import IGNORED as IGNORED
-from dicetune.loss_input import LossInput, LossTarget
+from dicetune.loss_input import IGNORED, LossInput, LossTarget
 
 Scores = dict[str, Any]
 """Metric names to numbers; one level of tables ("per_type") is allowed."""

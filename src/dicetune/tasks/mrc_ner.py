@@ -50,10 +50,10 @@ from dicetune.data import (
 )
 from dicetune.decide.likely import END, FIRST, KIND, likely_spans, weakest_logits
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
-from dicetune.loss_input import LossInput, LossTarget
+from dicetune.loss_input import IGNORED, LossInput, LossTarget
 from dicetune.metrics import entity_scores
 from dicetune.models import CANDIDATES, MAX_SPAN_WORDS, MrcNerModel, span_count
-from dicetune.tasks.base import IGNORED, Arrays, Encoded, Scores, Source, Task, Trained, present
+from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present
 from dicetune.tasks.mrc_ner_spans import encode_pairs
 from dicetune.tasks.options import GOLD, MODEL, at_least, option
 from dicetune.tasks.tag_files import read_untagged

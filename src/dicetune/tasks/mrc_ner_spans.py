@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from dicetune.data import EntitySentence, EntitySpan
-from dicetune.tasks.base import IGNORED, Encoded
+from dicetune.loss_input import IGNORED
+from dicetune.tasks.base import Encoded
 from dicetune.tasks.windows import ShownWords, cut_windows
 
 _WHOLE = np.iinfo(np.int64).max  # context on a side on which nothing is cut off

@@ -44,11 +44,10 @@ from dicetune.data import (
     read_questions,
 )
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
-from dicetune.loss_input import LossTarget
+from dicetune.loss_input import IGNORED, LossTarget
 from dicetune.metrics import question_scores
 from dicetune.models import output_bias
 from dicetune.tasks.base import (
-    IGNORED,
     Arrays,
     Encoded,
     Scores,

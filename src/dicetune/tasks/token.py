@@ -42,10 +42,9 @@ from dicetune.data import (
     write_conll,
 )
 from dicetune.errors import InputError
-from dicetune.loss_input import LossTarget
+from dicetune.loss_input import IGNORED, LossTarget
 from dicetune.metrics import label_scores, span_scores
 from dicetune.tasks.base import (
-    IGNORED,
     Arrays,
     Encoded,
     Scores,

@@ -24,9 +24,8 @@ from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 
 from dicetune.errors import InputError, listed, quoted
-from dicetune.loss_input import Kind, LossInput
+from dicetune.loss_input import IGNORED, Kind, LossInput
 from dicetune.losses import Loss, Recipe, as_loss, build, recipe, start_steps
-from dicetune.tasks import IGNORED
 from dicetune.training.batches import EpochOfSampler, LengthGroupedSampler
 from dicetune.training.callbacks import StopOnSignal
 from dicetune.training.folder import follow_umask
