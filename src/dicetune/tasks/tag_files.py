@@ -15,7 +15,6 @@ from dicetune.data import (
     convert,
     detect_format,
     guess_format,
-    parse_tokens,
     plain_corpus,
     read_lines,
     read_predictions,
@@ -58,11 +57,15 @@ def read_untagged(
                 f"(--format conll)"
             )
         return plain_corpus(found.lines, str(source.path))
-    how: dict[str, Any] = {"task": tags, "token_column": token_column, "require_tags": False}
-    if found.format == "hub":
-        return read_tokens(source.path, format="hub", **how)
-    columns = None if trained is None else trained.options
-    return parse_tokens(found.lines, source.path, found.format, trained=columns, **how)
+    return read_tokens(
+        source.path,
+        task=tags,
+        format=found.format,
+        token_column=token_column,
+        require_tags=False,
+        trained=None if trained is None else trained.options,
+        lines=found.lines,
+    )
 
 
 def match_tags(
