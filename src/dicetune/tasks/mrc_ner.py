@@ -55,7 +55,7 @@ from dicetune.metrics import entity_scores
 from dicetune.models import CANDIDATES, MAX_SPAN_WORDS, MrcNerModel, span_count
 from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present
 from dicetune.tasks.mrc_ner_spans import encode_pairs
-from dicetune.tasks.options import GOLD, MODEL, at_least, option
+from dicetune.tasks.options import GOLD, MODEL, TaskOptions, at_least, option
 from dicetune.tasks.tag_files import read_untagged
 from dicetune.tasks.token import Entity
 
@@ -64,7 +64,7 @@ AUTO = "auto"
 
 
 @dataclass(frozen=True)
-class MrcNerOptions:
+class MrcNerOptions(TaskOptions):
     """What can be chosen for named entities by reading comprehension.
 
     Args:
@@ -89,30 +89,27 @@ class MrcNerOptions:
 
     queries: str | None = option(None, uses=MODEL)
     negative_share: float = option(1.0, uses=["train"])
-    start: float = option(1.0, uses=["train"])
-    end: float = option(1.0, uses=["train"])
-    match: float = option(1.0, uses=["train"])
+    start: float = option(1.0, uses=["train"], least=0)
+    end: float = option(1.0, uses=["train"], least=0)
+    match: float = option(1.0, uses=["train"], least=0)
     max_span_words: int | str = option(AUTO, uses=["train"])  # these two are saved in the model
-    candidates: int = option(CANDIDATES, uses=["train"])
+    candidates: int = option(CANDIDATES, uses=["train"], least=1)
     nested: bool = option(True, uses=MODEL)
-    stride: int | None = option(None, uses=MODEL)
+    stride: int | None = option(None, uses=MODEL, least=0)
     scheme: str = option("auto", uses=(*GOLD, "compare"))
     token_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
     tag_column: int | str | None = option(None, uses=(*GOLD, "compare"))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.negative_share <= 1:
             raise InputError(f"expected negative_share from 0 to 1, got {self.negative_share}")
-        for name in ("start", "end", "match"):
-            at_least(name, getattr(self, name), 0)
         if not self.start + self.end + self.match:
             raise InputError("expected a weight above 0 for start, end or match, got 0 for each")
         if isinstance(self.max_span_words, str) and self.max_span_words != AUTO:
             raise unknown_name("max_span_words", self.max_span_words, [AUTO, "a number"])
         if not isinstance(self.max_span_words, str):
             at_least("max_span_words", self.max_span_words, 1)
-        at_least("candidates", self.candidates, 1)
-        at_least("stride", self.stride, 0)
 
 
 @dataclass(frozen=True)

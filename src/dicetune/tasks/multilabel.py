@@ -30,12 +30,11 @@ from dicetune.loss_input import Kind
 from dicetune.metrics import label_set_scores
 from dicetune.models import output_bias
 from dicetune.tasks.base import Arrays, Scores
-from dicetune.tasks.options import FILES, GOLD, option
+from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
 from dicetune.tasks.sequence import (
     Decision,
     Labelled,
     SequenceTask,
-    check_choices,
     label_columns,
     label_order,
 )
@@ -45,7 +44,7 @@ _HALF = float(np.log(0.5))
 
 
 @dataclass(frozen=True)
-class MultiLabelOptions:
+class MultiLabelOptions(TaskOptions):
     """What can be chosen for texts of any number of labels each.
 
     Args:
@@ -72,15 +71,15 @@ class MultiLabelOptions:
     label_columns: str | None = option(None, uses=(*GOLD, "score", "compare"))
     separator: str = option("auto", uses=(*GOLD, "score", "compare"))
     id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
-    header: str = option("auto", uses=FILES)
-    quoting: str = option("auto", uses=FILES)
+    header: str = option("auto", uses=FILES, choices=HEADERS)
+    quoting: str = option("auto", uses=FILES, choices=QUOTING)
     label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
-    metric: str = option("auto", uses=["train"])
+    metric: str = option("auto", uses=["train"], choices=METRICS)
     gold_column: int | str | None = option(None, uses=["score"])
     predicted_column: int | str | None = option(None, uses=("score", "compare"))
 
     def __post_init__(self) -> None:
-        check_choices(self, {"header": HEADERS, "quoting": QUOTING, "metric": METRICS})
+        super().__post_init__()
         if not self.separator:
             raise InputError(
                 "expected a separator between labels, got an empty one: give it, or separator=none "

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, field, fields
 from typing import Any, Literal, TypeVar
 
@@ -39,9 +39,28 @@ FILES: tuple[Use, ...] = (*GOLD, "predict", "score", "compare")
 """Uses in which a file is read."""
 
 
-def option(default: Any, *, uses: Iterable[Use]) -> Any:
+def option(
+    default: Any,
+    *,
+    uses: Iterable[Use],
+    choices: Sequence[str] | None = None,
+    least: float | None = None,
+) -> Any:
     """A field of ``Options`` that means something in some uses; a plain default: in all of them."""
-    return field(default=default, metadata={"uses": tuple(uses)})
+    return field(default=default, metadata={"uses": (*uses,), "choices": choices, "least": least})
+
+
+class TaskOptions:
+    """Base of a task's options: every value is checked against the declaration of its field."""
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, entry.name)
+            choices = entry.metadata.get("choices")
+            if choices is not None and value not in choices:
+                raise unknown_name(entry.name, value, choices)
+            if (least := entry.metadata.get("least")) is not None:
+                at_least(entry.name, value, least)
 
 
 def build_options(options_class: type[Chosen], values: Mapping[str, Any], *, use: Use) -> Chosen:

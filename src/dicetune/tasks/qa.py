@@ -56,7 +56,7 @@ from dicetune.tasks.base import (
     Trained,
     json_lines,
 )
-from dicetune.tasks.options import MODEL, at_least, option
+from dicetune.tasks.options import MODEL, TaskOptions, Use, option
 from dicetune.tasks.qa_answers import (
     Prediction,
     QaAnswer,
@@ -69,11 +69,11 @@ from dicetune.tasks.qa_answers import (
 from dicetune.tasks.windows import ContextWindow, Room, cut_context, cut_question, longest_first
 from dicetune.writing import LANGUAGES
 
-FORMS = ("softmax", "sigmoid")
+_SCORED: tuple[Use, ...] = ("train", "evaluate", "score", "compare")
 
 
 @dataclass(frozen=True)
-class QaOptions:
+class QaOptions(TaskOptions):
     """What can be chosen for question answering.
 
     Args:
@@ -96,24 +96,19 @@ class QaOptions:
             format; the best null thresholds are found with it.
     """
 
-    form: str = option("softmax", uses=["train"])  # a saved model decodes as it was trained
-    stride: int = option(128, uses=MODEL)
-    max_question: int = option(64, uses=MODEL)
-    max_answer: int = option(30, uses=MODEL)
-    n_best: int = option(20, uses=("predict", "ask"))
+    # a saved model decodes as it was trained
+    form: str = option("softmax", uses=["train"], choices=("softmax", "sigmoid"))
+    stride: int = option(128, uses=MODEL, least=0)
+    max_question: int = option(64, uses=MODEL, least=1)
+    max_answer: int = option(30, uses=MODEL, least=1)
+    n_best: int = option(20, uses=("predict", "ask"), least=1)
     null_threshold: float | None = option(None, uses=(*MODEL, "score", "compare"))
     negative_windows: float = option(1.0, uses=["train"])
-    language: str = option("auto", uses=("train", "evaluate", "score", "compare"))
+    language: str = option("auto", uses=_SCORED, choices=("auto", *LANGUAGES))
     null_odds: str | None = option(None, uses=("score", "compare"))
 
     def __post_init__(self) -> None:
-        if self.form not in FORMS:
-            raise unknown_name("form", self.form, FORMS)
-        if self.language not in (languages := ("auto", *LANGUAGES)):
-            raise unknown_name("language", self.language, languages)
-        at_least("stride", self.stride, 0)
-        for name in ("max_question", "max_answer", "n_best"):
-            at_least(name, getattr(self, name), 1)
+        super().__post_init__()
         if math.isnan(self.null_threshold or 0.0):
             raise InputError("expected a number as null_threshold, got nan")
         if not 0 <= self.negative_windows <= 1:

@@ -51,7 +51,7 @@ from dicetune.data.files.text import STDIN
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.metrics import segmentation_scores
 from dicetune.tasks.base import Arrays, File, Scores, Source, Trained
-from dicetune.tasks.options import GOLD, MODEL, at_least, option
+from dicetune.tasks.options import GOLD, MODEL, TaskOptions, option
 from dicetune.tasks.tag_files import pair_sentences, predicted_sentences
 from dicetune.tasks.token import OUTSIDE, Tagged, TokenTask
 
@@ -59,7 +59,7 @@ LETTERS = "BIES"
 
 
 @dataclass(frozen=True)
-class SegPosOptions:
+class SegPosOptions(TaskOptions):
     """What can be chosen for joint segmentation and parts of speech.
 
     Args:
@@ -73,10 +73,7 @@ class SegPosOptions:
 
     token_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
     tag_column: int | str | None = option(None, uses=(*GOLD, "compare"))
-    stride: int | None = option(None, uses=MODEL)
-
-    def __post_init__(self) -> None:
-        at_least("stride", self.stride, 0)
+    stride: int | None = option(None, uses=MODEL, least=0)
 
 
 class SegPosTask(TokenTask):

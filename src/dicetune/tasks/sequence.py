@@ -349,13 +349,6 @@ class SequenceTask(Task):
         return stream.getvalue()
 
 
-def check_choices(options: Any, valid: Mapping[str, Sequence[str]]) -> None:
-    """Refuse an option whose value is none of the valid values."""
-    for name, choices in valid.items():
-        if getattr(options, name) not in choices:
-            raise unknown_name(name, getattr(options, name), choices)
-
-
 def label_order(train: TextCorpus, labels: Sequence[str] | None) -> list[str]:
     """Labels in the order of the model's outputs, of which training texts must show two."""
     if len(train.label_counts) < 2:

@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from dicetune.data import Corpus, sample_corpora
-from dicetune.errors import InputError, listed, unknown_name
+from dicetune.errors import InputError, listed
 from dicetune.metrics import label_scores, span_scores
 from dicetune.tasks.base import Data, Scores
-from dicetune.tasks.options import GOLD, MODEL, at_least, option
+from dicetune.tasks.options import GOLD, MODEL, TaskOptions, option
 from dicetune.tasks.token import OUTSIDE, TokenTask
 
 CONVENTIONS = ("strict", "conlleval")
 
 
 @dataclass(frozen=True)
-class NerOptions:
+class NerOptions(TaskOptions):
     """What can be chosen for named entities.
 
     Args:
@@ -42,13 +42,8 @@ class NerOptions:
     tag_column: int | str | None = option(None, uses=GOLD)
     gold_column: int | str | None = option(None, uses=["score"])
     predicted_column: int | str | None = option(None, uses=["score"])
-    convention: str = option("strict", uses=("train", "evaluate", "score"))
-    stride: int | None = option(None, uses=MODEL)
-
-    def __post_init__(self) -> None:
-        if self.convention not in CONVENTIONS:
-            raise unknown_name("convention", self.convention, CONVENTIONS)
-        at_least("stride", self.stride, 0)
+    convention: str = option("strict", uses=("train", "evaluate", "score"), choices=CONVENTIONS)
+    stride: int | None = option(None, uses=MODEL, least=0)
 
 
 class NerTask(TokenTask):
@@ -98,7 +93,7 @@ class NerTask(TokenTask):
 
 
 @dataclass(frozen=True)
-class PosOptions:
+class PosOptions(TaskOptions):
     """What can be chosen for parts of speech.
 
     Args:
@@ -114,10 +109,7 @@ class PosOptions:
     tag_column: int | str | None = option(None, uses=GOLD)
     gold_column: int | str | None = option(None, uses=["score"])
     predicted_column: int | str | None = option(None, uses=["score"])
-    stride: int | None = option(None, uses=MODEL)
-
-    def __post_init__(self) -> None:
-        at_least("stride", self.stride, 0)
+    stride: int | None = option(None, uses=MODEL, least=0)
 
 
 class PosTask(TokenTask):

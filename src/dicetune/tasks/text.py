@@ -30,15 +30,14 @@ from dicetune.data import TextCorpus, TextExample, TextPredictions
 from dicetune.data.files.tables import QUOTING
 from dicetune.data.texts.rows import HEADERS
 from dicetune.data.texts.sentiment import CLASSES
-from dicetune.errors import InputError, unknown_name
+from dicetune.errors import InputError
 from dicetune.metrics import class_scores, positive_class
 from dicetune.tasks.base import Arrays, Scores
-from dicetune.tasks.options import FILES, GOLD, option
+from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
 from dicetune.tasks.sequence import (
     Classified,
     Decision,
     SequenceTask,
-    check_choices,
     label_order,
 )
 
@@ -46,7 +45,7 @@ METRICS = ("auto", "accuracy", "f1", "macro_f1", "micro_f1", "mcc")
 
 
 @dataclass(frozen=True)
-class TextOptions:
+class TextOptions(TaskOptions):
     """What can be chosen for texts of one label each.
 
     Args:
@@ -69,19 +68,14 @@ class TextOptions:
     text_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
     label_column: int | str | None = option(None, uses=(*GOLD, "compare"))
     id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
-    header: str = option("auto", uses=FILES)
-    quoting: str = option("auto", uses=FILES)
+    header: str = option("auto", uses=FILES, choices=HEADERS)
+    quoting: str = option("auto", uses=FILES, choices=QUOTING)
     label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
-    classes: str = option("fine", uses=(*GOLD, "compare"))
+    classes: str = option("fine", uses=(*GOLD, "compare"), choices=tuple(CLASSES))
     positive: int | str | None = option(None, uses=("train", "evaluate", "score", "compare"))
-    metric: str = option("auto", uses=["train"])
+    metric: str = option("auto", uses=["train"], choices=METRICS)
     gold_column: int | str | None = option(None, uses=["score"])
     predicted_column: int | str | None = option(None, uses=("score", "compare"))
-
-    def __post_init__(self) -> None:
-        check_choices(self, {"header": HEADERS, "quoting": QUOTING, "metric": METRICS})
-        if self.classes not in CLASSES:
-            raise unknown_name("classes of trees", self.classes, CLASSES)
 
 
 class TextTask(SequenceTask):
@@ -103,7 +97,7 @@ class TextTask(SequenceTask):
     @classmethod
     def score_labels(cls, found: TextPredictions, labels: list[str], options: Any) -> Scores:
         """Score a file of predictions."""
-        gold, predicted = ([own[0] for own in side] for side in (found.gold, found.predicted))
+        gold, predicted = ([labels[0] for labels in rows] for rows in (found.gold, found.predicted))
         names = labels or sorted({*gold, *predicted})
         counts = {name: gold.count(name) for name in names}
         positive = positive_class(counts, _text(options.positive))
@@ -183,7 +177,7 @@ class TextTask(SequenceTask):
 
 
 @dataclass(frozen=True)
-class PairOptions:
+class PairOptions(TaskOptions):
     """What can be chosen for pairs of texts.
 
     Args:
@@ -207,16 +201,13 @@ class PairOptions:
     pair_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
     label_column: int | str | None = option(None, uses=(*GOLD, "compare"))
     id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
-    header: str = option("auto", uses=FILES)
-    quoting: str = option("auto", uses=FILES)
+    header: str = option("auto", uses=FILES, choices=HEADERS)
+    quoting: str = option("auto", uses=FILES, choices=QUOTING)
     label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
     positive: int | str | None = option(None, uses=("train", "evaluate", "score", "compare"))
-    metric: str = option("auto", uses=["train"])
+    metric: str = option("auto", uses=["train"], choices=METRICS)
     gold_column: int | str | None = option(None, uses=["score"])
     predicted_column: int | str | None = option(None, uses=("score", "compare"))
-
-    def __post_init__(self) -> None:
-        check_choices(self, {"header": HEADERS, "quoting": QUOTING, "metric": METRICS})
 
 
 class PairTask(TextTask):
