@@ -60,28 +60,14 @@ class Data(Protocol):
         """The same source, cut after ``count`` examples."""
 
 
-class Answer(Protocol):
-    """A prediction for one example, for people and programs."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, as one line of JSON lines."""
-
-
 @dataclass(frozen=True)
 class Source:
-    """A file to read.
-
-    Args:
-        path: a file, a data set, or "-" for the input stream.
-        format: "auto" looks at the content.
-        split: which rows to read, where they name several splits.
-        report: takes a line for each guess and each oddity.
-    """
+    """A file to read: a path, a data set, or "-" for the input stream."""
 
     path: File
-    format: str = "auto"
-    split: str | None = None
-    report: Report = silent
+    format: str = "auto"  # "auto" looks at the content
+    split: str | None = None  # which rows to read, where they name several splits
+    report: Report = silent  # takes a line for each guess and each oddity
 
     def tell(self, notes: Iterable[Note]) -> None:
         """Report the notes of a reader."""
@@ -110,15 +96,10 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Trained:
-    """How a model was trained, as far as it says how other files may be read.
+    """How a model was trained, as far as it says how other files may be read."""
 
-    Args:
-        options: of the task, by name.
-        labels: names of the model's outputs, in their order.
-    """
-
-    options: Mapping[str, Any] = field(default_factory=dict)
-    labels: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the task, by name
+    labels: tuple[str, ...] = ()  # names of the model's outputs, in their order
 
 
 class Task(ABC):
@@ -385,18 +366,18 @@ class Task(ABC):
 
     @abstractmethod
     def answers(self, data: Any, predictions: Sequence[Any], scores: Arrays) -> list[Any]:
-        """The prediction of each example as an ``Answer``."""
+        """The prediction of each example, for people and programs; each has ``to_dict``."""
 
     def render(self, data: Any, answers: Sequence[Any], out_format: str) -> str:
         """The text of an output file in one of ``out_formats``; by default JSON lines."""
-        return json_lines(answer.to_dict() for answer in answers)
+        return self.json_lines(answer.to_dict() for answer in answers)
+
+    @staticmethod
+    def json_lines(rows: Iterable[Mapping[str, Any]]) -> str:
+        """One JSON object a line."""
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def present(row: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of a row that have a value."""
     return {key: value for key, value in row.items() if value is not None}
-
-
-def json_lines(rows: Iterable[Mapping[str, Any]]) -> str:
-    """One JSON object a line."""
-    return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)

@@ -31,13 +31,7 @@ from dicetune.metrics import label_set_scores
 from dicetune.models import output_bias
 from dicetune.tasks.base import Arrays, Scores
 from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
-from dicetune.tasks.sequence import (
-    Decision,
-    Labelled,
-    SequenceTask,
-    label_columns,
-    label_order,
-)
+from dicetune.tasks.sequence import Decision, Labelled, SequenceTask, label_columns, label_order
 
 METRICS = ("auto", "macro_f1", "micro_f1", "exact_match")
 _HALF = float(np.log(0.5))

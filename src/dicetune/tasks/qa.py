@@ -47,15 +47,7 @@ from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import IGNORED, LossTarget
 from dicetune.metrics import question_scores
 from dicetune.models import output_bias
-from dicetune.tasks.base import (
-    Arrays,
-    Encoded,
-    Scores,
-    Source,
-    Task,
-    Trained,
-    json_lines,
-)
+from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained
 from dicetune.tasks.options import MODEL, TaskOptions, Use, option
 from dicetune.tasks.qa_answers import (
     Prediction,
@@ -390,7 +382,7 @@ class QaTask(Task):
         if out_format not in self.out_formats:
             raise unknown_name("output format", out_format, self.out_formats)
         if out_format == "jsonl":
-            return json_lines(answer.to_dict() for answer in answers)
+            return self.json_lines(answer.to_dict() for answer in answers)
         if out_format == "text":
             return "".join(" ".join(own.prediction.text.split()) + "\n" for own in answers)
         value = "text" if out_format == "squad" else "null_odds"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from io import StringIO
@@ -34,7 +35,7 @@ from dicetune.data.texts.label_cells import AUTO
 from dicetune.data.texts.labels import read_label_names
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import Kind, LossTarget
-from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, json_lines, present
+from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present
 from dicetune.tasks.windows import longest_first
 
 # names that a reader of joined labels cannot take for several, or for 0 and 1 of a list
@@ -184,9 +185,9 @@ class SequenceTask(Task):
         return cls.score_labels(found, list(labels), options)
 
     @classmethod
+    @abstractmethod
     def score_labels(cls, found: TextPredictions, labels: list[str], options: Any) -> Scores:
         """Score gold and predicted labels, of which ``labels`` are known to be there."""
-        raise NotImplementedError
 
     @classmethod
     def _predictions(cls, source: Source, gold: TextCorpus | None, options: Any) -> TextPredictions:
@@ -324,7 +325,7 @@ class SequenceTask(Task):
         if out_format not in self.out_formats:
             raise unknown_name("output format", out_format, self.out_formats)
         if out_format == "jsonl":
-            return json_lines(
+            return self.json_lines(
                 present({"id": example.id, "text": example.text, "text_b": example.pair})
                 | answer.to_dict()
                 for example, answer in zip(data, answers, strict=True)

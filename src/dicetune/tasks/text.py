@@ -34,12 +34,7 @@ from dicetune.errors import InputError
 from dicetune.metrics import class_scores, positive_class
 from dicetune.tasks.base import Arrays, Scores
 from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
-from dicetune.tasks.sequence import (
-    Classified,
-    Decision,
-    SequenceTask,
-    label_order,
-)
+from dicetune.tasks.sequence import Classified, Decision, SequenceTask, label_order
 
 METRICS = ("auto", "accuracy", "f1", "macro_f1", "micro_f1", "mcc")
 

@@ -44,16 +44,7 @@ from dicetune.data import (
 from dicetune.errors import InputError
 from dicetune.loss_input import IGNORED, LossTarget
 from dicetune.metrics import label_scores, span_scores
-from dicetune.tasks.base import (
-    Arrays,
-    Encoded,
-    Scores,
-    Source,
-    Task,
-    Trained,
-    json_lines,
-    present,
-)
+from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present
 from dicetune.tasks.tag_files import match_tags, read_untagged, refuse_gold, tell_scheme
 from dicetune.tasks.windows import cut_windows
 
@@ -290,7 +281,7 @@ class TokenTask(Task):
         """The format of the source ("same"), columns, or JSON lines."""
         texts = _texts_of(data)
         if out_format == "jsonl" or (out_format == "same" and data.format == "jsonl"):
-            return json_lines(
+            return self.json_lines(
                 present({"id": sentence.id, "text": text, **answer.to_dict()})
                 for answer, sentence, text in zip(answers, data, texts, strict=True)
             )
