@@ -19,20 +19,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
 
 from dicetune.errors import InputError
-from dicetune.losses import _options as check
-from dicetune.losses._class_counts import (
-    CountedLoss,
-    as_counts,
-    check_none_absent,
-    counts_beside,
-)
-from dicetune.losses._cross_entropy import cross_entropy_of
-from dicetune.losses._inputs import prepare
+from dicetune.losses._base import Loss, Preset, number
+from dicetune.losses._cross_entropy import as_counts, counts_beside, cross_entropy_of
+from dicetune.losses._inputs import Given, prepare
 
 
 def effective_number_weights(
@@ -42,7 +37,7 @@ def effective_number_weights(
 
     Args:
         class_counts: (C,) number of training items of each class; or (C, 2), for each label the
-            items without it and with it.
+            items without the label and with it.
         beta: β in [0, 1).
 
     Returns:
@@ -55,10 +50,9 @@ def effective_number_weights(
         >>> effective_number_weights([2, 1], beta=0.5)  # 1 / (1 - 1/4) : 1 / (1 - 1/2)
         tensor([0.8000, 1.2000])
     """
-    beta = _checked(beta)
-    counts = as_counts(class_counts)
-    check_none_absent(
-        counts, "its weight is infinite; leave the class out, or count it as one item"
+    beta = _check_beta(beta)
+    counts = as_counts(
+        class_counts, "its weight is infinite; leave the class out, or count it as one item"
     )
     # 1 - β^n without cancellation where β is near 1; the numerator is lost in the normalisation
     log_beta = math.log(beta) if beta > 0 else -math.inf
@@ -66,8 +60,8 @@ def effective_number_weights(
     return weights * (counts.shape[-1] / weights.sum(-1, keepdim=True))
 
 
-def _checked(beta: float) -> float:
-    beta = check.number("beta", beta)
+def _check_beta(beta: float) -> float:
+    beta = number("beta", beta)
     if beta >= 1:
         raise InputError(
             f"expected beta in [0, 1), got {beta:g}: the effective number is then infinite; "
@@ -80,30 +74,21 @@ def class_balanced_loss(
     logits: Tensor,
     target: Tensor,
     *,
-    kind: str | None = None,
-    keep: Tensor | None = None,
-    class_keep: Tensor | None = None,
-    class_counts: Tensor | Sequence[float] | None = None,
     beta: float = 0.9999,
+    class_counts: Tensor | Sequence[float] | None = None,
     reduction: str = "mean",
-    denominator: float | Tensor | None = None,
+    **given: Unpack[Given],
 ) -> Tensor:
     """Class-balanced cross-entropy: -(1/N) Σ_i w_t log p_it, w ∝ (1 - β) / (1 - β^n).
 
     Args:
-        logits: raw scores.
-        target: class numbers, 0/1 labels or shares; -100 is ignored.
-        kind: ``classes`` or ``labels``; inferred where ``None`` (see ``Loss``).
-        keep: items that count.
-        class_keep: classes that exist.
-        class_counts: training items of each class, (C,); of ``labels`` the items without and with
-            each, (C, 2).
+        logits: raw scores, (..., C).
+        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
         beta: β in [0, 1); see ``effective_number_weights``.
+        class_counts: training items of each class, (C,); of ``labels`` the items without and with
+            each label, (C, 2).
         reduction: ``none``, ``sum`` or ``mean``.
-        denominator: number of items to divide by in place of this call's own.
-
-    Shape:
-        logits (..., C); target (...) or (..., C); keep (...); class_keep broadcastable to logits.
+        **given: kind, mask, class_mask and the rest of ``Given``; the kind is no ``positions``.
 
     Returns:
         A scalar; of shape (...) for ``none``. The mean over nothing is 0 with zero gradient.
@@ -120,21 +105,16 @@ def class_balanced_loss(
         >>> class_balanced_loss(logits, target, class_counts=[2, 1], beta=0.5)  # 1.2 · log 2
         tensor(0.8318)
     """
-    check.choice("reduction", reduction, check.REDUCTIONS)
-    items = prepare(logits, target, kind=kind, keep=keep, class_keep=class_keep)
-    weight = effective_number_weights(counts_beside(items, class_counts), beta)
-    return cross_entropy_of(items, weight, reduction, denominator)
+    items = prepare(logits, target, class_counts=class_counts, **given)
+    weight = effective_number_weights(counts_beside(items), beta)
+    return cross_entropy_of(items, weight, reduction)
 
 
-class ClassBalancedLoss(CountedLoss):
-    """Class-balanced cross-entropy as a Module; see ``class_balanced_loss``.
+class ClassBalancedLoss(Loss):
+    """Class-balanced cross-entropy as a Module; options as in ``class_balanced_loss``.
 
-    Args:
-        beta: β in [0, 1); see ``effective_number_weights``.
-        class_counts: training items of each class; where ``None`` they come with each call. Of one
-            logit a text: the items without and with the label. Of several ``labels`` they are
-            (C, 2) and come with the call.
-        reduction: ``none``, ``sum`` or ``mean``.
+    Where ``class_counts`` is ``None`` the counts come with each call. A Module is built with the
+    counts of classes, or of one logit a text; those of several ``labels`` come with the call.
 
     Example:
         >>> loss = ClassBalancedLoss(beta=0.5, class_counts=[2, 1])
@@ -142,43 +122,21 @@ class ClassBalancedLoss(CountedLoss):
         tensor(0.8318)
     """
 
-    def __init__(
-        self,
-        *,
-        beta: float = 0.9999,
-        class_counts: Sequence[float] | Tensor | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__()
-        self.beta = _checked(beta)
-        self.reduction = check.choice("reduction", reduction, check.REDUCTIONS)
-        self.keep_counts(class_counts)
-        if self.class_counts is not None:
-            effective_number_weights(self.class_counts, self.beta)  # refuses a class without items
-
-    def forward(
-        self,
-        logits: Tensor,
-        target: Tensor,
-        *,
-        kind: str | None = None,
-        keep: Tensor | None = None,
-        class_keep: Tensor | None = None,
-        background: int | None = None,
-        class_counts: Tensor | None = None,
-        denominator: float | Tensor | None = None,
-    ) -> Tensor:
-        """The loss; see ``Loss``."""
-        if kind is not None:
-            self.check_kind(kind, background)
-        return class_balanced_loss(
-            logits,
-            target,
-            kind=kind,
-            keep=keep,
-            class_keep=class_keep,
-            class_counts=self.own_or(class_counts),
-            beta=self.beta,
-            reduction=self.reduction,
-            denominator=denominator,
+    function = staticmethod(class_balanced_loss)
+    kinds = frozenset({"classes", "labels"})
+    presets: ClassVar = {
+        "cb": Preset(
+            "-1/N Σ w_t log p_gold, w ∝ (1-β)/(1-β^n_t), Σw = C",
+            "Cui et al. 2019",
+            "a long tail of classes with few training items each",
         )
+    }
+    beta: float
+    class_counts: tuple[float, ...] | None
+
+    def check(self) -> None:
+        """Refuse a β and counts that give no weights."""
+        super().check()
+        _check_beta(self.beta)
+        if self.class_counts is not None:
+            effective_number_weights(self.class_counts, self.beta)

@@ -17,18 +17,13 @@ References:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar, Unpack
 
 from torch import Tensor
 
-from dicetune.losses import _options as check
-from dicetune.losses._class_counts import (
-    CountedLoss,
-    as_counts,
-    check_none_absent,
-    counts_beside,
-)
-from dicetune.losses._cross_entropy import cross_entropy_of
-from dicetune.losses._inputs import prepare
+from dicetune.losses._base import Loss, Preset, number
+from dicetune.losses._cross_entropy import as_counts, counts_beside, cross_entropy_of
+from dicetune.losses._inputs import Given, prepare
 
 
 def log_prior(class_counts: Tensor | Sequence[float]) -> Tensor:
@@ -36,7 +31,7 @@ def log_prior(class_counts: Tensor | Sequence[float]) -> Tensor:
 
     Args:
         class_counts: (C,) number of training items of each class; or (C, 2), for each label the
-            items without it and with it.
+            items without the label and with it.
 
     Returns:
         (C,).
@@ -50,9 +45,8 @@ def log_prior(class_counts: Tensor | Sequence[float]) -> Tensor:
         >>> log_prior([[90, 10]])  # log(1/9)
         tensor([-2.1972])
     """
-    counts = as_counts(class_counts)
-    check_none_absent(
-        counts, "its log-prior is infinite; leave the class out, or count it as one item"
+    counts = as_counts(
+        class_counts, "its log-prior is infinite; leave the class out, or count it as one item"
     )
     logs = counts.log()
     if counts.ndim == 2:
@@ -64,30 +58,21 @@ def logit_adjusted_loss(
     logits: Tensor,
     target: Tensor,
     *,
-    kind: str | None = None,
-    keep: Tensor | None = None,
-    class_keep: Tensor | None = None,
-    class_counts: Tensor | Sequence[float] | None = None,
     tau: float = 1.0,
+    class_counts: Tensor | Sequence[float] | None = None,
     reduction: str = "mean",
-    denominator: float | Tensor | None = None,
+    **given: Unpack[Given],
 ) -> Tensor:
     """Logit-adjusted cross-entropy: -(1/N) Σ_i log softmax(z_i + τ log π)_t.
 
     Args:
-        logits: raw scores z.
-        target: class numbers, 0/1 labels or shares; -100 is ignored.
-        kind: ``classes`` or ``labels``; inferred where ``None`` (see ``Loss``).
-        keep: items that count.
-        class_keep: classes that exist.
-        class_counts: training items of each class, (C,); of ``labels`` the items without and with
-            each, (C, 2).
+        logits: raw scores z, (..., C).
+        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
         tau: τ >= 0, how much of the prior is taken out of the model.
+        class_counts: training items of each class, (C,); of ``labels`` the items without and with
+            each label, (C, 2).
         reduction: ``none``, ``sum`` or ``mean``.
-        denominator: number of items to divide by in place of this call's own.
-
-    Shape:
-        logits (..., C); target (...) or (..., C); keep (...); class_keep broadcastable to logits.
+        **given: kind, mask, class_mask and the rest of ``Given``; the kind is no ``positions``.
 
     Returns:
         A scalar; of shape (...) for ``none``. The mean over nothing is 0 with zero gradient.
@@ -105,23 +90,17 @@ def logit_adjusted_loss(
         >>> logit_adjusted_loss(logits, target, class_counts=[90, 10])  # -log 0.1
         tensor(2.3026)
     """
-    tau = check.number("tau", tau)
-    check.choice("reduction", reduction, check.REDUCTIONS)
-    items = prepare(logits, target, kind=kind, keep=keep, class_keep=class_keep)
-    offset = tau * log_prior(counts_beside(items, class_counts))
-    adjusted = items._replace(logits=items.logits + offset)
-    return cross_entropy_of(adjusted, None, reduction, denominator)
+    tau = number("tau", tau)
+    items = prepare(logits, target, class_counts=class_counts, **given)
+    offset = tau * log_prior(counts_beside(items))
+    return cross_entropy_of(items._replace(logits=items.logits + offset), None, reduction)
 
 
-class LogitAdjustedLoss(CountedLoss):
-    """Logit-adjusted cross-entropy as a Module; see ``logit_adjusted_loss``.
+class LogitAdjustedLoss(Loss):
+    """Logit-adjusted cross-entropy as a Module; options as in ``logit_adjusted_loss``.
 
-    Args:
-        tau: τ >= 0, how much of the prior is taken out of the model.
-        class_counts: training items of each class; where ``None`` they come with each call. Of one
-            logit a text: the items without and with the label. Of several ``labels`` they are
-            (C, 2) and come with the call.
-        reduction: ``none``, ``sum`` or ``mean``.
+    Where ``class_counts`` is ``None`` the counts come with each call. A Module is built with the
+    counts of classes, or of one logit a text; those of several ``labels`` come with the call.
 
     Example:
         >>> import torch
@@ -130,43 +109,19 @@ class LogitAdjustedLoss(CountedLoss):
         tensor(2.3026)
     """
 
-    def __init__(
-        self,
-        *,
-        tau: float = 1.0,
-        class_counts: Sequence[float] | Tensor | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__()
-        self.tau = check.number("tau", tau)
-        self.reduction = check.choice("reduction", reduction, check.REDUCTIONS)
-        self.keep_counts(class_counts)
-        if self.class_counts is not None:
-            log_prior(self.class_counts)  # refuses a class without items
-
-    def forward(
-        self,
-        logits: Tensor,
-        target: Tensor,
-        *,
-        kind: str | None = None,
-        keep: Tensor | None = None,
-        class_keep: Tensor | None = None,
-        background: int | None = None,
-        class_counts: Tensor | None = None,
-        denominator: float | Tensor | None = None,
-    ) -> Tensor:
-        """The loss; see ``Loss``."""
-        if kind is not None:
-            self.check_kind(kind, background)
-        return logit_adjusted_loss(
-            logits,
-            target,
-            kind=kind,
-            keep=keep,
-            class_keep=class_keep,
-            class_counts=self.own_or(class_counts),
-            tau=self.tau,
-            reduction=self.reduction,
-            denominator=denominator,
+    function = staticmethod(logit_adjusted_loss)
+    kinds = frozenset({"classes", "labels"})
+    presets: ClassVar = {
+        "la": Preset(
+            "-1/N Σ log softmax(z + τ log π)_gold",
+            "Menon et al. 2021, Eq. 10",
+            "every class is worth the same, as in mean recall",
         )
+    }
+    class_counts: tuple[float, ...] | None
+
+    def check(self) -> None:
+        """Refuse counts that give no prior."""
+        super().check()
+        if self.class_counts is not None:
+            log_prior(self.class_counts)

@@ -1,8 +1,10 @@
-"""Tversky loss: false positives and false negatives weighed apart (Eq. 10).
+"""Tversky loss (Eq. 10), and the soft Tversky index with every choice open (Eq. 9).
 
     L = 1 - (TP + γ) / (TP + α FP + β FN + γ),   TP = Σ p y,  FP = Σ p (1-y),  FN = Σ (1-p) y
 
 Special cases: α = β = ½ is dice (not squared) at 2γ. α > β favours precision, β > α recall.
+``overlap_loss`` has every option of the formula in ``_overlap``; ``tversky_loss`` and the dice
+losses are ``overlap_loss`` with some of the options fixed.
 
 What it is not: a choice between precision and recall for ``positions``, where p sums to 1 and so
 FP = FN in each text: only α + β matters there. It has no squared form: with α ≠ β that is no index.
@@ -14,23 +16,180 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import ClassVar, Unpack
 
+import torch
 from torch import Tensor
 
-from dicetune.losses._overlap import OverlapLoss, overlap_loss
-from dicetune.losses._ranges import Range, Ranges
+from dicetune.losses._base import Loss, Preset, Range, class_numbers, weight_vector
+from dicetune.losses._inputs import Call, Given
+from dicetune.losses._overlap import Overlap, overlap_of, set_loss, set_sums
+
+
+def overlap_loss(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 0.5,
+    level: str = "set",
+    squared: bool = True,
+    decay: float = 0.0,
+    form: str = "target",
+    classes: str = "all",
+    average: str = "macro",
+    class_weight: Tensor | Sequence[float] | None = None,
+    activation: str = "auto",
+    reduction: str = "mean",
+    **given: Unpack[Given],
+) -> Tensor:
+    """1 - (S_tp + γ) / (S_tp + α S_fp + β S_fn + γ), in every variant.
+
+    Args:
+        logits: raw scores, (..., C).
+        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
+        alpha: α >= 0, the weight of false positives.
+        beta: β >= 0, the weight of false negatives.
+        smooth: γ > 0.
+        level: what the sums run over: ``set`` (all items, one index a class; for ``positions`` the
+            positions of one text) or ``example`` (one index for each item and class).
+        squared: Σ p² and Σ y² in place of Σ p and Σ y; only with α = β.
+        decay: exponent >= 0 of the self-adjusting weight (1-p)^decay; 0 is without.
+        form: how the weight enters: ``target``, ``detached`` or ``literal``.
+        classes: ``all``, or ``foreground``: without the background.
+        average: over the classes of a set: ``macro`` (mean of their losses) or ``micro`` (loss of
+            their summed sums).
+        class_weight: one weight for each class, in the mean (``macro``) or the sums (``micro``).
+        activation: ``auto`` (what the kind says) or ``sigmoid`` (one for each class, always).
+        reduction: ``mean``; ``none`` gives one value an item (``example``, ``positions``) or one a
+            class that counts (``set``, not weighted); ``sum`` only where losses are by item.
+        **given: kind, mask, class_mask and the rest of ``Given``.
+
+    Returns:
+        A scalar, or what ``reduction`` says. Over nothing it is 0 with zero gradient.
+
+    Raises:
+        InputError: for values, shapes and combinations that have no meaning.
+
+    References:
+        Tversky 1977; Salehi et al. 2017; Li et al., ACL 2020, Eq. 6 to 10 and 12.
+
+    Example:
+        >>> logits, target = torch.tensor([0.0, 0.0]), torch.tensor([1, 0])  # p = 1/2, 1/2
+        >>> overlap_loss(logits, target, squared=False)  # 1 - (.5 + .5) / (.5 + .25 + .25 + .5)
+        tensor(0.3333)
+    """
+    choice = Overlap(
+        alpha=alpha,
+        beta=beta,
+        smooth=smooth,
+        level=level,
+        squared=squared,
+        decay=decay,
+        form=form,
+        classes=classes,
+        average=average,
+        activation=activation,
+        reduction=reduction,
+    )
+    return overlap_of(choice.items(logits, target, given), choice, class_weight)
+
+
+class NonTrainingLossWarning(UserWarning):
+    """A loss was built whose optimum is no correct classifier.
+
+    The literal self-adjusting form has its optimum at p = 1/(1+decay): beyond it the gold class is
+    pushed down and a wrong class up. With decay 1 that is p = 0.5, the decision boundary itself.
+    """
+
+
+class OverlapLoss(Loss):
+    """The general overlap loss as a Module; options as in ``overlap_loss``.
+
+    At ``set`` level the loss is no mean over items: ``sums`` of several batches add up, and
+    ``from_sums`` makes the loss of the whole set from the total.
+
+    Example:
+        >>> loss = OverlapLoss(alpha=0.3, beta=0.7, squared=False)
+        >>> logits, target = torch.randn(8, 3), torch.arange(8) % 3
+        >>> total = loss.sums(logits[:5], target[:5]) + loss.sums(logits[5:], target[5:])
+        >>> torch.allclose(loss.from_sums(total), loss(logits, target))
+        True
+    """
+
+    function: ClassVar[Callable[..., Tensor]] = staticmethod(overlap_loss)
+    index: ClassVar[Callable[..., Overlap]] = Overlap
+    """Makes the choices of the index from the options of the class."""
+    presets: ClassVar = {
+        "overlap": Preset(
+            "1 - (S_tp + γ)/(S_tp + α S_fp + β S_fn + γ)",
+            "Eq. 9, every choice open",
+            "a combination that no other name has",
+        )
+    }
+
+    def check(self) -> None:
+        """Refuse choices without a meaning; warn of a form that does not train."""
+        options = {name: getattr(self, name) for name in self._function_defaults}
+        self.class_weight = class_numbers(options.pop("class_weight"))
+        self.choice = self.index(**options)
+        if self.turning_point is not None:
+            warnings.warn(
+                f"form='literal' with decay={self.choice.decay:g} has its optimum at p = "
+                f"{self.turning_point:.3g}: beyond it gold is pushed down and a wrong class up. It "
+                "serves to replicate the formula as printed; to train use form='target'",
+                NonTrainingLossWarning,
+                stacklevel=3,
+            )
+
+    @property
+    def turning_point(self) -> float | None:
+        """Where the literal form's gradient changes its sign, 1/(1+decay); ``None`` for others."""
+        literal = self.choice.form == "literal" and self.choice.decay > 0
+        return 1 / (1 + self.choice.decay) if literal else None
+
+    def value(self, logits: Tensor, target: Tensor, given: Call) -> Tensor:
+        """The loss with the choices that were checked when it was built."""
+        items = self.choice.items(logits, target, given)
+        return overlap_of(items, self.choice, self.class_weight)
+
+    def is_additive(self, kind: str) -> bool:
+        """True at ``example`` level and for ``positions``; see ``Loss``."""
+        return self.choice.is_additive(kind)
+
+    def check_kind(self, kind: str, background: int | None = None) -> None:
+        """Refuse what has no meaning for ``kind``; see ``Loss``."""
+        super().check_kind(kind, background)
+        self.choice.check_kind(kind, background)
+
+    def sums(self, logits: Tensor, target: Tensor, **given: Unpack[Given]) -> Tensor:
+        """S_tp, E and the items of each class, (3, C): they add up over batches; see ``Loss``."""
+        items = self.choice.items(logits, target, given)
+        if self.is_additive(items.kind):
+            raise self._without_sums()
+        tp, error, number = set_sums(items, self.choice)
+        if number is None:
+            kept = items.logits.shape[0] if items.mask is None else items.mask.sum()
+            number = torch.ones_like(tp) * kept
+        return torch.stack((tp, error, number.to(tp))).to(items.logits.dtype)
+
+    def from_sums(self, sums: Tensor, background: int | None = None) -> Tensor:
+        """The loss of the set with these per-class sums; see ``Loss``."""
+        if self.choice.level == "example":
+            raise self._without_sums()
+        tp, error, number = sums.unbind()
+        weight = weight_vector(self.class_weight, sums)
+        return set_loss(tp, error, number, self.choice, weight, background)
 
 
 def tversky_loss(
     logits: Tensor,
     target: Tensor,
     *,
-    kind: str | None = None,
-    keep: Tensor | None = None,
-    class_keep: Tensor | None = None,
-    background: int | None = None,
     alpha: float = 0.3,
     beta: float = 0.7,
     smooth: float = 1.0,
@@ -40,30 +199,23 @@ def tversky_loss(
     class_weight: Tensor | Sequence[float] | None = None,
     activation: str = "auto",
     reduction: str = "mean",
-    denominator: float | Tensor | None = None,
+    **given: Unpack[Given],
 ) -> Tensor:
     """Tversky loss: 1 - (TP + γ) / (TP + α FP + β FN + γ).
 
     Args:
-        logits: raw scores.
-        target: class numbers, 0/1 labels or shares; -100 is ignored.
-        kind: ``classes``, ``labels``, ``positions``; inferred where ``None`` (see ``Loss``).
-        keep: items that count.
-        class_keep: classes that exist.
-        background: the class that means "nothing".
+        logits: raw scores, (..., C).
+        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
         alpha: α >= 0, the weight of false positives.
         beta: β >= 0, the weight of false negatives.
         smooth: γ > 0.
         level: ``set`` or ``example`` (Eq. 10 as printed).
         classes: ``all`` or ``foreground``.
         average: ``macro`` or ``micro``, over the classes of a set.
-        class_weight: one weight a class.
+        class_weight: one weight for each class.
         activation: ``auto`` or ``sigmoid``.
         reduction: ``none``, ``sum`` or ``mean``; see ``overlap_loss``.
-        denominator: number of items to divide by in place of this call's own; not for a set.
-
-    Shape:
-        logits (..., C); target (...) or (..., C); keep (...); class_keep broadcastable to logits.
+        **given: kind, mask, class_mask and the rest of ``Given``.
 
     Returns:
         A scalar, or what ``reduction`` says. Over nothing it is 0 with zero gradient.
@@ -75,18 +227,11 @@ def tversky_loss(
         Salehi et al., MLMI 2017; Li et al., ACL 2020, Eq. 10.
 
     Example:
-        >>> import torch
         >>> logits, target = torch.tensor([0.0, 0.0]), torch.tensor([1, 0])  # p = 1/2, 1/2
         >>> tversky_loss(logits, target)  # 1 - 1.5 / (.5 + .3·.5 + .7·.5 + 1)
         tensor(0.2500)
     """
-    return overlap_loss(
-        logits,
-        target,
-        kind=kind,
-        keep=keep,
-        class_keep=class_keep,
-        background=background,
+    choice = Overlap(
         alpha=alpha,
         beta=beta,
         smooth=smooth,
@@ -94,46 +239,27 @@ def tversky_loss(
         squared=False,
         classes=classes,
         average=average,
-        class_weight=class_weight,
         activation=activation,
         reduction=reduction,
-        denominator=denominator,
     )
+    return overlap_of(choice.items(logits, target, given), choice, class_weight)
 
 
 class TverskyLoss(OverlapLoss):
-    """Tversky loss as a Module; options as in ``tversky_loss``.
+    """Tversky loss as a Module; options, values and errors are those of ``tversky_loss``.
 
     Example:
-        >>> import torch
         >>> TverskyLoss(alpha=0.7, beta=0.3)(torch.tensor([0.0, 0.0]), torch.tensor([1, 0]))
         tensor(0.2500)
     """
 
-    ranges: ClassVar[Ranges] = {"alpha": Range(0.1, 0.9), "beta": Range(0.1, 0.9)}
-
-    def __init__(
-        self,
-        *,
-        alpha: float = 0.3,
-        beta: float = 0.7,
-        smooth: float = 1.0,
-        level: str = "set",
-        classes: str = "all",
-        average: str = "macro",
-        class_weight: Sequence[float] | Tensor | None = None,
-        activation: str = "auto",
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(
-            alpha=alpha,
-            beta=beta,
-            smooth=smooth,
-            level=level,
-            squared=False,
-            classes=classes,
-            average=average,
-            class_weight=class_weight,
-            activation=activation,
-            reduction=reduction,
+    function = staticmethod(tversky_loss)
+    index = staticmethod(partial(Overlap, squared=False))
+    ranges: ClassVar = {"alpha": Range(0.1, 0.9), "beta": Range(0.1, 0.9)}
+    presets: ClassVar = {
+        "tversky": Preset(
+            "1 - (TP + γ)/(TP + α FP + β FN + γ)",
+            "Eq. 10 over a set",
+            "precision and recall are not worth the same: beta > alpha favours recall",
         )
+    }

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dicetune.errors import InputError, quoted, unknown_name
-from dicetune.losses import Loss, Recipe, SumLoss, build
+from dicetune.losses import Loss, Recipe, SumLoss
 
 
 def weighted(recipe: Recipe, weights: Mapping[str, float], labels: Sequence[str]) -> Recipe:
@@ -22,8 +22,9 @@ def weighted(recipe: Recipe, weights: Mapping[str, float], labels: Sequence[str]
             one that has its own.
 
     Example:
-        >>> weighted(Recipe("ce+0.5*dice"), {"spam": 2}, ["ham", "spam"]).loss
-        'ce:class_weight=1/2+0.5*dice:class_weight=1/2'
+        >>> from dicetune.losses import recipe
+        >>> print(weighted(recipe("ce+0.5*dice"), {"spam": 2}, ["ham", "spam"]))
+        ce:class_weight=1/2+0.5*dice:class_weight=1/2
     """
     for name in weights:
         if name not in labels:
@@ -37,10 +38,9 @@ def weighted(recipe: Recipe, weights: Mapping[str, float], labels: Sequence[str]
     )
 
 
-def _weighted(loss: str | Loss, vector: Sequence[float]) -> str:
-    own = build(loss) if isinstance(loss, str) else loss
+def _weighted(loss: Loss, vector: Sequence[float]) -> Loss:
     terms = []
-    for coefficient, term in own.terms():
+    for coefficient, term in loss.terms():
         options = term.options()
         if term.imported is not None:
             raise InputError(
@@ -54,4 +54,4 @@ def _weighted(loss: str | Loss, vector: Sequence[float]) -> str:
                 "leave class_weight out, or name another loss (`dicetune losses`)"
             )
         terms.append((coefficient, type(term)(**{**options, "class_weight": vector})))
-    return SumLoss(terms).spec
+    return SumLoss.of(terms)

@@ -29,7 +29,6 @@ from dicetune.training.collator import PaddingCollator
 from dicetune.training.config import SAMPLE, RunConfig
 from dicetune.training.prior_bias import start_at_prior
 from dicetune.training.rehearsal import rehearse
-from dicetune.training.trainer import built, choose_recipe
 
 
 @dataclass(frozen=True)
@@ -55,10 +54,8 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
     Raises:
         InputError: for a configuration, data or a model that cannot be used.
     """
-    recipe = choose_recipe(config.loss, config.start_loss, config.start_share)
-    # a loss that is unknown is refused before anything is read
-    losses = [built(loss) for loss in (recipe.loss, recipe.start_loss) if loss is not None]
-    code = code_of(losses)
+    recipe = config.recipe()  # a loss that is unknown is refused before anything is read
+    code = code_of(recipe.losses)
     source = resolve_encoder(config.model)
     splits, task = read_splits(config, report)
     if config.class_weight:
@@ -100,7 +97,7 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
     if "dev" in encoded:
         notes += doubts_of_choice(task, encoded["dev"], tokenizer)
     class_counts = None
-    if config.prior_bias or any(loss.needs_class_counts for loss in losses):
+    if config.prior_bias or any(loss.needs_class_counts for loss in recipe.losses):
         class_counts = count_classes(task, encoded["train"], tokenizer)
     fit_vocabulary(model, tokenizer)
     if config.prior_bias and class_counts is not None:

@@ -7,6 +7,7 @@ longest window of training shows it in the time of one forward pass.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -16,7 +17,6 @@ from dicetune.tasks import Encoded, Task
 from dicetune.training.class_counts import ClassCounts, with_class_counts
 from dicetune.training.collator import PaddingCollator
 from dicetune.training.objective import Objective
-from dicetune.training.trainer import built
 
 
 def rehearse(
@@ -49,8 +49,8 @@ def rehearse(
     with torch.inference_mode():
         outputs = model.eval()(**batch)
         items = with_class_counts(task.loss_inputs, class_counts or {})(outputs, labels)
-        for loss in (recipe.loss, recipe.start_loss):
-            if loss is not None:
-                objective = Objective(built(loss), hard_negatives)
-                objective.check(items)
-                objective.share(items, task.item_counts(labels), 1, 1)
+        for loss in recipe.losses:
+            # a loss of the user may have buffers, which the rehearsal must not change
+            objective = Objective(deepcopy(loss), hard_negatives)
+            objective.check(items)
+            objective.share(items, task.item_counts(labels), 1, 1)

@@ -14,7 +14,7 @@ loss behind a selection of hard negatives.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -24,7 +24,7 @@ from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import Kind, LossInput
-from dicetune.losses import Loss, Recipe, as_loss, build, recipe, start_steps
+from dicetune.losses import AnyLoss, recipe, start_steps
 from dicetune.training.callbacks import StopOnSignal
 from dicetune.training.class_counts import ClassCounts, with_class_counts
 from dicetune.training.file_modes import follow_umask
@@ -32,9 +32,6 @@ from dicetune.training.heads import ItemCounts, LossInputs, head_inputs, within_
 from dicetune.training.objective import EvaluationLoss, Objective, item_count
 from dicetune.training.processes import check_group
 from dicetune.training.sampler import LengthGroupedSampler
-
-AnyLoss = str | Loss | Callable[[Tensor, Tensor], Tensor]
-"""A spec, a loss of this library, or a function of logits and target."""
 
 
 class NonFiniteLossError(InputError):
@@ -91,7 +88,7 @@ class ObjectiveTrainer(Trainer):
             raise InputError("expected no compute_loss_func, got one: give it as loss= instead")
         if (loss_inputs is None) != (item_counts is None):
             raise InputError("expected loss_inputs= and item_counts= together, got only one")
-        chosen = choose_recipe(loss, start_loss, start_share)
+        chosen = recipe(loss, start_loss, start_share)
         super().__init__(*positional, **trainer)
         check_group(self.args.world_size, self.args.process_index)
         if self.args.label_smoothing_factor:
@@ -102,9 +99,9 @@ class ObjectiveTrainer(Trainer):
         # the stock filter replaces a NaN in the log by a mean while the weights are already lost
         self.args.logging_nan_inf_filter = False
         self.recipe = chosen
-        self.objective = Objective(built(chosen.loss), hard_negatives).to(self.args.device)
+        self.objective = Objective(chosen.loss, hard_negatives).to(self.args.device)
         self.start_objective = (
-            Objective(built(chosen.start_loss), hard_negatives).to(self.args.device)
+            Objective(chosen.start_loss, hard_negatives).to(self.args.device)
             if chosen.start_loss is not None
             else None
         )
@@ -307,33 +304,6 @@ class _EpochOfSampler(TrainerCallback):
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self._sampler.set_epoch(int(state.epoch or 0))
-
-
-def choose_recipe(
-    loss: AnyLoss, start_loss: AnyLoss | None = None, start_share: float | None = None
-) -> Recipe:
-    """The recipe that ``loss`` names, or the one that the three options spell out.
-
-    Raises:
-        InputError: where a start phase is given half, or beside a recipe that has its own; for what
-            is no loss.
-    """
-    if isinstance(loss, str) and loss == "auto":
-        if start_loss is not None or start_share:
-            raise InputError(
-                "expected no start phase beside loss 'auto', got one: 'auto' brings its own; "
-                "name the loss, for example --loss dice --start-loss ce --start-share 0.4"
-            )
-        return recipe("auto")
-    own = [one if isinstance(one, str | None) else as_loss(one) for one in (loss, start_loss)]
-    if own[0] is None:
-        raise InputError("expected a loss, got None: leave loss= out for 'auto'")
-    return Recipe(own[0], own[1], start_share or 0.0)
-
-
-def built(loss: str | Loss) -> Loss:
-    """The loss itself, also where it is given as text."""
-    return build(loss) if isinstance(loss, str) else loss
 
 
 def _lengths(dataset: Any) -> list[int]:
