@@ -25,8 +25,7 @@ def run_config(
     Raises:
         InputError: for values that cannot be used, or ``data`` that is not the packaged sample.
     """
-    from dicetune.training.config import RunConfig
-    from dicetune.training.yaml_values import read_yaml
+    from dicetune.training.config import RunConfig, read_yaml
 
     values = _run_values({} if path is None else read_yaml(path), flags, data)
     return RunConfig.from_mapping(values).updated(_changes(options, settings))
@@ -44,13 +43,13 @@ def comparison(
     The file holds the keys of a run, and ``losses``, ``seeds`` and the other names of ``compare``.
 
     Returns:
-        Arguments of ``dicetune.compare.run.compare``.
+        Arguments of ``dicetune.comparison.run.compare``.
 
     Raises:
         InputError: for values that cannot be used, or no folder.
     """
     from dicetune.tasks import read_text, read_texts
-    from dicetune.training.yaml_values import read_yaml
+    from dicetune.training.config import read_yaml
 
     values = {} if path is None else read_yaml(path)
     asked = {name: values.pop(name) for name in _OF_COMPARE if name in values}
@@ -83,7 +82,7 @@ def records_comparison(flags: Mapping[str, Any]) -> dict[str, Any]:
     """What ``compare --from`` is asked for.
 
     Returns:
-        Arguments of ``dicetune.compare.run.compare_records``.
+        Arguments of ``dicetune.comparison.run.compare_records``.
 
     Raises:
         InputError: flags that mean nothing for records.

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from dicetune.errors import InputError, InputTypeError, quoted, unknown_name
 from dicetune.losses._inputs import KINDS, REDUCTIONS, Call, Given
 
-
 _KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
 
 

@@ -9,7 +9,7 @@ Self-adjusting dice lets easy entries weigh less, by (1-p)^decay:
     default:  L = 1 - (2 Σ w p y + γ) / (Σ w p² + Σ w y² + γ),   w = (1 - p_t)^decay, no gradient
 
 Special cases: dice is the soft Tversky index at α = β = ½ and γ/2, and self-adjusting dice at decay
-= 0. ``squared=False`` at ``example`` level is 1 - Eq. 6. ``form="literal"`` is Eq. 12 at ``example``
+0. ``squared=False`` at ``example`` level is 1 - Eq. 6. ``form="literal"`` is Eq. 12 at ``example``
 level, not squared (preset ``dsc-paper``), and the loss of the released scripts with decay 0.01 and
 squared (preset ``dsc-released``).
 

@@ -1,0 +1,172 @@
+"""JSON objects of a file, one a line or in one list: keys, lists of texts, ids, and messages."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dicetune.errors import DataError, listed, quoted
+
+Record = tuple[int, Mapping[str, Any]]
+"""The line on which an object begins, and the object."""
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+
+
+def json_objects(lines: Sequence[str], path: str | Path) -> Iterator[Record]:
+    """The objects of JSON lines with their line numbers; blank lines are skipped."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            got = f"no JSON ({error})"
+            if line.lstrip().startswith("["):
+                got += ": of a list, write each object on a line of its own"
+            raise DataError(
+                path, f"expected one JSON object a line, got {got}", line=number
+            ) from None
+        if not isinstance(record, dict):
+            raise DataError(
+                path,
+                f"expected one JSON object a line, got a {type(record).__name__}: write each "
+                "object on a line of its own",
+                line=number,
+            )
+        yield number, record
+
+
+def json_list(lines: Sequence[str], path: str | Path) -> Iterator[Record]:
+    """The objects of a file that is one JSON list, each with the line on which it begins.
+
+    Example:
+        >>> list(json_list(['[{"a": 1},', ' {"a": 2}]'], "a.json"))
+        [(1, {'a': 1}), (2, {'a': 2})]
+    """
+    text = "\n".join(lines)
+    decoder = json.JSONDecoder()
+    place = _behind_space(text, text.index("[") + 1)
+    line, counted = 1, 0
+    while text[place : place + 1] != "]":
+        line += text.count("\n", counted, place)
+        counted = place
+        try:
+            record, place = decoder.raw_decode(text, place)
+        except json.JSONDecodeError as error:
+            raise DataError(
+                path,
+                f"expected a list of JSON objects, got no JSON ({error.msg})",
+                line=error.lineno,
+            ) from None
+        except RecursionError:
+            raise DataError(
+                path, "expected a list of JSON objects, got no JSON (too deep)", line=line
+            ) from None
+        if not isinstance(record, dict):
+            raise DataError(
+                path, f"expected a list of JSON objects, got a {type(record).__name__}", line=line
+            )
+        yield line, record
+        place = _behind_space(text, place)
+        if text[place : place + 1] == ",":
+            place = _behind_space(text, place + 1)
+        elif text[place : place + 1] != "]":
+            raise _damaged(text, place, path, "',' or ']' behind a JSON object")
+    end = _behind_space(text, place + 1)
+    if end < len(text):
+        raise _damaged(text, end, path, "nothing behind the list of JSON objects")
+
+
+def choose_key(
+    names: Iterable[str],
+    chosen: int | str | None,
+    known: Sequence[str],
+    what: str,
+    path: str | Path,
+    line: int | None = None,
+    option: str | None = None,
+) -> str:
+    """The chosen key, or the first of the ``known`` keys that is among the names.
+
+    Messages call the values ``what`` and name the ``option`` that chooses the key.
+    """
+    there = list(names)
+    give = "rename one" if option is None else f"give -o {option}=NAME"
+    if chosen is not None:
+        if chosen in there:
+            return str(chosen)
+        raise DataError(
+            path,
+            f"expected the key {quoted(chosen)} for the {what}, got {listed(there)}: {give}",
+            line=line,
+        )
+    for name in known:
+        if name in there:
+            return name
+    raise DataError(
+        path,
+        f"expected a key for the {what} ({listed(known)}), got {listed(there) or 'none'}: {give}",
+        line=line,
+    )
+
+
+def strings(record: Mapping[str, Any], key: str, path: str | Path, line: int) -> list[str]:
+    """The list of strings under a key."""
+    value = record.get(key)
+    if not isinstance(value, list):
+        raise DataError(
+            path,
+            f"expected a list of strings under {quoted(key)}, got "
+            f"{'nothing' if key not in record else type(value).__name__}",
+            line=line,
+        )
+    for item in value:
+        if isinstance(item, (int, float)):
+            raise DataError(
+                path,
+                f"expected strings under {quoted(key)}, got the number {item}: write the label "
+                "names (numbers have names only in data sets with a ClassLabel)",
+                line=line,
+            )
+        if not isinstance(item, str) or not whole_characters(item):
+            raise DataError(
+                path,
+                f"expected strings of whole characters under {quoted(key)}, got {quoted(item)}",
+                line=line,
+            )
+    return value
+
+
+def whole_characters(text: str) -> bool:
+    """Whether a text can be encoded: JSON may spell half of a surrogate pair."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def is_name(value: object) -> bool:
+    """Whether a value can be an id: a text that is not blank, or a whole number.
+
+    Example:
+        >>> is_name("q1"), is_name(7), is_name(" "), is_name(None), is_name(True), is_name([1])
+        (True, True, False, False, False, False)
+    """
+    if isinstance(value, str):
+        return bool(value.strip()) and whole_characters(value)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**30
+
+
+def _behind_space(text: str, place: int) -> int:
+    found = _SPACE.match(text, place)
+    return found.end() if found else place
+
+
+def _damaged(text: str, place: int, path: str | Path, expected: str) -> DataError:
+    shown = repr(text[place : place + 20]) if place < len(text) else "the end of the file"
+    return DataError(
+        path,
+        f"expected {expected}, got {shown}: the file is broken off or damaged",
+        line=text.count("\n", 0, place) + 1,
+    )

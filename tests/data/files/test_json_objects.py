@@ -1,0 +1,71 @@
+"""JSON lines: objects with their lines, keys found or chosen, lists of texts."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicetune.data.files.json_objects import choose_key, json_objects, strings, whole_characters
+from dicetune.errors import DataError
+
+VALUES = st.dictionaries(st.text(), st.none() | st.integers() | st.text())
+
+
+@given(st.lists(VALUES))
+def test_what_is_written_is_read_back_with_its_lines(records):
+    lines = [text for record in records for text in (json.dumps(record, ensure_ascii=False), " ")]
+    found = list(json_objects(lines, "a.jsonl"))
+    assert found == [(2 * number + 1, record) for number, record in enumerate(records)]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", r"got no JSON \(.*\)$"),
+        ("x", "got no JSON"),
+        ('[{"a": 1},', "got no JSON .*: of a list, write each object on a line of its own"),
+        ("[" * 100_000, "got no JSON"),
+        ("[1]", "got a list: write each object on a line of its own"),
+        ("null", "got a NoneType"),
+    ],
+)
+def test_lines_that_are_no_objects(line, message):
+    with pytest.raises(DataError, match=f"a.jsonl:3: expected one JSON object a line, {message}"):
+        list(json_objects(['{"a": 1}', "", line], "a.jsonl"))
+
+
+def test_keys_are_found_in_the_order_of_what_is_known_or_chosen():
+    assert choose_key(["b", "a"], None, ["a", "b"], "words", "a.jsonl") == "a"
+    assert choose_key(["b", "x"], "x", ["a", "b"], "words", "a.jsonl") == "x"
+    with pytest.raises(DataError, match=r"a.jsonl:4: expected the key 'y' for the words, got b, x"):
+        choose_key(["b", "x"], "y", ["b"], "words", "a.jsonl", 4)
+    with pytest.raises(
+        DataError,
+        match=r"expected a key for the words \(a, b\), got none: give -o token_column=NAME",
+    ):
+        choose_key([], None, ["a", "b"], "words", "a.jsonl", option="token_column")
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({}, "expected a list of strings under 'words', got nothing"),
+        ({"words": "a b"}, "expected a list of strings under 'words', got str"),
+        ({"words": ["a", 3]}, "expected strings under 'words', got the number 3: write the label"),
+        ({"words": [None]}, "expected strings of whole characters under 'words', got None"),
+        ({"words": ["\ud83d"]}, "expected strings of whole characters under 'words'"),
+    ],
+)
+def test_lists_that_hold_no_texts(record, message):
+    with pytest.raises(DataError, match=f"a.jsonl:7: {message}"):
+        strings(record, "words", "a.jsonl", 7)
+
+
+def test_lists_of_texts_are_kept_as_they_are():
+    assert strings({"words": ["", "\u2028", "泵"]}, "words", "a.jsonl", 1) == ["", "\u2028", "泵"]
+
+
+@given(st.text(st.characters() | st.characters(categories=["Cs"])))
+def test_whole_characters_are_those_that_can_be_encoded(text):
+    assert whole_characters(text) == (text.encode("utf-8", "replace").decode() == text)
