@@ -104,15 +104,21 @@ def test_a_masked_item_may_hold_anything():
         ),
         (
             {"class_mask": torch.tensor([True, False, True])},
-            "targets that class_mask keeps, got class 1 of item 2",
+            "targets that exist in class_mask, got class 1 of item 2",
         ),
-        ({"background": 3}, r"background in 0\.\.2, got 3"),
     ],
 )
 def test_messages(given, message):
     given = {"logits": LOGITS, "target": GOLD, **given}
     with pytest.raises((InputError, InputTypeError), match=message):
         prepare(given.pop("logits"), given.pop("target"), **given)
+
+
+@pytest.mark.parametrize("spec", ["dice", "mom", "ce+dice"])
+def test_a_background_that_is_no_class_is_refused_by_the_losses_that_use_it(spec):
+    with pytest.raises(InputError, match=r"background in 0\.\.2, got 3"):
+        build(spec)(LOGITS, GOLD, background=3)
+    assert build("ce")(LOGITS, GOLD, background=3) == build("ce")(LOGITS, GOLD)
 
 
 @pytest.mark.parametrize("name", [name for name in LOSSES if not name.startswith("dsc-")])

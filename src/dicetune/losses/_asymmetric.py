@@ -1,25 +1,4 @@
-"""Asymmetric loss: focal with an exponent each for positives and negatives, and a margin.
-
-    L+ = -(1-p)^γ+ log p              for a label that is set
-    L- = -p_m^γ- log(1 - p_m)         for one that is not,    p_m = max(p - m, 0)
-
-averaged over the labels of an item that exist, then over items. Where most labels are not set, γ-
-quiets the easy ones and the margin m silences those below p = m altogether.
-
-Special cases: γ+ = γ- = m = 0 is the binary cross-entropy; γ+ = γ-, m = 0 is focal. ``classes`` and
-``positions`` are taken as labels, one against the rest: each class has a sigmoid of its own, and
-the largest logit still decides. For shares y: y L+ + (1-y) L-.
-
-What it is not: the form that the authors released for one label an item. That is a softmax, where
-without their label smoothing γ- and m have nothing to act on: it is ``focal`` with gamma = γ+.
-Nor is its p a probability of the class: a softmax of the logits is not calibrated by it. The
-weights (1-p)^γ+ and p_m^γ- are part of the formula and have their gradient, as the paper has it;
-``detach`` holds them fixed, as the authors' training scripts do (disable_torch_grad_focal_loss).
-
-References:
-    Ridnik et al., "Asymmetric Loss for Multi-Label Classification", ICCV 2021, arXiv 2009.14119,
-    Eq. 4 to 7.
-"""
+"""Asymmetric loss: focal with an exponent each for positives and negatives, and a margin."""
 
 from __future__ import annotations
 
@@ -72,7 +51,20 @@ def asymmetric_loss(
     reduction: str = "mean",
     **given: Unpack[Given],
 ) -> Tensor:
-    """Asymmetric loss: -(1-p)^γ+ log p where a label is set, -p_m^γ- log(1 - p_m) where it is not.
+    """Asymmetric loss: L+ for a label that is set, L- for a label that is not.
+
+        L+ = -(1-p)^γ+ log p        L- = -p_m^γ- log(1 - p_m),  p_m = max(p - m, 0)
+
+    The mean over the labels of an item that exist, then over items. Where most labels are not set,
+    γ- quiets the easy labels and the margin m silences those below p = m.
+
+    γ+ = γ- = m = 0 is the binary cross-entropy; γ+ = γ- and m = 0 is focal. ``classes`` and
+    ``positions`` are taken as labels, one against the rest: each class has a sigmoid, and the
+    largest logit decides. For shares y the loss is y L+ + (1-y) L-.
+
+    What it is not: the form that the authors released for one label an item. That is a softmax,
+    where without their label smoothing γ- and m have nothing to act on: it is ``focal`` with gamma
+    = γ+. Nor is p calibrated as a softmax of the logits.
 
     Args:
         logits: raw scores, (..., C).
@@ -80,19 +72,14 @@ def asymmetric_loss(
         gamma_pos: γ+ >= 0, how much less an easy positive counts.
         gamma_neg: γ- >= 0, how much less an easy negative counts.
         margin: m in [0, 1): negatives with a p below m cost nothing.
-        detach: the weights have no gradient.
+        detach: the weights (1-p)^γ+ and p_m^γ- have no gradient, as in the training scripts of the
+            authors (disable_torch_grad_focal_loss); by default they have, as in the paper.
         reduction: ``none``, ``sum`` or ``mean``.
-        **given: kind, mask, class_mask and the rest of ``Given``; ``classes`` and ``positions`` are
-            taken as one against the rest.
-
-    Returns:
-        A scalar; of shape (...) for ``none``. The mean over nothing is 0 with zero gradient.
-
-    Raises:
-        InputError: for values and shapes that cannot be used.
+        **given: see ``Given``, also for the result and the errors.
 
     References:
-        Ridnik et al., ICCV 2021, arXiv 2009.14119, Eq. 4 to 7.
+        Ridnik et al., "Asymmetric Loss for Multi-Label Classification", ICCV 2021, arXiv
+        2009.14119, Eq. 4 to 7.
 
     Example:
         >>> logits, target = torch.zeros(1, 2), torch.tensor([[1.0, 0.0]])  # p = 1/2, p_m = 1/4
@@ -113,13 +100,7 @@ def asymmetric_loss(
 
 
 class AsymmetricLoss(Loss):
-    """Asymmetric loss as a Module; options, values and errors are those of ``asymmetric_loss``.
-
-    Example:
-        >>> loss = AsymmetricLoss(gamma_neg=1.0, margin=0.25)
-        >>> loss(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
-        tensor(0.3825)
-    """
+    """Asymmetric loss as a Module."""
 
     function = staticmethod(asymmetric_loss)
     presets: ClassVar = {

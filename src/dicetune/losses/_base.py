@@ -77,13 +77,15 @@ class Loss(nn.Module):
     """``py(module:Class)``, where a text named a module of the user; see ``build``."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
-        """Read the options of the class from its ``__init__``, else from its ``function``."""
+        """Read options and documentation from the ``function``; of an ``__init__`` the options."""
         super().__init_subclass__(**keywords)
         parameters: list[inspect.Parameter] = []
         if "function" in vars(cls):
             every = inspect.signature(cls.function).parameters.values()
             parameters = [parameter for parameter in every if parameter.kind is _KEYWORD_ONLY]
             cls._function_defaults = {option.name: option.default for option in parameters}
+            documents = (cls.__doc__, cls.function.__doc__)
+            cls.__doc__ = "\n\n".join(inspect.cleandoc(text) for text in documents if text)
         if "__init__" in vars(cls):
             parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
         if {"function", "__init__"} & vars(cls).keys():

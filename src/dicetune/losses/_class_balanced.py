@@ -1,19 +1,4 @@
-"""Class-balanced cross-entropy: a class weighs by the inverse of its effective number of items.
-
-    L = -(1/N) Σ_i w_t log p_it,    w_c ∝ (1 - β) / (1 - β^n_c),    Σ_c w_c = C
-
-with n_c training items of class c, t the gold class of i. (1 - β^n) / (1 - β) is the effective
-number: the more items a class has, the less the next one says. Special cases: β = 0 is
-cross-entropy; for β -> 1 the weights go towards 1/n_c. Of ``labels`` each is a problem of two
-classes, absent and set, whose two weights sum to 2.
-
-What it is not: a fit to the size of the data. The effective number is at most 1 / (1 - β), 10,000
-for β = 0.9999: classes with more items than a few times that all weigh the same.
-
-References:
-    Cui et al., "Class-Balanced Loss Based on Effective Number of Samples", CVPR 2019,
-    arXiv 1901.05555.
-"""
+"""Class-balanced cross-entropy: a class weighs by the inverse of its effective number of items."""
 
 from __future__ import annotations
 
@@ -34,6 +19,10 @@ def effective_number_weights(
     class_counts: Tensor | Sequence[float], beta: float = 0.9999
 ) -> Tensor:
     """Weights ∝ (1 - β) / (1 - β^n_c) that sum to the number of classes.
+
+    (1 - β^n) / (1 - β) is the effective number of n items: the more items a class has, the less the
+    next item adds. It is at most 1 / (1 - β), 10,000 for β = 0.9999: classes with a few times more
+    items weigh the same. β = 0 gives equal weights; for β -> 1 the weights go towards 1/n_c.
 
     Args:
         class_counts: (C,) number of training items of each class; or (C, 2), for each label the
@@ -79,26 +68,25 @@ def class_balanced_loss(
     reduction: str = "mean",
     **given: Unpack[Given],
 ) -> Tensor:
-    """Class-balanced cross-entropy: -(1/N) Σ_i w_t log p_it, w ∝ (1 - β) / (1 - β^n).
+    """Class-balanced cross-entropy: -(1/N) Σ_i w_t log p_it, t the gold class of item i.
+
+    Each of the ``labels`` is a problem of two classes, absent and set.
 
     Args:
         logits: raw scores, (..., C).
         target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
-        beta: β in [0, 1); see ``effective_number_weights``.
+        beta: β in [0, 1); see ``effective_number_weights`` for the weights w.
         class_counts: training items of each class, (C,); of ``labels`` the items without and with
             each label, (C, 2).
         reduction: ``none``, ``sum`` or ``mean``.
-        **given: kind, mask, class_mask and the rest of ``Given``; the kind is no ``positions``.
-
-    Returns:
-        A scalar; of shape (...) for ``none``. The mean over nothing is 0 with zero gradient.
+        **given: see ``Given``, also for the result and the errors.
 
     Raises:
-        InputError: for values and shapes that cannot be used, a class without training items, and
-            for ``positions``.
+        InputError: also for a class without training items, and for ``positions``.
 
     References:
-        Cui et al., CVPR 2019, arXiv 1901.05555.
+        Cui et al., "Class-Balanced Loss Based on Effective Number of Samples", CVPR 2019, arXiv
+        1901.05555.
 
     Example:
         >>> logits, target = torch.zeros(1, 2), torch.tensor([1])
@@ -111,15 +99,10 @@ def class_balanced_loss(
 
 
 class ClassBalancedLoss(Loss):
-    """Class-balanced cross-entropy as a Module; options as in ``class_balanced_loss``.
+    """Class-balanced cross-entropy as a Module.
 
     Where ``class_counts`` is ``None`` the counts come with each call. A Module is built with the
     counts of classes, or of one logit a text; those of several ``labels`` come with the call.
-
-    Example:
-        >>> loss = ClassBalancedLoss(beta=0.5, class_counts=[2, 1])
-        >>> loss(torch.zeros(1, 2), torch.tensor([1]))
-        tensor(0.8318)
     """
 
     function = staticmethod(class_balanced_loss)

@@ -1,19 +1,4 @@
-"""Cross-entropy, plain (Eq. 1), with class weights or with weights of the counts (Eq. 2).
-
-    L = -(1/N) Σ_i α_i Σ_c y_ic log p_ic,        α_i = class_weight[gold of i], 1 by default
-    wce:  α_c = log10((n - n_c) / n_c + k),      n_c training items of class c among n
-
-Special cases: ``labels`` is the binary cross-entropy of each sigmoid, averaged over the labels of
-an item that exist, where a label may have one weight set and another absent; ``positions`` is a
-softmax over the positions of a text.
-
-What it is not: torch's weighted mean. Torch divides by Σ α_i, so that a batch of one class is not
-weighted at all; Eq. 2, and this file, divide by the number of items. ``wce`` is no correction of
-the class prior either: the weights grow with the logarithm of the ratio only, 1 : 1,000 weighs 3.
-
-References:
-    Li et al., "Dice Loss for Data-imbalanced NLP Tasks", ACL 2020, Eq. 1 and 2.
-"""
+"""Cross-entropy, plain (Eq. 1) or weighted (Eq. 2), and the class counts that weights need."""
 
 from __future__ import annotations
 
@@ -88,21 +73,20 @@ def cross_entropy_loss(
     reduction: str = "mean",
     **given: Unpack[Given],
 ) -> Tensor:
-    """Cross-entropy: -(1/N) Σ_i α_i Σ_c y_ic log p_ic.
+    """Cross-entropy: -(1/N) Σ_i α_i Σ_c y_ic log p_ic, α_i the weight of the gold class of item i.
+
+    ``labels`` is the binary cross-entropy of each sigmoid, averaged over the labels of an item that
+    exist; ``positions`` is a softmax over the positions of a text. What it is not: torch's weighted
+    mean. Torch divides by Σ α_i, so that a batch of one class is not weighted at all; Eq. 2, and
+    this function, divide by the number of items.
 
     Args:
         logits: raw scores, (..., C).
         target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
         class_weight: one weight for each class; of ``labels`` also a tensor (C, 2), the weights
-            where a label is absent and where it is set. The mean divides by the number of items.
+            where a label is absent and where it is set.
         reduction: ``none``, ``sum`` or ``mean``.
-        **given: kind, mask, class_mask and the rest of ``Given``.
-
-    Returns:
-        A scalar; of shape (...) for ``none``. The mean over nothing is 0 with zero gradient.
-
-    Raises:
-        InputError: for values and shapes that cannot be used.
+        **given: see ``Given``, also for the result and the errors.
 
     References:
         Li et al., ACL 2020, Eq. 1; with ``class_weight`` Eq. 2.
@@ -119,12 +103,7 @@ def cross_entropy_loss(
 
 
 class CrossEntropyLoss(Loss):
-    """Cross-entropy as a Module; options, values and errors are those of ``cross_entropy_loss``.
-
-    Example:
-        >>> CrossEntropyLoss()(torch.zeros(2, 4), torch.tensor([0, 3]))
-        tensor(1.3863)
-    """
+    """Cross-entropy as a Module."""
 
     function = staticmethod(cross_entropy_loss)
     presets: ClassVar = {
@@ -239,7 +218,11 @@ def weighted_cross_entropy_loss(
     reduction: str = "mean",
     **given: Unpack[Given],
 ) -> Tensor:
-    """Weighted cross-entropy: -(1/N) Σ_i log10((n - n_t)/n_t + k) log p_it.
+    """Weighted cross-entropy: -(1/N) Σ_i log10((n - n_t)/n_t + k) log p_it, t gold of item i.
+
+    Each of the ``labels`` is a problem of two classes, absent and set, with a weight for each. What
+    it is not: a correction of the class prior. The weights grow with the logarithm of the ratio
+    only: 1 : 1,000 weighs 3.
 
     Args:
         logits: raw scores, (..., C).
@@ -248,14 +231,10 @@ def weighted_cross_entropy_loss(
         class_counts: training items of each class, (C,); of ``labels`` the items without and with
             each label, (C, 2).
         reduction: ``none``, ``sum`` or ``mean``.
-        **given: kind, mask, class_mask and the rest of ``Given``; the kind is no ``positions``.
-
-    Returns:
-        A scalar; of shape (...) for ``none``. The mean over nothing is 0 with zero gradient.
+        **given: see ``Given``, also for the result and the errors.
 
     Raises:
-        InputError: for values and shapes that cannot be used, a class without training items, and
-            for ``positions``.
+        InputError: also for a class without training items, and for ``positions``.
 
     References:
         Li et al., ACL 2020, Eq. 2.
@@ -271,15 +250,10 @@ def weighted_cross_entropy_loss(
 
 
 class WeightedCrossEntropyLoss(Loss):
-    """Weighted cross-entropy as a Module; options as in ``weighted_cross_entropy_loss``.
+    """Weighted cross-entropy as a Module.
 
     Where ``class_counts`` is ``None`` the counts come with each call. A Module is built with the
     counts of classes, or of one logit a text; those of several ``labels`` come with the call.
-
-    Example:
-        >>> loss = WeightedCrossEntropyLoss()
-        >>> loss(torch.zeros(1, 2), torch.tensor([1]), class_counts=torch.tensor([90, 10]))
-        tensor(0.6931)
     """
 
     function = staticmethod(weighted_cross_entropy_loss)

@@ -1,27 +1,4 @@
-"""Dice loss, per example (Eq. 7) or over a set (Eq. 8), plain or self-adjusting (Eq. 12).
-
-    set:      L = 1 - (2 Σ p y + γ) / (Σ p² + Σ y² + γ), for each class, then their mean
-    example:  the same with one term in each sum, then the mean over items and classes
-
-Self-adjusting dice lets easy entries weigh less, by (1-p)^decay:
-
-    printed:  L = 1 - (2 (1-p)^decay p y + γ) / ((1-p)^decay p + y + γ)      decay = 1
-    default:  L = 1 - (2 Σ w p y + γ) / (Σ w p² + Σ w y² + γ),   w = (1 - p_t)^decay, no gradient
-
-Special cases: dice is the soft Tversky index at α = β = ½ and γ/2, and self-adjusting dice at decay
-0. ``squared=False`` at ``example`` level is 1 - Eq. 6. ``form="literal"`` is Eq. 12 at ``example``
-level, not squared (preset ``dsc-paper``), and the loss of the released scripts with decay 0.01 and
-squared (preset ``dsc-released``).
-
-What it is not: a sum over classes, as in some implementations, so that its size does not grow with
-the number of classes; and a class that is absent from a set is not left out: its false positives
-cost. Nor is it by default the printed Eq. 12, which has its optimum at p = 1/(1+decay), p = 0.5 for
-decay 1, and rewards a false positive with p near 1 as much as a true negative.
-
-References:
-    Milletari et al., "V-Net", 3DV 2016.
-    Li et al., "Dice Loss for Data-imbalanced NLP Tasks", ACL 2020, Eq. 6 to 8 and 12.
-"""
+"""Dice loss, plain (Eq. 6 to 8) or self-adjusting (Eq. 12), per example or over a set."""
 
 from __future__ import annotations
 
@@ -52,27 +29,29 @@ def dice_loss(
 ) -> Tensor:
     """Dice loss: 1 - (2 Σ p y + γ) / (Σ p² + Σ y² + γ).
 
+    At ``set`` level (Eq. 8) the sums run over all items: one index for each class, then the mean
+    over classes. At ``example`` level (Eq. 7) each sum has one term: one index for each item and
+    class, then the mean. It is the soft Tversky index at α = β = ½ and γ/2.
+
+    What it is not: a sum over classes, as in some implementations, so that its size does not grow
+    with the number of classes. A class that is absent from a set is not left out: its false
+    positives cost.
+
     Args:
         logits: raw scores, (..., C).
         target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
-        level: ``set`` (Eq. 8) or ``example`` (Eq. 7); for ``positions`` the set is one text.
-        squared: Σ p² and Σ y² below the line; ``False``: Σ p and Σ y (Eq. 6).
+        level: ``set`` or ``example``; for ``positions`` the set is one text.
+        squared: Σ p² and Σ y² below the line; ``False``: Σ p and Σ y (1 - Eq. 6).
         smooth: γ > 0.
         classes: ``all`` or ``foreground``.
         average: ``macro`` or ``micro``, over the classes of a set.
         class_weight: one weight for each class.
         activation: ``auto`` or ``sigmoid``.
         reduction: ``none``, ``sum`` or ``mean``; see ``overlap_loss``.
-        **given: kind, mask, class_mask and the rest of ``Given``.
-
-    Returns:
-        A scalar, or what ``reduction`` says. Over nothing it is 0 with zero gradient.
-
-    Raises:
-        InputError: for values, shapes and combinations that have no meaning.
+        **given: see ``Given``, also for the result and the errors.
 
     References:
-        Milletari et al., 3DV 2016; Li et al., ACL 2020, Eq. 7 and 8.
+        Milletari et al., "V-Net", 3DV 2016; Li et al., ACL 2020, Eq. 6 to 8.
 
     Example:
         >>> import torch
@@ -93,13 +72,7 @@ def dice_loss(
 
 
 class DiceLoss(OverlapLoss):
-    """Dice loss as a Module; options, values and errors are those of ``dice_loss``.
-
-    Example:
-        >>> import torch
-        >>> DiceLoss(level="example")(torch.tensor([0.0]), torch.tensor([1]))  # 1 - 2 / 2.25
-        tensor(0.1111)
-    """
+    """Dice loss as a Module."""
 
     function = staticmethod(dice_loss)
     index = Overlap.dice
@@ -135,14 +108,22 @@ def self_adjusting_dice_loss(
     reduction: str = "mean",
     **given: Unpack[Given],
 ) -> Tensor:
-    """Self-adjusting dice: dice with entries weighed by (1 - p_t)^decay.
+    """Self-adjusting dice: dice with easy entries weighed down by (1-p)^decay.
+
+        default:  1 - (2 Σ w p y + γ) / (Σ w p² + Σ w y² + γ),   w = (1 - p_t)^decay, no gradient
+        printed:  1 - (2 (1-p)^decay p y + γ) / ((1-p)^decay p + y + γ),   decay = 1
+
+    decay = 0 is ``dice_loss``. ``form="literal"`` is Eq. 12 as printed at ``example`` level, not
+    squared (preset ``dsc-paper``), and the loss of the released scripts with decay 0.01, squared
+    (preset ``dsc-released``). The printed form has its optimum at p = 1/(1+decay), p = 0.5 for
+    decay 1, and rewards a false positive with p near 1 as much as a true negative.
 
     Args:
         logits: raw scores, (..., C).
         target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
-        decay: exponent >= 0 of the weight; 0 is dice.
+        decay: exponent >= 0 of the weight.
         form: ``target``, ``detached`` or ``literal``; see ``overlap_loss``.
-        level: ``set`` or ``example`` (Eq. 12).
+        level: ``set`` or ``example``.
         squared: squares below the line.
         smooth: γ > 0.
         classes: ``all`` or ``foreground``.
@@ -150,13 +131,7 @@ def self_adjusting_dice_loss(
         class_weight: one weight for each class.
         activation: ``auto`` or ``sigmoid``.
         reduction: ``none``, ``sum`` or ``mean``; see ``overlap_loss``.
-        **given: kind, mask, class_mask and the rest of ``Given``.
-
-    Returns:
-        A scalar, or what ``reduction`` says. Over nothing it is 0 with zero gradient.
-
-    Raises:
-        InputError: for values, shapes and combinations that have no meaning.
+        **given: see ``Given``, also for the result and the errors.
 
     References:
         Li et al., ACL 2020, Eq. 12.
@@ -182,13 +157,7 @@ def self_adjusting_dice_loss(
 
 
 class SelfAdjustingDiceLoss(OverlapLoss):
-    """Self-adjusting dice as a Module; options as in ``self_adjusting_dice_loss``.
-
-    Example:
-        >>> import torch
-        >>> SelfAdjustingDiceLoss(decay=0.0)(torch.tensor([0.0, 0.0]), torch.tensor([1, 0]))
-        tensor(0.2000)
-    """
+    """Self-adjusting dice as a Module."""
 
     function = staticmethod(self_adjusting_dice_loss)
     index = Overlap.dice
@@ -222,24 +191,21 @@ def share_past_turning_point(
     activation: str = "auto",
     **given: Unpack[Given],
 ) -> Tensor:
-    """Share of items with a probability above 1/(1+decay), which ``form="literal"`` mistrains.
+    """Share of items with a p above 1/(1+decay), which ``form="literal"`` pushes the wrong way.
 
     With q = (1-p)^decay p the literal loss is monotone in q, and the slope of q changes its sign:
     dq/dp = (1-p)^(decay-1) (1 - (1+decay) p), for gold and for every other class alike, whatever γ,
-    squared or not, per example or over a set. Past p = 1/(1+decay) an entry goes the wrong way.
+    squared or not, per example or over a set.
 
     Args:
         logits: raw scores, (..., C).
         target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
         decay: the exponent of the weight.
         activation: ``auto`` or ``sigmoid``.
-        **given: kind, mask, class_mask and the rest of ``Given``.
+        **given: see ``Given``.
 
     Returns:
         A scalar in [0, 1], without a gradient; 0 over nothing.
-
-    Raises:
-        InputError: for values and shapes that cannot be used.
 
     References:
         Li et al., ACL 2020, Eq. 12.

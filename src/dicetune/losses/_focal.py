@@ -1,17 +1,4 @@
-"""Focal loss: cross-entropy in which an item counts less the surer the model is of its class.
-
-    L = -(1/N) Σ_i α_i (1 - p_t)^γ log p_t,        p_t the probability of the gold class
-
-Special cases: γ = 0 is cross-entropy. ``labels`` is the form of Lin et al. on each sigmoid
-(p_t = p for a 1, 1 - p for a 0), averaged over the labels of an item that exist. For shares y of
-the classes: -Σ_c y_c (1-p_c)^γ log p_c.
-
-What it is not: the weight is part of the formula and has its gradient; it is not detached.
-
-References:
-    Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, Eq. 5.
-    Li et al., "Dice Loss for Data-imbalanced NLP Tasks", ACL 2020, Table 2.
-"""
+"""Focal loss: cross-entropy in which an item counts less the surer the model is of its class."""
 
 from __future__ import annotations
 
@@ -68,7 +55,11 @@ def focal_loss(
     reduction: str = "mean",
     **given: Unpack[Given],
 ) -> Tensor:
-    """Focal loss: -(1/N) Σ_i α_i (1 - p_t)^γ log p_t.
+    """Focal loss: -(1/N) Σ_i α_i (1 - p_t)^γ log p_t, with p_t the probability of the gold class.
+
+    γ = 0 is cross-entropy. ``labels`` is the form of Lin et al. on each sigmoid (p_t = p for a 1,
+    1 - p for a 0), averaged over the labels of an item that exist. For shares y of the classes it
+    is -Σ_c y_c (1-p_c)^γ log p_c. The weight (1-p_t)^γ has its gradient; it is not detached.
 
     Args:
         logits: raw scores, (..., C).
@@ -76,16 +67,11 @@ def focal_loss(
         gamma: γ >= 0, how much less an easy item counts.
         class_weight: α, one weight for each class; the mean divides by the number of items.
         reduction: ``none``, ``sum`` or ``mean``.
-        **given: kind, mask, class_mask and the rest of ``Given``.
-
-    Returns:
-        A scalar; of shape (...) for ``none``. The mean over nothing is 0 with zero gradient.
-
-    Raises:
-        InputError: for values and shapes that cannot be used.
+        **given: see ``Given``, also for the result and the errors.
 
     References:
-        Lin et al., ICCV 2017, Eq. 5; Li et al., ACL 2020, Table 2.
+        Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, Eq. 5; Li et al., ACL 2020,
+        Table 2.
 
     Example:
         >>> focal_loss(torch.zeros(1, 2), torch.tensor([1]), gamma=2.0)  # 0.5² · log 2
@@ -98,12 +84,7 @@ def focal_loss(
 
 
 class FocalLoss(Loss):
-    """Focal loss as a Module; options, values and errors are those of ``focal_loss``.
-
-    Example:
-        >>> FocalLoss(gamma=2.0)(torch.zeros(1, 2), torch.tensor([1]))
-        tensor(0.1733)
-    """
+    """Focal loss as a Module."""
 
     function = staticmethod(focal_loss)
     ranges: ClassVar = {"gamma": Range(0.5, 5.0)}

@@ -40,8 +40,10 @@ _FEW_CLASSES = 16
 class Given(TypedDict, total=False):
     """What every function takes beside ``logits`` (..., C), ``target`` and its options.
 
-    A target holds class numbers of the leading shape, or values in [0, 1] of the logits' shape;
-    ``-100`` is ignored. Every entry may be left out.
+    A target holds class numbers of the leading shape, or values in [0, 1] of the logits' shape (0/1
+    labels, or shares of the classes); ``-100`` is ignored. Every entry may be left out. The result
+    is a scalar; for the reduction ``none`` it has the leading shape. The mean over nothing is 0
+    with zero gradient. Values, shapes and combinations without a meaning are an ``InputError``.
 
     Args:
         kind: ``classes`` (softmax over the last axis), ``labels`` (one sigmoid for each) or

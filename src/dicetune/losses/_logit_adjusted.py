@@ -1,18 +1,4 @@
-"""Logit adjustment in training: cross-entropy of logits to which the log-prior was added.
-
-    L = -(1/N) Σ_i log softmax(z_i + τ log π)_t,        π_c = n_c / n,  t the gold class of i
-
-with n_c training items of class c among n. The model itself says z, without the prior: what a rare
-class lacks in items it makes up in its logit. Special cases: τ = 0 is cross-entropy; of ``labels``
-each is a problem of two classes, z + τ log(π / (1 - π)) goes into its sigmoid.
-
-What it is not: the adjustment of a finished model, z - τ log π after cross-entropy, which has the
-same aim and costs no training. Nor a loss for F1: the class of the largest z is, at τ = 1, the best
-for the mean recall of the classes, which F1 is not; expect rare classes too often.
-
-References:
-    Menon et al., "Long-tail learning via logit adjustment", ICLR 2021, arXiv 2007.07314, Eq. 10.
-"""
+"""Logit adjustment in training: cross-entropy of logits to which the log-prior was added."""
 
 from __future__ import annotations
 
@@ -63,7 +49,15 @@ def logit_adjusted_loss(
     reduction: str = "mean",
     **given: Unpack[Given],
 ) -> Tensor:
-    """Logit-adjusted cross-entropy: -(1/N) Σ_i log softmax(z_i + τ log π)_t.
+    """Logit-adjusted cross-entropy: -(1/N) Σ_i log softmax(z_i + τ log π)_t, π_c = n_c / n.
+
+    The model says z, without the prior π of the training items: a rare class makes up in its logit
+    what it lacks in items. τ = 0 is cross-entropy. Each of the ``labels`` is a problem of two
+    classes: z + τ log(π / (1 - π)) goes into its sigmoid.
+
+    What it is not: the adjustment of a finished model, z - τ log π after cross-entropy, which has
+    the same aim and costs no training. Nor a loss for F1: at τ = 1 the class of the largest z is
+    best for the mean recall of the classes; expect rare classes too often.
 
     Args:
         logits: raw scores z, (..., C).
@@ -72,17 +66,14 @@ def logit_adjusted_loss(
         class_counts: training items of each class, (C,); of ``labels`` the items without and with
             each label, (C, 2).
         reduction: ``none``, ``sum`` or ``mean``.
-        **given: kind, mask, class_mask and the rest of ``Given``; the kind is no ``positions``.
-
-    Returns:
-        A scalar; of shape (...) for ``none``. The mean over nothing is 0 with zero gradient.
+        **given: see ``Given``, also for the result and the errors.
 
     Raises:
-        InputError: for values and shapes that cannot be used, a class without training items, and
-            for ``positions``.
+        InputError: also for a class without training items, and for ``positions``.
 
     References:
-        Menon et al., ICLR 2021, arXiv 2007.07314, Eq. 10.
+        Menon et al., "Long-tail learning via logit adjustment", ICLR 2021, arXiv 2007.07314,
+        Eq. 10.
 
     Example:
         >>> import torch
@@ -97,16 +88,10 @@ def logit_adjusted_loss(
 
 
 class LogitAdjustedLoss(Loss):
-    """Logit-adjusted cross-entropy as a Module; options as in ``logit_adjusted_loss``.
+    """Logit-adjusted cross-entropy as a Module.
 
     Where ``class_counts`` is ``None`` the counts come with each call. A Module is built with the
     counts of classes, or of one logit a text; those of several ``labels`` come with the call.
-
-    Example:
-        >>> import torch
-        >>> loss = LogitAdjustedLoss(tau=1.0, class_counts=[90, 10])
-        >>> loss(torch.zeros(1, 2), torch.tensor([1]))
-        tensor(2.3026)
     """
 
     function = staticmethod(logit_adjusted_loss)

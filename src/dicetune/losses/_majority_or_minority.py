@@ -1,22 +1,4 @@
-"""Majority or minority (MoM): cross-entropy, and once more over the items of the majority class.
-
-    L = CE + λ CE_M,    CE_M = -(1/N) Σ_{i: t_i = M} log p_it,    t_i the gold class of i
-
-M is the class that means "nothing" where the input names one (O in tagging), else the class with
-the most training items; of equal ones the first. Special cases: λ = 0 is cross-entropy; of
-``labels`` each is a problem of two classes, and M is absent or set, whichever has more items. For
-shares y of the classes an item counts in CE_M by its share y_M.
-
-Both sums are divided by the number of all items N, so that L is a mean over items and the same for
-any micro-batch: it is cross-entropy in which M weighs 1 + λ.
-
-What it is not: a weight for rare classes. The odds of M are, at the optimum, 1 + λ times the true
-ones: M is said more often, the others more surely.
-
-References:
-    Nemoto, Kitada and Iyatomi, "Majority or Minority: Data Imbalance Learning Method for Named
-    Entity Recognition", IEEE Access 2024, arXiv 2401.11431.
-"""
+"""Majority or minority (MoM): cross-entropy, and once more over the items of the majority class."""
 
 from __future__ import annotations
 
@@ -51,7 +33,18 @@ def majority_or_minority_loss(
     reduction: str = "mean",
     **given: Unpack[Given],
 ) -> Tensor:
-    """Majority or minority: CE + λ · CE over the items whose gold class is the majority class.
+    """Majority or minority: CE + λ · CE over the items whose gold class is the majority class M.
+
+        L = CE + λ CE_M,    CE_M = -(1/N) Σ_{i: t_i = M} log p_it,    t_i the gold class of i
+
+    M is the ``background`` where the call names one (O in tagging), else the class with the most
+    training items; of equal classes the first. λ = 0 is cross-entropy. Each of the ``labels`` is a
+    problem of two classes, and M is absent or set, whichever has more items. For shares y of the
+    classes an item counts in CE_M by its share y_M. Both sums are divided by the number of all
+    items N, so that L is a mean over items: it is cross-entropy in which M weighs 1 + λ.
+
+    What it is not: a weight for rare classes. The odds of M are, at the optimum, 1 + λ times the
+    true odds: M is said more often, the others more surely.
 
     Args:
         logits: raw scores, (..., C).
@@ -60,18 +53,14 @@ def majority_or_minority_loss(
         class_counts: training items of each class, (C,); of ``labels`` the items without and with
             each label, (C, 2). Needed where no ``background`` is given.
         reduction: ``none``, ``sum`` or ``mean``.
-        **given: kind, mask, class_mask and the rest of ``Given``; the ``background`` is the
-            majority class.
-
-    Returns:
-        A scalar; of shape (...) for ``none``. The mean over nothing is 0 with zero gradient.
+        **given: see ``Given``, also for the result and the errors.
 
     Raises:
-        InputError: for values and shapes that cannot be used, for neither a background nor counts,
-            and for ``positions``, of which none is the majority.
+        InputError: also for neither a background nor counts, and for ``positions``.
 
     References:
-        Nemoto et al., IEEE Access 2024, arXiv 2401.11431.
+        Nemoto, Kitada and Iyatomi, "Majority or Minority: Data Imbalance Learning Method for Named
+        Entity Recognition", IEEE Access 2024, arXiv 2401.11431.
 
     Example:
         >>> logits, target = torch.zeros(2, 2), torch.tensor([0, 1])
@@ -85,15 +74,10 @@ def majority_or_minority_loss(
 
 
 class MajorityOrMinorityLoss(Loss):
-    """Majority or minority as a Module; options as in ``majority_or_minority_loss``.
+    """Majority or minority as a Module.
 
     Where ``class_counts`` is ``None`` the counts come with each call. A call with a ``background``
     needs none.
-
-    Example:
-        >>> loss = MajorityOrMinorityLoss(majority_weight=1.0, class_counts=[90, 10])
-        >>> loss(torch.zeros(2, 2), torch.tensor([0, 1]))
-        tensor(1.0397)
     """
 
     function = staticmethod(majority_or_minority_loss)

@@ -7,32 +7,8 @@ With p the probability, y the target and w the weight of an entry (item, class):
     loss = E / (S_tp + E + γ)                   = 1 - (S_tp + γ) / (S_tp + E + γ), the index
 
 Errors are summed as they are, with a 1-p that is no difference of rounded numbers. Taken from a
-total they would be lost, and the loss negative, where the model is nearly right.
-
-``level`` says what the sums run over. ``set``: all items, one index a class, then the mean over
-the classes that exist (``macro``) or one index of the summed sums (``micro``). ``example``:
-nothing, one index for each item and class, then the mean over those that exist. For ``positions``
-the set is the positions of one text: one index a text, then the mean over texts.
-
-``decay`` > 0 weighs easy entries down by (1-p)^decay, in one of three forms:
-
-- ``target``: w = (1 - p_t)^decay without a gradient, p_t = p where y = 1 and 1 - p where y = 0. It
-  weighs p and y alike, so that a perfect prediction costs nothing. For shares w = |y - p|^decay.
-- ``detached``: p is replaced by q = (1-p)^decay p, the factor without a gradient.
-- ``literal``: the same with the factor's gradient (Eq. 12 as printed). Its optimum is at
-  p = 1/(1+decay); see ``share_past_turning_point``.
-
-Special cases: α = β = ½ is dice at twice the γ; α = β = 1 the Jaccard index; β = b²/(1+b²),
-α = 1/(1+b²) the soft F_b; γ -> 0 at ``example`` level with a softmax is 1 - p_gold (mean absolute
-error).
-
-What it is not: additive. At ``set`` level the mean of two batches' losses is not the loss of both;
-``set_sums`` adds up, ``set_loss`` makes a loss of the total.
-
-References:
-    Tversky, "Features of Similarity", 1977; Salehi et al., "Tversky loss function for image
-    segmentation using 3D fully convolutional deep networks", 2017.
-    Li et al., "Dice Loss for Data-imbalanced NLP Tasks", ACL 2020, Eq. 6 to 10 and 12.
+total they would be lost, and the loss negative, where the model is nearly right. ``overlap_loss``
+describes the choices; ``set_sums`` adds up over sets, ``set_loss`` makes a loss of the total.
 """
 
 from __future__ import annotations

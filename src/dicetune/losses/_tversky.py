@@ -1,18 +1,4 @@
-"""Tversky loss (Eq. 10), and the soft Tversky index with every choice open (Eq. 9).
-
-    L = 1 - (TP + γ) / (TP + α FP + β FN + γ),   TP = Σ p y,  FP = Σ p (1-y),  FN = Σ (1-p) y
-
-Special cases: α = β = ½ is dice (not squared) at 2γ. α > β favours precision, β > α recall.
-``overlap_loss`` has every option of the formula in ``_overlap``; ``tversky_loss`` and the dice
-losses are ``overlap_loss`` with some of the options fixed.
-
-What it is not: a choice between precision and recall for ``positions``, where p sums to 1 and so
-FP = FN in each text: only α + β matters there. It has no squared form: with α ≠ β that is no index.
-
-References:
-    Tversky, "Features of Similarity", 1977; Salehi et al., MLMI 2017.
-    Li et al., "Dice Loss for Data-imbalanced NLP Tasks", ACL 2020, Eq. 9 and 10.
-"""
+"""Tversky loss (Eq. 10), and the soft Tversky index with every choice open (Eq. 9)."""
 
 from __future__ import annotations
 
@@ -49,6 +35,14 @@ def overlap_loss(
 ) -> Tensor:
     """1 - (S_tp + γ) / (S_tp + α S_fp + β S_fn + γ), in every variant.
 
+    With p the probability, y the target and w the weight of an entry (item, class)::
+
+        S_tp = Σ w p y      S_fp = Σ w p (1-y)      S_fn = Σ w y (1-p)      squared: Σ w (p-y)²
+
+    α = β = ½ is dice at twice the γ; α = β = 1 the Jaccard index; β = b²/(1+b²) and α = 1/(1+b²)
+    the soft F_b; γ -> 0 at ``example`` level with a softmax is 1 - p_gold (mean absolute error). At
+    ``set`` level the loss is not additive: the mean of two batches' losses is not the loss of both.
+
     Args:
         logits: raw scores, (..., C).
         target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
@@ -59,7 +53,10 @@ def overlap_loss(
             positions of one text) or ``example`` (one index for each item and class).
         squared: Σ p² and Σ y² in place of Σ p and Σ y; only with α = β.
         decay: exponent >= 0 of the self-adjusting weight (1-p)^decay; 0 is without.
-        form: how the weight enters: ``target``, ``detached`` or ``literal``.
+        form: ``target``: w = (1 - p_t)^decay without a gradient, p_t = p where y = 1 and 1 - p
+            where y = 0; it weighs p and y alike, so that a perfect prediction costs nothing; for
+            shares w = |y - p|^decay. ``detached``: q = (1-p)^decay p replaces p, the factor without
+            a gradient. ``literal``: the same with the gradient of the factor (Eq. 12 as printed).
         classes: ``all``, or ``foreground``: without the background.
         average: over the classes of a set: ``macro`` (mean of their losses) or ``micro`` (loss of
             their summed sums).
@@ -67,16 +64,12 @@ def overlap_loss(
         activation: ``auto`` (what the kind says) or ``sigmoid`` (one for each class, always).
         reduction: ``mean``; ``none`` gives one value an item (``example``, ``positions``) or one a
             class that counts (``set``, not weighted); ``sum`` only where losses are by item.
-        **given: kind, mask, class_mask and the rest of ``Given``.
-
-    Returns:
-        A scalar, or what ``reduction`` says. Over nothing it is 0 with zero gradient.
-
-    Raises:
-        InputError: for values, shapes and combinations that have no meaning.
+        **given: see ``Given``, also for the result and the errors.
 
     References:
-        Tversky 1977; Salehi et al. 2017; Li et al., ACL 2020, Eq. 6 to 10 and 12.
+        Tversky, "Features of Similarity", 1977; Salehi et al., "Tversky loss function for image
+        segmentation using 3D fully convolutional deep networks", 2017; Li et al., ACL 2020, Eq. 6
+        to 10 and 12.
 
     Example:
         >>> logits, target = torch.tensor([0.0, 0.0]), torch.tensor([1, 0])  # p = 1/2, 1/2
@@ -108,17 +101,10 @@ class NonTrainingLossWarning(UserWarning):
 
 
 class OverlapLoss(Loss):
-    """The general overlap loss as a Module; options as in ``overlap_loss``.
+    """The general overlap loss as a Module.
 
     At ``set`` level the loss is no mean over items: ``sums`` of several batches add up, and
     ``from_sums`` makes the loss of the whole set from the total.
-
-    Example:
-        >>> loss = OverlapLoss(alpha=0.3, beta=0.7, squared=False)
-        >>> logits, target = torch.randn(8, 3), torch.arange(8) % 3
-        >>> total = loss.sums(logits[:5], target[:5]) + loss.sums(logits[5:], target[5:])
-        >>> torch.allclose(loss.from_sums(total), loss(logits, target))
-        True
     """
 
     function: ClassVar[Callable[..., Tensor]] = staticmethod(overlap_loss)
@@ -203,6 +189,10 @@ def tversky_loss(
 ) -> Tensor:
     """Tversky loss: 1 - (TP + γ) / (TP + α FP + β FN + γ).
 
+    TP = Σ p y, FP = Σ p (1-y), FN = Σ (1-p) y. α = β = ½ is dice (not squared) at 2γ; α > β favours
+    precision, β > α recall. Of ``positions`` p sums to 1, so that FP = FN in each text and only α +
+    β matters. There is no squared form: with α ≠ β it is no index.
+
     Args:
         logits: raw scores, (..., C).
         target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
@@ -215,13 +205,7 @@ def tversky_loss(
         class_weight: one weight for each class.
         activation: ``auto`` or ``sigmoid``.
         reduction: ``none``, ``sum`` or ``mean``; see ``overlap_loss``.
-        **given: kind, mask, class_mask and the rest of ``Given``.
-
-    Returns:
-        A scalar, or what ``reduction`` says. Over nothing it is 0 with zero gradient.
-
-    Raises:
-        InputError: for values, shapes and combinations that have no meaning.
+        **given: see ``Given``, also for the result and the errors.
 
     References:
         Salehi et al., MLMI 2017; Li et al., ACL 2020, Eq. 10.
@@ -246,12 +230,7 @@ def tversky_loss(
 
 
 class TverskyLoss(OverlapLoss):
-    """Tversky loss as a Module; options, values and errors are those of ``tversky_loss``.
-
-    Example:
-        >>> TverskyLoss(alpha=0.7, beta=0.3)(torch.tensor([0.0, 0.0]), torch.tensor([1, 0]))
-        tensor(0.2500)
-    """
+    """Tversky loss as a Module."""
 
     function = staticmethod(tversky_loss)
     index = staticmethod(partial(Overlap, squared=False))
