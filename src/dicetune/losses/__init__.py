@@ -2,7 +2,8 @@
 
 Functions are the definitions; Modules hold their options and call them. ``build`` makes a Module of
 text such as ``"ce+0.5*dice:smooth=1"``, ``LOSSES`` has every name, ``as_loss`` makes a loss of any
-function of logits and targets. ``Given`` lists what every function takes beside its options.
+function of logits and targets. ``Given`` and ``IndexOptions`` list what functions take beside their
+options.
 """
 
 from dicetune.losses._asymmetric import AsymmetricLoss, asymmetric_loss
@@ -33,6 +34,7 @@ from dicetune.losses._majority_or_minority import (
     MajorityOrMinorityLoss,
     majority_or_minority_loss,
 )
+from dicetune.losses._overlap import IndexOptions
 from dicetune.losses._own import OwnLoss, as_loss, code_of, imported_names
 from dicetune.losses._registry import (
     AUTO,
@@ -65,6 +67,7 @@ __all__ = [
     "DiceLoss",
     "FocalLoss",
     "Given",
+    "IndexOptions",
     "LogitAdjustedLoss",
     "Loss",
     "MajorityOrMinorityLoss",

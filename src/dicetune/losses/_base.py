@@ -72,6 +72,8 @@ class Loss(nn.Module):
     """The names of the loss in text."""
     defaults: ClassVar[Mapping[str, Any]] = {}
     """The options of the class by name, with their defaults."""
+    shared: ClassVar[Sequence[str]] = ()
+    """Options of the base class that the function takes too, and passes on."""
     _function_defaults: ClassVar[Mapping[str, Any]] = {}
     imported: str | None = None
     """``py(module:Class)``, where a text named a module of the user; see ``build``."""
@@ -82,8 +84,15 @@ class Loss(nn.Module):
         parameters: list[inspect.Parameter] = []
         if "function" in vars(cls):
             every = inspect.signature(cls.function).parameters.values()
-            parameters = [parameter for parameter in every if parameter.kind is _KEYWORD_ONLY]
-            cls._function_defaults = {option.name: option.default for option in parameters}
+            named = {
+                option.name: option.default for option in every if option.kind is _KEYWORD_ONLY
+            }
+            shared = {name: cls._function_defaults.get(name) for name in cls.shared}
+            cls._function_defaults = named | {n: d for n, d in shared.items() if n not in named}
+            parameters = [
+                inspect.Parameter(name, _KEYWORD_ONLY, default=default)
+                for name, default in cls._function_defaults.items()
+            ]
             documents = (cls.__doc__, cls.function.__doc__)
             cls.__doc__ = "\n\n".join(inspect.cleandoc(text) for text in documents if text)
         if "__init__" in vars(cls):
@@ -130,7 +139,7 @@ class Loss(nn.Module):
     @property
     def needs_class_counts(self) -> bool:
         """Whether ``class_counts`` have to come with each call."""
-        return "class_counts" in self.defaults and self.options()["class_counts"] is None
+        return False
 
     def check_kind(self, kind: str, background: int | None = None) -> None:
         """Refuse a kind for which the loss has no meaning, before anything is computed.

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from dicetune.errors import InputError
-from dicetune.losses._base import Loss, Preset, number
-from dicetune.losses._cross_entropy import as_counts, counts_beside, cross_entropy_of
+from dicetune.losses._base import Preset, number
+from dicetune.losses._cross_entropy import CountedLoss, as_counts, counts_beside, cross_entropy_of
 from dicetune.losses._inputs import Given, prepare
 
 
@@ -98,15 +98,10 @@ def class_balanced_loss(
     return cross_entropy_of(items, weight, reduction)
 
 
-class ClassBalancedLoss(Loss):
-    """Class-balanced cross-entropy as a Module.
-
-    Where ``class_counts`` is ``None`` the counts come with each call. A Module is built with the
-    counts of classes, or of one logit a text; those of several ``labels`` come with the call.
-    """
+class ClassBalancedLoss(CountedLoss):
+    """Class-balanced cross-entropy as a Module."""
 
     function = staticmethod(class_balanced_loss)
-    kinds = frozenset({"classes", "labels"})
     presets: ClassVar = {
         "cb": Preset(
             "-1/N Σ w_t log p_gold, w ∝ (1-β)/(1-β^n_t), Σw = C",
@@ -115,11 +110,12 @@ class ClassBalancedLoss(Loss):
         )
     }
     beta: float
-    class_counts: tuple[float, ...] | None
 
     def check(self) -> None:
-        """Refuse a β and counts that give no weights."""
+        """Refuse a β for which the effective number is infinite."""
         super().check()
         _check_beta(self.beta)
-        if self.class_counts is not None:
-            effective_number_weights(self.class_counts, self.beta)
+
+    def check_counts(self, class_counts: tuple[float, ...]) -> None:
+        """Refuse counts that give no weights."""
+        effective_number_weights(class_counts, self.beta)

@@ -115,6 +115,31 @@ class CrossEntropyLoss(Loss):
     }
 
 
+class CountedLoss(Loss):
+    """Base of the losses that need the training items of each class.
+
+    Where ``class_counts`` is ``None`` the counts come with each call. A Module is built with the
+    counts of classes, or of one logit a text; those of several ``labels`` come with the call.
+    """
+
+    kinds = frozenset({"classes", "labels"})
+    class_counts: tuple[float, ...] | None
+
+    @property
+    def needs_class_counts(self) -> bool:
+        """Whether the loss was built without counts."""
+        return self.class_counts is None
+
+    def check(self) -> None:
+        """Refuse counts that the formula cannot use, where the loss is built with counts."""
+        super().check()
+        if self.class_counts is not None:
+            self.check_counts(self.class_counts)
+
+    def check_counts(self, class_counts: tuple[float, ...]) -> None:
+        """Refuse counts that the formula cannot use."""
+
+
 def as_counts(class_counts: Tensor | Sequence[float], without: str) -> Tensor:
     """Training items of each class as floating-point numbers, (C,) or of ``labels`` (C, 2).
 
@@ -249,15 +274,10 @@ def weighted_cross_entropy_loss(
     return cross_entropy_of(items, weight, reduction)
 
 
-class WeightedCrossEntropyLoss(Loss):
-    """Weighted cross-entropy as a Module.
-
-    Where ``class_counts`` is ``None`` the counts come with each call. A Module is built with the
-    counts of classes, or of one logit a text; those of several ``labels`` come with the call.
-    """
+class WeightedCrossEntropyLoss(CountedLoss):
+    """Weighted cross-entropy as a Module."""
 
     function = staticmethod(weighted_cross_entropy_loss)
-    kinds = frozenset({"classes", "labels"})
     ranges: ClassVar = {"k": Range(1.0, 100.0, log=True)}
     presets: ClassVar = {
         "wce": Preset(
@@ -267,10 +287,7 @@ class WeightedCrossEntropyLoss(Loss):
         )
     }
     k: float
-    class_counts: tuple[float, ...] | None
 
-    def check(self) -> None:
+    def check_counts(self, class_counts: tuple[float, ...]) -> None:
         """Refuse counts and a k that give no weights."""
-        super().check()
-        if self.class_counts is not None:
-            inverse_frequency_weights(self.class_counts, self.k)
+        inverse_frequency_weights(class_counts, self.k)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar, Unpack
 
 from torch import Tensor
 
 from dicetune.losses._base import Preset, Range
 from dicetune.losses._inputs import Given, mean_of, prepare, probabilities
-from dicetune.losses._overlap import Overlap, overlap_of
-from dicetune.losses._tversky import OverlapLoss
+from dicetune.losses._overlap import IndexOptions, Overlap
+from dicetune.losses._tversky import OverlapLoss, overlap_loss
 
 
 def dice_loss(
@@ -20,12 +19,7 @@ def dice_loss(
     level: str = "set",
     squared: bool = True,
     smooth: float = 1.0,
-    classes: str = "all",
-    average: str = "macro",
-    class_weight: Tensor | Sequence[float] | None = None,
-    activation: str = "auto",
-    reduction: str = "mean",
-    **given: Unpack[Given],
+    **options: Unpack[IndexOptions],
 ) -> Tensor:
     """Dice loss: 1 - (2 Σ p y + γ) / (Σ p² + Σ y² + γ).
 
@@ -43,12 +37,7 @@ def dice_loss(
         level: ``set`` or ``example``; for ``positions`` the set is one text.
         squared: Σ p² and Σ y² below the line; ``False``: Σ p and Σ y (1 - Eq. 6).
         smooth: γ > 0.
-        classes: ``all`` or ``foreground``.
-        average: ``macro`` or ``micro``, over the classes of a set.
-        class_weight: one weight for each class.
-        activation: ``auto`` or ``sigmoid``.
-        reduction: ``none``, ``sum`` or ``mean``; see ``overlap_loss``.
-        **given: see ``Given``, also for the result and the errors.
+        **options: see ``IndexOptions`` and ``Given``.
 
     References:
         Milletari et al., "V-Net", 3DV 2016; Li et al., ACL 2020, Eq. 6 to 8.
@@ -59,16 +48,14 @@ def dice_loss(
         >>> dice_loss(logits, target)  # 1 - (2·.5 + 1) / (.25 + .25 + 1 + 1)
         tensor(0.2000)
     """
-    choice = Overlap.dice(
-        smooth,
+    return overlap_loss(
+        logits,
+        target,
+        smooth=smooth / 2,
         level=level,
         squared=squared,
-        classes=classes,
-        average=average,
-        activation=activation,
-        reduction=reduction,
+        **options,
     )
-    return overlap_of(choice.items(logits, target, given), choice, class_weight)
 
 
 class DiceLoss(OverlapLoss):
@@ -101,12 +88,7 @@ def self_adjusting_dice_loss(
     level: str = "set",
     squared: bool = True,
     smooth: float = 1.0,
-    classes: str = "all",
-    average: str = "macro",
-    class_weight: Tensor | Sequence[float] | None = None,
-    activation: str = "auto",
-    reduction: str = "mean",
-    **given: Unpack[Given],
+    **options: Unpack[IndexOptions],
 ) -> Tensor:
     """Self-adjusting dice: dice with easy entries weighed down by (1-p)^decay.
 
@@ -126,12 +108,7 @@ def self_adjusting_dice_loss(
         level: ``set`` or ``example``.
         squared: squares below the line.
         smooth: γ > 0.
-        classes: ``all`` or ``foreground``.
-        average: ``macro`` or ``micro``, over the classes of a set.
-        class_weight: one weight for each class.
-        activation: ``auto`` or ``sigmoid``.
-        reduction: ``none``, ``sum`` or ``mean``; see ``overlap_loss``.
-        **given: see ``Given``, also for the result and the errors.
+        **options: see ``IndexOptions`` and ``Given``.
 
     References:
         Li et al., ACL 2020, Eq. 12.
@@ -142,18 +119,16 @@ def self_adjusting_dice_loss(
         >>> self_adjusting_dice_loss(logits, target)  # 1 - (2·.25 + 1) / (.125 + .125 + .5 + 1)
         tensor(0.1429)
     """
-    choice = Overlap.dice(
-        smooth,
+    return overlap_loss(
+        logits,
+        target,
+        smooth=smooth / 2,
         decay=decay,
         form=form,
         level=level,
         squared=squared,
-        classes=classes,
-        average=average,
-        activation=activation,
-        reduction=reduction,
+        **options,
     )
-    return overlap_of(choice.items(logits, target, given), choice, class_weight)
 
 
 class SelfAdjustingDiceLoss(OverlapLoss):

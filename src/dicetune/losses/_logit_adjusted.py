@@ -7,8 +7,8 @@ from typing import ClassVar, Unpack
 
 from torch import Tensor
 
-from dicetune.losses._base import Loss, Preset, number
-from dicetune.losses._cross_entropy import as_counts, counts_beside, cross_entropy_of
+from dicetune.losses._base import Preset, number
+from dicetune.losses._cross_entropy import CountedLoss, as_counts, counts_beside, cross_entropy_of
 from dicetune.losses._inputs import Given, prepare
 
 
@@ -87,15 +87,10 @@ def logit_adjusted_loss(
     return cross_entropy_of(items._replace(logits=items.logits + offset), None, reduction)
 
 
-class LogitAdjustedLoss(Loss):
-    """Logit-adjusted cross-entropy as a Module.
-
-    Where ``class_counts`` is ``None`` the counts come with each call. A Module is built with the
-    counts of classes, or of one logit a text; those of several ``labels`` come with the call.
-    """
+class LogitAdjustedLoss(CountedLoss):
+    """Logit-adjusted cross-entropy as a Module."""
 
     function = staticmethod(logit_adjusted_loss)
-    kinds = frozenset({"classes", "labels"})
     presets: ClassVar = {
         "la": Preset(
             "-1/N Σ log softmax(z + τ log π)_gold",
@@ -103,10 +98,7 @@ class LogitAdjustedLoss(Loss):
             "every class is worth the same, as in mean recall",
         )
     }
-    class_counts: tuple[float, ...] | None
 
-    def check(self) -> None:
+    def check_counts(self, class_counts: tuple[float, ...]) -> None:
         """Refuse counts that give no prior."""
-        super().check()
-        if self.class_counts is not None:
-            log_prior(self.class_counts)
+        log_prior(class_counts)

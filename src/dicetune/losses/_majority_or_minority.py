@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dicetune.losses._base import Loss, Preset, number
-from dicetune.losses._cross_entropy import counts_beside, cross_entropy_of
+from dicetune.losses._base import Preset, number
+from dicetune.losses._cross_entropy import CountedLoss, counts_beside, cross_entropy_of
 from dicetune.losses._inputs import Given, Items, check_background, prepare
 
 
@@ -73,15 +73,10 @@ def majority_or_minority_loss(
     return cross_entropy_of(items, weight, reduction)
 
 
-class MajorityOrMinorityLoss(Loss):
-    """Majority or minority as a Module.
-
-    Where ``class_counts`` is ``None`` the counts come with each call. A call with a ``background``
-    needs none.
-    """
+class MajorityOrMinorityLoss(CountedLoss):
+    """Majority or minority as a Module."""
 
     function = staticmethod(majority_or_minority_loss)
-    kinds = frozenset({"classes", "labels"})
     presets: ClassVar = {
         "mom": Preset(
             "-1/N Σ (1 + λ [t is the majority]) log p_gold",

@@ -46,6 +46,27 @@ _CHOICES = {
 }
 
 
+class IndexOptions(Given, total=False):
+    """What every loss made of the index takes beside its options and ``Given``.
+
+    Args:
+        classes: ``all`` (default), or ``foreground``: without the background.
+        average: over the classes of a set: ``macro`` (default; mean of their losses) or ``micro``
+            (loss of their summed sums).
+        class_weight: one weight for each class, in the mean (``macro``) or the sums (``micro``).
+        activation: ``auto`` (default; what the kind says) or ``sigmoid`` (one for each class).
+        reduction: ``mean`` (default); ``none`` gives one value an item (``example``, ``positions``)
+            or one a class that counts (``set``, not weighted); ``sum`` only where losses are by
+            item.
+    """
+
+    classes: str
+    average: str
+    class_weight: Tensor | Sequence[float] | None
+    activation: str
+    reduction: str
+
+
 @dataclass(frozen=True)
 class Overlap:
     """The choices of an overlap loss, checked; names as in ``overlap_loss``."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dicetune.losses._base import Loss, Preset, Range, class_numbers, weight_vector
 from dicetune.losses._inputs import Call, Given
-from dicetune.losses._overlap import Overlap, overlap_of, set_loss, set_sums
+from dicetune.losses._overlap import IndexOptions, Overlap, overlap_of, set_loss, set_sums
 
 
 def overlap_loss(
@@ -57,13 +57,11 @@ def overlap_loss(
             where y = 0; it weighs p and y alike, so that a perfect prediction costs nothing; for
             shares w = |y - p|^decay. ``detached``: q = (1-p)^decay p replaces p, the factor without
             a gradient. ``literal``: the same with the gradient of the factor (Eq. 12 as printed).
-        classes: ``all``, or ``foreground``: without the background.
-        average: over the classes of a set: ``macro`` (mean of their losses) or ``micro`` (loss of
-            their summed sums).
-        class_weight: one weight for each class, in the mean (``macro``) or the sums (``micro``).
-        activation: ``auto`` (what the kind says) or ``sigmoid`` (one for each class, always).
-        reduction: ``mean``; ``none`` gives one value an item (``example``, ``positions``) or one a
-            class that counts (``set``, not weighted); ``sum`` only where losses are by item.
+        classes: these five are described by ``IndexOptions``.
+        average: over the classes of a set.
+        class_weight: one weight for each class.
+        activation: ``auto`` or ``sigmoid``.
+        reduction: ``none``, ``sum`` or ``mean``.
         **given: see ``Given``, also for the result and the errors.
 
     References:
@@ -110,6 +108,7 @@ class OverlapLoss(Loss):
     function: ClassVar[Callable[..., Tensor]] = staticmethod(overlap_loss)
     index: ClassVar[Callable[..., Overlap]] = Overlap
     """Makes the choices of the index from the options of the class."""
+    shared: ClassVar = ("classes", "average", "class_weight", "activation", "reduction")
     presets: ClassVar = {
         "overlap": Preset(
             "1 - (S_tp + γ)/(S_tp + α S_fp + β S_fn + γ)",
@@ -180,12 +179,7 @@ def tversky_loss(
     beta: float = 0.7,
     smooth: float = 1.0,
     level: str = "set",
-    classes: str = "all",
-    average: str = "macro",
-    class_weight: Tensor | Sequence[float] | None = None,
-    activation: str = "auto",
-    reduction: str = "mean",
-    **given: Unpack[Given],
+    **options: Unpack[IndexOptions],
 ) -> Tensor:
     """Tversky loss: 1 - (TP + γ) / (TP + α FP + β FN + γ).
 
@@ -200,12 +194,7 @@ def tversky_loss(
         beta: β >= 0, the weight of false negatives.
         smooth: γ > 0.
         level: ``set`` or ``example`` (Eq. 10 as printed).
-        classes: ``all`` or ``foreground``.
-        average: ``macro`` or ``micro``, over the classes of a set.
-        class_weight: one weight for each class.
-        activation: ``auto`` or ``sigmoid``.
-        reduction: ``none``, ``sum`` or ``mean``; see ``overlap_loss``.
-        **given: see ``Given``, also for the result and the errors.
+        **options: see ``IndexOptions`` and ``Given``.
 
     References:
         Salehi et al., MLMI 2017; Li et al., ACL 2020, Eq. 10.
@@ -215,18 +204,16 @@ def tversky_loss(
         >>> tversky_loss(logits, target)  # 1 - 1.5 / (.5 + .3·.5 + .7·.5 + 1)
         tensor(0.2500)
     """
-    choice = Overlap(
+    return overlap_loss(
+        logits,
+        target,
         alpha=alpha,
         beta=beta,
         smooth=smooth,
         level=level,
         squared=False,
-        classes=classes,
-        average=average,
-        activation=activation,
-        reduction=reduction,
+        **options,
     )
-    return overlap_of(choice.items(logits, target, given), choice, class_weight)
 
 
 class TverskyLoss(OverlapLoss):
