@@ -31,8 +31,8 @@ class LossInput:
             ``labels``: 0/1 of the logits' shape.
         kind: ``classes`` (softmax over the last axis), ``labels`` (a sigmoid each) or
             ``positions`` (softmax over the positions of a text).
-        keep: optional bool mask of the leading shape: items that count.
-        class_keep: optional bool mask, broadcastable to the logits: classes (positions, labels)
+        mask: optional bool mask of the leading shape: items that count.
+        class_mask: optional bool mask, broadcastable to the logits: classes (positions, labels)
             that exist for an item; padding and question positions are masked here.
         background: index of the class that means "nothing" ("O" in tagging), where there is one.
         class_counts: for class-weighted losses: number of training items of each class, (C,); of
@@ -44,8 +44,8 @@ class LossInput:
     logits: Tensor
     target: Tensor
     kind: Kind = "classes"
-    keep: Tensor | None = None
-    class_keep: Tensor | None = None
+    mask: Tensor | None = None
+    class_mask: Tensor | None = None
     background: int | None = None
     class_counts: Tensor | None = None
     coefficient: float = 1.0
@@ -81,15 +81,11 @@ class LossTarget:
             logits,
             self.target,
             kind=self.kind,
-            keep=self.mask,
-            class_keep=self.class_mask,
+            mask=self.mask,
+            class_mask=self.class_mask,
             background=self.background,
             coefficient=self.coefficient,
         )
-
-    def item_count(self) -> Tensor:
-        """Number of items that count, ()."""
-        return count_items(self.kind, self.target, self.mask, self.class_mask)
 
     def class_counts(self, classes: int) -> Tensor | None:
         """Items of each class, as ``LossInput.class_counts`` holds them; positions are no classes.
@@ -109,14 +105,12 @@ class LossTarget:
         return torch.stack(sides, dim=-1)
 
 
-def count_items(
-    kind: Kind, target: Tensor, mask: Tensor | None = None, class_mask: Tensor | None = None
-) -> Tensor:
+def item_count(item: LossInput | LossTarget) -> Tensor:
     """Number of items that count, (): items that are neither masked nor ignored."""
-    there = target != IGNORED
-    if kind == "labels":
-        if class_mask is not None:
-            there = there & class_mask
+    there = item.target != IGNORED
+    if item.kind == "labels":
+        if item.class_mask is not None:
+            there = there & item.class_mask
         # an item is a row of labels, or one label where the target has no axis of labels
-        there = there.any(-1) if target.ndim > 1 else there
-    return (there if mask is None else there & mask).sum()
+        there = there.any(-1) if item.target.ndim > 1 else there
+    return (there if item.mask is None else there & item.mask).sum()

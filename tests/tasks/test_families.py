@@ -20,10 +20,10 @@ from dicetune.data import (
     TextExample,
     to_characters,
 )
+from dicetune.loss_input import item_count
 from dicetune.models import load_model, load_tokenizer, subword_counter
 from dicetune.tasks import TASKS
 from dicetune.training.batches import PaddingCollator
-from dicetune.training.objective import item_count
 from families import FAMILIES, HEADS, save_family
 from tiny import sure_outputs
 
@@ -182,8 +182,8 @@ def assert_class_counts(item, counts):
         assert counts is None
         return
     alive = item.target != -100
-    if item.keep is not None:
-        alive &= item.keep[(...,) + (None,) * (item.target.ndim - item.keep.ndim)]
+    if item.mask is not None:
+        alive &= item.mask[(...,) + (None,) * (item.target.ndim - item.mask.ndim)]
     if item.kind == "classes":
         known = item.target[alive]
         assert counts.tolist() == known.bincount(minlength=item.logits.shape[-1]).tolist()

@@ -57,7 +57,7 @@ def test_one_half_is_not_above_one_half():
 
 
 def test_the_loss_counts_the_same_items():
-    from dicetune.training.objective import item_count
+    from dicetune.loss_input import item_count
 
     task = MultiLabelTask.of(CORPUS)
     batch = PaddingCollator(TOKENIZER, task.targets)(task.encode(CORPUS, TOKENIZER, 24).features)

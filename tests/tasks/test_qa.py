@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from dicetune.data import GoldAnswer, Question, QuestionCorpus, read_questions
 from dicetune.errors import DataError, InputError
+from dicetune.loss_input import item_count
 from dicetune.tasks.qa import QaOptions, QaTask
-from dicetune.training.objective import item_count
 from tiny import byte_level_tokenizer, wordpiece_tokenizer
 
 TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "byte-level": byte_level_tokenizer()}
@@ -82,7 +82,7 @@ def test_worked_example(form):
     }
     if form == "softmax":
         assert (start.kind, start.target.tolist(), counts["start"]) == ("positions", [first], 1)
-        assert start.class_keep.tolist() == [[bool(m) for m in feature["answer_mask"]]]
+        assert start.class_mask.tolist() == [[bool(m) for m in feature["answer_mask"]]]
     else:
         assert (end.kind, end.target[0, :, 0].nonzero().tolist()) == ("labels", [[last]])
         assert end.logits.shape == end.target.shape == (1, len(words), 1)

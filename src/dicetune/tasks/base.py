@@ -20,7 +20,7 @@ from torch import Tensor
 
 from dicetune.data import Note
 from dicetune.errors import InputError, quoted
-from dicetune.loss_input import IGNORED, LossInput, LossTarget
+from dicetune.loss_input import IGNORED, LossInput, LossTarget, item_count
 
 Scores = dict[str, Any]
 """Metric names to numbers; one level of tables ("per_type") is allowed."""
@@ -274,7 +274,7 @@ class Task(ABC):
 
     def item_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Number of items of each target."""
-        return {target.name: target.item_count() for target in self.loss_targets(labels)}
+        return {target.name: item_count(target) for target in self.loss_targets(labels)}
 
     def class_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Items of each class of each target, as ``LossInput.class_counts`` holds them."""

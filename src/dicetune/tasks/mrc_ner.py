@@ -311,7 +311,7 @@ class MrcNerTask(Task):
         answers = torch.stack([labels["answer_starts"], labels["answer_ends"]], dim=-1)
         there = spans[..., 0] >= 0
         right = (spans[:, :, None] == answers[:, None]).all(-1).any(-1) & there
-        return [*ends, replace(match, target=right.long()[..., None], keep=there)]
+        return [*ends, replace(match, target=right.long()[..., None], mask=there)]
 
     def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
         """Biases of the three heads."""

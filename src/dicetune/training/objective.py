@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dicetune.loss_input import LossInput, count_items
+from dicetune.loss_input import LossInput, item_count
 from dicetune.losses import Loss, check_selection, hardest_negatives
 
 
@@ -76,7 +76,7 @@ class Objective:
                 item = _hardest(item, self.hard_negatives)
             for coefficient, term in self.terms:
                 if term.is_additive(item.kind) and not ranked_together:
-                    value = _apply(term, item, denominator=counts[item.name]) * world_size
+                    value = _apply(term, item, num_items=counts[item.name]) * world_size
                 else:
                     value = _apply(term, item) / micro_batches
                 total = total + item.coefficient * coefficient * value
@@ -104,7 +104,7 @@ class EvaluationLoss:
             self._counts[item.name] = self._counts.get(item.name, 0) + count
             for number, (_, term) in enumerate(self._objective.terms):
                 if term.is_additive(item.kind):
-                    sums = _apply(term, item, denominator=1)
+                    sums = _apply(term, item, num_items=1)
                 else:
                     sums = term.sums(item.logits, item.target, **_options(item))
                 key = (item.name, number)
@@ -125,26 +125,21 @@ class EvaluationLoss:
         return total
 
 
-def item_count(item: LossInput) -> Tensor:
-    """Number of items of an input that count: rows not masked and not ignored."""
-    return count_items(item.kind, item.target, item.keep, item.class_keep)
-
-
 def _hardest(item: LossInput, per_positive: float) -> LossInput:
     """The same input with a mask on all but the positives and the hardest negatives."""
     chosen = hardest_negatives(
         item.logits, item.target, per_positive=per_positive, **_options(item)
     )
     if item.kind == "classes":
-        return replace(item, keep=chosen)
-    return replace(item, class_keep=chosen)
+        return replace(item, mask=chosen)
+    return replace(item, class_mask=chosen)
 
 
 def _options(item: LossInput) -> dict[str, Any]:
     return {
         "kind": item.kind,
-        "keep": item.keep,
-        "class_keep": item.class_keep,
+        "mask": item.mask,
+        "class_mask": item.class_mask,
         "background": item.background,
     }
 
