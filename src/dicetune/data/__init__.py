@@ -32,9 +32,9 @@ from dicetune.data.inspect import (
     subword_facts,
     unknown_warnings,
 )
-from dicetune.data.questions.align import align_answer
 from dicetune.data.questions.corpus import GoldAnswer, Question, QuestionCorpus
 from dicetune.data.questions.inspect import QA_PAPER_RATIOS, inspect_questions
+from dicetune.data.questions.offsets import align_answer
 from dicetune.data.questions.predictions import (
     AnswerRow,
     match_answers,

@@ -16,59 +16,35 @@ from dicetune.data.tagged.labels import spans
 
 
 class EntitySpan(NamedTuple):
-    """One entity.
+    """One entity."""
 
-    Args:
-        type: its type.
-        start: first word.
-        end: one past the last word.
-    """
-
-    type: str
-    start: int
-    end: int
+    type: str  # its type
+    start: int  # first word
+    end: int  # one past the last word
 
 
 @dataclass(frozen=True)
 class EntitySentence:
-    """One sentence.
+    """One sentence."""
 
-    Args:
-        tokens: the words, exactly as in the file.
-        spans: its entities, each once, in the order of their places.
-        id: the source's own name for it, where it has one.
-        line: 1-based line on which it starts, where lines mean anything.
-        document: what it is a part of, where the source says so; not part of equality.
-    """
-
-    tokens: tuple[str, ...]
-    spans: tuple[EntitySpan, ...] = ()
-    id: str | None = None
-    line: int | None = None
-    document: str | None = field(default=None, compare=False, repr=False)
+    tokens: tuple[str, ...]  # the words, exactly as in the file
+    spans: tuple[EntitySpan, ...] = ()  # its entities, each once, in the order of their places
+    id: str | None = None  # the source's own name for it, where it has one
+    line: int | None = None  # 1-based line on which it starts, where lines mean anything
+    document: str | None = field(default=None, compare=False, repr=False)  # what it is a part of, where the source says so; not part of equality
 
 
 @dataclass(frozen=True)
 class EntityCorpus:
-    """The sentences of one file or split.
+    """The sentences of one file or split."""
 
-    Args:
-        sentences: in the order of the file.
-        source: the file or data set they came from.
-        notes: repairs and oddities, counted.
-        queries: what the file itself asks for each type; empty for files without questions.
-        has_gold: whether the spans were read; ``False`` for text to be predicted.
-        texts: where the sentences were cut from plain text, that text.
-        places: first and one past the last character of each word of each such text.
-    """
-
-    sentences: tuple[EntitySentence, ...]
-    source: str
-    notes: tuple[Note, ...] = ()
-    queries: Mapping[str, str] = field(default_factory=dict)
-    has_gold: bool = True
-    texts: tuple[str | None, ...] = ()
-    places: tuple[tuple[tuple[int, int], ...], ...] = ()
+    sentences: tuple[EntitySentence, ...]  # in the order of the file
+    source: str  # the file or data set they came from
+    notes: tuple[Note, ...] = ()  # repairs and oddities, counted
+    queries: Mapping[str, str] = field(default_factory=dict)  # what the file itself asks for each type; empty for files without questions
+    has_gold: bool = True  # whether the spans were read; ``False`` for text to be predicted
+    texts: tuple[str | None, ...] = ()  # where the sentences were cut from plain text, that text
+    places: tuple[tuple[tuple[int, int], ...], ...] = ()  # first and one past the last character of each word of each such text
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -92,14 +68,7 @@ class EntityCorpus:
 
 
 def entity_corpus(corpus: Corpus) -> EntityCorpus:
-    """The spans that the tags of a corpus spell; untagged sentences have none.
-
-    Example:
-        >>> from dicetune.data.tagged.corpus import Sentence
-        >>> tagged = Corpus((Sentence(("in", "Bonn"), ("O", "B-LOC")),), "a.conll", scheme="iob2")
-        >>> entity_corpus(tagged).sentences[0].spans
-        (EntitySpan(type='LOC', start=1, end=2),)
-    """
+    """The spans that the tags of a corpus spell; untagged sentences have none."""
     sentences = tuple(
         EntitySentence(
             sentence.tokens,

@@ -29,16 +29,7 @@ def parse_entity_lines(
     entity_column: int | str | None,
     notes: NoteBook,
 ) -> list[EntitySentence]:
-    """Lines to sentences.
-
-    Raises:
-        DataError: no JSON, a missing key, a span that is none or lies outside its sentence.
-
-    Example:
-        >>> line = '{"tokens": ["in", "Bonn"], "entities": [{"type": "LOC", "start": 1, "end": 2}]}'
-        >>> parse_entity_lines([line], "a.jsonl", None, None, NoteBook())[0].spans
-        (EntitySpan(type='LOC', start=1, end=2),)
-    """
+    """Lines to sentences."""
     sentences: list[EntitySentence] = []
     token_key = entity_key = ""
     for number, record in json_objects(lines, path):
@@ -68,19 +59,7 @@ def entity_spans(
     line: int,
     notes: NoteBook,
 ) -> tuple[EntitySpan, ...]:
-    """The entities under a key of one object, each once, in the order of their places.
-
-    Args:
-        record: the object.
-        key: of the list.
-        length: number of words, beyond which no span may reach; ``None`` where it is not known.
-        path: the file, for messages.
-        line: of the object.
-        notes: takes spans that are given twice.
-
-    Raises:
-        DataError: no list, an entry that is no span, a span outside the words.
-    """
+    """The entities under a key of one object, each once, in the order of their places."""
     value = record.get(key)
     if not isinstance(value, list):
         got = "nothing" if key not in record else type(value).__name__
@@ -94,19 +73,7 @@ def entity_spans(
 def check_span(
     kind: str, start: int, end: int, length: int | None, path: str | Path, line: int | None
 ) -> EntitySpan:
-    """A span whose words exist.
-
-    Args:
-        kind: its type.
-        start: first word.
-        end: one past the last word.
-        length: number of words, where it is known.
-        path: the file, for messages.
-        line: of the span.
-
-    Raises:
-        DataError: it is empty, turned round, or outside the sentence.
-    """
+    """A span whose words exist."""
     if start >= end:
         raise DataError(
             path,

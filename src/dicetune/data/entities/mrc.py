@@ -44,24 +44,7 @@ NOT_ASKED = "sentences that are not asked for every type: the others count as wi
 def parse_mrc(
     lines: Sequence[str], path: str | Path, notes: NoteBook, *, gold: bool = True
 ) -> tuple[list[EntitySentence], dict[str, str]]:
-    """Lines of a file to sentences and the query of each type.
-
-    Args:
-        lines: of the file.
-        path: the file, for messages.
-        notes: takes what was odd.
-        gold: whether labels and spans are read; without, only the contexts are.
-
-    Raises:
-        DataError: no JSON, a missing key, a span that is none or lies outside its context.
-
-    Example:
-        >>> line = '[{"context": "in Bonn", "entity_label": "LOC", "query": "Find places.", ' + (
-        ...     '"start_position": [1], "end_position": [1]}]')
-        >>> sentences, queries = parse_mrc([line], "a.json", NoteBook())
-        >>> sentences[0].spans, queries
-        ((EntitySpan(type='LOC', start=1, end=2),), {'LOC': 'Find places.'})
-    """
+    """Lines of a file to sentences and the query of each type."""
     tokens: dict[tuple[str | None, str], tuple[str, ...]] = {}
     found: dict[tuple[str | None, str], list[EntitySpan]] = {}
     asked: dict[tuple[str | None, str], set[str]] = {}

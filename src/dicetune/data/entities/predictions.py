@@ -28,19 +28,12 @@ Spans = tuple[EntitySpan, ...]
 
 @dataclass(frozen=True)
 class SpanPredictions:
-    """The sentences of a prediction file.
+    """The sentences of a prediction file."""
 
-    Args:
-        gold: the right entities of each sentence.
-        predicted: a model's.
-        source: the file.
-        notes: what was odd, counted.
-    """
-
-    gold: tuple[Spans, ...]
-    predicted: tuple[Spans, ...]
-    source: str
-    notes: tuple[Note, ...] = ()
+    gold: tuple[Spans, ...]  # the right entities of each sentence
+    predicted: tuple[Spans, ...]  # a model's
+    source: str  # the file
+    notes: tuple[Note, ...] = ()  # what was odd, counted
 
 
 def read_span_predictions(
@@ -50,19 +43,7 @@ def read_span_predictions(
     format: str = "auto",
     split: str | None = None,
 ) -> SpanPredictions:
-    """Sentences with gold and predicted entities.
-
-    Args:
-        path: JSON lines with ``predicted`` (beside a corpus of gold also ``entities``) and, where
-            no corpus is given, ``gold``: lists of ``{"type": …, "start": …, "end": …}``.
-        gold: the right entities, for the same sentences in the same order.
-        format: one of ``SPAN_PREDICTION_FORMATS``, or ``auto``.
-        split: which rows, where they name several splits.
-
-    Raises:
-        DataError: what is wrong, in which line, or sentences that do not pair up.
-        InputError: another format.
-    """
+    """Sentences with gold and predicted entities."""
     if format not in ("auto", *SPAN_PREDICTION_FORMATS):
         raise unknown_name("format of predictions", format, ["auto", *SPAN_PREDICTION_FORMATS])
     source = source_name(path)

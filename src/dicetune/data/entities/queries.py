@@ -51,14 +51,7 @@ _UNCOUNTED = ("art", "software", "money", "food", "equipment", "information")
 
 
 def default_query(kind: str) -> str:
-    """A query made from the name of a type.
-
-    Example:
-        >>> default_query("ORG")
-        'Find organizations such as companies, agencies and institutions.'
-        >>> default_query("creative-work"), default_query("CellType")
-        ('Find creative works in the text.', 'Find cell types in the text.')
-    """
+    """A query made from the name of a type."""
     if kind.upper() in KNOWN:
         return KNOWN[kind.upper()]
     words = [word.lower() for word in _WORD.findall(kind)]
@@ -69,14 +62,7 @@ def default_query(kind: str) -> str:
 
 
 def read_queries(path: str | Path) -> dict[str, str]:
-    """Queries from a file.
-
-    Args:
-        path: a YAML or JSON mapping from type to query, or lines of a type, a tab and its query.
-
-    Raises:
-        DataError: no mapping of texts, a type twice, a query without text.
-    """
+    """Queries from a file."""
     lines = read_lines(path)
     filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if all("\t" in line for _, line in filled):
@@ -91,17 +77,7 @@ def read_queries(path: str | Path) -> dict[str, str]:
 def choose_queries(
     kinds: Iterable[str], given: Mapping[str, str] | None, found: Mapping[str, str], source: str
 ) -> dict[str, str]:
-    """The query of each type: the given one, else the data's own, else one made from its name.
-
-    Args:
-        kinds: the types.
-        given: from a file that the user named, which then has to hold every type.
-        found: what the training data itself asks.
-        source: the file of queries, for the message.
-
-    Raises:
-        DataError: a type without a query in the user's file.
-    """
+    """The query of each type: the given one, else the data's own, else one made from its name."""
     names = list(kinds)
     if given is None:
         return {kind: found.get(kind) or default_query(kind) for kind in names}

@@ -36,21 +36,7 @@ def read_entities(
     tag_column: Column = None,
     trained: Mapping[str, Any] | None = None,
 ) -> EntityCorpus:
-    """Sentences with entities.
-
-    Args:
-        path: a file (gzip too, ``-`` is stdin) or a data set, as ``read_tokens`` takes it.
-        format: one of ``ENTITY_FORMATS``; ``auto`` looks at the content: ``mrc`` is a JSON list
-            of questions, ``entities`` JSON lines with a list of entities, all else is tagged text.
-        scheme: of the tags; ``mrc`` and ``entities`` have none.
-        token_column: number or key of the words; ``mrc`` has none.
-        tag_column: number or key of the tags, or key of the entities; ``mrc`` has none.
-        trained: options that a model was trained with.
-
-    Raises:
-        DataError: what is wrong, in which file and line, what was expected and what to do.
-        InputError: an unknown format, an option that means nothing for the format.
-    """
+    """Sentences with entities."""
     if format != "auto" and format not in ENTITY_FORMATS:
         raise unknown_name("data format", format, ["auto", *ENTITY_FORMATS])
     if format == "hub" or (format == "auto" and names_data_set(path)):
@@ -93,21 +79,7 @@ def read_entities(
 def parse_contexts(
     lines: Sequence[str], path: str | Path, token_column: Column = None
 ) -> EntityCorpus:
-    """The sentences of lines in the MRC layout, whose questions and spans are not read.
-
-    Args:
-        lines: of the file.
-        path: the file, for messages.
-        token_column: none: there are no columns.
-
-    Raises:
-        DataError: what is wrong, in which file and line, what was expected and what to do.
-        InputError: a column.
-
-    Example:
-        >>> parse_contexts(['[{"context": "in Bonn"}]'], "-").sentences[0].tokens
-        ('in', 'Bonn')
-    """
+    """The sentences of lines in the MRC layout, whose questions and spans are not read."""
     no_columns(_QUESTIONS, token_column, None)
     notes = NoteBook()
     source = source_name(path)
@@ -116,15 +88,7 @@ def parse_contexts(
 
 
 def entity_format(lines: Sequence[str], path: str | Path) -> str:
-    """The format of the lines of a file: ``mrc``, ``entities`` or what ``format_of`` says.
-
-    Raises:
-        DataError: JSON of no known layout.
-
-    Example:
-        >>> entity_format(['{"tokens": ["in", "Bonn"], "entities": []}'], "-")
-        'entities'
-    """
+    """The format of the lines of a file: ``mrc``, ``entities`` or what ``format_of`` says."""
     if is_mrc(lines):
         return "mrc"
     format = format_of(lines, path)

@@ -16,9 +16,8 @@ from dicetune.data.inspect import (
     find_leaks,
     subword_facts,
 )
-from dicetune.data.questions.align import ELSEWHERE, NOWHERE, RESPELLED
 from dicetune.data.questions.corpus import QuestionCorpus
-from dicetune.data.questions.offsets import OTHER_RULES
+from dicetune.data.questions.offsets import ELSEWHERE, NOWHERE, OTHER_RULES, RESPELLED
 from dicetune.writing import words
 
 QA_PAPER_RATIOS = {"SQuAD1.1": 55.9, "SQuAD2.0": 82.0, "QuoRef": 169.0}
