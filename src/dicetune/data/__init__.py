@@ -2,9 +2,8 @@
 
 from dicetune.data.entities.corpus import EntityCorpus, EntitySentence, EntitySpan, entity_corpus
 from dicetune.data.entities.inspect import inspect_entities
-from dicetune.data.entities.mrc import is_mrc
+from dicetune.data.entities.mrc import choose_queries, default_query, is_mrc, read_queries
 from dicetune.data.entities.predictions import SpanPredictions, read_span_predictions
-from dicetune.data.entities.queries import choose_queries, default_query, read_queries
 from dicetune.data.entities.read import (
     ENTITY_FORMATS,
     parse_contexts,

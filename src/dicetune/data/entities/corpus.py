@@ -6,45 +6,81 @@ mention that occurs twice is two spans, and its text is never searched for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NamedTuple, Self
 
-from dicetune.data.files.notes import Note
+from dicetune.data.files.notes import Note, NoteBook
 from dicetune.data.tagged.corpus import Corpus
 from dicetune.data.tagged.labels import spans
+from dicetune.errors import DataError, quoted
+
+TWICE = "spans given twice: counted once"
 
 
 class EntitySpan(NamedTuple):
-    """One entity."""
+    """One entity: its type, its first word, and one past its last word."""
 
-    type: str  # its type
-    start: int  # first word
-    end: int  # one past the last word
+    type: str
+    start: int
+    end: int
+
+    @classmethod
+    def checked(
+        cls, kind: str, start: int, end: int, length: int | None, path: str | Path, line: int | None
+    ) -> Self:
+        """A span that lies in its sentence; ``length`` is ``None`` where it is not known."""
+        if start >= end:
+            raise DataError(
+                path,
+                f"expected a span that ends behind its start, got words {start} to {end} "
+                f"(end exclusive) of {quoted(kind)}: mend the entry",
+                line=line,
+            )
+        if start < 0 or (length is not None and end > length):
+            size = "from 0"
+            if length is not None:
+                size = f"from 0 to {length - 1}, as the sentence has them"
+            raise DataError(
+                path,
+                f"expected a span of words {size}, got words {start} to {end - 1} of "
+                f"{quoted(kind)}: mend the entry",
+                line=line,
+            )
+        return cls(kind, start, end)
+
+
+def sorted_once(found: Sequence[EntitySpan], place: str, notes: NoteBook) -> tuple[EntitySpan, ...]:
+    """Spans in the order of their places, each once; a repeated span is noted."""
+    once = sorted(set(found), key=lambda span: (span.start, span.end, span.type))
+    for _ in range(len(found) - len(once)):
+        notes.add(TWICE, place)
+    return tuple(once)
 
 
 @dataclass(frozen=True)
 class EntitySentence:
-    """One sentence."""
+    """One sentence with its entities, each once, in the order of their places."""
 
-    tokens: tuple[str, ...]  # the words, exactly as in the file
-    spans: tuple[EntitySpan, ...] = ()  # its entities, each once, in the order of their places
-    id: str | None = None  # the source's own name for it, where it has one
-    line: int | None = None  # 1-based line on which it starts, where lines mean anything
-    document: str | None = field(default=None, compare=False, repr=False)  # what it is a part of, where the source says so; not part of equality
+    tokens: tuple[str, ...]
+    spans: tuple[EntitySpan, ...] = ()
+    id: str | None = None
+    line: int | None = None  # on which the sentence starts, from 1
+    document: str | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class EntityCorpus:
-    """The sentences of one file or split."""
+    """The sentences of one file or split, in the order of the file."""
 
-    sentences: tuple[EntitySentence, ...]  # in the order of the file
-    source: str  # the file or data set they came from
-    notes: tuple[Note, ...] = ()  # repairs and oddities, counted
-    queries: Mapping[str, str] = field(default_factory=dict)  # what the file itself asks for each type; empty for files without questions
-    has_gold: bool = True  # whether the spans were read; ``False`` for text to be predicted
-    texts: tuple[str | None, ...] = ()  # where the sentences were cut from plain text, that text
-    places: tuple[tuple[tuple[int, int], ...], ...] = ()  # first and one past the last character of each word of each such text
+    sentences: tuple[EntitySentence, ...]
+    source: str
+    notes: tuple[Note, ...] = ()
+    queries: Mapping[str, str] = field(default_factory=dict)  # of each type, where the file asks
+    has_gold: bool = True  # False for text to be predicted
+    texts: tuple[str | None, ...] = ()  # plain texts that the sentences were cut from
+    places: tuple[tuple[tuple[int, int], ...], ...] = ()  # of each word in its plain text
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -53,7 +89,7 @@ class EntityCorpus:
         return iter(self.sentences)
 
     def first(self, count: int) -> Self:
-        """The same source with its first sentences alone."""
+        """The corpus cut to the first ``count`` sentences."""
         return replace(
             self,
             sentences=self.sentences[:count],

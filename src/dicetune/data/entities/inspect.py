@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from dicetune.data.entities.corpus import EntityCorpus, EntitySentence, EntitySpan
-from dicetune.data.entities.queries import choose_queries
+from dicetune.data.entities.mrc import choose_queries
 from dicetune.data.inspect import (
     Fact,
     Inspection,
