@@ -9,7 +9,7 @@ import json
 import numpy as np
 from safetensors.numpy import save_file
 
-from dicetune.compare.plan import DataFile, Objective, Plan
+from dicetune.comparison.plan import DataFile, Objective, Plan
 from dicetune.decide import tune
 from dicetune.decide.likely import likely_spans
 from dicetune.records import (
@@ -38,9 +38,11 @@ PROBLEMS = {
     },
     "entities": {"kind": "entities", "labels": ["SITE", "ORG<i>"], "metric": "f1", "nested": False},
     "answer": {"kind": "answer", "labels": [], "metric": "f1", "language": "en", "null": False},
+    "tags": {"kind": "tags", "labels": ["NOUN", "VERB", "DET<i>"], "metric": "accuracy"},
+    "words": {"kind": "words", "labels": ["B-NN", "I-NN", "B-VV<i>", "I-VV<i>"], "metric": "f1"},
 }  # fmt: skip
 TASKS = {"label": "text", "label_set": "multilabel", "spans": "ner", "entities": "mrc-ner",
-         "answer": "qa"}  # fmt: skip
+         "answer": "qa", "tags": "pos", "words": "seg-pos"}  # fmt: skip
 
 
 def make_comparison(
@@ -150,6 +152,10 @@ def _gold(kind, units, seed):
     if kind == "entities":
         site, org = ({"type": name, "start": a, "end": b} for name, a, b in CANDIDATES[:2])
         return [[[site, org], [org], []][int(rng.integers(3))] for _ in range(units)]
+    if kind in ("tags", "words"):
+        labels = PROBLEMS[kind]["labels"]
+        return [[labels[int(number)] for number in rng.integers(len(labels), size=9)]
+                for _ in range(units)]  # fmt: skip
     return [["Quay Nine", "at Quay Nine"] if rng.random() < 0.8 else ["down"] for _ in range(units)]
 
 
@@ -184,7 +190,7 @@ def _rows(kind, problem, split, gold, scores):
     for number, (right, own) in enumerate(zip(gold, scores, strict=True)):
         row = {"split": split, "id": f"{number}<{split}>", "gold": right}
         text = NASTY if number % 3 == 0 else f"Text {number} says {SCRIPT} nothing."
-        if kind == "spans":
+        if kind in ("spans", "tags", "words"):
             row |= {
                 "tokens": [SCRIPT, *WORDS[1:]],
                 "predicted": [labels[c] for c in own.argmax(-1)],
