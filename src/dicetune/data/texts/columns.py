@@ -61,24 +61,40 @@ SHOWN = 8
 
 @dataclass(frozen=True)
 class TextColumns:
-    """What the user chose: a name, a number from 0, or nothing (to be found)."""
+    """What the user chose: a name, a number from 0, or nothing (to be found).
 
-    text: Column = None  # of the (first) text
-    pair: Column = None  # of the second text
-    label: Column = None  # of the label
-    id: Column = None  # of the id
-    labels: tuple[str, ...] = ()  # of columns of 0 and 1, one for each label, or of the places in lists of 0 and 1
+    Args:
+        text: of the (first) text.
+        pair: of the second text.
+        label: of the label.
+        id: of the id.
+        labels: of columns of 0 and 1, one for each label, or of the places in lists of 0 and 1.
+    """
+
+    text: Column = None
+    pair: Column = None
+    label: Column = None
+    id: Column = None
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Found:
-    """Where things stand, as places in a list of names or cells."""
+    """Where things stand, as places in a list of names or cells.
 
-    text: int  # the (first) text
-    pair: int | None = None  # the second text
-    label: int | None = None  # all labels of a row
-    id: int | None = None  # the id
-    labels: tuple[int, ...] = ()  # one column for each label, in place of ``label``
+    Args:
+        text: the (first) text.
+        pair: the second text.
+        label: all labels of a row.
+        id: the id.
+        labels: one column for each label, in place of ``label``.
+    """
+
+    text: int
+    pair: int | None = None
+    label: int | None = None
+    id: int | None = None
+    labels: tuple[int, ...] = ()
 
 
 def by_name(
@@ -91,7 +107,25 @@ def by_name(
     line: int | None = None,
     instead: int | None = None,
 ) -> Found:
-    """The columns of a header, or the keys of an object."""
+    """The columns of a header, or the keys of an object.
+
+    Args:
+        names: in their order.
+        choice: of the user.
+        source: the file, for messages.
+        pair: whether there are two texts.
+        gold: whether there is a label.
+        line: for messages.
+        instead: the column of the text where none has a known name.
+
+    Raises:
+        DataError: no such column, none with a known name, or one column for two things.
+
+    Example:
+        >>> header = ["Quality", "#1 ID", "#2 ID", "#1 String", "#2 String"]
+        >>> by_name(header, TextColumns(), "a.txt", pair=True, gold=True)
+        Found(text=3, pair=4, label=0, id=None, labels=())
+    """
     known = _Names(names, source, line)
     text = known.chosen(choice.text, "text_column")
     second = known.chosen(choice.pair, "pair_column") if pair else None
@@ -116,7 +150,24 @@ def by_number(
     pair: bool,
     gold: bool,
 ) -> Found:
-    """The columns of a table without a header."""
+    """The columns of a table without a header.
+
+    Args:
+        rows: all of them: cells decide where nothing was chosen.
+        choice: of the user.
+        source: the file, for messages.
+        pair: whether there are two texts.
+        gold: whether there is a label.
+
+    Raises:
+        DataError: too few columns, columns that cannot be told apart, or one for two things.
+        InputError: a name, which only a header could have.
+
+    Example:
+        >>> rows = [["spam", "win a prize now"], ["ham", "see you there"], ["ham", "on my way"]]
+        >>> by_number(rows, TextColumns(), "a.tsv", pair=False, gold=True)
+        Found(text=1, pair=None, label=0, id=None, labels=())
+    """
     width = len(rows[0])
     text = _number(choice.text, "text_column", width, source)
     second = _number(choice.pair, "pair_column", width, source) if pair else None

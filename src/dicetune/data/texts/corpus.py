@@ -12,13 +12,22 @@ from dicetune.data.files.notes import Note
 
 @dataclass(frozen=True)
 class TextExample:
-    """One text, or one pair of texts."""
+    """One text, or one pair of texts.
 
-    text: str  # exactly as in the file
-    pair: str | None = None  # the second text of a pair; ``None`` where there are no pairs
-    labels: tuple[str, ...] | None = None  # of it: one where the classes exclude each other, any number where they do not; ``None`` for a text to be labelled
-    line: int | None = None  # 1-based line on which it begins, or ``None`` where lines mean nothing
-    id: str | None = None  # the source's own name for it, where it has one
+    Args:
+        text: exactly as in the file.
+        pair: the second text of a pair; ``None`` where there are no pairs.
+        labels: of it: one where the classes exclude each other, any number where they do not;
+            ``None`` for a text to be labelled.
+        line: 1-based line on which it begins, or ``None`` where lines mean nothing.
+        id: the source's own name for it, where it has one.
+    """
+
+    text: str
+    pair: str | None = None
+    labels: tuple[str, ...] | None = None
+    line: int | None = None
+    id: str | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -28,12 +37,20 @@ class TextExample:
 
 @dataclass(frozen=True)
 class TextCorpus:
-    """The examples of one file or split."""
+    """The examples of one file or split.
 
-    examples: tuple[TextExample, ...]  # in the order of the file
-    source: str  # the file or data set it came from
-    notes: tuple[Note, ...] = ()  # how it was read, and what was odd, counted
-    names: tuple[str, ...] = ()  # of all labels in their order, where the source knows them beside the examples (a file of names, a data set with a ``ClassLabel``); else empty
+    Args:
+        examples: in the order of the file.
+        source: the file or data set it came from.
+        notes: how it was read, and what was odd, counted.
+        names: of all labels in their order, where the source knows them beside the examples (a
+            file of names, a data set with a ``ClassLabel``); else empty.
+    """
+
+    examples: tuple[TextExample, ...]
+    source: str
+    notes: tuple[Note, ...] = ()
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -52,7 +69,13 @@ class TextCorpus:
 
     @property
     def label_names(self) -> list[str]:
-        """What the source says, else the labels that occur: by value if all are numbers."""
+        """What the source says, else the labels that occur: by value if all are numbers.
+
+        Example:
+            >>> TextCorpus((TextExample("a", labels=("10",)), TextExample("b", labels=("2",))),
+            ...            "a.tsv").label_names
+            ['2', '10']
+        """
         return list(self.names) if self.names else in_order(self.label_counts)
 
 

@@ -14,7 +14,17 @@ from dicetune.errors import DataError, quoted
 def join_gold(
     rows: Sequence[PredictedRow], gold: TextCorpus, source: str, notes: NoteBook
 ) -> list[PredictedRow]:
-    """Rows with the labels of the other file, in its order."""
+    """Rows with the labels of the other file, in its order.
+
+    Raises:
+        DataError: another number of rows, or ids of which some are the same.
+
+    Example:
+        >>> from dicetune.data.texts.corpus import TextExample
+        >>> gold = TextCorpus((TextExample("x", labels=("ham",)),), "gold.tsv")
+        >>> join_gold([PredictedRow(None, "spam", 1)], gold, "own.txt", NoteBook())[0].gold
+        ('ham',)
+    """
     if len(rows) != len(gold):
         raise DataError(
             source,

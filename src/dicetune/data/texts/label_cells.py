@@ -37,12 +37,19 @@ _ITEM = re.compile(r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[-+\w.]+)(\s*,\s*|\s
 
 @dataclass(frozen=True)
 class LabelCells:
-    """What is known of a column before it is read."""
+    """What is known of a column before it is read.
 
-    separator: str = AUTO  # between labels: ``auto``, ``none`` or the separator itself
-    places: tuple[str, ...] = ()  # names of the places in lists of 0 and 1
-    seen: tuple[str, ...] = ()  # labels that occur elsewhere: in the gold beside predictions, in a model
-    needed: bool = True  # whether a column without such places is refused
+    Args:
+        separator: between labels: ``auto``, ``none`` or the separator itself.
+        places: names of the places in lists of 0 and 1.
+        seen: labels that occur elsewhere: in the gold beside predictions, in a model.
+        needed: whether a column without such places is refused.
+    """
+
+    separator: str = AUTO
+    places: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    needed: bool = True
 
 
 def part_cells(
@@ -52,7 +59,24 @@ def part_cells(
     how: LabelCells,
     names: Sequence[str] = (),
 ) -> list[list[Any]]:
-    """What each cell of a column lists: names or numbers of labels."""
+    """What each cell of a column lists: names or numbers of labels.
+
+    Args:
+        cells: strings, numbers or lists, each with its line.
+        source: the file, for messages.
+        notes: where it is said how the column was read.
+        how: what the user or a model says of the column.
+        names: of all labels in their order, where they are known.
+
+    Raises:
+        DataError: lists beside other cells, lists of 0 and 1 without names, a separator that
+            cannot be told.
+
+    Example:
+        >>> column = [(1, "joy"), (2, "anger|fear"), (3, ""), (4, "joy|fear")]
+        >>> part_cells(column, "a.csv", NoteBook(), LabelCells())
+        [['joy'], ['anger', 'fear'], [], ['joy', 'fear']]
+    """
     whole = {*names, *(str(place) for place in range(len(names))), *how.seen}
     if how.separator == AUTO:
         cells = _without_brackets(cells, source, notes, whole)
@@ -92,7 +116,11 @@ def part_cells(
 def refuse_lists(
     cells: Sequence[Cell], source: str, notes: NoteBook, names: Sequence[str] = ()
 ) -> None:
-    """Refuse cells of several labels where each text has one; note what looks like it."""
+    """Refuse cells of several labels where each text has one; note what looks like it.
+
+    Raises:
+        DataError: a cell that is a list.
+    """
     strings = [(line, v) for line, v in cells if isinstance(v, str) and v not in names]
     texts = [(line, v.strip()) for line, v in strings if v.strip()]
     lists = {line: items for line, v in texts if (items := _list_in(v)) is not None}
@@ -121,7 +149,12 @@ def refuse_lists(
 
 
 def mark(item: Any) -> str | None:
-    """0 or 1 as text, from whatever may stand for them; ``None`` for anything else."""
+    """0 or 1 as text, from whatever may stand for them; ``None`` for anything else.
+
+    Example:
+        >>> mark("1"), mark(0.0), mark(True), mark("joy")
+        ('1', '0', '1', None)
+    """
     if isinstance(item, str):
         return item.strip() if item.strip() in _MARKS else None
     return str(int(item)) if isinstance(item, int | float) and item in (0, 1) else None
@@ -184,7 +217,11 @@ def _list_in(text: str) -> list[Any] | None:
 def _separator(
     cells: Sequence[Cell], source: str, whole: Collection[str], named: bool
 ) -> str | None:
-    """What stands between labels; ``NONE`` where each cell is one label."""
+    """What stands between labels; ``NONE`` where each cell is one label.
+
+    Raises:
+        DataError: where that cannot be told.
+    """
     texts = [(line, v.strip()) for line, v in cells if isinstance(v, str) and v.strip()]
     labels = {v for _, v in texts if v not in whole}
     for separator in (*_USUAL, *_RARE):
@@ -215,7 +252,10 @@ def _separator(
 
 
 def _evidence(labels: Collection[str], separator: str, seen: Collection[str]) -> tuple[Any, int]:
-    """The cells that a separator parts, and how many of them have parts that stand alone."""
+    """The cells that a separator parts, and how many of them have parts that stand alone.
+
+    Of a rare separator all parts must stand alone, of a usual one some.
+    """
     joined = {label for label in labels if len(_parts(label, separator)) > 1}
     alone = {*labels, *seen} - joined
     enough = any if separator in _USUAL else all

@@ -18,7 +18,12 @@ _OTHER = {*ID_NAMES, *TEXT_NAMES, *(name for both in PAIR_NAMES for name in both
 
 
 def mark_columns(names: Sequence[str], rows: Sequence[Numbered]) -> list[int]:
-    """Columns of nothing but 0 and 1, where there are several and they are no texts or ids."""
+    """Columns of nothing but 0 and 1, where there are several and they are no texts or ids.
+
+    Example:
+        >>> mark_columns(["text", "toxic", "threat"], [(2, ["fine", "0", "1"])])
+        [1, 2]
+    """
     found = [
         place
         for place, name in enumerate(names)
@@ -30,14 +35,30 @@ def mark_columns(names: Sequence[str], rows: Sequence[Numbered]) -> list[int]:
 
 
 def names_marks(first: Sequence[str], rows: Sequence[Numbered]) -> bool:
-    """Whether a first row has words above several columns of 0 and 1."""
+    """Whether a first row has words above several columns of 0 and 1.
+
+    Example:
+        >>> names_marks(["toxic", "threat"], [(2, ["0", "1"])]), names_marks(["7", "8"], [])
+        (True, False)
+    """
     return any(not _NUMBER.fullmatch(first[place].strip()) for place in mark_columns(first, rows))
 
 
 def label_columns(
     names: Sequence[str], rows: Sequence[Numbered], chosen: Sequence[str], source: str
 ) -> list[int]:
-    """The columns of labels, one each; none where the labels stand together in one column."""
+    """The columns of labels, one each; none where the labels stand together in one column.
+
+    Args:
+        names: of all columns.
+        rows: below them.
+        chosen: names or numbers, by the user; else columns of 0 and 1 are found where no column
+            with a known name for labels stands beside them.
+        source: the file, for messages.
+
+    Raises:
+        DataError: some of the chosen columns, and not all; something else in them than 0 and 1.
+    """
     if not chosen:
         known = any(name.strip().casefold() in LABEL_NAMES for name in names)
         return [] if known else mark_columns(names, rows)
@@ -67,7 +88,12 @@ def label_columns(
 def marked_labels(
     names: Sequence[str], rows: Sequence[Numbered], columns: Sequence[int]
 ) -> list[list[str]]:
-    """The names of the columns that hold a 1, of each row."""
+    """The names of the columns that hold a 1, of each row.
+
+    Example:
+        >>> marked_labels(["text", "toxic", "threat"], [(2, ["fine", "0", "1"])], [1, 2])
+        [['threat']]
+    """
     return [[names[place] for place in columns if mark(row[place]) == "1"] for _, row in rows]
 
 

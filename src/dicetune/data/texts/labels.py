@@ -17,7 +17,11 @@ UNLABELLED = "rows without any label: kept"
 
 
 def read_label_names(path: str | Path) -> tuple[str, ...]:
-    """The names in a file of one a line; the first belongs to label 0."""
+    """The names in a file of one a line; the first belongs to label 0.
+
+    Raises:
+        DataError: an empty line, a name that comes twice, fewer than two.
+    """
     names: dict[str, int] = {}
     for number, line in enumerate(read_lines(path), 1):
         name = line.strip(" \t")
@@ -39,7 +43,25 @@ def parse_labels(
     several: bool = False,
     how: LabelCells | None = None,
 ) -> list[tuple[str, ...]]:
-    """The labels of each row, told from the whole column."""
+    """The labels of each row, told from the whole column.
+
+    Args:
+        cells: of each row its line and a string, a number, or (with ``several``) a list of these.
+        source: the file, for messages.
+        notes: where it is said how the column was read, and where oddities are counted.
+        names: of all labels in their order; a number is then a place among them.
+        several: whether a row may have any number of labels, and not exactly one.
+        how: what the user or a model says of cells of several labels.
+
+    Raises:
+        DataError: no label, a list where one is expected, an unknown name or number, cells whose
+            labels cannot be told.
+
+    Example:
+        >>> names = ("joy", "anger", "fear")
+        >>> parse_labels([(1, "0,2"), (2, "anger")], "a.tsv", NoteBook(), names=names, several=True)
+        [('joy', 'fear'), ('anger',)]
+    """
     if several:
         parted = part_cells(cells, source, notes, how or LabelCells(), names)
     else:

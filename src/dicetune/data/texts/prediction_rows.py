@@ -31,16 +31,30 @@ ALONE = (*PREDICTED_KEYS, "predicted_label", "label", "labels")
 
 @dataclass(frozen=True)
 class PredictionLayout:
-    """What a reader of predictions is asked for."""
+    """What a reader of predictions is asked for.
 
-    gold: bool = True  # whether the rows hold the right labels too
-    gold_column: Column = None  # number or name
-    predicted_column: Column = None  # number or name
-    quoting: str = "auto"  # of a table
-    header: str = "auto"  # whether a table's first row names its columns: ``auto``, ``on`` or ``off``
-    split: str | None = None  # which rows, where they name several
-    several: bool = False  # whether a text may have any number of labels
-    label_columns: tuple[str, ...] = ()  # columns of 0 and 1, one for each label, where the gold stands elsewhere
+    Args:
+        gold: whether the rows hold the right labels too.
+        gold_column: number or name.
+        predicted_column: number or name.
+        quoting: of a table.
+        header: whether a table's first row names its columns: ``auto``, ``on`` or ``off``.
+        split: which rows, where they name several.
+        several: whether a text may have any number of labels.
+        label_columns: columns of 0 and 1, one for each label, where the gold stands elsewhere.
+
+    Raises:
+        InputError: another header.
+    """
+
+    gold: bool = True
+    gold_column: Column = None
+    predicted_column: Column = None
+    quoting: str = "auto"
+    header: str = "auto"
+    split: str | None = None
+    several: bool = False
+    label_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.header not in HEADERS:
@@ -59,7 +73,11 @@ class PredictedRow:
 
 
 def object_rows(lines: Sequence[str], source: str, wanted: PredictionLayout) -> list[PredictedRow]:
-    """The rows of JSON lines; the keys of the first one decide."""
+    """The rows of JSON lines; the keys of the first one decide.
+
+    Raises:
+        DataError: no JSON, a missing key, no row, or rows of several splits.
+    """
     records = list(records_of_split(json_objects(lines, source), wanted.split, source))
     if not records:
         raise DataError(source, "expected predictions, got none")
@@ -122,7 +140,11 @@ def cell_rows(
     wanted: PredictionLayout,
     notes: NoteBook,
 ) -> list[PredictedRow]:
-    """The rows of CSV or TSV."""
+    """The rows of CSV or TSV.
+
+    Raises:
+        DataError: a table that cannot be read, no such column, no row, or rows of several splits.
+    """
     grid = parse_grid(lines, source, notes, separator=separator, quoting=wanted.quoting)
     has_header = _has_header(grid, wanted)
     rows = _from_grid(grid, has_header, source, wanted)

@@ -35,13 +35,21 @@ PREDICTION_FORMATS = ("jsonl", "csv", "tsv", "lines")
 
 @dataclass(frozen=True)
 class TextPredictions:
-    """Gold and predicted labels of texts."""
+    """Gold and predicted labels of texts.
 
-    gold: tuple[tuple[str, ...], ...]  # of each text
-    predicted: tuple[tuple[str, ...], ...]  # of each text
-    source: str  # the file
-    probabilities: tuple[Mapping[str, float], ...] = ()  # of each text, by label, where the file has them
-    notes: tuple[Note, ...] = ()  # what was odd, counted
+    Args:
+        gold: of each text.
+        predicted: of each text.
+        source: the file.
+        probabilities: of each text, by label, where the file has them.
+        notes: what was odd, counted.
+    """
+
+    gold: tuple[tuple[str, ...], ...]
+    predicted: tuple[tuple[str, ...], ...]
+    source: str
+    probabilities: tuple[Mapping[str, float], ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def __len__(self) -> int:
         return len(self.gold)
@@ -62,7 +70,28 @@ def read_text_predictions(
     label_columns: Sequence[str] = (),
     separator: str = AUTO,
 ) -> TextPredictions:
-    """Labels that a tool predicted, beside the right ones."""
+    """Labels that a tool predicted, beside the right ones.
+
+    Args:
+        path: the predictions; ``-`` is stdin.
+        gold: the right labels, where they stand in another file.
+        format: one of ``PREDICTION_FORMATS``; ``auto`` looks at the content.
+        several: whether a text may have any number of labels.
+        gold_column: number or name.
+        predicted_column: number or name.
+        names: of all labels, where the file has numbers.
+        quoting: of a table.
+        header: whether a table's first row names its columns: ``on``, ``off``, or ``auto``: it
+            does if a chosen or a known name stands there.
+        split: which rows, where they name several splits.
+        label_columns: names of the places in lists of 0 and 1; beside a file of gold also columns
+            of 0 and 1, one for each label.
+        separator: between labels in a cell: ``auto``, ``none`` or the separator itself.
+
+    Raises:
+        DataError: what is wrong, in which file and line, and what to do.
+        InputError: an unknown format or header.
+    """
     wanted = PredictionLayout(
         gold is None,
         gold_column,

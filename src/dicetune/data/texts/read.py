@@ -44,7 +44,21 @@ def read_texts(
     classes: str = "fine",
     report: Callable[[str], None] = lambda line: None,
 ) -> TextCorpus:
-    """Texts with their labels."""
+    """Texts with their labels.
+
+    Args:
+        path: a file (gzip too, ``-`` is stdin), or a data set as ``read_tokens`` takes it.
+        wanted: columns, pairs or single texts, with or without gold, quoting.
+        format: one of ``TEXT_FORMATS``; ``auto`` looks at the content.
+        several: whether a text may have any number of labels, and not exactly one.
+        label_names: file of the names of all labels, one a line, where rows have numbers.
+        classes: of trees, ``fine`` or ``binary``.
+        report: takes a line where the format is a guess.
+
+    Raises:
+        DataError: what is wrong, in which file and line, what was expected and what to do.
+        InputError: an unknown format.
+    """
     wanted = wanted or TextLayout()
     if format != "auto" and format not in TEXT_FORMATS:
         raise unknown_name("data format", format, ["auto", *TEXT_FORMATS])

@@ -45,17 +45,29 @@ _KNOWN = {*TEXT_NAMES, *(name for both in PAIR_NAMES for name in both), *LABEL_N
 
 @dataclass(frozen=True)
 class TextLayout:
-    """What a reader is asked for."""
+    """What a reader is asked for.
 
-    choice: TextColumns = ANY  # columns that the user chose
-    trained: TextColumns = ANY  # columns that a model was trained with: the default where a file has them
-    pair: bool = False  # whether there are two texts
-    gold: bool = True  # whether labels are read
-    quoting: str = "auto"  # ``auto``, ``on`` or ``off``
-    header: str = "auto"  # whether a table's first row names its columns: ``auto``, ``on`` or ``off``
-    labels: tuple[str, ...] = ()  # names of a model's labels in their order: of numbers that nothing else names
-    separator: str = AUTO  # between labels in a cell: ``auto``, ``none`` or the separator itself
-    seen: tuple[str, ...] = ()  # labels of a model, which may tell what a cell holds
+    Args:
+        choice: columns that the user chose.
+        trained: columns that a model was trained with: the default where a file has them.
+        pair: whether there are two texts.
+        gold: whether labels are read.
+        quoting: ``auto``, ``on`` or ``off``.
+        header: whether a table's first row names its columns: ``auto``, ``on`` or ``off``.
+        labels: names of a model's labels in their order: of numbers that nothing else names.
+        separator: between labels in a cell: ``auto``, ``none`` or the separator itself.
+        seen: labels of a model, which may tell what a cell holds.
+    """
+
+    choice: TextColumns = ANY
+    trained: TextColumns = ANY
+    pair: bool = False
+    gold: bool = True
+    quoting: str = "auto"
+    header: str = "auto"
+    labels: tuple[str, ...] = ()
+    separator: str = AUTO
+    seen: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.header not in HEADERS:
@@ -75,11 +87,17 @@ class RawRow:
 
 @dataclass(frozen=True)
 class RawRows:
-    """The rows of a file, and what it says of its labels."""
+    """The rows of a file, and what it says of its labels.
 
-    rows: list[RawRow]  # in the order of the file
-    names: tuple[str, ...] = ()  # of a ``ClassLabel``, or of the columns where each label has one
-    label: str | None = None  # the column of the labels, where they stand in one
+    Args:
+        rows: in the order of the file.
+        names: of a ``ClassLabel``, or of the columns where each label has one.
+        label: the column of the labels, where they stand in one.
+    """
+
+    rows: list[RawRow]
+    names: tuple[str, ...] = ()
+    label: str | None = None
 
 
 def table_rows(
@@ -91,7 +109,11 @@ def table_rows(
     *,
     several: bool = False,
 ) -> RawRows:
-    """The rows of CSV or TSV."""
+    """The rows of CSV or TSV.
+
+    Raises:
+        DataError: as ``parse_grid``, ``by_name`` and ``by_number`` have it.
+    """
     grid = parse_grid(lines, source, notes, separator=separator, quoting=wanted.quoting)
     has_header = is_header(grid, wanted)
     rows, numbers = (grid.rows[1:], grid.lines[1:]) if has_header else (grid.rows, grid.lines)
@@ -122,7 +144,11 @@ def json_rows(
     *,
     several: bool = False,
 ) -> RawRows:
-    """The objects of JSON lines; the keys of the first one decide, and any id."""
+    """The objects of JSON lines; the keys of the first one decide, and any id.
+
+    Raises:
+        DataError: no JSON, a missing key.
+    """
     records = list(json_objects(lines, source))
     if not records:
         return RawRows([])
@@ -141,7 +167,11 @@ def hub_rows(
     *,
     several: bool = False,
 ) -> RawRows:
-    """The records of a data set of the ``datasets`` library, and the names of its labels."""
+    """The records of a data set of the ``datasets`` library, and the names of its labels.
+
+    Raises:
+        DataError: no such data set or split, no such column.
+    """
     data = load_split(path, None)
     names = list(data.column_names)
     records = list(enumerate(data, 1))
@@ -154,7 +184,12 @@ def hub_rows(
 
 
 def is_header(grid: Grid, wanted: TextLayout) -> bool:
-    """Whether the first row names the columns."""
+    """Whether the first row names the columns.
+
+    It does if a name was chosen that stands there, or if a known name stands there that does not
+    come again in its column (a text may be labelled "question" in every other row), or if it has
+    words above two or more columns of 0 and 1.
+    """
     if wanted.header != "auto":
         return wanted.header == "on"
     first = grid.rows[0]

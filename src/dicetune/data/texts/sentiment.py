@@ -22,7 +22,24 @@ _BINARY = {"0": "negative", "1": "negative", "3": "positive", "4": "positive"}
 def parse_sentiment(
     lines: Sequence[str], source: str, notes: NoteBook, *, classes: str = "fine", gold: bool = True
 ) -> Iterator[TextExample]:
-    """Lines to sentences with the label of their root."""
+    """Lines to sentences with the label of their root.
+
+    Args:
+        lines: of trees.
+        source: the file, for messages.
+        notes: where neutral sentences are counted.
+        classes: ``fine`` or ``binary``.
+        gold: without it, every sentence and no label.
+
+    Raises:
+        DataError: no tree, or a root that is not 0 to 4.
+        InputError: other classes.
+
+    Example:
+        >>> tree = "(3 (2 It) (4 (2 's) (4 fun)))"
+        >>> [(e.text, e.labels) for e in parse_sentiment([tree], "a.txt", NoteBook())]
+        [("It 's fun", ('3',))]
+    """
     if classes not in CLASSES:
         raise unknown_name("classes of trees", classes, CLASSES)
     for tree in parse_brackets(lines, source, notes):
