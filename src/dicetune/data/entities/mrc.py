@@ -236,7 +236,8 @@ def read_queries(path: str | Path) -> dict[str, str]:
     filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     found: list[tuple[Any, Any, int | None]]
     if all("\t" in line for _, line in filled):
-        found = [(*line.split("\t", 1), number) for number, line in filled]
+        parted = [(line.split("\t", 1), number) for number, line in filled]
+        found = [(kind, query, number) for (kind, query), number in parted]
     else:
         found = [(kind, query, None) for kind, query in _mapping("\n".join(lines), path).items()]
     queries: dict[str, str] = {}

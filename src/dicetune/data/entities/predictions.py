@@ -23,6 +23,8 @@ from dicetune.errors import DataError, quoted, unknown_name
 
 SPAN_PREDICTION_FORMATS = ("jsonl",)
 
+_ENTITIES = ("entities", "spans")
+
 Spans = tuple[EntitySpan, ...]
 
 
@@ -51,13 +53,14 @@ def read_span_predictions(
     right: list[Spans] = []
     predicted: list[Spans] = []
     gold_key = predicted_key = ""
+    names: tuple[str, ...]
     for number, record in records:
         if not predicted_key:
-            known = PREDICTED_KEYS if gold is None else (*PREDICTED_KEYS, "entities", "spans")
-            predicted_key = choose_key(record, None, known, "predicted entities", source, number)
+            names = PREDICTED_KEYS if gold is None else (*PREDICTED_KEYS, *_ENTITIES)
+            predicted_key = choose_key(record, None, names, "predicted entities", source, number)
             if gold is None:
-                known = (*GOLD_KEYS, "entities", "spans")
-                gold_key = choose_key(record, None, known, "gold entities", source, number)
+                names = (*GOLD_KEYS, *_ENTITIES)
+                gold_key = choose_key(record, None, names, "gold entities", source, number)
         token_key = next((key for key in TOKEN_KEYS if key in record), None)
         tokens = tuple(strings(record, token_key, source, number)) if token_key else None
         length = None if tokens is None else len(tokens)
