@@ -63,12 +63,11 @@ from dicetune.data.tagged.segmentation import (
 )
 from dicetune.data.tagged.words_tags import format_word_tags
 from dicetune.data.tagged.write import write_conll, write_jsonl
-from dicetune.data.texts.columns import TextColumns
+from dicetune.data.texts.columns import TextColumns, TextLayout
 from dicetune.data.texts.corpus import TextCorpus, TextExample
 from dicetune.data.texts.inspect import inspect_texts
 from dicetune.data.texts.predictions import TextPredictions, read_text_predictions
 from dicetune.data.texts.read import TEXT_FORMATS, read_texts
-from dicetune.data.texts.rows import TextLayout
 
 __all__ = [
     "ENTITY_FORMATS",
