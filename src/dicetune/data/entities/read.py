@@ -24,14 +24,11 @@ from dicetune.data.entities.corpus import (
 )
 from dicetune.data.entities.mrc import is_mrc, parse_mrc
 from dicetune.data.files.hub import names_data_set
-from dicetune.data.files.json_lines import choose_key, json_objects, strings
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.files.open_text import read_lines, source_name
-from dicetune.data.tagged.checks import NO_ENTITY
-from dicetune.data.tagged.formats import FORMATS, format_of
-from dicetune.data.tagged.jsonl import NO_WORDS, TOKEN_KEYS
-from dicetune.data.tagged.read import Column, parse_tokens, read_tokens
-from dicetune.data.tagged.refuse import no_columns, no_scheme
+from dicetune.data.files.json_objects import choose_key, json_objects, strings
+from dicetune.data.files.text import NoteBook, read_lines, source_name
+from dicetune.data.tagged.corpus import NO_ENTITY, NO_WORDS, Column, no_columns, no_scheme
+from dicetune.data.tagged.jsonl import TOKEN_KEYS, name_of
+from dicetune.data.tagged.read import FORMATS, detect_format, read_tokens
 from dicetune.errors import DataError, quoted, unknown_name
 
 ENTITY_FORMATS = (*FORMATS, "mrc", "entities")
@@ -74,7 +71,7 @@ def read_entities(
         no_scheme("JSON lines with entities", scheme)
         sentences = _parse_lines(lines, source, token_column, tag_column, notes)
         return _filled(sentences, source, notes)
-    return entity_corpus(parse_tokens(lines, path, format, trained=trained, **tagged))
+    return entity_corpus(read_tokens(path, format=format, trained=trained, lines=lines, **tagged))
 
 
 def parse_contexts(
@@ -155,16 +152,15 @@ def _parse_lines(
         if not tokens:
             notes.add(NO_WORDS, f"{path}:{number}")
             continue
-        name = None if record.get("id") is None else str(record["id"])
-        sentences.append(EntitySentence(tuple(tokens), found, name, number))
+        sentences.append(EntitySentence(tuple(tokens), found, name_of(record), number))
     return sentences
 
 
-def _format_of(lines: Sequence[str], path: str | Path) -> str:
+def _format_of(lines: list[str], path: str | Path) -> str:
     """``mrc``, ``entities``, or the format of tagged text."""
     if is_mrc(lines):
         return "mrc"
-    format = format_of(lines, path)
+    format = detect_format(path, lines)[0]
     if format == "jsonl":
         first = json.loads(next(line for line in lines if line.strip()))
         values = [first[key] for key in ENTITY_KEYS if isinstance(first.get(key), list)]

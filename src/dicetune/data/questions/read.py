@@ -23,9 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.data.files.hub import load_split, names_data_set
-from dicetune.data.files.json_lines import is_name, json_objects, whole_characters
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.files.json_objects import is_name, json_objects, whole_characters
+from dicetune.data.files.text import NoteBook, read_lines, source_name
 from dicetune.data.questions.corpus import GoldAnswer, Question, QuestionCorpus
 from dicetune.data.questions.offsets import NOWHERE, OffsetRule, align_answer, offset_rule
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name

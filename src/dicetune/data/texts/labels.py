@@ -21,9 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dicetune.data.files.json_lines import whole_characters
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.files.open_text import read_lines
+from dicetune.data.files.json_objects import whole_characters
+from dicetune.data.files.text import NoteBook, read_lines
 from dicetune.errors import DataError, listed, quoted
 
 AUTO, NONE = "auto", "none"

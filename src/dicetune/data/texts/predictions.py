@@ -16,11 +16,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dicetune.data.files.json_lines import GOLD_KEYS, PREDICTED_KEYS, json_objects
-from dicetune.data.files.notes import Note, NoteBook
-from dicetune.data.files.open_text import read_lines, source_name, without_returns
-from dicetune.data.files.splits import records_of_split, rows_of_split
+from dicetune.data.files.predictions import (
+    GOLD_KEYS,
+    PREDICTED_KEYS,
+    prediction_records,
+    rows_of_split,
+)
 from dicetune.data.files.tables import parse_grid
+from dicetune.data.files.text import Note, NoteBook, read_lines, source_name, without_returns
+from dicetune.data.tagged.jsonl import name_of
 from dicetune.data.texts.columns import (
     LABEL_NAMES,
     Column,
@@ -139,8 +143,7 @@ class _Reader:
 
     def object_rows(self, lines: Sequence[str]) -> list[_Row]:
         """The rows of JSON lines; the keys of the first object decide."""
-        objects = json_objects(lines, self.source)
-        records = list(records_of_split(objects, self.wanted.split, self.source))
+        records = prediction_records(lines, self.wanted.split, self.source)
         names = list(records[0][1])
         numbered = [(line, [record.get(name) for name in names]) for line, record in records]
         columns = self.columns(names, numbered, records[0][0])
@@ -154,7 +157,7 @@ class _Reader:
                     )
         return [
             replace(
-                columns.row(numbered_row, None if record.get("id") is None else str(record["id"])),
+                columns.row(numbered_row, name_of(record)),
                 probabilities=_probabilities(record, self.source, line),
             )
             for numbered_row, (line, record) in zip(numbered, records, strict=True)

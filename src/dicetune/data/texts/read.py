@@ -21,10 +21,9 @@ from typing import Any
 
 from dicetune.data.files.brackets import parse_brackets, plain_word
 from dicetune.data.files.hub import load_split, names_data_set
-from dicetune.data.files.json_lines import json_objects, whole_characters
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.files.open_text import read_lines, source_name, without_returns
+from dicetune.data.files.json_objects import json_objects, whole_characters
 from dicetune.data.files.tables import parse_grid
+from dicetune.data.files.text import NoteBook, read_lines, source_name, without_returns
 from dicetune.data.texts.columns import (
     ID_NAMES,
     KNOWN_NAMES,
