@@ -1,33 +1,66 @@
-"""Spans of tags by two conventions: strict, and conlleval's.
+"""Span schemes: which spans tags spell, by two conventions.
 
 Strict: a span is B- I-* in IOB2; S- or B- I-* E- in IOBES, all of one type; anything else is no
-span. conlleval: B- and S- begin a span, I- and E- go on with the one before if it is open and of
-their type, else they begin one; E- and S- close theirs. Both are what ``metrics.span_scores`` has
-seqeval decide, in plain loops that are called for one sentence at a time.
+span. conlleval: B- and S- begin a span, I- and E- continue the span before if it is open and of
+their type, else they begin a span; E- and S- close theirs.
 
 References: Nakayama, seqeval, 2018; Tjong Kim Sang & Buchholz, CoNLL 2000 (``conlleval.pl``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dicetune.errors import InputError, quoted
 
 Span = tuple[str, int, int]
+OUTSIDE = "O"
 LETTERS = {"iob2": "BI", "iobes": "BIES"}
 
 
-def check_tags(tags: Sequence[str], scheme: str) -> None:
-    """Refuse a tag that the scheme does not know."""
-    letters = LETTERS[scheme]
-    for tag in tags:
-        if tag != "O" and (len(tag) < 3 or tag[1] != "-" or tag[0] not in letters):
-            allowed = ", ".join(f"{letter}-" for letter in letters)
+def scheme_of(labels: Iterable[str]) -> str | None:
+    """The scheme to score in that label names show; ``None`` where they are no tags of spans.
+
+    Example:
+        >>> scheme_of(["O", "B-PER", "I-PER"]), scheme_of(["S-PER", "O"]), scheme_of(["NOUN", "O"])
+        ('iob2', 'iobes', None)
+    """
+    prefixes = {label[:2] for label in labels if label != OUTSIDE}
+    if not prefixes or not prefixes <= {"B-", "I-", "E-", "S-"}:
+        return None
+    return "iobes" if prefixes & {"E-", "S-"} else "iob2"
+
+
+def check_lengths(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> None:
+    """Refuse sentences that do not pair up word by word."""
+    for number, (right, found) in enumerate(zip(gold, predicted, strict=True)):
+        if len(right) != len(found):
             raise InputError(
-                f"expected O or a tag of the scheme {scheme} ({allowed} and a type), got "
-                f"{quoted(tag)}"
+                f"sentence {number}: expected {len(right)} predicted tags, one for each gold tag, "
+                f"got {len(found)}"
             )
+
+
+def check_tags(rows: Sequence[Sequence[str]], scheme: str, which: str) -> None:
+    """Refuse a tag that the scheme does not know.
+
+    Args:
+        rows: the tags of each sentence.
+        scheme: a key of ``LETTERS``.
+        which: the rows are, for the message: "gold" or "predicted".
+    """
+    known = {OUTSIDE}
+    for number, tags in enumerate(rows):
+        for tag in tags:
+            if tag in known:
+                continue
+            if len(tag) < 3 or tag[1] != "-" or tag[0] not in LETTERS[scheme]:
+                allowed = ", ".join(f"{letter}-" for letter in LETTERS[scheme])
+                raise InputError(
+                    f"{which} sentence {number}: expected O or a tag of the scheme {scheme} "
+                    f"({allowed} and a type), got {quoted(tag)}"
+                )
+            known.add(tag)
 
 
 def strict_spans(tags: Sequence[str], scheme: str = "iob2") -> list[Span]:
