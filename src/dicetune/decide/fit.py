@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.decide.goal import Goal
 from dicetune.decide.rule import DecisionRule
 from dicetune.decide.shrinkage import FOLDS, cross_fit
 from dicetune.errors import InputError, quoted
 from dicetune.problems import Problem, problem_of
+from dicetune.problems.goal import Goal
 from dicetune.problems.one_label import OneLabel
 
 LOGIT_ADJUSTMENT = "logit-adjustment"

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dicetune.decide.goal import Goal
 from dicetune.problems.decisions import Biases, Decisions
+from dicetune.problems.goal import Goal
 
 FOLDS = 5
 

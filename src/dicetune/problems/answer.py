@@ -24,8 +24,9 @@ import numpy as np
 
 from dicetune.errors import InputError, quoted
 from dicetune.problems.answer_text import best_threshold, score_answer, version_of
-from dicetune.problems.base import Problem, ratio
+from dicetune.problems.base import Problem
 from dicetune.problems.decisions import Biases, Decisions, Steps
+from dicetune.problems.ratios import ratio
 from dicetune.problems.score_rows import ScoreRow, numbers
 from dicetune.writing import language_of
 
@@ -231,6 +232,7 @@ class Answer(Problem):
 class NullDecisions(Decisions):
     """The answer of each question, or none."""
 
+    problem: Answer
     names = (NULL,)
 
     def __init__(

@@ -1,15 +1,8 @@
 r"""Problem: one type of prediction, with everything that depends on the type.
 
 Counts add up: a score of any choice of units (resampled, left out, cross-fitted) is computed from
-summed counts and never averaged. For the classes that a type counts,
-
-.. math::
-    P_c = \frac{\text{correct}_c}{\text{predicted}_c}, \quad
-    R_c = \frac{\text{correct}_c}{\text{gold}_c}, \quad
-    F_{1,c} = \frac{2\,\text{correct}_c}{\text{predicted}_c + \text{gold}_c},
-
-micro over the sums of all classes; macro-F1 is the mean over the classes that occur in gold or
-predicted. A ratio with the denominator 0 is 0.
+summed counts and never averaged. Micro scores are over the sums of all classes; macro-F1 is the
+mean over the classes that occur in gold or predicted.
 """
 
 from __future__ import annotations
@@ -22,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from dicetune.errors import InputError, quoted, unknown_name
+from dicetune.problems.ratios import Counts, counted, named_ratio, precision_recall_f1, ratio
 from dicetune.problems.score_rows import ScoreRow, named_gold, score_table
 
 if TYPE_CHECKING:  # decisions score what they count
@@ -40,9 +34,6 @@ METRIC_TITLES = {
     "word_precision": "precision of words",
     "word_recall": "recall of words",
 }
-
-Counts = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Correct, predicted and gold items."""
 
 
 @dataclass(frozen=True)
@@ -420,8 +411,7 @@ class Problem:
             prediction: or gold; a prediction that finds nothing has no readings.
         """
         return tuple(
-            f"{name}: {words_of(row['tokens'], *place)}"
-            for place, name in self.items(prediction)  # type: ignore[misc]
+            f"{name}: {words_of(row['tokens'], place)}" for place, name in self.items(prediction)
         )
 
     def right_units(
@@ -442,52 +432,14 @@ class Problem:
         return Counter(name for row in gold for _, name in self.items(row))
 
 
-def ratio(part: Any, whole: Any) -> np.ndarray:
-    """Part by whole, 0 where the whole is 0."""
-    part, whole = np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64)
-    found: np.ndarray = np.divide(
-        part, whole, out=np.zeros(np.broadcast(part, whole).shape), where=whole != 0
-    )
-    return found
-
-
-def precision_recall_f1(correct: Any, predicted: Any, gold: Any) -> Counts:
-    """Precision, recall and F1 of counts.
-
-    Example:
-        >>> [float(value) for value in precision_recall_f1(1.0, 2.0, 1.0)]
-        [0.5, 1.0, 0.6666666666666666]
-    """
-    both = np.asarray(predicted) + np.asarray(gold)
-    return ratio(correct, predicted), ratio(correct, gold), ratio(2 * np.asarray(correct), both)
-
-
-def named_ratio(correct: Any, predicted: Any, gold: Any, name: str) -> np.ndarray:
-    """The one of precision, recall and F1 that a metric is named after."""
-    names = ("precision", "recall", "f1")
-    return precision_recall_f1(correct, predicted, gold)[names.index(name)]
-
-
-def counted(correct: Any, predicted: Any, gold: Any) -> dict[str, Any]:
-    """Counts and their scores, as ``metrics.json`` has them."""
-    precision, recall, f1 = map(float, precision_recall_f1(correct, predicted, gold))
-    return {
-        "correct": int(correct),
-        "predicted": int(predicted),
-        "support": int(gold),
-        "precision": precision,
-        "recall": recall,
-        "f1": f1,
-    }
-
-
 def is_unspaced(tokens: Sequence[str]) -> bool:
     """Whether tokens are the characters of a text without spaces between words."""
     return len(tokens) > 1 and all(len(token) == 1 for token in tokens)
 
 
-def words_of(tokens: Sequence[str], start: int, end: int) -> str:
+def words_of(tokens: Sequence[str], place: Any) -> str:
     """The words of a span, with the place where the same words stand elsewhere in the text too."""
+    start, end = place
     words, length = list(tokens), end - start
     same = sum(words[at : at + length] == words[start:end] for at in range(len(words)))
     text = ("" if is_unspaced(tokens) else " ").join(words[start:end])

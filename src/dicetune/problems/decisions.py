@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 if TYPE_CHECKING:
     from dicetune.problems.base import Problem
+    from dicetune.problems.goal import Goal
 
 NARROW = 1e-9
 """A piece narrower than this is passed over: rounding alone would make it."""
@@ -33,15 +34,6 @@ MOST_TURNS = 20
 
 Biases = Mapping[str, float]
 """By name; a name that is missing has the bias 0, which is the default decision."""
-
-
-class Goal(Protocol):
-    """What a rule is fitted for: a score of summed counts."""
-
-    name: str
-
-    def key(self, sums: np.ndarray) -> np.ndarray:
-        """What a search maximises, (..., M) to (...)."""
 
 
 class Decisions:
@@ -219,30 +211,3 @@ def best_point(edges: np.ndarray, values: np.ndarray, current: float) -> tuple[f
 def vector(biases: Biases, labels: Sequence[str]) -> np.ndarray:
     """The biases in the order of the labels, 0 where there is none."""
     return np.array([biases.get(label, 0.0) for label in labels], dtype=np.float64)
-
-
-def ranked(
-    scores: np.ndarray,
-    truth: np.ndarray,
-    last: int | None = None,
-    gold: int | None = None,
-    steps: int = 120,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Correct, predicted and gold items where the k highest scores are called positive.
-
-    Among equal scores the correct items are spread evenly: any order of them is as good.
-
-    Args:
-        scores: of all items.
-        truth: whether each is right.
-        last: the largest k; by default all items. Where there are fewer, all of them are positive.
-        gold: right items, where some of them are not among these.
-        steps: points of the curve.
-    """
-    order = np.argsort(-scores, kind="stable")
-    right = np.cumsum(truth[order])
-    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))[: len(scores)] + 1
-    places = np.unique(np.linspace(1, last or len(scores), steps).round().astype(int))
-    predicted = np.minimum(places, len(scores)).astype(float)
-    correct = np.interp(predicted, np.append(0, ends), np.append(0, right[ends - 1]))
-    return correct, predicted, np.full(len(places), float(truth.sum() if gold is None else gold))

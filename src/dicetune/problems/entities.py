@@ -21,8 +21,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dicetune.errors import quoted
-from dicetune.problems.base import Counts, Problem
-from dicetune.problems.decisions import Biases, Decisions, Steps, ranked
+from dicetune.problems.base import Problem
+from dicetune.problems.decisions import Biases, Decisions, Steps
+from dicetune.problems.ratios import Counts, ranked
 from dicetune.problems.score_rows import ScoreRow, numbers
 
 HEADS = ("start", "end", "match")
@@ -150,6 +151,7 @@ class Entities(Problem):
 class CandidateDecisions(Decisions):
     """The entities of each sentence."""
 
+    problem: Entities
     names = HEADS
 
     def __init__(

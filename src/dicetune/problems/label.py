@@ -17,9 +17,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from dicetune.errors import InputError, listed, quoted
-from dicetune.problems.base import Counts, named_ratio, ratio
-from dicetune.problems.decisions import ranked
-from dicetune.problems.one_label import OneLabel, average_precision
+from dicetune.problems.one_label import OneLabel
+from dicetune.problems.ratios import Counts, average_precision, named_ratio, ranked, ratio
 from dicetune.problems.score_rows import ScoreRow, meaning, named_gold
 
 POSITIVE_NAMES = ("1", "positive", "label_1")
@@ -81,7 +80,7 @@ class Label(OneLabel):
         if metric in (*OF_POSITIVE, "f1_other"):
             place = self.number(self.positive)
             place = 1 - place if metric == "f1_other" else place
-            counts = (block[..., place] for block in (correct, predicted, gold))
+            counts = correct[..., place], predicted[..., place], gold[..., place]
             return named_ratio(*counts, metric.removesuffix("_other"))
         if metric == "macro_f1":
             return self.macro_f1(sums)
@@ -161,7 +160,7 @@ class Label(OneLabel):
         positive: str | None = None,
         note: Callable[[str, str], None] = lambda rule, place: None,
     ) -> tuple[Self, list[ScoreRow]]:
-        """The labels, and the positive class: the user's, "1" or "positive", or the rarer of two."""
+        """The labels, and the positive class: chosen, "1" or "positive", or the rarer of two."""
         rows, positive = _both_classes(rows, positive, note)
         labels = cls.score_labels(rows)
         rows = [named_gold(labels, row, row.gold_label(), note) for row in rows]

@@ -17,18 +17,18 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dicetune.problems.base import Counts, Problem, named_ratio, ratio
-from dicetune.problems.decisions import (
-    EQUAL,
-    Biases,
-    Decisions,
-    Goal,
-    Steps,
-    best_point,
+from dicetune.problems.base import Problem
+from dicetune.problems.decisions import EQUAL, Biases, Decisions, Steps, best_point, vector
+from dicetune.problems.goal import Goal
+from dicetune.problems.one_label import gold_notes
+from dicetune.problems.ratios import (
+    Counts,
+    average_precision,
+    label_table,
+    named_ratio,
     ranked,
-    vector,
+    ratio,
 )
-from dicetune.problems.one_label import average_precision, gold_notes, label_table
 from dicetune.problems.score_rows import ScoreRow, column_names, log_sigmoid, score_table
 
 HALF = float(np.log(0.5))
@@ -162,6 +162,8 @@ class LabelSet(Problem):
 
 class LabelSetDecisions(Decisions):
     """Which labels each text has."""
+
+    problem: LabelSet
 
     def __init__(
         self, problem: LabelSet, gold: Sequence[Any], scores: Sequence[np.ndarray]

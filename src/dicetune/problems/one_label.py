@@ -15,14 +15,15 @@ A class without gold in the data that a rule is fitted on has the bias 0: nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from dicetune.errors import InputError, listed, quoted
-from dicetune.problems.base import Counts, Problem, precision_recall_f1
+from dicetune.problems.base import Problem
 from dicetune.problems.decisions import Biases, Decisions, Steps, vector
+from dicetune.problems.ratios import Counts, label_table
 from dicetune.problems.score_rows import ScoreRow, column_names
 
 
@@ -132,6 +133,8 @@ class OneLabel(Problem):
 class ClassDecisions(Decisions):
     """Labels of texts, or tags of words."""
 
+    problem: OneLabel
+
     def __init__(
         self, problem: OneLabel, gold: Sequence[Any], scores: Sequence[np.ndarray]
     ) -> None:
@@ -195,17 +198,6 @@ class ClassDecisions(Decisions):
         return self.problem.tally(self._unit, self._gold, chosen, len(self._lengths))
 
 
-def label_table(classes: Iterable[str], blocks: Counts) -> dict[str, dict[str, Any]]:
-    """Scores of each class that occurs, sorted by name."""
-    found = {}
-    for name, correct, predicted, gold in sorted(zip(classes, *blocks, strict=True)):
-        if predicted or gold:
-            scores = map(float, precision_recall_f1(correct, predicted, gold))
-            row: Mapping[str, Any] = dict(zip(("precision", "recall", "f1"), scores, strict=True))
-            found[name] = {**row, "support": int(gold), "predicted": int(predicted)}
-    return found
-
-
 def gold_notes(absent: Sequence[str], unknown: Sequence[str]) -> tuple[str, ...]:
     """What is said of labels without gold, and of gold that is none of the labels."""
     notes = []
@@ -217,21 +209,3 @@ def gold_notes(absent: Sequence[str], unknown: Sequence[str]) -> tuple[str, ...]
             f"{listed(unknown, most=5)}"
         )
     return tuple(notes)
-
-
-def average_precision(truth: np.ndarray, scores: np.ndarray) -> float | None:
-    r"""The area under the precision-recall curve by steps; ``None`` without a right item.
-
-    .. math:: \text{AP} = \sum_n (R_n - R_{n-1}) P_n
-
-    over the different scores from the highest down, so that no threshold enters and nothing is
-    interpolated.
-    """
-    truth, scores = np.ravel(truth).astype(bool), np.ravel(scores)
-    if not truth.any():
-        return None
-    order = np.argsort(-scores, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(scores[order]) != 0, True))
-    right = np.cumsum(truth[order])[ends]
-    gains = np.diff(right, prepend=0)
-    return float((gains * right / (ends + 1)).sum() / truth.sum())

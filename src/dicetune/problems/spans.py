@@ -18,8 +18,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dicetune.errors import unknown_name
-from dicetune.problems.base import Counts, Problem, named_ratio, ratio
+from dicetune.problems.base import Problem
 from dicetune.problems.decisions import Biases, Decisions, Steps, vector
+from dicetune.problems.ratios import Counts, named_ratio, ratio
 from dicetune.problems.schemes import (
     LETTERS,
     OUTSIDE,
@@ -196,6 +197,8 @@ class Spans(Problem):
 
 class SpanDecisions(Decisions):
     """The tags of each sentence."""
+
+    problem: Spans
 
     def __init__(self, problem: Spans, gold: Sequence[Any], scores: Sequence[np.ndarray]) -> None:
         self.problem = problem

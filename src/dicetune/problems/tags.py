@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from dicetune.problems.base import ratio
 from dicetune.problems.one_label import OneLabel
+from dicetune.problems.ratios import ratio
 from dicetune.problems.schemes import check_lengths
 from dicetune.problems.score_rows import ScoreRow
 

@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dicetune.errors import InputError, quoted
-from dicetune.problems.base import Problem, named_ratio, ratio
+from dicetune.problems.base import Problem
+from dicetune.problems.ratios import named_ratio, ratio
 from dicetune.problems.schemes import check_lengths, check_tags, conlleval_spans, types_of
 
 Sentence = Sequence[tuple[str, str]]

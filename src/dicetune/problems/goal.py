@@ -14,13 +14,14 @@ mean over labels), and of all spans together otherwise: ``Problem.focus``.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from dicetune.errors import InputError, quoted, unknown_name
-from dicetune.problems import Problem
-from dicetune.problems.base import ratio
+from dicetune.problems.base import Problem
+from dicetune.problems.ratios import ratio
 
 FBETA = "fbeta"
 PRECISION_AT = "precision@recall"
