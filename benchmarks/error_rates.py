@@ -26,7 +26,7 @@ import argparse
 
 import numpy as np
 
-from dicetune.compare.statistics import Runs, estimate, score_interval, sign_flip
+from dicetune.comparison.statistics import Runs, estimate, score_interval, sign_flip
 
 UNITS = {"f1": 1000, "spans": 1000, "f1 near 1": 200}
 SEEDS = (3, 5, 10)

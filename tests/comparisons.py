@@ -9,7 +9,7 @@ import json
 import numpy as np
 from safetensors.numpy import save_file
 
-from dicetune.compare.plan import DataFile, Objective, Plan
+from dicetune.comparison.plan import DataFile, Objective, Plan
 from dicetune.decide import tune
 from dicetune.decide.likely import likely_spans
 from dicetune.records import (

@@ -6,8 +6,8 @@ import pytest
 
 from cells import run_here
 from dicetune import RunConfig, run
-from dicetune.compare import execute
-from dicetune.compare.run import compare
+from dicetune.comparison import execute
+from dicetune.comparison.run import compare
 from dicetune.records import METRICS_FILE, read_json
 
 # the smallest budgets at which the encoder shows what it can; the docs have the full ones

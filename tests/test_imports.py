@@ -15,10 +15,10 @@ HEAVY = "{'torch', 'transformers', 'datasets', 'sklearn', 'seqeval'}"
     [
         "dicetune",
         "dicetune.cli",
-        "dicetune.compare.summary",
+        "dicetune.comparison.summary",
         "dicetune.data",
         "dicetune.records",
-        "dicetune.report",
+        "dicetune.reporting",
     ],
 )
 def test_light_modules_stay_light(module):

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from comparisons import PROBLEMS, make_comparison
-from dicetune.compare.markdown import markdown
-from dicetune.compare.summary import summarise
+from dicetune.comparison.markdown import markdown
+from dicetune.comparison.summary import summarise
 from dicetune.decide import DecisionRule, tune
 from dicetune.evaluate import evaluate
 from dicetune.records import RunRecord, read_json

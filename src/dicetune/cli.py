@@ -308,7 +308,7 @@ def compare(
     """Train several losses over several seeds at one budget: which is better, and how surely."""
     given = dict(locals())
     from dicetune import display, live
-    from dicetune.compare.run import compare, compare_records
+    from dicetune.comparison.run import compare, compare_records
 
     if sources:
         outcome = compare_records(**records_comparison(given), report=display.say)
@@ -326,8 +326,8 @@ def report(
     folder: Annotated[Path, typer.Argument(help="Folder of a comparison.")],
 ) -> None:
     """Make the summary and the report of a comparison anew, from its records alone."""
-    from dicetune.compare.summary import write_summary
-    from dicetune.report import write_report
+    from dicetune.comparison.summary import write_summary
+    from dicetune.reporting import write_report
 
     summary = write_summary(folder)
     page = write_report(folder)

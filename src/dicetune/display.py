@@ -205,7 +205,7 @@ def comparison_tables(outcome: Any) -> list[Any]:
     """What a comparison came to: a table of the competitors, the verdict, where the report lies.
 
     Args:
-        outcome: of ``dicetune.compare.run.compare``.
+        outcome: of ``dicetune.comparison.run.compare``.
     """
     summary, parts = outcome.summary, []
     if summary:

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from dicetune.compare.progress import CellState, Progress
+from dicetune.comparison.progress import CellState, Progress
 from dicetune.display import escape, percent, stderr
 from dicetune.numbers import duration
 

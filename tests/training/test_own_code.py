@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from dicetune.cli import main
-from dicetune.compare.configure import Request, make_plan
-from dicetune.compare.plan import Plan
-from dicetune.compare.run import compare, compare_records
+from dicetune.comparison.configure import Request, make_plan
+from dicetune.comparison.plan import Plan
+from dicetune.comparison.run import compare, compare_records
 from dicetune.errors import InputError, InterruptedRunError
 from dicetune.predict import load
 from dicetune.records import read_json, sha256

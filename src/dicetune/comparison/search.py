@@ -1,0 +1,194 @@
+"""Search for hyper-parameters: as many trials for every loss, scored on dev alone.
+
+A trial is a cell without a test file, on a seed that is not compared. The learning rate is drawn
+log-uniformly around the configured one, and with it what the loss says may change
+(``Loss.ranges``). The first trial is the configuration as it was given, so that a search never ends
+worse on dev. A search that was killed goes on with the trial it was in, to the same values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dicetune.comparison.plan import Objective, Plan, slug
+from dicetune.comparison.process import failure_of
+from dicetune.losses import Range, build
+from dicetune.records import METRICS_FILE, read_json
+
+SEARCH = "search"
+AROUND = 5.0
+"""The learning rate is searched from a fifth of the configured one to five times it."""
+
+RunTrial = Callable[[Path, str], str | None]
+"""Runs the cell of a configuration file, shown as a text; why it failed, or ``None``."""
+
+
+def search(
+    plan: Plan,
+    out: Path,
+    name: str,
+    run: RunTrial,
+    report: Callable[[str], None] = lambda line: None,
+) -> Plan:
+    """The plan with what was found for one competitor.
+
+    Args:
+        plan: with a search.
+        out: folder of the comparison.
+        name: of the competitor.
+        run: runs one trial.
+        report: takes a line for each trial.
+
+    Raises:
+        InterruptedRunError: after Ctrl-C; the trial is gone on with next time.
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if plan.search is None:
+        return plan
+    trials, seed = plan.search.trials, plan.search.seed
+    given = plan.objectives[name]
+    place = out / SEARCH / f"{slug(name)}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
+    place.mkdir(parents=True, exist_ok=True)
+    space = space_of(given, float(plan.trainer["learning_rate"]))
+    study = optuna.create_study(
+        study_name=name,
+        storage=_storage(place / "trials.journal"),
+        direction="maximize",
+        load_if_exists=True,
+    )
+    if not study.trials:
+        study.enqueue_trial({key: value for key, (value, _) in space.items()})
+    while True:
+        states = [trial.state for trial in study.trials]
+        finished = sum(state.is_finished() for state in states)
+        if finished >= trials:
+            break
+        # a draw depends on the trial's number and on no other draw: a resume draws the same
+        study.sampler = optuna.samplers.TPESampler(seed=1000 * seed + finished)
+        unfinished = [t for t in study.trials if t.state == optuna.trial.TrialState.RUNNING]
+        trial = optuna.trial.Trial(study, unfinished[0]._trial_id) if unfinished else study.ask()
+        values = {key: _draw(trial, key, allowed) for key, (_, allowed) in space.items()}
+        folder = place / f"trial-{trial.number:03d}"
+        chosen = with_values(given, values)
+        _write_config(plan, out, name, chosen, seed, folder.with_suffix(".yaml"))
+        reason = run(
+            folder.with_suffix(".yaml"), f"search · {name} · trial {trial.number + 1}/{trials}"
+        )
+        if reason is None:
+            score = read_json(folder / METRICS_FILE)["dev"][plan.metric]
+            study.tell(trial, score)
+            said = f"dev {plan.metric.replace('_', ' ')} {100 * score:.2f}"
+        else:
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            said = f"failed: {reason}"
+        report(f"search {name}: trial {trial.number + 1} of {trials}, {_text(chosen)}: {said}")
+    return _with_best(plan, name, given, study.trials, place)
+
+
+def space_of(objective: Objective, learning_rate: float) -> dict[str, tuple[float, Range]]:
+    """What is searched for an objective: value and range of each parameter, by name.
+
+    Example:
+        >>> sorted(space_of(Objective("ce+dice"), 1e-4))
+        ['2', '2.smooth', 'learning_rate']
+    """
+    allowed = Range(learning_rate / AROUND, learning_rate * AROUND, log=True)
+    return {"learning_rate": (learning_rate, allowed), **build(objective.loss).searchable()}
+
+
+def with_values(objective: Objective, values: dict[str, float]) -> Objective:
+    """The objective with other values of some of ``space_of``.
+
+    Example:
+        >>> with_values(Objective("ce+dice"), {"2": 0.5, "learning_rate": 3e-5})
+        Objective(loss='ce+0.5*dice', start_loss=None, start_share=None, learning_rate=3e-05)
+    """
+    own = {key: value for key, value in values.items() if key != "learning_rate"}
+    loss = build(objective.loss).with_values(own).spec
+    return Objective(loss, objective.start_loss, objective.start_share, values["learning_rate"])
+
+
+def _draw(trial: Any, key: str, allowed: Range) -> float:
+    """A value of four digits, as it will stand in the configuration."""
+    return _short(trial.suggest_float(key, allowed.low, allowed.high, log=allowed.log))
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.4g}")
+
+
+def _with_best(plan: Plan, name: str, given: Objective, trials: list[Any], place: Path) -> Plan:
+    rows: list[dict[str, Any]] = []
+    for trial in trials:
+        if not trial.state.is_finished():
+            continue
+        values = {key: _short(value) for key, value in trial.params.items()}
+        chosen = with_values(given, values)
+        reason = failure_of(place / f"trial-{trial.number:03d}") if trial.value is None else None
+        rows.append(
+            {
+                "number": trial.number + 1,
+                "dev": trial.value,
+                "loss": chosen.loss,
+                "learning_rate": chosen.learning_rate,
+                **({"reason": reason} if reason is not None else {}),
+            }
+        )
+    scored = [row for row in rows if row["dev"] is not None]
+    if not scored:
+        return plan.with_found(name, given, {"best": None, "trials": rows})
+    best = max(scored, key=lambda row: (row["dev"], -row["number"]))
+    objective = Objective(best["loss"], given.start_loss, given.start_share, best["learning_rate"])
+    return plan.with_found(name, objective, {"best": best["number"], "trials": rows})
+
+
+def _write_config(
+    plan: Plan, out: Path, name: str, chosen: Objective, seed: int, path: Path
+) -> None:
+    """The configuration of a trial: no test file, so that none of it can be seen."""
+    config = plan.config_of(name, seed)
+    config |= {"loss": chosen.loss}
+    config["trainer"] = {**config["trainer"], "learning_rate": chosen.learning_rate}
+    if plan.files["train"].path.startswith("sample:"):
+        config |= _sample_files(out / SEARCH)
+    config.pop("test", None)
+    path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
+
+
+def _sample_files(place: Path) -> dict[str, str]:
+    """The packaged sample without its test split, as files."""
+    from dicetune.data import sample_corpora, write_conll
+
+    corpora = sample_corpora()
+    files = {}
+    for split in ("train", "dev"):
+        path = place / f"sample.{split}.conll"
+        corpus = corpora[split]
+        with path.open("w", encoding="utf-8") as stream:
+            write_conll(stream, corpus, [sentence.tags for sentence in corpus])
+        files[split] = str(path)
+    return files
+
+
+def _text(chosen: Objective) -> str:
+    return f"{chosen.loss}, learning rate {chosen.learning_rate:g}"
+
+
+def _storage(path: Path) -> Any:
+    """The trials of one loss in a file; what a kill left of a line or a lock is cleared first."""
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    for stale in path.parent.glob(path.name + ".lock*"):
+        stale.unlink()
+    if path.is_file():
+        whole = path.read_bytes()
+        path.write_bytes(whole[: whole.rfind(b"\n") + 1])
+    return JournalStorage(JournalFileBackend(str(path)))

@@ -1,0 +1,151 @@
+"""The report as one HTML page: style and script stand in it, and nothing is fetched.
+
+Everything from the data is escaped. Should a text get through all the same, the page's own policy
+(Content-Security-Policy) allows no script but the one whose hash it names, and no connection.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from dicetune import __version__, numbers
+from dicetune.errors import DataError, quoted
+from dicetune.records import read_json, replace_text
+from dicetune.reporting.class_bars import class_bars
+from dicetune.reporting.data_tables import data_tables
+from dicetune.reporting.effect_rows import effect_heads, effect_rows
+from dicetune.reporting.item_rows import item_rows
+from dicetune.reporting.panels import learning_panels, precision_recall_panels, tracking_panels
+from dicetune.reporting.run_facts import run_facts
+from dicetune.reporting.strips import difference_table, score_table
+
+REPORT_FILE = "report.html"
+_SUMMARY_FILE = "summary.json"
+_VERSION = 1
+
+
+def write_report(folder: str | Path) -> Path:
+    """Write ``report.html`` beside the ``summary.json`` of a comparison.
+
+    Args:
+        folder: of the comparison.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        DataError: no summary, or one of another version.
+    """
+    path = Path(folder) / _SUMMARY_FILE
+    if not path.is_file():
+        raise DataError(
+            folder, f"expected a folder with {_SUMMARY_FILE}, got none: run `dicetune report` on it"
+        )
+    summary = read_json(path)
+    if summary.get("version") != _VERSION:
+        raise DataError(
+            path,
+            f"expected a summary of version {_VERSION}, got {quoted(summary.get('version'))}: "
+            f"make it "
+            "anew with `dicetune report`",
+        )
+    page = Path(folder) / REPORT_FILE
+    replace_text(page, render(summary))
+    return page
+
+
+def render(summary: Mapping[str, Any]) -> str:
+    """The page of a summary.
+
+    Args:
+        summary: as ``comparison.summary.summarise`` returns it.
+    """
+    environment = Environment(
+        loader=PackageLoader("dicetune.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable[..., str]] = {
+        "breakable": breakable,
+        "sentence": sentence,
+        "points": numbers.points,
+        "chance": numbers.chance,
+        "count": numbers.count,
+    }
+    environment.filters |= filters
+    style, script = _own("style.css"), _own("script.js")
+    return environment.get_template("page.html").render(
+        summary=summary,
+        style=Markup(style),  # ours, from the package; nothing of the data is in it
+        script=Markup(script),
+        policy=policy(style, script),
+        scores=score_table(summary),
+        differences=difference_table(summary),
+        effect_heads=effect_heads(summary),
+        effects=effect_rows(summary),
+        classes=class_bars(summary),
+        trade_offs=precision_recall_panels(summary),
+        learning=learning_panels(summary),
+        tracking=tracking_panels(summary),
+        items=item_rows(summary),
+        data=data_tables(summary["data"]),
+        how=run_facts(summary["how"]),
+        dicetune_version=__version__,
+    )
+
+
+def policy(style: str, script: str) -> str:
+    """What the page may do: apply its own style, run its own script, fetch nothing.
+
+    Args:
+        style: content of its style element, to the letter.
+        script: content of its script element.
+
+    Example:
+        >>> policy("a{}", "1").split("; ")[0]
+        "default-src 'none'"
+    """
+    parts = [
+        "default-src 'none'",
+        f"style-src '{_hash(style)}'",
+        f"script-src '{_hash(script)}'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+    return "; ".join(parts)
+
+
+def breakable(text: str) -> Markup:
+    """Text, escaped, that may break after the signs that join the parts of a loss.
+
+    Example:
+        >>> str(breakable("dice:smooth=1,level=<set>"))
+        'dice:<wbr>smooth=1,<wbr>level=&lt;set&gt;'
+    """
+    return Markup(re.sub(r"([:,+*])(?=.)", r"\1<wbr>", str(escape(text))))
+
+
+def sentence(text: str) -> str:
+    """Text that begins with a capital, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def _own(name: str) -> str:
+    return (resources.files("dicetune.reporting") / "templates" / name).read_text(encoding="utf-8")

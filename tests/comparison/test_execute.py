@@ -1,0 +1,168 @@
+"""Carrying a plan out: what it leaves, what a second time changes, and what a failure costs."""
+
+import pytest
+
+from cells import run_here
+from dicetune.comparison.configure import budgeted
+from dicetune.comparison.execute import check_out
+from dicetune.comparison.plan import Plan
+from dicetune.comparison.progress import progress_of
+from dicetune.comparison.run import compare
+from dicetune.errors import InputError
+from dicetune.records import read_json
+
+
+def runs(folder):
+    return {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("cells/*/run.json")}
+
+
+@pytest.fixture(scope="module")
+def done(files):
+    """A finished comparison of two losses over two seeds, with what it said and showed."""
+    out, said, shown = files.folder / "done", [], []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dicetune.comparison.execute.run_process", run_here)
+        outcome = compare(
+            *(out, files.config),
+            losses=["ce", "dice"],
+            seeds=2,
+            command="dicetune compare …",
+            report=said.append,
+            show=shown.append,
+        )
+    return out, outcome, said, shown
+
+
+def test_a_comparison_leaves_records_a_summary_and_a_report_and_no_weights(done):
+    out, outcome, said, _ = done
+    assert outcome.exit_code == 0
+    assert {own.state for own in outcome.cells} == {"done"}
+    for name in ("comparison.json", "summary.json", "summary.md", "report.html"):
+        assert (out / name).is_file()
+    for cell in Plan.load(out).cells:
+        kept = {path.name for path in (out / "cells" / cell.id).iterdir()}
+        assert kept >= {"run.json", "predictions.jsonl", "scores.safetensors", "decision.json"}
+        assert not {"model.safetensors", "checkpoints"} & kept
+        assert "dev f1" in (out / "cells" / f"{cell.id}.log").read_text(encoding="utf-8")
+    names = [own["name"] for own in outcome.summary["competitors"]]
+    assert names == ["ce", "dice", "ce, tuned", "dice, tuned"]
+    assert said[0] == "4 cells: 2 losses (ce, dice; baseline ce) × 2 seeds (1, 2)"
+    assert "dev evaluated every 2 steps" in said[1]
+    assert "weights are dropped (--keep-models keeps them)" in said[2]
+    assert said[4].startswith("cell 1 of 4: ce, seed 1 is done: dev f1 ")
+    assert said[4].endswith(" left")
+
+
+def test_every_objective_has_the_same_budget(done):
+    out, *_ = done
+    records = [read_json(path) for path in out.glob("cells/*/run.json")]
+    same = [
+        {key: value for key, value in own["config"].items() if key not in ("loss", "seed", "out")}
+        for own in records
+    ]
+    assert all(own == same[0] for own in same)
+    evaluated = {tuple(row["step"] for row in own["training"]["history"]) for own in records}
+    assert evaluated == {(2, 4)}
+    assert all(row["train_loss"] > 0 for own in records for row in own["training"]["history"])
+
+
+def test_progress_is_shown_with_an_estimate_after_the_first_cell(done):
+    *_, shown = done
+    assert shown[0].seconds_left is None
+    assert shown[1].seconds_left > 0
+    running = shown[-1].of("running")[0]
+    assert (running.step, running.steps, running.share) == (4, 4, 1.0)
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_second_time_nothing_is_trained_and_what_is_added_is(done, files):
+    out, *_ = done
+    before, said = runs(out), []
+    assert compare(out, files.config, losses=["ce", "dice"], seeds=2, report=said.append)
+    assert "4 are done" in said[0]
+    assert runs(out) == before
+    outcome = compare(out, losses=["focal"], seeds=[3])
+    after = runs(out)
+    assert before.items() <= after.items()
+    assert len(outcome.cells) == len(after) == 9
+    assert outcome.summary["baseline"] == "ce"
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_changed_plan_is_refused_and_nothing_is_touched(done, files):
+    out, *_ = done
+    before = (out / "comparison.json").read_bytes()
+    with pytest.raises(InputError, match=r"test data \(.*test\.conll .*, 8 examples then, .*dev"):
+        compare(out, {**files.config, "test": files.dev}, losses=["ce", "dice"])
+    trainer = {**files.config["trainer"], "max_steps": 5}
+    with pytest.raises(InputError, match=r"trainer\.max_steps \(4 then, 5 now\)"):
+        compare(out, {**files.config, "trainer": trainer}, losses=["ce", "dice"])
+    assert (out / "comparison.json").read_bytes() == before
+
+
+@pytest.mark.usefixtures("in_process")
+def test_a_failed_cell_is_shown_the_rest_goes_on_and_it_is_tried_again(tmp_path, files):
+    said = []
+    losses = ["wce:class_counts=5/4", "ce"]
+    outcome = compare(tmp_path / "c", files.config, losses=losses, seeds=1, report=said.append)
+    assert outcome.exit_code == 1
+    (failed,) = outcome.failed
+    assert "expected class_counts with one number for each of 3 classes" in failed.reason
+    assert any("failed: expected class_counts" in line for line in said)
+    assert [own.state for own in outcome.cells] == ["failed", "done"]
+    assert [own["loss"] for own in outcome.summary["competitors"]] == ["ce", "ce"]
+    before, again = runs(tmp_path / "c"), []
+    assert compare(tmp_path / "c", report=again.append).exit_code == 1
+    assert runs(tmp_path / "c") == before
+    assert sum(" failed: " in line for line in again) == 1
+
+
+@pytest.mark.usefixtures("in_process")
+def test_models_are_kept_on_request_and_load(tmp_path, files):
+    import dicetune.predict
+
+    compare(tmp_path / "c", files.config, losses=["ce", "dice"], seeds=1, keep_models=True)
+    plan = Plan.load(tmp_path / "c")
+    assert {own.state for own in progress_of(plan, tmp_path / "c").cells} == {"done"}
+    for cell in plan.cells:
+        assert dicetune.predict.load(tmp_path / "c" / "cells" / cell.id)("the pump")
+
+
+@pytest.mark.usefixtures("in_process")
+@pytest.mark.parametrize("left", ["nothing", "half a claim", "no decision", "weights"])
+def test_whatever_a_kill_left_behind_a_cell_comes_out_whole(tmp_path, files, left):
+    out = tmp_path / "c"
+    compare(out, files.config, losses=["ce", "dice"], seeds=1)
+    cell = Plan.load(out).cells[0]
+    folder = out / "cells" / cell.id
+    before = (folder / "predictions.jsonl").read_bytes()
+    if left == "weights":
+        (folder / "model.safetensors").write_bytes(b"half")
+    elif left == "no decision":
+        (folder / "decision.json").unlink()
+    else:
+        for path in folder.iterdir():
+            path.unlink()
+        if left == "half a claim":
+            (folder / "checkpoints" / "checkpoint-2").mkdir(parents=True)
+    assert compare(out).exit_code == 0
+    assert (folder / "predictions.jsonl").read_bytes() == before
+    assert (folder / "decision.json").is_file()
+    assert not (folder / "model.safetensors").exists()
+
+
+def test_a_kill_before_there_is_a_plan_leaves_nothing_in_the_way(tmp_path):
+    (tmp_path / ".lock").touch()
+    (tmp_path / "comparison.json.part").write_text('{"ver', encoding="utf-8")
+    check_out(tmp_path)
+    (tmp_path / "mine.txt").touch()
+    with pytest.raises(InputError, match="expected a new or empty folder"):
+        check_out(tmp_path)
+
+
+def test_the_trainer_keys_of_the_user_win_for_all_alike():
+    assert budgeted({})["eval_steps"] == budgeted({})["save_steps"] == 0.1
+    assert budgeted({}, sample=True)["num_train_epochs"] == 7
+    assert budgeted({"num_train_epochs": 2}, sample=True)["num_train_epochs"] == 2
+    epochs = budgeted({"save_strategy": "epoch"})
+    assert (epochs["eval_strategy"], "eval_steps" in epochs) == ("epoch", False)

@@ -1,0 +1,156 @@
+"""Kills at any moment: real processes, and in the end the results of a comparison without them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file
+
+from cells import run_here
+from dicetune.comparison import execute
+from dicetune.comparison.configure import Request, make_plan
+from dicetune.comparison.execute import execute as carry_out
+from dicetune.comparison.plan import Plan
+from dicetune.comparison.progress import folder_of
+
+WORKER = Path(__file__).with_name("carry_out.py")
+LONG = {"max_steps": 120, "eval_steps": 4}
+
+
+@pytest.fixture(scope="module")
+def plan(files):
+    config = {**files.config, "trainer": {**files.config["trainer"], **LONG}}
+    return make_plan(Request(config, ["ce", "dice"], seeds=1))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(plan, files):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execute, "run_process", run_here)
+        carry_out(plan, files.folder / "whole")
+    return files.folder / "whole"
+
+
+def start(out):
+    return subprocess.Popen(
+        [sys.executable, str(WORKER), str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def wait_for(condition, seconds=120):
+    until = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < until, "it never came to that"
+        time.sleep(0.02)
+    return found
+
+
+def cell_of(process):
+    """The process of the running cell: the only child."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return int(wait_for(lambda: children.read_text().split())[0])
+
+
+def checkpoints(out):
+    return [int(path.name.split("-")[1]) for path in out.glob("cells/*/checkpoints/checkpoint-*")]
+
+
+def is_gone(pid):
+    """Whether a process has ended; a container may have nobody to take note of it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes below /proc")
+def test_kills_and_ctrl_c_lose_nothing(plan, uninterrupted, tmp_path):
+    out = tmp_path / "killed"
+    out.mkdir()
+    plan.save(out)
+
+    # comparison and cell at once, as a machine without memory or power ends them
+    process = start(out)
+    cell = cell_of(process)
+    wait_for(lambda: checkpoints(out))
+    os.kill(process.pid, signal.SIGKILL)
+    os.kill(cell, signal.SIGKILL)
+    process.communicate()
+    first = max(checkpoints(out))
+
+    # the comparison alone: its cell learns of it, saves and ends, and nobody finds it in the way
+    process = start(out)
+    cell = cell_of(process)
+    wait_for(lambda: max(checkpoints(out), default=0) > first)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    wait_for(lambda: is_gone(cell))
+    second = max(checkpoints(out))
+    assert "go on with --resume" in next(out.glob("cells/*.log")).read_text(encoding="utf-8")
+
+    # Ctrl-C
+    process = start(out)
+    wait_for(lambda: max(checkpoints(out), default=0) > second)
+    os.kill(process.pid, signal.SIGINT)
+    said, _ = process.communicate()
+    assert process.returncode == 130, said
+    assert f"0 of 2 cells are done and kept; go on with: dicetune compare --out {out}" in said
+    third = max(checkpoints(out))
+    assert third >= second
+
+    # to the end, in this process from here on
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(execute, "run_process", run_here)
+        outcome = carry_out(Plan.load(out), out)
+    assert outcome.exit_code == 0
+    logs = "".join(path.read_text(encoding="utf-8") for path in out.glob("cells/ce*.log"))
+    assert f"resuming from checkpoint-{third}" in logs
+    for one in plan.cells:
+        expected, found = (
+            load_file(folder_of(place, one) / "scores.safetensors")
+            for place in (uninterrupted, out)
+        )
+        for name, values in expected.items():
+            assert (found[name] == values).all(), name
+    for name in ("summary.json", "report.html"):
+        assert (out / name).is_file()
+
+
+def test_a_killed_cell_is_a_failed_one_with_its_reason_and_resumes(plan, tmp_path, monkeypatch):
+    from dicetune.comparison import process
+    from dicetune.comparison.process import failure_of, run_process
+
+    config = tmp_path / "cell.yaml"
+    config.write_text("", encoding="utf-8")
+    (tmp_path / "killed.py").write_text(
+        "import os, signal\nprint('at work', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    monkeypatch.setattr(process, "CELL_MODULE", "killed")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    reason = "killed by signal 9 (out of memory?); last said: at work"
+    assert run_process(config) == reason
+    assert failure_of(tmp_path / "cell") == reason
+
+
+def test_one_comparison_at_a_time_in_a_folder(tmp_path):
+    from dicetune.errors import InputError
+    from dicetune.lock import locked
+
+    said = []
+    with (
+        locked(tmp_path),
+        pytest.raises(InputError, match="nobody else works in"),
+        locked(tmp_path, said.append, patience=0.1),
+    ):
+        pass
+    assert said == [f"waiting for another process that works in {tmp_path}"]
+    with locked(tmp_path, patience=0.1) as descriptors:
+        assert len(descriptors) == 1

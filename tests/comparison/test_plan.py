@@ -1,0 +1,144 @@
+"""The plan: ids that stay, what may be added, what is refused."""
+
+from dataclasses import replace
+
+import pytest
+
+from dicetune.comparison.configure import seeds_of
+from dicetune.comparison.plan import (
+    Cell,
+    DataFile,
+    Objective,
+    Plan,
+    Search,
+    cell_id,
+    digests_of,
+)
+from dicetune.comparison.same_inputs import check_files
+from dicetune.errors import DataError, InputError
+
+PLAN = Plan(
+    task="ner",
+    metric="f1",
+    files={split: DataFile(f"{split}.conll", split * 8, 9) for split in ("train", "dev", "test")},
+    model={"name": "minilm", "sha256": "ab" * 32},
+    objectives={"ce": Objective("ce"), "auto": Objective("ce+dice")},
+    seeds=(1, 2),
+    baseline="ce",
+    trainer={"learning_rate": 1e-4, "num_train_epochs": 3},
+)
+
+
+def ids(plan):
+    return [cell.id for cell in plan.cells]
+
+
+def test_cells_are_losses_times_seeds_a_seed_of_every_loss_first():
+    assert [(cell.loss, cell.seed) for cell in PLAN.cells] == [
+        *(("ce", 1), ("auto", 1), ("ce", 2), ("auto", 2))
+    ]
+    assert len(set(ids(PLAN))) == 4
+    assert all(one.startswith(("ce-seed", "ce-dice-seed")) for one in ids(PLAN))
+
+
+def test_the_same_run_has_the_same_id_wherever_its_files_lie():
+    moved = {split: replace(own, path=f"/x/{own.path}") for split, own in PLAN.files.items()}
+    away = replace(PLAN, files=moved, model={**PLAN.model, "name": "/y"}, settings={"note": "z"})
+    assert ids(away) == ids(PLAN)
+    assert ids(replace(PLAN, trainer={**PLAN.trainer, "num_train_epochs": 3.0})) == ids(PLAN)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"trainer": {**PLAN.trainer, "learning_rate": 2e-4}},
+        {"files": {**PLAN.files, "test": DataFile("test.conll", "other", 9)}},
+        {"files": {**PLAN.files, "dev": DataFile("dev.conll", "dev" * 8, 8)}},
+        {"model": {"name": "minilm", "sha256": "cd" * 32}},
+        {"options": {"scheme": "iob2"}},
+        {"settings": {"max_train": 4}},
+    ],
+)
+def test_what_decides_a_run_changes_its_id_and_is_refused_in_the_same_folder(change, tmp_path):
+    changed = replace(PLAN, **change)
+    assert not set(ids(changed)) & set(ids(PLAN))
+    with pytest.raises(InputError, match=r"expected the plan of the comparison in .* got another"):
+        changed.going_on_from(PLAN, tmp_path)
+
+
+def test_a_refusal_says_what_differs(tmp_path):
+    changed = replace(PLAN, trainer={**PLAN.trainer, "num_train_epochs": 8}, task="pos")
+    with pytest.raises(InputError) as refused:
+        changed.going_on_from(PLAN, tmp_path)
+    assert "task (ner then, pos now)" in str(refused.value)
+    assert "trainer.num_train_epochs (3 then, 8 now)" in str(refused.value)
+
+
+def test_the_content_of_a_file_among_the_options_counts_and_not_its_place(tmp_path):
+    for name, text in (("a", "same"), ("b", "same"), ("c", "other")):
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    one, same, other = (
+        cell_id({"loss": "ce", "seed": 1, "options": {"queries": str(tmp_path / name)}}, {}, "m")
+        for name in "abc"
+    )
+    assert one == same != other
+
+
+def test_a_file_among_the_options_that_changed_is_refused_and_the_ids_stay(tmp_path):
+    queries = tmp_path / "queries.yaml"
+    queries.write_text("SITE: where?", encoding="utf-8")
+    options = {"queries": str(queries)}
+    planned = replace(PLAN, options=options, option_files=digests_of(options))
+    planned.save(tmp_path)
+    before = ids(planned)
+    queries.write_text("SITE: who?", encoding="utf-8")
+    assert ids(Plan.load(tmp_path)) == before
+    now = replace(planned, option_files=digests_of(options))
+    with pytest.raises(InputError, match=r"options\.queries \(the file .* was changed\)"):
+        now.going_on_from(Plan.load(tmp_path), tmp_path)
+    with pytest.raises(InputError, match=r"expected the queries file of the comparison"):
+        check_files(replace(planned, files={}), tmp_path, "a cell")
+    queries.unlink()
+    assert ids(Plan.load(tmp_path)) == before
+
+
+def test_losses_and_seeds_are_added_and_nothing_is_lost(tmp_path):
+    more = replace(PLAN, objectives={"focal": Objective("focal")}, seeds=(3,), baseline="focal")
+    grown = more.going_on_from(PLAN, tmp_path)
+    assert list(grown.objectives) == ["ce", "auto", "focal"]
+    assert (grown.seeds, grown.baseline) == ((1, 2, 3), "focal")
+    assert set(ids(grown)) >= set(ids(PLAN))
+    assert len(grown.cells) == 9
+
+
+def test_a_plan_is_read_back_as_it_was(tmp_path):
+    search = Search(3, 0, {"ce": {"best": 1, "trials": []}})
+    for plan in (PLAN, replace(PLAN, search=search, notes=("one",), foreign={"x": {"file": "y"}})):
+        plan.save(tmp_path)
+        assert Plan.load(tmp_path) == plan
+    merged = replace(PLAN, merged=(Cell("a", "ce", "ce", 1),))
+    merged.save(tmp_path)
+    assert Plan.load(tmp_path).cells == (Cell("a", "ce", "ce", 1),)
+    with pytest.raises(InputError, match="merged records"):
+        PLAN.going_on_from(merged, tmp_path)
+    with pytest.raises(DataError, match=r"without comparison\.json"):
+        Plan.load(tmp_path / "none")
+
+
+def test_what_a_search_found_becomes_the_configuration(tmp_path):
+    searching = replace(PLAN, search=Search(2, 0))
+    found = searching.with_found("auto", Objective("ce+0.5*dice", learning_rate=3e-4), {"best": 2})
+    config = found.config_of("auto", 1)
+    assert (config["loss"], config["trainer"]["learning_rate"]) == ("ce+0.5*dice", 3e-4)
+    assert found.config_of("ce", 1)["trainer"]["learning_rate"] == 1e-4
+    assert searching.going_on_from(found, tmp_path).objectives == found.objectives
+    with pytest.raises(InputError, match=r"number of trials \(2 then, 0 now\)"):
+        PLAN.going_on_from(found, tmp_path)
+    with pytest.raises(InputError, match="seeds other than that of the search, got 0"):
+        replace(searching, seeds=(0, 1)).going_on_from(found, tmp_path)
+
+
+@pytest.mark.parametrize("given", [0, -1, [], [1, 1], [-1, 2], ["a"], True])
+def test_seeds_that_are_none(given):
+    with pytest.raises(InputError, match="seed"):
+        seeds_of(given)

@@ -1,0 +1,97 @@
+"""All cells of a comparison are made from the same files, or there is no verdict."""
+
+from pathlib import Path
+
+import pytest
+
+from cells import run_here
+from comparisons import make_comparison
+from dicetune.comparison import execute
+from dicetune.comparison.plan import Plan
+from dicetune.comparison.run import compare, compare_records
+from dicetune.comparison.summary import summarise
+from dicetune.errors import DataError, InputError
+from dicetune.records import read_json, write_json
+
+
+def changed(folder, *keys, value, which=1):
+    """Change one value in the record of a cell; its id."""
+    run = sorted((folder / "cells").iterdir())[which]
+    record = place = read_json(run / "run.json")
+    for key in keys[:-1]:
+        place = place[key]
+    place[keys[-1]] = value
+    write_json(run / "run.json", record)
+    return run.name
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "words"),
+    [
+        *[(("data", split, "sha256"), "f" * 64, f"{split} data") for split in ("train", "dev")],
+        (("data", "test", "sha256"), "f" * 64, "test data"),
+        (("data", "train", "examples"), 7, "number of train examples"),
+        (("model", "sha256"), "f" * 64, "encoder"),
+        (("labels",), ["ham", "eggs"], "labels"),
+        (("settings", "queries"), {"SITE": "where?"}, "queries"),
+    ],
+)
+def test_a_cell_made_from_another_input_is_refused_by_name(tmp_path, keys, value, words):
+    folder = make_comparison(tmp_path / "c", tuned=False)
+    cell = changed(folder, *keys, value=value)
+    with pytest.raises(DataError) as refused:
+        summarise(folder)
+    assert words in str(refused.value)
+    assert cell in str(refused.value)
+    with pytest.raises(InputError):
+        compare_records([folder], tmp_path / "merged")
+
+
+def test_a_number_among_the_settings_is_no_other_reading(tmp_path):
+    folder = make_comparison(tmp_path / "c", tuned=False)
+    changed(folder, "settings", "stride", value=7)
+    assert summarise(folder)["competitors"]
+
+
+@pytest.mark.parametrize("keys", [("data", "train", "sha256"), ("model", "sha256")])
+def test_a_missing_fingerprint_is_a_note(tmp_path, keys):
+    folder = make_comparison(tmp_path / "c", tuned=False)
+    changed(folder, *keys, value=None)
+    (note,) = [own for own in summarise(folder)["how"]["notes"] if "fingerprint" in own]
+    assert "1 of 6 runs have no fingerprint" in note
+
+
+@pytest.mark.parametrize("name", ["test", "encoder"])
+def test_a_file_that_changes_between_two_cells_stops_the_comparison(
+    tmp_path, files, monkeypatch, name
+):
+    """It is found before the next cell, and goes on once the file is put back."""
+    paths = {own: tmp_path / f"{own}.conll" for own in ("train", "dev", "test")}
+    for own, path in paths.items():
+        path.write_bytes(Path(files.config[own]).read_bytes())
+    model = tmp_path / "model"
+    model.mkdir()
+    for own in Path(files.config["model"]).iterdir():
+        (model / own.name).write_bytes(own.read_bytes())
+    changing = {**paths, "encoder": model / "model.safetensors"}[name]
+    before = changing.read_bytes()
+
+    def run_and_change(config, flags=(), **how):
+        reason = run_here(config, flags, **how)
+        changing.write_bytes(before + b"\n")
+        return reason
+
+    config = {**files.config, **{own: str(path) for own, path in paths.items()}}
+    config["model"] = str(model)
+    out = tmp_path / "c"
+    monkeypatch.setattr(execute, "run_process", run_and_change)
+    with pytest.raises(InputError) as refused:
+        compare(out, config, losses=["ce", "dice"], seeds=1)
+    first, second = Plan.load(out).cells
+    for word in (f"cell {second.id} was not begun", f"the {name} file", str(changing), "put back"):
+        assert word in str(refused.value)
+    assert (out / "cells" / first.id / "run.json").is_file()
+    assert not (out / "summary.json").exists()
+    changing.write_bytes(before)
+    monkeypatch.setattr(execute, "run_process", run_here)
+    assert compare(out).exit_code == 0

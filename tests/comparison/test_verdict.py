@@ -1,0 +1,142 @@
+"""The verdict in words: never more than the data says."""
+
+import pytest
+
+from comparisons import make_comparison
+from dicetune.comparison import verdict
+from dicetune.comparison.execute import Outcome
+from dicetune.comparison.markdown import markdown
+from dicetune.comparison.summary import summarise
+from dicetune.decide import tune
+from dicetune.display import comparison_tables
+from dicetune.reporting import render
+
+ROW = {
+    "name": "ce+dice", "baseline": "ce", "loss": "ce+dice", "decision": "argmax", "foreign": False,
+    "difference": 0.008, "interval": [-0.004, 0.021], "p": 0.15, "p_holm": 0.3, "runs": 5,
+    "family": 2, "detectable": 0.019, "seeds_needed": 14, "seed_differences": [0.008],
+}  # fmt: skip
+
+
+def said(**changes):
+    row = {**ROW, **changes}
+    row["verdict"] = verdict.judge(row)
+    return verdict.sentence(row, "F1", "sentences")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {},
+            "ce+dice +0.8 F1 over ce (95% interval −0.4 to +2.1, 5 seeds): not distinguishable "
+            "(a difference of 1.9 could have been detected; one of this size needs about 14 "
+            "seeds).",
+        ),
+        (
+            {"seeds_needed": None},
+            "ce+dice +0.8 F1 over ce (95% interval −0.4 to +2.1, 5 seeds): not distinguishable "
+            "(a difference of 1.9 could have been detected; one of this size needs more sentences, "
+            "seeds alone will not show it).",
+        ),
+        (
+            {"interval": [0.002, 0.014], "p": 0.01, "p_holm": 0.02},
+            "ce+dice +0.8 F1 over ce (95% interval +0.2 to +1.4, 5 seeds): better.",
+        ),
+        (
+            {"difference": -0.008, "interval": [-0.014, -0.002], "p": 0.01, "p_holm": 0.02},
+            "ce+dice −0.8 F1 over ce (95% interval −1.4 to −0.2, 5 seeds): worse.",
+        ),
+        (
+            {"interval": [0.0, 0.016], "p": 0.04, "p_holm": 0.08, "seeds_needed": 6},
+            "ce+dice +0.8 F1 over ce (95% interval 0.0 to +1.6, 5 seeds): not distinguishable once "
+            "2 comparisons are allowed for (a difference of 1.9 could have been detected; one of "
+            "this size needs about 6 seeds).",
+        ),
+        (
+            {"interval": [0.002, 0.014], "p": 0.001, "p_holm": 0.002, "runs": 3},
+            "ce+dice +0.8 F1 over ce (95% interval +0.2 to +1.4, 3 seeds): no conclusion, fewer "
+            "than 5 seeds describe these runs alone.",
+        ),
+        (
+            {"interval": None, "p": None, "p_holm": None, "runs": 1},
+            "ce+dice +0.8 F1 over ce (1 seed): no verdict (one seed: no interval; give --seeds 3 "
+            "or more).",
+        ),
+        (
+            {"interval": None, "p": None, "p_holm": None, "runs": 2},
+            "ce+dice +0.8 F1 over ce (2 seeds): no verdict (two seeds: no interval; give --seeds 3 "
+            "or more).",
+        ),
+        (
+            {"difference": 0.0, "interval": [0.0, 0.0], "p": 1.0, "p_holm": 1.0},
+            "ce+dice 0.0 F1 over ce (95% interval 0.0 to 0.0, 5 seeds): no difference.",
+        ),
+    ],
+)
+def test_sentences(changes, expected):
+    assert said(**changes) == expected
+
+
+def summary_of(folder, **how):
+    return summarise(make_comparison(folder, **how))
+
+
+def test_the_rule_of_the_baseline_stands_beside_the_best_loss(tmp_path):
+    found = summary_of(tmp_path / "c", kind="spans", seeds=range(1, 6), units=60, foreign=True)
+    first, *rest = found["verdict"]
+    assert first.startswith("dice +")
+    assert "; ce with a tuned decision rule " in first
+    assert [own.split(" ")[0] for own in rest] == ["dice,", "other"]
+
+
+def test_three_seeds_stay_descriptive_however_large_the_difference(tmp_path):
+    found = summary_of(tmp_path / "c", seeds=(1, 2, 3), units=400, better=3.0)
+    assert found["descriptive"]
+    assert {own["verdict"] for own in found["comparisons"]} == {"descriptive"}
+    assert not [own for own in found["verdict"] if "better" in own or "worse" in own]
+
+
+def test_five_seeds_and_a_large_difference_are_better(tmp_path):
+    found = summary_of(tmp_path / "c", seeds=range(1, 6), units=400, better=3.0)
+    assert not found["descriptive"]
+    assert found["comparisons"][0]["verdict"] == "better"
+    assert found["comparisons"][0]["sign_flip"] == {"reason": "too few seeds for a test"}
+
+
+@pytest.mark.parametrize("seeds", [(1,), (1, 2)])
+def test_fewer_than_three_seeds_have_no_interval_p_or_verdict_and_a_finished_tool_has_its_own(
+    tmp_path, seeds
+):
+    found = summary_of(tmp_path / "c", seeds=seeds, foreign=True)
+    for own in found["comparisons"]:
+        assert (own["interval"], own["p"], own["p_holm"], own["verdict"]) == (
+            *(None, None, None),
+            "no verdict",
+        )
+    assert {own["name"]: own["interval"] is not None for own in found["competitors"]} == {
+        name: name == "other tool" for name in ("ce", "dice", "ce, tuned", "dice, tuned")
+    } | {"other tool": True}
+    words = f"{'one seed' if len(seeds) == 1 else 'two seeds'}: no interval; give --seeds 3 or more"
+    assert words in markdown(found)
+    assert words in render(found)
+    assert words in comparison_tables(Outcome(tmp_path, (), found))[1]
+
+
+def test_losses_are_corrected_for_each_other_and_not_for_the_rule(tmp_path):
+    found = summary_of(tmp_path / "c", losses=("ce", "dice", "dsc"), units=60, foreign=True)
+    family = {own["name"]: own["family"] for own in found["comparisons"]}
+    assert family == {"dice": 2, "dsc": 2, "ce, tuned": 1, "dice, tuned": 2, "dsc, tuned": 2,
+                      "other tool": 1}  # fmt: skip
+
+
+def test_what_no_rule_moved_is_said_once(tmp_path):
+    """Rules at the default: the tuned comparisons are those of the plain decisions."""
+    folder = make_comparison(tmp_path / "c", losses=("ce", "dice", "dsc"), units=60, tuned=False)
+    for run in (folder / "cells").iterdir():
+        tune(run, objective="logit-adjustment:0")
+    found = summarise(folder)
+    assert len(found["comparisons"]) == 5
+    first, second = found["verdict"]
+    assert "; tuned decision rules change nothing." in first
+    assert "tuned" not in second

@@ -1,0 +1,149 @@
+"""The page as text: one file, everything escaped, nothing fetched, numbers as in the summary."""
+
+import base64
+import hashlib
+import html
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from comparisons import LABELS, NASTY, SCRIPT, make_comparison
+from dicetune.comparison.summary import write_summary
+from dicetune.errors import DataError
+from dicetune.records import read_json, write_json
+from dicetune.reporting import render, write_report
+
+KINDS = ("label", "label_set", "spans", "entities", "answer")
+VOID = {"meta", "link", "input", "br", "img", "hr", "wbr"}
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, and whether every one that opens is closed."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.text, self.raw = [], [], [], {}
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] in ("script", "style"):
+            self.raw.setdefault(self.open[-1], []).append(data)
+        else:
+            self.text.append(data)
+
+
+def page_of(folder, kind, **how):
+    make_comparison(folder, kind, foreign=True, failed=True, **how)
+    write_summary(folder)
+    return write_report(folder).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_everything_of_the_data_is_escaped(tmp_path, kind):
+    page = Page(page_of(tmp_path / "c", kind, losses=("ce", f"dice{NASTY}")))
+    assert page.open == []
+    names = [tag for tag, _ in page.elements]
+    # ours alone: no script, image or bold text came with the data
+    assert names.count("script") == 1
+    assert "img" not in names
+    assert "<i>" not in page.raw["script"][0]
+    attributes = [name for _, own in page.elements for name in own]
+    assert not [name for name in attributes if name.startswith("on")]
+    text = " ".join(page.text)
+    assert SCRIPT in text
+    assert kind in ("spans", "entities") or NASTY in text
+    assert kind != "label" or LABELS[1] in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nothing_is_fetched(tmp_path, kind):
+    page = Page(page_of(tmp_path / "c", kind))
+    places = [own[name] for _, own in page.elements for name in ("src", "href") if name in own]
+    assert {place[0] for place in places if place != "data:,"} == {"#"}
+    assert not [own for _, own in page.elements if "style" in own]  # the policy would refuse it
+    assert "url(" not in page.raw["style"][0]
+    assert "@import" not in page.raw["style"][0]
+
+
+def test_the_policy_names_style_and_script_by_their_hashes(tmp_path):
+    text = page_of(tmp_path / "c", "label")
+    policy = html.unescape(re.search(r'Content-Security-Policy" content="([^"]+)"', text)[1])
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for name in ("script", "style"):
+        own = re.search(f"<{name}>(.*?)</{name}>", text, re.DOTALL)[1]
+        digest = base64.b64encode(hashlib.sha256(own.encode()).digest()).decode()
+        assert f"{name}-src 'sha256-{digest}'" in policy
+
+
+def test_links_within_the_page_lead_somewhere(tmp_path):
+    page = Page(page_of(tmp_path / "c", "label"))
+    names = {own["id"] for _, own in page.elements if "id" in own}
+    links = {own["href"][1:] for tag, own in page.elements if tag == "a"}
+    assert links <= names
+    ids = [own["id"] for _, own in page.elements if "id" in own]
+    assert len(ids) == len(set(ids))
+
+
+def test_every_drawing_says_what_it_shows(tmp_path):
+    page = Page(page_of(tmp_path / "c", "label"))
+    drawings = [own for tag, own in page.elements if tag == "svg" and own.get("role") == "img"]
+    assert len(drawings) > 10
+    assert all(own["aria-label"] for own in drawings)
+
+
+def test_scores_and_their_seeds_are_printed(tmp_path):
+    text = page_of(tmp_path / "c", "label")
+    summary = read_json(tmp_path / "c" / "summary.json")
+    for own in summary["competitors"]:
+        assert f"{100 * own['mean']:.1f}</td>" in text
+        for score in own["scores"]:
+            assert f"{100 * score:.1f}</title>" in text
+
+
+def test_no_answer_has_a_class_or_a_threshold(tmp_path):
+    text = page_of(tmp_path / "c", "answer")
+    assert 'id="classes"' not in text
+    assert 'id="precision-recall"' not in text
+
+
+def test_items_are_capped_and_the_page_says_so(tmp_path):
+    folder = make_comparison(tmp_path / "c", units=2000, seeds=(1,), tuned=False)
+    summary = write_summary(folder)
+    assert len(summary["items"]) == 500 < summary["items_differing"]
+    text = render(summary)
+    assert f"Shown are 500 of {summary['items_differing']}." in text
+    assert text.count('<li class="item"') == 500
+
+
+def test_many_losses_have_a_colour_each_of_eight(tmp_path):
+    losses = tuple(f"focal:gamma={number}" for number in range(11))
+    folder = make_comparison(tmp_path / "c", losses=losses, seeds=(1,), units=10, tuned=False)
+    text = render(write_summary(folder))
+    assert {f"c{number}" for number in range(8)} <= set(re.findall(r"\bc\d\b", text))
+
+
+def test_one_run_alone_makes_a_page(tmp_path):
+    folder = make_comparison(tmp_path / "c", losses=("ce",), seeds=(1,), units=5, tuned=False)
+    assert "every competitor gets the same texts right" in render(write_summary(folder))
+
+
+def test_a_folder_without_summary_and_one_of_another_version(tmp_path):
+    with pytest.raises(DataError, match=r"expected a folder with summary\.json"):
+        write_report(tmp_path)
+    write_json(tmp_path / "summary.json", {"version": 99})
+    with pytest.raises(DataError, match="expected a summary of version 1, got 99"):
+        write_report(tmp_path)
