@@ -81,6 +81,8 @@ class Problem:
     has_classes: ClassVar[bool] = True
     one_of_several: ClassVar[bool] = False
     """Whether one of several classes is chosen, so that the classes have a prior."""
+    ruled_options: ClassVar[frozenset[str]] = frozenset()
+    """Options of a task that a decision rule sets."""
     gold_shape: ClassVar[Any] = [str]
     """Gold of a stored row, as ``records.check_shape`` takes it."""
     row_shape: ClassVar[Mapping[str, Any]] = {}

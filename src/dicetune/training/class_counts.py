@@ -10,6 +10,7 @@ from torch import Tensor
 
 from dicetune.errors import quoted
 from dicetune.loss_input import LossInput
+from dicetune.problems import problem_named
 from dicetune.tasks import Encoded, Task
 from dicetune.training.collator import PaddingCollator
 from dicetune.training.heads import LossInputs
@@ -44,7 +45,7 @@ def doubts_of_choice(task: Task, encoded: Encoded, tokenizer: Any) -> list[str]:
         tokenizer: pads.
     """
     problem = task.problem()
-    if problem["kind"] == "answer":  # no answer is an answer too
+    if not problem_named(problem["kind"]).has_classes:  # no answer is an answer too
         return []
     means = "so the choice of the checkpoint means nothing"
     found = []
