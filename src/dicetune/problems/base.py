@@ -172,7 +172,7 @@ class Problem:
         for block, items in enumerate((right & found, found, right)):
             for unit, _, name in items:
                 counts[unit, block, self.number(name)] += 1
-        return counts.reshape(len(gold), -1)
+        return counts.reshape(len(gold), 3 * len(self.classes))
 
     def blocks(self, sums: np.ndarray) -> Counts:
         """Correct, predicted and gold of each class: (..., M) to three of (..., C)."""
