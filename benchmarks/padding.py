@@ -12,7 +12,7 @@ import torch
 from dicetune.data import read_tokens
 from dicetune.models import load_tokenizer, resolve_encoder
 from dicetune.tasks import TokenTask
-from dicetune.training.sampler import LengthGroupedSampler
+from dicetune.training.batches import LengthGroupedSampler
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = Path(os.environ.get("DICETUNE_DATA", ROOT.parent / "shared" / "data"))

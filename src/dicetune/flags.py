@@ -25,8 +25,7 @@ def run_config(
     Raises:
         InputError: for values that cannot be used, or ``data`` that is not the packaged sample.
     """
-    from dicetune.training.config import RunConfig
-    from dicetune.training.yaml_values import read_yaml
+    from dicetune.training.config import RunConfig, read_yaml
 
     values = _run_values({} if path is None else read_yaml(path), flags, data)
     return RunConfig.from_mapping(values).updated(_changes(options, settings))
@@ -50,7 +49,7 @@ def comparison(
         InputError: for values that cannot be used, or no folder.
     """
     from dicetune.tasks import read_text, read_texts
-    from dicetune.training.yaml_values import read_yaml
+    from dicetune.training.config import read_yaml
 
     values = {} if path is None else read_yaml(path)
     asked = {name: values.pop(name) for name in _OF_COMPARE if name in values}

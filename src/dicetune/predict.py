@@ -15,14 +15,16 @@ from typing import Any
 from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, listed, quoted
 from dicetune.models import (
+    check_sizes,
     check_vocabulary,
+    check_weights,
     label_names,
     load_tokenizer,
+    loading,
     quiet_loading,
     saved_as,
     window_length,
 )
-from dicetune.models.encoder import check_sizes, check_weights, loading
 from dicetune.predictor import Predictor
 from dicetune.problems import PROBLEMS
 from dicetune.records import DEFAULT, RUN_FILE, TUNED, RunRecord

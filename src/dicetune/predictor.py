@@ -13,7 +13,7 @@ from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.records import DEFAULT
 from dicetune.tasks import Data, Encoded, Scores, Task, Trained
-from dicetune.training.collator import PaddingCollator
+from dicetune.training.batches import PaddingCollator
 
 Report = Callable[[str], None]
 

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicetune.models.span_candidates import select_spans, span_count
+from dicetune.models import select_spans, span_count
 
 LOGITS = torch.tensor([[2.0, -1.0, 3.0]]), torch.tensor([[1.0, 2.0, -5.0]])
 

@@ -22,7 +22,7 @@ from dicetune.data import (
 )
 from dicetune.models import load_model, load_tokenizer, subword_counter
 from dicetune.tasks import TASKS
-from dicetune.training.collator import PaddingCollator
+from dicetune.training.batches import PaddingCollator
 from dicetune.training.objective import item_count
 from families import FAMILIES, HEADS, save_family
 

@@ -6,7 +6,7 @@ from dicetune.errors import InputError, InputTypeError
 from dicetune.losses import Recipe
 from dicetune.records import read_json
 from dicetune.training import RunConfig, run
-from dicetune.training.class_weights import weighted
+from dicetune.training.prepare import weighted
 from tiny import tiny_bert
 
 TEXTS = "text\tlabel\nthe pump\tbad\nall is fine\tgood\nthe queue\tbad\nnobody knows\todd\n"

@@ -6,8 +6,7 @@ import pytest
 
 from dicetune.errors import DataError, InputError, InputTypeError
 from dicetune.tasks import read_text
-from dicetune.training.config import RunConfig
-from dicetune.training.yaml_values import read_yaml
+from dicetune.training.config import RunConfig, read_yaml
 
 BASE = {"task": "ner", "train": "a.conll", "dev": "b.conll"}
 

@@ -3,7 +3,8 @@
 import pytest
 
 from dicetune.tasks import TASKS, build_options
-from dicetune.training.class_counts import doubts_of_choice
+from dicetune.training.batches import PaddingCollator
+from dicetune.training.prepare import doubts_of_choice
 from tiny import wordpiece_tokenizer
 
 TOKENIZER = wordpiece_tokenizer()
@@ -44,7 +45,8 @@ def test_a_dev_split_of_one_class(tmp_path, task, train, dev, options, said):
     if "\n\n" in dev and said:  # a file of one class is refused, its beginning is not
         splits[1] = splits[1].first(1)
     own = known.of(splits[0], chosen)
-    found = doubts_of_choice(own, own.encode(splits[1], TOKENIZER, 32), TOKENIZER)
+    collator = PaddingCollator.of(own, TOKENIZER, None)
+    found = doubts_of_choice(own, own.encode(splits[1], TOKENIZER, 32), collator)
     assert (said is None and found == []) or (said in found[0] and len(found) == 1)
     inspected = known.inspect(dict(zip(("train", "dev"), splits, strict=True)), None)
     missing = [warning for warning in inspected.warnings if "dev holds no item of" in warning]

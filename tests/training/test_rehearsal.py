@@ -11,8 +11,8 @@ from dicetune.errors import InputError
 from dicetune.models import load_model, load_tokenizer
 from dicetune.tasks import TASKS
 from dicetune.training import RunConfig, run
-from dicetune.training.class_counts import count_classes
-from dicetune.training.prior_bias import start_at_prior
+from dicetune.training.batches import PaddingCollator
+from dicetune.training.prepare import count_classes, start_at_prior
 from families import FAMILIES, save_family
 
 QUESTIONS = [
@@ -108,7 +108,8 @@ def test_a_class_without_training_items_counts_as_one(place):
     task = TASKS["ner"].of(data)
     tokenizer = load_tokenizer("token")
     encoded = task.encode(data, tokenizer, 32, training=True)
-    counts = count_classes(task, encoded, tokenizer)["tags"]
+    collator = PaddingCollator.of(task, tokenizer, None)
+    counts = count_classes(task, encoded, collator)["tags"]
     assert dict(zip(task.labels, counts.tolist(), strict=True)) == {
         "O": 5,
         "B-CITY": 1,
@@ -123,9 +124,10 @@ def test_counts_of_several_batches_add_up(place, monkeypatch):
     data, tokenizer = TASKS["qa"].read("qa.jsonl", options), load_tokenizer("question")
     task = TASKS["qa"].of(data, options)
     encoded = task.encode(data, tokenizer, 48, training=True)
-    whole = count_classes(task, encoded, tokenizer)
-    monkeypatch.setattr("dicetune.training.class_counts._AT_ONCE", 1)
-    for name, counts in count_classes(task, encoded, tokenizer).items():
+    collator = PaddingCollator.of(task, tokenizer, None)
+    whole = count_classes(task, encoded, collator)
+    monkeypatch.setattr("dicetune.training.prepare._AT_ONCE", 1)
+    for name, counts in count_classes(task, encoded, collator).items():
         assert torch.equal(counts, whole[name])
         assert counts[0, 1] == len(encoded.features) == 4
 

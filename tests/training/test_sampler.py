@@ -4,7 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicetune.training.sampler import LengthGroupedSampler
+from dicetune.training.batches import LengthGroupedSampler
 
 
 @given(

@@ -1,40 +1,64 @@
 """Encoders: found by name, loaded offline, never from a pickle; and the MRC-NER model on them."""
 
-from dicetune.models.characters import check_vocabulary, fit_vocabulary, with_characters
 from dicetune.models.encoder import (
     MINILM,
     MINILM_SHA256,
+    check_sizes,
+    check_weights,
+    label_names,
     load_model,
-    load_tokenizer,
-    position_limit,
+    loading,
+    output_bias,
+    quiet_loading,
     resolve_encoder,
-    window_length,
+    saved_as,
 )
-from dicetune.models.families import padding_multiple
-from dicetune.models.mrc_ner import MrcNerModel, MrcNerOutput
-from dicetune.models.mrc_ner_config import MrcNerConfig
-from dicetune.models.output_layer import label_names, output_bias, saved_as
-from dicetune.models.quiet import quiet_loading
-from dicetune.models.subwords import show_every_word, subword_counter
+from dicetune.models.mrc_ner import (
+    CANDIDATES,
+    MAX_SPAN_WORDS,
+    MrcNerConfig,
+    MrcNerModel,
+    MrcNerOutput,
+    select_spans,
+    span_count,
+)
+from dicetune.models.tokenizer import (
+    check_vocabulary,
+    fit_vocabulary,
+    load_tokenizer,
+    padding_multiple,
+    position_limit,
+    show_every_word,
+    subword_counter,
+    window_length,
+    with_characters,
+)
 
 __all__ = [
+    "CANDIDATES",
+    "MAX_SPAN_WORDS",
     "MINILM",
     "MINILM_SHA256",
     "MrcNerConfig",
     "MrcNerModel",
     "MrcNerOutput",
+    "check_sizes",
     "check_vocabulary",
+    "check_weights",
     "fit_vocabulary",
     "label_names",
     "load_model",
     "load_tokenizer",
+    "loading",
     "output_bias",
     "padding_multiple",
     "position_limit",
     "quiet_loading",
     "resolve_encoder",
     "saved_as",
+    "select_spans",
     "show_every_word",
+    "span_count",
     "subword_counter",
     "window_length",
     "with_characters",

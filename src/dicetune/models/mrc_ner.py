@@ -1,50 +1,78 @@
 """MrcNerModel: any encoder with start, end and span-match heads, for NER as reading comprehension.
 
 Reference: Li et al., A Unified MRC Framework for Named Entity Recognition, ACL 2020. For a window
-of a query and a text: a logit at each position for "an entity of this type starts here", one for
-"ends here", and one for each candidate pair of a start and an end (``span_candidates``) for "these
-two belong together", from the concatenated vectors of both. What differs from the released code:
-the match head sees candidates and not all T × T pairs.
+of a query and a text: a logit at each position for "an entity of this type starts here", a logit
+for "ends here", and a logit for each candidate pair of a start and an end for "these two belong
+together", from the concatenated vectors of both. The released code scores all T × T pairs; here the
+match head scores candidates alone (``select_spans``).
 
-``AutoModel.from_pretrained`` finds it by its configuration once ``dicetune.models`` is imported.
+``AutoModel.from_pretrained`` finds the model by its configuration once ``dicetune.models`` is
+imported.
 """
 
 from __future__ import annotations
 
 import inspect
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_MAPPING
 from transformers.utils import ModelOutput
 
 from dicetune.errors import InputError
-from dicetune.models.mrc_ner_config import MrcNerConfig
-from dicetune.models.span_candidates import select_spans
 
-_OWN_OPTIONS = (
-    "max_span_words",
-    "candidates_per_window",
-    "match_dropout",
-    "num_labels",
-    "id2label",
-    "label2id",
+MAX_SPAN_WORDS = 32
+CANDIDATES = 32
+_HEAD_OPTIONS = (
+    *("max_span_words", "candidates_per_window", "match_dropout"),
+    *("num_labels", "id2label", "label2id"),
 )
 _SOURCE_OPTIONS = ("cache_dir", "local_files_only", "revision", "token", "trust_remote_code")
 
 
+class MrcNerConfig(PretrainedConfig):
+    """An encoder's configuration, and what the three heads need; the labels are entity types."""
+
+    model_type = "mrc-ner"
+    sub_configs: ClassVar[dict[str, Any]] = {"text_config": AutoConfig}
+
+    def __init__(
+        self,
+        text_config: PretrainedConfig | dict[str, Any] | None = None,
+        max_span_words: int = MAX_SPAN_WORDS,
+        candidates_per_window: int = CANDIDATES,
+        match_dropout: float = 0.1,
+        **options: Any,
+    ) -> None:
+        if text_config is None:
+            text_config = {"model_type": "bert"}  # the library compares with a default object
+        if isinstance(text_config, dict):
+            text_config = AutoConfig.for_model(**text_config)
+        else:
+            text_config = deepcopy(text_config)  # super().__init__ sets values in it
+        self.text_config: Any = text_config
+        self.max_span_words = max_span_words
+        self.candidates_per_window = candidates_per_window
+        self.match_dropout = match_dropout
+        super().__init__(**options)
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of sub-words that the encoder has embeddings for."""
+        return self.text_config.vocab_size
+
+
 @dataclass
 class MrcNerOutput(ModelOutput):
-    """What the model says of a batch of windows.
+    """Logits of a batch: start and end (B, T), spans (B, M) beside their positions (B, M, 2).
 
-    Args:
-        start_logits: (B, T).
-        end_logits: (B, T).
-        span_positions: (B, M, 2) first and last position of each candidate, -1 where there is none.
-        span_logits: (B, M); without meaning where there is no candidate.
+    The positions are those of the first and the last sub-word of each candidate; -1, beside a
+    logit without meaning, fills windows that have fewer candidates.
     """
 
     start_logits: Tensor | None = None
@@ -54,15 +82,7 @@ class MrcNerOutput(ModelOutput):
 
 
 class MrcNerModel(PreTrainedModel):
-    """An encoder with three heads.
-
-    Args:
-        config: of the encoder and the heads.
-        backbone: the encoder, where it is there already; else a random one is made.
-
-    Raises:
-        InputError: for a model that has a decoder.
-    """
+    """An encoder (``backbone``; a random encoder by default) with three heads."""
 
     config_class = MrcNerConfig
     base_model_prefix = "backbone"
@@ -80,7 +100,7 @@ class MrcNerModel(PreTrainedModel):
                 config.text_config, **_without_pooler(config.text_config)
             )
         self.backbone = backbone
-        # one object: a change of the vocabulary is one of both
+        # the same object: a new size of the vocabulary holds for both configurations
         config.text_config = backbone.config
         size = config.text_config.hidden_size
         self.dropout = nn.Dropout(config.match_dropout)
@@ -99,30 +119,21 @@ class MrcNerModel(PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, source: Any, *positional: Any, **options: Any) -> Any:
-        """A saved model with its heads, or any saved encoder with new ones.
+        """A saved model with its heads, or any saved encoder with new heads.
 
-        Args:
-            source: a folder or Hub id.
-            *positional: passed on.
-            **options: of the library's ``from_pretrained``, and of ``MrcNerConfig``.
+        ``options`` are those of the library's ``from_pretrained`` and of ``MrcNerConfig``.
         """
         options.setdefault("trust_remote_code", False)  # without an answer the library asks
         config = options.get("config")
         if config is None:
-            own = {name: options[name] for name in _SOURCE_OPTIONS if name in options}
-            config = AutoConfig.from_pretrained(source, **own)
+            reach = {name: options[name] for name in _SOURCE_OPTIONS if name in options}
+            config = AutoConfig.from_pretrained(source, **reach)
         if isinstance(config, MrcNerConfig):
             return super().from_pretrained(source, *positional, **options)
-        return cls._on_encoder(source, config, *positional, **options)
-
-    @classmethod
-    def _on_encoder(
-        cls, source: Any, encoder: PretrainedConfig, *positional: Any, **options: Any
-    ) -> Any:
-        _check_encoder(encoder)
-        heads = {name: options.pop(name) for name in _OWN_OPTIONS if name in options}
+        _check_encoder(config)
+        heads = {name: options.pop(name) for name in _HEAD_OPTIONS if name in options}
         with_info = options.pop("output_loading_info", False)
-        options = {**options, **_without_pooler(encoder), "output_loading_info": True}
+        options = {**options, **_without_pooler(config), "output_loading_info": True}
         backbone, found = AutoModel.from_pretrained(source, *positional, **options)
         model = cls(MrcNerConfig(backbone.config, dtype=backbone.dtype, **heads), backbone)
         model = model.to(backbone.dtype).eval()
@@ -152,19 +163,12 @@ class MrcNerModel(PreTrainedModel):
         inputs_embeds: Tensor | None = None,
         return_dict: bool | None = None,
     ) -> MrcNerOutput | tuple[Tensor, ...]:
-        """Logits of a batch of windows.
+        """Logits of a batch of windows; a plain tuple with ``return_dict=False``.
 
-        Args:
-            input_ids: (B, T).
-            attention_mask: (B, T).
-            token_type_ids: (B, T); not given to an encoder without segments.
-            candidate_mask: (B, T), 1 on the first sub-word of each word of the text, where a span
-                may begin or end; without it wherever there is attention.
-            gold_starts: (B, G) first positions of gold spans, padded with -1; in training they are
-                always among the candidates, in evaluation they are not looked at.
-            gold_ends: (B, G) positions of their last words.
-            inputs_embeds: (B, T, H) in place of ``input_ids``.
-            return_dict: ``False`` for a plain tuple.
+        ``candidate_mask`` (B, T) is 1 on the first sub-word of each word of the text, where a span
+        may begin or end; without the mask a span may begin and end wherever there is attention.
+        ``gold_starts`` and ``gold_ends`` (B, G) are positions of gold spans, padded with -1: in
+        training gold spans are always among the candidates, in evaluation they are ignored.
         """
         inputs = {"input_ids": input_ids, "inputs_embeds": inputs_embeds}
         if self._takes_segments:
@@ -201,10 +205,90 @@ def _check_encoder(config: PretrainedConfig) -> None:
 
 
 def _without_pooler(config: PretrainedConfig) -> dict[str, Any]:
-    """Options that leave out the layer on the first position, which nothing here reads."""
+    """Options that leave out the layer on the first position, which no head reads."""
     model_class = MODEL_MAPPING.get(type(config), None)
     takes = inspect.signature(model_class).parameters if inspect.isclass(model_class) else {}
     return {"add_pooling_layer": False} if "add_pooling_layer" in takes else {}
+
+
+# candidates of the match head
+
+
+def span_count(words: Tensor, max_words: int) -> Tensor:
+    """Number of spans of at most ``max_words`` words in texts of ``words`` words.
+
+    Example:
+        >>> span_count(torch.tensor([0, 1, 3]), max_words=2)
+        tensor([0, 1, 5])
+    """
+    longest = words.clamp(max=max_words)
+    return words * longest - longest * (longest - 1) // 2
+
+
+@torch.no_grad()
+def select_spans(
+    start_logits: Tensor,
+    end_logits: Tensor,
+    mask: Tensor,
+    *,
+    max_words: int,
+    count: int,
+    gold_starts: Tensor | None = None,
+    gold_ends: Tensor | None = None,
+) -> Tensor:
+    """The ``count`` spans of each window that the match head scores, best first: (B, count, 2).
+
+    The match scores of all pairs of words would need memory of the square of the window. So spans
+    of at most ``max_words`` words are ranked by ``min(start logit, end logit)`` and only the first
+    ``count`` of them are scored. A span with two likely ends comes before every span with an
+    unlikely end, so no span that could be predicted is lost while a window has at most ``count``
+    of them. Ties go to the shorter span, then to the span further left; gold spans come before all
+    others. Padding and the rest of the batch change nothing, and the choice has no gradient.
+
+    The logits and the mask (1 on the first sub-word of a word) are (B, T), the positions of gold
+    (B, G), padded with -1. The result holds positions of first and last words, -1 where a window
+    has fewer spans.
+
+    Example:
+        >>> start, end = torch.tensor([[2.0, -1.0, 3.0]]), torch.tensor([[1.0, 2.0, -5.0]])
+        >>> select_spans(start, end, torch.ones(1, 3), max_words=2, count=3).tolist()
+        [[[0, 1], [0, 0], [1, 1]]]
+    """
+    mask = mask.bool()
+    words = mask.sum(1)
+    longest = int(words.max()) if mask.numel() else 0
+    if longest == 0:
+        return torch.full((len(mask), count, 2), -1, device=mask.device)
+    reach = min(max_words, longest)
+    positions = mask.int().argsort(dim=1, descending=True, stable=True)[:, :longest]
+    exists = torch.arange(longest, device=mask.device) < words[:, None]
+    # (B, reach, longest): entry (l, i) is the span from word i to word i + l
+    valid = exists[:, None] & F.pad(exists, (0, reach - 1)).unfold(1, longest, 1)
+    starts = start_logits.float().gather(1, positions)
+    ends = F.pad(end_logits.float().gather(1, positions), (0, reach - 1)).unfold(1, longest, 1)
+    scores = torch.minimum(starts[:, None], ends).nan_to_num().masked_fill(~valid, -torch.inf)
+    scores = scores.flatten(1)
+    if gold_starts is not None and gold_ends is not None:
+        gold = _entries(mask, gold_starts, gold_ends, reach, longest)
+        scores = scores.masked_fill(gold, torch.inf)
+    chosen = scores.sort(dim=1, descending=True, stable=True).indices[:, :count]
+    length, first = chosen // longest, chosen % longest
+    last = (first + length).clamp(max=longest - 1)
+    spans = torch.stack([positions.gather(1, first), positions.gather(1, last)], dim=-1)
+    spans = spans.masked_fill(~valid.flatten(1).gather(1, chosen)[..., None], -1)
+    return F.pad(spans, (0, 0, 0, count - spans.shape[1]), value=-1)
+
+
+def _entries(mask: Tensor, starts: Tensor, ends: Tensor, reach: int, longest: int) -> Tensor:
+    """A mask of the given spans among the (B, reach * longest) spans of all windows."""
+    rank = mask.cumsum(1) - 1
+    first = rank.gather(1, starts.clamp(min=0))
+    length = rank.gather(1, ends.clamp(min=0)) - first
+    inside = (starts >= 0) & (length >= 0) & (length < reach)
+    nowhere = reach * longest  # one entry more takes spans that do not exist or are too long
+    entries = torch.zeros(len(mask), nowhere + 1, dtype=torch.bool, device=mask.device)
+    places = torch.where(inside, length * longest + first, nowhere)
+    return entries.scatter_(1, places, True)[:, :-1]
 
 
 AutoConfig.register(MrcNerConfig.model_type, MrcNerConfig, exist_ok=True)

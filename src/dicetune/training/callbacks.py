@@ -1,4 +1,4 @@
-"""What happens beside the steps: stopping on request or early, logs that end where phases do."""
+"""Callbacks of a run: stop on a signal, stop early, log before each evaluation, print a line."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from transformers import EarlyStoppingCallback, TrainerCallback
 
 from dicetune.losses import start_steps
+from dicetune.training.processes import any_process
 
 
 class StopOnSignal(TrainerCallback):
-    """Ctrl-C or SIGTERM ends the step, saves a checkpoint and stops; either again stops at once.
+    """Ctrl-C or SIGTERM ends the step, saves a checkpoint and stops; a second signal stops at once.
 
-    "At once" is what the program would have done without this callback: its own handler is called,
-    or the default action taken. Nothing else happens that would not have happened without it, no
-    evaluation more or less, so that a resumed run is the uninterrupted one.
+    The second signal does what it would have done without this callback: it calls the program's
+    own handler, or takes the default action. The callback adds and drops no evaluation, so a
+    resumed run equals the uninterrupted run.
 
     ``ObjectiveTrainer.train`` gives the signals back however it ends. Another trainer that fails
     does not call its callbacks: call ``restore`` there.
@@ -33,15 +33,15 @@ class StopOnSignal(TrainerCallback):
         """Take the signals."""
         self.stopped, self._seen = False, None
         if threading.current_thread() is not threading.main_thread():
-            return  # signals are somebody else's business there
+            return  # Python allows handlers in the main thread alone
         for number in (signal.SIGINT, signal.SIGTERM):
             # what is ignored stays ignored, and a handler of C code could not be given back
             if signal.getsignal(number) not in (signal.SIG_IGN, None, self._note):
                 self._before[number] = signal.signal(number, self._note)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        """Save and stop, if any process was asked to."""
-        self.stopped = _any_process(self._seen is not None, args.device)
+        """Save and stop, if any process was asked to: all must leave at the same step."""
+        self.stopped = any_process(self._seen is not None, args.device)
         if self.stopped:
             control.should_save = True
             control.should_training_stop = True
@@ -76,22 +76,8 @@ class StopOnSignal(TrainerCallback):
             self.pass_on()
 
 
-def _any_process(asked: bool, device: torch.device) -> bool:
-    """Whether any rank was asked to stop: all must leave at the same step."""
-    if not torch.distributed.is_initialized():
-        return asked
-    flag = torch.tensor(float(asked), device=device)
-    torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
-    return bool(flag.item())
-
-
 class StopEarly(EarlyStoppingCallback):
-    """The library's early stopping, which waits until the start phase is over.
-
-    Args:
-        patience: evaluations without a better score.
-        start_share: share of the steps that the start phase takes.
-    """
+    """Stops after ``patience`` evaluations of the main phase without a better score."""
 
     def __init__(self, patience: int, start_share: float) -> None:
         super().__init__(early_stopping_patience=patience)
@@ -113,8 +99,8 @@ class LogBeforeEvaluation(TrainerCallback):
     """Ends a log row wherever the run is evaluated or saved.
 
     The training loss between two evaluations is then the mean of whole rows, and a resume, which
-    forgets what was not logged yet, loses none of it. Comes after every callback that decides on
-    an evaluation or a checkpoint.
+    forgets what was not logged yet, loses no row. The callback comes after every callback that
+    decides on an evaluation or a checkpoint.
     """
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:

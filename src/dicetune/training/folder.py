@@ -1,10 +1,10 @@
 """The folder of a run: held while the run goes on, whole or resumable at any moment after.
 
-While a run goes on it holds ``config.yaml`` and ``checkpoints/``; ``run.json`` is written last and
-says that the run is finished. A run that failed or was killed leaves its checkpoints behind.
+While a run goes on, its folder holds ``config.yaml`` and ``checkpoints/``; ``run.json`` is written
+last and says that the run is finished. A run that failed or was killed leaves its checkpoints.
 
-Nothing is deleted but what a run made: files of known names, in a folder that a ``run.json``, or a
-``config.yaml`` as a run writes it, shows to be one of ours.
+Only files that a run made are deleted: files of known names, in a folder that a ``run.json``, or a
+``config.yaml`` as a run writes it, shows to be the folder of a run.
 """
 
 from __future__ import annotations
@@ -54,17 +54,11 @@ _MODEL = re.compile(
 )
 
 
+# the place of a run
+
+
 def check_place(config: RunConfig, *, overwrite: bool = False, resume: bool = False) -> Path:
-    """Find out whether the run's folder can be had, and touch nothing.
-
-    Args:
-        config: the run; its ``out`` names the folder.
-        overwrite: an earlier run of that name may be deleted.
-        resume: go on in a folder that an unfinished run of the same configuration left.
-
-    Raises:
-        InputError: where the folder is in the way, or is not one to resume.
-    """
+    """The folder of a run; refused where the run may not work in it. Nothing is touched."""
     if config.out is None:
         raise InputError("expected a folder for the run, got none: give out (--out)")
     if overwrite and resume:
@@ -89,20 +83,12 @@ def check_place(config: RunConfig, *, overwrite: bool = False, resume: bool = Fa
         )
         raise InputError(f"expected a new or empty folder, got {quoted(folder)}: {hint}")
     else:
-        _check_own(folder)
-        _check_not_needed(folder, config)
+        _check_deletable(folder, config)
     return folder
 
 
 def check_finished(folder: Path) -> None:
-    """Refuse the folder of a run that has not ended: what lies there may be half of its results.
-
-    Args:
-        folder: of a run, or of anything else, about which nothing is said.
-
-    Raises:
-        InputError: where a run made the folder and has not written its record.
-    """
+    """Refuse the folder of a run that has not ended: its files may be half of the results."""
     begun = _has_record(folder) or (folder / CHECKPOINTS / _FINGERPRINTS).is_file()
     if begun and not (folder / RUN_FILE).is_file():
         raise InputError(
@@ -119,16 +105,8 @@ def held(
     """Hold the run's folder: made anew, or as the unfinished run left it.
 
     The place is checked again under the lock, as another process may have come first. A run that
-    fails before there is anything to go on from takes what it made away again.
-
-    Args:
-        config: the run.
-        fingerprints: SHA-256 of each split, for a resume to compare with.
-        overwrite: as ``check_place`` takes it.
-        resume: as ``check_place`` takes it.
-
-    Raises:
-        InputError: where another run works in the folder, or it cannot be made or gone on with.
+    fails before its first checkpoint deletes what it made. A resume compares ``fingerprints``, the
+    SHA-256 of each split, with those of the unfinished run.
     """
     folder = Path(str(config.out))
     made = not folder.exists()
@@ -138,25 +116,25 @@ def held(
         raise InputError(
             f"expected a folder that can be made, got {quoted(folder)}: {error.strerror}"
         ) from None
-    kept = False
+    foreign = False
     with locked(folder, patience=0, who="another `dicetune train`"):
         try:
             if _is_used(folder):
-                kept = True  # whatever happens now, it is not this run's
+                foreign = True  # until the check has passed, the files are not this run's
                 check_place(config, overwrite=overwrite, resume=resume)
             if resume and (folder / CONFIG_FILE).is_file():
                 _check_same_data(folder, fingerprints)
             else:
                 text = config.to_yaml()
                 clear(folder)
-                kept = False
+                foreign = False
                 (folder / CHECKPOINTS).mkdir(exist_ok=True)
                 write_json(folder / CHECKPOINTS / _FINGERPRINTS, fingerprints)
                 replace_text(folder / CONFIG_FILE, text)
             yield
         finally:
             begun = any((folder / CHECKPOINTS).glob(f"checkpoint-*/{_TRAINER_STATE}"))
-            if not (kept or begun or (folder / RUN_FILE).exists()):
+            if not (foreign or begun or (folder / RUN_FILE).exists()):
                 with contextlib.suppress(InputError):  # somebody's file is there by now
                     clear(folder)
             (folder / LOCK_FILE).unlink(missing_ok=True)
@@ -167,17 +145,9 @@ def held(
 def clear(folder: Path) -> None:
     """Delete what a run made in a folder, but for its lock; a link is deleted, never followed.
 
-    Args:
-        folder: of a run.
-
-    Raises:
-        InputError: where something is in it that no run makes; nothing is deleted then.
+    Where the folder holds anything that no run makes, nothing is deleted.
     """
-    if strange := _strangers(folder):
-        raise InputError(
-            f"expected nothing but a run in {quoted(folder)}, got {listed(strange, most=3)} too: "
-            "only what dicetune made is deleted; move it elsewhere or give another --out"
-        )
+    _check_no_strangers(folder)
     drop_checkpoints(folder)
     # what shows the folder to be a run's goes last, so that a kill in between is no dead end
     last = {RUN_FILE: 1, CONFIG_FILE: 2}
@@ -186,104 +156,21 @@ def clear(folder: Path) -> None:
             path.unlink()
 
 
-def find_best_again(checkpoint: Path) -> None:
-    """Let the state of a checkpoint name the best one where it lies now.
+def follow_umask(folder: str | Path) -> None:
+    """Let others read weights as far as the umask allows: safetensors writes for its owner alone.
 
-    The trainer writes down its path as it was, and would silently take the last one in its place
-    where a folder was moved.
-
-    Args:
-        checkpoint: to resume from.
+    The safetensors files of the folder get the mode of a file that is made there now.
     """
-    path = checkpoint / _TRAINER_STATE
-    best, state = _best_of(checkpoint), read_json(path)
-    if best is not None and state["best_model_checkpoint"] != str(best):
-        write_json(path, {**state, "best_model_checkpoint": str(best)})
-
-
-def drop_checkpoints(folder: Path) -> None:
-    """Delete what only a resume would need; what the trainer reports to ``runs`` stays."""
-    place = folder / CHECKPOINTS
-    if not place.is_dir() or place.is_symlink():
-        return
-    for path in place.iterdir():
-        if _step(path) and path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif path.name.removesuffix(".part") == _FINGERPRINTS:
-            path.unlink()
-    if not any(place.iterdir()):
-        place.rmdir()
-
-
-def last_checkpoint(folder: Path, report: Callable[[str], None] = lambda line: None) -> Path | None:
-    """The newest whole checkpoint of an unfinished run.
-
-    Args:
-        folder: of the run.
-        report: takes a line for each newer checkpoint that is damaged.
-    """
-    found = [path for path in (folder / CHECKPOINTS).glob("checkpoint-*") if _step(path)]
-    for path in sorted(found, key=_step, reverse=True):
-        fault = _fault(path)
-        if fault is None:
-            return path
-        report(f"{path.name} is left out: {fault}")
-    return None
-
-
-def _step(checkpoint: Path) -> int:
-    found = re.fullmatch("checkpoint-([0-9]+)", checkpoint.name)
-    return int(found[1]) if found else 0
-
-
-def _fault(checkpoint: Path) -> str | None:
-    """What a kill, or a full disk, left unfinished in a checkpoint."""
-    weights = _weights(checkpoint)
-    random = sorted(checkpoint.glob("rng_state*.pth"))
-    for what, found in ((_WEIGHTS, weights), ("rng_state.pth", random)):
-        if not found:
-            return f"{what} is missing"
-    for name in _STATE:
-        if not (checkpoint / name).is_file():
-            return f"{name} is missing"
-    scaler = sorted(checkpoint.glob("scaler.pt"))
-    for path in (*weights, *random, *scaler, *(checkpoint / name for name in _STATE)):
-        if not _is_whole(path):
-            return f"{path.name} is damaged"
-    best = _best_of(checkpoint)
-    if best is not None and not all(map(_is_whole, [*_weights(best)] or [best / _WEIGHTS])):
-        return f"{best.name}, the best one until then, is missing or damaged"
-    return None
-
-
-def _best_of(checkpoint: Path) -> Path | None:
-    """The best checkpoint until then, where the folder lies now."""
-    best = read_json(checkpoint / _TRAINER_STATE).get("best_model_checkpoint")
-    return None if best is None else checkpoint.with_name(Path(str(best)).name)
-
-
-def _weights(checkpoint: Path) -> list[Path]:
-    return sorted(checkpoint.glob("model*.safetensors"))
-
-
-def _is_whole(path: Path) -> bool:
-    try:
-        if path.suffix == ".json":
-            return "global_step" in read_json(path)
-        if path.suffix == ".safetensors":
-            with path.open("rb") as file:
-                length = int.from_bytes(file.read(8), "little")
-                header = json.loads(file.read(min(length, path.stat().st_size)))
-            ends = [own["data_offsets"][1] for name, own in header.items() if name[:2] != "__"]
-            return path.stat().st_size == 8 + length + max(ends, default=0)
-        with zipfile.ZipFile(path) as archive:
-            return archive.testzip() is None
-    except (OSError, DataError, ValueError, TypeError, LookupError, zipfile.BadZipFile):
-        return False
+    fresh = Path(folder) / ".mode"
+    fresh.touch()
+    mode = fresh.stat().st_mode
+    fresh.unlink()
+    for path in Path(folder).glob("*.safetensors"):
+        path.chmod(mode)
 
 
 def _is_used(folder: Path) -> bool:
-    """Whether something lies there beside a lock and the trainer's reports of an earlier try."""
+    """Whether the folder holds more than a lock and the trainer's reports of an earlier try."""
     if not folder.is_dir():
         return False
     names = {path.name for path in folder.iterdir()} - {LOCK_FILE}
@@ -293,54 +180,8 @@ def _is_used(folder: Path) -> bool:
     return bool(names) and not reported
 
 
-def _strangers(folder: Path) -> list[str]:
-    """Names of what no run makes."""
-    found = []
-    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        plain = path.name.removesuffix(".part")
-        known = plain in _RECORDS or _MODEL.fullmatch(plain) is not None
-        if path.is_dir() and not path.is_symlink():
-            known = path.name == CHECKPOINTS
-        if not known:
-            found.append(path.name)
-    place = folder / CHECKPOINTS
-    for path in sorted(place.iterdir()) if place.is_dir() and not place.is_symlink() else ():
-        own = path.is_dir() and not path.is_symlink() and (_step(path) or path.name == "runs")
-        if not own and path.name.removesuffix(".part") != _FINGERPRINTS:
-            found.append(f"{CHECKPOINTS}/{path.name}")
-    return found
-
-
-def _check_own(folder: Path) -> None:
-    """Refuse to delete what is not a run of ours."""
-    if not _has_record(folder) and not _is_bare(folder):
-        raise InputError(
-            f"expected an earlier run to overwrite, got {quoted(folder)} without a {RUN_FILE} or "
-            f"{CONFIG_FILE} of a run: only what dicetune made is deleted; remove the folder "
-            "yourself or give another --out"
-        )
-    if strange := _strangers(folder):
-        raise InputError(
-            f"expected an earlier run to overwrite, got {quoted(folder)}, which holds "
-            f"{listed(strange, most=3)} too: only what dicetune made is deleted; move it elsewhere "
-            "or give another --out"
-        )
-
-
-def _check_not_needed(folder: Path, config: RunConfig) -> None:
-    """Refuse to delete what the run is about to read."""
-    whole = folder.resolve()
-    for name in ("model", "train", "dev", "test"):
-        path = Path(getattr(config, name) or "")
-        if path.exists() and (path.resolve() == whole or whole in path.resolve().parents):
-            raise InputError(
-                f"expected --overwrite of a folder that the run does not need, got "
-                f"{quoted(folder)}, from which it reads its {name}: give another --out"
-            )
-
-
 def _has_record(folder: Path) -> bool:
-    """Whether a run wrote its record or configuration there; one written by hand is no proof."""
+    """Whether a run wrote a record or a configuration there; a handwritten file is no proof."""
     with contextlib.suppress(DicetuneError, OSError):
         if "record_version" in read_json(folder / RUN_FILE):
             return True
@@ -358,6 +199,49 @@ def _is_bare(folder: Path) -> bool:
     return {path.name for path in folder.iterdir()} <= first and not (
         place.is_symlink() or {path.name for path in place.glob("*")} - within
     )
+
+
+def _check_deletable(folder: Path, config: RunConfig) -> None:
+    """Refuse to delete a folder that is not a run's, or that the new run reads."""
+    if not _has_record(folder) and not _is_bare(folder):
+        raise InputError(
+            f"expected an earlier run to overwrite, got {quoted(folder)} without a {RUN_FILE} or "
+            f"{CONFIG_FILE} of a run: only what dicetune made is deleted; remove the folder "
+            "yourself or give another --out"
+        )
+    _check_no_strangers(folder)
+    whole = folder.resolve()
+    for name in ("model", "train", "dev", "test"):
+        path = Path(getattr(config, name) or "")
+        if path.exists() and (path.resolve() == whole or whole in path.resolve().parents):
+            raise InputError(
+                f"expected --overwrite of a folder that the run does not need, got "
+                f"{quoted(folder)}, from which it reads its {name}: give another --out"
+            )
+
+
+def _check_no_strangers(folder: Path) -> None:
+    """Refuse a folder that holds anything that no run makes."""
+    found = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        plain = path.name.removesuffix(".part")
+        known = plain in _RECORDS or _MODEL.fullmatch(plain) is not None
+        if path.is_dir() and not path.is_symlink():
+            known = path.name == CHECKPOINTS
+        if not known:
+            found.append(path.name)
+    place = folder / CHECKPOINTS
+    for path in sorted(place.iterdir()) if place.is_dir() and not place.is_symlink() else ():
+        known = path.name == "runs" or _step(path) > 0
+        known = known and path.is_dir() and not path.is_symlink()
+        if not known and path.name.removesuffix(".part") != _FINGERPRINTS:
+            found.append(f"{CHECKPOINTS}/{path.name}")
+    if found:
+        raise InputError(
+            f"expected nothing but a run in the folder, got {quoted(folder)}, which holds "
+            f"{listed(found, most=3)} too: only what dicetune made is deleted; move it elsewhere "
+            "or give another --out"
+        )
 
 
 def _check_same_data(folder: Path, fingerprints: dict[str, str | None]) -> None:
@@ -383,6 +267,7 @@ def _check_same_data(folder: Path, fingerprints: dict[str, str | None]) -> None:
 
 
 def _check_resumable(folder: Path, config: RunConfig) -> None:
+    """Refuse to resume a finished run, or a run of another configuration."""
     if (folder / RUN_FILE).is_file():
         raise InputError(
             f"expected an unfinished run to resume, got {quoted(folder)}, which is finished: "
@@ -403,12 +288,104 @@ def _check_resumable(folder: Path, config: RunConfig) -> None:
             f"({error}): delete {quoted(folder)} to begin anew"
         ) from None
     now = asdict(config.without_place())
-    changed = [name for name in before if before[name] != now[name]]
-    if changed:
-        changes = [
-            f"{name} ({quoted(before[name])} then, {quoted(now[name])} now)" for name in changed
-        ]
+    changes = [
+        f"{name} ({quoted(before[name])} then, {quoted(now[name])} now)"
+        for name in before
+        if before[name] != now[name]
+    ]
+    if changes:
         raise InputError(
             f"expected the configuration of the unfinished run in {quoted(folder)}, got "
             f"another {listed(changes)}: give `--config {folder / CONFIG_FILE} --resume` alone"
         )
+
+
+# checkpoints
+
+
+def last_checkpoint(folder: Path, report: Callable[[str], None] = lambda line: None) -> Path | None:
+    """The newest whole checkpoint of a run; ``report`` takes a line for each damaged one."""
+    found = [path for path in (folder / CHECKPOINTS).glob("checkpoint-*") if _step(path)]
+    for path in sorted(found, key=_step, reverse=True):
+        fault = _fault(path)
+        if fault is None:
+            return path
+        report(f"{path.name} is left out: {fault}")
+    return None
+
+
+def find_best_again(checkpoint: Path) -> None:
+    """Let the state of a checkpoint name the best checkpoint by its path of today.
+
+    The trainer stores the path as it was, and would silently take the last checkpoint in place of
+    the best checkpoint of a folder that was moved.
+    """
+    path = checkpoint / _TRAINER_STATE
+    best, state = _best_of(checkpoint), read_json(path)
+    if best is not None and state["best_model_checkpoint"] != str(best):
+        write_json(path, {**state, "best_model_checkpoint": str(best)})
+
+
+def drop_checkpoints(folder: Path) -> None:
+    """Delete what only a resume would need; what the trainer reports to ``runs`` stays."""
+    place = folder / CHECKPOINTS
+    if not place.is_dir() or place.is_symlink():
+        return
+    for path in place.iterdir():
+        if _step(path) and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        elif path.name.removesuffix(".part") == _FINGERPRINTS:
+            path.unlink()
+    if not any(place.iterdir()):
+        place.rmdir()
+
+
+def _step(checkpoint: Path) -> int:
+    found = re.fullmatch("checkpoint-([0-9]+)", checkpoint.name)
+    return int(found[1]) if found else 0
+
+
+def _fault(checkpoint: Path) -> str | None:
+    """What a kill, or a full disk, left unfinished in a checkpoint."""
+    weights = _weights(checkpoint)
+    random = sorted(checkpoint.glob("rng_state*.pth"))
+    for what, found in ((_WEIGHTS, weights), ("rng_state.pth", random)):
+        if not found:
+            return f"{what} is missing"
+    for name in _STATE:
+        if not (checkpoint / name).is_file():
+            return f"{name} is missing"
+    scaler = sorted(checkpoint.glob("scaler.pt"))
+    for path in (*weights, *random, *scaler, *(checkpoint / name for name in _STATE)):
+        if not _is_whole(path):
+            return f"{path.name} is damaged"
+    best = _best_of(checkpoint)
+    if best is not None and not all(map(_is_whole, _weights(best) or [best / _WEIGHTS])):
+        return f"{best.name}, the best one until then, is missing or damaged"
+    return None
+
+
+def _best_of(checkpoint: Path) -> Path | None:
+    """The best checkpoint until then, where the folder lies now."""
+    best = read_json(checkpoint / _TRAINER_STATE).get("best_model_checkpoint")
+    return None if best is None else checkpoint.with_name(Path(str(best)).name)
+
+
+def _weights(checkpoint: Path) -> list[Path]:
+    return sorted(checkpoint.glob("model*.safetensors"))
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        if path.suffix == ".json":
+            return "global_step" in read_json(path)
+        if path.suffix == ".safetensors":
+            with path.open("rb") as file:
+                length = int.from_bytes(file.read(8), "little")
+                header = json.loads(file.read(min(length, path.stat().st_size)))
+            ends = [entry["data_offsets"][1] for name, entry in header.items() if name[:2] != "__"]
+            return path.stat().st_size == 8 + length + max(ends, default=0)
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, DataError, ValueError, TypeError, LookupError, zipfile.BadZipFile):
+        return False

@@ -1,17 +1,18 @@
-"""Prepare a run: read, check and encode everything before anything is made or trained."""
+"""Prepare a run: everything is read, checked and encoded before anything is made or trained."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from dicetune.data import MANY_UNKNOWN
-from dicetune.errors import InputError, quoted
-from dicetune.losses import Recipe, code_of
+from dicetune.errors import InputError, quoted, unknown_name
+from dicetune.losses import Loss, Recipe, SumLoss, build, code_of
 from dicetune.models import (
     check_vocabulary,
     fit_vocabulary,
@@ -21,21 +22,22 @@ from dicetune.models import (
     window_length,
     with_characters,
 )
+from dicetune.problems import problem_named
 from dicetune.records import sha256
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
-from dicetune.training.class_counts import count_classes, doubts_of_choice
-from dicetune.training.class_weights import weighted
-from dicetune.training.collator import PaddingCollator
+from dicetune.training.batches import PaddingCollator
 from dicetune.training.config import SAMPLE, RunConfig
-from dicetune.training.prior_bias import start_at_prior
-from dicetune.training.rehearsal import rehearse
-from dicetune.training.trainer import built, choose_recipe
+from dicetune.training.objective import Objective
+from dicetune.training.trainer import built, choose_recipe, with_class_counts
+
+_AT_ONCE = 256
 
 
 @dataclass(frozen=True)
 class Prepared:
     """All that a run needs before the first step."""
 
+    config: RunConfig
     splits: dict[str, Data]
     task: Task
     recipe: Recipe
@@ -48,31 +50,25 @@ class Prepared:
     class_counts: dict[str, Tensor] | None = None
     code: dict[str, str | None] = field(default_factory=dict)
 
+    def finish(self, model: Any) -> None:
+        """What a loaded model still needs before it is trained: embeddings, biases."""
+        fit_vocabulary(model, self.tokenizer)
+        if self.config.prior_bias and self.class_counts is not None:
+            start_at_prior(self.task, model, self.class_counts)
+
 
 def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
-    """Read, check and encode; report what was noticed.
-
-    Raises:
-        InputError: for a configuration, data or a model that cannot be used.
-    """
+    """Read, check and encode; report what a user should know before training."""
     recipe = choose_recipe(config.loss, config.start_loss, config.start_share)
-    # a loss that is unknown is refused before anything is read
+    # an unknown loss is refused before anything is read
     losses = [built(loss) for loss in (recipe.loss, recipe.start_loss) if loss is not None]
     code = code_of(losses)
     source = resolve_encoder(config.model)
     splits, task = read_splits(config, report)
     if config.class_weight:
         recipe = weighted(recipe, config.class_weight, task.labels)
-    fingerprints = {
-        split: sha256(data.source) if Path(data.source).is_file() else None
-        for split, data in splits.items()
-    }
     notes = [] if config.note is None else [config.note]
-    for split, most in (
-        ("train", config.max_train),
-        ("dev", config.max_dev),
-        ("test", config.max_test),
-    ):
+    for split, most in _most(config).items():
         if most is not None and split in splits:
             notes.append(f"{split}: capped to its first {len(splits[split]):,} examples")
     notes += [f"{split}: {note}" for split, data in splits.items() for note in data.notes]
@@ -88,48 +84,44 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
         split: task.encode(data, tokenizer, max_length, training=split == "train")
         for split, data in splits.items()
     }
-    for split, inputs in encoded.items():
-        share = inputs.facts["unknown_subwords"] / max(inputs.facts["subwords"], 1)
+    for split, windows in encoded.items():
+        share = windows.facts["unknown_subwords"] / max(windows.facts["subwords"], 1)
         if share > MANY_UNKNOWN:
             hint = "" if config.add_characters else "; try --add-characters"
             notes.append(
                 f"{split}: {100 * share:.1f}% of the sub-words are unknown to the tokenizer of "
                 f"{quoted(config.model)}: it was not made for this text{hint}"
             )
-        notes += [f"{split}: {line}" for line in inputs.notes]
+        notes += [f"{split}: {line}" for line in windows.notes]
+    collator = PaddingCollator.of(task, tokenizer, model.config)
     if "dev" in encoded:
-        notes += doubts_of_choice(task, encoded["dev"], tokenizer)
+        notes += doubts_of_choice(task, encoded["dev"], collator)
     class_counts = None
     if config.prior_bias or any(loss.needs_class_counts for loss in losses):
-        class_counts = count_classes(task, encoded["train"], tokenizer)
-    fit_vocabulary(model, tokenizer)
-    if config.prior_bias and class_counts is not None:
-        start_at_prior(task, model, class_counts)
-    rehearse(
-        task,
-        model,
-        tokenizer,
-        encoded["train"],
-        recipe,
-        hard_negatives=config.hard_negatives,
+        class_counts = count_classes(task, encoded["train"], collator)
+    prepared = Prepared(
+        config=config,
+        splits=splits,
+        task=task,
+        recipe=recipe,
+        tokenizer=tokenizer,
+        collator=collator,
+        source=source,
+        encoded=encoded,
+        fingerprints={
+            split: sha256(data.source) if Path(data.source).is_file() else None
+            for split, data in splits.items()
+        },
+        notes=notes,
         class_counts=class_counts,
+        code=code,
     )
+    prepared.finish(model)
+    _rehearse(prepared, model)
     report(f"objective: {recipe}")
     for note in notes:
         report(note)
-    return Prepared(
-        splits,
-        task,
-        recipe,
-        tokenizer,
-        PaddingCollator.of(task, tokenizer, model.config),
-        source,
-        encoded,
-        fingerprints,
-        notes,
-        class_counts,
-        code,
-    )
+    return prepared
 
 
 def read_splits(
@@ -138,14 +130,7 @@ def read_splits(
     """The splits of a run, checked against its task, and the task.
 
     A cut by ``max_train`` leaves the labels as they are: a small share of the data is another
-    budget and not another task.
-
-    Args:
-        config: the run.
-        report: takes a line where a reader had to guess.
-
-    Raises:
-        DataError: what is wrong, in which file and line.
+    budget and not another task. ``report`` takes a line where a reader had to guess.
     """
     task_class, options = TASKS[config.task], config.task_options()
     splits: dict[str, Data]
@@ -153,8 +138,7 @@ def read_splits(
         if not hasattr(task_class, "sample"):
             raise InputError(
                 f"expected --train and --dev with files for task {quoted(config.task)}, got "
-                f"the packaged "
-                "sample, which is tagged text: it serves task ner"
+                "the packaged sample, which is tagged text: it serves task ner"
             )
         splits = task_class.sample()
     else:
@@ -169,10 +153,144 @@ def read_splits(
     task = task_class.of(splits["train"], options)
     for split in splits.keys() - {"train"}:
         task.check(splits[split])
-    most = {"train": config.max_train, "dev": config.max_dev, "test": config.max_test}
+    most = _most(config)
     for split, data in splits.items():
         if (count := most[split]) is not None:
             splits[split] = data.first(count)
     if config.max_train is not None:
         task = task_class.of(splits["train"], options, labels=task.labels)
     return splits, task
+
+
+def _most(config: RunConfig) -> dict[str, int | None]:
+    return {"train": config.max_train, "dev": config.max_dev, "test": config.max_test}
+
+
+def weighted(recipe: Recipe, weights: Mapping[str, float], labels: Sequence[str]) -> Recipe:
+    """The recipe whose losses weigh the classes by label; a label that is not named weighs 1.
+
+    Example:
+        >>> weighted(Recipe("ce+0.5*dice"), {"spam": 2}, ["ham", "spam"]).loss
+        'ce:class_weight=1/2+0.5*dice:class_weight=1/2'
+    """
+    for name in weights:
+        if name not in labels:
+            raise unknown_name("label in class_weight", name, labels)
+    vector = [weights.get(label, 1.0) for label in labels]
+    start = recipe.start_loss
+    return replace(
+        recipe,
+        loss=_weighted(recipe.loss, vector),
+        start_loss=None if start is None else _weighted(start, vector),
+    )
+
+
+def _weighted(loss: str | Loss, vector: Sequence[float]) -> str:
+    terms = []
+    for coefficient, term in (build(loss) if isinstance(loss, str) else loss).terms():
+        options = term.options()
+        if term.imported is not None:
+            raise InputError(
+                f"expected losses of dicetune beside class_weight, got {quoted(term.spec)}: give "
+                "your own loss its weights as an option of its own, and leave class_weight out"
+            )
+        if options.get("class_weight", vector) is not None:
+            what = "its own" if "class_weight" in options else "no such option"
+            raise InputError(
+                f"expected losses that take class_weight, got {quoted(term.spec)} with {what}: "
+                "leave class_weight out, or name another loss (`dicetune losses`)"
+            )
+        terms.append((coefficient, type(term)(**{**options, "class_weight": vector})))
+    return SumLoss(terms).spec
+
+
+def count_classes(task: Task, encoded: Encoded, collator: PaddingCollator) -> dict[str, Tensor]:
+    """Items of each class in the training split, by the name of the loss input.
+
+    A class without items counts as one: no item has it, so its weight, which would be infinite,
+    multiplies nothing.
+    """
+    counts = _class_totals(task, encoded, collator)
+    return {name: items.clamp(min=1) for name, items in counts.items()}
+
+
+def doubts_of_choice(task: Task, encoded: Encoded, collator: PaddingCollator) -> list[str]:
+    """Why the score of the dev split cannot choose a checkpoint, in sentences."""
+    problem = task.problem()
+    if not problem_named(problem["kind"]).has_classes:  # no answer is an answer too
+        return []
+    means = "so the choice of the checkpoint means nothing"
+    found = []
+    for counts in _class_totals(task, encoded, collator).values():
+        if counts.ndim == 2:
+            if not counts[:, 1].any():
+                found.append(
+                    f"dev holds no item of any class: F1 is 0 for every checkpoint, {means}"
+                )
+            continue
+        names = [name for name, items in zip(task.labels, counts.tolist(), strict=True) if items]
+        positive = problem.get("positive")
+        if task.main_metric == "f1" and positive is not None and positive not in names:
+            found.append(
+                f"dev holds no item of class {quoted(positive)}: its F1 is 0 for every checkpoint, "
+                f"{means}"
+            )
+        elif len(names) == 1 < len(task.labels):
+            found.append(
+                f"dev holds items of class {quoted(names[0])} alone: its score tells nothing of "
+                f"other classes, {means}"
+            )
+    return list(dict.fromkeys(found))
+
+
+def _class_totals(task: Task, encoded: Encoded, collator: PaddingCollator) -> dict[str, Tensor]:
+    total: dict[str, Tensor] = {}
+    for begin in range(0, len(encoded.features), _AT_ONCE):
+        batch = collator(encoded.features[begin : begin + _AT_ONCE])
+        targets = {name: batch[name] for name in task.targets}
+        for name, counts in task.class_counts(targets).items():
+            total[name] = total[name] + counts if name in total else counts
+    return total
+
+
+@torch.no_grad()
+def start_at_prior(task: Task, model: Any, class_counts: Mapping[str, Tensor]) -> None:
+    """Write the log-odds of the training items, b = log(n_positive / n_negative), into the biases.
+
+    A new head says one half everywhere. With 50 or 2,000 negatives to a positive, cross-entropy
+    first lowers every logit, and the encoder helps: on GoEmotions the encoder collapsed to two
+    directions and did not come back. From the prior on there is nothing to lower.
+
+    ``class_counts`` are training items without and with each label, (C, 2), by input name.
+
+    Reference: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, section 4.1.
+    """
+    biases = task.sigmoid_biases(model)
+    if not biases:
+        raise InputError(
+            "expected sigmoid outputs for prior_bias, got softmaxes from task "
+            f"{quoted(task.name)}: leave it out"
+        )
+    for name, bias in biases.items():
+        absent, there = class_counts[name].to(bias).unbind(1)
+        bias.copy_(torch.log(there / absent))
+
+
+def _rehearse(prepared: Prepared, model: Any) -> None:
+    """Run the longest window through the model and each loss of the recipe; nothing is learnt.
+
+    Only a task's inputs show that a loss or a selection has no meaning (class weights over the
+    positions of a text, hard negatives without a background class). One forward pass finds it
+    before anything is made.
+    """
+    task, recipe = prepared.task, prepared.recipe
+    batch = prepared.collator(prepared.encoded["train"].features[:1])
+    labels = {name: batch.pop(name) for name in task.targets if name in batch}
+    with torch.inference_mode():
+        outputs = model.eval()(**batch)
+        items = with_class_counts(task.loss_inputs, prepared.class_counts or {})(outputs, labels)
+        for loss in (recipe.loss, recipe.start_loss):
+            if loss is not None:
+                objective = Objective(built(loss), prepared.config.hard_negatives)
+                objective.check(items)
+                objective.share(items, task.item_counts(labels), 1, 1)

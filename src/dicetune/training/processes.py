@@ -1,4 +1,4 @@
-"""Join and leave the group of processes that torchrun started."""
+"""The group of processes that torchrun started: join it, ask it, leave it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,8 @@ _ALONE = "unset WORLD_SIZE, RANK and LOCAL_RANK to train with one process"
 def group_arguments(use_cpu: bool = False) -> dict[str, Any]:
     """Keys of ``TrainingArguments`` by which the processes of torchrun find each other.
 
-    Without a GPU the library forms a group only where both keys say so; else every process trains
-    a model of its own.
-
-    Args:
-        use_cpu: whether a GPU is left aside.
-
-    Raises:
-        InputError: where WORLD_SIZE promises other processes and no launcher says where they are.
+    Without a GPU (or with ``use_cpu``) the library forms a group only if both keys say so;
+    otherwise each process trains a model of its own.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return {}
@@ -41,15 +35,7 @@ def group_arguments(use_cpu: bool = False) -> dict[str, Any]:
 
 
 def check_group(processes: int = 1, index: int = 0) -> None:
-    """Refuse to work beside processes that know nothing of each other.
-
-    Args:
-        processes: in the group of this one.
-        index: of this one among them.
-
-    Raises:
-        InputError: where WORLD_SIZE or RANK says something else.
-    """
+    """Refuse a group of other size, or another index in it, than WORLD_SIZE and RANK say."""
     for name, found in (("WORLD_SIZE", processes), ("RANK", index)):
         if (given := os.environ.get(name)) is not None and given != str(found):
             raise InputError(
@@ -59,16 +45,22 @@ def check_group(processes: int = 1, index: int = 0) -> None:
             )
 
 
+def any_process(asked: bool, device: torch.device) -> bool:
+    """Whether ``asked`` is true in any process of the group."""
+    if not torch.distributed.is_initialized():
+        return asked
+    flag = torch.tensor(float(asked), device=device)
+    torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
+    return bool(flag.item())
+
+
 def leave_processes(code: int = 0) -> None:
-    """End this process where it is one of several; return where it is alone.
+    """End this process with ``code`` if it is one of several; return if it is alone.
 
     The interpreter is not torn down: its teardown races with a thread of gloo, which holds the
     tensors of the last exchange. It aborts or hangs now and then after all work is done (torch
-    2.13: the group's destructor joins that thread with the interpreter's lock in its hand, and
-    the thread waits for the lock), and the launcher then reports a failure.
-
-    Args:
-        code: exit code; a process that ends well waits for the others first.
+    2.13: the group's destructor joins that thread while it holds the interpreter's lock, and the
+    thread waits for the lock), and the launcher then reports a failure.
     """
     if not torch.distributed.is_initialized():
         return

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from huggingface_hub import ModelCard, ModelCardData
 from safetensors.numpy import save_file
 
 from dicetune.losses import start_steps
@@ -23,18 +24,56 @@ from dicetune.records import (
     write_json,
     write_json_lines,
 )
-from dicetune.training.card import write_card
-from dicetune.training.config import RunConfig
-from dicetune.training.file_modes import follow_umask
+from dicetune.tasks import Task
+from dicetune.training.folder import follow_umask
 from dicetune.training.prepare import Prepared
 from dicetune.training.trainer import ObjectiveTrainer
 
+_TEMPLATE = """---
+{card_data}
+---
 
-def record_of(
-    config: RunConfig, prepared: Prepared, trainer: ObjectiveTrainer, seconds: float
-) -> RunRecord:
+# {title}
+
+A {what} model, fine-tuned from `{model}` with `dicetune` for the objective `{objective}`.
+
+## Scores
+
+| split | {heads} |
+|---|{rule}|
+{rows}
+
+{scored}
+
+## Training
+
+- objective: `{objective}`{phase}
+- seed {seed}, {steps} steps, {seconds:.0f} s; checkpoint of step {best_step} (best dev {metric})
+- trained on {examples} examples of `{source}`
+- versions: {versions}
+
+## Use
+
+```python
+import dicetune.predict
+model = dicetune.predict.load("{folder}")
+model({inputs})
+```
+{pipeline}"""
+
+_PIPELINE = """
+or, with transformers alone, for texts that fit the model's window:
+
+```python
+from transformers import pipeline
+model = pipeline("{pipeline}", model="{folder}")
+```
+"""
+
+
+def record_of(prepared: Prepared, trainer: ObjectiveTrainer, seconds: float) -> RunRecord:
     """The record of a run whose training is over."""
-    state, recipe = trainer.state, trainer.recipe
+    config, state, recipe = prepared.config, trainer.state, trainer.recipe
     best = state.best_global_step or state.global_step
     in_start = best <= start_steps(recipe.start_share, state.max_steps)
     notes = list(prepared.notes)
@@ -52,7 +91,7 @@ def record_of(
             "start_share": recipe.start_share,
             "hard_negatives": config.hard_negatives,
             "prior_bias": config.prior_bias,
-            "set": _set_of(config, trainer),
+            "set": _set_of(trainer),
             "code": prepared.code,
         },
         labels=list(prepared.task.labels),
@@ -86,12 +125,10 @@ def record_of(
 
 
 def history_of(log: Sequence[Mapping[str, Any]], metric: str) -> list[dict[str, Any]]:
-    """The evaluations of a run, each with the mean training loss since the one before.
+    """The evaluations of a run, each with the mean training loss since the evaluation before.
 
-    Args:
-        log: rows of the trainer, in the order of its steps: each training row holds the mean
-            ``loss`` of the steps since the last one.
-        metric: name of the dev score, by which evaluations are known.
+    Each training row of the trainer's ``log`` holds the mean ``loss`` of the steps since the row
+    before; evaluations are known by the dev score ``metric``.
 
     Example:
         >>> log = [{"step": 3, "loss": 2.0}, {"step": 4, "loss": 1.0}, {"step": 4, "eval_f1": 0.5}]
@@ -132,7 +169,7 @@ def write_results(
             "loss": output.metrics[f"{split}_loss"],
         }
         arrays[split] = np.concatenate(scores).astype(np.float32)
-        arrays[f"{split}.lengths"] = np.array([len(own) for own in scores], dtype=np.int64)
+        arrays[f"{split}.lengths"] = np.array([len(example) for example in scores], dtype=np.int64)
         rows += [{"split": split, **row} for row in task.rows(data, predictions)]
     if not trainer.is_world_process_zero():
         return
@@ -143,15 +180,62 @@ def write_results(
     follow_umask(folder)
     write_json_lines(folder / PREDICTIONS_FILE, rows)
     write_json(folder / METRICS_FILE, metrics)
-    write_card(folder, record, metrics, task)
+    _write_card(folder, record, metrics, task)
     record.save(folder)
 
 
-def _set_of(config: RunConfig, trainer: ObjectiveTrainer) -> str | None:
+def _write_card(
+    folder: Path, record: RunRecord, scores: dict[str, dict[str, Any]], task: Task
+) -> None:
+    """Write the model card: what the model is, how it was trained, how it scores."""
+    shown = task.shown
+    training = record.training
+    phase = training["best_phase"]
+    rows = [
+        f"| {split} | " + " | ".join(f"{100 * values[name]:.2f}" for name in shown) + " |"
+        for split, values in scores.items()
+    ]
+    data = ModelCardData(
+        library_name="transformers",
+        pipeline_tag=task.pipeline,
+        tags=["dicetune", task.name],
+    )
+    card = ModelCard(
+        _TEMPLATE.format(
+            card_data=data.to_yaml(),
+            title=folder.name,
+            what=task.title,
+            model=record.model["name"],
+            objective=record.objective["text"],
+            heads=" | ".join(name.replace("_", " ") for name in shown),
+            rule="|".join("---:" for _ in shown),
+            rows="\n".join(rows),
+            scored=task.scored,
+            phase=f" (the chosen checkpoint lies in the {phase} phase)" if phase != "main" else "",
+            seed=record.config["seed"],
+            steps=training["steps"],
+            seconds=training["seconds"],
+            best_step=training["best_step"],
+            metric=task.main_metric.replace("_", " "),
+            examples=record.data["train"]["examples"],
+            source=record.data["train"]["source"],
+            versions=", ".join(f"{name} {value}" for name, value in record.versions.items()),
+            folder=folder.name,
+            inputs=", ".join(f'"{name} …"' for name in task.inputs),
+            pipeline=_PIPELINE.format(pipeline=task.pipeline, folder=folder.name)
+            if task.pipeline
+            else "",
+        ),
+        ignore_metadata_errors=True,
+    )
+    (folder / "README.md").write_text(str(card), encoding="utf-8")
+
+
+def _set_of(trainer: ObjectiveTrainer) -> str | None:
     """What the sums of a set-level loss run over; ``None`` where the loss is additive."""
     terms = [term for _, term in trainer.objective.terms]
     additive = all(term.is_additive(kind) for term in terms for kind in trainer.kinds)
-    if additive and config.hard_negatives is None:
+    if additive and trainer.objective.hard_negatives is None:
         return None
     return f"batch of one process ({trainer.args.train_batch_size} windows)"
 
@@ -163,8 +247,8 @@ def weights_of(source: str) -> str | None:
 
 
 @contextlib.contextmanager
-def _without_metrics(trainer: ObjectiveTrainer) -> Any:
-    """The dev metrics belong to the dev set: other splits are scored from their outputs."""
+def _without_metrics(trainer: ObjectiveTrainer) -> Iterator[None]:
+    """Compute no dev metrics: they belong to dev alone, and splits are scored from outputs."""
     metrics, trainer.compute_metrics = trainer.compute_metrics, None
     try:
         yield

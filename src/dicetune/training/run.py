@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,8 @@ from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.integrations import get_reporting_integration_callbacks
 
 from dicetune.errors import InputError, InterruptedRunError, StopRequestedError, quoted
-from dicetune.models import fit_vocabulary, load_model, quiet_loading
+from dicetune.models import load_model, quiet_loading
 from dicetune.records import RunRecord, is_first_process
-from dicetune.tasks import Task
 from dicetune.training.callbacks import (
     LineForEachEvaluation,
     LogBeforeEvaluation,
@@ -33,7 +33,6 @@ from dicetune.training.folder import (
     last_checkpoint,
 )
 from dicetune.training.prepare import Prepared, prepare
-from dicetune.training.prior_bias import start_at_prior
 from dicetune.training.processes import check_group, group_arguments
 from dicetune.training.results import record_of, write_results
 from dicetune.training.trainer import ObjectiveTrainer
@@ -69,25 +68,19 @@ def run(
         InterruptedRunError: after Ctrl-C, once a resumable checkpoint is saved. After SIGTERM too,
             where the program has a handler for it; else the program ends then.
     """
-    if not is_first_process():  # one voice is enough
+    if not is_first_process():  # the other processes would say the same
         report = _silent
     folder = check_place(config, overwrite=overwrite, resume=resume)
     with quiet_loading():
         try:
             prepared = prepare(config, report)
-            arguments = _arguments(config, prepared.task, folder, progress)
+            arguments = _arguments(prepared, folder, progress)
         except (KeyboardInterrupt, StopRequestedError):
             raise InterruptedRunError("stopped before training began; nothing was made") from None
-        place = (
-            contextlib.nullcontext()
-            if not is_first_process()
-            else held(
-                config,
-                prepared.fingerprints | prepared.code,
-                overwrite=overwrite,
-                resume=resume,
-            )
-        )
+        place: AbstractContextManager[None] = contextlib.nullcontext()
+        if is_first_process():
+            inputs = prepared.fingerprints | prepared.code
+            place = held(config, inputs, overwrite=overwrite, resume=resume)
         with place:
             checkpoint = last_checkpoint(folder, report) if resume else None
             if resume and checkpoint is None:
@@ -95,13 +88,12 @@ def run(
             if checkpoint is not None and is_first_process():
                 find_best_again(checkpoint)
             try:
-                return _train(config, prepared, arguments, folder, checkpoint, report)
+                return _train(prepared, arguments, folder, checkpoint, report)
             except (KeyboardInterrupt, StopRequestedError):
                 raise InterruptedRunError(f"stopped at once; {_how_to_go_on(folder)}") from None
 
 
 def _train(
-    config: RunConfig,
     prepared: Prepared,
     arguments: TrainingArguments,
     folder: Path,
@@ -111,7 +103,7 @@ def _train(
     if checkpoint is not None:
         report(f"resuming from {checkpoint.name}")
     stop = StopOnSignal()
-    trainer = _trainer(config, prepared, arguments, stop, report)
+    trainer = _trainer(prepared, arguments, stop, report)
     begun = time.perf_counter()
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
@@ -130,10 +122,10 @@ def _train(
             f"stopped after step {trainer.state.global_step} of {trainer.state.max_steps}, which "
             f"is saved; {_how_to_go_on(folder)}"
         )
-    record = record_of(config, prepared, trainer, seconds)
+    record = record_of(prepared, trainer, seconds)
     write_results(folder, prepared, trainer, record)
     trainer.accelerator.wait_for_everyone()
-    if not config.keep_checkpoints and is_first_process():
+    if not prepared.config.keep_checkpoints and is_first_process():
         drop_checkpoints(folder)
     return record
 
@@ -149,19 +141,16 @@ def _silent(line: str) -> None:
 
 
 def _trainer(
-    config: RunConfig,
     prepared: Prepared,
     arguments: TrainingArguments,
     stop: StopOnSignal,
     report: Callable[[str], None],
 ) -> ObjectiveTrainer:
-    task, encoded = prepared.task, prepared.encoded
+    config, task, encoded = prepared.config, prepared.task, prepared.encoded
 
     def model_init() -> Any:
         model = load_model(task.auto_class, prepared.source, task.labels)
-        fit_vocabulary(model, prepared.tokenizer)
-        if config.prior_bias and prepared.class_counts is not None:
-            start_at_prior(task, model, prepared.class_counts)
+        prepared.finish(model)
         for name, value in task.model_config.items():
             setattr(model.config, name, value)
         return model
@@ -202,16 +191,8 @@ def _trainer(
     return trainer
 
 
-def _check_optimizer(arguments: TrainingArguments) -> None:
-    """Refuse an optimizer whose package is not there, before the folder is made."""
-    try:
-        Trainer.get_optimizer_cls_and_kwargs(arguments)
-    except ValueError as error:
-        if "pass a model" not in str(error):  # GaLore and LOMO ask for it when they are built
-            raise
-
-
-def _arguments(config: RunConfig, task: Task, folder: Path, progress: bool) -> TrainingArguments:
+def _arguments(prepared: Prepared, folder: Path, progress: bool) -> TrainingArguments:
+    config, task = prepared.config, prepared.task
     keys = {
         **group_arguments(use_cpu=config.trainer.get("use_cpu", False)),
         "disable_tqdm": not progress,
@@ -246,3 +227,12 @@ def _arguments(config: RunConfig, task: Task, folder: Path, progress: bool) -> T
             ) from None
     check_group(arguments.world_size, arguments.process_index)
     return arguments
+
+
+def _check_optimizer(arguments: TrainingArguments) -> None:
+    """Refuse an optimizer whose package is not installed, before the folder is made."""
+    try:
+        Trainer.get_optimizer_cls_and_kwargs(arguments)
+    except ValueError as error:
+        if "pass a model" not in str(error):  # GaLore and LOMO ask for it when they are built
+            raise

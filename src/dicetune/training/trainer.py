@@ -15,26 +15,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import Trainer, TrainerCallback
+from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 
-from dicetune.errors import InputError, quoted
+from dicetune.errors import InputError, listed, quoted
 from dicetune.loss_input import Kind, LossInput
 from dicetune.losses import Loss, Recipe, as_loss, build, recipe, start_steps
+from dicetune.tasks import IGNORED
+from dicetune.training.batches import EpochOfSampler, LengthGroupedSampler
 from dicetune.training.callbacks import StopOnSignal
-from dicetune.training.class_counts import ClassCounts, with_class_counts
-from dicetune.training.file_modes import follow_umask
-from dicetune.training.heads import ItemCounts, LossInputs, head_inputs, within_window
+from dicetune.training.folder import follow_umask
 from dicetune.training.objective import EvaluationLoss, Objective, item_count
 from dicetune.training.processes import check_group
-from dicetune.training.sampler import LengthGroupedSampler
 
 AnyLoss = str | Loss | Callable[[Tensor, Tensor], Tensor]
 """A spec, a loss of this library, or a function of logits and target."""
+LossInputs = Callable[[Any, Mapping[str, Tensor]], list[LossInput]]
+ItemCounts = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+ClassCounts = Tensor | Mapping[str, Tensor]
+"""Of all loss inputs, or of each by its name."""
+
+_POSITIONS = ("start_positions", "end_positions")
+_OTHER_HEAD = "give loss_inputs= and item_counts= to ObjectiveTrainer for a head of your own"
 
 
 class NonFiniteLossError(InputError):
@@ -103,18 +110,17 @@ class ObjectiveTrainer(Trainer):
         self.args.logging_nan_inf_filter = False
         self.recipe = chosen
         self.objective = Objective(built(chosen.loss), hard_negatives).to(self.args.device)
-        self.start_objective = (
-            Objective(built(chosen.start_loss), hard_negatives).to(self.args.device)
-            if chosen.start_loss is not None
-            else None
-        )
+        self.start_objective: Objective | None = None
+        if chosen.start_loss is not None:
+            start = Objective(built(chosen.start_loss), hard_negatives)
+            self.start_objective = start.to(self.args.device)
         self._check_trainable()
         self.length_grouped = length_grouped
         self._standard_head = loss_inputs is None
         if loss_inputs is None or item_counts is None:
             config = getattr(self.model, "config", None)
             one_logit = getattr(config, "num_labels", None) == 1
-            loss_inputs, item_counts = head_inputs(background, one_logit)
+            loss_inputs, item_counts = standard_head(background, one_logit)
         if class_counts is not None:
             loss_inputs = with_class_counts(loss_inputs, class_counts)
         self.loss_inputs: LossInputs = loss_inputs
@@ -225,15 +231,14 @@ class ObjectiveTrainer(Trainer):
         if stock or not self.length_grouped or not hasattr(dataset, "__len__"):
             return super()._get_train_sampler(dataset)
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
-        sampler = LengthGroupedSampler(_lengths(dataset), self.args.train_batch_size, seed)
-        self.add_callback(_EpochOfSampler(sampler))
+        sampler = LengthGroupedSampler.of(dataset, self.args.train_batch_size, seed)
+        self.add_callback(EpochOfSampler(sampler))
         return sampler
 
     def _check_first_step(self, items: list[LossInput], counts: Mapping[str, Tensor]) -> None:
         """Find a loss without meaning, and a count that is not the inputs', before they do harm."""
-        for objective in (self.objective, self.start_objective):
-            if objective is not None:
-                objective.check(items)
+        for objective in filter(None, (self.objective, self.start_objective)):
+            objective.check(items)
         if counts.keys() != {item.name for item in items}:
             raise InputError(
                 f"expected item_counts for {sorted(item.name for item in items)}, got "
@@ -251,7 +256,7 @@ class ObjectiveTrainer(Trainer):
     def _labels(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
         """The labels of a batch, of a standard head without those that its window does not hold."""
         labels = {name: batch[name] for name in self.label_names if name in batch}
-        return within_window(labels, batch) if self._standard_head else labels
+        return _within_window(labels, batch) if self._standard_head else labels
 
     def _check_trainable(self) -> None:
         """Only the model is trained and saved: weights of the loss would stay as they are."""
@@ -299,25 +304,10 @@ def _facts(item: LossInput) -> str:
     )
 
 
-class _EpochOfSampler(TrainerCallback):
-    """Tells the sampler its epoch, also after a resume and behind the wrappers of several ranks."""
-
-    def __init__(self, sampler: LengthGroupedSampler) -> None:
-        self._sampler = sampler
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        self._sampler.set_epoch(int(state.epoch or 0))
-
-
 def choose_recipe(
     loss: AnyLoss, start_loss: AnyLoss | None = None, start_share: float | None = None
 ) -> Recipe:
-    """The recipe that ``loss`` names, or the one that the three options spell out.
-
-    Raises:
-        InputError: where a start phase is given half, or beside a recipe that has its own; for what
-            is no loss.
-    """
+    """The recipe that ``loss`` names, or the recipe that the three options spell out."""
     if isinstance(loss, str) and loss == "auto":
         if start_loss is not None or start_share:
             raise InputError(
@@ -336,18 +326,114 @@ def built(loss: str | Loss) -> Loss:
     return build(loss) if isinstance(loss, str) else loss
 
 
-def _lengths(dataset: Any) -> list[int]:
-    """Number of input tokens of each item, from a datasets.Dataset or any sequence of mappings."""
-    if "input_ids" in getattr(dataset, "column_names", ()):
-        return [len(ids) for ids in dataset["input_ids"]]
-    lengths = []
-    for number in range(len(dataset)):
-        item = dataset[number]
-        if not isinstance(item, Mapping) or "input_ids" not in item:
+# loss inputs of the standard heads
+
+
+def standard_head(background: int | None, one_logit: bool) -> tuple[LossInputs, ItemCounts]:
+    """``loss_inputs`` and ``item_counts`` of any transformers head, told apart by names and shapes.
+
+    - sequence and token classification: integer ``labels`` beside ``logits`` with one more axis
+      (``classes``), or float ``labels`` of the logits' shape (``labels``, a sigmoid each); for a
+      head with one logit also float ``labels`` without the last axis (a sigmoid an item);
+    - extractive question answering: ``start_positions`` and ``end_positions`` beside
+      ``start_logits`` and ``end_logits`` (``positions``).
+
+    Outputs may be a mapping, or a tuple that begins with the logits (``return_dict=False``).
+    """
+
+    def loss_inputs(outputs: Any, labels: Mapping[str, Tensor]) -> list[LossInput]:
+        if set(labels) == set(_POSITIONS):
+            sides = _logits_of(outputs, "start_logits", "end_logits")
+            return [
+                LossInput(
+                    name.removesuffix("_positions"),
+                    logits,
+                    labels[name],
+                    kind="positions",
+                    coefficient=0.5,
+                )
+                for name, logits in zip(_POSITIONS, sides, strict=True)
+            ]
+        if set(labels) != {"labels"}:
             raise InputError(
-                "expected items with 'input_ids' to group them by length, got "
-                f"{sorted(item) if isinstance(item, Mapping) else type(item).__name__}: "
-                "give length_grouped=False"
+                "expected batches with the key 'labels', or 'start_positions' and 'end_positions', "
+                f"got {sorted(labels) or 'neither'}: {_OTHER_HEAD}"
             )
-        lengths.append(len(item["input_ids"]))
-    return lengths
+        (logits,), target = _logits_of(outputs, "logits"), labels["labels"]
+        if logits.shape[-1] == 1 and target.shape == logits.shape[:-1]:
+            target = target[..., None]
+        if target.shape == logits.shape:
+            if not target.is_floating_point():
+                raise InputError(
+                    f"expected float labels of the logits' shape {tuple(logits.shape)} for a "
+                    f"sigmoid each, got {target.dtype}: convert them with .float()"
+                )
+            return [LossInput("labels", logits, target, kind="labels")]
+        if logits.shape[:-1] != target.shape:
+            raise InputError(
+                f"expected labels of shape {tuple(logits.shape[:-1])} (one class each) or "
+                f"{tuple(logits.shape)} (one sigmoid each), got {tuple(target.shape)}"
+            )
+        return [LossInput("labels", logits, target, kind="classes", background=background)]
+
+    def item_counts(labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        counts = {}
+        for name, target in labels.items():
+            mask = target != IGNORED
+            # an item is a row of labels
+            if target.is_floating_point() and target.ndim > 1 and not one_logit:
+                mask = mask.any(-1)
+            counts[name.removesuffix("_positions")] = mask.sum()
+        return counts
+
+    return loss_inputs, item_counts
+
+
+def _within_window(labels: dict[str, Tensor], inputs: Mapping[str, Any]) -> dict[str, Tensor]:
+    """Labels in which a position beyond the window is ignored, as in the library's own head."""
+    for name in labels.keys() & set(_POSITIONS):
+        # the library's own head takes a column too
+        target = labels[name].squeeze(-1) if labels[name].ndim > 1 else labels[name]
+        window = inputs.get("input_ids", inputs.get("inputs_embeds"))
+        if isinstance(window, Tensor):
+            target = target.masked_fill(target >= window.shape[1], IGNORED)
+        labels[name] = target
+    return labels
+
+
+def _logits_of(outputs: Any, *names: str) -> list[Tensor]:
+    """The outputs of these names, or those with which a tuple begins."""
+    if isinstance(outputs, Tensor):
+        outputs = (outputs,)
+    if isinstance(outputs, Mapping):
+        found = [outputs.get(name) for name in names]
+        got = f"the keys {listed(outputs)}"
+    elif isinstance(outputs, tuple | list):
+        found = list(outputs[: len(names)])
+        got = f"a {type(outputs).__name__} of {listed(type(item).__name__ for item in outputs)}"
+    else:
+        found, got = [], type(outputs).__name__
+    tensors = [item for item in found if isinstance(item, Tensor)]
+    if len(tensors) < len(names):
+        raise InputError(
+            f"expected outputs with {' and '.join(names)}, or a tuple that begins with them, got "
+            f"{got}: {_OTHER_HEAD}"
+        )
+    return tensors
+
+
+def with_class_counts(loss_inputs: LossInputs, class_counts: ClassCounts) -> LossInputs:
+    """The same loss inputs with their class counts."""
+
+    def counted(outputs: Any, labels: Mapping[str, Tensor]) -> list[LossInput]:
+        items = []
+        for item in loss_inputs(outputs, labels):
+            counts = (
+                class_counts.get(item.name) if isinstance(class_counts, Mapping) else class_counts
+            )
+            if counts is not None:
+                item = replace(item, class_counts=counts.to(item.logits.device))
+            items.append(item)
+        return items
+
+    return counted

@@ -14,7 +14,7 @@ from dicetune.errors import DataError, InputError
 from dicetune.tasks import Trained
 from dicetune.tasks.classification.multilabel import MultiLabelOptions, MultiLabelTask
 from dicetune.training import RunConfig
-from dicetune.training.collator import PaddingCollator
+from dicetune.training.batches import PaddingCollator
 from dicetune.training.prepare import read_splits
 from families import FAMILIES, save_family
 from tiny import wordpiece_tokenizer

@@ -8,7 +8,7 @@ from dicetune.data import EntityCorpus, EntitySentence, EntitySpan
 from dicetune.models import load_model, load_tokenizer
 from dicetune.tasks.mrc_ner.options import MrcNerOptions
 from dicetune.tasks.mrc_ner.task import MrcNerTask
-from dicetune.training.collator import PaddingCollator
+from dicetune.training.batches import PaddingCollator
 from dicetune.training.trainer import ObjectiveTrainer
 from families import save_family
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from dicetune.loss_input import LossInput
-from dicetune.models.span_candidates import span_count
+from dicetune.models import span_count
 from dicetune.tasks.base import IGNORED
 
 HEADS = ("start", "end", "match")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dicetune.errors import InputError, unknown_name
-from dicetune.models.mrc_ner_config import CANDIDATES
+from dicetune.models import CANDIDATES
 from dicetune.tasks.options import GOLD, MODEL, at_least, option
 
 AUTO = "auto"

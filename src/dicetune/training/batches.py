@@ -1,0 +1,140 @@
+"""Batches: windows of like length in an order that a resume repeats, padded to tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Self
+
+import torch
+from torch import Tensor
+from torch.utils.data import Sampler
+from transformers import TrainerCallback
+from transformers.data.data_collator import pad_without_fast_tokenizer_warning
+
+from dicetune.errors import InputError
+from dicetune.models import padding_multiple
+from dicetune.tasks import Task
+
+_BATCHES_PER_BLOCK = 50
+
+
+class LengthGroupedSampler(Sampler[int]):
+    """Indices grouped by length, shuffled by seed and epoch.
+
+    All texts are shuffled and cut into blocks of many batches; each block is sorted by length, and
+    the batches are shuffled. Padding nearly vanishes while each batch stays a random draw. The
+    order depends on (seed, epoch) alone and never on the global random state, so a resumed run sees
+    the same batches.
+
+    Example:
+        >>> sampler = LengthGroupedSampler([3, 9, 3, 8], batch_size=2, seed=1)
+        >>> order = list(sampler)
+        >>> sorted(map(tuple, (sorted(order[:2]), sorted(order[2:]))))
+        [(0, 2), (1, 3)]
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+        self.lengths = torch.as_tensor(lengths)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    @classmethod
+    def of(cls, dataset: Any, batch_size: int, seed: int) -> Self:
+        """The sampler of a datasets.Dataset, or of any sequence of mappings."""
+        if "input_ids" in getattr(dataset, "column_names", ()):
+            return cls([len(ids) for ids in dataset["input_ids"]], batch_size, seed)
+        lengths = []
+        for number in range(len(dataset)):
+            item = dataset[number]
+            if not isinstance(item, Mapping) or "input_ids" not in item:
+                raise InputError(
+                    "expected items with 'input_ids' to group them by length, got "
+                    f"{sorted(item) if isinstance(item, Mapping) else type(item).__name__}: "
+                    "give length_grouped=False"
+                )
+            lengths.append(len(item["input_ids"]))
+        return cls(lengths, batch_size, seed)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order comes next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(len(self.lengths), generator=generator)
+        full: list[Tensor] = []
+        rest: list[Tensor] = []  # the batch that is not full stays last
+        for block in torch.split(order, self.batch_size * _BATCHES_PER_BLOCK):
+            by_length = block[self.lengths[block].argsort(descending=True, stable=True)]
+            for batch in torch.split(by_length, self.batch_size):
+                (full if len(batch) == self.batch_size else rest).append(batch)
+        for index in torch.randperm(len(full), generator=generator):
+            yield from full[int(index)].tolist()
+        for batch in rest:
+            yield from batch.tolist()
+
+
+class EpochOfSampler(TrainerCallback):
+    """Sets the sampler's epoch, also after a resume and behind the wrappers of several ranks."""
+
+    def __init__(self, sampler: LengthGroupedSampler) -> None:
+        self._sampler = sampler
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Set the epoch."""
+        self._sampler.set_epoch(int(state.epoch or 0))
+
+
+class PaddingCollator:
+    """Pads model inputs with the tokenizer, every key of ``paddings`` with the value given there.
+
+    Lists of such a key are padded to the longest of the batch, on the tokenizer's side; plain
+    numbers are stacked. Model inputs are padded to a multiple of ``multiple``.
+
+    Example:
+        ``PaddingCollator(tokenizer, {"labels": -100})(features)["labels"]``
+    """
+
+    def __init__(self, tokenizer: Any, paddings: Mapping[str, int], multiple: int = 1) -> None:
+        self.tokenizer = tokenizer
+        self.paddings = dict(paddings)
+        self.multiple = multiple
+
+    @classmethod
+    def of(cls, task: Task, tokenizer: Any, model_config: Any) -> Self:
+        """The collator of a task's windows for a model."""
+        # targets for each position are as long as the windows that the task made
+        multiple = 1 if task.aligns else padding_multiple(model_config)
+        return cls(tokenizer, {**task.targets, **task.extra_inputs}, multiple)
+
+    def __call__(self, features: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+        """One batch of tensors."""
+        inputs = [{k: v for k, v in f.items() if k not in self.paddings} for f in features]
+        batch = dict(
+            pad_without_fast_tokenizer_warning(
+                self.tokenizer,
+                inputs,
+                padding=True,
+                pad_to_multiple_of=self.multiple,
+                return_tensors="pt",
+            )
+        )
+        for key, padding in self.paddings.items():
+            if key in features[0]:
+                batch[key] = self._pad([f[key] for f in features], padding)
+        return batch
+
+    def _pad(self, values: list[Any], padding: int) -> Tensor:
+        if not isinstance(values[0], Sequence):
+            return torch.tensor(values)
+        longest = max(len(value) for value in values)
+        left = self.tokenizer.padding_side == "left"
+        rows = []
+        for value in values:
+            filler = [padding] * (longest - len(value))
+            rows.append([*filler, *value] if left else [*value, *filler])
+        return torch.tensor(rows)
