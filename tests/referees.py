@@ -49,7 +49,7 @@ def tag_spans(tags, scheme, convention):
 
 
 def spans(settings, gold, predicted):
-    names, plain = plain_types(gold, predicted)
+    _, plain = plain_types(gold, predicted)
     scheme = settings.get("scheme", "iob2")
     found = {}
     for average in ("micro", None):
@@ -73,7 +73,9 @@ def spans(settings, gold, predicted):
 def one_label(gold, predicted):
     names = sorted({*gold, *predicted})
     found = class_scores(gold, predicted, labels=names, zero_division=0) if names else ()
-    table = {name: dict(zip(COLUMNS, row, strict=True)) for name, *row in zip(names, *found, strict=True)}
+    table = {
+        name: dict(zip(COLUMNS, row, strict=True)) for name, *row in zip(names, *found, strict=True)
+    }
     metrics = {
         "accuracy": accuracy_score(gold, predicted) if names else 0.0,
         "macro_f1": f1_score(gold, predicted, average="macro", zero_division=0) if names else 0.0,
@@ -125,7 +127,9 @@ def ratios(right, found, gold):
 
 def items(gold, predicted):
     """Micro scores and the table of sets of items, each with its class last."""
-    metrics = dict(zip(COLUMNS, ratios(len(gold & predicted), len(predicted), len(gold)), strict=False))
+    metrics = dict(
+        zip(COLUMNS, ratios(len(gold & predicted), len(predicted), len(gold)), strict=False)
+    )
     table = {}
     for name in {item[-1] for item in gold | predicted}:
         mine = [{item for item in side if item[-1] == name} for side in (gold, predicted)]

@@ -1,26 +1,28 @@
-"""Each search against trying every decision there is, scored by the metric of the task."""
+"""Each search against trying every decision there is, scored by other programs."""
 
 from itertools import product
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from dicetune.decide.kinds import decisions_of
-from dicetune.decide.micro import search_micro
-from dicetune.decide.objective import parse_objective
-from dicetune.decide.search import search
-from dicetune.metrics.counting import counting_of
-from lattice import GRID, draw, reference
+from dicetune.problems import problem_of
+from dicetune.problems.decisions import Steps, best_point
+from dicetune.problems.goal import Goal
+from lattice import GRID, draw
+from referees import score as referee_score
 
+TWO = {"labels": ["a", "b"]}
 ONE_BIAS = [
     ("spans", {}, "f1"),
     ("spans", {"convention": "conlleval"}, "f1"),
     ("answer", {}, "f1"),
     ("answer", {"null_threshold": 2.0}, "exact"),
-    ("label", {"labels": ["a", "b"], "positive": "a"}, "f1"),
-    ("label", {"labels": ["a", "b"], "positive": "a"}, "accuracy"),
-    ("label", {"labels": ["a", "b"]}, "macro_f1"),
-    ("label", {"labels": ["a", "b"], "positive": "b"}, "mcc"),
+    ("label", {**TWO, "positive": "a"}, "f1"),
+    ("label", {**TWO, "positive": "a"}, "accuracy"),
+    ("label", TWO, "macro_f1"),
+    ("label", {**TWO, "positive": "b"}, "mcc"),
 ]
 SEVERAL = [
     ("label", {}, "accuracy"),
@@ -31,140 +33,128 @@ SEVERAL = [
     ("entities", {}, "f1"),
     ("entities", {"nested": False}, "f1"),
 ]
+every_search = pytest.mark.parametrize(("kind", "more", "metric"), [*ONE_BIAS, *SEVERAL])
+six_draws = pytest.mark.parametrize("seed", range(6))
 
 
-def setting(kind, seed, more):
-    problem, gold, scores, spans = draw(kind, seed, **more)
-    decisions = decisions_of(problem, gold, scores, spans)
-    if not hasattr(decisions, "steps"):
-        pytest.skip("nothing to tune in this draw")
-    keep = np.random.default_rng(seed).random(len(gold)) < 0.8
-    return problem, gold, decisions, keep
+class Drawn:
+    """Decisions on a draw, with some of its units masked."""
+
+    def __init__(self, kind, seed, more, share=0.8):
+        self.settings, self.gold, scores, spans = draw(kind, seed, **more)
+        self.decisions = problem_of(self.settings).decisions(self.gold, scores, spans)
+        self.names = self.decisions.names
+        self.mask = np.random.default_rng(seed).random(len(self.gold)) < share
+
+    def goal(self, text):
+        return Goal.parse(text, self.decisions.problem)
+
+    def fit(self, text):
+        return self.decisions.fit(self.goal(text), self.mask)
+
+    def sums(self, biases):
+        return self.decisions.counts(biases)[self.mask].sum(0)
+
+    def score(self, biases, metric):
+        return float(self.decisions.problem.score(self.sums(biases), metric))
+
+    def every_pair(self, key):
+        """The key wherever the biases that these units say anything about could matter.
+
+        The logits of a draw lie between -4 and 4.
+        """
+        names = self.decisions.present(self.mask)
+        points = product(GRID[np.abs(GRID) < 5], repeat=len(names))
+        return [key(dict(zip(names, point, strict=True))) for point in points]
 
 
-def score(problem, gold, decisions, keep, biases, metric):
-    counting = decisions.counting
-    return float(counting.score(decisions.counts(biases)[keep].sum(0), metric))
-
-
-def everything(problem, gold, decisions, biases, metric):
-    """By the task's own metric, from what is predicted."""
-    if problem.get("convention") == "conlleval":
-        counting = counting_of(problem, gold)
-        sums = counting.counts(gold, decisions.predicted(biases)).sum(0)
-        return float(counting.score(sums, metric))
-    return reference(problem, gold, decisions.predicted(biases), metric)
-
-
-@pytest.mark.parametrize(("kind", "more", "metric"), [*ONE_BIAS, *SEVERAL])
-@pytest.mark.parametrize("seed", range(6))
+@every_search
+@six_draws
 def test_counts_are_those_of_what_is_predicted(kind, more, metric, seed):
-    problem, gold, decisions, _ = setting(kind, seed, more)
+    drawn = Drawn(kind, seed, more, share=1.0)
     random = np.random.default_rng(seed)
-    whole = np.ones(len(gold), dtype=bool)
     for _ in range(5):
-        biases = {name: float(random.choice(GRID)) for name in decisions.names}
-        own = score(problem, gold, decisions, whole, biases, metric)
-        expected = everything(problem, gold, decisions, biases, metric)
-        assert own == pytest.approx(expected, abs=1e-12)
+        biases = {name: float(random.choice(GRID)) for name in drawn.names}
+        predicted = drawn.decisions.predicted(biases)
+        expected = referee_score(drawn.settings, drawn.gold, predicted, metric)
+        assert drawn.score(biases, metric) == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize(("kind", "more", "metric"), [*ONE_BIAS, *SEVERAL])
-@pytest.mark.parametrize("seed", range(6))
+@every_search
+@six_draws
 def test_steps_are_the_counts_at_every_bias(kind, more, metric, seed):
-    _, _gold, decisions, keep = setting(kind, seed, more)
+    drawn = Drawn(kind, seed, more)
     random = np.random.default_rng(seed)
-    others = {name: float(random.choice(GRID)) for name in decisions.names}
-    for name in decisions.names:
-        edges, sums = decisions.steps(name, others).curve(keep)
+    others = {name: float(random.choice(GRID)) for name in drawn.names}
+    for name in drawn.names:
+        edges, sums = drawn.decisions.steps(name, others).curve(drawn.mask)
         for bias in GRID + (0.0 if kind == "answer" else 0.1):
-            expected = decisions.counts({**others, name: bias})[keep].sum(0)
+            expected = drawn.sums({**others, name: bias})
             assert np.allclose(sums[np.searchsorted(edges, bias)], expected), (name, bias)
 
 
 @pytest.mark.parametrize(("kind", "more", "metric"), ONE_BIAS)
 @pytest.mark.parametrize("seed", range(12))
 def test_one_bias_is_the_best_there_is(kind, more, metric, seed):
-    problem, gold, decisions, keep = setting(kind, seed, more)
-    objective = parse_objective(metric, decisions.counting)
-    found = search(decisions, objective, keep)
-    (name,) = decisions.names
-    own = score(problem, gold, decisions, keep, found, metric)
-    tried = [score(problem, gold, decisions, keep, {name: b}, metric) for b in GRID]
-    if decisions.present(keep):
-        assert own == pytest.approx(max(*tried, own), abs=1e-12)
-        assert own >= score(problem, gold, decisions, keep, {}, metric)
+    drawn = Drawn(kind, seed, more)
+    found = drawn.fit(metric)
+    (name,) = drawn.names
+    reached = drawn.score(found, metric)
+    tried = [drawn.score({name: bias}, metric) for bias in GRID]
+    if drawn.decisions.present(drawn.mask):
+        assert reached == pytest.approx(max(*tried, reached), abs=1e-12)
+        assert reached >= drawn.score({}, metric)
     else:
         assert found == {name: 0.0}
 
 
 @pytest.mark.parametrize(("kind", "more", "metric"), SEVERAL)
-@pytest.mark.parametrize("seed", range(6))
+@six_draws
 def test_no_single_change_improves_on_several(kind, more, metric, seed):
-    problem, gold, decisions, keep = setting(kind, seed, more)
-    objective = parse_objective(metric, decisions.counting)
-    found = search(decisions, objective, keep, starts=[dict.fromkeys(decisions.names, 1.0)])
-    own = score(problem, gold, decisions, keep, found, metric)
-    assert own >= score(problem, gold, decisions, keep, {}, metric) - 1e-12
-    offsets = {name: found[name] for name in decisions.names}
-    for name in decisions.present(keep):
-        for bias in (*GRID, *(GRID + offsets[name]), *(GRID / 2)):
+    drawn = Drawn(kind, seed, more)
+    found = drawn.fit(metric)
+    assert found == drawn.fit(metric), "the same scores give the same rule"
+    reached = drawn.score(found, metric)
+    assert reached >= drawn.score({}, metric) - 1e-12
+    for start in drawn.decisions.starts(drawn.mask):
+        assert reached >= drawn.score(start, metric) - 1e-12
+    present = drawn.decisions.present(drawn.mask)
+    for name in present:
+        for bias in (*GRID, *(GRID + found[name]), *(GRID / 2)):
             changed = {**found, name: float(bias)}
-            assert score(problem, gold, decisions, keep, changed, metric) <= own + 1e-12
-    absent = set(decisions.names) - set(decisions.present(keep))
-    assert all(found[name] == 0 for name in absent)
+            assert drawn.score(changed, metric) <= reached + 1e-12
+    assert all(found[name] == 0 for name in set(drawn.names) - set(present))
 
 
-@pytest.mark.parametrize("objective", ["macro_f1", "fbeta:2", "precision@recall:0.8"])
-@pytest.mark.parametrize("seed", range(6))
-def test_labels_with_a_score_each_are_the_best_together(objective, seed):
-    _problem, _gold, decisions, keep = setting("label_set", seed, {"labels": ["a", "b"]})
-    goal = parse_objective(objective, decisions.counting)
-    found = search(decisions, goal, keep)
+@pytest.mark.parametrize("goal", ["macro_f1", "micro_f1", "fbeta:2", "precision@recall:0.8"])
+@pytest.mark.parametrize("seed", range(8))
+def test_labels_with_a_score_each_are_the_best_together(goal, seed):
+    drawn = Drawn("label_set", seed, TWO)
 
     def key(biases):
-        return float(goal.key(decisions.counting, decisions.counts(biases)[keep].sum(0)))
+        return float(drawn.goal(goal).key(drawn.sums(biases)))
 
-    names = decisions.present(keep)
-    every = [key(dict(zip(names, b, strict=True))) for b in product(GRID[6:-6], repeat=len(names))]
-    assert key(found) == pytest.approx(max(every), abs=1e-12)
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_micro_f1_is_the_best_together(seed):
-    problem, gold, decisions, keep = setting("label_set", seed, {"labels": ["a", "b"]})
-    found = search_micro(decisions, keep)
-    own = score(problem, gold, decisions, keep, found, "micro_f1")
-    names = decisions.present(keep)
-    every = [
-        score(problem, gold, decisions, keep, dict(zip(names, b, strict=True)), "micro_f1")
-        for b in product(GRID[6:-6], repeat=len(names))
-    ]
-    assert own == pytest.approx(max(every), abs=1e-12)
+    assert key(drawn.fit(goal)) == pytest.approx(max(drawn.every_pair(key)), abs=1e-12)
 
 
 @pytest.mark.parametrize("kind", ["spans", "label", "entities"])
 @pytest.mark.parametrize("seed", range(4))
-def test_precision_at_recall_keeps_the_recall(kind, seed):
-    more = {"labels": ["a", "b"], "positive": "a"} if kind == "label" else {}
-    problem, gold, decisions, _ = setting(kind, seed, more)
-    keep = np.ones(len(gold), dtype=bool)
-    goal = parse_objective("precision@recall:0.6", decisions.counting)
-    found = search(decisions, goal, keep)
-    recall = score(problem, gold, decisions, keep, found, "recall")
-    precision = score(problem, gold, decisions, keep, found, "precision")
-    if len(decisions.names) > 1:
-        assert recall >= min(0.6, score(problem, gold, decisions, keep, {}, "recall"))
+def test_precision_at_recall_reaches_the_recall(kind, seed):
+    drawn = Drawn(kind, seed, {**TWO, "positive": "a"} if kind == "label" else {}, share=1.0)
+    found = drawn.fit("precision@recall:0.6")
+    recall = drawn.score(found, "recall")
+    if len(drawn.names) > 1:
+        assert recall >= min(0.6, drawn.score({}, "recall"))
         return
-    (name,) = decisions.names
+    (name,) = drawn.names
     reached = [
-        score(problem, gold, decisions, keep, {name: b}, "precision")
-        for b in GRID
-        if score(problem, gold, decisions, keep, {name: b}, "recall") >= 0.6
+        drawn.score({name: bias}, "precision")
+        for bias in GRID
+        if drawn.score({name: bias}, "recall") >= 0.6
     ]
     if reached:
         assert recall >= 0.6
-        assert precision == pytest.approx(max(reached), abs=1e-12)
+        assert drawn.score(found, "precision") == pytest.approx(max(reached), abs=1e-12)
 
 
 def test_the_sigmoid_form_of_answers():
@@ -179,27 +169,77 @@ def test_the_sigmoid_form_of_answers():
         scores.append(rows.astype(np.float32))
         spans.append(("quay", float(best)))
         gold.append(["quay"] if number % 2 else [])
-    problem = {"kind": "answer", "labels": ["start", "end"], "null": True, "form": "sigmoid"}
-    decisions = decisions_of(problem, gold, scores, spans)
+    settings = {"kind": "answer", "labels": ["start", "end"], "null": True, "form": "sigmoid"}
+    problem = problem_of(settings)
+    decisions = problem.decisions(gold, scores, spans)
     for bias in np.linspace(-6, 6, 41):
-        for own, (moved, (_, best)) in zip(
-            decisions.predicted({"null": bias}),
-            zip(decisions.apply(scores, {"null": bias}, ()), spans, strict=True),
-            strict=True,
+        moved = problem.move(scores, {"null": bias}, ())
+        for text, table, (_, best) in zip(
+            decisions.predicted({"null": bias}), moved, spans, strict=True
         ):
-            nulls = -np.logaddexp(0, -moved[moved[:, 3] == -1, :2])
-            assert (own == "") == (nulls.sum(1).min() > best)
-    keep = np.ones(len(gold), dtype=bool)
-    found = search(decisions, parse_objective("f1", decisions.counting), keep)
-    best = score(problem, gold, decisions, keep, found, "f1")
-    tried = [
-        score(problem, gold, decisions, keep, {"null": b}, "f1") for b in np.linspace(-9, 9, 999)
-    ]
-    assert best >= max(tried)
+            nulls = -np.logaddexp(0, -table[table[:, 3] == -1, :2])
+            assert (text == "") == (nulls.sum(1).min() > best)
+
+    def f1(biases):
+        return float(decisions.problem.score(decisions.counts(biases).sum(0), "f1"))
+
+    found = decisions.fit(Goal.parse("f1", decisions.problem), np.ones(len(gold), dtype=bool))
+    assert f1(found) >= max(f1({"null": bias}) for bias in np.linspace(-9, 9, 999))
 
 
-def test_the_same_scores_give_the_same_rule():
-    _, _, decisions, keep = setting("label", 1, {})
-    objective = parse_objective("macro_f1", decisions.counting)
-    starts = [{"a": 0.5, "b": 1.0, "c": -1.0}]
-    assert search(decisions, objective, keep, starts) == search(decisions, objective, keep, starts)
+def test_labels_without_gold_and_gold_without_a_label_are_told():
+    scores = [np.log([[0.5, 0.3, 0.2]])] * 2
+    decisions = problem_of({"kind": "label", "labels": ["a", "b", "c"]}).decisions(
+        ["a", "z"], scores
+    )
+    assert decisions.notes == (
+        "no dev gold of b, c: the default is kept there",
+        "gold that is no label of the model, so that every decision misses it: z",
+    )
+
+
+# step functions
+
+
+@given(st.integers(0, 10**6))
+def test_the_curve_is_what_adding_up_gives(seed):
+    random = np.random.default_rng(seed)
+    units, events = int(random.integers(1, 5)), int(random.integers(0, 9))
+    at = random.integers(-3, 4, events).astype(float)
+    at[random.random(events) < 0.1] = np.inf
+    at[random.random(events) < 0.1] = -np.inf
+    unit, columns = random.integers(0, units, events), np.array([0, 2])
+    change = random.integers(-2, 3, (events, 2)).astype(float)
+    base = random.integers(0, 5, (units, 3)).astype(float)
+    steps = Steps.of(base, at, unit, columns, change)
+    mask = random.random(units) < 0.7
+    edges, sums = steps.curve(mask)
+    assert np.array_equal(edges, np.unique(at[np.isfinite(at) & mask[unit]]))
+    for bias in np.arange(-4.5, 5):
+        expected = base[mask].sum(0)
+        for place, where, by in zip(at, unit, change, strict=True):
+            if mask[where] and place < bias:
+                expected[columns] += by
+        assert np.array_equal(sums[np.searchsorted(edges, bias)], expected)
+    everything, _ = steps.curve()
+    assert np.array_equal(everything, np.unique(at[np.isfinite(at)]))
+
+
+@pytest.mark.parametrize(
+    ("edges", "values", "current", "point"),
+    [
+        ([], [0.5], 0.0, 0.0),
+        ([1.0, 2.0], [0.1, 0.9, 0.1], 0.0, 1.5),  # the middle
+        ([-2.0, 3.0], [0.1, 0.9, 0.1], 0.7, 0.7),  # there already
+        ([1.0, 2.0], [0.1, 0.2, 0.9], 0.0, 3.0),  # one past the last
+        ([-2.0, -1.0], [0.9, 0.2, 0.1], 0.0, -3.0),
+        ([-4.0, -3.0, 1.0, 2.0], [0, 0.9, 0, 0.9, 0], 0.0, 1.5),  # the nearer of two
+        ([-2.0, -1.0, 1.0, 2.0], [0, 0.9, 0, 0.9, 0], 0.0, -1.5),  # the lower of equally near
+        ([-2.0, -1.0, 1.0, 2.0], [0, 0.9, 0.9, 0.9, 0], 0.0, 0.0),  # a plateau around here
+        ([1.0, 1.0 + 1e-12], [0.1, 0.9, 0.2], 0.0, 2.0),  # too narrow to be met
+    ],
+)
+def test_which_piece_is_taken(edges, values, current, point):
+    found, value = best_point(np.array(edges), np.array(values, dtype=float), current)
+    assert found == pytest.approx(point)
+    assert value in values
