@@ -48,11 +48,11 @@ from dicetune.data import (
     read_queries,
     read_span_predictions,
 )
-from dicetune.decide.likely import END, FIRST, KIND, likely_spans, weakest_logits
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import IGNORED, LossInput, LossTarget
 from dicetune.metrics import entity_scores
 from dicetune.models import CANDIDATES, MAX_SPAN_WORDS, MrcNerModel, span_count
+from dicetune.problems.entities import END, FIRST, KIND, likely_spans, weakest_logits
 from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present
 from dicetune.tasks.mrc_ner_spans import encode_pairs
 from dicetune.tasks.options import GOLD, MODEL, TaskOptions, at_least, option

@@ -31,8 +31,7 @@ from dicetune.data import (
     read_text_predictions,
     read_texts,
 )
-from dicetune.data.texts.label_cells import AUTO
-from dicetune.data.texts.labels import read_label_names
+from dicetune.data.texts.labels import AUTO, read_label_names
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import Kind, LossTarget
 from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present

@@ -28,8 +28,8 @@ from typing import Any, ClassVar, Self
 
 from dicetune.data import TextCorpus, TextExample, TextPredictions
 from dicetune.data.files.tables import QUOTING
-from dicetune.data.texts.rows import HEADERS
-from dicetune.data.texts.sentiment import CLASSES
+from dicetune.data.texts.columns import HEADERS
+from dicetune.data.texts.read import CLASSES
 from dicetune.errors import InputError
 from dicetune.metrics import class_scores, positive_class
 from dicetune.tasks.base import Arrays, Scores
