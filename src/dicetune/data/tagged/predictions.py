@@ -89,20 +89,11 @@ def read_predictions(
 ) -> Predictions:
     """Sentences with gold and predicted tags.
 
-    Args:
-        path: the file; ``-`` is stdin.
-        task: ``ner`` or ``pos``.
-        format: ``conll`` or ``jsonl``; ``auto`` looks at the content.
-        scheme: of both tag columns; ``auto`` detects it from the gold tags (from the predicted
-            tags where gold has no entity). IO and IOB1 are brought to IOB2, BMES and BILOU to
-            IOBES; IOB2 and IOBES stay as they are, ill-formed tags included.
-        token_column: number (default 0) or JSON key.
-        gold_column: number (default: the last but one) or JSON key.
-        predicted_column: number (default: the last) or JSON key.
-        split: which rows of JSON lines, where they name several splits.
+    The default columns are the first for words, the last but one for gold, the last for predicted
+    tags. The scheme of both is detected from the gold tags (from the predicted tags where gold has
+    no entity). IO and IOB1 are brought to IOB2, BMES and BILOU to IOBES; IOB2 and IOBES stay as
+    they are, ill-formed tags included. ``split`` chooses the rows of JSON lines of several splits.
     """
-    if task not in ("ner", "pos"):
-        raise unknown_name("tagging task", task, ["ner", "pos"])
     if format not in ("auto", "conll", "jsonl"):
         raise unknown_name("format of predictions", format, ["auto", "conll", "jsonl"])
     format, lines = detect_format(path) if format == "auto" else (format, read_lines(path))

@@ -65,12 +65,7 @@ def plain_tags(tags: Tagged) -> tuple[list[list[str]], bool]:
 
 
 def detect_scheme(sentences: Sequence[Sentence], path: str | Path) -> str:
-    """The scheme of the tags of a file, by the rules above.
-
-    Example:
-        >>> detect_scheme([Sentence(("in", "Bonn"), ("O", "S-LOC"))], "a.conll")
-        'iobes'
-    """
+    """The scheme of the tags of a file, by the rules above."""
     first = _first_places(sentences)
     for tag, line in first.items():
         _check_single(tag, path, line or None)
