@@ -143,6 +143,21 @@ class Reading:
         """An error in the file."""
         return DataError(self.source, message, line=line)
 
+    def check_filled(self, sentences: Iterable[Sentence]) -> None:
+        """Refuse a tag that is empty or white space."""
+        for sentence in sentences:
+            for position, tag in enumerate(sentence.tags):
+                if not tag.strip():
+                    raise self.error("expected a tag, got an empty one", sentence.line_of(position))
+
+    def note_one_label(self, sentences: Iterable[Sentence]) -> None:
+        """Note where all words have one label: gold to score on, not to learn from."""
+        labels = {tag for sentence in sentences for tag in sentence.tags}
+        if self.task == "ner" and labels <= {"O"}:
+            self.notes.add(NO_ENTITY, self.source)
+        elif self.task == "pos" and len(labels) == 1:
+            self.notes.add(ONE_LABEL.format(label=quoted(labels.pop())), self.source)
+
 
 def no_columns(what: str, token_column: Column, tag_column: Column) -> None:
     """Refuse the choice of a column where a format (``what``, in the plural) has no columns."""
@@ -160,25 +175,6 @@ def no_scheme(what: str, scheme: str) -> None:
             f"expected no scheme for {what}, which have no tags, got {quoted(scheme)}: it means "
             "nothing there, leave it out"
         )
-
-
-def note_one_label(gold: Iterable[Sequence[str]], source: str, task: str, notes: NoteBook) -> None:
-    """Note where all words of a file have one label: a file to score on, not to learn from."""
-    labels = {tag for tags in gold for tag in tags}
-    if task == "ner" and labels <= {"O"}:
-        notes.add(NO_ENTITY, source)
-    elif task == "pos" and len(labels) == 1:
-        notes.add(ONE_LABEL.format(label=quoted(labels.pop())), source)
-
-
-def check_filled(sentences: Iterable[Sentence], source: str) -> None:
-    """Refuse a tag that is empty or white space."""
-    for sentence in sentences:
-        for position, tag in enumerate(sentence.tags):
-            if not tag.strip():
-                raise DataError(
-                    source, "expected a tag, got an empty one", line=sentence.line_of(position)
-                )
 
 
 def label_names(corpus: Corpus) -> list[str]:

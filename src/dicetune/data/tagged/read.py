@@ -47,8 +47,6 @@ from dicetune.data.tagged.corpus import (
     Reading,
     Scheme,
     Sentence,
-    check_filled,
-    note_one_label,
 )
 from dicetune.data.tagged.jsonl import parse_jsonl, read_hub
 from dicetune.data.tagged.schemes import normalise, target_scheme
@@ -130,19 +128,18 @@ def _corpus(sentences: list[Sentence], scheme: str, format: str, reading: Readin
     for sentence in sentences:
         for position in (i for i, token in enumerate(sentence.tokens) if not token):
             reading.note(EMPTY_WORD, sentence.line_of(position))
-    check_filled(sentences, reading.source)
+    reading.check_filled(sentences)
     new_scheme: Scheme | None = None
     found: str | None = None
     if reading.wants_tags and reading.task == "ner":
-        rows, found = normalise(sentences, reading.source, scheme, reading.notes)
+        rows, found = normalise(sentences, scheme, reading)
         new_scheme = target_scheme(found)
         sentences = [
             replace(sentence, tags=tuple(tags))
             for sentence, tags in zip(sentences, rows, strict=True)
         ]
     if reading.wants_tags:
-        gold = (sentence.tags for sentence in sentences)
-        note_one_label(gold, reading.source, reading.task, reading.notes)
+        reading.note_one_label(sentences)
     notes = reading.notes.notes()
     return Corpus(tuple(sentences), reading.source, new_scheme, found, notes, format)
 
