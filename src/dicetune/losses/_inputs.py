@@ -78,7 +78,7 @@ class Items(NamedTuple):
     """N decisions over C classes, ready to compute on.
 
     ``logits`` are (N, C), float32 or float64; masked rows are 0, masked classes ``ABSENT``.
-    ``target`` holds (N,) class numbers where ``hard``, else (N, C) shares in [0, 1]; 0 where masked.
+    ``target`` holds (N,) class numbers where ``hard``, else (N, C) shares in [0, 1], 0 if masked.
     ``mask`` (N,) and ``class_mask`` (N, C) are ``None`` where all count. ``sigmoid`` means one
     sigmoid for each class and no softmax. ``leading`` is the shape of the items as they came. The
     rest is as in ``Call``.
