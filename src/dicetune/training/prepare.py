@@ -23,6 +23,7 @@ from dicetune.models import (
     window_length,
     with_characters,
 )
+from dicetune.problems import problem_named
 from dicetune.records import sha256
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
 from dicetune.training.batches import PaddingCollator
@@ -216,7 +217,7 @@ def count_classes(task: Task, encoded: Encoded, collator: PaddingCollator) -> di
 def doubts_of_choice(task: Task, encoded: Encoded, collator: PaddingCollator) -> list[str]:
     """Why the score of the dev split cannot choose a checkpoint, in sentences."""
     problem = task.problem()
-    if problem["kind"] == "answer":  # no answer is an answer too
+    if not problem_named(problem["kind"]).has_classes:  # no answer is an answer too
         return []
     means = "so the choice of the checkpoint means nothing"
     found = []
