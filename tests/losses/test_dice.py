@@ -191,3 +191,16 @@ def test_a_loss_knows_its_turning_point():
 def test_messages():
     with pytest.raises(InputError, match="decay to be a finite number >= 0, got -1"):
         share_past_turning_point(torch.zeros(2), torch.tensor([0, 1]), decay=-1)
+
+
+@pytest.mark.parametrize(
+    ("function", "fixed"),
+    [
+        *((dice_loss, name) for name in ("alpha", "beta", "decay", "form")),
+        *((tversky_loss, name) for name in ("squared", "decay", "form")),
+        *((self_adjusting_dice_loss, name) for name in ("alpha", "beta")),
+    ],
+)
+def test_what_a_loss_fixes_cannot_be_given(function, fixed):
+    with pytest.raises(TypeError, match=fixed):
+        function(LOGITS, TARGET, **{fixed: 0.5})
