@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dicetune.loss_input import LossInput
+from dicetune.loss_input import LossInput, item_count
 from dicetune.losses import Loss, check_selection, hardest_negatives
 
 
@@ -123,21 +123,6 @@ class EvaluationLoss:
                 loss = term.from_sums(sums, background=item.background)
             total += item.coefficient * coefficient * float(loss)
         return total
-
-
-def item_count(item: LossInput) -> Tensor:
-    """Number of items of an input that count: rows not masked and not ignored."""
-    if item.kind == "labels":
-        exists = item.target != -100
-        if item.class_mask is not None:
-            exists = exists & item.class_mask
-        # one logit an item: the items are the entries; several: an item is a row of labels
-        kept = exists.any(-1) if item.logits.ndim > 1 else exists
-    else:
-        kept = item.target != -100
-    if item.mask is not None:
-        kept = kept & item.mask
-    return kept.sum()
 
 
 def _hardest(item: LossInput, per_positive: float) -> LossInput:
