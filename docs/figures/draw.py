@@ -156,7 +156,9 @@ def package_imports():
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.ImportFrom) and node.module == "dicetune":
                     modules |= {alias.name for alias in node.names}
-                elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("dicetune."):
+                elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+                    "dicetune."
+                ):
                     modules.add(node.module.split(".")[1])
         found[name] = sorted(modules & parts.keys() - {name})
     return found
