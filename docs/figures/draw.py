@@ -154,12 +154,11 @@ def package_imports():
         modules = set()
         for file in files:
             for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.ImportFrom) and node.module == "dicetune":
+                module = (getattr(node, "module", None) or "").split(".")
+                if module == ["dicetune"]:
                     modules |= {alias.name for alias in node.names}
-                elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
-                    "dicetune."
-                ):
-                    modules.add(node.module.split(".")[1])
+                elif module[0] == "dicetune":
+                    modules.add(module[1])
         found[name] = sorted(modules & parts.keys() - {name})
     return found
 
