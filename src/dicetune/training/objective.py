@@ -106,7 +106,7 @@ class EvaluationLoss:
                 if term.is_additive(item.kind):
                     sums = _apply(term, item, num_items=1)
                 else:
-                    sums = term.sums(item.logits, item.target, **_options(item))
+                    sums = term.sums(item.logits, item.target, **_given(item))
                 key = (item.name, number)
                 self._sums[key] = self._sums.get(key, 0) + sums.detach().cpu().double()
 
@@ -127,15 +127,13 @@ class EvaluationLoss:
 
 def _hardest(item: LossInput, per_positive: float) -> LossInput:
     """The same input with a mask on all but the positives and the hardest negatives."""
-    chosen = hardest_negatives(
-        item.logits, item.target, per_positive=per_positive, **_options(item)
-    )
+    chosen = hardest_negatives(item.logits, item.target, per_positive=per_positive, **_given(item))
     if item.kind == "classes":
         return replace(item, mask=chosen)
     return replace(item, class_mask=chosen)
 
 
-def _options(item: LossInput) -> dict[str, Any]:
+def _given(item: LossInput) -> dict[str, Any]:
     return {
         "kind": item.kind,
         "mask": item.mask,
@@ -145,4 +143,4 @@ def _options(item: LossInput) -> dict[str, Any]:
 
 
 def _apply(term: Loss, item: LossInput, **scale: Any) -> Tensor:
-    return term(item.logits, item.target, class_counts=item.class_counts, **_options(item), **scale)
+    return term(item.logits, item.target, class_counts=item.class_counts, **_given(item), **scale)

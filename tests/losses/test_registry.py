@@ -1,4 +1,4 @@
-"""Losses as text: what a text builds, that the text of a loss builds it again, and the messages."""
+"""Losses and recipes as text: what a text builds, that its text builds it again, the messages."""
 
 import pytest
 import torch
@@ -7,13 +7,17 @@ from hypothesis import strategies as st
 
 from dicetune.errors import InputError, InputTypeError
 from dicetune.losses import (
+    AUTO,
     LOSSES,
     CrossEntropyLoss,
     DiceLoss,
     OverlapLoss,
+    OwnLoss,
+    Recipe,
     SumLoss,
     TverskyLoss,
     build,
+    recipe,
     table,
 )
 
@@ -90,7 +94,11 @@ def test_the_text_of_a_loss_builds_it_again(text, spec):
 
 
 SHARES = st.floats(min_value=0, max_value=1, exclude_max=True)
+
+
 NUMBERS = st.floats(min_value=1e-6, max_value=1e6)
+
+
 TERMS = st.one_of(
     st.builds("focal:gamma={}".format, NUMBERS),
     st.builds("mom:majority_weight={}".format, NUMBERS),
@@ -190,3 +198,41 @@ def test_messages_of_a_sum():
         SumLoss([])
     with pytest.raises(InputTypeError, match="losses to sum, got CrossEntropyLoss"):
         SumLoss([(1.0, torch.nn.CrossEntropyLoss())])
+
+
+def test_a_recipe_by_hand():
+    two = Recipe(build("dice"), start_loss=build("ce"), start_share=0.4)
+    assert str(two) == "ce for 40% of the steps, then dice"
+    assert [loss.spec for loss in two.losses] == ["dice", "ce"]
+    assert str(recipe("dice:smooth=1.0 + ce")) == "dice+ce"
+    assert str(recipe("dice", "ce", 0.4)) == str(two)
+
+
+def test_a_loss_of_any_form_becomes_a_loss():
+    given = DiceLoss(smooth=2.0)
+    assert recipe(given).losses == [given]
+    assert isinstance(recipe(torch.nn.CrossEntropyLoss()).loss, OwnLoss)
+
+
+def test_auto_is_built_of_losses_that_exist():
+    assert str(recipe("auto")) == str(recipe()) == AUTO
+    assert recipe("auto").start_loss is None
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"start_loss": "ce"}, "together, got start_loss='ce' and start_share=0.0"),
+        ({"start_share": 0.4}, "start_loss and start_share together"),
+        ({"start_loss": "ce", "start_share": 1.0}, r"start_share in \[0, 1\), got 1\.0"),
+        ({"start_loss": "ce", "start_share": -0.1}, "start_share to be a finite number >= 0"),
+        ({"loss": "auto", "start_loss": "ce"}, "no start phase beside loss 'auto', got one"),
+        ({"loss": "auto", "start_share": 0.4}, "no start phase beside loss 'auto', got one"),
+        ({"loss": "dcie"}, "did you mean 'dice'"),
+        ({"loss": None}, "expected a loss, got None"),
+        ({"loss": 7}, r"called as f\(logits, target\), got 7"),
+    ],
+)
+def test_messages_of_a_recipe(given, message):
+    with pytest.raises(InputError, match=message):
+        recipe(**{"loss": "dice", **given})

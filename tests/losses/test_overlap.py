@@ -1,4 +1,4 @@
-"""The overlap family against its double loop: every choice, value and gradient."""
+"""The overlap family against its double loop: every choice, value and gradient, and the sums."""
 
 import itertools
 from decimal import Decimal, localcontext
@@ -7,7 +7,13 @@ import pytest
 import torch
 
 import oracles
-from dicetune.losses import OverlapLoss, overlap_loss
+from dicetune.errors import InputError
+from dicetune.losses import (
+    OverlapLoss,
+    build,
+    dice_loss,
+    overlap_loss,
+)
 from tolerances import assert_exact
 
 
@@ -34,6 +40,8 @@ FORMS = [
     {"decay": 0.0},
     *({"decay": d, "form": f} for d in (1.0, 0.3) for f in ("target", "detached", "literal")),
 ]
+
+
 SHAPES = [{"squared": True}, {"squared": False, "alpha": 0.3, "beta": 0.9}]
 
 
@@ -231,3 +239,71 @@ def test_sums_of_a_million_items_are_right(soft):
     torch.testing.assert_close(
         sums, loss.sums(logits.double(), target.double() if soft else target), rtol=1e-6, atol=1e-6
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"alpha": -1}, "alpha to be a finite number >= 0, got -1"),
+        ({"beta": float("inf")}, "beta to be a finite number >= 0, got inf"),
+        ({"alpha": 0, "beta": 0}, "alpha or beta > 0"),
+        ({"smooth": float("nan")}, "smooth to be a finite number > 0, got nan"),
+        ({"smooth": 0}, "smooth > 0, got 0: where a class is absent"),
+        ({"decay": -0.5}, "decay to be a finite number >= 0"),
+        ({"alpha": 0.3}, r"alpha == beta with squared=True, got 0\.3 and 0\.5"),
+        ({"level": "batch"}, "unknown value for level 'batch'.*Valid: example, set"),
+        ({"form": "targets"}, "did you mean 'target'"),
+        ({"average": "mirco"}, "did you mean 'micro'"),
+        ({"classes": "foregruond"}, "did you mean 'foreground'"),
+        ({"activation": "softmax"}, "Valid: auto, sigmoid"),
+        ({"reduction": "avg"}, "unknown value for reduction 'avg'"),
+        ({"level": "example", "average": "micro"}, "average='macro' with level='example'"),
+        ({"class_weight": [1.0, -1.0]}, "every class_weight to be a finite number >= 0, got -1"),
+        ({"class_weight": [0.0, 0.0]}, "at least one weight > 0"),
+    ],
+)
+def test_impossible_choices_are_refused_when_a_loss_is_built(options, message):
+    with pytest.raises(InputError, match=message):
+        OverlapLoss(**options)
+    with pytest.raises(InputError, match=message):
+        overlap_loss(torch.zeros(2, 2), torch.tensor([0, 1]), **options)
+
+
+def test_micro_is_fine_with_sigmoids_or_without_the_background():
+    build("dice:average=micro").check_kind("labels")
+    build("dice:average=micro,activation=sigmoid").check_kind("classes")
+    build("dice:average=micro,classes=foreground").check_kind("classes", 0)
+
+
+@pytest.mark.parametrize(
+    "spec", ["dice", "tversky", "dsc", "dice:classes=foreground,average=micro"]
+)
+def test_sums_add_up_over_batches(spec):
+    loss = build(spec)
+    logits = torch.randn(20, 4, dtype=torch.float64)
+    target = torch.randint(0, 4, (20,))
+    target[::7] = -100
+    batches = [slice(0, 3), slice(3, 11), slice(11, 20)]
+    total = sum(loss.sums(logits[part], target[part], background=0) for part in batches)
+    assert total.shape == (3, 4)
+    whole = loss(logits, target, background=0)
+    assert_exact(loss.from_sums(total, background=0), whole)
+    mean = sum(loss(logits[part], target[part], background=0) for part in batches) / 3
+    assert abs(mean - whole) > 1e-3  # why a mean over batches is another objective
+
+
+def test_sums_and_denominators_are_refused_where_they_have_no_meaning():
+    args = (torch.zeros(2, 2), torch.tensor([0, 1]))
+    for spec in ("ce", "dl", "ce+dice"):
+        with pytest.raises(InputError, match="set-level loss for sums"):
+            build(spec).sums(*args)
+        with pytest.raises(InputError, match="set-level loss for sums"):
+            build(spec).from_sums(torch.zeros(3, 2))
+    with pytest.raises(InputError, match="set-level loss for sums"):
+        build("dice").sums(*args, kind="positions")
+    for spec in ("dice", "ce+dice"):
+        with pytest.raises(InputError, match="no num_items for a set-level loss"):
+            build(spec)(*args, num_items=3)
+    build("dice")(*args, kind="positions", num_items=3)
+    with pytest.raises(InputError, match="for the background only"):
+        dice_loss(*args, class_weight=[1.0, 0.0], classes="foreground", background=0)
