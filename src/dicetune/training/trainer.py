@@ -135,13 +135,17 @@ class ObjectiveTrainer(Trainer):
         last = start_steps(self.recipe.start_share, self.state.max_steps)
         return "start" if self.state.global_step < last else "main"
 
+    def _objective_now(self) -> Objective:
+        start = self.start_objective if self.phase == "start" else None
+        return start or self.objective
+
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         super()._save(output_dir, state_dict)
         if self.args.should_save:
             follow_umask(self.args.output_dir if output_dir is None else output_dir)
 
     def train(self, *positional: Any, **named: Any) -> TrainOutput:
-        """The stock training; what it leaves is finite, and the signals are given back."""
+        """The stock training, with a check of the weights; the signals are given back."""
         try:
             output = super().train(*positional, **named)
         finally:
@@ -164,9 +168,7 @@ class ObjectiveTrainer(Trainer):
         items = self.loss_inputs(outputs, labels)
         self.kinds = {item.kind for item in items}
         if model.training:
-            objective = self.objective
-            if self.start_objective is not None and self.phase == "start":
-                objective = self.start_objective
+            objective = self._objective_now()
             if self.state.global_step == 0:
                 self._check_first_step(items, self.item_counts(labels))
             loss = objective.share(
@@ -183,7 +185,7 @@ class ObjectiveTrainer(Trainer):
             loss = torch.tensor(meter.value(lambda sums: sums), device=self.args.device)
         if not return_outputs:
             return loss
-        # the stock loop takes the loss to stand first where outputs have no names
+        # the stock loop expects the loss before outputs without names
         if not isinstance(outputs, Mapping):
             outputs = (loss, *(outputs if isinstance(outputs, tuple | list) else (outputs,)))
         return loss, outputs
@@ -236,7 +238,7 @@ class ObjectiveTrainer(Trainer):
         return sampler
 
     def _check_first_step(self, items: list[LossInput], counts: Mapping[str, Tensor]) -> None:
-        """Find a loss without meaning, and a count that is not the inputs', before they do harm."""
+        """Refuse a loss without meaning for the inputs, and counts that are not theirs."""
         for objective in filter(None, (self.objective, self.start_objective)):
             objective.check(items)
         if counts.keys() != {item.name for item in items}:
@@ -248,18 +250,17 @@ class ObjectiveTrainer(Trainer):
             found, given = int(item_count(item)), int(counts[item.name])
             if found != given:
                 raise InputError(
-                    f"expected item_counts to count the {found} items of "
-                    f"{quoted(item.name)}, got "
+                    f"expected item_counts to count the {found} items of {quoted(item.name)}, got "
                     f"{given}: the loss is divided by it"
                 )
 
     def _labels(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The labels of a batch, of a standard head without those that its window does not hold."""
+        """The labels of a batch; for a standard head, positions beyond the window are ignored."""
         labels = {name: batch[name] for name in self.label_names if name in batch}
         return _within_window(labels, batch) if self._standard_head else labels
 
     def _check_trainable(self) -> None:
-        """Only the model is trained and saved: weights of the loss would stay as they are."""
+        """Refuse a loss with weights to train: only the model is trained and saved."""
         trained = {id(parameter) for parameter in self.model.parameters()}
         for objective in filter(None, (self.objective, self.start_objective)):
             for name, parameter in objective.loss.named_parameters():
@@ -271,7 +272,7 @@ class ObjectiveTrainer(Trainer):
                     )
 
     def _check_weights(self) -> None:
-        """Refuse a trained model that holds a NaN, which no later step would have met."""
+        """Refuse a trained model with a NaN: after the last step no loss would show it."""
         for name, weight in self.model.named_parameters():
             wrong = int((~torch.isfinite(weight)).sum())
             if wrong:
@@ -281,20 +282,17 @@ class ObjectiveTrainer(Trainer):
                 )
 
     def _not_finite(self, expected: str, facts: Iterable[str] = ()) -> NonFiniteLossError:
-        objective = self.start_objective if self.phase == "start" else None
         rate = self._get_learning_rate() if self.lr_scheduler is not None else None
-        where = [
-            f"{self.phase} phase, {(objective or self.objective).loss.spec}, learning rate {rate}",
-            *facts,
-        ]
+        spec = self._objective_now().loss.spec
+        where = "; ".join([f"{self.phase} phase, {spec}, learning rate {rate}", *facts])
         return NonFiniteLossError(
-            f"expected {expected} ({'; '.join(where)}): lower the learning rate, keep "
-            "max_grad_norm at 1, or train in float32"
+            f"expected {expected} ({where}): lower the learning rate, keep max_grad_norm at 1, or "
+            "train in float32"
         )
 
 
 def _facts(item: LossInput) -> str:
-    """What of an input's logits explains a loss that is not finite."""
+    """Facts about an input's logits that explain a loss that is not finite."""
     logits = item.logits.detach().float()
     finite = torch.isfinite(logits)
     size = logits[finite].abs().max().item() if finite.any() else float("nan")
