@@ -58,17 +58,17 @@ def run(
         config: the run.
         overwrite: delete an earlier run in the same folder.
         resume: go on with an unfinished run.
-        report: called with a line of text now and then.
+        report: function that takes each line of text for the user.
         progress: show a progress bar.
 
     Returns:
         The record, as written to ``run.json``.
 
     Raises:
-        InputError: for a configuration, data or a model that cannot be used.
-        NonFiniteLossError: where the loss became NaN or infinite.
-        InterruptedRunError: after Ctrl-C, once a resumable checkpoint is saved. After SIGTERM too,
-            where the program has a handler for it; else the program ends then.
+        InputError: if the configuration, the data or the model cannot be used.
+        NonFiniteLossError: if the loss becomes NaN or infinite.
+        InterruptedRunError: after Ctrl-C, once a resumable checkpoint is saved; also after SIGTERM
+            if the program has a handler for it (else the program ends).
     """
     if not is_first_process():  # the other processes would say the same
         report = _silent

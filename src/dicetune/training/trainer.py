@@ -1,14 +1,14 @@
 """ObjectiveTrainer: the transformers Trainer with any loss of ``dicetune.losses``.
 
-Every objective takes the same path, plain cross-entropy too: labels are popped, the model runs
-without them, its outputs become ``LossInput``s, the loss is applied to these. Two runs with two
-losses therefore differ in the loss and in nothing else. (The stock path lets each model compute
-its own loss, and token heads average over the micro-batch: under accumulation or on several
-devices that is another objective.)
+Every objective takes the same path, plain cross-entropy too: the model runs without labels, its
+outputs become ``LossInput``s, and the loss is applied to the inputs. Two runs with two losses
+therefore differ in the loss and in nothing else. (In the stock trainer each model computes a loss
+of its own, and token heads average over the micro-batch: under accumulation or on several devices
+the average is another objective.)
 
-The same loss and gradient come out for any number of accumulation steps and processes as long as
-the loss is additive; a set-level loss is computed over what one forward pass sees, and so is any
-loss behind a selection of hard negatives.
+An additive loss and its gradient are the same for any number of accumulation steps and processes.
+A set-level loss is computed over the items of one forward pass, and so is any loss with a selection
+of hard negatives.
 """
 
 from __future__ import annotations
@@ -53,25 +53,25 @@ class ObjectiveTrainer(Trainer):
 
     Args:
         loss: a spec ("dice", "ce+0.5*tversky:alpha=0.3,beta=0.7"), the name of a recipe ("auto",
-            the default), a ``Loss``, or anything that is called as ``f(logits, target)`` and
-            gives the mean over its items, or one loss an item (``dicetune.losses.OwnLoss``).
-        start_loss: loss of the start phase, where the recipe or the user wants one.
+            the default), a ``Loss``, or any callable ``f(logits, target)`` that returns the mean
+            over its items, or one loss an item (``dicetune.losses.OwnLoss``).
+        start_loss: loss of the start phase, as ``loss``; by default there is no start phase.
         start_share: share of all steps that the start phase takes, in [0, 1).
-        background: index of the class that means "nothing" ("O"), for the standard heads.
+        background: index of the negative class ("O"), for the standard heads.
         class_counts: training items of each class, for class-weighted losses, as ``LossInput`` has
-            them; of several inputs a tensor for each name.
+            them; for several inputs a mapping from the input's name to its tensor.
         loss_inputs: ``f(outputs, labels) -> list[LossInput]`` for heads other than the
-            library's own for sequences, tokens and answers; needs ``item_counts``.
-        item_counts: ``f(labels) -> {name: number of items}``, one for each input's name.
-        hard_negatives: in training, keep the positives and this many hardest negatives for each
-            of them (``hardest_negatives``); by default everything counts. Evaluation is over all.
-        length_grouped: batches of texts of like length (default); else the library's sampling.
-        **trainer: everything that ``transformers.Trainer`` takes.
+            library's for sequences, tokens and answers; needs ``item_counts``.
+        item_counts: ``f(labels) -> {input's name: number of items}``.
+        hard_negatives: number of negatives for each positive that training uses, the hardest ones
+            (``hardest_negatives``); by default all. Evaluation always uses all.
+        length_grouped: whether batches hold texts of like length (default); else the library
+            samples.
+        **trainer: all arguments of ``transformers.Trainer``.
 
     Raises:
-        InputError: where options exclude each other, or the loss has no meaning for the head.
-        NonFiniteLossError: during training and after it, when a loss or a weight is NaN or
-            infinite.
+        InputError: if options exclude each other, or the loss has no meaning for the head.
+        NonFiniteLossError: during or after training, if a loss or a weight is NaN or infinite.
 
     Example:
         ``ObjectiveTrainer(model=model, args=args, loss="dice", train_dataset=data).train()``
