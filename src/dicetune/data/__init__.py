@@ -1,23 +1,24 @@
-"""Reading, checking and describing tagged text. Needs neither torch nor transformers."""
+"""Reading, checking and describing data. Needs neither torch nor transformers."""
 
-from dicetune.data.entities.corpus import EntityCorpus, EntitySentence, EntitySpan, entity_corpus
-from dicetune.data.entities.inspect import inspect_entities
+from dicetune.data.entities.corpus import (
+    EntityCorpus,
+    EntitySentence,
+    EntitySpan,
+    entity_corpus,
+    inspect_entities,
+)
 from dicetune.data.entities.mrc import is_mrc
 from dicetune.data.entities.predictions import SpanPredictions, read_span_predictions
 from dicetune.data.entities.queries import choose_queries, default_query, read_queries
-from dicetune.data.entities.read import (
-    ENTITY_FORMATS,
-    parse_contexts,
-    read_entities,
-)
+from dicetune.data.entities.read import ENTITY_FORMATS, parse_contexts, read_entities
 from dicetune.data.files.brackets import Tree, parse_brackets, plain_word
 from dicetune.data.files.hub import names_data_set
-from dicetune.data.files.json_lines import is_name, json_objects
-from dicetune.data.files.notes import Note, NoteBook
-from dicetune.data.files.open_text import read_lines
-from dicetune.data.files.write import check_target, write_text
+from dicetune.data.files.json_objects import is_name, json_objects
+from dicetune.data.files.text import Note, NoteBook, check_target, read_lines, write_text
 from dicetune.data.inspect import (
     MANY_UNKNOWN,
+    PAPER_RATIOS,
+    QA_PAPER_RATIOS,
     Conflict,
     Fact,
     Inspection,
@@ -25,16 +26,14 @@ from dicetune.data.inspect import (
     Ratio,
     SplitReport,
     SubwordCounter,
-    duplicates,
-    find_conflicts,
-    find_leaks,
-    place_of,
-    subword_facts,
-    unknown_warnings,
 )
 from dicetune.data.questions.align import align_answer
-from dicetune.data.questions.corpus import GoldAnswer, Question, QuestionCorpus
-from dicetune.data.questions.inspect import QA_PAPER_RATIOS, inspect_questions
+from dicetune.data.questions.corpus import (
+    GoldAnswer,
+    Question,
+    QuestionCorpus,
+    inspect_questions,
+)
 from dicetune.data.questions.predictions import (
     AnswerRow,
     match_answers,
@@ -44,29 +43,33 @@ from dicetune.data.questions.predictions import (
     with_null_threshold,
 )
 from dicetune.data.questions.read import QUESTION_FORMATS, read_questions
-from dicetune.data.sample import sample_corpora
-from dicetune.data.tagged.checks import check_labels, label_names
-from dicetune.data.tagged.corpus import Corpus, Scheme, Sentence
-from dicetune.data.tagged.formats import FORMATS, detect_format
-from dicetune.data.tagged.guess import Guess, guess_format
-from dicetune.data.tagged.inline import read_inline
-from dicetune.data.tagged.inspect import PAPER_RATIOS, inspect_tokens
-from dicetune.data.tagged.inspect_segmentation import inspect_segmentation
+from dicetune.data.tagged.conll import write_conll
+from dicetune.data.tagged.corpus import (
+    Corpus,
+    PlainCorpus,
+    Scheme,
+    Sentence,
+    check_labels,
+    cut_words,
+    inspect_tokens,
+    label_names,
+    plain_corpus,
+)
+from dicetune.data.tagged.inline import read_inline, sample_corpora
+from dicetune.data.tagged.jsonl import write_jsonl
 from dicetune.data.tagged.labels import convert, spans, split_tag, to_tags, violations
-from dicetune.data.tagged.plain import PlainCorpus, cut_words, plain_corpus
 from dicetune.data.tagged.predictions import Predicted, Predictions, read_predictions
-from dicetune.data.tagged.read import parse_tokens, read_tokens
+from dicetune.data.tagged.read import FORMATS, Guess, detect_format, guess_format, read_tokens
 from dicetune.data.tagged.segmentation import (
     corpus_words,
     from_characters,
+    inspect_segmentation,
     to_characters,
     word_breaks,
 )
-from dicetune.data.tagged.words_tags import format_word_tags
-from dicetune.data.tagged.write import write_conll, write_jsonl
+from dicetune.data.tagged.treebank import format_word_tags
 from dicetune.data.texts.columns import TextColumns
-from dicetune.data.texts.corpus import TextCorpus, TextExample
-from dicetune.data.texts.inspect import inspect_texts
+from dicetune.data.texts.corpus import TextCorpus, TextExample, inspect_texts
 from dicetune.data.texts.predictions import TextPredictions, read_text_predictions
 from dicetune.data.texts.read import TEXT_FORMATS, read_texts
 from dicetune.data.texts.rows import TextLayout
@@ -118,10 +121,7 @@ __all__ = [
     "cut_words",
     "default_query",
     "detect_format",
-    "duplicates",
     "entity_corpus",
-    "find_conflicts",
-    "find_leaks",
     "format_word_tags",
     "from_characters",
     "guess_format",
@@ -138,8 +138,6 @@ __all__ = [
     "names_data_set",
     "parse_brackets",
     "parse_contexts",
-    "parse_tokens",
-    "place_of",
     "plain_corpus",
     "plain_word",
     "read_answers",
@@ -157,10 +155,8 @@ __all__ = [
     "sample_corpora",
     "spans",
     "split_tag",
-    "subword_facts",
     "to_characters",
     "to_tags",
-    "unknown_warnings",
     "violations",
     "with_null_odds",
     "with_null_threshold",

@@ -1,18 +1,18 @@
 """What a data set holds, as plain data: sizes, imbalance, leaks, conflicts, long texts.
 
-Here stands what every layout shares; each layout gathers its own facts (``inspect_tokens`` and its
-siblings). Nothing is printed and no tokenizer is loaded: the caller may hand in a function that
-counts sub-words.
+``inspect_splits`` finds what all layouts share. Each corpus says what else it holds as ``Contents``
+(``inspect_tokens`` and its siblings). Nothing is printed and no tokenizer is loaded: the caller may
+give a function that counts sub-words.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from dicetune.data.files.notes import Note
+from dicetune.data.files.text import Note
 from dicetune.errors import listed
 
 SubwordCounter = Callable[[str | Sequence[str]], tuple[int, int]]
@@ -24,20 +24,21 @@ Fact = int | float | str | None
 MANY_UNKNOWN = 0.05
 """Share of unknown sub-words above which a tokenizer was not made for a text."""
 
+PAPER_RATIOS = {"CoNLL03": 4.98, "OntoNotes5.0": 8.18}
+"""Negative words to entity words, NER rows of Table 1 of the paper (Li et al., ACL 2020)."""
+
+QA_PAPER_RATIOS = {"SQuAD1.1": 55.9, "SQuAD2.0": 82.0, "QuoRef": 169.0}
+"""Negatives to positives, machine reading rows of the same table."""
+
 _LONGEST, _SUBWORDS, _UNKNOWN = "longest in sub-words", "sub-words", "unknown sub-words"
 _EXAMPLES = 5
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """How imbalanced the labels are.
+    """How imbalanced the labels are: ``many`` divided by ``few``, and what these are in words.
 
-    Args:
-        value: ``many`` divided by ``few``.
-        many: items of the large side.
-        few: items of the small side.
-        meaning: what is divided by what, in words.
-        name: the same in short, for a table; the paper's name for it if not given.
+    The name is the meaning in short, for a table.
     """
 
     value: float
@@ -70,18 +71,54 @@ class Ratio:
 
 
 @dataclass(frozen=True)
-class SplitReport:
-    """One file or split.
+class Item:
+    """One text of a split.
 
     Args:
-        name: as the caller calls it.
+        key: what makes two texts the same.
+        place: of the text, as "file:line".
+        gold: of the text; ``None`` where it has none.
+        texts: what a tokenizer is given: one text, or two of a pair; each whole, or as words.
+        length: in ``Contents.unit``.
+    """
+
+    key: Hashable
+    place: str
+    gold: Hashable = None
+    texts: tuple[str | Sequence[str], ...] = ()
+    length: int = 0
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a corpus says of one split.
+
+    Args:
         source: the file.
-        facts: sizes and oddities under plain words ("sentences", "duplicates inside"), in the
-            order in which they are shown. A float is a share and shown in percent.
+        items: the texts.
+        facts: sizes under plain words ("sentences"), in the order in which they are shown.
         labels: how often each label, type or class occurs, in the order in which they are shown.
         ratio: ``None`` where a side of it is empty.
         notes: repairs and oddities of the reader.
+        unit: in which the longest text is told ("words"); ``None`` where it is not told.
+        last_facts: shown behind the facts that all layouts share.
+        parts: other texts that may leak, by their unit ("contexts"): key and place of each.
     """
+
+    source: str
+    items: Sequence[Item]
+    facts: Mapping[str, Fact]
+    labels: Mapping[str, int]
+    ratio: Ratio | None
+    notes: tuple[Note, ...] = ()
+    unit: str | None = None
+    last_facts: Mapping[str, Fact] = field(default_factory=dict)
+    parts: Mapping[str, Sequence[tuple[Hashable, str]]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """One file or split; a fact that is a float is a share and shown in percent."""
 
     name: str
     source: str
@@ -93,11 +130,11 @@ class SplitReport:
 
 @dataclass(frozen=True)
 class Leak:
-    """Texts of one split that also stand in an earlier one.
+    """Texts of a later split, such as test, that an earlier split (``other``) has, too.
 
     Args:
-        split: the later split, such as test.
-        other: the earlier one, such as train.
+        split: the later split.
+        other: the earlier split.
         count: texts of ``split`` with a twin in ``other``.
         share: of all texts of ``split``.
         places: the first few.
@@ -114,13 +151,7 @@ class Leak:
 
 @dataclass(frozen=True)
 class Conflict:
-    """One text whose gold is given in more than one way.
-
-    Args:
-        text: as it reads.
-        places: one for each way, the first that has it.
-        differences: the first two ways, or where they differ.
-    """
+    """One text with more than one gold: a place of each gold, and how two golds differ."""
 
     text: str
     places: tuple[str, ...]
@@ -129,7 +160,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Inspection:
-    """All that was found in the splits of a data set; ``Inspection.of`` puts it together.
+    """All that was found in the splits of a data set.
 
     Args:
         splits: one report each, in the order given.
@@ -142,70 +173,97 @@ class Inspection:
     """
 
     splits: tuple[SplitReport, ...]
-    leaks: tuple[Leak, ...]
-    conflicts: int
-    conflict_examples: tuple[Conflict, ...]
-    paper_ratios: dict[str, float]
+    leaks: tuple[Leak, ...] = ()
+    conflicts: int = 0
+    conflict_examples: tuple[Conflict, ...] = ()
+    paper_ratios: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     labels_title: str = "Labels"
-
-    @classmethod
-    def of(
-        cls,
-        splits: Iterable[SplitReport],
-        *,
-        leaks: Sequence[Leak] = (),
-        conflicts: Sequence[Conflict] = (),
-        paper_ratios: Mapping[str, float] | None = None,
-        warnings: Sequence[str] = (),
-        labels_title: str = "Labels",
-    ) -> Self:
-        """Count the conflicts, keep the first few, and add warnings that hold for all data."""
-        reports = tuple(splits)
-        return cls(
-            reports,
-            tuple(leaks),
-            len(conflicts),
-            tuple(conflicts[:_EXAMPLES]),
-            dict(paper_ratios or {}),
-            (*warnings, *_missing_labels(reports), *unknown_warnings(reports)),
-            labels_title,
-        )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
         return asdict(self)
 
 
+def inspect_splits(
+    splits: Mapping[str, Contents],
+    count_subwords: SubwordCounter | None,
+    unit: str,
+    labels_title: str,
+    describe: Callable[[Any, Any, Any], tuple[str, str]],
+    paper_ratios: Mapping[str, float] | None = None,
+) -> Inspection:
+    """Describe one or more splits.
+
+    Args:
+        splits: name to contents, the training split first.
+        count_subwords: see ``SubwordCounter``; without it, sub-words are not counted.
+        unit: what the texts are called ("sentences").
+        labels_title: what the labels count.
+        describe: from a key and its first two golds to the text and the difference.
+        paper_ratios: of the paper's data sets of this kind.
+    """
+    reports = tuple(_report(name, found, count_subwords) for name, found in splits.items())
+    leaks: list[Leak] = []
+    for part in dict.fromkeys(part for found in splits.values() for part in found.parts):
+        leaks += find_leaks({name: found.parts[part] for name, found in splits.items()}, part)
+    leaks += find_leaks(
+        {name: [(item.key, item.place) for item in found.items] for name, found in splits.items()},
+        unit,
+    )
+    conflicts = find_conflicts((item for c in splits.values() for item in c.items), describe)
+    return Inspection(
+        reports,
+        tuple(leaks),
+        len(conflicts),
+        tuple(conflicts[:_EXAMPLES]),
+        dict(paper_ratios or {}),
+        (*_missing_labels(reports), *_unknown_subwords(reports)),
+        labels_title,
+    )
+
+
+def _report(name: str, found: Contents, count_subwords: SubwordCounter | None) -> SplitReport:
+    """The report of one split: its own facts around the facts that all layouts share."""
+    facts = dict(found.facts)
+    facts["duplicates inside"] = len(found.items) - len({item.key for item in found.items})
+    if found.unit is not None:
+        longest = max(found.items, key=lambda item: item.length, default=None)
+        facts["longest text"] = (
+            f"{longest.length} {found.unit}, {longest.place}" if longest else None
+        )
+    facts.update(_subword_facts(found.items, count_subwords))
+    facts.update(found.last_facts)
+    return SplitReport(name, found.source, facts, dict(found.labels), found.ratio, found.notes)
+
+
+def _subword_facts(items: Iterable[Item], count: SubwordCounter | None) -> dict[str, Fact]:
+    """What a tokenizer makes of the texts of a split."""
+    if count is None:
+        return {_LONGEST: None, _SUBWORDS: None, _UNKNOWN: None}
+    counts = [[count(text) for text in item.texts] for item in items]
+    lengths = [sum(number for number, _ in item) for item in counts]
+    unknown = sum(number for item in counts for _, number in item)
+    total = sum(lengths)
+    return {
+        _LONGEST: max(lengths, default=0),
+        _SUBWORDS: total,
+        _UNKNOWN: unknown / total if total else 0.0,
+    }
+
+
 def place_of(source: str, line: int | None) -> str:
-    """Where an example stands: "file:line", or the file alone."""
+    """Where an example is: "file:line", or the file alone."""
     return source if line is None else f"{source}:{line}"
 
 
-def duplicates(keys: Iterable[Hashable]) -> int:
-    """How many stood in the same split before.
+def find_leaks(keys: Mapping[str, Sequence[tuple[Hashable, str]]], unit: str) -> list[Leak]:
+    """Texts of a split that an earlier split has, too, for each pair of splits.
 
     Example:
-        >>> duplicates(["hi", "hi", "bye", "hi"])
-        2
-    """
-    counts = Counter(keys)
-    return counts.total() - len(counts)
-
-
-def find_leaks(
-    keys: Mapping[str, Sequence[tuple[Hashable, str]]], unit: str = "texts"
-) -> tuple[Leak, ...]:
-    """Texts of a split that an earlier split has too, for each pair of splits.
-
-    Args:
-        keys: for each split, of every text what makes two of them the same, and its place.
-        unit: what such a text is called.
-
-    Example:
-        >>> leaks = find_leaks({"train": [("hi", "a:1")], "test": [("bye", "b:1"), ("hi", "b:2")]})
-        >>> leaks[0].split, leaks[0].other, leaks[0].count, leaks[0].share, leaks[0].places
-        ('test', 'train', 1, 0.5, ('b:2',))
+        >>> rows = {"train": [("hi", "a:1")], "test": [("bye", "b:1"), ("hi", "b:2")]}
+        >>> find_leaks(rows, "texts")
+        [Leak(split='test', other='train', count=1, share=0.5, places=('b:2',), unit='texts')]
     """
     known = {name: {key for key, _ in rows} for name, rows in keys.items()}
     names = list(keys)
@@ -217,64 +275,27 @@ def find_leaks(
                 share = len(places) / len(keys[name])
                 first = tuple(places[:_EXAMPLES])
                 leaks.append(Leak(name, other, len(places), share, first, unit))
-    return tuple(leaks)
+    return leaks
 
 
 def find_conflicts(
-    items: Iterable[tuple[Hashable, Hashable, str]],
-    describe: Callable[[Any, Any, Any], tuple[str, str]] = lambda key, first, second: (
-        str(key),
-        f"{first} / {second}",
-    ),
-) -> tuple[Conflict, ...]:
-    """Texts with more than one gold, in the order in which they first come.
-
-    Args:
-        items: of every text with gold: what makes two of them the same, its gold, its place.
-        describe: from such a key and its first two golds to the text and their difference.
-
-    Example:
-        >>> find_conflicts([("hi", "ham", "a:1"), ("bye", "ham", "a:2"), ("hi", "spam", "b:7")])
-        (Conflict(text='hi', places=('a:1', 'b:7'), differences='ham / spam'),)
-    """
+    items: Iterable[Item], describe: Callable[[Any, Any, Any], tuple[str, str]]
+) -> list[Conflict]:
+    """Texts with more than one gold, in the order in which they first come."""
     ways: dict[Hashable, dict[Hashable, str]] = {}
-    for key, gold, place in items:
-        ways.setdefault(key, {}).setdefault(gold, place)
-    found = []
-    for key, places in ways.items():
-        if len(places) > 1:
-            text, differences = describe(key, *list(places)[:2])
-            found.append(Conflict(text, tuple(places.values()), differences))
-    return tuple(found)
-
-
-def subword_facts(
-    texts: Iterable[str | Sequence[str]], count: SubwordCounter | None
-) -> dict[str, Fact]:
-    """What a tokenizer makes of the texts of a split, for ``SplitReport.facts``.
-
-    Args:
-        texts: whole, or as words.
-        count: without it, nothing is counted and every fact is ``None``.
-
-    Example:
-        >>> subword_facts(["ab", "abc?"], lambda text: (len(text), text.count("?")))
-        {'longest in sub-words': 4, 'sub-words': 6, 'unknown sub-words': 0.16666666666666666}
-    """
-    if count is None:
-        return {_LONGEST: None, _SUBWORDS: None, _UNKNOWN: None}
-    counts = [count(text) for text in texts]
-    total = sum(number for number, _ in counts)
-    unknown = sum(number for _, number in counts)
-    return {
-        _LONGEST: max((number for number, _ in counts), default=0),
-        _SUBWORDS: total,
-        _UNKNOWN: unknown / total if total else 0.0,
-    }
+    for item in items:
+        if item.gold is not None:
+            ways.setdefault(item.key, {}).setdefault(item.gold, item.place)
+    return [
+        Conflict(text, tuple(places.values()), differences)
+        for key, places in ways.items()
+        if len(places) > 1
+        for text, differences in [describe(key, *list(places)[:2])]
+    ]
 
 
 def _missing_labels(reports: Sequence[SplitReport]) -> list[str]:
-    """One sentence for each split that has one label at most where the first split has more."""
+    """One sentence for each split with at most one label where the first split has more."""
     found = []
     for report in reports[1:]:
         there = {label for label, count in report.labels.items() if count}
@@ -287,13 +308,13 @@ def _missing_labels(reports: Sequence[SplitReport]) -> list[str]:
     return found
 
 
-def unknown_warnings(reports: Iterable[SplitReport]) -> tuple[str, ...]:
+def _unknown_subwords(reports: Iterable[SplitReport]) -> list[str]:
     """One sentence for each split that the tokenizer was not made for."""
-    shares = ((report.name, report.facts.get(_UNKNOWN)) for report in reports)
-    return tuple(
+    shares = ((report.name, report.facts[_UNKNOWN]) for report in reports)
+    return [
         f"{name}: {100 * share:.1f}% of the sub-words are unknown to the "
         "tokenizer, which was not made for this text: train with --add-characters, or choose "
         "another model"
         for name, share in shares
         if isinstance(share, float) and share > MANY_UNKNOWN
-    )
+    ]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.text import NoteBook
 from dicetune.decide.score_gold import meaning, one_label
 from dicetune.decide.score_rows import ScoreRow, form_of
 from dicetune.errors import listed, quoted

@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dicetune.data.files.json_lines import is_name, json_objects
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.files.open_text import read_lines
-from dicetune.data.files.write import check_target
+from dicetune.data.files.json_objects import is_name, json_objects
+from dicetune.data.files.text import NoteBook, check_target, read_lines
 from dicetune.decide.decisions import Fixed
 from dicetune.decide.guard import FOLDS
 from dicetune.decide.kinds import DECISIONS, decisions_on

@@ -12,7 +12,7 @@ from dicetune.data import (
     read_lines,
     read_span_predictions,
 )
-from dicetune.data.tagged.checks import NO_ENTITY
+from dicetune.data.tagged.corpus import NO_ENTITY
 from dicetune.errors import DataError, InputError
 from dicetune.tasks.mrc_ner.task import MrcNerTask
 

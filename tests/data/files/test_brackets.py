@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dicetune.data import read_lines
 from dicetune.data.files.brackets import Tree, parse_brackets, plain_word
-from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.text import NoteBook
 from dicetune.errors import DataError
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import read_lines
-from dicetune.data.files.notes import NoteBook
 from dicetune.data.files.tables import guess_separator, parse_grid
+from dicetune.data.files.text import NoteBook
 from dicetune.errors import DataError, InputError
 
 

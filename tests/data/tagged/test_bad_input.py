@@ -6,7 +6,7 @@ import re
 import pytest
 
 from dicetune.data import Corpus, Sentence, check_labels, label_names, read_predictions, read_tokens
-from dicetune.data.tagged.checks import NO_ENTITY, ONE_LABEL
+from dicetune.data.tagged.corpus import NO_ENTITY, ONE_LABEL
 from dicetune.errors import DataError, InputError
 
 GOOD = b"in\tO\nBonn\tB-LOC\n"

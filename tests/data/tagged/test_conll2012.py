@@ -4,6 +4,7 @@ import pytest
 
 from dicetune.data import read_tokens
 from dicetune.data.tagged.conll2012 import entity_tags
+from dicetune.data.tagged.corpus import Reading
 from dicetune.errors import DataError, InputError
 
 TEXT = """#begin document (bc/x_00); part 003
@@ -112,5 +113,5 @@ def test_bad_input(file, old, new, message):
 
 def test_entities_that_touch():
     cells = ["(A*", "*", "*)", "(A)", "(B*)", "*"]
-    tags = entity_tags(cells, range(6), "a")
+    tags = entity_tags(cells, range(6), Reading([], "a"))
     assert tags == ["B-A", "I-A", "I-A", "B-A", "B-B", "O"]

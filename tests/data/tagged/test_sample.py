@@ -6,8 +6,7 @@ from collections import Counter
 
 import pytest
 
-from dicetune.data.sample import SPLITS, sample_corpora, sample_text
-from dicetune.data.tagged.inline import format_inline
+from dicetune.data.tagged.inline import SPLITS, format_inline, sample_corpora, sample_text
 from dicetune.data.tagged.labels import spans, violations
 
 SHA256 = {

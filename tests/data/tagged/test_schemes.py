@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import Sentence, convert, spans, to_tags
-from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.text import NoteBook
 from dicetune.data.tagged.labels import PREFIXES
 from dicetune.data.tagged.schemes import detect_scheme, normalise
 from dicetune.errors import DataError, InputError

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.data.entities.corpus import EntitySentence, EntitySpan
-from dicetune.data.files.json_lines import choose_key, json_objects, strings
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.tagged.jsonl import NO_WORDS, TOKEN_KEYS
+from dicetune.data.files.json_objects import choose_key, json_objects, strings
+from dicetune.data.files.text import NoteBook
+from dicetune.data.tagged.corpus import NO_WORDS
+from dicetune.data.tagged.jsonl import TOKEN_KEYS
 from dicetune.errors import DataError, quoted
 
 ENTITY_KEYS = ("entities", "spans", "gold")

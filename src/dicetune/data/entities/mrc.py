@@ -20,9 +20,8 @@ from typing import Any
 
 from dicetune.data.entities.corpus import EntitySentence, EntitySpan
 from dicetune.data.entities.jsonl import check_span, sorted_once
-from dicetune.data.files.json_lines import json_objects
-from dicetune.data.files.json_list import json_list
-from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.json_objects import json_list, json_objects
+from dicetune.data.files.text import NoteBook
 from dicetune.errors import DataError, quoted
 
 LABEL, CONTEXT, QUERY = "entity_label", "context", "query"

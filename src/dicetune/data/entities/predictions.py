@@ -7,17 +7,10 @@ from pathlib import Path
 
 from dicetune.data.entities.corpus import EntityCorpus, EntitySpan
 from dicetune.data.entities.jsonl import entity_spans
-from dicetune.data.files.json_lines import (
-    GOLD_KEYS,
-    PREDICTED_KEYS,
-    choose_key,
-    json_objects,
-    strings,
-)
-from dicetune.data.files.notes import Note, NoteBook
-from dicetune.data.files.open_text import read_lines, source_name
-from dicetune.data.files.splits import records_of_split
-from dicetune.data.tagged.checks import NO_ENTITY
+from dicetune.data.files.json_objects import choose_key, strings
+from dicetune.data.files.predictions import GOLD_KEYS, PREDICTED_KEYS, prediction_records
+from dicetune.data.files.text import Note, NoteBook, read_lines, source_name
+from dicetune.data.tagged.corpus import NO_ENTITY
 from dicetune.data.tagged.jsonl import TOKEN_KEYS
 from dicetune.errors import DataError, quoted, unknown_name
 
@@ -71,7 +64,7 @@ def read_span_predictions(
     mine: list[Spans] = []
     own_keys = PREDICTED_KEYS if gold is None else (*PREDICTED_KEYS, "entities", "spans")
     own_key = gold_key = ""
-    records = records_of_split(json_objects(read_lines(path), source), split, source)
+    records = prediction_records(read_lines(path), split, source)
     for number, record in records:
         if not own_key:
             own_key = choose_key(record, None, own_keys, "predicted entities", source, number)

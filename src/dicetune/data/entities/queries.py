@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from dicetune.data.files.open_text import read_lines
+from dicetune.data.files.text import read_lines
 from dicetune.errors import DataError, listed, quoted
 
 KNOWN = {

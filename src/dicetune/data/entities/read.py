@@ -15,12 +15,9 @@ from dicetune.data.entities.corpus import EntityCorpus, EntitySentence, entity_c
 from dicetune.data.entities.jsonl import ENTITY_KEYS, parse_entity_lines
 from dicetune.data.entities.mrc import is_mrc, parse_mrc
 from dicetune.data.files.hub import names_data_set
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.files.open_text import read_lines, source_name
-from dicetune.data.tagged.checks import NO_ENTITY
-from dicetune.data.tagged.formats import FORMATS, format_of
-from dicetune.data.tagged.read import Column, parse_tokens, read_tokens
-from dicetune.data.tagged.refuse import no_columns, no_scheme
+from dicetune.data.files.text import NoteBook, read_lines, source_name
+from dicetune.data.tagged.corpus import NO_ENTITY, Column, no_columns, no_scheme
+from dicetune.data.tagged.read import FORMATS, detect_format, read_tokens
 from dicetune.errors import DataError, unknown_name
 
 ENTITY_FORMATS = (*FORMATS, "mrc", "entities")
@@ -78,14 +75,14 @@ def read_entities(
         sentences = parse_entity_lines(lines, source, token_column, tag_column, notes)
         return _filled(sentences, source, notes)
     return entity_corpus(
-        parse_tokens(
-            lines,
+        read_tokens(
             path,
-            format,
+            format=format,
             scheme=scheme,
             token_column=token_column,
             tag_column=tag_column,
             trained=trained,
+            lines=lines,
         )
     )
 
@@ -115,8 +112,8 @@ def parse_contexts(
     return _filled(sentences, source, notes, has_gold=False)
 
 
-def entity_format(lines: Sequence[str], path: str | Path) -> str:
-    """The format of the lines of a file: ``mrc``, ``entities`` or what ``format_of`` says.
+def entity_format(lines: list[str], path: str | Path) -> str:
+    """The format of the lines of a file: ``mrc``, ``entities`` or what ``detect_format`` says.
 
     Raises:
         DataError: JSON of no known layout.
@@ -127,7 +124,7 @@ def entity_format(lines: Sequence[str], path: str | Path) -> str:
     """
     if is_mrc(lines):
         return "mrc"
-    format = format_of(lines, path)
+    format = detect_format(path, lines)[0]
     if format == "jsonl":
         first = json.loads(next(line for line in lines if line.strip()))
         values = [first[key] for key in ENTITY_KEYS if key in first]

@@ -14,32 +14,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.text import NoteBook
 from dicetune.errors import DataError, quoted
 
 MARKUP = "lines of markup between trees: skipped"
 
 _PIECE = re.compile(r"[()]|[^ \t\r()]+")
 _MARKUP = re.compile(r"[ \t]*<[^>]*>([^<]*</[^>]*>)?[ \t]*")
-_ESCAPES = {
-    "-LRB-": "(",
-    "-RRB-": ")",
-    "-LSB-": "[",
-    "-RSB-": "]",
-    "-LCB-": "{",
-    "-RCB-": "}",
-}
+_BRACKETS = dict(zip(("-LRB-", "-RRB-", "-LSB-", "-RSB-", "-LCB-", "-RCB-"), "()[]{}", strict=True))
 
 
 @dataclass(frozen=True)
 class Tree:
-    """One node with all that is below it.
+    """One node: its label, and either subtrees or the word of a pre-terminal, as the file has it.
 
-    Args:
-        label: of the node; empty only for a root.
-        children: subtrees, in order; none for a pre-terminal.
-        word: of a pre-terminal, as the file has it; ``None`` for any other node.
-        line: on which its bracket opens.
+    Only a root may have an empty label. The line is where the bracket of the node opens.
     """
 
     label: str
@@ -70,16 +59,7 @@ class _Open:
 def parse_brackets(
     lines: Sequence[str], source: str | Path, notes: NoteBook | None = None
 ) -> Iterator[Tree]:
-    """Lines to trees.
-
-    Args:
-        lines: without their ends.
-        source: the file, for messages.
-        notes: where skipped markup is counted.
-
-    Raises:
-        DataError: a bracket that is not closed or not open, a node without label, without
-            anything in it, or with two words; text outside trees.
+    """Lines to trees; skipped markup is counted in the notes.
 
     Example:
         >>> (tree,) = parse_brackets(["( (S (NN Pump)", "     (VBD failed)))"], "a.mrg")
@@ -97,10 +77,10 @@ def parse_brackets(
             if piece == "(":
                 stack.append(_Open(number))
             elif not stack:
-                what = (
+                got = (
                     "a bracket that closes nothing" if piece == ")" else f"{quoted(piece)} outside"
                 )
-                raise DataError(source, f"expected '(' to open a tree, got {what}", line=number)
+                raise DataError(source, f"expected '(' to open a tree, got {got}", line=number)
             elif piece == ")":
                 node = _closed(stack.pop(), is_root=not stack, source=source)
                 if stack:
@@ -131,13 +111,13 @@ def is_markup(line: str) -> bool:
 
 
 def plain_word(word: str) -> str:
-    r"""A word as the text had it: brackets and slashes have names in treebanks.
+    r"""A word as the text had it: treebanks write brackets and slashes by names.
 
     Example:
         >>> plain_word("-LRB-"), plain_word(r"and\/or")
         ('(', 'and/or')
     """
-    return _ESCAPES.get(word.upper(), word).replace("\\/", "/").replace("\\*", "*")
+    return _BRACKETS.get(word.upper(), word).replace("\\/", "/").replace("\\*", "*")
 
 
 def _closed(node: _Open, is_root: bool, source: str | Path) -> Tree:

@@ -25,8 +25,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.files.open_text import without_returns
+from dicetune.data.files.text import NoteBook, without_returns
 from dicetune.errors import DataError, quoted, unknown_name
 
 QUOTING = ("auto", "on", "off")
@@ -39,14 +38,7 @@ _SAMPLE = 100
 
 @dataclass(frozen=True)
 class Grid:
-    """The rows of a table, all of one width.
-
-    Args:
-        rows: cells as they are meant, quotes taken off.
-        lines: the physical line on which each row begins.
-        separator: between cells.
-        quoted: whether cells may stand in quotes.
-    """
+    """The rows of a table, all of one width, without quotes; the line on which each row begins."""
 
     rows: list[list[str]]
     lines: list[int]
@@ -67,18 +59,7 @@ def parse_grid(
     separator: str | None = None,
     quoting: str = "auto",
 ) -> Grid:
-    r"""Lines to rows.
-
-    Args:
-        lines: without their ends, of which ``\r`` may be left.
-        source: the file, for messages.
-        notes: where blank lines are counted.
-        separator: between cells; detected by default.
-        quoting: ``on``, ``off``, or ``auto``, by the rules above.
-
-    Raises:
-        DataError: a row with another number of cells, a quoted cell that is not closed, no row.
-        InputError: an unknown kind of quoting.
+    r"""Lines, which may end in ``\r``, to rows; quoting "auto" follows the rules above.
 
     Example:
         >>> grid = parse_grid(['a,"b, ""c""', 'd"', 'e,f'], "a.csv", NoteBook())
@@ -105,7 +86,7 @@ def parse_grid(
 
 
 def guess_separator(lines: Sequence[str]) -> str:
-    r"""Tab, comma or semicolon: what stands equally often on the first lines, else most often.
+    r"""Tab, comma or semicolon: equally often on each of the first lines, else on most lines.
 
     Example:
         >>> guess_separator(["text;label", "one, two;3"])
@@ -215,8 +196,7 @@ def _check_widths(found: _Rows, source: str | Path, separator: str, in_quotes: b
             raise DataError(
                 source,
                 f"expected {width} cells separated by {name}, as in most rows, got {len(row)} in "
-                f"{quoted(separator.join(row))} (quoting {'on' if in_quotes else 'off'}): mend "
-                f"the row, or choose "
-                f"quoting={'off' if in_quotes else 'on'} if quotes were misread",
+                f"{quoted(separator.join(row))} (quoting {'on' if in_quotes else 'off'}): mend the "
+                f"row, or choose quoting={'off' if in_quotes else 'on'} if quotes were misread",
                 line=line,
             )

@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dicetune.data.files.json_lines import choose_key, is_name, json_objects
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.files.open_text import read_lines, source_name
-from dicetune.data.files.splits import records_of_split, rows_of_split
+from dicetune.data.files.json_objects import choose_key, is_name
+from dicetune.data.files.predictions import prediction_records, rows_of_split
+from dicetune.data.files.text import NoteBook, read_lines, source_name
 from dicetune.errors import DataError, quoted, unknown_name
 from dicetune.writing import LANGUAGES
 
@@ -72,7 +71,7 @@ def read_answers(
         rows = _official(lines, source)
         rows = rows_of_split(rows, [None] * len(rows), split, source)
     else:
-        records = records_of_split(json_objects(lines, source), split, source)
+        records = prediction_records(lines, split, source)
         rows = [_row(number, record, source) for number, record in records]
     seen = set()
     for row in rows:

@@ -22,8 +22,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dicetune.data.files.hub import load_split, names_data_set
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.files.open_text import read_lines, source_name
+from dicetune.data.files.text import NoteBook, read_lines, source_name
 from dicetune.data.questions.align import NOWHERE, align_answer
 from dicetune.data.questions.corpus import GoldAnswer, Question, QuestionCorpus
 from dicetune.data.questions.offsets import OffsetRule, offset_rule

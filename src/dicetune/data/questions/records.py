@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dicetune.data.files.json_lines import json_objects
+from dicetune.data.files.json_objects import json_objects
 from dicetune.data.questions.spot import Spot, keys_of
 from dicetune.errors import DataError, quoted
 

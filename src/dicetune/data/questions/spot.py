@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from dicetune.data.files.json_lines import is_name, whole_characters
+from dicetune.data.files.json_objects import is_name, whole_characters
 from dicetune.errors import DataError, listed, quoted
 
 _NAMES = {str: "a text", int: "a whole number", list: "a list"}

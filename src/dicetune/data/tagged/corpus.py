@@ -1,19 +1,44 @@
-"""Corpus: tagged sentences as every reader returns them, with what was noticed on the way.
+"""Corpus: tagged sentences as every reader returns them, and the checks that all sentences pass.
 
-A reader never drops or changes a row silently: repairs and oddities are counted in ``notes``
-with the first places where they were met.
+A reader never drops or changes a row silently: repairs and oddities are counted in ``notes`` with
+the first places where a reader met them.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from dicetune.data.files.notes import Note
+from dicetune.data.files.text import Note, NoteBook
+from dicetune.data.inspect import (
+    PAPER_RATIOS,
+    Contents,
+    Fact,
+    Inspection,
+    Item,
+    Ratio,
+    SubwordCounter,
+    inspect_splits,
+    place_of,
+)
+from dicetune.data.tagged.labels import spans, split_tag, to_tags
+from dicetune.errors import DataError, InputError, InputTypeError, listed, quoted
 
 Scheme = Literal["iob2", "iobes"]
+Column = int | str | None
+Tagged = Sequence[Sequence[str]]
+"""The tags of each sentence."""
+
+NO_WORDS = "sentences without words: skipped"
+COMMENTS = "comment lines: skipped"
+NO_ENTITY = "gold without any entity: what is found counts as wrong, recall and F1 are 0"
+ONE_LABEL = "gold of one label alone, {label}: a score on it tells nothing of other labels"
+
+# words as corpora have them: punctuation is a word, an apostrophe or hyphen inside a word is not
+_WORD = re.compile(r"\w+(?:[-'’.]\w+)*|[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -23,10 +48,10 @@ class Sentence:
     Args:
         tokens: the words, exactly as in the file.
         tags: one tag each; empty where the source has none (text to be tagged).
-        line: 1-based line on which it starts, or ``None`` where lines mean nothing.
-        id: the source's own name for it, where it has one.
-        lines: the line of each token, where each has its own; not part of equality.
-        document: what it is a part of, where the source says so; not part of equality.
+        line: 1-based line on which the sentence starts, or ``None`` where lines mean nothing.
+        id: the name of the sentence in the source, where it has one.
+        lines: the line of each token, where each token has one; not part of equality.
+        document: of which the sentence is a part, where the source says so; not part of equality.
     """
 
     tokens: tuple[str, ...]
@@ -37,7 +62,7 @@ class Sentence:
     document: str | None = field(default=None, compare=False, repr=False)
 
     def line_of(self, position: int) -> int | None:
-        """Line of the token at a position, or the sentence's where tokens have none."""
+        """Line of the token at a position, or of the sentence where tokens have none."""
         return self.lines[position] if self.lines else self.line
 
 
@@ -48,8 +73,8 @@ class Corpus:
     Args:
         sentences: in the order of the file.
         source: the file or data set it came from.
-        scheme: the span scheme its tags are in now ("iob2", "iobes"); ``None`` where the tags
-            are no spans (part of speech) or absent.
+        scheme: the span scheme its tags are in now; ``None`` where the tags are no spans (part
+            of speech) or absent.
         found_scheme: the scheme of the file, before it was brought to ``scheme``.
         notes: repairs and oddities, counted.
         format: of the file ("conll", "jsonl", …), where it was read from one.
@@ -59,7 +84,7 @@ class Corpus:
     source: str
     scheme: Scheme | None = None
     found_scheme: str | None = None
-    notes: tuple[Note, ...] = field(default=())
+    notes: tuple[Note, ...] = ()
     format: str = ""
 
     def first(self, count: int) -> Self:
@@ -76,3 +101,273 @@ class Corpus:
     def tag_counts(self) -> Counter[str]:
         """Number of tokens of each tag."""
         return Counter(tag for sentence in self.sentences for tag in sentence.tags)
+
+
+@dataclass(frozen=True)
+class PlainCorpus(Corpus):
+    """Untagged sentences that know the text they were cut from.
+
+    Args:
+        texts: the text of each sentence; ``None`` for a sentence that came as words.
+        places: first and one past the last character of each word of each text.
+    """
+
+    texts: tuple[str | None, ...] = ()
+    places: tuple[tuple[tuple[int, int], ...], ...] = ()
+
+
+def cut_words(text: str) -> list[tuple[int, int]]:
+    """Where the words of a text begin and end.
+
+    Example:
+        >>> [("Quay's 2.5 km."[a:b]) for a, b in cut_words("Quay's 2.5 km.")]
+        ["Quay's", '2.5', 'km', '.']
+    """
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+def plain_corpus(texts: Sequence[str | Sequence[str]], source: str = "text") -> PlainCorpus:
+    """Sentences without tags from plain texts, or from texts that come as words.
+
+    Example:
+        >>> plain_corpus(["at Quay Nine"]).sentences[0].tokens
+        ('at', 'Quay', 'Nine')
+    """
+    places = tuple(tuple(cut_words(text)) if isinstance(text, str) else () for text in texts)
+    sentences = tuple(
+        Sentence(tuple(text[a:b] for a, b in cuts) if isinstance(text, str) else _words(text))
+        for text, cuts in zip(texts, places, strict=True)
+    )
+    kept = tuple(text if isinstance(text, str) else None for text in texts)
+    return PlainCorpus(sentences, source, format="text", texts=kept, places=places)
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    if isinstance(value, Sequence) and all(isinstance(word, str) for word in value):
+        return tuple(value)
+    raise InputTypeError(f"expected texts, or lists of words, got {type(value).__name__}")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader of tagged lines is given: the lines, what is asked of them, and a notebook.
+
+    Args:
+        lines: of the file, without their ends; none for a data set.
+        source: the file, as messages name it.
+        task: ``ner`` or ``pos``, which decides the default column of the tags.
+        token_column: number or name of the column of words, where it was chosen.
+        tag_column: number or name of the column of tags, where it was chosen.
+        wants_tags: whether tags are read.
+        notes: takes what was repaired, skipped or odd.
+    """
+
+    lines: Sequence[str]
+    source: str
+    task: str = "ner"
+    token_column: Column = None
+    tag_column: Column = None
+    wants_tags: bool = True
+    notes: NoteBook = field(default_factory=NoteBook)
+
+    def note(self, rule: str, line: int | None) -> None:
+        """Count one case of a rule."""
+        self.notes.add(rule, f"{self.source}:{line}")
+
+    def error(self, message: str, line: int | None = None) -> DataError:
+        """An error in the file."""
+        return DataError(self.source, message, line=line)
+
+
+def no_columns(what: str, token_column: Column, tag_column: Column) -> None:
+    """Refuse the choice of a column where a format (``what``, in the plural) has no columns.
+
+    Example:
+        >>> no_columns("trees", None, 3)
+        Traceback (most recent call last):
+        dicetune.errors.InputError: expected no tag_column for trees, which have no columns, got 3
+    """
+    for name, value in (("token_column", token_column), ("tag_column", tag_column)):
+        if value is not None:
+            raise InputError(
+                f"expected no {name} for {what}, which have no columns, got {quoted(value)}"
+            )
+
+
+def no_scheme(what: str, scheme: str) -> None:
+    """Refuse a span scheme where a format (``what``, in the plural) gives spans without tags."""
+    if scheme != "auto":
+        raise InputError(
+            f"expected no scheme for {what}, which have no tags, got {quoted(scheme)}: it means "
+            "nothing there, leave it out"
+        )
+
+
+def note_one_label(gold: Iterable[Sequence[str]], source: str, task: str, notes: NoteBook) -> None:
+    """Note where all words of a file have one label: a file to score on, not to learn from."""
+    labels = {tag for tags in gold for tag in tags}
+    if task == "ner" and labels <= {"O"}:
+        notes.add(NO_ENTITY, source)
+    elif task == "pos" and len(labels) == 1:
+        notes.add(ONE_LABEL.format(label=quoted(labels.pop())), source)
+
+
+def check_filled(sentences: Iterable[Sentence], source: str) -> None:
+    """Refuse a tag that is empty or white space."""
+    for sentence in sentences:
+        for position, tag in enumerate(sentence.tags):
+            if not tag.strip():
+                raise DataError(
+                    source, "expected a tag, got an empty one", line=sentence.line_of(position)
+                )
+
+
+def label_names(corpus: Corpus) -> list[str]:
+    """The labels that a model trained on this corpus has to know, ``O`` before all others.
+
+    Parts of speech: the labels that occur. Spans: ``O`` and, for each type that occurs, every
+    letter of the scheme, since a corpus may hold a type without any span of two words.
+
+    Example:
+        >>> label_names(Corpus((Sentence(("in", "Bonn"), ("O", "B-LOC")),), "a", scheme="iob2"))
+        ['O', 'B-LOC', 'I-LOC']
+    """
+    if corpus.scheme is None:
+        return sorted(corpus.tag_counts)
+    # a span of three words and a span of one word together hold every letter of a scheme
+    shapes = to_tags([("", 0, 3), ("", 4, 5)], 5, corpus.scheme)
+    letters = list(dict.fromkeys(tag[0] for tag in shapes if tag != "O"))
+    kinds = sorted({split_tag(tag)[1] for tag in corpus.tag_counts if tag != "O"})
+    return ["O", *(f"{letter}-{kind}" for kind in kinds for letter in letters)]
+
+
+def check_labels(known_labels: Sequence[str], other: Corpus, scheme: str | None = None) -> None:
+    """Refuse a dev or test corpus that holds a label which the model has no output for.
+
+    Args:
+        known_labels: the labels of the training set, ``label_names(train)``.
+        other: the dev or test split.
+        scheme: the span scheme of these labels.
+    """
+    # tags of no entity are spelled alike in every scheme
+    if other.scheme != scheme and other.tag_counts.keys() != {"O"}:
+        raise DataError(
+            other.source,
+            f"expected tags of the scheme {scheme}, which the model knows, got {other.scheme} "
+            f"(found: {other.found_scheme}): convert one of the files",
+        )
+    known = set(known_labels)
+    for sentence in other:
+        for position, tag in enumerate(sentence.tags):
+            if tag not in known:
+                raise DataError(
+                    other.source,
+                    f"expected labels that the model knows ({listed(known_labels)}), got "
+                    f"{quoted(tag)} ({other.tag_counts[tag]} in this file): a model cannot predict "
+                    "what it was never shown. Add training sentences with it, or remove or rename "
+                    "it here",
+                    line=sentence.line_of(position),
+                )
+
+
+def paired(
+    sentences: Iterable[Sentence], predicted: Tagged | None
+) -> Iterator[tuple[Sentence, Sequence[str]]]:
+    """Each sentence with its predicted tags, if any, for a writer; unequal lengths are refused."""
+    given = list(sentences)
+    if predicted is not None and len(predicted) != len(given):
+        raise InputError(
+            f"expected predicted tags for {len(given)} sentences, got {len(predicted)}"
+        )
+    for number, sentence in enumerate(given):
+        row = () if predicted is None else predicted[number]
+        for tags in (sentence.tags, row):
+            if tags and len(tags) != len(sentence.tokens):
+                raise InputError(
+                    f"sentence {number}: expected {len(sentence.tokens)} tags, one for each word, "
+                    f"got {len(tags)}"
+                )
+        yield sentence, row
+
+
+def inspect_tokens(
+    splits: Mapping[str, Corpus], count_subwords: SubwordCounter | None = None
+) -> Inspection:
+    """Describe one or more splits of tagged text, the training split first.
+
+    The labels counted are the entities of each type, or, where there are none, the words of each
+    label. The ratio of spans is that of the paper's Table 1 (O words to words in entities); for
+    parts of speech it is the most frequent label to the rarest.
+
+    Example:
+        >>> corpus = Corpus((Sentence(("in", "Bonn"), ("O", "B-LOC")),), "a.conll", scheme="iob2")
+        >>> found = inspect_tokens({"train": corpus})
+        >>> found.splits[0].ratio.value, found.splits[0].labels
+        (1.0, {'LOC': 1})
+    """
+    entities = {name: _entities(corpus) for name, corpus in splits.items()}
+    are_spans = any(entities.values())
+    contents = {}
+    for name, corpus in splits.items():
+        facts: dict[str, Fact] = {
+            "scheme": _scheme(corpus),
+            "sentences": len(corpus),
+            "words": sum(len(sentence.tokens) for sentence in corpus),
+        }
+        if are_spans:
+            facts["entities"] = entities[name].total()
+        tags = corpus.tag_counts
+        ratio = Ratio.of_labels(tags)
+        if corpus.scheme is not None:
+            inside = tags.total() - tags["O"]
+            ratio = Ratio.of(tags["O"], inside, "O words : words in entities")
+        labels = dict((entities[name] if are_spans else tags).most_common())
+        contents[name] = Contents(
+            corpus.source, sentence_items(corpus), facts, labels, ratio, corpus.notes, "words"
+        )
+    return inspect_splits(
+        contents,
+        count_subwords,
+        "sentences",
+        "Entities of each type" if are_spans else "Words of each label",
+        lambda tokens, first, second: (" ".join(tokens), tag_difference(tokens, first, second)),
+        PAPER_RATIOS if any(corpus.scheme for corpus in splits.values()) else None,
+    )
+
+
+def sentence_items(corpus: Corpus) -> list[Item]:
+    """The sentences of a corpus as an inspection takes them."""
+    return [
+        Item(
+            sentence.tokens,
+            place_of(corpus.source, sentence.line),
+            sentence.tags or None,
+            (sentence.tokens,),
+            len(sentence.tokens),
+        )
+        for sentence in corpus
+    ]
+
+
+def tag_difference(
+    tokens: Sequence[str], first_tags: Sequence[str], second_tags: Sequence[str]
+) -> str:
+    """The first token that two annotations tag differently."""
+    triples = zip(tokens, first_tags, second_tags, strict=True)
+    token, first, second = next(triple for triple in triples if triple[1] != triple[2])
+    return f"{token!r}: {first} / {second}"
+
+
+def _entities(corpus: Corpus) -> Counter[str]:
+    if corpus.scheme is None:
+        return Counter()
+    scheme = corpus.scheme
+    return Counter(kind for sentence in corpus for kind, _, _ in spans(sentence.tags, scheme))
+
+
+def _scheme(corpus: Corpus) -> str:
+    if corpus.scheme is None:
+        return "no spans"
+    if corpus.found_scheme == corpus.scheme:
+        return corpus.scheme
+    return f"{corpus.found_scheme}, read as {corpus.scheme}"

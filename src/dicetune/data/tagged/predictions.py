@@ -1,34 +1,41 @@
 """Prediction files of any tool: words, gold tags, predicted tags.
 
 Columns as conlleval takes them (the last two are gold and predicted), or JSON lines with
-``gold`` and ``predicted``. Tags are not repaired here: whether an I- without a B- is an entity
-is what the two conventions of ``span_scores`` differ in, so it is theirs to decide.
+``gold`` and ``predicted``. Tags are not repaired here: the two conventions of ``span_scores``
+differ in whether an I- without a B- is an entity, so the scores decide it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dicetune.data.files.columns import column, column_number, parse_columns, word_column
-from dicetune.data.files.json_lines import (
+from dicetune.data.files.json_objects import choose_key, strings
+from dicetune.data.files.predictions import (
     GOLD_KEYS,
     PREDICTED_KEYS,
-    choose_key,
-    json_objects,
-    strings,
+    prediction_records,
+    rows_of_split,
 )
-from dicetune.data.files.notes import Note, NoteBook
-from dicetune.data.files.open_text import read_lines, source_name
-from dicetune.data.files.splits import records_of_split, rows_of_split
-from dicetune.data.tagged.checks import check_filled, note_one_label
-from dicetune.data.tagged.corpus import Scheme, Sentence
-from dicetune.data.tagged.formats import detect_format
-from dicetune.data.tagged.jsonl import TOKEN_KEYS
+from dicetune.data.files.text import Note, read_lines, source_name
+from dicetune.data.tagged.conll import column_number, parse_table
+from dicetune.data.tagged.corpus import (
+    Column,
+    Reading,
+    Scheme,
+    Sentence,
+    check_filled,
+    note_one_label,
+)
+from dicetune.data.tagged.jsonl import TOKEN_KEYS, name_of
 from dicetune.data.tagged.labels import violations
+from dicetune.data.tagged.read import detect_format
 from dicetune.data.tagged.schemes import detect_scheme, plain_tags, respell, target_scheme
-from dicetune.errors import DataError, unknown_name
+from dicetune.errors import unknown_name
+
+Pair = tuple[Sentence, Sentence]
+"""The same words, with gold and with predicted tags."""
 
 
 @dataclass(frozen=True)
@@ -44,21 +51,13 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Predictions:
-    """The sentences of a prediction file.
-
-    Args:
-        sentences: in the order of the file.
-        source: the file.
-        scheme: of the tags as they are here (``iob2``, ``iobes``); ``None`` for parts of speech.
-        found_scheme: of the file.
-        notes: what was odd, counted.
-    """
+    """The sentences of a prediction file, with fields as those of ``Corpus``."""
 
     sentences: tuple[Predicted, ...]
     source: str
     scheme: Scheme | None = None
     found_scheme: str | None = None
-    notes: tuple[Note, ...] = field(default=())
+    notes: tuple[Note, ...] = ()
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -83,9 +82,9 @@ def read_predictions(
     task: str = "ner",
     format: str = "auto",
     scheme: str = "auto",
-    token_column: int | str | None = None,
-    gold_column: int | str | None = None,
-    predicted_column: int | str | None = None,
+    token_column: Column = None,
+    gold_column: Column = None,
+    predicted_column: Column = None,
     split: str | None = None,
 ) -> Predictions:
     """Sentences with gold and predicted tags.
@@ -95,93 +94,74 @@ def read_predictions(
         task: ``ner`` or ``pos``.
         format: ``conll`` or ``jsonl``; ``auto`` looks at the content.
         scheme: of both tag columns; ``auto`` detects it from the gold tags (from the predicted
-            ones where gold has no entity). IO and IOB1 are brought to IOB2, BMES and BILOU to
+            tags where gold has no entity). IO and IOB1 are brought to IOB2, BMES and BILOU to
             IOBES; IOB2 and IOBES stay as they are, ill-formed tags included.
         token_column: number (default 0) or JSON key.
         gold_column: number (default: the last but one) or JSON key.
         predicted_column: number (default: the last) or JSON key.
         split: which rows of JSON lines, where they name several splits.
-
-    Raises:
-        DataError: what is wrong, in which file and line, and what to do.
-        InputError: an unknown task or format.
     """
     if task not in ("ner", "pos"):
         raise unknown_name("tagging task", task, ["ner", "pos"])
     if format not in ("auto", "conll", "jsonl"):
         raise unknown_name("format of predictions", format, ["auto", "conll", "jsonl"])
     format, lines = detect_format(path) if format == "auto" else (format, read_lines(path))
-    source = source_name(path)
-    notes = NoteBook()
+    reading = Reading(lines, source_name(path), task, token_column)
     if format == "jsonl":
-        pairs = _from_json(lines, source, token_column, gold_column, predicted_column, split)
+        pairs = _from_json(reading, gold_column, predicted_column, split)
     elif format == "conll":
-        pairs = _from_columns(lines, source, token_column, gold_column, predicted_column, notes)
-        pairs = rows_of_split(pairs, [None] * len(pairs), split, source)
+        pairs = _from_columns(reading, gold_column, predicted_column)
+        pairs = rows_of_split(pairs, [None] * len(pairs), split, reading.source)
     else:
-        raise DataError(
-            source, f"expected columns or JSON lines with gold and predicted tags, got {format}"
+        raise reading.error(
+            f"expected columns or JSON lines with gold and predicted tags, got {format}"
         )
     if not pairs:
-        raise DataError(source, "expected sentences, got none")
-    check_filled((sentence for pair in pairs for sentence in pair), source)
-    note_one_label((gold.tags for gold, _ in pairs), source, task, notes)
-    if task == "pos":
-        return Predictions(_joined(pairs), source, notes=notes.notes())
-    pairs, found = _one_scheme(pairs, source, scheme, notes)
-    return Predictions(_joined(pairs), source, target_scheme(found), found, notes.notes())
-
-
-Pair = tuple[Sentence, Sentence]  # the same words, with gold and with predicted tags
-
-
-def _joined(pairs: Sequence[Pair]) -> tuple[Predicted, ...]:
-    return tuple(
-        Predicted(gold.tokens, gold.tags, own.tags, gold.line, gold.id) for gold, own in pairs
+        raise reading.error("expected sentences, got none")
+    check_filled((sentence for pair in pairs for sentence in pair), reading.source)
+    note_one_label((gold.tags for gold, _ in pairs), reading.source, task, reading.notes)
+    target: Scheme | None = None
+    found: str | None = None
+    if task == "ner":
+        pairs, found = _one_scheme(pairs, scheme, reading)
+        target = target_scheme(found)
+    sentences = tuple(
+        Predicted(gold.tokens, gold.tags, predicted.tags, gold.line, gold.id)
+        for gold, predicted in pairs
     )
+    return Predictions(sentences, reading.source, target, found, reading.notes.notes())
 
 
-def _from_columns(
-    lines: Sequence[str],
-    source: str,
-    token_column: int | str | None,
-    gold_column: int | str | None,
-    predicted_column: int | str | None,
-    notes: NoteBook,
-) -> list[Pair]:
-    table = parse_columns(lines, source, notes)
-    if table.width < 2 or (table.width < 3 and token_column is None and gold_column is None):
-        raise DataError(
-            source,
+def _from_columns(reading: Reading, gold_column: Column, predicted_column: Column) -> list[Pair]:
+    table = parse_table(reading)
+    if table.width < (3 if reading.token_column is None and gold_column is None else 2):
+        raise reading.error(
             f"expected at least 3 columns (word, gold, predicted), got {table.width}: "
             "a file of tags alone has no gold to compare with",
-            line=table.sentences[0].lines[0],
+            table.first_line,
         )
-    words = column(table, word_column(token_column, table, source, 2), "words", source)
-    gold = column(table, column_number(gold_column, -2, "gold_column"), "gold tags", source)
-    own = column(
-        table, column_number(predicted_column, -1, "predicted_column"), "predictions", source
-    )
+    words = table.words(tag_columns=2)
+    gold = table.column(column_number(gold_column, -2, "gold_column"), "gold tags")
+    number = column_number(predicted_column, -1, "predicted_column")
+    predicted = table.column(number, "predictions")
     pairs = []
-    for rows, tokens, right, mine in zip(table.sentences, words, gold, own, strict=True):
-        sentence = Sentence(tuple(tokens), tuple(right), rows.lines[0], lines=tuple(rows.lines))
-        pairs.append((sentence, replace(sentence, tags=tuple(mine))))
+    for place, rows in enumerate(table.sentences):
+        sentence = Sentence(
+            tuple(words[place]), tuple(gold[place]), rows.lines[0], lines=tuple(rows.lines)
+        )
+        pairs.append((sentence, replace(sentence, tags=tuple(predicted[place]))))
     return pairs
 
 
 def _from_json(
-    lines: Sequence[str],
-    source: str,
-    token_column: int | str | None,
-    gold_column: int | str | None,
-    predicted_column: int | str | None,
-    split: str | None,
+    reading: Reading, gold_column: Column, predicted_column: Column, split: str | None
 ) -> list[Pair]:
+    source = reading.source
     pairs: list[Pair] = []
-    gold_key = own_key = ""
-    for number, record in records_of_split(json_objects(lines, source), split, source):
+    gold_key = predicted_key = ""
+    for number, record in prediction_records(reading.lines, split, source):
         if not pairs:
-            own_key = choose_key(
+            predicted_key = choose_key(
                 record,
                 predicted_column,
                 PREDICTED_KEYS,
@@ -194,35 +174,30 @@ def _from_json(
                 record, gold_column, GOLD_KEYS, "gold tags", source, number, "gold_column"
             )
         gold = strings(record, gold_key, source, number)
-        own = strings(record, own_key, source, number)
-        token_key = token_column or next((key for key in TOKEN_KEYS if key in record), None)
+        predicted = strings(record, predicted_key, source, number)
+        token_key = reading.token_column or next((k for k in TOKEN_KEYS if k in record), None)
         tokens = strings(record, str(token_key), source, number) if token_key else None
-        if len(gold) != len(own) or (tokens is not None and len(tokens) != len(gold)):
-            raise DataError(
-                source,
+        if len(gold) != len(predicted) or (tokens is not None and len(tokens) != len(gold)):
+            raise reading.error(
                 "expected one gold and one predicted tag for each word, got "
                 f"{'' if tokens is None else f'{len(tokens)} words, '}{len(gold)} gold and "
-                f"{len(own)} predicted tags",
-                line=number,
+                f"{len(predicted)} predicted tags",
+                number,
             )
-        name = record.get("id")
-        sentence = Sentence(
-            tuple(tokens or ()), tuple(gold), number, None if name is None else str(name)
-        )
-        pairs.append((sentence, replace(sentence, tags=tuple(own))))
+        sentence = Sentence(tuple(tokens or ()), tuple(gold), number, name_of(record))
+        pairs.append((sentence, replace(sentence, tags=tuple(predicted))))
     return pairs
 
 
-def _one_scheme(
-    pairs: Sequence[Pair], source: str, scheme: str, notes: NoteBook
-) -> tuple[list[Pair], str]:
-    gold = [right for right, _ in pairs]
-    both = gold + [own for _, own in pairs]
+def _one_scheme(pairs: Sequence[Pair], scheme: str, reading: Reading) -> tuple[list[Pair], str]:
+    """Gold and predicted tags in one scheme, and the scheme of the file."""
+    gold = [sentence for sentence, _ in pairs]
+    both = gold + [sentence for _, sentence in pairs]
     if scheme == "auto":
         has_entity = any(tag != "O" for sentence in gold for tag in sentence.tags)
-        scheme = detect_scheme(gold if has_entity else both, source)
+        scheme = detect_scheme(gold if has_entity else both, reading.source)
     plain, _ = plain_tags([sentence.tags for sentence in both])
-    respelled = respell(both, plain, source, scheme)
+    respelled = respell(both, plain, reading.source, scheme)
     target = target_scheme(scheme)
     for half, what in ((0, "gold"), (len(gold), "predicted")):
         rule = (
@@ -231,6 +206,6 @@ def _one_scheme(
         )
         for sentence, tags in zip(gold, respelled[half : half + len(gold)], strict=True):
             for position in violations(tags, target):
-                notes.add(rule, f"{source}:{sentence.line_of(position)}")
+                reading.note(rule, sentence.line_of(position))
     tagged = [replace(s, tags=tuple(tags)) for s, tags in zip(both, respelled, strict=True)]
     return list(zip(tagged[: len(gold)], tagged[len(gold) :], strict=True)), scheme

@@ -1,36 +1,84 @@
-"""``read_tokens``: any tagged file to a Corpus.
+"""``read_tokens``: any tagged file to a Corpus; and which format a file has.
 
-Path -> format -> reader (words and tags as in the source) -> tags brought to one scheme ->
-Corpus. The readers know files, ``schemes`` knows tags, and this module joins them.
+Path -> format -> reader (words and tags as in the source) -> tags brought to one scheme -> Corpus.
+
+The format of a file is told by its content, asked in this order (``detect_format``):
+
+1. A folder with a data set that ``datasets`` saved, or with Parquet or Arrow files; or no file, and
+   the name of a data set with a split (``name:split``): ``hub``.
+2. The first line is a JSON object: ``jsonl``.
+3. The name ends in ``.conllu``, or the first row has ten columns by tabs, of which the first is a
+   number: ``conllu``.
+4. ``#begin document`` comes first, or a row with the columns of OntoNotes: ``conll2012``.
+5. The first line, markup aside, opens a tree with a bracket: ``treebank``.
+6. Each word has a tag after ``_`` or ``/``, and some lines have several words: ``word_tag``.
+7. Else ``conll``, if rows have at least two columns or each line is one word.
+
+Text to be tagged may also be prose, so that columns need evidence (``guess_format``). Rules 1 to 6
+are the same; then:
+
+7. A name that promises columns (``.conll``, ``.tsv``, …) or a ``-DOCSTART-`` row: ``conll``.
+8. A table, that is the same number of cells, at least two, in every row that is not blank:
+   ``conll`` if each row holds a tab; by spaces only if there are rows and a sentence break.
+9. Else ``text``, one text a line.
+
+A table of words and spaces alone, and text that comes near a table, is a guess: ``Guess.doubt``
+says why.
 """
 
 from __future__ import annotations
 
+import json
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from dicetune.data.files.columns import column, column_number, parse_columns, word_column
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.files.open_text import read_lines, source_name
-from dicetune.data.tagged.checks import check_filled, note_one_label
-from dicetune.data.tagged.conll2012 import parse_conll2012
-from dicetune.data.tagged.conllu import parse_conllu
-from dicetune.data.tagged.corpus import Corpus, Scheme, Sentence
-from dicetune.data.tagged.formats import FORMATS, detect_format
-from dicetune.data.tagged.hub import read_hub
-from dicetune.data.tagged.jsonl import parse_jsonl
-from dicetune.data.tagged.positions import without_positions
+from dicetune.data.files.hub import names_data_set
+from dicetune.data.files.text import read_lines, source_name
+from dicetune.data.tagged.conll import DOCUMENT, cells, names_columns, parse_conll
+from dicetune.data.tagged.conll2012 import is_conll2012, parse_conll2012
+from dicetune.data.tagged.conllu import is_conllu, parse_conllu
+from dicetune.data.tagged.corpus import (
+    Column,
+    Corpus,
+    Reading,
+    Scheme,
+    Sentence,
+    check_filled,
+    note_one_label,
+)
+from dicetune.data.tagged.jsonl import parse_jsonl, read_hub
 from dicetune.data.tagged.schemes import normalise, target_scheme
-from dicetune.data.tagged.treebank import parse_treebank
-from dicetune.data.tagged.words_tags import parse_word_tags
+from dicetune.data.tagged.treebank import (
+    is_treebank,
+    is_word_tags,
+    parse_treebank,
+    parse_word_tags,
+)
 from dicetune.errors import DataError, InputError, quoted, unknown_name
 
 Task = Literal["ner", "pos"]
-Column = int | str | None
 
 EMPTY_WORD = "empty words: kept, as words without text"
+
+_PARSERS: dict[str, Callable[[Reading], list[Sentence]]] = {
+    "conll": parse_conll,
+    "conllu": parse_conllu,
+    "conll2012": parse_conll2012,
+    "jsonl": parse_jsonl,
+    "word_tag": parse_word_tags,
+    "treebank": parse_treebank,
+}
+FORMATS = (*_PARSERS, "hub")
+
+# before a tab it is a word of columns
+_JSON_BEGINS = re.compile(r'\s*(\[\s*)?\{\s*"[^"\t]*"\s*:[^\t]*')
+_COLUMN_NAMES = (".conll", ".tsv", ".bio", ".iob", ".iob2", ".col", ".conllu")
+_ALMOST = 0.9
+"""Share of rows of one width above which a file with sentence breaks may be a damaged table."""
 
 
 def read_tokens(
@@ -44,192 +92,195 @@ def read_tokens(
     split: str | None = None,
     require_tags: bool = True,
     trained: Mapping[str, Any] | None = None,
+    lines: list[str] | None = None,
 ) -> Corpus:
-    """Sentences with one tag for each word.
+    """Sentences with one tag for each word, and a note for all that was repaired or odd.
 
     Args:
         path: a file (gzip too, ``-`` is stdin), a data set saved by ``datasets``, or the name of
             one on the Hub, as ``name``, ``name:split`` or ``name:config:split``; a folder with
             several splits is named with one of them, ``folder:split``.
         task: ``ner``, whose tags spell spans and are brought to IOB2 (from IO, IOB1, IOB2) or
-            IOBES (from IOBES, BMES, BILOU), or ``pos``, whose tags are kept as they are.
-        format: ``conll`` (columns), ``conllu``, ``conll2012`` (OntoNotes), ``jsonl``, ``word_tag``
-            (lines of word_TAG), ``treebank`` (bracketed), ``hub``; ``auto`` looks at the content.
-        scheme: of the file's tags: ``io``, ``iob1``, ``iob2``, ``iobes``, ``bmes``, ``bilou``;
-            ``auto`` looks at all tags of the file (``dicetune.data.tagged.schemes`` has the rules).
-        token_column: number from 0 (columns; default the first) or name (JSON lines, Hub).
+            IOBES (from IOBES, BMES, BILOU), or ``pos``, whose tags are read as they are.
+        format: one of ``FORMATS``: ``conll`` (columns), ``conllu``, ``conll2012`` (OntoNotes),
+            ``jsonl``, ``word_tag`` (lines of word_TAG), ``treebank`` (bracketed), ``hub``;
+            ``auto`` looks at the content.
+        scheme: of the tags of the file: ``io``, ``iob1``, ``iob2``, ``iobes``, ``bmes``,
+            ``bilou``; ``auto`` looks at all tags of the file (rules: ``schemes``).
+        token_column: number from 0 (columns; default 0) or name (JSON lines, Hub).
         tag_column: number or name; default: the last column; ``upos`` in CoNLL-U (``xpos`` is
             the other choice); entities or parts of speech, as the task is, in CoNLL-2012; the
             first known name in JSON lines and on the Hub.
         split: which split of a ``datasets`` data set.
         require_tags: ``False`` reads text to be tagged: a column of words is enough, and tags
-            that are there are not read unless ``tag_column`` is given. Sentences without words
-            are then kept, so that what comes out lines up with what went in.
-        trained: options that a model was trained with; in files of columns, its columns are the
-            default (their numbers are no keys of JSON).
-
-    Returns:
-        The corpus, with a note for all that was repaired, skipped or odd.
-
-    Raises:
-        DataError: what is wrong, in which file and line, what was expected and what to do.
-        InputError: an unknown task, format or scheme.
+            are not read unless ``tag_column`` is given. Sentences without words then stay, so
+            that the output has as many sentences as the input.
+        trained: options that a model was trained with; in files of columns, the columns of the
+            training files are the default (their numbers are no keys of JSON).
+        lines: of the file, where it was read already: a stream can be read only once.
     """
-    _check_task(task)
+    if task not in ("ner", "pos"):
+        raise unknown_name("tagging task", task, ["ner", "pos"])
     if format != "auto" and format not in FORMATS:
         raise unknown_name("data format", format, ["auto", *FORMATS])
-    lines: list[str] = []
     if format == "auto":
-        format, lines = detect_format(path)
-    elif format != "hub":
+        format, lines = detect_format(path, lines)
+    elif lines is None and format != "hub":
         lines = read_lines(path)
     if split is not None and format != "hub":
         raise InputError(
-            f"split {quoted(split)} was given for {quoted(Path(path))}, which is one file: "
-            f"leave it out, "
-            "or use format 'hub' for a data set with splits"
-        )
-    if format != "hub":
-        return parse_tokens(
-            lines,
-            path,
-            format,
-            task=task,
-            scheme=scheme,
-            token_column=token_column,
-            tag_column=tag_column,
-            require_tags=require_tags,
-            trained=trained,
+            f"split {quoted(split)} was given for {quoted(Path(path))}, which is one file: leave "
+            "it out, or use format 'hub' for a data set with splits"
         )
     wanted = require_tags or tag_column is not None
-    notes = NoteBook()
-    sentences = read_hub(path, split, task, token_column, tag_column, wanted, notes)
-    return _corpus(sentences, source_name(path), task, scheme, wanted, notes, format)
-
-
-def parse_tokens(
-    lines: list[str],
-    path: str | Path,
-    format: str,
-    *,
-    task: Task = "ner",
-    scheme: str = "auto",
-    token_column: Column = None,
-    tag_column: Column = None,
-    require_tags: bool = True,
-    trained: Mapping[str, Any] | None = None,
-) -> Corpus:
-    """Sentences from the lines of a file that was read already, such as a stream.
-
-    Args:
-        lines: of the file.
-        path: the file, for messages.
-        format: as for ``read_tokens``, but ``hub``.
-        task: as for ``read_tokens``, like all that follow.
-        scheme: of the tags.
-        token_column: of the words.
-        tag_column: of the tags.
-        require_tags: whether there must be tags.
-        trained: options that a model was trained with.
-
-    Raises:
-        DataError: what is wrong, in which file and line, what was expected and what to do.
-        InputError: an unknown task, format or scheme.
-
-    Example:
-        >>> parse_tokens(["in", "Bonn"], "-", "conll", require_tags=False).sentences[0].tokens
-        ('in', 'Bonn')
-    """
-    _check_task(task)
-    wanted = require_tags or tag_column is not None
-    source = source_name(path)
-    notes = NoteBook()
     if trained is not None and format in ("conll", "conllu"):
         token_column = trained.get("token_column") if token_column is None else token_column
         if tag_column is None and wanted:
             tag_column = trained.get("tag_column")
-    if format not in _PARSERS:
-        raise unknown_name("format of lines", format, list(_PARSERS))
-    parse = _PARSERS[format]
-    sentences = parse(lines, source, task, token_column, tag_column, wanted, notes)
-    return _corpus(sentences, source, task, scheme, wanted, notes, format)
+    reading = Reading(lines or (), source_name(path), task, token_column, tag_column, wanted)
+    if format == "hub":
+        return _corpus(read_hub(path, split, reading), scheme, format, reading)
+    return _corpus(_PARSERS[format](reading), scheme, format, reading)
 
 
-def _check_task(task: str) -> None:
-    if task not in ("ner", "pos"):
-        raise unknown_name("tagging task", task, ["ner", "pos"])
-
-
-def _corpus(
-    sentences: list[Sentence],
-    source: str,
-    task: str,
-    scheme: str,
-    wanted: bool,
-    notes: NoteBook,
-    format: str,
-) -> Corpus:
+def _corpus(sentences: list[Sentence], scheme: str, format: str, reading: Reading) -> Corpus:
+    """The corpus of the sentences, checked, with the tags of spans in one scheme."""
     if not sentences:
-        raise DataError(source, "expected sentences, got none: check the file and the format")
+        raise reading.error("expected sentences, got none: check the file and the format")
     for sentence in sentences:
         for position in (i for i, token in enumerate(sentence.tokens) if not token):
-            notes.add(EMPTY_WORD, f"{source}:{sentence.line_of(position)}")
-    check_filled(sentences, source)
+            reading.note(EMPTY_WORD, sentence.line_of(position))
+    check_filled(sentences, reading.source)
     new_scheme: Scheme | None = None
     found: str | None = None
-    if wanted and task == "ner":
-        tags, found = normalise(sentences, source, scheme, notes)
+    if reading.wants_tags and reading.task == "ner":
+        rows, found = normalise(sentences, reading.source, scheme, reading.notes)
         new_scheme = target_scheme(found)
         sentences = [
-            replace(sentence, tags=tuple(own))
-            for sentence, own in zip(sentences, tags, strict=True)
+            replace(sentence, tags=tuple(tags))
+            for sentence, tags in zip(sentences, rows, strict=True)
         ]
-    if wanted:
-        note_one_label((sentence.tags for sentence in sentences), source, task, notes)
-    return Corpus(tuple(sentences), source, new_scheme, found, notes.notes(), format)
+    if reading.wants_tags:
+        gold = (sentence.tags for sentence in sentences)
+        note_one_label(gold, reading.source, reading.task, reading.notes)
+    notes = reading.notes.notes()
+    return Corpus(tuple(sentences), reading.source, new_scheme, found, notes, format)
 
 
-def _conll(
-    lines: Sequence[str],
-    source: str,
-    task: str,
-    token_column: Column,
-    tag_column: Column,
-    wanted: bool,
-    notes: NoteBook,
-) -> list[Sentence]:
-    tag_index = column_number(tag_column, -1, "tag_column")
-    table = parse_columns(lines, source, notes)
-    if wanted and table.width < 2:
+def detect_format(path: str | Path, lines: list[str] | None = None) -> tuple[str, list[str]]:
+    """The format of a path, one of ``FORMATS``, by the rules above; and the lines of the file.
+
+    Example:
+        >>> detect_format("-", ['{"tokens": ["in", "Bonn"]}'])[0]
+        'jsonl'
+    """
+    if lines is None:
+        if names_data_set(path):
+            return "hub", []
+        lines = read_lines(path)
+    name = Path(path).name.removesuffix(".gz")
+    first = next(line for line in lines if line.strip())
+    if _is_json_object(lines, path):
+        return "jsonl", lines
+    if name.endswith(".conllu") or is_conllu(
+        [line for line in lines if line.strip() and not line.startswith("#")]
+    ):
+        return "conllu", lines
+    if is_conll2012(lines):
+        return "conll2012", lines
+    if is_treebank(lines):
+        return "treebank", lines
+    if name.endswith((".json", ".jsonl", ".ndjson")):
         raise DataError(
-            source,
-            "expected at least 2 columns, a word and its tag, got 1: separate them by a tab "
-            "or a space",
-            line=table.sentences[0].lines[0],
+            path,
+            f"expected JSON lines, one object a line, got {quoted(first[:40])}: check the file, "
+            "or give the format",
+            line=1,
         )
-    words = column(table, word_column(token_column, table, source, int(wanted)), "words", source)
-    tags = column(table, tag_index, "tags", source) if wanted else None
-    sentences = []
-    for rows, tokens in zip(table.sentences, words, strict=True):
-        own = [] if tags is None else next(tags)
-        sentences.append(
-            Sentence(
-                tuple(tokens),
-                tuple(own),
-                line=rows.lines[0],
-                lines=tuple(rows.lines),
-                document=rows.document,
-            )
-        )
-    return without_positions(sentences, source, notes)
+    return ("word_tag" if is_word_tags(lines) else "conll"), lines
 
 
-_PARSERS: dict[str, Callable[..., list[Sentence]]] = {
-    "conll": _conll,
-    "conllu": parse_conllu,
-    "conll2012": parse_conll2012,
-    "jsonl": parse_jsonl,
-    "word_tag": parse_word_tags,
-    "treebank": parse_treebank,
-}
-"""From lines, file, task, word column, tag column, whether tags are wanted, and notes."""
+def _is_json_object(lines: Sequence[str], path: str | Path) -> bool:
+    """Whether the first line that is not blank is a JSON object; other JSON is refused."""
+    first = next(line for line in lines if line.strip())
+    if not first.lstrip().startswith(("{", "[")):
+        return False
+    try:
+        is_json, value = True, json.loads(first)
+    except (ValueError, RecursionError):
+        is_json, value = False, None
+    if isinstance(value, dict):
+        return True
+    # JSON over several lines has no JSON on its first line; a lone bracket may be a word, too
+    has_more = ".json" in Path(path).name and first.strip() in ("[", "[{", "{")
+    if not is_json and _JSON_BEGINS.fullmatch(first):
+        raise DataError(
+            path,
+            f"expected JSON, got {quoted(first)}: mend the line, or give the format",
+            line=lines.index(first) + 1,
+        )
+    if is_json or has_more:
+        raise DataError(
+            path,
+            "expected JSON lines, one object a line, got JSON of another shape: "
+            "convert it, for example a list with `jq -c '.[]'`, or give the format",
+            line=1,
+        )
+    return False
+
+
+@dataclass(frozen=True)
+class Guess:
+    """The format of text to be tagged.
+
+    Args:
+        format: ``text``, or one of ``FORMATS``.
+        lines: of the file; none for ``hub``.
+        doubt: why the file may have another format; ``None`` where the format is clear.
+    """
+
+    format: str
+    lines: list[str]
+    doubt: str | None = None
+
+
+def guess_format(path: str | Path, lines: list[str] | None = None) -> Guess:
+    """Read a file or stream once, where that was not done, and say what it holds.
+
+    Example:
+        >>> guess_format("-", ["The pump is down.", "", "All quiet again at Quay Nine."]).format
+        'text'
+        >>> guess_format("eng.testb", ["Quay B-SITE", "Nine I-SITE", "", "all O"]).doubt
+        'each row has 2 words, with blank lines between'
+    """
+    format, lines = detect_format(path, lines)
+    if format == "conll" and not Path(path).name.removesuffix(".gz").endswith(_COLUMN_NAMES):
+        return _prose_or_columns(lines)
+    return Guess(format, lines)
+
+
+def _prose_or_columns(lines: list[str]) -> Guess:
+    if any(line.startswith(DOCUMENT) for line in lines):
+        return Guess("conll", lines)
+    rows = [line for line in lines if line.strip() and not line.startswith("# ")]
+    if not rows:
+        return Guess("text", lines)
+    tabs = sum("\t" in row for row in rows)
+    widths = Counter(len(cells(row, by_tab=2 * tabs >= len(rows))) for row in rows)
+    width, same = widths.most_common(1)[0]
+    is_table = same == len(rows) and width > 1
+    has_breaks = any(not line.strip() for line in lines[lines.index(rows[0]) :])
+    doubt = None
+    if is_table and tabs == len(rows):
+        return Guess("conll", lines, None if len(rows) > 1 else "its only row holds a tab")
+    if is_table and has_breaks and len(rows) > 1:
+        return Guess("conll", lines, f"each row has {width} words, with blank lines between")
+    if names_columns(rows[0]):
+        doubt = f"the first line, {quoted(rows[0])}, names columns, but tabs part none"
+    elif tabs:
+        doubt = "some rows hold tabs, but they make no table"
+    elif same == len(rows) and len(rows) > 1:
+        doubt = f"each row has {width} word{'s' if width > 1 else ''}"
+    elif width > 1 and has_breaks and len(rows) > 1 and same >= _ALMOST * len(rows):
+        doubt = f"{same} of {len(rows)} rows have {width} words"
+    return Guess("text", lines, doubt)

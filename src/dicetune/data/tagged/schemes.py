@@ -1,4 +1,4 @@
-"""Which scheme a file's tags are in, and bringing them to IOB2 or IOBES.
+"""The scheme of the tags of a file, and the way from it to IOB2 or IOBES.
 
 Detection looks at the whole file. ``O`` says nothing; by the letters of the other tags:
 
@@ -7,15 +7,15 @@ Detection looks at the whole file. ``O`` says nothing; by the letters of the oth
    are spans without a type: they get the type ``ENTITY`` and rule 2 onwards decides.
 2. M-: **bmes**. L- or U-: **bilou**. E- or S-: **iobes** (bmes without any M- is the same).
 3. I- alone: **iob1** (io with letters reads the same). B- alone: **iob2**.
-4. B- and I-: a B- that does not touch a span of its type speaks for iob2, an I- that continues
-   nothing for iob1. Without the first it is **iob1**; else the more frequent one decides, and
-   **iob2** a tie.
-5. Letters that no one scheme has (M- beside I-, L- beside E-), bare tags beside tags with
+4. B- and I-: a B- that does not touch a span of its type is evidence for iob2, an I- that
+   continues nothing is evidence for iob1. Without such a B- the scheme is **iob1**; else the more
+   frequent evidence decides, and a tie is **iob2**.
+5. Letters that no single scheme has (M- beside I-, L- beside E-), bare tags beside tags with
    letters, or E- without B- and S- (IOE): an error that names both places.
 
-Rule 3 and 4 are about the name only: the spans are the same whichever is chosen.
+Rules 3 and 4 decide the name only: the spans are the same in both schemes.
 
-**Repair.** Tags that the scheme does not allow where they stand are read by conlleval's rule
+**Repair.** Tags that the scheme does not allow at their place are read by conlleval's rule
 (see ``labels``) and spelled anew; each tag whose letter changes is counted.
 """
 
@@ -25,45 +25,30 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.tagged.corpus import Scheme, Sentence
+from dicetune.data.files.text import NoteBook
+from dicetune.data.tagged.corpus import Scheme, Sentence, Tagged
 from dicetune.data.tagged.labels import PREFIXES, convert, violations
 from dicetune.errors import DataError, quoted, unknown_name
 
 REPAIR = "tags that the scheme {scheme} does not allow there: repaired (conlleval's rule)"
 TYPELESS = "tags without a type (B, I): given the type ENTITY"
 
-_TARGET: dict[str, Scheme] = {
-    "io": "iob2",
-    "iob1": "iob2",
-    "iob2": "iob2",
-    "iobes": "iobes",
-    "bmes": "iobes",
-    "bilou": "iobes",
-}
 _LETTERED = re.compile(r"[BIESMLU]-.", re.DOTALL)
 _JOINED = re.compile(r"(?:O|[BIESMLU]-.+?)(?:[|;,]O(?:$|[|;,])|[|;,/+& ][BIESMLU]-.)", re.DOTALL)
 _OTHER_SPELLING = re.compile(
     r"[BIESMLUbiesmlu][^0-9A-Za-z].|-.+|[^0-9A-Za-z]+[BIESMLU]-.|.*[-_][BIESMLU]$|[BIESMLU]-$|^o$"
 )
 
-Tagged = Sequence[Sequence[str]]
-
 
 def target_scheme(scheme: str) -> Scheme:
-    """The scheme that tags are brought to: iob2 where the last word is not marked, else iobes.
-
-    Example:
-        >>> target_scheme("bmes")
-        'iobes'
-    """
-    return _TARGET[scheme]
+    """The scheme that tags are brought to: iob2 where the last word is not marked, else iobes."""
+    return "iob2" if scheme in ("io", "iob1", "iob2") else "iobes"
 
 
 def plain_tags(tags: Tagged) -> tuple[list[list[str]], bool]:
-    """The tags with a letter and a type each, and whether types had to be put in.
+    """The tags with a letter and a type each, and whether tags without a type got ``ENTITY``.
 
-    Bare types get the letter I-; bare letters get the type ``ENTITY``.
+    Bare types get the letter I-.
 
     Example:
         >>> plain_tags([["PER", "O"]])
@@ -80,10 +65,7 @@ def plain_tags(tags: Tagged) -> tuple[list[list[str]], bool]:
 
 
 def detect_scheme(sentences: Sequence[Sentence], path: str | Path) -> str:
-    """The scheme of a file's tags, by the rules above.
-
-    Raises:
-        DataError: tags that are no span tags, or of more than one scheme.
+    """The scheme of the tags of a file, by the rules above.
 
     Example:
         >>> detect_scheme([Sentence(("in", "Bonn"), ("O", "S-LOC"))], "a.conll")
@@ -110,69 +92,46 @@ def detect_scheme(sentences: Sequence[Sentence], path: str | Path) -> str:
     if letters == {"B"}:
         return "iob2"
     tags, _ = plain_tags([sentence.tags for sentence in sentences])
-    needless = sum(t.startswith("B-") for s in tags for t in _at(s, violations(s, "iob1")))
-    orphans = sum(len(violations(sentence, "iob2")) for sentence in tags)
+    needless = sum(row[i].startswith("B-") for row in tags for i in violations(row, "iob1"))
+    orphans = sum(len(violations(row, "iob2")) for row in tags)
     return "iob1" if not needless or orphans > needless else "iob2"
 
 
 def normalise(
     sentences: Sequence[Sentence], path: str | Path, scheme: str, notes: NoteBook
 ) -> tuple[list[list[str]], str]:
-    """Tags brought to IOB2 or IOBES, repaired where need be, and the scheme that was found.
-
-    Args:
-        sentences: with the tags of the file.
-        path: the file, for messages.
-        scheme: ``auto`` or one of ``labels.PREFIXES``.
-        notes: takes the repairs.
-
-    Raises:
-        DataError: a tag that the scheme does not know.
-    """
+    """Tags brought to IOB2 or IOBES and repaired, and the scheme of the file."""
     if scheme != "auto" and scheme not in PREFIXES:
         raise unknown_name("tag scheme", scheme, ["auto", *PREFIXES])
     found = detect_scheme(sentences, path) if scheme == "auto" else scheme
     tags, typeless = plain_tags([sentence.tags for sentence in sentences])
     out = []
-    for sentence, own in zip(sentences, tags, strict=True):
-        _check_known(sentence, own, found, path)
+    for sentence, row in zip(sentences, tags, strict=True):
+        _check_known(sentence, row, found, path)
         if typeless:
-            for position in (i for i, tag in enumerate(own) if tag != "O"):
+            for position in (i for i, tag in enumerate(row) if tag != "O"):
                 notes.add(TYPELESS, f"{path}:{sentence.line_of(position)}")
-        for position in violations(own, found):
+        for position in violations(row, found):
             notes.add(REPAIR.format(scheme=found), f"{path}:{sentence.line_of(position)}")
-        out.append(convert(own, found, target_scheme(found)))
+        out.append(convert(row, found, target_scheme(found)))
     return out, found
 
 
 def respell(
     sentences: Sequence[Sentence], tags: Tagged, path: str | Path, scheme: str
 ) -> list[list[str]]:
-    """Tags brought to IOB2 or IOBES without repair where the letters alone can say it.
+    """Tags with a letter and a type each, brought to IOB2 or IOBES without repair.
 
-    IO and IOB1 are read as spans, since a letter means something else there.
-
-    Args:
-        sentences: where the tags come from, for messages.
-        tags: with a letter and a type each.
-        path: the file, for messages.
-        scheme: of the tags.
-
-    Raises:
-        DataError: a tag that the scheme does not know.
+    Only IO and IOB1 are read as spans: their letters mean something else than those of IOB2.
     """
     if scheme not in PREFIXES:
         raise unknown_name("tag scheme", scheme, ["auto", *PREFIXES])
-    for sentence, own in zip(sentences, tags, strict=True):
-        _check_known(sentence, own, scheme, path)
+    for sentence, row in zip(sentences, tags, strict=True):
+        _check_known(sentence, row, scheme, path)
     if scheme in ("io", "iob1"):
-        return [convert(own, scheme, "iob2") for own in tags]
+        return [convert(row, scheme, "iob2") for row in tags]
     letters = {"bmes": {"M": "I"}, "bilou": {"L": "E", "U": "S"}}.get(scheme, {})
-    return [[letters.get(tag[0], tag[0]) + tag[1:] for tag in own] for own in tags]
-
-
-def _at(tags: Sequence[str], positions: Sequence[int]) -> list[str]:
-    return [tags[position] for position in positions]
+    return [[letters.get(tag[0], tag[0]) + tag[1:] for tag in row] for row in tags]
 
 
 def _first_places(sentences: Sequence[Sentence]) -> dict[str, int]:
@@ -185,7 +144,7 @@ def _first_places(sentences: Sequence[Sentence]) -> dict[str, int]:
 
 
 def _check_single(tag: str, path: str | Path, line: int | None) -> None:
-    """Refuse a cell of several tags: read as one, its type would be spelled of two layers."""
+    """Refuse a cell of several tags, whose type would join the types of two layers."""
     if _JOINED.match(tag):
         raise DataError(
             path,
@@ -211,17 +170,15 @@ def _check_bare(
         raise DataError(
             path,
             f"a mixture of schemes: {quoted(bare[0])} has no letter such as B- or I-, but "
-            f"{quoted(lettered[0])} on line {first[lettered[0]]} has one. Spell all tags in "
-            f"one scheme; "
-            "if the line is a comment, remove it",
+            f"{quoted(lettered[0])} on line {first[lettered[0]]} has one. Spell all tags in one "
+            "scheme; if the line is a comment, remove it",
             line=first[bare[0]] or None,
         )
     if "O" not in first:
         raise DataError(
             path,
-            f"expected entity tags with 'O' outside of entities, got {quoted(bare[0])} and no "
-            f"'O' at "
-            "all: for parts of speech use task 'pos', or choose another tag column",
+            f"expected entity tags with 'O' outside of entities, got {quoted(bare[0])} and no 'O' "
+            "at all: for parts of speech use task 'pos', or choose another tag column",
             line=first[bare[0]] or None,
         )
 
@@ -236,8 +193,8 @@ def _check_letters(
         raise DataError(
             path,
             f"a mixture of schemes: {quoted(mark)} on line {first[mark]} belongs to {scheme}, "
-            f"which has "
-            f"no {quoted(strange[0])}. Spell all tags in one scheme: {', '.join(PREFIXES)}",
+            f"which has no {quoted(strange[0])}. Spell all tags in one scheme: "
+            f"{', '.join(PREFIXES)}",
             line=first[strange[0]] or None,
         )
     if scheme == "iobes" and not letters & {"B", "S"}:

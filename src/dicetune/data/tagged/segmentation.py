@@ -7,19 +7,34 @@ word of one character. The rules:
   one, combining marks by themselves. What stood between the words of a file (``SpaceAfter``) is
   not read: the text is its words without a gap.
 - White space inside a word of a file is a character like any other, and counted in the notes. An
-  empty word has none: it is left out, and counted.
+  empty word has no characters: it is left out, and counted.
 - In plain text, white space is no character: it ends a word (``word_breaks``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.tagged.corpus import Corpus, Scheme, Sentence
+from dicetune.data.files.text import NoteBook
+from dicetune.data.inspect import (
+    Contents,
+    Inspection,
+    Ratio,
+    SubwordCounter,
+    inspect_splits,
+    place_of,
+)
+from dicetune.data.tagged.corpus import (
+    Corpus,
+    PlainCorpus,
+    Scheme,
+    Sentence,
+    sentence_items,
+    tag_difference,
+)
 from dicetune.data.tagged.labels import spans, to_tags
-from dicetune.data.tagged.plain import PlainCorpus
 
 Word = tuple[str, str]
 """A word and its tag."""
@@ -29,11 +44,9 @@ EMPTY = "empty words: left out, they have no characters"
 
 
 def to_characters(corpus: Corpus) -> Corpus:
-    """Words to characters, and their tags to labels of characters in IOBES.
+    """Words to characters, and their tags, which are no spans, to labels of characters in IOBES.
 
-    Args:
-        corpus: words with tags that are no spans, or without tags. Of plain text, the characters
-            of the text are taken, whatever words it was cut into.
+    Of plain text, the characters of the text are taken, whatever words it was cut into.
 
     Example:
         >>> words = Corpus((Sentence(("上海", "的"), ("NR", "DEG")),), "a.txt")
@@ -47,11 +60,11 @@ def to_characters(corpus: Corpus) -> Corpus:
     for sentence, text in zip(corpus, texts, strict=True):
         if text is None:
             sentences.append(_characters(sentence, corpus.source, notes))
-            places.append(_side_by_side(len(sentences[-1].tokens)))
+            found: Sequence[int] = range(len(sentences[-1].tokens))
         else:
-            own = [place for place, character in enumerate(text) if not character.isspace()]
-            sentences.append(replace(sentence, tokens=tuple(text[place] for place in own)))
-            places.append(tuple((place, place + 1) for place in own))
+            found = [place for place, character in enumerate(text) if not character.isspace()]
+            sentences.append(replace(sentence, tokens=tuple(text[place] for place in found)))
+        places.append(tuple((place, place + 1) for place in found))
     all_notes = (*corpus.notes, *notes.notes())
     if isinstance(corpus, PlainCorpus):
         return replace(corpus, sentences=tuple(sentences), notes=all_notes, places=tuple(places))
@@ -62,13 +75,10 @@ def to_characters(corpus: Corpus) -> Corpus:
 
 
 def from_characters(characters: Sequence[str], tags: Sequence[str]) -> list[Word]:
-    """Labelled characters to words with their tags: every character is in exactly one.
+    """Labelled characters to words with their tags: every character is in exactly one word.
 
     Labels that no cut into words spells are read by the rule of ``spans``: B- and S- begin a word,
-    I- and E- go on with the one before if it is open and has their tag, else they begin one.
-
-    Raises:
-        InputError: a label that is none of B-, I-, E-, S- with a tag, or ``O``.
+    I- and E- continue the word before if it is open and has their tag, else they begin a word.
 
     Example:
         >>> from_characters("上海的", ["B-NR", "E-NR", "S-DEG"])
@@ -88,16 +98,55 @@ def word_breaks(corpus: Corpus) -> list[frozenset[int]]:
     """For each sentence, the characters that cannot go on with the word before them.
 
     Example:
-        >>> from dicetune.data.tagged.plain import plain_corpus
+        >>> from dicetune.data.tagged.corpus import plain_corpus
         >>> word_breaks(to_characters(plain_corpus(["上海 的"])))
         [frozenset({2})]
     """
     if not isinstance(corpus, PlainCorpus):
         return [frozenset()] * len(corpus)
     return [
-        frozenset(number for number in range(1, len(own)) if own[number][0] != own[number - 1][1])
-        for own in corpus.places
+        frozenset(n for n in range(1, len(places)) if places[n][0] != places[n - 1][1])
+        for places in corpus.places
     ]
+
+
+def inspect_segmentation(
+    splits: Mapping[str, Corpus], count_subwords: SubwordCounter | None = None
+) -> Inspection:
+    """Describe one or more splits of labelled characters (``to_characters``).
+
+    The labels are the words of each part of speech, the ratio is that of the most frequent label
+    to the rarest.
+
+    Example:
+        >>> words = Corpus((Sentence(("上海", "的"), ("NR", "DEG")),), "a.txt")
+        >>> report = inspect_segmentation({"train": to_characters(words)}).splits[0]
+        >>> report.facts["words"], report.facts["characters"], report.labels
+        (2, 3, {'NR': 1, 'DEG': 1})
+    """
+    contents = {}
+    for name, corpus in splits.items():
+        labels = Counter(tag for words in corpus_words(corpus) for _, tag in words)
+        contents[name] = Contents(
+            corpus.source,
+            sentence_items(corpus),
+            {
+                "sentences": len(corpus),
+                "characters": sum(len(sentence.tokens) for sentence in corpus),
+                "words": labels.total(),
+            },
+            dict(labels.most_common()),
+            Ratio.of_labels(labels),
+            corpus.notes,
+            "characters",
+        )
+    return inspect_splits(
+        contents,
+        count_subwords,
+        "sentences",
+        "Words of each part of speech",
+        lambda tokens, first, second: ("".join(tokens), tag_difference(tokens, first, second)),
+    )
 
 
 def _characters(sentence: Sentence, source: str, notes: NoteBook) -> Sentence:
@@ -105,8 +154,7 @@ def _characters(sentence: Sentence, source: str, notes: NoteBook) -> Sentence:
     for position, word in enumerate(sentence.tokens):
         line = sentence.line_of(position)
         if not word or any(character.isspace() for character in word):
-            place = source if line is None else f"{source}:{line}"
-            notes.add(SPACES if word else EMPTY, place)
+            notes.add(SPACES if word else EMPTY, place_of(source, line))
         if not word:
             continue
         if sentence.tags:
@@ -120,7 +168,3 @@ def _characters(sentence: Sentence, source: str, notes: NoteBook) -> Sentence:
         tags=tuple(to_tags(found, start, "iobes")) if found else (),
         lines=tuple(lines),
     )
-
-
-def _side_by_side(count: int) -> tuple[tuple[int, int], ...]:
-    return tuple((number, number + 1) for number in range(count))

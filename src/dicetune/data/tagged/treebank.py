@@ -1,35 +1,45 @@
-r"""Bracketed treebanks to words with parts of speech (Penn Treebank, Chinese Treebank).
+r"""Treebanks as words with parts of speech: bracketed trees, and lines of ``word_TAG``.
 
-``(IP-HLN (NP-PN (NR 上海) (NN 浦东)) (VP (VV 开发)))`` becomes 上海/NR 浦东/NN 开发/VV.
+**Trees** (Penn Treebank, Chinese Treebank): ``(IP-HLN (NP-PN (NR 上海) (NN 浦东)) (VP (VV 开发)))``
+becomes 上海/NR 浦东/NN 开发/VV.
 
-- A sentence is a tree. Its words are the pre-terminals, whose labels are kept as they are
+- A sentence is a tree. Its words are the pre-terminals, whose labels are read as they are
   (``NN-SHORT`` too).
-- Traces (``-NONE-``) are no words: dropped and counted; so are trees of nothing else.
-- Lines of markup between trees (``<S ID=1>``, ``<DOC>``) are skipped and counted.
-- ``-LRB-``, ``\/`` and their like are read as what they stand for, and counted.
+- Traces (``-NONE-``) are no words: dropped and counted; so are trees of nothing but traces.
+- ``-LRB-``, ``\/`` and their like are read as the characters that they name, and counted.
+
+**Lines of word_TAG**, one sentence a line, as Chinese treebanks are often passed on:
+``中国_NR 经济_NN 发展_VV`` or ``中国/NR 经济/NN``. Runs of spaces or tabs part the words, nothing
+else does: U+3000 is part of a word. A file has one separator, the one that most of its words have;
+the last separator in a word counts, so that ``__PU`` is the word ``_``. The People's Daily corpus
+also has compounds and names of lines: see ``convert``.
+
+In both, lines of markup between sentences (``<S ID=1>``, ``<DOC>``) are skipped and counted.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
-from dicetune.data.files.brackets import is_markup, parse_brackets, plain_word
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.tagged.corpus import Sentence
-from dicetune.data.tagged.refuse import no_columns
-from dicetune.errors import DataError
+from dicetune.data.files.brackets import MARKUP, is_markup, parse_brackets, plain_word
+from dicetune.data.tagged.convert import has_compounds, line_ids, without_compounds
+from dicetune.data.tagged.corpus import NO_WORDS, Reading, Sentence, no_columns
+from dicetune.errors import InputError, quoted
 
 TRACE = "-NONE-"
 TRACES = "traces (-NONE-): dropped, they are no words"
-NO_WORDS = "trees without a word: dropped"
+NO_LEAVES = "trees without a word: dropped"
 ESCAPED = "names of brackets and slashes (-LRB-): read as what they stand for"
+SEPARATORS = ("_", "/")
 _FIRST = re.compile(r"[ \t]*\([ \t]*(\(|[^ \t()]+[ \t]*(\(|[^ \t()]+[ \t]*\)))")
+_SPACES = re.compile(r"[ \t]+")
+_TAG = re.compile(r"[^\d_/][^_/]{0,19}")
+_LOOKED_AT = 100
 
 
 def is_treebank(lines: Sequence[str]) -> bool:
-    """Whether lines are bracketed trees, by the first that is no markup.
+    """Whether lines are bracketed trees, by the first line that is no markup.
 
     Example:
         >>> is_treebank(["<S ID=1>", "( (IP (NR 上海)"]), is_treebank(["( PU", "a NN"])
@@ -39,57 +49,125 @@ def is_treebank(lines: Sequence[str]) -> bool:
     return bool(_FIRST.match(first))
 
 
-def parse_treebank(
-    lines: Sequence[str],
-    path: str | Path,
-    task: str,
-    token_column: int | str | None,
-    tag_column: int | str | None,
-    wanted: bool,
-    notes: NoteBook,
-) -> list[Sentence]:
-    """Lines to sentences.
-
-    Args:
-        lines: without their ends.
-        path: the file, for messages.
-        task: with tags, ``pos`` alone.
-        token_column: none: there are no columns.
-        tag_column: none.
-        wanted: whether tags are read.
-        notes: where traces and markup are counted.
-
-    Raises:
-        DataError: entities are asked for, or the brackets are broken.
-        InputError: a column.
+def parse_treebank(reading: Reading) -> list[Sentence]:
+    """Trees to sentences.
 
     Example:
         >>> lines = ["(IP (NP (-NONE- *pro*)) (NP (NR 上海)", " (NN 浦东)))"]
-        >>> (sentence,) = parse_treebank(lines, "a.fid", "pos", None, None, True, NoteBook())
+        >>> (sentence,) = parse_treebank(Reading(lines, "a.fid", "pos"))
         >>> sentence.tokens, sentence.tags
         (('上海', '浦东'), ('NR', 'NN'))
     """
-    if wanted and task == "ner":
-        raise DataError(
-            path, "expected entity tags, got a treebank, which holds parts of speech: use task pos"
+    if reading.wants_tags and reading.task == "ner":
+        raise reading.error(
+            "expected entity tags, got a treebank, which holds parts of speech: use task pos"
         )
-    no_columns("trees", token_column, tag_column)
+    no_columns("trees", reading.token_column, reading.tag_column)
     sentences = []
-    for tree in parse_brackets(lines, path, notes):
-        words, tags, places = [], [], []
+    for tree in parse_brackets(reading.lines, reading.source, reading.notes):
+        words, tags, lines = [], [], []
         for leaf in tree.leaves():
             if leaf.label == TRACE:
-                notes.add(TRACES, f"{path}:{leaf.line}")
+                reading.note(TRACES, leaf.line)
                 continue
             word = plain_word(leaf.word or "")
             if word != leaf.word:
-                notes.add(ESCAPED, f"{path}:{leaf.line}")
+                reading.note(ESCAPED, leaf.line)
             words.append(word)
             tags.append(leaf.label)
-            places.append(leaf.line)
+            lines.append(leaf.line)
         if not words:
-            notes.add(NO_WORDS, f"{path}:{tree.line}")
+            reading.note(NO_LEAVES, tree.line)
             continue
-        own = tuple(tags) if wanted else ()
-        sentences.append(Sentence(tuple(words), own, tree.line, lines=tuple(places)))
+        read_tags = tuple(tags) if reading.wants_tags else ()
+        sentences.append(Sentence(tuple(words), read_tags, tree.line, lines=tuple(lines)))
     return sentences
+
+
+def is_word_tags(lines: Sequence[str]) -> bool:
+    """Whether lines are ``word_TAG``: every word has a tag, and some line has several words.
+
+    Example:
+        >>> is_word_tags(["中国_NR 经济_NN", "发展_VV"]), is_word_tags(["at Quay_Nine"])
+        (True, False)
+    """
+    rows = [words for line in lines[:_LOOKED_AT] if not is_markup(line) and (words := _words(line))]
+    return any(len(words) > 1 for words in rows) and any(
+        all(_is_tagged(word, separator) for words in rows for word in words)
+        for separator in SEPARATORS
+    )
+
+
+def parse_word_tags(reading: Reading) -> list[Sentence]:
+    """Lines of ``word_TAG`` to sentences; where no tags are wanted, a word needs no tag.
+
+    Example:
+        >>> found = parse_word_tags(Reading(["上海_NR __PU"], "a.txt"))
+        >>> found[0].tokens, found[0].tags
+        (('上海', '_'), ('NR', 'PU'))
+    """
+    no_columns("word_TAG lines", reading.token_column, reading.tag_column)
+    rows = []
+    for number, line in enumerate(reading.lines, 1):
+        if is_markup(line):
+            reading.note(MARKUP, number)
+        elif words := _words(line):
+            rows.append((number, words))
+    separator = max(SEPARATORS, key=lambda mark: sum(mark in w for _, words in rows for w in words))
+    compounds = has_compounds((word for _, words in rows for word in words), separator)
+    ids = line_ids(rows, reading)
+    sentences = []
+    for place, (number, row) in enumerate(rows):
+        words = row if ids is None else row[1:]
+        if not words and reading.wants_tags:
+            reading.note(NO_WORDS, number)
+            continue
+        if compounds:
+            words = without_compounds(words, separator, number, reading)
+        pairs = [_pair(word, separator, number, reading) for word in words]
+        tags = tuple(tag for _, tag in pairs) if reading.wants_tags else ()
+        name = None if ids is None else ids[place]
+        sentences.append(Sentence(tuple(word for word, _ in pairs), tags, number, name))
+    return sentences
+
+
+def format_word_tags(words: Sequence[str], tags: Sequence[str]) -> str:
+    """One sentence as a line that ``parse_word_tags`` reads back the same.
+
+    Example:
+        >>> format_word_tags(["上海", "_"], ["NR", "PU"])
+        '上海_NR __PU'
+    """
+    for word, tag in zip(words, tags, strict=True):
+        if not word or re.search(r"[ \t\r\n]", word):
+            raise InputError(
+                f"expected a word without spaces and line ends, got {quoted(word)}: word_TAG lines "
+                "cannot hold it, write JSON lines instead"
+            )
+        if not tag or re.search(r"[ \t\r\n_\]]", tag):
+            raise InputError(
+                f"expected a tag without spaces, '_' and ']', got {quoted(tag)}: word_TAG lines "
+                "cannot hold it, write JSON lines instead"
+            )
+    return " ".join(f"{word}_{tag}" for word, tag in zip(words, tags, strict=True))
+
+
+def _words(line: str) -> list[str]:
+    return [word for word in _SPACES.split(line) if word]
+
+
+def _is_tagged(word: str, separator: str) -> bool:
+    start, found, tag = word.rpartition(separator)
+    return bool(start and found and _TAG.fullmatch(tag))
+
+
+def _pair(word: str, separator: str, line: int, reading: Reading) -> tuple[str, str]:
+    """A word and its tag, which may be missing where no tags are wanted."""
+    start, found, tag = word.rpartition(separator)
+    if start and tag:
+        return start, tag
+    if not reading.wants_tags and not found:
+        return word, ""
+    raise reading.error(
+        f"expected words with their tags, as in 'word{separator}TAG', got {quoted(word)}", line
+    )

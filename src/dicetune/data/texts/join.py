@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.text import NoteBook
 from dicetune.data.texts.corpus import TextCorpus
 from dicetune.data.texts.prediction_rows import PredictedRow
 from dicetune.errors import DataError, quoted

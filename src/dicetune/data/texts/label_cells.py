@@ -18,7 +18,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.text import NoteBook
 from dicetune.errors import DataError, listed, quoted
 
 AUTO, NONE = "auto", "none"

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dicetune.data.files.json_lines import whole_characters
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.files.open_text import read_lines
+from dicetune.data.files.json_objects import whole_characters
+from dicetune.data.files.text import NoteBook, read_lines
 from dicetune.data.texts.label_cells import Cell, LabelCells, part_cells, refuse_lists
 from dicetune.errors import DataError, listed, quoted
 

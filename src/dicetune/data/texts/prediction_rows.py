@@ -10,10 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dicetune.data.files.json_lines import GOLD_KEYS, PREDICTED_KEYS, json_objects
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.files.splits import records_of_split, rows_of_split
+from dicetune.data.files.predictions import (
+    GOLD_KEYS,
+    PREDICTED_KEYS,
+    prediction_records,
+    rows_of_split,
+)
 from dicetune.data.files.tables import Grid, parse_grid
+from dicetune.data.files.text import NoteBook
 from dicetune.data.texts.columns import LABEL_NAMES, Column
 from dicetune.data.texts.label_columns import (
     Numbered,
@@ -78,7 +82,7 @@ def object_rows(lines: Sequence[str], source: str, wanted: PredictionLayout) -> 
     Raises:
         DataError: no JSON, a missing key, no row, or rows of several splits.
     """
-    records = list(records_of_split(json_objects(lines, source), wanted.split, source))
+    records = prediction_records(lines, wanted.split, source)
     if not records:
         raise DataError(source, "expected predictions, got none")
     names = list(records[0][1])

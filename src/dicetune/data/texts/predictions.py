@@ -12,10 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dicetune.data.files.json_lines import PREDICTED_KEYS
-from dicetune.data.files.notes import Note, NoteBook
-from dicetune.data.files.open_text import read_lines, source_name, without_returns
-from dicetune.data.files.splits import rows_of_split
+from dicetune.data.files.predictions import PREDICTED_KEYS, rows_of_split
+from dicetune.data.files.text import Note, NoteBook, read_lines, source_name, without_returns
 from dicetune.data.texts.corpus import TextCorpus
 from dicetune.data.texts.join import join_gold
 from dicetune.data.texts.label_cells import AUTO, Cell, LabelCells

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.data.files.hub import names_data_set
-from dicetune.data.files.json_lines import whole_characters
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.files.open_text import read_lines, source_name, without_returns
+from dicetune.data.files.json_objects import whole_characters
+from dicetune.data.files.text import NoteBook, read_lines, source_name, without_returns
 from dicetune.data.texts.columns import LABEL_NAMES, PAIR_NAMES, TEXT_NAMES
 from dicetune.data.texts.corpus import TextCorpus, TextExample
 from dicetune.data.texts.label_cells import LabelCells

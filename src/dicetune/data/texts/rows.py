@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.data.files.hub import load_split
-from dicetune.data.files.json_lines import json_objects
-from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.json_objects import json_objects
 from dicetune.data.files.tables import Grid, parse_grid
+from dicetune.data.files.text import NoteBook
 from dicetune.data.texts.columns import (
     ID_NAMES,
     LABEL_NAMES,

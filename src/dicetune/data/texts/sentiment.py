@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dicetune.data.files.brackets import parse_brackets, plain_word
-from dicetune.data.files.notes import NoteBook
+from dicetune.data.files.text import NoteBook
 from dicetune.data.texts.corpus import TextExample
 from dicetune.errors import DataError, quoted, unknown_name
 

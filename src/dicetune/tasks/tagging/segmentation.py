@@ -37,7 +37,7 @@ from dicetune.data import (
     to_tags,
     word_breaks,
 )
-from dicetune.data.files.open_text import STDIN
+from dicetune.data.files.text import STDIN
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.metrics import segmentation_scores
 from dicetune.tasks.base import Scores, Trained

@@ -11,7 +11,6 @@ from dicetune.data import (
     Corpus,
     Guess,
     guess_format,
-    parse_tokens,
     plain_corpus,
     read_lines,
     read_tokens,
@@ -38,7 +37,7 @@ def read_untagged(
         source: a file, a data set, or "-" for the input stream.
         tags: what the tagger will put out.
         token_column: number or key of the words.
-        format: one of ``FORMATS``; "auto" tells by the content (``dicetune.data.tagged.guess``).
+        format: one of ``FORMATS``; "auto" tells by the content (``dicetune.data.tagged.read``).
         trained: options that the model was trained with.
         report: takes a line where the format is a guess.
         lines: of the source, where it was read already: a stream can be read only once.
@@ -69,7 +68,12 @@ def read_untagged(
                 f"(--format conll)"
             )
         return plain_corpus(found.lines, str(source))
-    options: dict[str, Any] = {"task": tags, "token_column": token_column, "require_tags": False}
-    if found.format == "hub":
-        return read_tokens(source, format="hub", **options)
-    return parse_tokens(found.lines, source, found.format, trained=trained, **options)
+    return read_tokens(
+        source,
+        task=tags,
+        format=found.format,
+        token_column=token_column,
+        require_tags=False,
+        trained=trained,
+        lines=found.lines,
+    )

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from dicetune.data.files.open_text import LIMIT, read_lines
+from dicetune.data.files.text import LIMIT, read_lines
 from dicetune.decide.score_file import tune_scores
 from dicetune.errors import DataError, InputError
 

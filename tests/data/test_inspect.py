@@ -14,10 +14,9 @@ from dicetune.data import (
     Ratio,
     Sentence,
     SplitReport,
-    find_conflicts,
-    find_leaks,
     inspect_tokens,
 )
+from dicetune.data.inspect import Item, find_conflicts, find_leaks
 from dicetune.display import inspection_tables
 
 
@@ -141,12 +140,14 @@ def test_leaks_of_every_pair_of_splits():
     ]
     assert leaks[0].share == pytest.approx(2 / 3)
     assert {one.unit for one in leaks} == {"pairs"}
-    assert find_leaks({"train": [], "test": [("a", "e:1")]}) == ()
+    assert find_leaks({"train": [], "test": [("a", "e:1")]}, "texts") == []
 
 
 def test_conflicts_keep_one_place_for_each_gold():
-    rows = [("a", 0, "t:1"), ("a", 0, "t:2"), ("a", 2, "t:3"), ("a", 1, "t:4"), ("b", 0, "t:5")]
-    assert find_conflicts(rows) == (Conflict("a", ("t:1", "t:3", "t:4"), "0 / 2"),)
+    golds = [("a", 0), ("a", 0), ("a", 2), ("a", 1), ("b", 0), ("b", None), ("b", None)]
+    items = [Item(key, f"t:{number}", gold) for number, (key, gold) in enumerate(golds, 1)]
+    found = find_conflicts(items, lambda key, first, second: (key, f"{first} / {second}"))
+    assert found == [Conflict("a", ("t:1", "t:3", "t:4"), "0 / 2")]
 
 
 def test_label_ratio_leaves_out_labels_that_do_not_occur():
@@ -157,10 +158,9 @@ def test_label_ratio_leaves_out_labels_that_do_not_occur():
 
 
 def test_five_conflicts_are_kept_and_all_counted():
-    conflicts = [Conflict(str(number), ("a:1", "a:2"), "0 / 1") for number in range(7)]
-    found = Inspection.of([], conflicts=conflicts, warnings=["mend it"])
+    words = corpus("a", *[f"w{number}/{tag}" for number in range(7) for tag in ("O", "B-X")])
+    found = inspect_tokens({"train": words})
     assert (found.conflicts, len(found.conflict_examples)) == (7, 5)
-    assert found.warnings == ("mend it",)
 
 
 def shown(found):
@@ -178,7 +178,7 @@ def test_any_inspection_is_shown():
             "dev", "d.json", {"questions": 2, "odd": "word"}, {"no": 1}, Ratio.of(9, 2, "")
         ),
     ]
-    text = shown(Inspection.of(splits, labels_title="Answers", paper_ratios={"SQuAD": 55.0}))
+    text = shown(Inspection(splits, labels_title="Answers", paper_ratios={"SQuAD": 55.0}))
     rows = {line.split("│")[1].strip(): line for line in text.splitlines() if "│" in line}
     assert "1,234" in rows["questions"]
     assert "50.00%" in rows["gone"]

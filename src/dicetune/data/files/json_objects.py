@@ -1,25 +1,23 @@
-"""JSON lines, one object a line: its keys, its lists of texts, and what each mistake is told."""
+"""JSON objects of a file, one a line or in one list: keys, lists of texts, ids, and messages."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dicetune.errors import DataError, listed, quoted
 
-# what tools call these in files of predictions
-GOLD_KEYS = ("gold", "labels", "tags", "ner_tags", "pos_tags", "true", "y_true", "label")
-PREDICTED_KEYS = ("predicted", "predictions", "prediction", "pred", "preds", "y_pred")
+Record = tuple[int, Mapping[str, Any]]
+"""The line on which an object begins, and the object."""
+
+_SPACE = re.compile(r"[ \t\n\r]*")
 
 
-def json_objects(lines: Sequence[str], path: str | Path) -> Iterable[tuple[int, Mapping[str, Any]]]:
-    """The objects of JSON lines with their line numbers; blank lines are skipped.
-
-    Raises:
-        DataError: a line that is no JSON object.
-    """
+def json_objects(lines: Sequence[str], path: str | Path) -> Iterator[Record]:
+    """The objects of JSON lines with their line numbers; blank lines are skipped."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -42,6 +40,47 @@ def json_objects(lines: Sequence[str], path: str | Path) -> Iterable[tuple[int, 
         yield number, record
 
 
+def json_list(lines: Sequence[str], path: str | Path) -> Iterator[Record]:
+    """The objects of a file that is one JSON list, each with the line on which it begins.
+
+    Example:
+        >>> list(json_list(['[{"a": 1},', ' {"a": 2}]'], "a.json"))
+        [(1, {'a': 1}), (2, {'a': 2})]
+    """
+    text = "\n".join(lines)
+    decoder = json.JSONDecoder()
+    place = _behind_space(text, text.index("[") + 1)
+    line, counted = 1, 0
+    while text[place : place + 1] != "]":
+        line += text.count("\n", counted, place)
+        counted = place
+        try:
+            record, place = decoder.raw_decode(text, place)
+        except json.JSONDecodeError as error:
+            raise DataError(
+                path,
+                f"expected a list of JSON objects, got no JSON ({error.msg})",
+                line=error.lineno,
+            ) from None
+        except RecursionError:
+            raise DataError(
+                path, "expected a list of JSON objects, got no JSON (too deep)", line=line
+            ) from None
+        if not isinstance(record, dict):
+            raise DataError(
+                path, f"expected a list of JSON objects, got a {type(record).__name__}", line=line
+            )
+        yield line, record
+        place = _behind_space(text, place)
+        if text[place : place + 1] == ",":
+            place = _behind_space(text, place + 1)
+        elif text[place : place + 1] != "]":
+            raise _damaged(text, place, path, "',' or ']' behind a JSON object")
+    end = _behind_space(text, place + 1)
+    if end < len(text):
+        raise _damaged(text, end, path, "nothing behind the list of JSON objects")
+
+
 def choose_key(
     names: Iterable[str],
     chosen: int | str | None,
@@ -51,19 +90,9 @@ def choose_key(
     line: int | None = None,
     option: str | None = None,
 ) -> str:
-    """The key that was asked for, or the first known one that is there.
+    """The chosen key, or the first of the ``known`` keys that is among the names.
 
-    Args:
-        names: of the keys.
-        chosen: by the user.
-        known: in place of a choice.
-        what: is there, for messages.
-        path: the file, for messages.
-        line: for messages.
-        option: that chooses a key, where there is one.
-
-    Raises:
-        DataError: it is not there.
+    Messages call the values ``what`` and name the ``option`` that chooses the key.
     """
     there = list(names)
     give = "rename one" if option is None else f"give -o {option}=NAME"
@@ -86,11 +115,7 @@ def choose_key(
 
 
 def strings(record: Mapping[str, Any], key: str, path: str | Path, line: int) -> list[str]:
-    """The list of strings under a key.
-
-    Raises:
-        DataError: no such key, no list, something that is no text.
-    """
+    """The list of strings under a key."""
     value = record.get(key)
     if not isinstance(value, list):
         raise DataError(
@@ -103,9 +128,8 @@ def strings(record: Mapping[str, Any], key: str, path: str | Path, line: int) ->
         if isinstance(item, (int, float)):
             raise DataError(
                 path,
-                f"expected strings under {quoted(key)}, got the number {item}: write the "
-                f"label names "
-                "(numbers have names only in data sets with a ClassLabel)",
+                f"expected strings under {quoted(key)}, got the number {item}: write the label "
+                "names (numbers have names only in data sets with a ClassLabel)",
                 line=line,
             )
         if not isinstance(item, str) or not whole_characters(item):
@@ -118,12 +142,7 @@ def strings(record: Mapping[str, Any], key: str, path: str | Path, line: int) ->
 
 
 def whole_characters(text: str) -> bool:
-    r"""Whether a text can be encoded: JSON may spell half of a surrogate pair, which cannot.
-
-    Example:
-        >>> whole_characters("泵"), whole_characters("\ud83d")
-        (True, False)
-    """
+    """Whether a text can be encoded: JSON may spell half of a surrogate pair."""
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
@@ -137,3 +156,17 @@ def is_name(value: object) -> bool:
     if isinstance(value, str):
         return bool(value.strip()) and whole_characters(value)
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**30
+
+
+def _behind_space(text: str, place: int) -> int:
+    found = _SPACE.match(text, place)
+    return found.end() if found else place
+
+
+def _damaged(text: str, place: int, path: str | Path, expected: str) -> DataError:
+    shown = repr(text[place : place + 20]) if place < len(text) else "the end of the file"
+    return DataError(
+        path,
+        f"expected {expected}, got {shown}: the file is broken off or damaged",
+        line=text.count("\n", 0, place) + 1,
+    )

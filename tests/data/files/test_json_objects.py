@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicetune.data.files.json_lines import choose_key, json_objects, strings, whole_characters
+from dicetune.data.files.json_objects import choose_key, json_objects, strings, whole_characters
 from dicetune.errors import DataError
 
 VALUES = st.dictionaries(st.text(), st.none() | st.integers() | st.text())

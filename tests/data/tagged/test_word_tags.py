@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import guess_format, read_tokens
-from dicetune.data.files.notes import NoteBook
-from dicetune.data.tagged.words_tags import format_word_tags, is_word_tags, parse_word_tags
+from dicetune.data.tagged.corpus import Reading
+from dicetune.data.tagged.treebank import format_word_tags, is_word_tags, parse_word_tags
 from dicetune.errors import DataError, InputError
 
 
@@ -105,5 +105,5 @@ TAGS = st.sampled_from(["NN", "NR-SHORT", "-LRB-", "``", "PU/X"])
 def test_what_is_written_is_read_back(pairs):
     words, tags = zip(*pairs, strict=True)
     line = format_word_tags(words, tags)
-    (sentence,) = parse_word_tags([line], "a", "pos", None, None, True, NoteBook())
+    (sentence,) = parse_word_tags(Reading([line], "a", "pos"))
     assert (sentence.tokens, sentence.tags) == (words, tags)

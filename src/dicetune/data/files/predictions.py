@@ -1,31 +1,25 @@
-"""Rows of several splits in one file of predictions, of which one is scored at a time."""
+"""What files of predictions share: names of their columns, and rows of one of several splits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
+from dicetune.data.files.json_objects import Record, json_objects
 from dicetune.errors import DataError, listed, quoted
 
 Row = TypeVar("Row")
-Record = tuple[int, Mapping[str, Any]]
-"""An object of JSON lines, with its line."""
+
+# what tools call these columns in files of predictions
+GOLD_KEYS = ("gold", "labels", "tags", "ner_tags", "pos_tags", "true", "y_true", "label")
+PREDICTED_KEYS = ("predicted", "predictions", "prediction", "pred", "preds", "y_pred")
 
 
 def rows_of_split(
     rows: Sequence[Row], names: Sequence[str | None], split: str | None, path: str | Path
 ) -> list[Row]:
-    """The rows of one split.
-
-    Args:
-        rows: of a file.
-        names: the split that each of them names, ``None`` where it names none.
-        split: which one; ``None`` where the file has only one.
-        path: the file, for messages.
-
-    Raises:
-        DataError: several splits and none was chosen, or none of the name that was.
+    """The rows whose names are the split; all rows where none was chosen and one split is there.
 
     Example:
         >>> rows_of_split(["a", "b", "c"], ["dev", "dev", "test"], "dev", "a.jsonl")
@@ -47,24 +41,17 @@ def rows_of_split(
     if not named:
         raise DataError(
             path,
-            f"expected rows that name their split, of which to take {quoted(split)}, got "
-            f"none: leave "
-            "--split out",
+            f"expected rows that name their split, of which to take {quoted(split)}, got none: "
+            "leave --split out",
         )
     if split not in named:
         raise DataError(path, f"expected one of its splits ({shown}), got {quoted(split)}")
     return [row for row, name in zip(rows, names, strict=True) if name == split]
 
 
-def records_of_split(
-    records: Iterable[Record], split: str | None, path: str | Path
-) -> list[Record]:
-    """The objects of JSON lines of one split, which they name under "split".
-
-    Raises:
-        DataError: as ``rows_of_split``.
-    """
-    all_records = list(records)
-    names = [record.get("split") for _, record in all_records]
+def prediction_records(lines: Sequence[str], split: str | None, path: str | Path) -> list[Record]:
+    """The objects of JSON lines of one split, which each object names under "split"."""
+    records = list(json_objects(lines, path))
+    names = [record.get("split") for _, record in records]
     plain = [None if name is None else str(name) for name in names]
-    return rows_of_split(all_records, plain, split, path)
+    return rows_of_split(records, plain, split, path)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicetune.data.files.splits import records_of_split, rows_of_split
+from dicetune.data.files.predictions import prediction_records, rows_of_split
 from dicetune.errors import DataError
 
 
@@ -37,7 +37,7 @@ def test_what_is_refused(names, split, message):
 
 
 def test_objects_name_their_split():
-    records = [(1, {"split": 1}), (2, {"split": "dev"}), (4, {"split": None})]
-    assert records_of_split(records, "1", "a") == records[:1]
+    lines = ['{"split": 1}', '{"split": "dev"}', "", '{"split": null}']
+    assert prediction_records(lines, "1", "a") == [(1, {"split": 1})]
     with pytest.raises(DataError, match="got 1, dev and rows that name none"):
-        records_of_split(iter(records), None, "a")
+        prediction_records(lines, None, "a")

@@ -1,0 +1,238 @@
+r"""Text files: read as lines of UTF-8 (gzip too), written whole or not at all; notes of a reader.
+
+Lines end at ``\n`` alone, and one ``\r`` before ``\n`` is dropped. Readers never find records by
+``str.splitlines`` or ``str.strip``: both also cut at U+0085, U+2028 and U+001C and drop U+00A0,
+which real text holds inside its words.
+
+A plain file may have any size. A gzip file that holds more than 256 MB in less than a hundredth of
+that size is refused while it is unpacked: a few bytes would fill the memory.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import sys
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TextIO
+
+from dicetune.errors import DataError, InputError, quoted
+
+STDIN = "-"
+LIMIT = "DICETUNE_MAX_EXPANDED_MB"
+"""Name of the environment variable that moves the limit of unpacked gzip files."""
+
+_MB = 1_000_000
+_LARGEST = 256
+_DENSEST = 100
+_PLACES = 5
+
+Target = str | Path | TextIO
+"""A file, an open text stream, or ``-`` for stdout."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something a reader met and dealt with: the rule, how often, and the first "file:line"s.
+
+    Example:
+        >>> print(Note("empty words: kept", 2, ("a.conll:7", "a.conll:9")))
+        empty words: kept (2; first at a.conll:7, a.conll:9)
+    """
+
+    rule: str
+    count: int
+    places: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        first = f"; first at {', '.join(self.places)}" if self.places else ""
+        return f"{self.rule} ({self.count}{first})"
+
+
+class NoteBook:
+    """Counts by rule, with the first few places of each rule."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+        self._places: dict[str, list[str]] = {}
+
+    def add(self, rule: str, place: str, count: int = 1) -> None:
+        """Count one case of a rule, or several that begin at one place."""
+        self._counts[rule] = self._counts.get(rule, 0) + count
+        places = self._places.setdefault(rule, [])
+        if len(places) < _PLACES:
+            places.append(place)
+
+    def notes(self) -> tuple[Note, ...]:
+        """All rules met, in the order in which they were first met."""
+        return tuple(
+            Note(rule, count, tuple(self._places[rule])) for rule, count in self._counts.items()
+        )
+
+
+def read_lines(path: str | Path, *, returns: bool = False) -> list[str]:
+    r"""The lines of a text file, without their ends; a byte order mark is dropped.
+
+    A gzip file is told by its first bytes, not its name; ``-`` is stdin. With ``returns`` the
+    ``\r`` of a line end stays: in a table it may be part of a cell.
+    """
+    raw = _bytes(path)
+    text = _decode(raw, path).removeprefix("\ufeff")
+    if not text.strip():
+        raise DataError(path, "expected text, got an empty file: check how it was made")
+    if "\n" not in text.rstrip("\r\n") and "\r" in text.rstrip("\r\n"):
+        raise DataError(
+            path,
+            "expected lines that end in LF or CR LF, got CR alone: "
+            "convert it, for example with `tr '\\r' '\\n'`",
+        )
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()
+    return lines if returns else without_returns(lines)
+
+
+def without_returns(lines: Iterable[str]) -> list[str]:
+    r"""Lines without the ``\r`` of their ends."""
+    return [line.removesuffix("\r") for line in lines]
+
+
+def source_name(path: str | Path) -> str:
+    """How messages call a path: ``<stdin>`` for ``-``."""
+    return "<stdin>" if str(path) == STDIN else str(path)
+
+
+def _bytes(path: str | Path) -> bytes:
+    if str(path) == STDIN:
+        raw = sys.stdin.buffer.read()
+    elif Path(path).is_dir():
+        raise DataError(path, "expected a file, got a directory: name one file in it")
+    else:
+        try:
+            raw = Path(path).read_bytes()
+        except FileNotFoundError:
+            raise DataError(path, "no such file: check the path") from None
+        except OSError as error:
+            raise DataError(path, f"cannot be read: {error.strerror or error}") from None
+    return _unpacked(raw, path) if raw.startswith(b"\x1f\x8b") else raw
+
+
+def _unpacked(raw: bytes, path: str | Path) -> bytes:
+    """What a gzip file holds, as far as it is no bomb."""
+    most = _limit() * _MB
+    found: list[bytes] = []
+    size = 0
+    try:
+        with gzip.GzipFile(fileobj=BytesIO(raw)) as stream:
+            while piece := stream.read(_MB):
+                found.append(piece)
+                size += len(piece)
+                if size > most and size > _DENSEST * len(raw):
+                    raise DataError(
+                        path,
+                        f"expected a gzip file of at most {most // _MB} MB unpacked, got more in "
+                        f"{len(raw) / _MB:.1f} MB: unpack it first, or set {LIMIT} to more",
+                    )
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            path, f"expected a whole gzip file, got a damaged one ({error}): fetch it again"
+        ) from None
+    return b"".join(found)
+
+
+def _limit() -> int:
+    chosen = os.environ.get(LIMIT, str(_LARGEST))
+    if not (chosen.isascii() and chosen.isdigit()):
+        raise InputError(f"expected {LIMIT} to be a whole number of MB, got {quoted(chosen)}")
+    return int(chosen)
+
+
+def _decode(raw: bytes, path: str | Path) -> str:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(
+            path,
+            "expected UTF-8, got UTF-16 (by its byte order mark): convert it, for example with "
+            "`iconv -f UTF-16 -t UTF-8`",
+            line=1,
+        )
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start]
+        line_start = before.rfind(b"\n") + 1
+        raise DataError(
+            path,
+            f"expected UTF-8, got the byte 0x{raw[error.start]:02x} "
+            f"at byte {error.start - line_start + 1} of the line: convert the file, for example "
+            "with `iconv -f ISO-8859-1 -t UTF-8`",
+            line=before.count(b"\n") + 1,
+        ) from None
+
+
+def write_text(target: Target, text: str) -> None:
+    """Write text as UTF-8; a file appears whole or not at all."""
+    try:
+        raw = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            f"expected whole characters, got half a surrogate pair {quoted(text[error.start])}"
+        ) from None
+    if str(target) == STDIN:
+        sys.stdout.write(text)
+    elif isinstance(target, (str, Path)):
+        check_target(target)
+        _replace(target, raw)
+    else:
+        target.write(text)
+
+
+def check_target(target: Target) -> None:
+    """Refuse a file that cannot be written before any work is spent; a stream always passes."""
+    if str(target) == STDIN or not isinstance(target, (str, Path)):
+        return
+    path = Path(target)
+    if os.path.isdir(path):
+        raise InputError(
+            f"expected a file to write to, got the folder {quoted(Path(target))}: name a file in it"
+        )
+    if not os.path.isdir(path.parent):
+        raise InputError(
+            f"expected a file in an existing folder, got {quoted(Path(target))}: make the folder "
+            f"{quoted(path.parent)} first"
+        )
+    if not os.access(path if _is_stream(path) else path.parent, os.W_OK):
+        raise InputError(
+            f"expected a file that can be written, got {quoted(Path(target))}: no permission "
+            f"to write in "
+            f"{quoted(path.parent)}, name a file elsewhere"
+        )
+
+
+def _replace(target: str | Path, raw: bytes) -> None:
+    """Write beside the file, then rename: a reader never meets half of it."""
+    # a link stays a link: the file behind it is replaced
+    path = Path(os.path.realpath(target))
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        if _is_stream(path):
+            path.write_bytes(raw)
+            return
+        try:
+            partial.write_bytes(raw)
+            os.replace(partial, path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"expected a file that can be written, got {quoted(Path(target))}: "
+            f"{error.strerror or error}"
+        ) from None
+
+
+def _is_stream(path: Path) -> bool:
+    """A pipe or a device, such as /dev/null, which must not be renamed over."""
+    return os.path.exists(path) and not os.path.isfile(path)
