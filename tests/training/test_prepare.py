@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from dicetune.errors import InputError, InputTypeError
-from dicetune.losses import Recipe
+from dicetune.losses import recipe
 from dicetune.models import load_model, load_tokenizer
 from dicetune.records import read_json
 from dicetune.tasks import TASKS, build_options
@@ -198,7 +198,7 @@ def test_a_run_weighs_the_classes_that_are_named(tmp_path):
 )
 def test_weights_that_mean_nothing(loss, weights, message):
     with pytest.raises(InputError, match=message):
-        weighted(Recipe(loss), weights, ["ham", "spam"])
+        weighted(recipe(loss), weights, ["ham", "spam"])
 
 
 @pytest.mark.parametrize("weight", ["heavy", True, -1, "nan", None])

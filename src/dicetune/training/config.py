@@ -23,6 +23,7 @@ from dicetune.errors import (
     quoted,
     unknown_name,
 )
+from dicetune.losses import Recipe, recipe
 from dicetune.tasks import (
     TASKS,
     at_least,
@@ -207,6 +208,10 @@ class RunConfig:
             if error := _misplaced(name, {"task": self.task}):
                 raise error
         return build_options(options_class, self.options, use="train")
+
+    def recipe(self) -> Recipe:
+        """The losses of the run, parsed: ``loss``, and ``start_loss`` for the start phase."""
+        return recipe(self.loss, self.start_loss, self.start_share)
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> RunConfig:
