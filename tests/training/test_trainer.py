@@ -279,7 +279,7 @@ def test_any_function_of_logits_and_target_trains_as_cross_entropy_does(
         (7, r"called as f\(logits, target\)"),
         (None, "expected a loss, got None"),
         (nn.CrossEntropyLoss, r"as in CrossEntropyLoss\(\)"),
-        (nn.Bilinear(2, 2, 1), "without weights to train, got 'function.weight' in 'Bilinear'"),
+        (nn.Bilinear(2, 2, 1), "without weights to train, got 'called.weight' in 'Bilinear'"),
     ],
 )
 def test_what_is_no_loss_is_refused_before_training(tmp_path, loss, message):
