@@ -134,7 +134,7 @@ def write_results(
         return
     trainer.model.save_pretrained(folder)
     prepared.tokenizer.save_pretrained(folder)
-    problem = json.dumps(task.problem(prepared.splits["train"]), ensure_ascii=False)
+    problem = json.dumps(task.problem(prepared.splits["train"]).settings, ensure_ascii=False)
     save_file(arrays, folder / SCORES_FILE, metadata={PROBLEM_KEY: problem})
     follow_umask(folder)
     write_json_lines(folder / PREDICTIONS_FILE, rows)
