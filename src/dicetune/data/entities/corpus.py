@@ -25,8 +25,8 @@ from dicetune.data.inspect import (
     place_of,
 )
 from dicetune.data.tagged.corpus import Corpus
-from dicetune.data.tagged.labels import spans
 from dicetune.errors import DataError, quoted
+from dicetune.problems.schemes import spans
 
 TWICE = "spans given twice: counted once"
 
