@@ -153,12 +153,12 @@ def pairs(path):
 
 
 def words(path):
-    inspect_tokens({"train": read_tokens(path, task="ner")})
+    inspect_tokens({"train": read_tokens(path, spans=True)})
 
 
 def speech(path):
     """Parts of speech, and the words alone."""
-    inspect_tokens({"train": read_tokens(path, task="pos")})
+    inspect_tokens({"train": read_tokens(path, spans=False)})
     inspect_segmentation({"train": SegPosTask.read(path, SegPosTask.Options())})
     read_untagged(Source(path), "pos")
 

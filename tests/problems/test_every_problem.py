@@ -353,12 +353,12 @@ def real_rows(kind, find):
         data = list(read_entities(find("ncbi_disease/devel.tsv")))
         gold = [[span._asdict() for span in sentence.spans] for sentence in data]
     else:
-        file, task = {
-            "spans": ("wnut17/emerging.dev.conll", "ner"),
-            "tags": ("ud_en_ewt/en_ewt-ud-dev.conllu", "pos"),
-            "words": ("ud_zh_14/zh-ud-dev.conllu", "pos"),
+        file, spells_spans = {
+            "spans": ("wnut17/emerging.dev.conll", True),
+            "tags": ("ud_en_ewt/en_ewt-ud-dev.conllu", False),
+            "words": ("ud_zh_14/zh-ud-dev.conllu", False),
         }[kind]
-        corpus = read_tokens(find(file), task=task)
+        corpus = read_tokens(find(file), spans=spells_spans)
         corpus = to_characters(corpus) if kind == "words" else corpus
         gold = [list(sentence.tags) for sentence in corpus]
         return gold, shifted(gold, [len(row) for row in gold])

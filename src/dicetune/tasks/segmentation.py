@@ -79,7 +79,6 @@ class SegPosTask(TokenTask):
     """Words and parts of speech from characters, scored by exact words with their tags."""
 
     name = "seg-pos"
-    tags = "pos"
     title = "word segmentation and part-of-speech"
     predicts = Words
     Options = SegPosOptions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dicetune.data import FORMATS as TAGGED_FORMATS
 from dicetune.data import (
@@ -28,7 +28,7 @@ _MEANINGS = {"text": "plain text, one text a line", "conll": "columns, one word 
 
 def read_untagged(
     source: Source,
-    tags: Literal["ner", "pos"],
+    spans: bool,
     token_column: int | str | None = None,
     trained: Trained | None = None,
     lines: list[str] | None = None,
@@ -59,7 +59,7 @@ def read_untagged(
         return plain_corpus(found.lines, str(source.path))
     return read_tokens(
         source.path,
-        task=tags,
+        spans=spans,
         format=found.format,
         token_column=token_column,
         require_tags=False,
@@ -71,7 +71,7 @@ def read_untagged(
 def match_tags(
     source: Source,
     rows: Sequence[Mapping[str, Any]],
-    tags: Literal["ner", "pos"],
+    spans: bool,
     wanted: str | None,
 ) -> list[list[str]]:
     """The predicted tags of each row, in the scheme ``wanted``; ``None`` where they are no spans.
@@ -80,12 +80,12 @@ def match_tags(
     predicted tags alone, in any format of tagged text.
     """
     if _holds_gold(source.path):
-        known = {} if wanted is None or tags == "ner" else {"scheme": wanted}
-        found = read_predictions(source.path, task=tags, split=source.split, **known)
+        known = {} if wanted is None or spans else {"scheme": wanted}
+        found = read_predictions(source.path, spans=spans, split=source.split, **known)
         sentences, scheme = list(found), found.scheme
         source.tell(found.notes)
     else:
-        corpus = read_tokens(source.path, task=tags)
+        corpus = read_tokens(source.path, spans=spans)
         sentences, scheme = predicted_sentences(corpus), corpus.scheme
         source.tell(corpus.notes)
     paired = pair_sentences(sentences, rows, source, scheme, wanted)

@@ -51,7 +51,7 @@ class NerTask(TokenTask):
     """Named entities, scored by exact spans."""
 
     name = "ner"
-    tags = "ner"
+    spells_spans = True
     title = "named-entity"
     predicts = Spans
     Options = NerOptions
@@ -108,7 +108,6 @@ class PosTask(TokenTask):
     """Parts of speech, scored by accuracy."""
 
     name = "pos"
-    tags = "pos"
     title = "part-of-speech"
     predicts = Tags
     Options = PosOptions

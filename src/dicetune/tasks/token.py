@@ -109,7 +109,7 @@ class Tagged:
 class TokenTask(Task):
     """A label for each word. A subclass gives it a name, options and scores."""
 
-    tags: ClassVar[Literal["ner", "pos"]]
+    spells_spans: ClassVar[bool] = False
     auto_class = AutoModelForTokenClassification
     pipeline: ClassVar[str | None] = "token-classification"
     out_formats: ClassVar[tuple[str, ...]] = ("same", "conll", "jsonl")
@@ -133,10 +133,10 @@ class TokenTask(Task):
     def read_source(cls, source: Source, options: Any, gold: bool, trained: Trained) -> Corpus:
         """Tagged sentences; without ``gold`` plain text too, one text a line."""
         if not gold:
-            return read_untagged(source, cls.tags, options.token_column, trained)
+            return read_untagged(source, cls.spells_spans, options.token_column, trained)
         corpus = read_tokens(
             source.path,
-            task=cls.tags,
+            spans=cls.spells_spans,
             format=source.format,
             scheme=getattr(options, "scheme", "auto"),
             token_column=options.token_column,
@@ -152,7 +152,7 @@ class TokenTask(Task):
         refuse_gold(source, gold)
         found = read_predictions(
             source.path,
-            task=cls.tags,
+            spans=cls.spells_spans,
             format=source.format,
             scheme=getattr(options, "scheme", "auto"),
             token_column=options.token_column,
@@ -247,7 +247,7 @@ class TokenTask(Task):
 
     def match_source(self, source: Source, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Predicted tags of the rows' sentences."""
-        return match_tags(source, rows, self.tags, self.scheme)
+        return match_tags(source, rows, self.spells_spans, self.scheme)
 
     def ask(self, values: Mapping[str, Sequence[Any]]) -> Corpus:
         """Sentences from texts, each a string or a list of words."""

@@ -69,13 +69,13 @@ def test_ragged_rows(file):
 
 @pytest.mark.parametrize("start", ['{"tokens": ["a"', '[{"tokens": ["a"', ' { "tokens" : b}'])
 def test_damaged_json_is_no_table(file, start):
-    for task in ("ner", "pos"):
-        fails(file(f"{start} O\n{start} X\n".encode(), "a.txt"), "expected JSON", 1, task=task)
+    for spans in (True, False):
+        fails(file(f"{start} O\n{start} X\n".encode(), "a.txt"), "expected JSON", 1, spans=spans)
     assert read_tokens(file(f"{start}\tO\nb\tB-X\n".encode())).sentences[0].tokens[0] == start
 
 
 def test_empty_tag(file):
-    fails(file(b'{"tokens": ["a", "b"], "tags": ["X", " "]}\n'), "got an empty one", 1, task="pos")
+    fails(file(b'{"tokens": ["a", "b"], "tags": ["X", " "]}\n'), "got an empty one", 1, spans=False)
     fails(file(GOOD + b"x\t\n"), "expected a tag, got an empty one", line=3)
 
 
@@ -88,14 +88,14 @@ def test_format_that_cannot_be_told(file):
 
 def test_single_class(file):
     """To be scored, not to be learnt from (the task refuses that), which a note says."""
-    rules = {"O": ("ner", NO_ENTITY), "X": ("pos", ONE_LABEL.format(label="'X'"))}
-    for label, (task, rule) in rules.items():
-        found = read_tokens(file(f"a\t{label}\nb\t{label}\n".encode()), task=task)
+    rules = {"O": (True, NO_ENTITY), "X": (False, ONE_LABEL.format(label="'X'"))}
+    for label, (spans, rule) in rules.items():
+        found = read_tokens(file(f"a\t{label}\nb\t{label}\n".encode()), spans=spans)
         assert [note.rule for note in found.notes] == [rule]
-        found = read_predictions(file(f"a\t{label}\tB-Y\n".encode()), task=task)
+        found = read_predictions(file(f"a\t{label}\tB-Y\n".encode()), spans=spans)
         assert [note.rule for note in found.notes] == [rule]
-    for task in ("ner", "pos"):
-        assert not read_tokens(file(GOOD), task=task).notes
+    for spans in (True, False):
+        assert not read_tokens(file(GOOD), spans=spans).notes
     assert not read_tokens(file(b"a\tO\nb\tO\n"), require_tags=False).notes
 
 
@@ -109,8 +109,6 @@ def test_split_of_a_file(file):
 
 
 def test_unknown_names(file):
-    with pytest.raises(InputError, match="unknown tagging task 'nre': did you mean 'ner'"):
-        read_tokens(file(GOOD), task="nre")
     with pytest.raises(InputError, match="unknown data format 'conl': did you mean 'conll'"):
         read_tokens(file(GOOD), format="conl")
     with pytest.raises(InputError, match="unknown tag scheme 'iob3'"):
@@ -165,13 +163,13 @@ def test_label_names():
         "Token\tNE-COARSE-LIT\tNE-FINE",
     ],
 )
-@pytest.mark.parametrize("task", ["ner", "pos"])
-def test_names_of_columns_are_no_words(file, header, task):
+@pytest.mark.parametrize("spans", [True, False])
+def test_names_of_columns_are_no_words(file, header, spans):
     row = "Bonn\tB-LOC\tO\n" if "\t" in header else "Bonn B-LOC O\n"
     raw = f"{header}\n{row}in X O\n".encode()
-    fails(file(raw), "which names the columns: remove the line", line=1, task=task)
+    fails(file(raw), "which names the columns: remove the line", line=1, spans=spans)
     with pytest.raises(DataError, match="which names the columns"):
-        read_predictions(file(raw), task=task)
+        read_predictions(file(raw), spans=spans)
 
 
 def test_words_that_are_names_of_columns_too(file):
@@ -183,8 +181,8 @@ def test_words_that_are_names_of_columns_too(file):
 )
 def test_another_layout_that_is_declared(file, line):
     raw = f"{line}\n1\tBonn B-LOC\tX\n2\tin O\tX\n".encode()
-    for task in ("ner", "pos"):
-        fails(file(raw), "which declares a layout", line=1, task=task)
+    for spans in (True, False):
+        fails(file(raw), "which declares a layout", line=1, spans=spans)
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_columns_are_chosen(file):
     path = file("1 in IN O\n2 Bonn NNP B-LOC\n")
     corpus = read_tokens(path, token_column=1)
     assert rows(corpus) == [[("in", "O"), ("Bonn", "B-LOC")]]
-    corpus = read_tokens(path, task="pos", token_column=1, tag_column=-2)
+    corpus = read_tokens(path, spans=False, token_column=1, tag_column=-2)
     assert rows(corpus) == [[("in", "IN"), ("Bonn", "NNP")]]
     assert corpus.scheme is None
     assert corpus.found_scheme is None

@@ -47,10 +47,10 @@ def test_by_hand(file):
 
 def test_parts_of_speech_and_columns(file):
     path = file(TEXT)
-    corpus = read_tokens(path, task="pos")
+    corpus = read_tokens(path, spans=False)
     assert corpus.sentences[0].tags == ("IN", "NNP", "NNP", "-LRB-", "NNP")
-    assert read_tokens(path, task="pos", tag_column=9).sentences[1].tags == ("Spkr2",)
-    by_name = read_tokens(path, task="pos", token_column="lemma", tag_column="word")
+    assert read_tokens(path, spans=False, tag_column=9).sentences[1].tags == ("Spkr2",)
+    by_name = read_tokens(path, spans=False, token_column="lemma", tag_column="word")
     assert by_name.sentences[1].tokens == ("-",)
     assert by_name.sentences[1].tags == ("hi",)
     with pytest.raises(InputError, match="expected tag_column to be one of word, pos, lemma, ne"):

@@ -28,14 +28,14 @@ NAME = "a.conllu"
 
 def test_columns_that_are_declared(file):
     standard = "# global.columns = ID FORM LEMMA UPOS XPOS FEATS HEAD DEPREL DEPS MISC\n"
-    assert read_tokens(file(standard + TEXT), task="pos").tag_counts
+    assert read_tokens(file(standard + TEXT), spans=False).tag_counts
     with pytest.raises(DataError, match=r":1: expected the columns of CoNLL-U .* got 'ID UPOS"):
-        read_tokens(file("# global.columns = ID UPOS FORM\n" + TEXT), task="pos")
+        read_tokens(file("# global.columns = ID UPOS FORM\n" + TEXT), spans=False)
 
 
 @pytest.mark.parametrize("name", ["a.conllu", "a.txt", "a.conllu.gz"])
 def test_by_hand(file, name):
-    corpus = read_tokens(file(TEXT, name), task="pos")
+    corpus = read_tokens(file(TEXT, name), spans=False)
     first, second = corpus
     assert (first.tokens, first.tags) == (("Do", "n't", "go"), ("AUX", "PART", "VERB"))
     assert (first.id, first.line, first.line_of(2)) == ("d1-1", 5, 7)
@@ -50,7 +50,7 @@ def test_by_hand(file, name):
 def test_line_ends_and_comments_do_not_matter(file):
     bare = "".join(line for line in TEXT.splitlines(keepends=True) if not line.startswith("#"))
     for text in (bare, TEXT.replace("\n", "\r\n"), TEXT + "\n\n"):
-        assert [s.tokens for s in read_tokens(file(text), task="pos")] == [
+        assert [s.tokens for s in read_tokens(file(text), spans=False)] == [
             ("Do", "n't", "go"),
             ("New\u00a0York", "in a"),
         ]
@@ -58,7 +58,7 @@ def test_line_ends_and_comments_do_not_matter(file):
 
 @pytest.mark.parametrize("column", ["xpos", "XPOS", 4])
 def test_the_column_is_chosen(file, column):
-    assert read_tokens(file(TEXT), task="pos", tag_column=column).sentences[0].tags == (
+    assert read_tokens(file(TEXT), spans=False, tag_column=column).sentences[0].tags == (
         "VB",
         "RB",
         "VB",
@@ -81,9 +81,9 @@ def test_entity_tags_are_not_guessed(file):
 )
 def test_bad_rows(file, text, line, message):
     with pytest.raises(DataError, match=rf"a.conllu:{line}: {message}"):
-        read_tokens(file(text), task="pos")
+        read_tokens(file(text), spans=False)
 
 
 def test_unknown_column(file):
     with pytest.raises(InputError, match=r"expected tag_column to be one of form, .*got 'ner'"):
-        read_tokens(file(TEXT), task="pos", tag_column="ner")
+        read_tokens(file(TEXT), spans=False, tag_column="ner")

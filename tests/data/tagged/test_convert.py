@@ -16,7 +16,7 @@ def read(tmp_path):
     def read(text, **options):
         path = tmp_path / "a.txt"
         path.write_text(text, encoding="utf-8")
-        return read_tokens(path, **{"task": "pos", **options})
+        return read_tokens(path, **{"spans": False, **options})
 
     return read
 
@@ -145,5 +145,5 @@ def test_brackets_around_words_change_no_word(tmp_path_factory, groups):
         parts += words
     path = tmp_path_factory.getbasetemp() / "drawn.txt"
     path.write_text(" ".join([*parts, "的/u"]), encoding="utf-8")
-    (sentence,) = read_tokens(path, task="pos", format="word_tag")
+    (sentence,) = read_tokens(path, spans=False, format="word_tag")
     assert sentence.tokens == (*(word for group in groups for word in group), "的")

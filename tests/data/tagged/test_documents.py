@@ -50,7 +50,7 @@ def test_readers_say_of_which_document_a_sentence_is(name, tmp_path):
 def test_rows_say_it_where_it_is_known(name, tmp_path):
     text, _, expected = FILES[name]
     (tmp_path / name).write_text(text, encoding="utf-8")
-    corpus = read_tokens(tmp_path / name, task="ner")
+    corpus = read_tokens(tmp_path / name, spans=True)
     task = TASKS["ner"].restore(["O", "B-LOC", "I-LOC"], {})
     rows = list(task.rows(corpus, [sentence.tags for sentence in corpus]))
     assert [row.get("document") for row in rows] == expected

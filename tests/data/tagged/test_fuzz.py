@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dicetune.data import read_predictions, read_tokens, spans
+from dicetune.data import read_predictions, read_tokens
 from dicetune.errors import DataError
 
 FORMATS = ["auto", "conll", "conllu", "conll2012", "jsonl", "word_tag", "treebank"]
@@ -39,17 +39,17 @@ def check_message(error, path):
 
 @given(
     raw=FILES,
-    task=st.sampled_from(["ner", "pos"]),
+    spans=st.booleans(),
     format=st.sampled_from(FORMATS),
     scheme=st.sampled_from(["auto", "iob2", "iobes", "io"]),
     require_tags=st.booleans(),
 )
 @settings(max_examples=400)
-def test_readers(path, raw, task, format, scheme, require_tags):
+def test_readers(path, raw, spans, format, scheme, require_tags):
     path.write_bytes(raw)
     try:
         corpus = read_tokens(
-            path, task=task, format=format, scheme=scheme, require_tags=require_tags
+            path, spans=spans, format=format, scheme=scheme, require_tags=require_tags
         )
     except DataError as error:
         check_message(error, path)
@@ -62,12 +62,12 @@ def test_readers(path, raw, task, format, scheme, require_tags):
             spans(sentence.tags, corpus.scheme)
 
 
-@given(raw=FILES, task=st.sampled_from(["ner", "pos"]))
+@given(raw=FILES, spans=st.booleans())
 @settings(max_examples=200)
-def test_predictions(path, raw, task):
+def test_predictions(path, raw, spans):
     path.write_bytes(raw)
     try:
-        found = read_predictions(path, task=task)
+        found = read_predictions(path, spans=spans)
     except DataError as error:
         check_message(error, path)
         return

@@ -37,8 +37,8 @@ def test_by_hand(file, name):
 def test_keys_are_found_or_chosen(file):
     path = file({"words": ["in", "Bonn"], "pos_tags": ["IN", "NNP"], "ner_tags": ["O", "I-LOC"]})
     assert read_tokens(path).sentences[0].tags == ("O", "B-LOC")
-    assert read_tokens(path, task="pos").sentences[0].tags == ("IN", "NNP")
-    assert read_tokens(path, task="pos", tag_column="ner_tags").sentences[0].tags == ("O", "I-LOC")
+    assert read_tokens(path, spans=False).sentences[0].tags == ("IN", "NNP")
+    assert read_tokens(path, spans=False, tag_column="ner_tags").sentences[0].tags == ("O", "I-LOC")
     with pytest.raises(
         DataError, match=r"a.jsonl:1: expected the key 'x' for the tags, got pos_tag"
     ):

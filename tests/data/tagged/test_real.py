@@ -51,7 +51,7 @@ def test_entities(real_data, name, sentences, words, ratio, scheme):
 
 @pytest.mark.parametrize(("name", "sentences", "words", "ratio"), POS)
 def test_parts_of_speech(real_data, name, sentences, words, ratio):
-    split = inspect_tokens({"split": read_tokens(real_data(name), task="pos")}).splits[0]
+    split = inspect_tokens({"split": read_tokens(real_data(name), spans=False)}).splits[0]
     assert (split.facts["sentences"], split.facts["words"]) == (sentences, words)
     assert split.ratio.value == pytest.approx(ratio, abs=0.051)
 
@@ -66,7 +66,7 @@ def test_broad_twitter_corpus(real_data):
 
 
 def test_conllu_rows_that_are_no_words(real_data):
-    corpus = read_tokens(real_data("ud_en_ewt/en_ewt-ud-train.conllu.gz"), task="pos")
+    corpus = read_tokens(real_data("ud_en_ewt/en_ewt-ud-train.conllu.gz"), spans=False)
     assert notes(corpus) == {"multi-word rows (1-2)": 2614, "empty nodes (24.1)": 37}
     assert corpus.sentences[0].id
 
@@ -90,7 +90,7 @@ def test_weibo_test_has_414_entities_strictly_and_418_for_conlleval(real_data):
 
 def test_leaks(real_data):
     names = {"train": "en_ewt-ud-train.conllu.gz", "test": "en_ewt-ud-test.conllu"}
-    splits = {k: read_tokens(real_data(f"ud_en_ewt/{v}"), task="pos") for k, v in names.items()}
+    splits = {k: read_tokens(real_data(f"ud_en_ewt/{v}"), spans=False) for k, v in names.items()}
     assert [leak.count for leak in inspect_tokens(splits).leaks] == [94]
     names = {"train": "train.tsv", "test": "test.tsv"}
     splits = {k: read_tokens(real_data(f"ncbi_disease/{v}")) for k, v in names.items()}

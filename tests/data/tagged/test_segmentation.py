@@ -133,7 +133,7 @@ def test_inspection_by_hand():
 def test_chinese_treebank_of_ud_14(real_data, split, sentences, words, characters):
     path = real_data(f"ud_zh_14/zh-ud-{split}.conllu")
     for column in (None, "xpos"):
-        read = read_tokens(path, task="pos", tag_column=column)
+        read = read_tokens(path, spans=False, tag_column=column)
         corpus = to_characters(read)
         facts = inspect_segmentation({split: corpus}).splits[0].facts
         assert (facts["sentences"], facts["words"]) == (sentences, words)

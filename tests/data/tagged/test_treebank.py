@@ -27,7 +27,7 @@ NAME = "a.txt"
 
 
 def test_by_hand(file):
-    corpus = read_tokens(file(TEXT), task="pos")
+    corpus = read_tokens(file(TEXT), spans=False)
     assert corpus.format == "treebank"
     assert [s.tokens for s in corpus] == [("上海", "浦东", "开发"), ("(", "经济/贸易")]
     assert [s.tags for s in corpus] == [("NR", "NN-SHORT", "VV"), ("PU", "NN")]
@@ -48,24 +48,24 @@ def test_text_to_be_tagged(file):
 
 
 def test_a_bracket_as_a_word_is_no_tree(file):
-    assert read_tokens(file("( PU\na NN\n"), task="pos").format == "conll"
-    assert read_tokens(file("(\tPU\n(\tPU\n\na\tNN\n"), task="pos").format == "conll"
+    assert read_tokens(file("( PU\na NN\n"), spans=False).format == "conll"
+    assert read_tokens(file("(\tPU\n(\tPU\n\na\tNN\n"), spans=False).format == "conll"
 
 
 def test_bad_input(file):
     with pytest.raises(DataError, match=r"expected entity tags, got a treebank.*use task pos"):
         read_tokens(file(TEXT))
     with pytest.raises(DataError, match=r"a.txt:4: expected '\)' for the tree that opens here"):
-        read_tokens(file("".join(TEXT.partition("*pro*)")[:2])), task="pos")
+        read_tokens(file("".join(TEXT.partition("*pro*)")[:2])), spans=False)
     with pytest.raises(InputError, match="expected no token_column for trees"):
-        read_tokens(file(TEXT), task="pos", token_column=1)
+        read_tokens(file(TEXT), spans=False, token_column=1)
     with pytest.raises(DataError, match="expected sentences, got none"):
-        read_tokens(file("((FRAG (-NONE- *T*-1)))\n"), task="pos")
+        read_tokens(file("((FRAG (-NONE- *T*-1)))\n"), spans=False)
 
 
 def test_word_tags_by_hand(file):
     path = file("中国_NR 经济_NN  \n\n着_AS __PU\t1994年_NT\n")
-    corpus = read_tokens(path, task="pos")
+    corpus = read_tokens(path, spans=False)
     assert corpus.format == "word_tag"
     assert [s.tokens for s in corpus] == [("中国", "经济"), ("着", "_", "1994年")]
     assert [s.tags for s in corpus] == [("NR", "NN"), ("AS", "PU", "NT")]
@@ -73,7 +73,7 @@ def test_word_tags_by_hand(file):
 
 
 def test_slashes_and_the_last_separator(file):
-    corpus = read_tokens(file("1/2/CD and\\/or/CC //SYM\n"), task="pos")
+    corpus = read_tokens(file("1/2/CD and\\/or/CC //SYM\n"), spans=False)
     assert corpus.sentences[0].tokens == ("1/2", "and\\/or", "/")
     assert corpus.sentences[0].tags == ("CD", "CC", "SYM")
 
@@ -81,7 +81,7 @@ def test_slashes_and_the_last_separator(file):
 def test_files_of_the_chinese_treebank(file):
     """Markup between sentences, U+3000 in a word."""
     text = "<DOC>\n<S ID=1>\n上海_NR\u3000浦东_NN 开发_VV\n</S>\n"
-    corpus = read_tokens(file(text), task="pos")
+    corpus = read_tokens(file(text), spans=False)
     assert corpus.sentences[0].tokens == ("上海_NR\u3000浦东", "开发")
     assert [(note.rule.split(":")[0], note.count) for note in corpus.notes] == [
         ("lines of markup between trees", 3)
@@ -113,9 +113,9 @@ def test_what_is_not_word_tag(lines):
 def test_lines_to_be_tagged(file):
     path = file("中国_NR 经济_NN\n")
     assert guess_format(path).format == "word_tag"
-    corpus = read_tokens(path, task="pos", require_tags=False)
+    corpus = read_tokens(path, spans=False, require_tags=False)
     assert (corpus.sentences[0].tokens, corpus.sentences[0].tags) == (("中国", "经济"), ())
-    words = read_tokens(file("中国 经济_NN\n"), task="pos", format="word_tag", require_tags=False)
+    words = read_tokens(file("中国 经济_NN\n"), spans=False, format="word_tag", require_tags=False)
     assert words.sentences[0].tokens == ("中国", "经济")
 
 
@@ -123,12 +123,12 @@ def test_lines_to_be_tagged(file):
 def test_a_word_without_a_tag(file, word):
     path = file(f"中国_NR 经济_NN\n中国_NR {word}\n")
     with pytest.raises(DataError, match=f"a.txt:2: expected words with their tags.* got '{word}'"):
-        read_tokens(path, task="pos", format="word_tag")
+        read_tokens(path, spans=False, format="word_tag")
 
 
 def test_columns_of_word_tags_are_refused(file):
     with pytest.raises(InputError, match=r"expected no tag_column for word_TAG lines.*got 'xpos'"):
-        read_tokens(file("中国_NR 经济_NN\n"), task="pos", tag_column="xpos")
+        read_tokens(file("中国_NR 经济_NN\n"), spans=False, tag_column="xpos")
 
 
 @pytest.mark.parametrize(

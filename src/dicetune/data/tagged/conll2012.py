@@ -70,7 +70,7 @@ def parse_conll2012(reading: Reading) -> list[Sentence]:
         (('New', 'York'), ('B-GPE', 'I-GPE'), 'bc/x:0:1')
     """
     token_index = _index(reading.token_column, "word", "token_column")
-    default = "ne" if reading.task == "ner" else "pos"
+    default = "ne" if reading.spans else "pos"
     tag_index = _index(reading.tag_column, default, "tag_column")
     sentences: list[Sentence] = []
     numbers: dict[str, int] = {}

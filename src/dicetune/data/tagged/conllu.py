@@ -41,10 +41,10 @@ def parse_conllu(reading: Reading) -> list[Sentence]:
     Example:
         >>> lines = ["# sent_id = a1", "1-2\tdon't" + "\t_" * 8,
         ...          "1\tdo\tdo\tAUX" + "\t_" * 6, "2\tn't\tnot\tPART" + "\t_" * 6]
-        >>> parse_conllu(Reading(lines, "a.conllu", "pos"))
+        >>> parse_conllu(Reading(lines, "a.conllu", spans=False))
         [Sentence(tokens=('do', "n't"), tags=('AUX', 'PART'), line=3, id='a1')]
     """
-    if reading.wants_tags and reading.task == "ner" and reading.tag_column is None:
+    if reading.wants_tags and reading.spans and reading.tag_column is None:
         raise reading.error(
             "expected entity tags, got CoNLL-U, which holds parts of speech: use task 'pos', or "
             "choose the column of the entity tags"

@@ -24,7 +24,7 @@ from dicetune.data.inspect import (
     inspect_splits,
     place_of,
 )
-from dicetune.errors import DataError, InputError, InputTypeError, listed, quoted, unknown_name
+from dicetune.errors import DataError, InputError, InputTypeError, listed, quoted
 from dicetune.problems.schemes import spans, split_tag, to_tags
 
 Scheme = Literal["iob2", "iobes"]
@@ -125,15 +125,11 @@ class Reading:
 
     lines: Sequence[str]  # without their ends; none for a data set
     source: str  # the file, as messages name it
-    task: str = "ner"  # or "pos": decides the default column of the tags
+    spans: bool = True  # whether the tags spell spans: decides the default column of the tags
     token_column: Column = None
     tag_column: Column = None
     wants_tags: bool = True
     notes: NoteBook = field(default_factory=NoteBook)
-
-    def __post_init__(self) -> None:
-        if self.task not in ("ner", "pos"):
-            raise unknown_name("tagging task", self.task, ["ner", "pos"])
 
     def note(self, rule: str, line: int | None) -> None:
         """Count one case of a rule."""
@@ -153,9 +149,9 @@ class Reading:
     def note_one_label(self, sentences: Iterable[Sentence]) -> None:
         """Note where all words have one label: gold to score on, not to learn from."""
         labels = {tag for sentence in sentences for tag in sentence.tags}
-        if self.task == "ner" and labels <= {"O"}:
+        if self.spans and labels <= {"O"}:
             self.notes.add(NO_ENTITY, self.source)
-        elif self.task == "pos" and len(labels) == 1:
+        elif not self.spans and len(labels) == 1:
             self.notes.add(ONE_LABEL.format(label=quoted(labels.pop())), self.source)
 
 

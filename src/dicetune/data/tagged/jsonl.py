@@ -18,9 +18,9 @@ from dicetune.data.tagged.corpus import NO_WORDS, Reading, Sentence, Tagged, pai
 from dicetune.errors import quoted
 
 TOKEN_KEYS = ("tokens", "words", "token", "word", "form", "sentence")
-TAG_KEYS = {
-    "ner": ("tags", "ner_tags", "labels", "ner", "entity_tags", "gold", "label", "tag"),
-    "pos": ("tags", "pos_tags", "upos", "pos", "labels", "xpos", "gold", "label", "tag"),
+TAG_KEYS = {  # by whether the tags spell spans
+    True: ("tags", "ner_tags", "labels", "ner", "entity_tags", "gold", "label", "tag"),
+    False: ("tags", "pos_tags", "upos", "pos", "labels", "xpos", "gold", "label", "tag"),
 }
 
 
@@ -91,7 +91,7 @@ def _keys(names: list[str], reading: Reading, line: int | None) -> tuple[str, st
     if not reading.wants_tags:
         return token_key, None
     others = [name for name in names if name != token_key]
-    known = TAG_KEYS[reading.task]
+    known = TAG_KEYS[reading.spans]
     return token_key, choose_key(
         others, reading.tag_column, known, "tags", source, line, "tag_column"
     )

@@ -77,7 +77,7 @@ class Predictions:
 def read_predictions(
     path: str | Path,
     *,
-    task: str = "ner",
+    spans: bool = True,
     format: str = "auto",
     scheme: str = "auto",
     token_column: Column = None,
@@ -95,7 +95,7 @@ def read_predictions(
     if format not in ("auto", "conll", "jsonl"):
         raise unknown_name("format of predictions", format, ["auto", "conll", "jsonl"])
     format, lines = detect_format(path) if format == "auto" else (format, read_lines(path))
-    reading = Reading(lines, source_name(path), task, token_column)
+    reading = Reading(lines, source_name(path), spans, token_column)
     if format == "jsonl":
         pairs = _from_json(reading, gold_column, predicted_column, split)
     elif format == "conll":
@@ -111,7 +111,7 @@ def read_predictions(
     reading.note_one_label(gold for gold, _ in pairs)
     target: Scheme | None = None
     found: str | None = None
-    if task == "ner":
+    if spans:
         pairs, found = _one_scheme(pairs, scheme, reading)
         target = target_scheme(found)
     sentences = tuple(

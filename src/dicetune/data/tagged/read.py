@@ -80,7 +80,7 @@ _ALMOST = 0.9
 def read_tokens(
     path: str | Path,
     *,
-    task: str = "ner",
+    spans: bool = True,
     format: str = "auto",
     scheme: str = "auto",
     token_column: Column = None,
@@ -92,12 +92,12 @@ def read_tokens(
 ) -> Corpus:
     """Sentences with one tag for each word, and a note for all that was repaired or odd.
 
-    The tags of ``ner`` spell spans and are brought to IOB2 or IOBES; the tags of ``pos`` are read
-    as they are. Columns have numbers from 0, or names in JSON lines, data sets, CoNLL-U and
-    CoNLL-2012; the last column is the default for tags. Without ``require_tags``, tags are not read
-    unless ``tag_column`` is given, and sentences without words stay, so that the output has as many
-    sentences as the input. ``trained`` are the options of a model, whose columns are the default
-    for files of columns. ``lines`` are those of a file that was read already, such as a stream.
+    Tags that spell ``spans`` are brought to IOB2 or IOBES; other tags are read as they are. Columns
+    have numbers from 0, or names in JSON lines, data sets, CoNLL-U and CoNLL-2012; the last column
+    is the default for tags. Without ``require_tags``, tags are not read unless ``tag_column`` is
+    given, and sentences without words stay, so that the output has as many sentences as the input.
+    ``trained`` are the options of a model, whose columns are the default for files of columns.
+    ``lines`` are those of a file that was read already, such as a stream.
     """
     if format != "auto" and format not in FORMATS:
         raise unknown_name("data format", format, ["auto", *FORMATS])
@@ -115,7 +115,7 @@ def read_tokens(
         token_column = trained.get("token_column") if token_column is None else token_column
         if tag_column is None and wanted:
             tag_column = trained.get("tag_column")
-    reading = Reading(lines or (), source_name(path), task, token_column, tag_column, wanted)
+    reading = Reading(lines or (), source_name(path), spans, token_column, tag_column, wanted)
     if format == "hub":
         return _corpus(read_hub(path, split, reading), scheme, format, reading)
     return _corpus(_PARSERS[format](reading), scheme, format, reading)
@@ -131,7 +131,7 @@ def _corpus(sentences: list[Sentence], scheme: str, format: str, reading: Readin
     reading.check_filled(sentences)
     new_scheme: Scheme | None = None
     found: str | None = None
-    if reading.wants_tags and reading.task == "ner":
+    if reading.wants_tags and reading.spans:
         rows, found = normalise(sentences, scheme, reading)
         new_scheme = target_scheme(found)
         sentences = [

@@ -49,11 +49,11 @@ def parse_treebank(reading: Reading) -> list[Sentence]:
 
     Example:
         >>> lines = ["(IP (NP (-NONE- *pro*)) (NP (NR 上海)", " (NN 浦东)))"]
-        >>> (sentence,) = parse_treebank(Reading(lines, "a.fid", "pos"))
+        >>> (sentence,) = parse_treebank(Reading(lines, "a.fid", spans=False))
         >>> sentence.tokens, sentence.tags
         (('上海', '浦东'), ('NR', 'NN'))
     """
-    if reading.wants_tags and reading.task == "ner":
+    if reading.wants_tags and reading.spans:
         raise reading.error(
             "expected entity tags, got a treebank, which holds parts of speech: use task pos"
         )
