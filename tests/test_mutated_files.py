@@ -160,7 +160,7 @@ def speech(path):
     """Parts of speech, and the words alone."""
     inspect_tokens({"train": read_tokens(path, spans=False)})
     inspect_segmentation({"train": SegPosTask.read(path, SegPosTask.Options())})
-    read_untagged(Source(path), "pos")
+    read_untagged(Source(path), spans=False)
 
 
 def plain(path):

@@ -388,12 +388,12 @@ def _read_unmarked(
         raise unknown_name("input format", format, formats)
     if format == "hub" or (format == "auto" and names_data_set(source.path)):
         named = replace(source, format="hub")
-        return entity_corpus(read_untagged(named, "ner", token_column, trained))
+        return entity_corpus(read_untagged(named, True, token_column, trained))
     lines = read_lines(source.path)
     if format == "mrc" or (format == "auto" and is_mrc(lines)):
         return parse_contexts(lines, source.path, token_column)
     named = replace(source, format="jsonl" if format == "entities" else format)
-    return entity_corpus(read_untagged(named, "ner", token_column, trained, lines))
+    return entity_corpus(read_untagged(named, True, token_column, trained, lines))
 
 
 def _predictions(source: Source, gold: EntityCorpus | None) -> Any:

@@ -30,19 +30,19 @@ bc/x 1 0 again RB (TOP*) - - - - * -
 """
 FILES = {
     "a.conll": (
-        "-DOCSTART- O\n\nhi O\n\nyou O\n\n-DOCSTART- O\n\nQuay B-LOC\n", "ner", ["1", "1", "2"]
+        "-DOCSTART- O\n\nhi O\n\nyou O\n\n-DOCSTART- O\n\nQuay B-LOC\n", True, ["1", "1", "2"]
     ),
-    "b.conll": ("hi O\n\nQuay B-LOC\n", "ner", [None, None]),
-    "a.conllu": (CONLLU, "pos", ["a", "a", "line 7"]),
-    "a.conll2012": (CONLL2012, "ner", ["bc/x:0", "bc/x:0", "bc/x:1"]),
+    "b.conll": ("hi O\n\nQuay B-LOC\n", True, [None, None]),
+    "a.conllu": (CONLLU, False, ["a", "a", "line 7"]),
+    "a.conll2012": (CONLL2012, True, ["bc/x:0", "bc/x:0", "bc/x:1"]),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_readers_say_of_which_document_a_sentence_is(name, tmp_path):
-    text, task, expected = FILES[name]
+    text, spans, expected = FILES[name]
     (tmp_path / name).write_text(text, encoding="utf-8")
-    corpus = read_tokens(tmp_path / name, task=task)
+    corpus = read_tokens(tmp_path / name, spans=spans)
     assert [sentence.document for sentence in corpus] == expected
 
 
