@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import precision_recall_curve
 
 from comparisons import LABELS, SCRIPT, make_comparison
-from dicetune.comparison.cells import in_order
+from dicetune.comparison.runs import in_order
 from dicetune.comparison.summary import summarise, write_summary
 from dicetune.decide.candidates import HEADS, CandidateDecisions
 from dicetune.decide.folder import read_scores

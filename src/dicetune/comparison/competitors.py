@@ -12,15 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.comparison.cells import FinishedCell, Row, in_order
+from dicetune.comparison.folder import EXTERNAL, reading
 from dicetune.comparison.naming import ARGMAX, TUNED, competitor_name
 from dicetune.comparison.plan import Plan
-from dicetune.comparison.stored import reading
+from dicetune.comparison.runs import FinishedRun, Row, in_order
 from dicetune.errors import DataError, quoted
 from dicetune.metrics.counting import Counting, counting_of
 from dicetune.records import PREDICTIONS_FILE, read_json_lines
-
-FOREIGN = "foreign"
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class Field:
         return next((own for own in self.competitors if own.name == name), None)
 
 
-def read_field(plan: Plan, folder: Path, cells: Sequence[FinishedCell], split: str) -> Field:
+def read_field(plan: Plan, folder: Path, cells: Sequence[FinishedRun], split: str) -> Field:
     """Gather the predictions of all finished cells and foreign files for one split.
 
     Args:
@@ -104,13 +102,13 @@ def read_field(plan: Plan, folder: Path, cells: Sequence[FinishedCell], split: s
             told = [
                 (own, _decided(own, decision, split, rows))
                 for own in cells
-                if own.cell.loss == loss
+                if own.planned.loss == loss
             ]
             found = [(own, predicted) for own, predicted in told if predicted is not None]
             if found:
                 groups.append((_head([own for own, _ in found], decision), [p for _, p in found]))
-    for name in plan.foreign:
-        path = folder / FOREIGN / name / PREDICTIONS_FILE
+    for name in plan.external:
+        path = folder / EXTERNAL / name / PREDICTIONS_FILE
         with reading(path, f"give them again: --predictions {quoted(f'{name}=FILE')}"):
             own = in_order(list(read_json_lines(path)), rows, path)
             head = {
@@ -140,20 +138,20 @@ def read_field(plan: Plan, folder: Path, cells: Sequence[FinishedCell], split: s
     )
 
 
-def _head(cells: Sequence[FinishedCell], decision: str) -> dict[str, Any]:
-    first = cells[0].cell
+def _head(cells: Sequence[FinishedRun], decision: str) -> dict[str, Any]:
+    first = cells[0].planned
     seconds = [own.record.training["seconds"] for own in cells]
     return {
         "name": competitor_name(first.loss, decision),
         "loss": first.loss,
         "decision": decision,
         "objective": first.objective,
-        "seeds": tuple(own.cell.seed for own in cells),
+        "seeds": tuple(own.planned.seed for own in cells),
         "seconds": float(np.mean(seconds)),
     }
 
 
-def _decided(own: FinishedCell, decision: str, split: str, rows: Sequence[Row]) -> list[Any] | None:
+def _decided(own: FinishedRun, decision: str, split: str, rows: Sequence[Row]) -> list[Any] | None:
     """What one run predicted by a decision, in the order of ``rows``; ``None`` without it."""
     found = own.predictions(split) if decision == ARGMAX else own.tuned(split)
     if found is None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.comparison.cells import FinishedCell
+from dicetune.comparison.runs import FinishedRun
 
 LEAST = 3
 """Evaluations of a run below which a rank correlation says nothing."""
 
 
-def learning_curves(cells: Sequence[FinishedCell], metric: str) -> dict[str, list[dict[str, Any]]]:
+def learning_curves(cells: Sequence[FinishedRun], metric: str) -> dict[str, list[dict[str, Any]]]:
     """For each loss and seed, loss on train and dev and the dev metric at each evaluation.
 
     Args:
@@ -23,9 +23,9 @@ def learning_curves(cells: Sequence[FinishedCell], metric: str) -> dict[str, lis
     curves: dict[str, list[dict[str, Any]]] = {}
     for own in cells:
         history = own.record.training["history"]
-        curves.setdefault(own.cell.loss, []).append(
+        curves.setdefault(own.planned.loss, []).append(
             {
-                "seed": own.cell.seed,
+                "seed": own.planned.seed,
                 "steps": [row["step"] for row in history],
                 "train_loss": [row.get("train_loss") for row in history],
                 "dev_loss": [row.get("eval_loss") for row in history],

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dicetune.comparison.cells import FinishedCell
+from dicetune.comparison.folder import reading
 from dicetune.comparison.plan import SPLITS
-from dicetune.comparison.stored import reading
+from dicetune.comparison.runs import FinishedRun
 from dicetune.errors import listed
 from dicetune.metrics.counting.tag_spans import conlleval_spans, spans_of
 from dicetune.records import read_json
@@ -27,7 +27,7 @@ _COUNTED = {
 _INSPECTED = {"splits", "labels_title", "leaks", "conflicts", "conflict_examples", "warnings"}
 
 
-def data_facts(folder: Path, cells: Sequence[FinishedCell]) -> dict[str, Any]:
+def data_facts(folder: Path, cells: Sequence[FinishedRun]) -> dict[str, Any]:
     """The inspection of the data in the layout of ``Inspection.to_dict``.
 
     Without a stored one ``inspected`` is false: sizes are those that the runs counted, labels those
@@ -57,7 +57,7 @@ def data_facts(folder: Path, cells: Sequence[FinishedCell]) -> dict[str, Any]:
     }
 
 
-def _split(run: FinishedCell, split: str) -> dict[str, Any]:
+def _split(run: FinishedRun, split: str) -> dict[str, Any]:
     told = run.record.data[split]
     facts: dict[str, Any] = {words: told[name] for name, words in _COUNTED.items() if name in told}
     if told.get("subwords"):

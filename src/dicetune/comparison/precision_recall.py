@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.comparison.cells import FinishedCell
 from dicetune.comparison.competitors import Competitor, Field
+from dicetune.comparison.runs import FinishedRun
 from dicetune.decide.likely import END, FIRST, KIND, side_by_side, weakest_logits
 from dicetune.metrics.counting.by_class import precision_recall_f1
 from dicetune.metrics.counting.entities import entity_of
@@ -31,7 +31,7 @@ Counts = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def precision_recall(
-    field: Field, cells: Sequence[FinishedCell], split: str
+    field: Field, cells: Sequence[FinishedRun], split: str
 ) -> dict[str, dict[str, Any]]:
     """For each loss the mean curve of its seeds and the points that its decisions chose.
 
@@ -50,8 +50,8 @@ def precision_recall(
         return {}
     what, counts_of = making
     found = {}
-    for loss in dict.fromkeys(own.cell.loss for own in cells):
-        runs = [counts_of(own.scores(split)) for own in cells if own.cell.loss == loss]
+    for loss in dict.fromkeys(own.planned.loss for own in cells):
+        runs = [counts_of(own.scores(split)) for own in cells if own.planned.loss == loss]
         decided = [own for own in field.competitors if own.loss == loss and not own.foreign]
         points = {own.decision: _chosen(field, own) for own in decided}
         found[loss] = {

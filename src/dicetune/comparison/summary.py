@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from dicetune.comparison.cells import FinishedCell
 from dicetune.comparison.competitors import Field, read_field, scores_of
 from dicetune.comparison.curves import learning_curves, loss_against_metric
 from dicetune.comparison.data_facts import data_facts
@@ -20,8 +19,7 @@ from dicetune.comparison.markdown import markdown
 from dicetune.comparison.naming import class_unit, metric_title, units
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.precision_recall import precision_recall
-from dicetune.comparison.progress import folder_of, state_of
-from dicetune.comparison.same_inputs import check_cells
+from dicetune.comparison.runs import FinishedRun, RunState, check_runs
 from dicetune.errors import InputError, quoted
 from dicetune.records import replace_text, write_json
 
@@ -62,16 +60,15 @@ def summarise(folder: str | Path) -> dict[str, Any]:
     """
     folder = Path(folder)
     plan = Plan.load(folder)
-    read = [FinishedCell.read(cell, folder_of(folder, cell)) for cell in plan.cells]
-    cells = [own for own in read if own is not None]
+    cells = FinishedRun.of_plan(plan, folder)
     if not cells:
         raise InputError(
             f"expected at least one finished run in {quoted(Path(folder))}, got none of "
-            f"{len(plan.cells)}: go on with `dicetune compare --out {folder}`"
+            f"{len(plan.runs)}: go on with `dicetune compare --out {folder}`"
         )
     for own in cells:
         own.check()
-    unchecked = check_cells(plan, folder, cells)
+    unchecked = check_runs(plan, folder, cells)
     field = read_field(plan, folder, cells, SPLIT)
     curves = learning_curves(cells, plan.metric)
     items, differing = differing_items(field)
@@ -129,12 +126,12 @@ def _competitors(field: Field, intervals: dict[str, Any]) -> list[dict[str, Any]
 
 
 def _how(
-    plan: Plan, folder: Path, cells: Sequence[FinishedCell], unchecked: Sequence[str]
+    plan: Plan, folder: Path, cells: Sequence[FinishedRun], unchecked: Sequence[str]
 ) -> dict[str, Any]:
     """How it was run: what was typed, with what, at which budget, and how each cell stands."""
-    finished = {own.cell.id: own for own in cells}
+    finished = {own.planned.id: own for own in cells}
     rows = []
-    for cell in plan.cells:
+    for cell in plan.runs:
         row = {"id": cell.id, "loss": cell.loss, "objective": cell.objective, "seed": cell.seed}
         if cell.id in finished:
             training = finished[cell.id].record.training
@@ -147,7 +144,7 @@ def _how(
                 "reason": None,
             }
         else:
-            state = state_of(plan, folder, cell)
+            state = RunState.read(plan, folder, cell)
             row |= {"state": state.state, "seconds": None, "reason": state.reason}
         rows.append(row)
     notes: dict[str, int] = {}
@@ -169,7 +166,7 @@ def _how(
         "search": None
         if plan.search is None
         else {"trials": plan.search.trials, "found": plan.search.found},
-        "foreign": plan.foreign,
+        "foreign": plan.external,
         "cells": rows,
         "notes": [*plan.notes, *unchecked, *notes],
     }
