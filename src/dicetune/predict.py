@@ -26,6 +26,7 @@ from dicetune.models import (
     window_length,
 )
 from dicetune.predictor import Predictor
+from dicetune.problems import PROBLEMS
 from dicetune.records import DEFAULT, RUN_FILE, TUNED, RunRecord
 from dicetune.tasks import TASKS, Trained, Use, build_options, task_named
 from dicetune.training.folder import check_finished
@@ -107,9 +108,9 @@ def _rule(
                 f"expected a decision rule in {str(decision if decision != TUNED else folder)!r}, "
                 "got none: fit one with `dicetune tune`"
             )
-    if rule is not None and rule.kind == "answer" and "null_threshold" in options:
+    if rule is not None and (both := PROBLEMS[rule.kind].ruled_options & options.keys()):
         raise InputError(
-            "expected null_threshold or a tuned decision, got both: leave the option out, or the "
+            f"expected {listed(both)} or a tuned decision, got both: leave the option out, or the "
             "decision aside with --decision argmax"
         )
     return rule

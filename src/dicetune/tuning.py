@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.decide import Tuned, read_scores, tune, tune_scores
-from dicetune.decide.guard import FOLDS
+from dicetune.decide.shrinkage import FOLDS
 from dicetune.errors import InputError, quoted
 from dicetune.records import RUN_FILE, RunRecord
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from comparisons import make_comparison
-from dicetune.comparison.competitors import read_field
 from dicetune.comparison.plan import Plan
+from dicetune.comparison.results import read_results
 from dicetune.comparison.runs import FinishedRun
 from dicetune.comparison.statistics import Runs, by_document, estimate
 from dicetune.comparison.summary import summarise
@@ -35,13 +35,13 @@ def test_documents_are_resampled_whole(tmp_path):
 
     plan = Plan.load(folder)
     cells = FinishedRun.of_plan(plan, folder)
-    field = read_field(plan, folder, cells, "test")
+    field = read_results(plan, folder, cells, "test")
     documents = [f"d{number % 15}" for number in range(60)]
     ce, dice = (
         Runs.of_counts(
             own.name,
             by_document(own.counts, documents),
-            lambda sums: field.counting.score(sums, "f1"),
+            lambda sums: field.problem.score(sums, "f1"),
             seeds=own.seeds,
         )
         for own in field.competitors

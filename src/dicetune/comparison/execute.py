@@ -12,13 +12,12 @@ from typing import Any
 import yaml
 
 from dicetune import numbers
-from dicetune.comparison.data_facts import INSPECTION_FILE
 from dicetune.comparison.external import add_external
 from dicetune.comparison.folder import PLAN_FILE, RUNS, check_out
 from dicetune.comparison.one_run import run_process
 from dicetune.comparison.plan import Plan, PlannedRun
 from dicetune.comparison.runs import FinishedRun, Progress, RunState, check_files, check_runs
-from dicetune.comparison.summary import write_summary
+from dicetune.comparison.summary import INSPECTION_FILE, write_summary
 from dicetune.errors import DicetuneError, InterruptedRunError
 from dicetune.lock import locked
 from dicetune.records import RUN_FILE, write_json

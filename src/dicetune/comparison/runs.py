@@ -18,8 +18,7 @@ import numpy as np
 
 from dicetune.comparison.folder import PLAN_FILE, RUNS, WEIGHTS, failure_of, reading
 from dicetune.comparison.plan import SPLITS, Plan, PlannedRun
-from dicetune.decide import DecisionRule
-from dicetune.decide.folder import read_scores
+from dicetune.decide import DecisionRule, read_scores
 from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
 from dicetune.records import (
     DECISION_FILE,
