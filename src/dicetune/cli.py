@@ -225,7 +225,9 @@ def tune(
 @app.command()
 def inspect(
     files: Annotated[list[str], typer.Argument(help="Files with gold: train, dev, test.")],
-    task: Annotated[str, typer.Option(help="Whose files they are.")] = "ner",
+    task: Annotated[
+        str | None, typer.Option(help="Task of the files ('ner' if not given).")
+    ] = None,
     model: Annotated[str, typer.Option(help="Whose sub-words are counted.")] = "minilm",
     format: Annotated[str, typer.Option(help="Data format.")] = "auto",
     option: Options = None,

@@ -28,8 +28,8 @@ def evaluate(
         target: the folder of a model, or a file of predictions in a format that its task knows
             (columns word, gold, predicted; the official SQuAD format; JSON lines).
         data: text with gold, where ``target`` is a model, or where the predictions have none.
-        task: of a file of predictions, by default "ner", or of a model that dicetune did not
-            train; a run knows its own.
+        task: of a file of predictions (default: ``DEFAULT_TASK``), or of a model that dicetune did
+            not train; a run knows its own.
         format: of ``target`` where it is a file of predictions, of ``data`` where it is a model;
             "auto" tells by the content.
         gold_format: of ``data`` beside a file of predictions; by default told by the content.
@@ -58,7 +58,7 @@ def evaluate(
                 f"what it holds "
                 "is decided; `dicetune tune --scores` takes scores"
             )
-        task_class = task_named(task or "ner")
+        task_class = task_named(task)
         use: Use = "score" if data is None else "compare"
         chosen = build_options(task_class.Options, given, use=use)
         scores = task_class.score_file(

@@ -48,7 +48,8 @@ def comparison(
     Raises:
         InputError: for values that cannot be used, or no folder.
     """
-    from dicetune.tasks import read_text, read_texts
+    from dicetune.tasks import DEFAULT_TASK
+    from dicetune.tasks.options import read_text, read_texts
     from dicetune.training.config import read_yaml
 
     values = {} if path is None else read_yaml(path)
@@ -66,7 +67,7 @@ def comparison(
     values = _run_values(values, {**flags, "out": None}, data)
     if data is not None:
         asked = {"seeds": 3, "out": "sample-comparison", **asked}
-        values.setdefault("task", "ner")
+        values.setdefault("task", DEFAULT_TASK)
     for key, value in _changes(options, settings).items():
         group, dot, name = key.partition(".")
         if not dot:

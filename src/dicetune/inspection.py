@@ -18,7 +18,7 @@ _SPLITS = ("train", "dev", "test")
 def inspect_files(
     files: Sequence[str],
     *,
-    task: str = "ner",
+    task: str | None = None,
     model: str = "minilm",
     format: str = "auto",
     report: Callable[[str], None] = lambda line: None,
@@ -29,7 +29,7 @@ def inspect_files(
     Args:
         files: up to three, which are called train, dev and test; more by their names. Whatever
             the task reads.
-        task: name of the task.
+        task: name of the task; default: ``DEFAULT_TASK``.
         model: whose sub-words are counted: "minilm", a folder, or a Hub id; files are read as
             those that a run was trained on, where nothing else is said.
         format: data format of the files.

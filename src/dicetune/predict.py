@@ -28,7 +28,7 @@ from dicetune.models import (
 from dicetune.predictor import Predictor
 from dicetune.problems import PROBLEMS
 from dicetune.records import DEFAULT, RUN_FILE, TUNED, RunRecord
-from dicetune.tasks import TASKS, Trained, Use, build_options, task_named
+from dicetune.tasks import Trained, Use, build_options, task_named, task_of_model
 from dicetune.training.folder import check_finished
 
 AUTO = "auto"
@@ -126,7 +126,7 @@ def _chosen_task(folder: Path, record: RunRecord | None, name: str | None) -> An
             f"{quoted(name)} for "
             f"{quoted(Path(folder))}: leave it out"
         )
-    return TASKS[own] if own is not None else named or _task_of(folder)
+    return task_named(own) if own is not None else named or _task_of(folder)
 
 
 def _task_of(folder: Path) -> Any:
@@ -135,21 +135,7 @@ def _task_of(folder: Path) -> Any:
 
     with loading(folder, "a saved model", _GIVE):
         config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-    labels = label_names(config)
-    for task in TASKS.values():
-        head = task.auto_class.__name__.removeprefix("AutoModel")
-        said = {name: getattr(config, name, None) for name in task.model_config}
-        if head not in saved_as(config) or any(
-            value not in (None, task.model_config[name]) for name, value in said.items()
-        ):
-            continue
-        try:
-            task.restore(labels, {})
-        except InputError:
-            continue
-        return task
-    # without a head of its own it is refused where the weights are counted
-    return TASKS["pos"]
+    return task_of_model(config, label_names(config))
 
 
 def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:

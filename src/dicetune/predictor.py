@@ -178,7 +178,7 @@ class Predictor:
             with torch.inference_mode():
                 outputs = self.model(**batch)
             kept = tuple(v for name, v in outputs.items() if name not in ignored)
-            shrunk = task.shrink(kept[0] if len(kept) == 1 else kept, None)
+            shrunk = task.preprocess_logits(kept[0] if len(kept) == 1 else kept, None)
             parts = shrunk if isinstance(shrunk, tuple) else (shrunk,)
             batches.append([part.cpu().numpy() for part in parts])
         if not batches:

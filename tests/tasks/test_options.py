@@ -9,8 +9,8 @@ from dicetune.evaluate import evaluate
 from dicetune.inspection import inspect_files
 from dicetune.predict import load
 from dicetune.predicting import predict_source
-from dicetune.tasks import TASKS, USES, build_options, describe_tasks, option
-from dicetune.tasks.options import describe_options
+from dicetune.tasks import TASKS, build_options, describe_tasks
+from dicetune.tasks.options import USES, describe_options, option
 from dicetune.training import RunConfig
 from families import save_family
 
