@@ -91,5 +91,5 @@ def _asked(folder: str | Path) -> Mapping[str, Any]:
     from dicetune.tasks import task_named
 
     task = task_named(record.config["task"]).restore(record.labels, record.settings)
-    problem: Mapping[str, Any] = task.problem()
+    problem: Mapping[str, Any] = task.problem().settings
     return problem
