@@ -310,7 +310,8 @@ def compare(
     """Train several losses over several seeds at one budget: which is better, and how surely."""
     given = dict(locals())
     from dicetune import display, live
-    from dicetune.comparison.run import compare, compare_records
+    from dicetune.comparison.compare import compare
+    from dicetune.comparison.merge import compare_records
 
     if sources:
         outcome = compare_records(**records_comparison(given), report=display.say)

@@ -205,7 +205,7 @@ def comparison_tables(outcome: Any) -> list[Any]:
     """What a comparison came to: a table of the competitors, the verdict, where the report lies.
 
     Args:
-        outcome: of ``dicetune.comparison.run.compare``.
+        outcome: of ``dicetune.comparison.compare.compare``.
     """
     summary, parts = outcome.summary, []
     if summary:
@@ -223,7 +223,7 @@ def comparison_tables(outcome: Any) -> list[Any]:
             )
         parts += [table, *(escape(sentence) for sentence in summary["verdict"])]
     for own in outcome.failed:
-        parts.append(escape(f"Failed: {own.cell.loss}, seed {own.cell.seed}: {own.reason}"))
+        parts.append(escape(f"Failed: {own.planned.loss}, seed {own.planned.seed}: {own.reason}"))
     parts += [escape(f"Failed: {note}") for note in outcome.notes]
     if summary:
         parts.append(escape(f"Report: {outcome.folder / 'report.html'}"))

@@ -43,7 +43,7 @@ def comparison(
     The file holds the keys of a run, and ``losses``, ``seeds`` and the other names of ``compare``.
 
     Returns:
-        Arguments of ``dicetune.comparison.run.compare``.
+        Arguments of ``dicetune.comparison.compare.compare``.
 
     Raises:
         InputError: for values that cannot be used, or no folder.
@@ -83,7 +83,7 @@ def records_comparison(flags: Mapping[str, Any]) -> dict[str, Any]:
     """What ``compare --from`` is asked for.
 
     Returns:
-        Arguments of ``dicetune.comparison.run.compare_records``.
+        Arguments of ``dicetune.comparison.merge.compare_records``.
 
     Raises:
         InputError: flags that mean nothing for records.

@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from dicetune.comparison.progress import CellState, Progress
+from dicetune.comparison.runs import Progress, RunState
 from dicetune.display import escape, percent, stderr
 from dicetune.numbers import duration
 
@@ -53,8 +53,8 @@ def progress_table(progress: Progress, most: int = 40) -> Table:
         dev = "" if own.dev is None else percent(own.dev)
         time = "" if own.seconds is None else duration(own.seconds)
         table.add_row(
-            escape(own.cell.loss),
-            str(own.cell.seed),
+            escape(own.planned.loss),
+            str(own.planned.seed),
             _state(own),
             dev,
             time,
@@ -64,7 +64,7 @@ def progress_table(progress: Progress, most: int = 40) -> Table:
 
 
 def _title(progress: Progress) -> str:
-    parts = [f"{len(progress.of('done'))} of {len(progress.cells)} cells are done"]
+    parts = [f"{len(progress.of('done'))} of {len(progress.runs)} runs are done"]
     if failed := len(progress.of("failed")):
         parts.append(f"{failed} failed")
     if progress.what:
@@ -72,14 +72,14 @@ def _title(progress: Progress) -> str:
     scored = [own for own in progress.of("done") if own.dev is not None]
     if scored:
         best = max(scored, key=lambda own: own.dev or 0.0)
-        loss = escape(best.cell.loss)
-        parts.append(f"best on dev: {loss}, seed {best.cell.seed}, {percent(best.dev or 0.0)}")
+        loss = escape(best.planned.loss)
+        parts.append(f"best on dev: {loss}, seed {best.planned.seed}, {percent(best.dev or 0.0)}")
     if progress.seconds_left:
         parts.append(f"about {duration(progress.seconds_left)} left")
     return " · ".join(parts)
 
 
-def _state(own: CellState) -> str | ProgressBar:
+def _state(own: RunState) -> str | ProgressBar:
     if own.state == "failed":
         return f"failed: {escape((own.reason or '').splitlines()[0][:60])}"
     if own.state == "running":
@@ -87,9 +87,9 @@ def _state(own: CellState) -> str | ProgressBar:
     return own.state
 
 
-def _window(progress: Progress, most: int) -> list[CellState]:
+def _window(progress: Progress, most: int) -> list[RunState]:
     """The cells that fit, the first unfinished one among them."""
-    cells = list(progress.cells)
+    cells = list(progress.runs)
     open_ = [n for n, own in enumerate(cells) if own.state in ("running", "waiting")]
     middle = open_[0] if open_ else len(cells)
     begin = max(0, min(middle - most // 2, len(cells) - most))
