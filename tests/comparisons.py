@@ -9,7 +9,7 @@ import json
 import numpy as np
 from safetensors.numpy import save_file
 
-from dicetune.comparison.plan import DataFile, Objective, Plan
+from dicetune.comparison.plan import DataFile, Plan, PlannedLoss
 from dicetune.decide import tune
 from dicetune.problems.entities import likely_spans
 from dicetune.records import (
@@ -67,7 +67,7 @@ def make_comparison(
             for split in ("train", "dev", "test")
         },
         model={"name": "minilm", "sha256": "1" * 64},
-        objectives={loss: Objective(loss) for loss in losses},
+        objectives={loss: PlannedLoss(loss) for loss in losses},
         seeds=tuple(seeds),
         baseline=losses[0],
         trainer={"learning_rate": 1e-4, "num_train_epochs": 3},

@@ -7,8 +7,8 @@ import pytest
 from dicetune.comparison.compare import seeds_of
 from dicetune.comparison.plan import (
     DataFile,
-    Objective,
     Plan,
+    PlannedLoss,
     PlannedRun,
     Search,
     digests_of,
@@ -22,7 +22,7 @@ PLAN = Plan(
     metric="f1",
     files={split: DataFile(f"{split}.conll", split * 8, 9) for split in ("train", "dev", "test")},
     model={"name": "minilm", "sha256": "ab" * 32},
-    objectives={"ce": Objective("ce"), "auto": Objective("ce+dice")},
+    objectives={"ce": PlannedLoss("ce"), "auto": PlannedLoss("ce+dice")},
     seeds=(1, 2),
     baseline="ce",
     trainer={"learning_rate": 1e-4, "num_train_epochs": 3},
@@ -103,7 +103,7 @@ def test_a_file_among_the_options_that_changed_is_refused_and_the_ids_stay(tmp_p
 
 
 def test_losses_and_seeds_are_added_and_nothing_is_lost(tmp_path):
-    more = replace(PLAN, objectives={"focal": Objective("focal")}, seeds=(3,), baseline="focal")
+    more = replace(PLAN, objectives={"focal": PlannedLoss("focal")}, seeds=(3,), baseline="focal")
     grown = more.going_on_from(PLAN, tmp_path)
     assert list(grown.objectives) == ["ce", "auto", "focal"]
     assert (grown.seeds, grown.baseline) == ((1, 2, 3), "focal")
@@ -127,7 +127,9 @@ def test_a_plan_is_read_back_as_it_was(tmp_path):
 
 def test_what_a_search_found_becomes_the_configuration(tmp_path):
     searching = replace(PLAN, search=Search(2, 0))
-    found = searching.with_found("auto", Objective("ce+0.5*dice", learning_rate=3e-4), {"best": 2})
+    found = searching.with_found(
+        "auto", PlannedLoss("ce+0.5*dice", learning_rate=3e-4), {"best": 2}
+    )
     config = found.config_of("auto", 1)
     assert (config["loss"], config["trainer"]["learning_rate"]) == ("ce+0.5*dice", 3e-4)
     assert found.config_of("ce", 1)["trainer"]["learning_rate"] == 1e-4

@@ -15,7 +15,7 @@ from typing import Any
 from dicetune.comparison.execute import Outcome, Show, execute
 from dicetune.comparison.external import check_predictions
 from dicetune.comparison.folder import PLAN_FILE, check_place
-from dicetune.comparison.plan import DataFile, Objective, Plan, Search, digests_of
+from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search, digests_of
 from dicetune.errors import InputError, listed, quoted, unknown_name
 from dicetune.losses import build, code_of, imported_names, recipe
 from dicetune.models import resolve_encoder
@@ -218,7 +218,7 @@ def seeds_of(given: int | Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(whole))
 
 
-def objective_of(loss: str) -> Objective:
+def objective_of(loss: str) -> PlannedLoss:
     """The objective of a name, spelled out and checked.
 
     Example:
@@ -227,12 +227,12 @@ def objective_of(loss: str) -> Objective:
     """
     chosen = recipe(loss)
     if chosen.start_loss is None:
-        return Objective(chosen.loss.spec)
-    return Objective(chosen.loss.spec, chosen.start_loss.spec, chosen.start_share)
+        return PlannedLoss(chosen.loss.spec)
+    return PlannedLoss(chosen.loss.spec, chosen.start_loss.spec, chosen.start_share)
 
 
 def _check_losses(
-    losses: Sequence[str], objectives: Mapping[str, Objective], external: Sequence[str]
+    losses: Sequence[str], objectives: Mapping[str, PlannedLoss], external: Sequence[str]
 ) -> None:
     """Refuse what is no comparison."""
     if len(losses) + len(external) < 2 or not losses:
@@ -240,7 +240,7 @@ def _check_losses(
             f"expected at least two losses to compare, got {', '.join(losses) or 'none'}: "
             "give --loss twice or more, for example --loss ce --loss ce+dice"
         )
-    seen: dict[Objective, str] = {}
+    seen: dict[PlannedLoss, str] = {}
     for loss in losses:
         other = seen.setdefault(objectives[loss], loss)
         if other != loss or losses.count(loss) > 1:

@@ -20,8 +20,8 @@ from dicetune.comparison.folder import EXTERNAL, PLAN_FILE, check_place
 from dicetune.comparison.plan import (
     SPLITS,
     DataFile,
-    Objective,
     Plan,
+    PlannedLoss,
     PlannedRun,
     run_id,
     what_decides,
@@ -125,7 +125,7 @@ class _Member:
     planned: PlannedRun
     folder: Path
     record: RunRecord
-    objective: Objective
+    objective: PlannedLoss
     option_files: Mapping[str, str]
 
     @property
@@ -244,7 +244,7 @@ def _members(
     """The finished runs of comparisons, then the plain runs, and what was left out."""
     found: list[_Member] = []
     notes: list[str] = []
-    names: dict[Objective, str] = {}
+    names: dict[PlannedLoss, str] = {}
     for folder, plan in plans.items():
         names |= {objective: name for name, objective in plan.objectives.items()}
         for planned in plan.runs:
@@ -259,7 +259,7 @@ def _members(
     return [*found, *(_plain_member(folder, names) for folder in plain)], notes
 
 
-def _plain_member(folder: Path, names: Mapping[Objective, str]) -> _Member:
+def _plain_member(folder: Path, names: Mapping[PlannedLoss, str]) -> _Member:
     """A run of ``dicetune train``; its loss has the name that a comparison gave it, if one did."""
     for name in RECORDS:
         if (folder / name).is_symlink():
@@ -272,7 +272,7 @@ def _plain_member(folder: Path, names: Mapping[Objective, str]) -> _Member:
         )
     run.check()
     made = run.record.objective
-    objective = Objective(made["loss"], made["start_loss"], made["start_share"] or None)
+    objective = PlannedLoss(made["loss"], made["start_loss"], made["start_share"] or None)
     loss, seed = names.get(objective, str(objective)), run.record.config["seed"]
     planned = PlannedRun("", loss, str(objective), seed)
     member = _Member(planned, folder, run.record, objective, {})

@@ -62,7 +62,7 @@ class DataFile:
 
 
 @dataclass(frozen=True)
-class Objective:
+class PlannedLoss:
     """What one competitor trains with: specs of its losses, and a learning rate that was found."""
 
     loss: str
@@ -117,7 +117,7 @@ class Plan:
     metric: str  # the dev score that chooses checkpoints, and the score that is compared
     files: dict[str, DataFile]
     model: dict[str, str | None]  # name and SHA-256 of the encoder
-    objectives: dict[str, Objective]  # by the competitor's name, in the order given
+    objectives: dict[str, PlannedLoss]  # by the competitor's name, in the order given
     seeds: tuple[int, ...]
     baseline: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -190,7 +190,7 @@ class Plan:
         """The options of the task, a file as its fingerprint when the plan was made."""
         return {**self.options, **self.option_files}
 
-    def with_found(self, name: str, objective: Objective, found: dict[str, Any]) -> Plan:
+    def with_found(self, name: str, objective: PlannedLoss, found: dict[str, Any]) -> Plan:
         """The plan with what the search found for one competitor."""
         if self.search is None:
             raise InputError("expected a plan with a search, got one without")
@@ -312,7 +312,7 @@ class Plan:
         files, objectives = values["files"].items(), values["objectives"].items()
         changed = {
             "files": {split: DataFile(**file) for split, file in files},
-            "objectives": {name: Objective(**objective) for name, objective in objectives},
+            "objectives": {name: PlannedLoss(**objective) for name, objective in objectives},
             "seeds": tuple(values["seeds"]),
             "search": None if values["search"] is None else Search(**values["search"]),
             "external": values.pop("foreign"),

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from dicetune.comparison.folder import SEARCH, failure_of
-from dicetune.comparison.plan import Objective, Plan, slug
+from dicetune.comparison.plan import Plan, PlannedLoss, slug
 from dicetune.losses import Range, build
 from dicetune.records import METRICS_FILE, read_json
 
@@ -80,27 +80,27 @@ def search(
     return _with_best(plan, name, given, study.trials, place)
 
 
-def space_of(objective: Objective, learning_rate: float) -> dict[str, tuple[float, Range]]:
+def space_of(objective: PlannedLoss, learning_rate: float) -> dict[str, tuple[float, Range]]:
     """What is searched for an objective: value and range of each parameter, by name.
 
     Example:
-        >>> sorted(space_of(Objective("ce+dice"), 1e-4))
+        >>> sorted(space_of(PlannedLoss("ce+dice"), 1e-4))
         ['2', '2.smooth', 'learning_rate']
     """
     allowed = Range(learning_rate / AROUND, learning_rate * AROUND, log=True)
     return {"learning_rate": (learning_rate, allowed), **build(objective.loss).searchable()}
 
 
-def with_values(objective: Objective, values: dict[str, float]) -> Objective:
+def with_values(objective: PlannedLoss, values: dict[str, float]) -> PlannedLoss:
     """The objective with other values of some of ``space_of``.
 
     Example:
-        >>> with_values(Objective("ce+dice"), {"2": 0.5, "learning_rate": 3e-5})
-        Objective(loss='ce+0.5*dice', start_loss=None, start_share=None, learning_rate=3e-05)
+        >>> with_values(PlannedLoss("ce+dice"), {"2": 0.5, "learning_rate": 3e-5})
+        PlannedLoss(loss='ce+0.5*dice', start_loss=None, start_share=None, learning_rate=3e-05)
     """
     of_loss = {key: value for key, value in values.items() if key != "learning_rate"}
     loss = build(objective.loss).with_values(of_loss).spec
-    return Objective(loss, objective.start_loss, objective.start_share, values["learning_rate"])
+    return PlannedLoss(loss, objective.start_loss, objective.start_share, values["learning_rate"])
 
 
 def _draw(trial: Any, key: str, allowed: Range) -> float:
@@ -112,7 +112,7 @@ def _short(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _with_best(plan: Plan, name: str, given: Objective, trials: list[Any], place: Path) -> Plan:
+def _with_best(plan: Plan, name: str, given: PlannedLoss, trials: list[Any], place: Path) -> Plan:
     rows: list[dict[str, Any]] = []
     for trial in trials:
         if not trial.state.is_finished():
@@ -133,12 +133,14 @@ def _with_best(plan: Plan, name: str, given: Objective, trials: list[Any], place
     if not scored:
         return plan.with_found(name, given, {"best": None, "trials": rows})
     best = max(scored, key=lambda row: (row["dev"], -row["number"]))
-    objective = Objective(best["loss"], given.start_loss, given.start_share, best["learning_rate"])
+    objective = PlannedLoss(
+        best["loss"], given.start_loss, given.start_share, best["learning_rate"]
+    )
     return plan.with_found(name, objective, {"best": best["number"], "trials": rows})
 
 
 def _write_config(
-    plan: Plan, out: Path, name: str, chosen: Objective, seed: int, path: Path
+    plan: Plan, out: Path, name: str, chosen: PlannedLoss, seed: int, path: Path
 ) -> None:
     """The configuration of a trial: no test file, so that none of it can be seen."""
     config = plan.config_of(name, seed)
@@ -165,7 +167,7 @@ def _sample_files(place: Path) -> dict[str, str]:
     return files
 
 
-def _text(chosen: Objective) -> str:
+def _text(chosen: PlannedLoss) -> str:
     return f"{chosen.loss}, learning rate {chosen.learning_rate:g}"
 
 
