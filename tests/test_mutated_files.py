@@ -25,7 +25,7 @@ from dicetune.data import (
 )
 from dicetune.decide import tune_scores
 from dicetune.errors import DicetuneError
-from dicetune.evaluate import evaluate
+from dicetune.scoring import evaluate
 from dicetune.tasks import TASKS
 from dicetune.tasks.tagging.segmentation import SegPosTask
 from dicetune.tasks.tagging.source import read_untagged

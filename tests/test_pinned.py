@@ -14,8 +14,8 @@ from comparisons import PROBLEMS, make_comparison
 from dicetune.comparison.markdown import markdown
 from dicetune.comparison.summary import summarise
 from dicetune.decide import DecisionRule, tune
-from dicetune.evaluate import evaluate
 from dicetune.records import RunRecord, read_json
+from dicetune.scoring import evaluate
 from dicetune.tasks import TASKS
 
 HERE = Path(__file__).parent

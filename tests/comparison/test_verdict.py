@@ -8,8 +8,8 @@ from dicetune.comparison.execute import Outcome
 from dicetune.comparison.markdown import markdown
 from dicetune.comparison.summary import summarise
 from dicetune.decide import tune
-from dicetune.display import comparison_tables
 from dicetune.reporting import render
+from dicetune.terminal import comparison_tables
 
 ROW = {
     "name": "ce+dice", "baseline": "ce", "loss": "ce+dice", "decision": "argmax", "foreign": False,

@@ -12,7 +12,7 @@ from dicetune.comparison.configure import Request, make_plan
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.run import compare, compare_records
 from dicetune.errors import InputError, InterruptedRunError
-from dicetune.predict import load
+from dicetune.predictor import load
 from dicetune.records import read_json, sha256
 from dicetune.training import NonFiniteLossError, RunConfig, run
 from tiny import tiny_bert

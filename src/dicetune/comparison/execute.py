@@ -26,8 +26,7 @@ from dicetune.comparison.progress import (
 from dicetune.comparison.same_inputs import check_cells, check_files
 from dicetune.comparison.stored import check_place
 from dicetune.errors import DicetuneError, InputError, InterruptedRunError, quoted
-from dicetune.lock import LOCK_FILE, locked
-from dicetune.records import RUN_FILE
+from dicetune.records import LOCK_FILE, RUN_FILE, locked
 
 Report = Callable[[str], None]
 Show = Callable[[Progress], None]

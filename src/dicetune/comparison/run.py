@@ -16,7 +16,7 @@ from dicetune.comparison.merge import merge
 from dicetune.comparison.plan import PLAN_FILE, Plan
 from dicetune.comparison.stored import check_place
 from dicetune.errors import InputError, listed, quoted, unknown_name
-from dicetune.lock import locked
+from dicetune.records import locked
 
 
 def compare(

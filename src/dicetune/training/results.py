@@ -55,8 +55,8 @@ A {what} model, fine-tuned from `{model}` with `dicetune` for the objective `{ob
 ## Use
 
 ```python
-import dicetune.predict
-model = dicetune.predict.load("{folder}")
+import dicetune
+model = dicetune.load("{folder}")
 model({inputs})
 ```
 {pipeline}"""

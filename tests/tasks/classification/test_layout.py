@@ -4,8 +4,8 @@ import pytest
 
 from dicetune.data import TextExample
 from dicetune.errors import DataError
-from dicetune.evaluate import evaluate
-from dicetune.predict import load
+from dicetune.predictor import load
+from dicetune.scoring import evaluate
 from dicetune.tasks import TASKS, Trained
 from dicetune.tasks.classification.multilabel import MultiLabelOptions, MultiLabelTask
 from dicetune.tasks.classification.text import TextOptions, TextTask
@@ -42,7 +42,7 @@ def test_a_run_is_evaluated_with_its_own_names_of_labels(tmp_path, monkeypatch):
             trainer={"max_steps": 1},
         )
     )
-    expected = evaluate("out", "a.tsv", label_names="names.txt")
+    expected = evaluate("out", "a.tsv", options={"label_names": "names.txt"})
     reports = []
     assert evaluate("out", "a.tsv", report=reports.append) == expected
     assert expected["support"] == 3

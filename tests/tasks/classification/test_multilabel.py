@@ -88,7 +88,7 @@ def test_padding_and_order_do_not_change_an_answer(family, tmp_path):
     from transformers import AutoModelForSequenceClassification
 
     from dicetune.models import load_tokenizer
-    from dicetune.predict import Predictor
+    from dicetune.predictor import Predictor
 
     folder = save_family(family, "sequence", tmp_path)
     model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
@@ -105,7 +105,7 @@ def test_the_saved_folder_serves_the_library_pipeline(tmp_path):
     from transformers import AutoModelForSequenceClassification, pipeline
 
     from dicetune.models import load_tokenizer
-    from dicetune.predict import Predictor
+    from dicetune.predictor import Predictor
 
     folder = save_family("bert", "sequence", tmp_path)
     model = AutoModelForSequenceClassification.from_pretrained(

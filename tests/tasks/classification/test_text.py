@@ -98,7 +98,7 @@ def test_padding_and_order_do_not_change_an_answer(family, tmp_path):
     from transformers import AutoModelForSequenceClassification
 
     from dicetune.models import load_tokenizer
-    from dicetune.predict import Predictor
+    from dicetune.predictor import Predictor
 
     folder = save_family(family, "sequence", tmp_path, labels=2)
     model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
