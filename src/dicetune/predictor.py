@@ -79,6 +79,13 @@ class Predictor:
         self.trained = trained
         self.decision = decision
 
+    def __repr__(self) -> str:
+        labels, rule = self.task.labels, self.decision
+        return f"Predictor(task={self.task.name!r}, labels={quoted(list(labels))}, decision={rule})"
+
+    def _repr_html_(self) -> str:
+        return f"<code>{html.escape(repr(self))}</code>"
+
     def __call__(self, *values: Any, **named: Any) -> list[Any]:
         """Answers for plain values.
 
