@@ -10,8 +10,8 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from dicetune.comparison.plan import DataFile, Objective, Plan
-from dicetune.decide import tune
-from dicetune.decide.likely import likely_spans
+from dicetune.decide.folder import tune
+from dicetune.problems.entities import likely_spans
 from dicetune.records import (
     METRICS_FILE,
     PREDICTIONS_FILE,

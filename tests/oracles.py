@@ -23,7 +23,7 @@ class Case:
     keep: list  # N bools
     exists: list  # N rows of C bools
     kind: str
-    options: dict  # kind, keep, class_keep for the library
+    options: dict  # kind, mask, class_mask for the library
 
     @property
     def rows(self):
@@ -31,7 +31,7 @@ class Case:
 
 
 def make_case(kind, *, items=7, classes=4, seed=0, soft=False, masked=True, size=2.0):
-    """Random logits and targets of a kind, with ignored items, a keep mask and masked classes."""
+    """Random logits and targets of a kind, with ignored items, masked items and masked classes."""
     generator = torch.Generator().manual_seed(seed)
     logits = size * torch.randn(items, classes, generator=generator, dtype=torch.float64)
     gold = torch.randint(0, classes, (items,), generator=generator)
@@ -42,7 +42,7 @@ def make_case(kind, *, items=7, classes=4, seed=0, soft=False, masked=True, size
         keep = torch.rand(items, generator=generator) > 0.3
         exists = torch.rand(items, classes, generator=generator) > 0.25
         exists[torch.arange(items), gold] = True  # gold exists
-        options |= {"keep": keep, "class_keep": exists}
+        options |= {"mask": keep, "class_mask": exists}
     if kind == "labels":
         target = torch.rand(items, classes, generator=generator, dtype=torch.float64)
         target = target if soft else (target > 0.6).double()
@@ -248,7 +248,7 @@ def without_class(case, gone):
     if case.kind != "labels":
         keep &= shares[:, gone] == 0
     shares[:, gone] = 0.0
-    options = {**case.options, "keep": keep, "class_keep": exists}
+    options = {**case.options, "mask": keep, "class_mask": exists}
     return replace(
         case, shares=shares.tolist(), keep=keep.tolist(), exists=exists.tolist(), options=options
     )
@@ -260,7 +260,7 @@ def without_masked_items(case):
     options = {
         name: (tensor[kept] if isinstance(tensor, torch.Tensor) else tensor)
         for name, tensor in case.options.items()
-        if name != "keep"
+        if name != "mask"
     }
     return replace(
         case,

@@ -1,26 +1,34 @@
 """Files of scores, as a user of any model would write them."""
 
+import json
+
 import numpy as np
 
 
-def rows_of(kind, problem, gold, scores, spans, form="log_probabilities"):
+def write(path, rows):
+    """A file of JSON lines."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def rows_of(kind, settings, gold, scores, spans, form="log_probabilities"):
     """The rows that a user would write."""
-    labels = problem["labels"]
+    labels = settings["labels"]
     rows = []
-    for number, (right, own) in enumerate(zip(gold, scores, strict=True)):
+    for number, (right, table) in enumerate(zip(gold, scores, strict=True)):
         row = {"id": f"u{number}", "gold": right}
-        own = own.astype(float)
+        table = table.astype(float)
         if kind == "answer":
             row |= dict(zip(("span", "score"), spans[number], strict=True))
-            first = own[own[:, 3] < 0]  # the rows of no answer
-            row["null_score"] = float(first[:, :2].sum(1).min())
+            nulls = table[table[:, 3] < 0]
+            row["null_score"] = float(nulls[:, :2].sum(1).min())
         elif kind == "entities":
             row["candidates"] = [
                 {"type": labels[int(number)], "start": int(a), "end": int(b), "logits": logits}
-                for number, a, b, *logits in own.tolist()
+                for number, a, b, *logits in table.tolist()
             ]
         else:
-            values = np.exp(own) if form == "probabilities" else own
+            values = np.exp(table) if form == "probabilities" else table
             if kind in ("label", "label_set"):
                 row[form] = dict(zip(labels, values[0].tolist(), strict=True))
             else:

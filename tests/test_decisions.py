@@ -11,9 +11,9 @@ import pytest
 
 from dicetune.decide import DecisionRule
 from dicetune.decide.folder import read_scores
-from dicetune.decide.kinds import decisions_on
 from dicetune.errors import InputError
 from dicetune.predictor import load
+from dicetune.problems import problem_of
 from dicetune.records import DECISION_FILE, TUNED_FILE, read_json, read_json_lines
 from dicetune.scoring import evaluate, predict, tune
 from dicetune.training import RunConfig, run
@@ -80,13 +80,12 @@ def by_fit(folder, data, rule):
     """Score of the rule on the stored scores of test, and what it predicts there."""
     arrays, problem = read_scores(folder)
     rows = [row for row in read_json_lines(folder / "predictions.jsonl") if row["split"] == "test"]
-    spans = None
-    if problem["kind"] == "answer":
-        spans = [(row["span"], float(row["score"])) for row in rows]
-    decisions = decisions_on(problem, [row["gold"] for row in rows], arrays["test"], spans)
-    counting = decisions.counting
+    asked = problem_of(problem)
+    extras = [asked.extra(row) for row in rows]
+    decisions = asked.decisions([row["gold"] for row in rows], arrays["test"], extras)
+    counted = decisions.problem
     sums = decisions.counts(rule.biases).sum(0)
-    scores = {name: float(counting.score(sums, name)) for name in counting.metrics}
+    scores = {name: float(counted.score(sums, name)) for name in counted.metrics}
     return scores, decisions.predicted(rule.biases), [row["predicted"] for row in rows]
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from dicetune import numbers
-from dicetune.decide import tune_scores
-from dicetune.decide.kinds import DECISIONS
+from dicetune.decide.score_file import tune_scores
 from dicetune.losses import LOSSES
+from dicetune.problems import PROBLEMS
 from dicetune.records import read_json
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -73,7 +73,7 @@ def test_the_scores_of_the_decisions_page_can_be_tuned(tmp_path):
     (tmp_path / "scores.jsonl").write_text(rows, encoding="utf-8")
     assert tune_scores(tmp_path / "scores.jsonl").rule.kind == "label"
     table = page[page.index("| kind |") :]
-    assert {kind for kind in DECISIONS if f"`{kind}`" not in table} == {"words"}
+    assert {kind for kind in PROBLEMS if f"`{kind}`" not in table} == {"words"}
 
 
 def test_the_table_of_objectives_says_what_the_records_say():

@@ -23,7 +23,7 @@ from dicetune.data import (
     read_texts,
     read_tokens,
 )
-from dicetune.decide import tune_scores
+from dicetune.decide.score_file import tune_scores
 from dicetune.errors import DicetuneError
 from dicetune.scoring import evaluate
 from dicetune.tasks import TASKS

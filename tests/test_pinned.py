@@ -13,7 +13,8 @@ import pytest
 from comparisons import PROBLEMS, make_comparison
 from dicetune.comparison.markdown import markdown
 from dicetune.comparison.summary import summarise
-from dicetune.decide import DecisionRule, tune
+from dicetune.decide import DecisionRule
+from dicetune.decide.folder import tune
 from dicetune.records import RunRecord, read_json
 from dicetune.scoring import evaluate
 from dicetune.tasks import TASKS

@@ -61,7 +61,7 @@ def test_no_module_shadows_a_verb(place):
 def test_train_returns_the_run(trained, place):
     assert trained.folder == place / "run"
     assert set(trained.scores) == {"dev"}
-    assert is_shown(trained, "ner · auto", "precision", "dev")
+    assert is_shown(trained, "ner · ce+dice · seed 1", "precision", "dev")
     assert trained.record.config["trainer"] == {"num_train_epochs": 1, "use_cpu": True}
     assert trained.summary_line().startswith(f"step {trained.record.training['best_step']} of ")
 
@@ -90,10 +90,10 @@ def test_evaluate_returns_scores(trained, place, caplog):
 
 
 def test_predict_returns_the_answers(trained, capsys):
-    answers = dicetune.predict("run", text=["at Quay Nine", "all [quiet]"])
+    answers = dicetune.predict("run", text=["at Quay Nine", "all quiet"])
     assert (len(answers), capsys.readouterr().out) == (2, "")
     assert str(answers) == answers.text.rstrip()
-    assert is_shown(answers, "[quiet]")
+    assert is_shown(answers, "quiet")
     many = dicetune.predict("run", text=["all quiet"] * 30)
     assert str(many).endswith("… and 10 more lines")
     assert [answer.tags for answer in dicetune.load("run")("at Quay Nine")] == [answers[0].tags]
@@ -110,7 +110,7 @@ def test_load_returns_a_predictor_that_prints_well(trained):
 
 def test_inspect_returns_what_is_in_the_data():
     found = dicetune.inspect("train.conll", model="model")
-    assert is_shown(found, "sentences", "Entities of each type")
+    assert is_shown(found, "sentences", "SITE")
     assert found.to_dict()["splits"][0]["facts"]["sentences"] == found.splits[0].facts["sentences"]
     with pytest.raises(AttributeError, match="nothing"):
         found.nothing  # noqa: B018
@@ -122,7 +122,9 @@ def test_tune_returns_the_rule(trained, tmp_path):
     rows = [{"gold": gold, "probabilities": {"ham": 1 - p, "spam": p}} for gold, p in SPAM]
     path = tmp_path / "scores.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    assert dicetune.tune(scores=path, plain=True).rule.kind == "label"
+    of_file = dicetune.tune(scores=path, plain=True)
+    assert (of_file.rule.kind, of_file.rule.is_default) == ("label", False)
+    assert dicetune.tune(scores=rows, plain=True).to_dict() == of_file.to_dict()
 
 
 SPAM = [("spam", 0.4), ("ham", 0.1), ("ham", 0.2), ("spam", 0.7)] * 5
@@ -140,9 +142,12 @@ def test_compare_and_report_return_the_verdict(place, trained):
 
 def test_compare_trains_what_is_asked_for(place):
     files = {"train": "train.conll", "dev": "dev.conll", "test": "dev.conll", "model": "model"}
-    asked = {"losses": "ce", "seeds": "2,", "out": "d", "config": {"task": "ner"}}
+    asked = {"losses": ["ce", "dice"], "seeds": [2], "out": "d", "config": {"task": "ner"}}
     found = dicetune.compare(**files, **asked, settings=FAST)
-    assert [(state.cell.loss, state.cell.seed) for state in found.cells] == [("ce", 2)]
+    assert [(state.cell.loss, state.cell.seed) for state in found.cells] == [
+        ("ce", 2),
+        ("dice", 2),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -169,12 +174,14 @@ def test_the_names_of_version_0_1_work_with_a_warning(trained):
         model = dicetune.predict.load("run")
     assert model("at Quay Nine")[0].tags == dicetune.load("run")("at Quay Nine")[0].tags
     code = (
-        "import warnings; warnings.simplefilter('error')\n"
-        "import dicetune.predict\nfrom dicetune.predict import load\n"
+        "import dicetune.predict, dicetune.decide\nfrom dicetune.predict import load\n"
         "assert callable(dicetune.predict) and load is dicetune.predict.load\n"
-        "try:\n    load('none')\nexcept DeprecationWarning as warning:\n    print(warning)\n"
-        "from dicetune.decide import tune_scores\n"
+        f"load({str(trained.folder)!r})\n"
+        f"dicetune.decide.tune({str(trained.folder)!r}, overwrite=True)\n"
+        "try:\n    dicetune.predict.nothing_there\nexcept AttributeError:\n    print('done')\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "is called dicetune.load" in done.stdout
-    assert "DeprecationWarning: dicetune.decide.tune_scores" in done.stderr
+    command = [sys.executable, "-W", "always", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "done\n", done.stderr
+    for name in ("dicetune.predict.load is called", "dicetune.decide.tune is private"):
+        assert f"DeprecationWarning: {name}" in done.stderr

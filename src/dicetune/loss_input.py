@@ -27,8 +27,8 @@ class LossInput:
             ``labels``: 0/1 of the logits' shape.
         kind: ``classes`` (softmax over the last axis), ``labels`` (a sigmoid each) or
             ``positions`` (softmax over the positions of a text).
-        keep: optional bool mask of the leading shape: items that count.
-        class_keep: optional bool mask, broadcastable to the logits: classes (positions, labels)
+        mask: optional bool mask of the leading shape: items that count.
+        class_mask: optional bool mask, broadcastable to the logits: classes (positions, labels)
             that exist for an item; padding and question positions are masked here.
         background: index of the class that means "nothing" ("O" in tagging), where there is one.
         class_counts: for class-weighted losses: number of training items of each class, (C,); of
@@ -40,8 +40,8 @@ class LossInput:
     logits: Tensor
     target: Tensor
     kind: Kind = "classes"
-    keep: Tensor | None = None
-    class_keep: Tensor | None = None
+    mask: Tensor | None = None
+    class_mask: Tensor | None = None
     background: int | None = None
     class_counts: Tensor | None = None
     coefficient: float = 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from dicetune.models import (
     window_length,
 )
 from dicetune.models.encoder import check_sizes, check_weights, loading
+from dicetune.problems import PROBLEMS
 from dicetune.records import DEFAULT, RUN_FILE, TUNED, RunRecord
 from dicetune.tasks import (
     TASKS,
@@ -320,10 +322,10 @@ def _rule(
                 f"expected a decision rule in {str(decision if decision != TUNED else folder)!r}, "
                 "got none: fit one with `dicetune tune`"
             )
-    if rule is not None and rule.kind == "answer" and "null_threshold" in options:
+    if rule is not None and (both := PROBLEMS[rule.kind].ruled_options & options.keys()):
         raise InputError(
-            "expected null_threshold or a tuned decision, got both: leave the option out, or the "
-            "decision aside with --decision argmax"
+            f"expected {listed(both)} or a tuned decision, got both: leave the option out, or "
+            "ignore the decision with --decision argmax"
         )
     return rule
 

@@ -263,9 +263,9 @@ def inspect(
 
 def tune(
     folder: str | Path | None = None,
-    scores: str | Path | None = None,
+    scores: str | Path | Sequence[Mapping[str, Any]] | None = None,
     *,
-    gold: str | Path | None = None,
+    gold: str | Path | Sequence[Mapping[str, Any]] | None = None,
     kind: str | None = None,
     positive: str | None = None,
     objective: str | None = None,
@@ -279,8 +279,8 @@ def tune(
 
     Args:
         folder: folder of a finished run, where the rule is left.
-        scores: in place of ``folder``, JSON lines with any model's scores.
-        gold: JSON lines with the gold of ``scores``, where the gold is in a file of its own.
+        scores: in place of ``folder``, any model's scores: JSON lines, or their rows in memory.
+        gold: JSON lines or rows with the gold of ``scores``, where ``scores`` holds no gold.
         kind: kind of the predictions in ``scores``, where the first row would be misread.
         positive: class in ``scores`` whose F1 is asked for.
         objective: a metric, "fbeta:B", "precision@recall:R" or "logit-adjustment:TAU"; by default

@@ -63,9 +63,6 @@ def percent(value: float) -> str:
     return f"{100 * value:.2f}"
 
 
-# lines and tables
-
-
 def say(line: str) -> None:
     """One line of progress, on the error stream."""
     stderr.print(escape(line), style="dim", soft_wrap=True)
@@ -159,9 +156,6 @@ def plain_table(
     for row in rows:
         table.add_row(*(escape("" if value is None else str(value)) for value in row.values()))
     return table
-
-
-# scores
 
 
 def scores_table(scores: Mapping[str, Mapping[str, Any]], title: str | None = None) -> Table:
@@ -275,9 +269,6 @@ def comparison_tables(outcome: Any) -> list[Any]:
     if summary:
         parts.append(escape(f"Report: {outcome.folder / 'report.html'}"))
     return parts
-
-
-# data, tasks and losses
 
 
 def inspection_tables(found: Inspection) -> list[Any]:

@@ -10,6 +10,7 @@ from scipy import stats
 
 from dicetune.comparison.statistics import (
     Runs,
+    by_document,
     components,
     detectable,
     effect,
@@ -20,7 +21,6 @@ from dicetune.comparison.statistics import (
     seeds_needed,
     sign_flip,
 )
-from dicetune.comparison.statistics.units import by_document
 from dicetune.errors import InputError
 
 

@@ -6,46 +6,28 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_recall_curve
 
-from comparisons import LABELS, SCRIPT, make_comparison
+from comparisons import LABELS, PROBLEMS, SCRIPT, make_comparison
 from dicetune.comparison.cells import in_order
+from dicetune.comparison.items import LONGEST, text_of
 from dicetune.comparison.summary import summarise, write_summary
-from dicetune.decide.candidates import HEADS, CandidateDecisions
-from dicetune.decide.folder import read_scores
-from dicetune.decide.likely import weakest_logits
+from dicetune.decide import read_scores
 from dicetune.errors import DataError, InputError
-from dicetune.metrics import (
-    class_scores,
-    entity_scores,
-    label_set_scores,
-    question_scores,
-    span_scores,
-)
-from dicetune.metrics.counting.entities import entity_of
+from dicetune.problems import problem_of
+from dicetune.problems.entities import HEADS, weakest_logits
 from dicetune.records import read_json, read_json_lines, write_json, write_json_lines
-
-KINDS = ("label", "label_set", "spans", "entities", "answer")
+from referees import score
 
 
 def scored(kind, rows):
     gold, predicted = ([row[key] for row in rows] for key in ("gold", "predicted"))
-    if kind == "label":
-        return class_scores(gold, predicted, labels=LABELS, positive=LABELS[1]).f1
-    if kind == "label_set":
-        return label_set_scores(gold, predicted, labels=["joy", "awe", "fear"]).macro_f1
-    if kind == "spans":
-        return span_scores(gold, predicted).f1
-    if kind == "entities":
-        return entity_scores(
-            *([list(map(entity_of, own)) for own in both] for both in (gold, predicted))
-        ).f1
-    return question_scores(gold, predicted).f1
+    return score(PROBLEMS[kind], gold, predicted, PROBLEMS[kind]["metric"])
 
 
 def rows_of_test(path):
     return [row for row in read_json_lines(path) if row["split"] == "test"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PROBLEMS)
 def test_scores_are_those_of_the_metrics(tmp_path, kind):
     folder = make_comparison(tmp_path / "c", kind, foreign=True)
     summary = summarise(folder)
@@ -67,7 +49,7 @@ def test_scores_are_those_of_the_metrics(tmp_path, kind):
     assert decisions == [*plain, *tuned, ("other tool", "argmax")]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PROBLEMS)
 def test_summary_is_plain_data_and_repeats(tmp_path, kind):
     folder = make_comparison(tmp_path / "c", kind, foreign=True, failed=True)
     summary = write_summary(folder)
@@ -92,14 +74,15 @@ def test_per_class_is_the_mean_over_seeds(tmp_path):
     rows = [
         rows_of_test(path) for path in sorted((folder / "cells").glob("ce-*/predictions.jsonl"))
     ]
+    scores = problem_of(PROBLEMS["spans"]).scores
     per_type = [
-        span_scores([r["gold"] for r in seed], [r["predicted"] for r in seed]).per_type["SITE"]
+        scores([r["gold"] for r in seed], [r["predicted"] for r in seed])["per_type"]["SITE"]
         for seed in rows
     ]
     site = next(row for row in own["per_class"] if row["name"] == "SITE")
-    assert site["f1_seeds"] == pytest.approx([one.f1 for one in per_type])
+    assert site["f1_seeds"] == pytest.approx([one["f1"] for one in per_type])
     assert site["f1"] == pytest.approx(np.mean(site["f1_seeds"]))
-    assert site["support"] == per_type[0].support
+    assert site["support"] == per_type[0]["support"]
 
 
 def test_precision_recall_of_one_seed_is_that_of_scikit_learn(tmp_path):
@@ -134,11 +117,11 @@ def test_the_curve_of_entities_is_that_of_one_bias_on_all_logits(tmp_path):
     arrays, problem = read_scores(next((folder / "cells").glob("ce-*/")))
     place = next((folder / "cells").glob("ce-*/predictions.jsonl"))
     gold = [row["gold"] for row in rows_of_test(place)]
-    decisions = CandidateDecisions(problem, gold, arrays["test"])
+    decisions = problem_of(problem).decisions(gold, arrays["test"])
     points = set()
     for logit in np.concatenate([weakest_logits(own) for own in arrays["test"]]):
         sums = decisions.counts(dict.fromkeys(HEADS, 1e-9 - float(logit))).sum(0)
-        pair = (decisions.counting.score(sums, name) for name in ("recall", "precision"))
+        pair = (decisions.problem.score(sums, name) for name in ("recall", "precision"))
         points.add(tuple(round(float(value), 5) for value in pair))
     assert {tuple(point) for point in found["curve"]} <= points
     assert len(found["curve"]) > 20
@@ -155,6 +138,13 @@ def test_items_are_those_that_competitors_differ_on(tmp_path):
     for name, share in item["right"].items():
         right = sum(v["seeds"] for v in item["predicted"][name] if v["says"] == item["gold"])
         assert share == pytest.approx(right / 3, abs=1e-4)
+
+
+def test_the_text_of_an_item():
+    assert text_of({"question": "Where?"}) == "Where?"
+    assert text_of({"text": "up?", "text_b": "is it up?"}) == "up?\nis it up?"
+    assert text_of({"tokens": ["水", "泵"]}) == "水泵"
+    assert len(text_of({"text": "a" * 9999})) == LONGEST
 
 
 def test_learning_is_read_from_the_history(tmp_path):

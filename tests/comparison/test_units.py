@@ -42,7 +42,7 @@ def test_documents_are_resampled_whole(tmp_path):
         Runs.of_counts(
             own.name,
             by_document(own.counts, documents),
-            lambda sums: field.counting.score(sums, "f1"),
+            lambda sums: field.problem.score(sums, "f1"),
             seeds=own.seeds,
         )
         for own in field.competitors

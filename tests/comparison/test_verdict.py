@@ -7,7 +7,7 @@ from dicetune.comparison import verdict
 from dicetune.comparison.execute import Outcome
 from dicetune.comparison.markdown import markdown
 from dicetune.comparison.summary import summarise
-from dicetune.decide import tune
+from dicetune.decide.folder import tune
 from dicetune.reporting import render
 from dicetune.terminal import comparison_tables
 

@@ -8,7 +8,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from comparisons import PROBLEMS, make_comparison
-from dicetune.decide import DecisionRule, tune
+from dicetune.decide import DecisionRule
+from dicetune.decide.folder import tune
 from dicetune.errors import DicetuneError, InputError
 from dicetune.records import (
     DECISION_FILE,
@@ -20,7 +21,7 @@ from dicetune.records import (
     read_json_lines,
     write_json_lines,
 )
-from lattice import reference
+from referees import score as referee_score
 
 KINDS = ("label", "label_set", "spans")
 
@@ -28,7 +29,7 @@ KINDS = ("label", "label_set", "spans")
 def folder_of(place, kind, units=40):
     """One run with scores that lean towards gold."""
     make_comparison(place, kind, losses=("ce",), seeds=(1,), units=units, tuned=False)
-    (folder,) = [own for own in (place / "cells").iterdir() if own.is_dir()]
+    (folder,) = [path for path in (place / "cells").iterdir() if path.is_dir()]
     return folder
 
 
@@ -55,10 +56,10 @@ def test_what_is_written_is_what_was_found(kind, tmp_path):
     ]
     written = read_json(folder / DECISION_FILE)["metrics"]
     for split in ("dev", "test"):
-        for decision, own in (("argmax", plain), ("tuned", rows)):
-            here = [row for row in own if row["split"] == split]
+        for decision, decided in (("argmax", plain), ("tuned", rows)):
+            here = [row for row in decided if row["split"] == split]
             gold, predicted = ([row[name] for row in here] for name in ("gold", "predicted"))
-            score = reference(PROBLEMS[kind], gold, predicted, metric)
+            score = referee_score(PROBLEMS[kind], gold, predicted, metric)
             assert found.metrics[split][decision][metric] == pytest.approx(score, abs=1e-12)
             if decision == "tuned":
                 assert written[split][metric] == pytest.approx(score, abs=1e-12)
@@ -108,47 +109,51 @@ def test_an_answer_without_a_null_threshold_says_so(tmp_path):
     assert "answers every question" in found.said
 
 
-def _without_scores(folder):
-    (folder / SCORES_FILE).unlink()
+def _with_arrays(change, keep_problem=True):
+    """Write the scores again after a change of their arrays."""
+
+    def spoil(folder):
+        with safe_open(folder / SCORES_FILE, framework="np") as file:
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = file.metadata() if keep_problem else None
+        save_file(change(arrays), folder / SCORES_FILE, metadata)
+
+    return spoil
 
 
-def _broken_scores(folder):
-    (folder / SCORES_FILE).write_bytes(b"not safetensors")
+def _only_test(arrays):
+    return {name: array for name, array in arrays.items() if "test" in name}
 
 
-def _without_dev(folder):
-    with safe_open(folder / SCORES_FILE, framework="np") as file:
-        arrays = {name: file.get_tensor(name) for name in file.keys() if "test" in name}  # noqa: SIM118
-        metadata = file.metadata()
-    save_file(arrays, folder / SCORES_FILE, metadata)
-
-
-def _nan(folder):
-    with safe_open(folder / SCORES_FILE, framework="np") as file:
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        metadata = file.metadata()
+def _nan(arrays):
     arrays["dev"][3] = np.nan
-    save_file(arrays, folder / SCORES_FILE, metadata)
-
-
-def _without_problem(folder):
-    with safe_open(folder / SCORES_FILE, framework="np") as file:
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    save_file(arrays, folder / SCORES_FILE)
+    return arrays
 
 
 MISTAKES = {
-    "no scores": (_without_scores, "expected the folder of a finished run"),
-    "broken scores": (_broken_scores, "expected safetensors"),
-    "no dev": (_without_dev, "a rule is fitted on dev alone"),
-    "diverged": (_nan, "unit 3: expected scores that are numbers"),
-    "an earlier version": (_without_problem, "dicetune tune"),
-    "no predictions": (lambda own: (own / PREDICTIONS_FILE).unlink(), "expected predictions.jsonl"),
-    "no gold": (lambda own: rewrite(own, lambda row: row | {"gold": None}), ":1: expected gold"),
-    "odd split": (lambda own: rewrite(own, lambda row: row | {"split": "x"}), "got 'x'"),
+    "no scores": (
+        lambda folder: (folder / SCORES_FILE).unlink(),
+        "expected the folder of a finished run",
+    ),
+    "broken scores": (
+        lambda folder: (folder / SCORES_FILE).write_bytes(b"not safetensors"),
+        "expected safetensors",
+    ),
+    "no dev": (_with_arrays(_only_test), "a rule is fitted on dev alone"),
+    "diverged": (_with_arrays(_nan), "unit 3: expected scores that are numbers"),
+    "an earlier version": (_with_arrays(dict, keep_problem=False), "dicetune tune"),
+    "no predictions": (
+        lambda folder: (folder / PREDICTIONS_FILE).unlink(),
+        "expected predictions.jsonl",
+    ),
+    "no gold": (
+        lambda folder: rewrite(folder, lambda row: row | {"gold": None}),
+        ":1: expected gold",
+    ),
+    "odd split": (lambda folder: rewrite(folder, lambda row: row | {"split": "x"}), "got 'x'"),
     "rows lost": (
-        lambda own: write_json_lines(
-            own / PREDICTIONS_FILE, list(read_json_lines(own / PREDICTIONS_FILE))[1:]
+        lambda folder: write_json_lines(
+            folder / PREDICTIONS_FILE, list(read_json_lines(folder / PREDICTIONS_FILE))[1:]
         ),
         "expected 40 rows of dev, one for each score, got 39",
     ),

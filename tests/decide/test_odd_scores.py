@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from dicetune.decide import tune_scores
+from dicetune.decide.score_file import tune_scores
 from dicetune.errors import DicetuneError
+from score_files import write
 
 ENDLESS, HUGE = float("-inf"), 1e308
 OBJECTIVES = (None, "fbeta:2", "precision@recall:0.9", "logit-adjustment:1", "mcc")
@@ -54,24 +55,24 @@ FILES = {
         for gold in ([[]] * 4, [["a", "b", "c"]] * 4, [["a"], [], ["b", "a"], ["c"]], [["a"]])
     },
     **{
-        f"tags, {own}, {gold}": [
-            {"gold": tags, "logits": [own] * len(tags), "labels": ["O", other, "I-x"]}
+        f"tags, {row}, {gold}": [
+            {"gold": tags, "logits": [row] * len(tags), "labels": ["O", other, "I-x"]}
             for tags in gold
         ]
-        for own in LISTS
+        for row in LISTS
         for other in ("B-x", "N")
         for gold in ([["O", "O"]] * 3, [[]] * 3, [[other, "I-x"], [], ["O", other]], [[other]])
     },
     **{
         f"answers, {score}, {null}, {gold}": [
-            {"gold": own, "span": span, "score": score, "null_score": null}
-            for own, span in zip(gold, ("x", "", "y"), strict=False)
+            {"gold": answers, "span": span, "score": score, "null_score": null}
+            for answers, span in zip(gold, ("x", "", "y"), strict=False)
         ]
         for score, null in ((0, 0), (0, ENDLESS), (HUGE, -HUGE), (-HUGE, HUGE))
         for gold in ([[]] * 3, [["x"]] * 3, [["x"], [], ["y"]], [[]], [["x"]])
     },
     **{
-        f"candidates, {place}, {len(gold)}": [{"gold": own, "candidates": them} for own in gold]
+        f"candidates, {place}, {len(gold)}": [{"gold": spans, "candidates": them} for spans in gold]
         for place, them in enumerate(CANDIDATES)
         for gold in ([[]] * 2, [[SPAN], [], [{**SPAN, "type": "y"}]], [[SPAN]])
     },
@@ -80,9 +81,9 @@ FILES = {
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_odd_scores(objective, tmp_path):
-    path, tuned = tmp_path / "scores.jsonl", 0
+    tuned = 0
     for name, content in FILES.items():
-        path.write_text("".join(json.dumps(row) + "\n" for row in content), encoding="utf-8")
+        path = write(tmp_path / "scores.jsonl", content)
         try:
             found = tune_scores(path, objective=objective)
         except DicetuneError:

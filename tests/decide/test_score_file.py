@@ -1,15 +1,15 @@
 """Scores of any model as JSON lines: read as they were meant, with the line of what was not."""
 
-import json
-
 import numpy as np
 import pytest
 
-from dicetune.decide import DecisionRule, fit, tune_scores
-from dicetune.decide.score_rows import FORMS, ScoreRow, kind_of
+from dicetune.decide import DecisionRule
+from dicetune.decide.fit import fit
+from dicetune.decide.score_file import tune_scores
 from dicetune.errors import DicetuneError
+from dicetune.problems.score_rows import FORMS
 from lattice import draw
-from score_files import rows_of
+from score_files import rows_of, write
 
 KINDS = ("label", "label_set", "spans", "tags", "answer", "entities")
 
@@ -17,13 +17,8 @@ KINDS = ("label", "label_set", "spans", "tags", "answer", "entities")
 def normalised(kind, scores):
     """Log-probabilities of lattice scores."""
     if kind in ("label", "spans", "tags"):
-        return [own - np.logaddexp.reduce(own, axis=-1, keepdims=True) for own in scores]
+        return [table - np.logaddexp.reduce(table, axis=-1, keepdims=True) for table in scores]
     return scores
-
-
-def write(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
 
 
 def drawn(kind, seed=3, units=30, **more):
@@ -53,10 +48,10 @@ def test_forms_of_the_same_scores_give_one_rule(kind, tmp_path):
     problem, gold, scores, spans = drawn(kind)
     rules = []
     for form in FORMS:
-        own = scores
+        given = scores
         if form == "logits" and kind == "label_set":
-            own = [score - np.log(-np.expm1(score.astype(float))) for score in scores]
-        rows = rows_of(kind, problem, gold, own, spans, form)
+            given = [table - np.log(-np.expm1(table.astype(float))) for table in scores]
+        rows = rows_of(kind, problem, gold, given, spans, form)
         rules.append(tune_scores(write(tmp_path / "s.jsonl", rows), guard=False).rule)
     assert rules[0].biases == pytest.approx(rules[1].biases, abs=1e-5)
     assert rules[0].biases == pytest.approx(rules[2].biases, abs=1e-5)
@@ -79,7 +74,7 @@ def test_gold_may_lie_apart(with_ids, tmp_path):
     rows = rows_of("label", problem, gold, scores, spans)
     whole = tune_scores(write(tmp_path / "whole.jsonl", rows), guard=False)
     golds = [{name: row[name] for name in ("id", "gold")} for row in rows]
-    apart = [{name: own for name, own in row.items() if name != "gold"} for row in rows]
+    apart = [{name: value for name, value in row.items() if name != "gold"} for row in rows]
     if with_ids:
         golds.reverse()
     else:
@@ -101,22 +96,6 @@ def test_rows_of_another_split_are_scored_and_not_fitted_on(tmp_path):
     assert both.rule.biases == dev.rule.biases
     assert both.metrics.keys() == {"dev", "test"}
     assert len(both.predicted["test"]) == 15
-
-
-@pytest.mark.parametrize(
-    ("row", "kind"),
-    [
-        ({"logits": [[0, 1]], "gold": ["O"], "labels": ["O", "B-x"]}, "spans"),
-        ({"logits": [[0, 1]], "gold": ["O"], "labels": ["O", "NN"]}, "tags"),
-        ({"logits": {"a": 1, "b": 0}, "gold": "a"}, "label"),
-        ({"logits": 1.5, "gold": 1}, "label"),
-        ({"logits": {"a": 1, "b": 0}, "gold": []}, "label_set"),
-        ({"span": "x", "null_odds": 0}, "answer"),
-        ({"candidates": []}, "entities"),
-    ],
-)
-def test_kinds_are_told_from_the_first_row(row, kind):
-    assert kind_of(ScoreRow(row)) == kind
 
 
 GOOD = {"gold": "a", "probabilities": {"a": 0.7, "b": 0.3}}
@@ -194,9 +173,9 @@ def test_mistakes_of_options(tmp_path):
 def test_gold_that_no_score_can_meet_is_refused(kind, tmp_path):
     problem, gold, scores, spans = drawn(kind)
     rows = rows_of(kind, problem, gold, scores, spans)
-    place = next(n for n, own in enumerate(gold) if own)
+    place = next(n for n, right in enumerate(gold) if right)
     rows[place]["gold"] = "z" if kind == "label" else ["z"] * len(gold[place])
     labels = ", ".join(problem["labels"])
-    message = rf"s.jsonl:{place + 1}: expected gold among .*\({labels}\), got 'z', one of \d"
+    message = rf"s.jsonl:{place + 1}: expected gold among .*\({labels}\), got 'z': write both alike"
     with pytest.raises(DicetuneError, match=message):
         tune_scores(write(tmp_path / "s.jsonl", rows))

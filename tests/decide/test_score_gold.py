@@ -1,26 +1,22 @@
 """Gold and scores that were written by different tools: met in one way, or refused."""
 
-import json
-
 import numpy as np
 import pytest
 
-from dicetune.decide import DecisionRule, tune_scores
-from dicetune.decide.score_rows import FORMS
+from dicetune.decide import DecisionRule
+from dicetune.decide.score_file import tune_scores
 from dicetune.errors import DicetuneError
+from dicetune.problems.score_rows import FORMS
+from score_files import write
 
 
-def write(path, rows):
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def binary(gold, form="probabilities", shape=lambda own: own, count=24):
+def binary(gold, form="probabilities", shape=lambda score: score, count=24):
     """Rows of a binary classifier whose best threshold is not at one half."""
     rows = []
     for number in range(count):
-        own = 0.1 + 0.6 * number / count
-        value = {"probabilities": own, "logits": np.log(own / (1 - own))}.get(form, np.log(own))
+        chance = 0.1 + 0.6 * number / count
+        logit = np.log(chance / (1 - chance))
+        value = {"probabilities": chance, "logits": logit}.get(form, np.log(chance))
         rows.append({"id": number, "gold": gold[number >= count // 2], form: shape(float(value))})
     return rows
 
@@ -29,12 +25,12 @@ def binary(gold, form="probabilities", shape=lambda own: own, count=24):
 @pytest.mark.parametrize(
     ("gold", "shape", "positive"),
     [
-        ([0, 1], lambda own: own, None),
-        ([False, True], lambda own: own, None),
-        (["0.0", "1.0"], lambda own: own, None),
-        (["ham", "spam"], lambda own: own, "spam"),
-        (["ham", "spam"], lambda own: {"spam": own}, "spam"),
-        ([0, 1], lambda own: {"true": own}, None),
+        ([0, 1], lambda score: score, None),
+        ([False, True], lambda score: score, None),
+        (["0.0", "1.0"], lambda score: score, None),
+        (["ham", "spam"], lambda score: score, "spam"),
+        (["ham", "spam"], lambda score: {"spam": score}, "spam"),
+        ([0, 1], lambda score: {"true": score}, None),
     ],
 )
 def test_scores_of_the_positive_class_alone(form, gold, shape, positive, tmp_path):
@@ -58,11 +54,11 @@ def test_scores_of_the_positive_class_alone(form, gold, shape, positive, tmp_pat
 def test_gold_is_the_only_label_that_means_the_same(labels, golds, tmp_path):
     rules = []
     for gold in (labels, *golds):
-        rows = binary(gold, shape=lambda own: {labels[0]: 1 - own, labels[1]: own})
+        rows = binary(gold, shape=lambda score: {labels[0]: 1 - score, labels[1]: score})
         said = []
         path = write(tmp_path / "s.jsonl", rows)
         rules.append(tune_scores(path, guard=False, report=said.append).rule)
-        assert bool(said) == any(str(own) not in labels for own in gold)
+        assert bool(said) == any(str(label) not in labels for label in gold)
     assert all(rule == rules[0] for rule in rules)
     assert rules[0].evidence["tuned"] == 1.0
 
@@ -78,7 +74,7 @@ UNMET = {
         "beside gold of ham, spam: name the class with --positive",
     ),
     "a column that gold does not name": (
-        binary([0, 1], shape=lambda own: {"positive": own}),
+        binary([0, 1], shape=lambda score: {"positive": score}),
         "expected gold of 'positive', whose scores alone are there, and of one other label",
     ),
     "an id again": ([GOOD | {"id": 1}, GOOD | {"id": "1"}], "s.jsonl:2: expected each id once"),
@@ -102,7 +98,7 @@ UNMET = {
     "a span that is none": ([{"gold": [], "span": None, "null_odds": 0}], "a text as 'span'"),
     "a span without a score": (
         [{"gold": [], "span": "x", "null_score": 0}],
-        "s.jsonl:1: expected a number as 'score', got no 'score'",
+        "s.jsonl:1: expected numbers as scores, got no 'score'",
     ),
     "no chance": (
         [{"gold": "a", "logits": {"a": -np.inf, "b": -np.inf}}],
@@ -132,7 +128,7 @@ def test_what_does_not_meet_is_refused(mistake, tmp_path):
 
 
 def test_gold_apart_meets_by_id_or_by_order_and_says_so(tmp_path):
-    rows = binary(["0", "1"], shape=lambda own: {"0": 1 - own, "1": own})
+    rows = binary(["0", "1"], shape=lambda score: {"0": 1 - score, "1": score})
     apart = write(tmp_path / "s.jsonl", [{**row, "gold": None} for row in rows])
     golds = [{"id": str(row["id"]), "gold": row["gold"]} for row in rows]
     for gold, message in (

@@ -25,7 +25,7 @@ def agree(spec, backend, kind="classes", **options):
         target = torch.nn.functional.one_hot(target.clamp(min=0), 4).float()
     given = {
         "kind": kind,
-        "keep": torch.arange(10) != 5,
+        "mask": torch.arange(10) != 5,
         "class_counts": torch.tensor([[6, 4], [7, 3], [8, 2], [9, 1]])
         if kind == "labels"
         else torch.tensor([4, 3, 2, 1]),
@@ -58,7 +58,7 @@ def test_generated_code(spec):
 def test_positions_with_a_mask():
     exists = torch.ones(10, 4, dtype=torch.bool)
     exists[2, 3] = False
-    agree("ce+dice", "aot_eager", "positions", class_keep=exists)
+    agree("ce+dice", "aot_eager", "positions", class_mask=exists)
 
 
 def test_a_majority_that_the_input_names():

@@ -80,7 +80,7 @@ def test_weighted_mean_divides_by_the_number_of_items_unlike_torch():
 def test_denominator_makes_parts_add_up(denominator):
     logits, target = torch.randn(10, 3), torch.arange(10) % 3
     parts = [
-        cross_entropy_loss(logits[part], target[part], denominator=denominator)
+        cross_entropy_loss(logits[part], target[part], num_items=denominator)
         for part in (slice(0, 3), slice(3, 10))
     ]
     assert parts[0].dtype == torch.float32
@@ -91,7 +91,7 @@ def test_mean_over_nothing_is_0_with_zero_gradient():
     logits = torch.randn(3, 2, requires_grad=True)
     ignored = torch.full((3,), -100)
     for denominator in (None, 0, torch.tensor(0)):
-        loss = cross_entropy_loss(logits, ignored, denominator=denominator)
+        loss = cross_entropy_loss(logits, ignored, num_items=denominator)
         loss.backward()
         assert loss.item() == 0.0
         assert not logits.grad.any()
@@ -185,5 +185,5 @@ def test_messages():
         cross_entropy_loss(
             torch.zeros(1, 2), torch.tensor([0]), kind="positions", class_weight=[1.0, 2.0]
         )
-    with pytest.raises(InputError, match="reduction='mean' beside a denominator, got 'sum'"):
-        cross_entropy_loss(torch.zeros(1, 2), torch.tensor([0]), reduction="sum", denominator=3)
+    with pytest.raises(InputError, match="reduction='mean' beside num_items, got 'sum'"):
+        cross_entropy_loss(torch.zeros(1, 2), torch.tensor([0]), reduction="sum", num_items=3)

@@ -12,11 +12,11 @@ GOLD = torch.tensor([0, 2, 1, 1])
 
 
 def test_by_hand():
-    items = prepare(LOGITS, torch.tensor([0, -100, 1, 1]), keep=torch.tensor([True] * 3 + [False]))
+    items = prepare(LOGITS, torch.tensor([0, -100, 1, 1]), mask=torch.tensor([True] * 3 + [False]))
     assert items.hard
     assert items.kind == "classes"
     assert items.target.tolist() == [0, 0, 1, 0]
-    assert items.keep.tolist() == [True, False, True, False]
+    assert items.mask.tolist() == [True, False, True, False]
     assert items.logits[1].tolist() == [0.0, 0.0, 0.0]
     assert items.logits[0].tolist() == LOGITS[0].tolist()
 
@@ -52,8 +52,8 @@ def test_types():
 
 
 def test_nothing_is_masked_where_nothing_needs_to_be():
-    items = prepare(LOGITS, GOLD, keep=torch.ones(4).bool())
-    assert items.keep is None
+    items = prepare(LOGITS, GOLD, mask=torch.ones(4).bool())
+    assert items.mask is None
     assert items.logits.data_ptr() == LOGITS.data_ptr()
 
 
@@ -63,17 +63,17 @@ def test_masked_labels_are_surely_absent():
     absent = torch.tensor(ABSENT).item()
     assert items.logits.tolist() == [[0.0, absent], [absent, absent]]
     assert items.target.tolist() == [[1.0, 0.0], [0.0, 0.0]]
-    assert items.keep.tolist() == [True, False]
+    assert items.mask.tolist() == [True, False]
 
 
 def test_a_masked_item_may_hold_anything():
     logits = LOGITS.clone()
     logits[1] = torch.nan
     keep = torch.tensor([True, False, True, True])
-    items = prepare(logits, torch.tensor([0, 999, 1, 1]), keep=keep)
+    items = prepare(logits, torch.tensor([0, 999, 1, 1]), mask=keep)
     assert torch.isfinite(items.logits).all()
     labels = torch.tensor([[0.0, 1, 0], [torch.nan, 7, -3], [0, 0, 1], [1, 1, 1]])
-    assert prepare(logits, labels, keep=keep).target[1].tolist() == [0, 0, 0]
+    assert prepare(logits, labels, mask=keep).target[1].tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -95,24 +95,30 @@ def test_a_masked_item_may_hold_anything():
         ({"logits": [[0.0]]}, "logits to be a tensor, got list"),
         ({"logits": torch.tensor(0.0)}, "logits of shape"),
         ({"logits": torch.zeros(4, 1), "kind": "classes"}, "at least two classes, got 1.*'labels'"),
-        ({"keep": torch.ones(4)}, r"keep to be a bool tensor, got torch.float32: use mask.bool"),
-        ({"keep": torch.ones(3).bool()}, r"keep of shape \(4,\), one entry an item, got \(3,\)"),
-        ({"class_keep": torch.ones(4, 3)}, "class_keep to be a bool tensor"),
+        ({"mask": torch.ones(4)}, r"mask to be a bool tensor, got torch.float32: use .bool"),
+        ({"mask": torch.ones(3).bool()}, r"mask of shape \(4,\), one entry an item, got \(3,\)"),
+        ({"class_mask": torch.ones(4, 3)}, "class_mask to be a bool tensor"),
         (
-            {"class_keep": torch.ones(4, 2).bool()},
+            {"class_mask": torch.ones(4, 2).bool()},
             r"broadcast to the logits' \(4, 3\), got \(4, 2\)",
         ),
         (
-            {"class_keep": torch.tensor([True, False, True])},
-            "targets that class_keep keeps, got class 1 of item 2",
+            {"class_mask": torch.tensor([True, False, True])},
+            "targets that exist in class_mask, got class 1 of item 2",
         ),
-        ({"background": 3}, r"background in 0\.\.2, got 3"),
     ],
 )
 def test_messages(given, message):
     given = {"logits": LOGITS, "target": GOLD, **given}
     with pytest.raises((InputError, InputTypeError), match=message):
         prepare(given.pop("logits"), given.pop("target"), **given)
+
+
+@pytest.mark.parametrize("spec", ["dice", "mom", "ce+dice"])
+def test_a_background_that_is_no_class_is_refused_by_the_losses_that_use_it(spec):
+    with pytest.raises(InputError, match=r"background in 0\.\.2, got 3"):
+        build(spec)(LOGITS, GOLD, background=3)
+    assert build("ce")(LOGITS, GOLD, background=3) == build("ce")(LOGITS, GOLD)
 
 
 @pytest.mark.parametrize("name", [name for name in LOSSES if not name.startswith("dsc-")])

@@ -79,7 +79,7 @@ def test_lambda_0_is_cross_entropy(kind):
 def test_is_cross_entropy_and_a_second_one_over_the_majority_alone():
     logits, target = torch.randn(9, 3, dtype=torch.float64), torch.arange(9) % 3
     both = cross_entropy_loss(logits, target) + 0.3 * cross_entropy_loss(
-        logits, target, keep=target == 2, denominator=9
+        logits, target, mask=target == 2, num_items=9
     )
     assert_exact(build("mom:majority_weight=0.3")(logits, target, background=2), both)
 

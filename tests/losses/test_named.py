@@ -130,8 +130,8 @@ def test_over_positions_the_linear_form_is_an_absolute_error_and_sees_only_alpha
     ("name", "kind"),
     [
         (name, kind)
-        for name, preset in LOSSES.items()
-        for kind in sorted(preset.kinds)
+        for name, loss in LOSSES.items()
+        for kind in sorted(loss.kinds)
         if name not in ("dsc-paper", "dsc-released")
     ],
 )
@@ -193,7 +193,7 @@ def test_impossible_choices_are_refused_when_a_loss_is_built(options, message):
         ("dice:classes=foreground", "labels", None, "labels have none"),
         ("dice:classes=foreground", "positions", None, "classes='all' for kind 'positions'"),
         ("dice:average=micro", "positions", None, "average='macro' for kind 'positions'"),
-        ("dice:class_weight=1/2", "positions", None, "class_weight='none' for kind 'positions'"),
+        ("dice:class_weight=1/2", "positions", None, "no class_weight for kind 'positions'"),
         ("dice:reduction=sum", "classes", None, "a set has one loss"),
         ("dice:reduction=none,average=micro", "labels", None, "micro has one value"),
         ("ce:class_weight=1/2", "positions", None, "positions are not classes"),
@@ -277,9 +277,9 @@ def test_sums_and_denominators_are_refused_where_they_have_no_meaning():
     with pytest.raises(InputError, match="set-level loss for sums"):
         build("dice").sums(*args, kind="positions")
     for spec in ("dice", "ce+dice"):
-        with pytest.raises(InputError, match="no denominator for a set-level loss"):
-            build(spec)(*args, denominator=3)
-    build("dice")(*args, kind="positions", denominator=3)
+        with pytest.raises(InputError, match="no num_items for a set-level loss"):
+            build(spec)(*args, num_items=3)
+    build("dice")(*args, kind="positions", num_items=3)
     with pytest.raises(InputError, match="for the background only"):
         dice_loss(*args, class_weight=[1.0, 0.0], classes="foreground", background=0)
 

@@ -96,7 +96,7 @@ def test_masked_items_may_hold_nan_and_get_no_gradient(spec):
             logits[4] = torch.inf
             keep = torch.tensor([True, False, True, True, False, True])
             gold = torch.tensor([0, 1, 2, 0, 1, 2])
-            _, grad = check(spec, logits, target_for(kind, gold, 3), kind, keep=keep)
+            _, grad = check(spec, logits, target_for(kind, gold, 3), kind, mask=keep)
             assert not grad[~keep].any()
             assert grad[keep].any()
             if kind != "labels":
@@ -110,7 +110,7 @@ def test_masked_classes_may_hold_nan_and_get_no_gradient(spec):
     gold = torch.tensor([0, 2, 1])
     for kind in kinds(spec):
         logits = torch.where(exists, torch.randn(3, 3), torch.nan)
-        _, grad = check(spec, logits, target_for(kind, gold, 3), kind, class_keep=exists)
+        _, grad = check(spec, logits, target_for(kind, gold, 3), kind, class_mask=exists)
         assert not grad[~exists].any()
 
 

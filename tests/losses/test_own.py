@@ -84,8 +84,8 @@ def value_and_gradient(loss, logits=LOGITS, target=TARGET, **how):
 @pytest.mark.parametrize("half", [False, True])
 def test_a_mean_and_one_loss_an_item_are_cross_entropy(function, denominator, half):
     logits = LOGITS.bfloat16() if half else LOGITS
-    value, gradient = value_and_gradient(as_loss(function), logits, denominator=denominator)
-    expected, known = value_and_gradient(build("ce"), logits, denominator=denominator)
+    value, gradient = value_and_gradient(as_loss(function), logits, num_items=denominator)
+    expected, known = value_and_gradient(build("ce"), logits, num_items=denominator)
     assert value == pytest.approx(expected, rel=1e-6)
     torch.testing.assert_close(gradient, known)
     assert not gradient[TARGET == -100].any()
@@ -104,7 +104,7 @@ def test_the_function_is_given_what_counts_and_what_does_not_exist_is_lowest():
     target = torch.tensor([0, 2, -100, 1, 2, 1])
     keep = torch.tensor([True, True, True, True, True, False])
     for kind in ("classes", "positions"):
-        how = {"kind": kind, "keep": keep, "class_keep": exists}
+        how = {"kind": kind, "mask": keep, "class_mask": exists}
         value, gradient = value_and_gradient(OwnLoss(watch), logits, target, **how)
         assert value == pytest.approx(build("ce")(logits, target, **how).item(), rel=1e-6)
         assert gradient.isfinite().all()
@@ -146,7 +146,7 @@ class Unaware(Loss):
         (7, r"called as f\(logits, target\), got 7"),
         (nn.CrossEntropyLoss, r"got the class CrossEntropyLoss: .* CrossEntropyLoss\(\)"),
         (nn.CrossEntropyLoss(reduction="sum"), "'mean' or 'none' .* got 'sum'"),
-        (Unaware(), "Unaware.forward to take logits, target and the keywords kind, keep"),
+        (Unaware(), "Unaware.forward to take logits, target and the keywords kind, mask"),
         (lambda z: z, r"to take logits \(4, 4\) and targets \(4,\), got TypeError"),
         (lambda z, y: 1.0, "one number, .* got for .* 1.0"),
         (lambda z, y: z, r"over its 4 items.*torch.float32 of the shape \(4, 4\)"),

@@ -62,7 +62,7 @@ def test_masked_is_removed(case, spec):
     value, grad = run(spec, case.logits, case.target, **given)
     small = oracles.without_masked_items(case)
     same, same_grad = run(
-        spec, small.logits, small.target, **{**given, "keep": None, **small.options}
+        spec, small.logits, small.target, **{**given, "mask": None, **small.options}
     )
     assert_exact(value, same)
     kept = torch.tensor(case.keep)
@@ -89,14 +89,14 @@ def test_a_class_that_is_masked_everywhere_is_a_removed_class(case, spec, place,
         target /= target.sum(1, keepdim=True)
         assume(bool(target.isfinite().all()))
     given = served(case, spec)
-    masked = given.get("class_keep", torch.ones_like(case.logits, dtype=torch.bool)).clone()
+    masked = given.get("class_mask", torch.ones_like(case.logits, dtype=torch.bool)).clone()
     if by_target and case.kind == "labels":
-        given = {name: own for name, own in given.items() if name != "class_keep"}
+        given = {name: own for name, own in given.items() if name != "class_mask"}
         few = {}
     else:
         masked[:, gone] = False
-        given = {**given, "class_keep": masked}
-        few = {"class_keep": masked[:, rest]}
+        given = {**given, "class_mask": masked}
+        few = {"class_mask": masked[:, rest]}
     if "class_counts" in given:
         few["class_counts"] = given["class_counts"][rest]
     value, grad = run(spec, case.logits, target, **given)
@@ -125,8 +125,8 @@ def test_order_of_items_and_classes_does_not_matter(case, spec, random):
         target = torch.where(target == -100, -100, place[target.clamp(min=0)])
     options = {
         "kind": case.kind,
-        "keep": case.options["keep"][items],
-        "class_keep": case.options["class_keep"][items][:, classes],
+        "mask": case.options["mask"][items],
+        "class_mask": case.options["class_mask"][items][:, classes],
     }
     if "class_counts" in given:
         options["class_counts"] = given["class_counts"][classes]
@@ -141,7 +141,7 @@ def test_leading_shape_and_memory_layout_do_not_matter(case, spec):
     given = served(case, spec)
     value, grad = run(spec, case.logits, case.target, **given)
     shaped = {
-        name: option[None] if name in ("keep", "class_keep") else option
+        name: option[None] if name in ("mask", "class_mask") else option
         for name, option in given.items()
     }
     batched, batched_grad = run(spec, case.logits[None], case.target[None], **shaped)
@@ -188,11 +188,11 @@ def test_additive_losses_add_up(case, spec):
     parts = 0.0
     for part in (slice(0, 2), slice(2, None)):
         options = {
-            name: option[part] if name in ("keep", "class_keep") else option
+            name: option[part] if name in ("mask", "class_mask") else option
             for name, option in given.items()
         }
         loss = build(spec)
-        parts += loss(case.logits[part], case.target[part], denominator=number, **options)
+        parts += loss(case.logits[part], case.target[part], num_items=number, **options)
     assert_exact(parts, whole)
 
 

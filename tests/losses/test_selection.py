@@ -88,8 +88,8 @@ def test_classes_agree_with_a_plain_loop(size, classes, background, k, seed):
         target,
         per_positive=k,
         kind="classes",
-        keep=keep,
-        class_keep=exists,
+        mask=keep,
+        class_mask=exists,
         background=background,
     )
     assert mask.tolist() == expected
@@ -108,7 +108,7 @@ def test_each_text_keeps_its_gold_and_its_own_hardest_positions(texts, size, k, 
     target = torch.randint(0, size, (texts,), generator=generator)
     exists[torch.arange(texts), target] = True
     target[torch.rand(texts, generator=generator) < 0.2] = -100
-    mask = hardest_negatives(logits, target, per_positive=k, kind="positions", class_keep=exists)
+    mask = hardest_negatives(logits, target, per_positive=k, kind="positions", class_mask=exists)
     for row, gold, there, got in zip(
         logits.tolist(), target.tolist(), exists.tolist(), mask.tolist(), strict=True
     ):
@@ -149,10 +149,10 @@ def test_what_is_masked_is_never_chosen_and_may_hold_anything():
     logits = [NAN, 5.0, 4.0, math.inf, 1.0, 0.0]
     target = [0, 1, 0, 0, 0, 0]
     keep = torch.tensor([False, True, True, False, True, True])
-    assert labels(logits, target, 2, keep=keep) == [1, 2, 4]
+    assert labels(logits, target, 2, mask=keep) == [1, 2, 4]
     target = [-100, 1, 0, -100, 0, 0]
     assert labels(logits, target, 2) == [1, 2, 4]
-    assert labels(logits, [-100, 1, 0, 0, 0, 0], 9, class_keep=keep) == [1, 2, 4, 5]
+    assert labels(logits, [-100, 1, 0, 0, 0, 0], 9, class_mask=keep) == [1, 2, 4, 5]
 
 
 def test_a_nan_that_counts_is_chosen_so_that_it_is_not_hidden():
@@ -203,7 +203,7 @@ def test_a_loss_behind_it_is_the_loss_of_what_was_chosen(spec, kind):
     background = 0 if kind == "classes" else None
     mask = hardest_negatives(logits, target, per_positive=2, kind=kind, background=background)
     assert not mask.requires_grad
-    name = "keep" if kind == "classes" else "class_keep"
+    name = "mask" if kind == "classes" else "class_mask"
     value = loss(logits, target, kind=kind, background=background, **{name: mask})
     value.backward()
     assert (logits.grad[~mask] == 0).all()
@@ -227,7 +227,7 @@ def test_a_label_of_which_nothing_is_chosen_is_a_removed_label(spec):
     found = []
     for own in (slice(4), slice(3)):
         leaf = logits[:, own].clone().requires_grad_()
-        value = build(spec)(leaf, target[:, own], kind="labels", class_keep=mask[:, own])
+        value = build(spec)(leaf, target[:, own], kind="labels", class_mask=mask[:, own])
         found.append((value.detach(), *torch.autograd.grad(value, leaf)))
     (value, grad), (same, same_grad) = found
     torch.testing.assert_close(value, same)
@@ -258,7 +258,7 @@ def test_it_is_one_graph(kind):
     torch.compiler.reset()
     logits = torch.randn(10, 4)
     target = torch.arange(10) % 4
-    options = {"per_positive": 0.5, "kind": kind, "keep": torch.arange(10) != 5}
+    options = {"per_positive": 0.5, "kind": kind, "mask": torch.arange(10) != 5}
     if kind == "labels":
         target = torch.nn.functional.one_hot(target, 4).float()
     if kind == "classes":

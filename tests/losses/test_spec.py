@@ -46,7 +46,7 @@ def test_by_hand():
 def test_every_name_builds_and_is_its_own_text(name):
     loss = build(name)
     assert loss.spec == name
-    assert type(loss) is LOSSES[name].factory
+    assert type(loss) is LOSSES[name]
     assert loss.kinds == LOSSES[name].kinds
     assert repr(name) in repr(loss)
     assert loss.terms() == [(1.0, loss)]

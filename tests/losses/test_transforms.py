@@ -57,11 +57,11 @@ def test_each_problem_of_a_batch_may_have_masks_of_its_own(spec, kind):
     cases[1] = oracles.without_class(cases[1], 3)
     batch = [torch.stack([getattr(case, name) for case in cases]) for name in ("logits", "target")]
     batch += [
-        torch.stack([case.options[name] for case in cases]) for name in ("keep", "class_keep")
+        torch.stack([case.options[name] for case in cases]) for name in ("mask", "class_mask")
     ]
 
     def value(z, y, keep, exists):
-        return build(spec)(z, y, kind=kind, keep=keep, class_keep=exists)
+        return build(spec)(z, y, kind=kind, mask=keep, class_mask=exists)
 
     slopes, alone = [], []
     for z, *others in zip(*batch, strict=True):

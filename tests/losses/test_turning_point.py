@@ -49,9 +49,9 @@ def test_share_by_hand():
     assert share_past_turning_point(torch.logit(p), target, decay=1.0).item() == 0.75
     assert share_past_turning_point(torch.logit(p), target, decay=0.1).item() == 0.25
     keep = torch.tensor([True, True, False, False])
-    assert share_past_turning_point(torch.logit(p), target, keep=keep).item() == 0.5
+    assert share_past_turning_point(torch.logit(p), target, mask=keep).item() == 0.5
     none = torch.zeros(4).bool()
-    assert share_past_turning_point(torch.logit(p), target, keep=none).item() == 0.0
+    assert share_past_turning_point(torch.logit(p), target, mask=none).item() == 0.0
 
 
 def test_a_loss_knows_its_turning_point():

@@ -1,4 +1,4 @@
-"""Scales, stacked dots and thinned lines."""
+"""Scales, stacked dots, thinned lines and panels: what is drawn lies where its values are."""
 
 import itertools
 import math
@@ -8,13 +8,16 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dicetune.reporting.figures import (
+    Panel,
     Scale,
     fitted_scale,
     nice_scale,
+    path_of,
     stacked,
     thinned,
     tick_text,
 )
+from dicetune.reporting.panels import equal_f1
 
 NUMBERS = st.floats(-1e4, 1e4).map(lambda value: round(value, 3))
 
@@ -86,3 +89,37 @@ def test_thinned_lines_keep_their_ends(points, most):
 def test_thinning_keeps_the_peak_of_a_long_line():
     points = [(x, 50.0 if x == 617 else 0.0) for x in range(1000)]
     assert (617, 50.0) in thinned(points, 10)
+
+
+@pytest.mark.parametrize("f1", [0.05, 0.5, 0.9, 0.99])
+def test_lines_of_equal_f1(f1):
+    points = equal_f1(f1)
+    assert points[0][1] == pytest.approx(1.0)
+    assert points[-1][0] == pytest.approx(1.0)
+    for recall, precision in points:
+        assert 2 * precision * recall / (precision + recall) == pytest.approx(f1)
+
+
+def panel():
+    scale = Scale(0.0, 100.0, (0.0, 50.0, 100.0))
+    return Panel(scale, scale, "x", "y", "label")
+
+
+def test_a_panel_grows_upwards():
+    own = panel()
+    own.line([(0, 0), (100, 100)], "main")
+    width, height = own.inner_width, own.inner_height
+    assert own.lines[0].path == path_of([(0, height), (width, 0)])
+    assert own.y_ticks == [(height, "0"), (height / 2, "50"), (0, "100")]
+    assert own.x_ticks[-1] == (width, "100")
+
+
+def test_marks_and_notes_outside_the_axes_are_left_out_and_lines_are_not_bent():
+    own = panel()
+    own.mark((101, 50), "out")
+    own.note(0, "at the edge")
+    own.line([(50, 50), (150, 50)], "main")
+    own.line([(50, 50)], "one point")
+    assert own.marks == own.notes == []
+    assert [line.style for line in own.lines] == ["main"]
+    assert own.lines[0].path.endswith(f"{1.5 * own.inner_width:g} {own.inner_height / 2:g}")

@@ -186,8 +186,8 @@ def assert_class_counts(item, counts):
         assert counts is None
         return
     alive = item.target != -100
-    if item.keep is not None:
-        alive &= item.keep[(...,) + (None,) * (item.target.ndim - item.keep.ndim)]
+    if item.mask is not None:
+        alive &= item.mask[(...,) + (None,) * (item.target.ndim - item.mask.ndim)]
     if item.kind == "classes":
         known = item.target[alive]
         assert counts.tolist() == known.bincount(minlength=item.logits.shape[-1]).tolist()

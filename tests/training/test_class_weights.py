@@ -3,7 +3,7 @@
 import pytest
 
 from dicetune.errors import InputError, InputTypeError
-from dicetune.losses import Recipe
+from dicetune.losses import recipe
 from dicetune.records import read_json
 from dicetune.training import RunConfig, run
 from dicetune.training.prepare import weighted
@@ -43,7 +43,7 @@ def test_a_run_weighs_the_classes_that_are_named(tmp_path):
 )
 def test_weights_that_mean_nothing(loss, weights, message):
     with pytest.raises(InputError, match=message):
-        weighted(Recipe(loss), weights, ["ham", "spam"])
+        weighted(recipe(loss), weights, ["ham", "spam"])
 
 
 @pytest.mark.parametrize("weight", ["heavy", True, -1, "nan", None])

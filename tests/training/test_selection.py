@@ -21,7 +21,7 @@ def answers(seed=0):
     keep[:, :6] = False
     for text in range(0, 8, 2):  # the others have no answer
         target[text, 20 * text + 10] = 1
-    return LossInput("start", logits.requires_grad_(), target, kind="labels", keep=keep)
+    return LossInput("start", logits.requires_grad_(), target, kind="labels", mask=keep)
 
 
 def matches(seed=0):
@@ -32,7 +32,7 @@ def matches(seed=0):
     target[0, 3, 5] = target[0, 7, 7] = target[1, 30, 44] = target[1, 0, 9] = 1
     keep = torch.ones(45, 45, dtype=torch.bool).triu().expand(2, 45, 45)
     return LossInput(
-        "match", logits[..., None].requires_grad_(), target[..., None], kind="labels", keep=keep
+        "match", logits[..., None].requires_grad_(), target[..., None], kind="labels", mask=keep
     )
 
 
@@ -49,7 +49,7 @@ def starts(seed=0):
     logits = torch.randn(4, 500, generator=generator, dtype=torch.float64)
     exists = torch.arange(500).expand(4, 500) > 5
     target = torch.tensor([9, 499, -100, 6])
-    return LossInput("start", logits.requires_grad_(), target, kind="positions", class_keep=exists)
+    return LossInput("start", logits.requires_grad_(), target, kind="positions", class_mask=exists)
 
 
 def share(spec, item, hard_negatives, micro_batches=1, count=None):
@@ -78,11 +78,11 @@ def test_three_for_each_positive_and_no_more(spec, shape, positives):
     _, gradient = share(spec, item, 3)
     touched = (gradient != 0).any(-1)
     assert touched.sum() == 4 * positives
-    if item.keep is not None:
-        assert not touched[~item.keep].any()
+    if item.mask is not None:
+        assert not touched[~item.mask].any()
     negative = (item.target == 0) & (torch.ones_like(item.target) == 1)
     negative = negative[..., 0] if item.kind == "labels" else negative
-    negative = negative if item.keep is None else negative & item.keep
+    negative = negative if item.mask is None else negative & item.mask
     hardness = item.logits.detach()
     hardness = (
         hardness[..., 0]
@@ -117,7 +117,7 @@ def test_texts_ranked_on_their_own_add_up_however_they_are_cut():
             item.logits[rows].detach().requires_grad_(),
             item.target[rows],
             kind="positions",
-            class_keep=item.class_keep[rows],
+            class_mask=item.class_mask[rows],
         )
         for rows in (slice(0, 1), slice(1, 4))
     ]

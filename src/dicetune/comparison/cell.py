@@ -144,7 +144,7 @@ def decided(folder: Path) -> bool:
 
 def fit_decision(folder: Path) -> None:
     """Fit the decision rule of a finished run on its dev scores."""
-    from dicetune.decide import tune
+    from dicetune.decide.folder import tune
 
     tune(folder)
 

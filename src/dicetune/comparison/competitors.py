@@ -5,7 +5,7 @@ All of them predicted the same units in the same order, so that counts can be co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from dicetune.comparison.naming import ARGMAX, TUNED, competitor_name
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.stored import reading
 from dicetune.errors import DataError, quoted
-from dicetune.metrics.counting import Counting, counting_of
+from dicetune.problems import Problem, problem_of
 from dicetune.records import PREDICTIONS_FILE, read_json_lines
 
 FOREIGN = "foreign"
@@ -55,14 +55,12 @@ class Field:
     """All competitors on one test set.
 
     Args:
-        problem: what is predicted.
-        counting: how it is counted.
+        problem: what is predicted and how it is counted.
         rows: of the test set, with their gold.
         competitors: plain decisions of every loss, then tuned ones, then foreign ones.
     """
 
-    problem: Mapping[str, Any]
-    counting: Counting
+    problem: Problem
     rows: list[Row]
     competitors: list[Competitor]
 
@@ -70,6 +68,11 @@ class Field:
     def gold(self) -> list[Any]:
         """Of each unit."""
         return [row["gold"] for row in self.rows]
+
+    @property
+    def units(self) -> tuple[str, str]:
+        """What is resampled, one of it and several."""
+        return self.problem.units(self.rows)
 
     @property
     def documents(self) -> list[str] | None:
@@ -97,7 +100,6 @@ def read_field(plan: Plan, folder: Path, cells: Sequence[FinishedCell], split: s
         DataError: runs that predicted other units, or hold other gold.
     """
     rows = cells[0].predictions(split)
-    problem = cells[0].problem
     groups: list[tuple[dict[str, Any], list[list[Any]]]] = []
     for decision in (ARGMAX, TUNED):
         for loss in plan.objectives:
@@ -124,16 +126,15 @@ def read_field(plan: Plan, folder: Path, cells: Sequence[FinishedCell], split: s
             groups.append((head, [_predicted(own, rows, path)]))
     gold = [row["gold"] for row in rows]
     every = [unit for _, seeds in groups for predicted in seeds for unit in predicted]
-    counting = counting_of(problem, gold, every)
+    problem = problem_of(cells[0].problem, gold, every)
     return Field(
         problem,
-        counting,
         rows,
         [
             Competitor(
                 **head,
                 predicted=tuple(seeds),
-                counts=np.stack([counting.counts(gold, predicted) for predicted in seeds]),
+                counts=np.stack([problem.counts(gold, predicted) for predicted in seeds]),
             )
             for head, seeds in groups
         ],
@@ -180,21 +181,21 @@ def scores_of(field: Field, competitor: Competitor) -> dict[str, Any]:
         field: in which it stands.
         competitor: one of it.
     """
-    counting = field.counting
+    problem = field.problem
     sums = competitor.counts.sum(axis=1)
-    headline, *others = counting.metrics
-    scores = counting.score(sums, headline)
+    headline, *others = problem.metrics
+    scores = problem.score(sums, headline)
     return {
         "scores": [float(score) for score in scores],
         "mean": float(scores.mean()),
-        "other": {name: float(counting.score(sums, name).mean()) for name in others},
-        "per_class": _per_class(counting, sums),
+        "other": {name: float(problem.score(sums, name).mean()) for name in others},
+        "per_class": _per_class(problem, sums),
     }
 
 
-def _per_class(counting: Counting, sums: np.ndarray) -> list[dict[str, Any]]:
+def _per_class(problem: Problem, sums: np.ndarray) -> list[dict[str, Any]]:
     """Means over the seeds; a class that one seed neither has nor predicts scores 0 there."""
-    seeds = [{row.name: row for row in counting.per_class(own)} for own in sums]
+    seeds = [{row.name: row for row in problem.per_class(own)} for own in sums]
     rows = []
     for name in dict.fromkeys(name for own in seeds for name in own):
         known = [own[name] for own in seeds if name in own]

@@ -16,7 +16,6 @@ from dicetune.training.config import SAMPLE, TRAINER_DEFAULTS, RunConfig
 from dicetune.training.prepare import read_splits
 from dicetune.training.processes import check_group
 from dicetune.training.results import weights_of
-from dicetune.training.trainer import built
 
 TENTH = 0.1
 """Share of the steps after which every objective is evaluated on dev."""
@@ -134,10 +133,9 @@ def objective_of(loss: str) -> Objective:
         'dice+ce'
     """
     chosen = recipe(loss)
-    spec = built(chosen.loss).spec
     if chosen.start_loss is None:
-        return Objective(spec)
-    return Objective(spec, built(chosen.start_loss).spec, chosen.start_share)
+        return Objective(chosen.loss.spec)
+    return Objective(chosen.loss.spec, chosen.start_loss.spec, chosen.start_share)
 
 
 def budgeted(trainer: Mapping[str, Any], sample: bool = False) -> dict[str, Any]:

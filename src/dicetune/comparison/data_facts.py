@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from dicetune.comparison.cells import FinishedCell
 from dicetune.comparison.plan import SPLITS
 from dicetune.comparison.stored import reading
 from dicetune.errors import listed
-from dicetune.metrics.counting.tag_spans import conlleval_spans, spans_of
+from dicetune.problems import problem_of
 from dicetune.records import read_json
 
 INSPECTION_FILE = "inspection.json"
@@ -67,34 +66,7 @@ def _split(run: FinishedCell, split: str) -> dict[str, Any]:
         "name": split,
         "source": told["source"],
         "facts": facts,
-        "labels": dict(gold_labels(run.problem, gold).most_common()),
+        "labels": dict(problem_of(run.problem, gold).gold_labels(gold).most_common()),
         "ratio": None,
         "notes": [],
     }
-
-
-def gold_labels(problem: Mapping[str, Any], gold: Sequence[Any]) -> Counter[str]:
-    """How often each label or type stands in gold; nothing where there are none.
-
-    Example:
-        >>> gold_labels({"kind": "label_set"}, [["joy", "awe"], ["joy"]])
-        Counter({'joy': 2, 'awe': 1})
-    """
-    kind = problem["kind"]
-    if kind == "label":
-        return Counter(map(str, gold))
-    if kind in ("label_set", "tags"):
-        return Counter(label for own in gold for label in own)
-    if kind == "entities":
-        return Counter(
-            entity["type"] if isinstance(entity, Mapping) else entity[0]
-            for own in gold
-            for entity in own
-        )
-    if kind == "words":
-        return Counter(span[0] for own in gold for span in conlleval_spans(own))
-    if kind == "spans":
-        scheme = problem.get("scheme") or "iob2"
-        convention = problem.get("convention") or "strict"
-        return Counter(span[0] for own in gold for span in spans_of(own, scheme, convention))
-    return Counter()

@@ -12,7 +12,7 @@ from typing import Any
 
 from dicetune.comparison import verdict
 from dicetune.comparison.competitors import Competitor, Field
-from dicetune.comparison.naming import TUNED, competitor_name, metric_title, units
+from dicetune.comparison.naming import TUNED, competitor_name
 from dicetune.comparison.statistics import (
     Runs,
     by_document,
@@ -51,23 +51,22 @@ class Differences:
     method: list[str]
 
 
-def differences(field: Field, baseline: str, task: str) -> Differences:
+def differences(field: Field, baseline: str) -> Differences:
     """Compare the competitors of a field with its baseline.
 
     Args:
         field: all competitors on the test set.
         baseline: name of a loss, or of a foreign competitor.
-        task: name of the task, for the words.
     """
     runs = {own.name: runs_of(field, own) for own in field.competitors}
     pairs = compared(field, baseline)
-    least = least_score(field.counting.metrics[0])
+    least = least_score(field.problem.metrics[0])
     rows = [_row(own, other, runs, least) for own, other in pairs]
     _correct(rows, [family_of(own, other) for own, other in pairs])
     for row in rows:
         row["verdict"] = verdict.judge(row)
-    metric = metric_title(field.problem, field.counting.metrics[0])
-    several = sampled(field, task)
+    metric = field.problem.metric_title(field.problem.metrics[0])
+    several = sampled(field)
     intervals = {
         name: list(score_interval(own, least=least)) if _enough([own]) else None
         for name, own in runs.items()
@@ -77,13 +76,13 @@ def differences(field: Field, baseline: str, task: str) -> Differences:
         verdict.lead(rows, baseline, metric, several),
         intervals,
         any(row["verdict"] in (verdict.NONE, verdict.DESCRIPTIVE) for row in rows),
-        _method(several) + _parted(field, task),
+        _method(several) + _parted(field),
     )
 
 
-def sampled(field: Field, task: str) -> str:
+def sampled(field: Field) -> str:
     """What is resampled, in the plural: documents where they are known and many enough."""
-    return "documents" if _documents(field) is not None else units(field.problem, task)[1]
+    return "documents" if _documents(field) is not None else field.units[1]
 
 
 def _documents(field: Field) -> list[str] | None:
@@ -92,11 +91,11 @@ def _documents(field: Field) -> list[str] | None:
     return documents if documents and len(set(documents)) >= FEWEST_DOCUMENTS else None
 
 
-def _parted(field: Field, task: str) -> list[str]:
+def _parted(field: Field) -> list[str]:
     """What is to be said where documents are known."""
     if field.documents is None:
         return []
-    several, many = units(field.problem, task)[1], len(set(field.documents))
+    several, many = field.units[1], len(set(field.documents))
     if _documents(field) is None:
         return [
             f"The {several} are from {many} documents, too few to resample (fewer than "
@@ -108,12 +107,12 @@ def _parted(field: Field, task: str) -> list[str]:
 
 def runs_of(field: Field, own: Competitor) -> Runs:
     """Scores of the runs of a competitor, and what each unit weighs in them."""
-    metric = field.counting.metrics[0]
+    metric = field.problem.metrics[0]
     documents = _documents(field)
     return Runs.of_counts(
         own.name,
         own.counts if documents is None else by_document(own.counts, documents),
-        lambda sums: field.counting.score(sums, metric),
+        lambda sums: field.problem.score(sums, metric),
         seeds=own.seeds,
         fixed=own.foreign,
     )

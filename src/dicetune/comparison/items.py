@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from dicetune.comparison.competitors import Competitor, Field
-from dicetune.comparison.readings import readings, text_of
+from dicetune.problems.base import is_unspaced
 
 MOST = 500
 """Units that are kept, those on which competitors differ most first."""
+
+LONGEST = 2000
+"""Characters of a text that are kept."""
 
 
 def differing_items(field: Field, most: int = MOST) -> tuple[list[dict[str, Any]], int]:
@@ -26,57 +30,42 @@ def differing_items(field: Field, most: int = MOST) -> tuple[list[dict[str, Any]
     Returns:
         The units, and how many there are in all.
     """
-    right = {own.name: right_units(field, own) for own in field.competitors}
-    shares = np.stack([own.mean(axis=0) for own in right.values()])
+    right = {
+        competitor.name: np.array(
+            [
+                field.problem.right_units(field.rows, predicted, counts)
+                for predicted, counts in zip(competitor.predicted, competitor.counts, strict=True)
+            ],
+            dtype=float,
+        )
+        for competitor in field.competitors
+    }
+    shares = np.stack([seeds.mean(axis=0) for seeds in right.values()])
     apart = shares.max(axis=0) - shares.min(axis=0)
     order = np.argsort(-apart, kind="stable")
     chosen = [int(unit) for unit in order if apart[unit] > 0]
     return [_item(field, right, unit) for unit in chosen[:most]], len(chosen)
 
 
-def right_units(field: Field, competitor: Competitor) -> np.ndarray:
-    """Whether each seed got each unit right, (S, U) of 0 and 1."""
-    if field.problem["kind"] == "answer":
-        exact = competitor.counts[..., field.counting.columns.index("exact")]
-        right: np.ndarray = (exact == 1).astype(float)
-        return right
-    gold = [set(readings(field.problem, row, row["gold"])) for row in field.rows]
-    return np.array(
-        [
-            [
-                own == row["gold"] or set(readings(field.problem, row, own)) == right
-                for row, right, own in zip(field.rows, gold, predicted, strict=True)
-            ]
-            for predicted in competitor.predicted
-        ],
-        dtype=float,
-    )
-
-
 def _item(field: Field, right: dict[str, np.ndarray], unit: int) -> dict[str, Any]:
     row = field.rows[unit]
-    gold = list(readings(field.problem, row, row["gold"]))
-    variants = {own.name: _variants(field, own, right[own.name], unit) for own in field.competitors}
-    if field.problem["kind"] in (
-        "tags",
-        "words",
-    ):  # a whole sentence: what nobody misses is left out
-        missed = {
-            reading
-            for own in variants.values()
-            for variant in own
-            for reading in {*gold} ^ {*variant["says"]}
-        }
+    gold = list(field.problem.readings(row, row["gold"]))
+    predicted = {
+        competitor.name: _variants(field, competitor, right[competitor.name], unit)
+        for competitor in field.competitors
+    }
+    if field.problem.misses_only:
+        variants = [variant for found in predicted.values() for variant in found]
+        missed = {reading for variant in variants for reading in {*gold} ^ {*variant["says"]}}
         gold = [reading for reading in gold if reading in missed]
-        for own in variants.values():
-            for variant in own:
-                variant["says"] = [reading for reading in variant["says"] if reading in missed]
+        for variant in variants:
+            variant["says"] = [reading for reading in variant["says"] if reading in missed]
     return {
         "id": str(row["id"]),
         "text": text_of(row),
         "gold": gold,
-        "predicted": variants,
-        "right": {name: round(float(own[:, unit].mean()), 4) for name, own in right.items()},
+        "predicted": predicted,
+        "right": {name: round(float(seeds[:, unit].mean()), 4) for name, seeds in right.items()},
     }
 
 
@@ -86,8 +75,27 @@ def _variants(
     """What the seeds of a competitor say, the most common first."""
     row = field.rows[unit]
     found: dict[tuple[tuple[str, ...], bool], int] = {}
-    for predicted, own in zip(competitor.predicted, right[:, unit], strict=True):
-        said = readings(field.problem, row, predicted[unit]), bool(own)
+    for predicted, is_right in zip(competitor.predicted, right[:, unit], strict=True):
+        said = field.problem.readings(row, predicted[unit]), bool(is_right)
         found[said] = found.get(said, 0) + 1
-    ordered = sorted(found.items(), key=lambda own: -own[1])
-    return [{"says": list(says), "right": own, "seeds": count} for (says, own), count in ordered]
+    ordered = sorted(found.items(), key=lambda variant: -variant[1])
+    return [
+        {"says": list(says), "right": is_right, "seeds": count}
+        for (says, is_right), count in ordered
+    ]
+
+
+def text_of(row: Mapping[str, Any]) -> str:
+    r"""The text of a row, the second text of a pair on a line of its own.
+
+    Example:
+        >>> text_of({"tokens": ["Dock", "four"]}), text_of({"text": "up?", "text_b": "is it up?"})
+        ('Dock four', 'up?\nis it up?')
+    """
+    tokens = row.get("tokens")
+    if tokens is not None:
+        text = ("" if is_unspaced(tokens) else " ").join(tokens)
+    else:
+        parts = (row.get(key) for key in ("question", "text", "text_b"))
+        text = "\n".join(str(part) for part in parts if part)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

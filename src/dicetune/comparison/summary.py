@@ -17,7 +17,6 @@ from dicetune.comparison.data_facts import data_facts
 from dicetune.comparison.differences import differences, sampled
 from dicetune.comparison.items import differing_items
 from dicetune.comparison.markdown import markdown
-from dicetune.comparison.naming import class_unit, metric_title, units
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.precision_recall import precision_recall
 from dicetune.comparison.progress import folder_of, state_of
@@ -75,19 +74,19 @@ def summarise(folder: str | Path) -> dict[str, Any]:
     field = read_field(plan, folder, cells, SPLIT)
     curves = learning_curves(cells, plan.metric)
     items, differing = differing_items(field)
-    found = differences(field, plan.baseline, plan.task)
-    unit, several = units(field.problem, plan.task)
+    found = differences(field, plan.baseline)
+    unit, several = field.units
     return {
         "version": SUMMARY_VERSION,
         "task": plan.task,
         "title": _title(plan),
-        "metric": field.counting.metrics[0],
-        "metric_title": metric_title(field.problem, field.counting.metrics[0]),
+        "metric": field.problem.metrics[0],
+        "metric_title": field.problem.metric_title(field.problem.metrics[0]),
         "unit": unit,
         "units": len(field.rows),
         "units_title": several,
-        "sampled_title": sampled(field, plan.task),
-        "class_unit": class_unit(field.problem, plan.task),
+        "sampled_title": sampled(field),
+        "class_unit": field.problem.items_title or several,
         "split": SPLIT,
         "baseline": plan.baseline,
         "descriptive": found.descriptive,
@@ -100,7 +99,7 @@ def summarise(folder: str | Path) -> dict[str, Any]:
         "precision_recall": precision_recall(field, cells, SPLIT),
         "items": items,
         "items_differing": differing,
-        "several_readings": field.problem["kind"] not in ("label", "answer"),
+        "several_readings": field.problem.several_readings,
         "data": data_facts(folder, cells),
         "how": _how(plan, folder, cells, unchecked),
     }

@@ -27,13 +27,13 @@ from dicetune.data.inspect import (
     SplitReport,
     SubwordCounter,
 )
-from dicetune.data.questions.align import align_answer
 from dicetune.data.questions.corpus import (
     GoldAnswer,
     Question,
     QuestionCorpus,
     inspect_questions,
 )
+from dicetune.data.questions.offsets import align_answer
 from dicetune.data.questions.predictions import (
     AnswerRow,
     match_answers,
@@ -68,11 +68,10 @@ from dicetune.data.tagged.segmentation import (
     word_breaks,
 )
 from dicetune.data.tagged.treebank import format_word_tags
-from dicetune.data.texts.columns import TextColumns
+from dicetune.data.texts.columns import TextColumns, TextLayout
 from dicetune.data.texts.corpus import TextCorpus, TextExample, inspect_texts
 from dicetune.data.texts.predictions import TextPredictions, read_text_predictions
 from dicetune.data.texts.read import TEXT_FORMATS, read_texts
-from dicetune.data.texts.rows import TextLayout
 
 __all__ = [
     "ENTITY_FORMATS",

@@ -1,4 +1,4 @@
-"""Fit a decision rule on units with gold."""
+"""Fit a decision rule on units with gold, and say what it gains."""
 
 from __future__ import annotations
 
@@ -7,23 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.decide.classes import ClassDecisions
-from dicetune.decide.decisions import Biases, Decisions, Fixed
-from dicetune.decide.evidence import evidence_of, points, said_of
-from dicetune.decide.floor import reached
-from dicetune.decide.guard import FOLDS, cross_fit, gain_of
-from dicetune.decide.kinds import decisions_of
-from dicetune.decide.label_sets import LabelSetDecisions
-from dicetune.decide.micro import METRIC, search_micro
-from dicetune.decide.objective import Objective, parse_objective
-from dicetune.decide.prior import NAME, class_counts, prior_biases
 from dicetune.decide.rule import DecisionRule
-from dicetune.decide.search import search
+from dicetune.decide.shrinkage import FOLDS, cross_fit
 from dicetune.errors import InputError, quoted
+from dicetune.problems import Problem, problem_of
+from dicetune.problems.goal import Goal
+from dicetune.problems.one_label import OneLabel
+
+LOGIT_ADJUSTMENT = "logit-adjustment"
 
 
 def fit(
-    problem: Mapping[str, Any],
+    problem: Mapping[str, Any] | Problem,
     gold: Sequence[Any],
     scores: Sequence[np.ndarray],
     *,
@@ -33,25 +28,26 @@ def fit(
     guard: bool = True,
     folds: int = FOLDS,
 ) -> DecisionRule:
-    """The decision rule for an objective, fitted on units with gold and guarded.
+    """The decision rule for an objective, fitted on units with gold and shrunk.
 
     Args:
         problem: plain data, as ``Task.problem`` gives it.
         gold: of each unit, as ``predictions.jsonl`` has it.
         scores: of each unit, as the task's ``decode`` gives them.
-        objective: a metric of the problem (its own by default), "fbeta:B", "precision@recall:R",
-            or "logit-adjustment:TAU", which takes off the prior and fits nothing.
-        ids: of the units: those with the same are held out together; by default their numbers.
+        objective: a metric of the problem (its headline by default), "fbeta:B",
+            "precision@recall:R", or "logit-adjustment:TAU", which takes off the prior and fits
+            nothing.
+        ids: of the units: those with the same id are held out together; by default their numbers.
         spans: for answers, the text and the score of each question's best span.
         guard: shrink the rule towards the default by what it gains on held-out units; without it
-            the rule is the one that is best on the units themselves.
+            the rule is the best rule on the units themselves.
         folds: parts of the cross-fit.
 
     Returns:
         The rule. Its evidence, all scores as fractions: "metric", "units", "default" (score of the
         default decision), "fitted" (of the rule as it was fitted, on the units themselves),
         "cross_fitted", "gain" and "error" (on held-out units, and the gain's standard error),
-        "folds", "factor" (how much of the rule was kept), "tuned" (of the final rule), "scores"
+        "folds", "factor" (how much of the rule is used), "tuned" (of the final rule), "scores"
         (every metric of each of these), "fitted_biases", "guard", "notes", and "said": what was
         done, in one sentence.
 
@@ -69,106 +65,134 @@ def fit(
     """
     if folds < 2:
         raise InputError(f"expected at least 2 folds, got {folds}")
-    decisions = decisions_of(problem, gold, scores, spans)
-    labels = tuple(problem.get("labels") or ())
-    if (objective or "").partition(":")[0] == NAME:
-        return _adjusted(problem, gold, decisions, str(objective))
-    if isinstance(decisions, Fixed):
-        parsed = parse_objective(objective, decisions.counting)
-        evidence = {"metric": str(parsed), "units": len(gold), "said": decisions.reason}
-        return DecisionRule(str(problem["kind"]), {}, str(parsed), labels, evidence)
+    if not isinstance(problem, Problem):
+        problem = problem_of(problem)
+    if (objective or "").partition(":")[0] == LOGIT_ADJUSTMENT:
+        return _adjusted(problem, gold, scores, str(objective))
+    if (reason := problem.why_fixed(gold)) is not None:
+        goal = Goal.parse(objective, problem)
+        evidence = {"metric": str(goal), "units": len(gold), "said": reason}
+        return DecisionRule(problem.kind, {}, str(goal), problem.labels, evidence)
+    decisions = problem.decisions(gold, scores, spans)
+    goal = Goal.parse(objective, decisions.problem)
     names = [str(number) for number in range(len(gold))] if ids is None else list(ids)
     if len(names) != len(gold):
         raise InputError(f"expected {len(gold)} ids, one a unit, got {len(names)}")
-    goal = parse_objective(objective, decisions.counting)
-
-    def find(keep: np.ndarray) -> Biases:
-        if isinstance(decisions, LabelSetDecisions) and goal.name == METRIC:
-            return search_micro(decisions, keep)
-        starts: list[Biases] = []
-        if isinstance(decisions, ClassDecisions) and len(labels) > 2:
-            kept = [own for own, is_kept in zip(gold, keep, strict=True) if is_kept]
-            starts.append(prior_biases(labels, class_counts(problem, kept)[0]))
-        return search(decisions, goal, keep, starts)
-
-    fitted = dict(find(np.ones(len(gold), dtype=bool)))
-    crossed = cross_fit(decisions, goal, find, names, folds)
+    fitted = decisions.fit(goal, np.ones(len(gold), dtype=bool))
+    crossed = cross_fit(decisions, goal, names, folds)
     factor = 1.0
     if guard and not goal.is_operating_point:
         factor = 0.0 if crossed is None else crossed.factor
-    biases = {name: factor * own + 0.0 for name, own in fitted.items()}  # no -0.0
+    biases = problem.shrink(fitted, factor)
     sums = {
-        "default": decisions.counts({}).sum(0),
-        "fitted": decisions.counts(fitted).sum(0),
-        "tuned": decisions.counts(biases).sum(0),
+        name: decisions.counts(own).sum(0)
+        for name, own in (("default", {}), ("fitted", fitted), ("tuned", biases))
     }
+    held_out: dict[str, Any] = {"gain": None, "error": None, "folds": 0}
     if crossed is not None:
         sums["cross_fitted"] = crossed.sums
-    evidence = evidence_of(decisions, goal, sums, len(gold)) | {
-        "gain": None if crossed is None else crossed.gain,
-        "error": None if crossed is None else crossed.error,
-        "folds": 0 if crossed is None else crossed.folds,
+        held_out = {"gain": crossed.gain, "error": crossed.error, "folds": crossed.folds}
+    where = {"tuned": "dev", "cross_fitted": "held-out units"}
+    evidence = _evidence(goal, sums, len(gold)) | {
+        **held_out,
         "factor": factor,
         "guard": guard,
         "fitted_biases": fitted,
-        "notes": [*decisions.notes, *_reached(goal, decisions, sums)],
+        "notes": [
+            *decisions.notes,
+            *(
+                note
+                for name in where
+                if name in sums
+                for note in goal.reached(sums[name], where[name])
+            ),
+        ],
     }
-    evidence["said"] = said_of(goal, evidence)
-    return DecisionRule(str(problem["kind"]), biases, str(goal), labels, evidence)
+    evidence["said"] = _said(goal, evidence)
+    return DecisionRule(problem.kind, biases, str(goal), problem.labels, evidence)
 
 
-def _reached(goal: Objective, decisions: Decisions, sums: Mapping[str, np.ndarray]) -> list[str]:
-    """What is reached of a recall that was asked for: on dev, and on held-out units."""
-    names = {"tuned": "dev", "cross_fitted": "held-out units"}
-    said = (
-        reached(goal, decisions.counting, sums[name], where)
-        for name, where in names.items()
-        if name in sums
-    )
-    return [sentence for sentence in said if sentence is not None]
+def _evidence(goal: Goal, sums: Mapping[str, np.ndarray], units: int) -> dict[str, Any]:
+    """Scores of summed counts by what decided them: every metric, and the goal alone."""
+    heads = {name: float(goal.score(counts)) for name, counts in sums.items()}
+    scores = {name: goal.all_scores(counts) for name, counts in sums.items()}
+    return {"metric": str(goal), "units": units, **heads, "scores": scores}
+
+
+def _said(goal: Goal, evidence: Mapping[str, Any]) -> str:
+    """What was done, in one sentence."""
+    gain, factor = evidence["gain"], evidence["factor"]
+    if not any(evidence["fitted_biases"].values()):
+        return f"Kept the default: no other decision has a higher {goal} on dev."
+    if gain is None:
+        held_out = "too few units to hold any out"
+    else:
+        what = f"a rule fitted for {goal} gains"
+        if goal.is_operating_point:
+            what = "precision changes by"
+        held_out = (
+            f"{what} {_points(gain, evidence['error'])} points on held-out units "
+            f"({evidence['units']:,} in {evidence['folds']} parts)"
+        )
+    if not evidence["guard"]:
+        return f"Fitted for {goal} on dev without a guard: {held_out}."
+    if goal.is_operating_point:
+        return f"Set to {goal} on dev, which is not shrunk: {held_out}."
+    if not factor:
+        why = "which is within the noise" if gain is not None and gain > 0 else "so it is not used"
+        return f"Kept the default: {held_out}, {why}."
+    return f"Tuned: {held_out}, so {100 * factor:.0f}% of it is kept."
+
+
+def _points(gain: float, error: float) -> str:
+    return f"{100 * gain:+.2f} ± {100 * error:.2f}"
 
 
 def logit_adjustment(
-    problem: Mapping[str, Any], counts: Sequence[float], tau: float = 1.0
+    problem: Mapping[str, Any] | Problem, counts: Sequence[float], tau: float = 1.0
 ) -> DecisionRule:
-    """Post-hoc logit adjustment as a rule of its own: -tau log prior on each label.
+    """Post-hoc logit adjustment as a rule of its own: see ``OneLabel.prior_biases``.
 
     Args:
-        problem: of the kind ``label`` or ``tags``.
+        problem: of one label or tag for each item.
         counts: training items of each label.
         tau: how much of the prior is taken off.
 
     Raises:
-        InputError: another kind, or counts that do not fit the labels.
+        InputError: another type, or counts that do not fit the labels.
     """
-    if problem["kind"] not in ("label", "tags"):
+    if not isinstance(problem, Problem):
+        problem = problem_of(problem)
+    if not isinstance(problem, OneLabel):
         raise InputError(
-            f"expected one label of several for {NAME}, got {problem['kind']}: there is no prior "
-            "of classes to take off"
+            f"expected one label of several for {LOGIT_ADJUSTMENT}, got {problem.kind}: there is "
+            "no prior of classes to take off"
         )
-    labels = tuple(problem["labels"])
-    biases = prior_biases(labels, counts, tau)
-    return DecisionRule(str(problem["kind"]), biases, f"{NAME}:{tau:g}", labels)
+    biases = problem.prior_biases(counts, tau)
+    return DecisionRule(problem.kind, biases, f"{LOGIT_ADJUSTMENT}:{tau:g}", problem.labels)
 
 
 def _adjusted(
-    problem: Mapping[str, Any], gold: Sequence[Any], decisions: Decisions | Fixed, objective: str
+    problem: Problem, gold: Sequence[Any], scores: Sequence[np.ndarray], objective: str
 ) -> DecisionRule:
     """The prior's rule with what it gains on dev, which it never saw."""
     text = objective.partition(":")[2] or "1"
     try:
         tau = float(text)
     except ValueError:
-        raise InputError(f"expected {NAME}:TAU with a number, got {quoted(objective)}") from None
-    counts, source = class_counts(problem, gold)
+        raise InputError(
+            f"expected {LOGIT_ADJUSTMENT}:TAU with a number, got {quoted(objective)}"
+        ) from None
+    if not isinstance(problem, OneLabel):
+        return logit_adjustment(problem, (), tau)  # which refuses it
+    decisions = problem.decisions(gold, scores)
+    counts, source = problem.prior(gold)
     rule = logit_adjustment(problem, counts, tau)
-    if isinstance(decisions, Fixed):  # a kind that has no classes is refused above
-        raise InputError(decisions.reason)
-    goal = Objective(decisions.counting.metrics[0])
+    goal = Goal.parse(None, decisions.problem)
     default, adjusted = decisions.counts({}), decisions.counts(rule.biases)
-    _, gain, error = gain_of(decisions, goal, default, adjusted)
+    _, gain, error = goal.gain(default, adjusted)
     sums = {"default": default.sum(0), "tuned": adjusted.sum(0)}
-    evidence = evidence_of(decisions, goal, sums, len(gold)) | {
+    evidence = _evidence(goal, sums, len(gold)) | {
         "gain": gain,
         "error": error,
         "folds": 0,
@@ -176,6 +200,6 @@ def _adjusted(
         "guard": False,
         "notes": [],
         "said": f"Took {tau:g} times the log prior of {source} off each label; nothing was "
-        f"fitted. Dev {goal}: {points(gain)} ± {points(error, sign=False)} points.",
+        f"fitted. Dev {goal}: {_points(gain, error)} points.",
     }
     return DecisionRule(rule.kind, rule.biases, rule.objective, rule.labels, evidence)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from dicetune.decide.guard import FOLDS
-from dicetune.decide.tuned import DEV, Split, Tuned, tune_splits
+from dicetune.decide.fit import LOGIT_ADJUSTMENT, fit
+from dicetune.decide.rule import DecisionRule
+from dicetune.decide.shrinkage import FOLDS
 from dicetune.errors import DataError, InputError, listed, quoted
+from dicetune.problems import PROBLEMS, Problem, problem_of
+from dicetune.problems.goal import Goal
 from dicetune.records import (
+    DEFAULT,
     PREDICTIONS_FILE,
     PROBLEM_KEY,
     SCORES_FILE,
@@ -25,13 +30,130 @@ from dicetune.records import (
 )
 
 _HEALS = "make the run again, or restore the file"
-_TEXTS: list[Any] = [str]
-# gold of a row of predictions, by the kind of the problem
-_GOLD: dict[str, Any] = {
-    "label": str,
-    **dict.fromkeys(("label_set", "spans", "tags", "words", "answer"), _TEXTS),
-    "entities": [{"type": str, "start": int, "end": int}],
-}
+DEV = "dev"
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a model's scores, with gold.
+
+    Args:
+        rows: of ``predictions.jsonl``, with "gold" and with "predicted" by default.
+        scores: of each row.
+        ids: of the rows.
+        extras: of each row, what ``Problem.extra`` reads of it.
+    """
+
+    rows: list[dict[str, Any]]
+    scores: list[np.ndarray]
+    ids: list[str]
+    extras: list[Any] = field(default_factory=list)
+
+    @property
+    def gold(self) -> list[Any]:
+        """The gold of each row."""
+        return [row["gold"] for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A decision rule and what it gives.
+
+    Args:
+        rule: with its evidence.
+        metrics: for each split the scores of "argmax" and "tuned", by metric.
+        predicted: for each split what the rule predicts for each row.
+    """
+
+    rule: DecisionRule
+    metrics: dict[str, dict[str, dict[str, float]]]
+    predicted: dict[str, list[Any]] = field(default_factory=dict, repr=False)
+
+    @property
+    def said(self) -> str:
+        """What was done, in one sentence, then whatever there is to note."""
+        evidence = self.rule.evidence
+        notes = "".join(f" {note[0].upper()}{note[1:]}." for note in evidence.get("notes", ()))
+        return f"{evidence['said']}{notes}"
+
+    def table(self) -> dict[str, dict[str, float]]:
+        """Rows for people: dev by default, fitted, cross-fitted and tuned, then other splits."""
+        found = self.rule.evidence.get("scores", {})
+        names = {"default": DEFAULT, "fitted": "fitted", "cross_fitted": "held out"}
+        rows = {f"{DEV}, {shown}": found[name] for name, shown in names.items() if name in found}
+        for split, scores in self.metrics.items():
+            for decision, own in scores.items():
+                rows.setdefault(f"{split}, {decision}", own)
+        return rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        return {
+            "kind": self.rule.kind,
+            "objective": self.rule.objective,
+            "biases": self.rule.biases,
+            "evidence": self.rule.evidence,
+            "metrics": self.metrics,
+            "said": self.said,
+        }
+
+
+def tune_splits(
+    problem: Problem,
+    splits: Mapping[str, Split],
+    *,
+    objective: str | None = None,
+    guard: bool = True,
+    folds: int = FOLDS,
+) -> Tuned:
+    """Fit a rule on dev, and decide every split with it.
+
+    Raises:
+        InputError: without dev; see ``fit``.
+    """
+    if DEV not in splits:
+        raise InputError(
+            f"expected scores of dev to fit a decision on, got {listed(splits) or 'none'}: a "
+            "rule is never fitted on what it is tested on"
+        )
+    dev = splits[DEV]
+    rule = fit(
+        problem,
+        dev.gold,
+        dev.scores,
+        objective=objective,
+        ids=dev.ids,
+        spans=dev.extras,
+        guard=guard,
+        folds=folds,
+    )
+    metrics, predicted, notes = {}, {}, list(rule.evidence.get("notes", ()))
+    for name, split in splits.items():
+        metrics[name], predicted[name], reached = _decided(problem, split, rule, name)
+        notes += reached if name != DEV else []  # of dev the fit has told
+    if "notes" in rule.evidence:
+        rule = replace(rule, evidence={**rule.evidence, "notes": notes})
+    return Tuned(rule, metrics, predicted)
+
+
+def _decided(
+    problem: Problem, split: Split, rule: DecisionRule, name: str
+) -> tuple[dict[str, dict[str, float]], list[Any], list[str]]:
+    """Scores of both decisions on a split, what is predicted, and the recall that was asked for."""
+    if rule.is_default:
+        problem = problem.seeing(split.gold)
+        predicted = [row["predicted"] for row in split.rows]
+        both = [problem.counts(split.gold, predicted)] * 2
+    else:
+        decisions = problem.decisions(split.gold, split.scores, split.extras)
+        problem = decisions.problem
+        predicted = decisions.predicted(rule.biases)
+        both = [decisions.counts({}), decisions.counts(rule.biases)]
+    metric = None if rule.objective.startswith(LOGIT_ADJUSTMENT) else rule.objective
+    goal = Goal.parse(metric, problem)
+    scores = [goal.all_scores(counts.sum(0)) for counts in both]
+    reached = goal.reached(both[1].sum(0), name)
+    return dict(zip((DEFAULT, TUNED), scores, strict=True)), predicted, reached
 
 
 def tune(
@@ -63,22 +185,22 @@ def tune(
             does not fit.
     """
     folder = Path(folder)
-    arrays, own = read_scores(folder)
-    if problem is None:
-        problem = own
-    if problem is None:
+    arrays, stored = read_scores(folder)
+    settings = stored if problem is None else problem
+    if settings is None:
         raise InputError(
             f"expected scores that say what they decide, got those of an earlier version in "
             f"{quoted(Path(folder))}: tune them with `dicetune tune`, which asks the model's task"
         )
-    splits = _splits(folder, problem, arrays)
-    found = tune_splits(problem, splits, objective=objective, guard=guard, folds=folds)
+    decided = problem_of(settings)
+    splits = _splits(folder, decided, arrays)
+    found = tune_splits(decided, splits, objective=objective, guard=guard, folds=folds)
     if not overwrite:
         found.rule.check_place(folder)
     rows = [
-        {**row, "predicted": decided}
+        {**row, "predicted": predicted}
         for name, split in splits.items()
-        for row, decided in zip(split.rows, found.predicted[name], strict=True)
+        for row, predicted in zip(split.rows, found.predicted[name], strict=True)
     ]
     write_json_lines(folder / TUNED_FILE, rows)
     found.rule.save(folder, {name: scores[TUNED] for name, scores in found.metrics.items()})
@@ -121,8 +243,8 @@ def _problem(path: Path, text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise DataError(path, f"expected its {PROBLEM_KEY} as JSON: {_HEALS}") from None
     check_shape(path, problem, {"kind": str, "labels": [str], "metric": str}, PROBLEM_KEY)
-    if problem["kind"] not in _GOLD:
-        known = listed(_GOLD)
+    if problem["kind"] not in PROBLEMS:
+        known = listed(PROBLEMS)
         raise DataError(
             path, f"expected one of the kinds {known}, got {quoted(problem['kind'])}: {_HEALS}"
         )
@@ -131,7 +253,7 @@ def _problem(path: Path, text: str) -> dict[str, Any]:
 
 
 def _splits(
-    folder: Path, problem: Mapping[str, Any], arrays: Mapping[str, list[np.ndarray]]
+    folder: Path, problem: Problem, arrays: Mapping[str, list[np.ndarray]]
 ) -> dict[str, Split]:
     path = folder / PREDICTIONS_FILE
     if not path.is_file():
@@ -144,9 +266,7 @@ def _splits(
             f"{listed(arrays) or 'none'}: a rule is fitted on dev alone"
         )
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in arrays}
-    shape = {"gold": _GOLD[problem["kind"]], "predicted": object}
-    if problem["kind"] == "answer":
-        shape |= {"span": str, "score": int | float}
+    shape = {"gold": problem.gold_shape, "predicted": object, **problem.row_shape}
     for number, row in enumerate(read_json_lines(path), 1):
         if quoted(row.get("split")) not in map(quoted, rows):
             raise DataError(
@@ -163,9 +283,7 @@ def _splits(
                 path,
                 f"expected {len(arrays[name])} rows of {name}, one for each score, got {len(own)}",
             )
-        spans = None
-        if problem["kind"] == "answer":
-            spans = [(str(row["span"]), float(row["score"])) for row in own]
         ids = [str(row.get("id", number)) for number, row in enumerate(own)]
-        found[name] = Split(own, list(arrays[name]), ids, spans)
+        extras = [problem.extra(row) for row in own]
+        found[name] = Split(own, list(arrays[name]), ids, extras)
     return found

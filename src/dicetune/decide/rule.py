@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.decide.kinds import DECISIONS
 from dicetune.errors import DataError, InputError, listed, quoted
+from dicetune.problems import PROBLEMS
 from dicetune.records import DECISION_FILE, check_shape, read_json, write_json
 
 RULE_VERSION = 1
@@ -28,7 +28,7 @@ class DecisionRule:
     """How scores become predictions: a bias on some of them, and the default decision after it.
 
     Args:
-        kind: of the predictions (a key of ``metrics.counting.KINDS``).
+        kind: of the predictions (a key of ``problems.PROBLEMS``).
         biases: by label; "null" for answers; "start", "end" and "match" for candidate spans. What
             is not there, or 0, is decided by default.
         objective: what it was fitted for.
@@ -62,8 +62,7 @@ class DecisionRule:
         Returns:
             float64 arrays of the same shapes, for ``Task.predict(scores, data, biased)``.
         """
-        moved: list[np.ndarray] = DECISIONS[self.kind].apply(scores, self.biases, self.labels)
-        return moved
+        return PROBLEMS[self.kind].move(scores, self.biases, self.labels)
 
     def check(self, problem: Mapping[str, Any]) -> None:
         """Refuse a model that the rule was not fitted for.
@@ -155,10 +154,10 @@ class DecisionRule:
         values = {"evidence": {}, **values}
         check_shape(file, values, _SHAPE, heals="fit it anew with `dicetune tune`")
         biases, labels = values["biases"], values["labels"]
-        if values["kind"] not in DECISIONS:
+        if values["kind"] not in PROBLEMS:
             raise DataError(
                 file,
-                f"expected one of the kinds {listed(DECISIONS)}, got {quoted(values['kind'])}: "
+                f"expected one of the kinds {listed(PROBLEMS)}, got {quoted(values['kind'])}: "
                 "fit it anew with `dicetune tune`",
             )
         # an integer of hundreds of digits has no float

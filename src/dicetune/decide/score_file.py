@@ -8,23 +8,20 @@ from typing import Any
 
 from dicetune.data.files.json_objects import is_name, json_objects
 from dicetune.data.files.text import NoteBook, check_target, read_lines
-from dicetune.decide.decisions import Fixed
-from dicetune.decide.guard import FOLDS
-from dicetune.decide.kinds import DECISIONS, decisions_on
-from dicetune.decide.one_column import both_classes
-from dicetune.decide.score_gold import with_labels
-from dicetune.decide.score_rows import ScoreRow, best_span, kind_of, labels_of, scores_of
-from dicetune.decide.tuned import DEV, Split, Tuned, tune_splits
-from dicetune.errors import DataError, InputError, quoted, unknown_name
-from dicetune.metrics.classification import positive_class
+from dicetune.decide.folder import DEV, Split, Tuned, tune_splits
+from dicetune.decide.shrinkage import FOLDS
+from dicetune.errors import DataError, quoted, unknown_name
+from dicetune.problems import PROBLEMS, Problem, ScoreRow, problem_shown
 from dicetune.records import TUNED
 
-TUNABLE = tuple(kind for kind, own in DECISIONS.items() if own is not Fixed)
+TUNABLE = tuple(kind for kind, problem in PROBLEMS.items() if problem.tunable)
+
+ScoreSource = str | Path | Sequence[Mapping[str, Any]]
 
 
 def tune_scores(
-    path: str | Path,
-    gold: str | Path | None = None,
+    path: ScoreSource,
+    gold: ScoreSource | None = None,
     *,
     kind: str | None = None,
     positive: str | None = None,
@@ -64,14 +61,10 @@ def tune_scores(
     for row in rows:
         if row.values.get("gold") is None:
             raise row.error("expected gold in each row, got none: give it there, or with --gold")
-    chosen = kind or kind_of(rows[0])
-    if chosen not in TUNABLE:
-        raise unknown_name("kind of predictions", chosen, TUNABLE)
-    if chosen == "label":
-        rows, positive = both_classes(rows, positive, notes)
-    labels = labels_of(chosen, rows)
-    rows = with_labels(chosen, labels, rows, notes)
-    problem = _problem(chosen, labels, rows, positive)
+    if kind is not None and kind not in TUNABLE:
+        raise unknown_name("kind of predictions", kind, TUNABLE)
+    shown = problem_shown(rows[0]) if kind is None else PROBLEMS[kind]
+    problem, rows = shown.from_rows(rows, positive, notes.add)
     for note in notes.notes():
         report(str(note))
     splits = _splits(problem, rows)
@@ -83,27 +76,14 @@ def tune_scores(
     return found
 
 
-def _problem(
-    kind: str, labels: Sequence[str], rows: Sequence[ScoreRow], positive: str | None
-) -> dict[str, Any]:
-    problem: dict[str, Any] = {"kind": kind, "labels": labels}
-    if kind == "label":
-        counts = {label: sum(row.values["gold"] == label for row in rows) for label in labels}
-        problem["positive"] = positive_class(counts, positive)
-    elif positive is not None:
-        raise InputError(f"expected no positive class for {kind}, got {quoted(positive)}")
-    if kind == "spans":
-        letters = {label[:2] for label in labels}
-        problem["scheme"] = "iobes" if letters & {"E-", "S-"} else "iob2"
-        problem["background"] = "O"
-    if kind == "answer":
-        problem |= {"null": True, "form": "softmax", "null_threshold": 0.0}
-    return problem
-
-
-def _read(path: str | Path) -> list[ScoreRow]:
-    """The rows of a file, each id once in a split."""
-    rows = [ScoreRow(row, str(path), line) for line, row in json_objects(read_lines(path), path)]
+def _read(source: ScoreSource) -> list[ScoreRow]:
+    """The rows of a file or of memory, each id once in a split."""
+    path = source if isinstance(source, str | Path) else "rows"
+    if isinstance(source, str | Path):
+        numbered = json_objects(read_lines(source), source)
+    else:
+        numbered = enumerate(map(dict, source), start=1)
+    rows = [ScoreRow(row, str(path), line) for line, row in numbered]
     seen: dict[tuple[Any, str], int] = {}
     for row in rows:
         if row.values.get("id") is None:
@@ -167,21 +147,21 @@ def _by_id(
     return found
 
 
-def _splits(problem: Mapping[str, Any], rows: Sequence[ScoreRow]) -> dict[str, Split]:
-    kind, labels = problem["kind"], problem["labels"]
+def _splits(problem: Problem, rows: Sequence[ScoreRow]) -> dict[str, Split]:
     found: dict[str, Split] = {}
     for row in rows:
         name = row.values.get("split", DEV)
         if not isinstance(name, str):
             raise row.error(f"expected a text as 'split', got {quoted(name)}")
-        split = found.setdefault(name, Split([], [], [], []))
+        split = found.setdefault(name, Split([], [], []))
         split.rows.append(dict(row.values))
         split.ids.append(str(row.values.get("id", row.line)))
-        split.scores.append(scores_of(kind, labels, row))
-        if kind == "answer" and split.spans is not None:
-            split.spans.append(best_span(row))
+        split.scores.append(problem.read_scores(row))
+        split.extras.append(problem.extra(row.values))
     for split in found.values():
-        decided = decisions_on(problem, split.gold, split.scores, split.spans).predicted({})
-        for place, (values, own) in enumerate(zip(split.rows, decided, strict=True)):
-            split.rows[place] = {**values, "predicted": own}
+        decisions = problem.decisions(split.gold, split.scores, split.extras)
+        for place, (values, predicted) in enumerate(
+            zip(split.rows, decisions.predicted({}), strict=True)
+        ):
+            split.rows[place] = {**values, "predicted": predicted}
     return found

@@ -1,51 +1,73 @@
 """Losses for imbalanced data: logits and targets in, a number out; torch only.
 
-Functions are the definitions; Modules store their hyper-parameters and call them; ``build`` makes a
-Module from text such as ``"ce+0.5*dice:smooth=1"``. ``LOSSES`` has every name; ``as_loss`` makes a
-loss of any function of logits and targets.
+Functions are the definitions; Modules hold their options and call them. ``build`` makes a Module of
+text such as ``"ce+0.5*dice:smooth=1"``, ``LOSSES`` has every name, ``as_loss`` makes a loss of any
+function of logits and targets. ``Given`` and ``IndexOptions`` list what functions take beside their
+options.
 """
 
 from dicetune.losses._asymmetric import AsymmetricLoss, asymmetric_loss
-from dicetune.losses._base import Loss
+from dicetune.losses._base import Loss, Preset, Range
 from dicetune.losses._class_balanced import (
     ClassBalancedLoss,
     class_balanced_loss,
     effective_number_weights,
 )
-from dicetune.losses._cross_entropy import CrossEntropyLoss, cross_entropy_loss
-from dicetune.losses._dice import DiceLoss, dice_loss
+from dicetune.losses._cross_entropy import (
+    CrossEntropyLoss,
+    WeightedCrossEntropyLoss,
+    cross_entropy_loss,
+    inverse_frequency_weights,
+    weighted_cross_entropy_loss,
+)
+from dicetune.losses._dice import (
+    DiceLoss,
+    SelfAdjustingDiceLoss,
+    dice_loss,
+    self_adjusting_dice_loss,
+    share_past_turning_point,
+)
 from dicetune.losses._focal import FocalLoss, focal_loss
-from dicetune.losses._imported import code_of, imported_names
+from dicetune.losses._inputs import Call, Given
 from dicetune.losses._logit_adjusted import LogitAdjustedLoss, log_prior, logit_adjusted_loss
 from dicetune.losses._majority_or_minority import (
     MajorityOrMinorityLoss,
     majority_or_minority_loss,
 )
-from dicetune.losses._overlap import NonTrainingLossWarning, OverlapLoss, overlap_loss
-from dicetune.losses._own import OwnLoss, as_loss
-from dicetune.losses._presets import LOSSES, Preset, table
-from dicetune.losses._ranges import Range
-from dicetune.losses._recipe import AUTO, Recipe, recipe, start_steps
+from dicetune.losses._overlap import IndexOptions
+from dicetune.losses._own import OwnLoss, as_loss, code_of, imported_names
+from dicetune.losses._registry import (
+    AUTO,
+    LOSSES,
+    AnyLoss,
+    Recipe,
+    build,
+    recipe,
+    start_steps,
+    table,
+)
 from dicetune.losses._selection import check_selection, hardest_negatives
-from dicetune.losses._self_adjusting import SelfAdjustingDiceLoss, self_adjusting_dice_loss
-from dicetune.losses._spec import build
 from dicetune.losses._sum import SumLoss
-from dicetune.losses._turning_point import share_past_turning_point
-from dicetune.losses._tversky import TverskyLoss, tversky_loss
-from dicetune.losses._weighted_cross_entropy import (
-    WeightedCrossEntropyLoss,
-    inverse_frequency_weights,
-    weighted_cross_entropy_loss,
+from dicetune.losses._tversky import (
+    NonTrainingLossWarning,
+    OverlapLoss,
+    TverskyLoss,
+    overlap_loss,
+    tversky_loss,
 )
 
 __all__ = [
     "AUTO",
     "LOSSES",
+    "AnyLoss",
     "AsymmetricLoss",
+    "Call",
     "ClassBalancedLoss",
     "CrossEntropyLoss",
     "DiceLoss",
     "FocalLoss",
+    "Given",
+    "IndexOptions",
     "LogitAdjustedLoss",
     "Loss",
     "MajorityOrMinorityLoss",

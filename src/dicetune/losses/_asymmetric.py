@@ -1,64 +1,22 @@
-"""Asymmetric loss: focal with an exponent each for positives and negatives, and a margin.
-
-    L+ = -(1-p)^γ+ log p              for a label that is set
-    L- = -p_m^γ- log(1 - p_m)         for one that is not,    p_m = max(p - m, 0)
-
-averaged over the labels of an item that exist, then over items. Where most labels are not set, γ-
-quiets the easy ones and the margin m silences those below p = m altogether.
-
-Special cases: γ+ = γ- = m = 0 is the binary cross-entropy; γ+ = γ-, m = 0 is focal. ``classes`` and
-``positions`` are taken as labels, one against the rest: each class has a sigmoid of its own, and
-the largest logit still decides. For shares y: y L+ + (1-y) L-.
-
-What it is not: the form that the authors released for one label an item. That is a softmax, where
-without their label smoothing γ- and m have nothing to act on: it is ``focal`` with gamma = γ+.
-Nor is its p a probability of the class: a softmax of the logits is not calibrated by it. The
-weights (1-p)^γ+ and p_m^γ- are part of the formula and have their gradient, as the paper has it;
-``detach`` holds them fixed, as the authors' training scripts do (disable_torch_grad_focal_loss).
-
-References:
-    Ridnik et al., "Asymmetric Loss for Multi-Label Classification", ICCV 2021, arXiv 2009.14119,
-    Eq. 4 to 7.
-"""
+"""Asymmetric loss: focal with an exponent each for positives and negatives, and a margin."""
 
 from __future__ import annotations
+
+from typing import ClassVar, Unpack
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from dicetune.errors import InputError
-from dicetune.losses import _options as check
-from dicetune.losses._base import Loss
+from dicetune.losses._base import Loss, Preset, flag, number
 from dicetune.losses._cross_entropy import label_mean
-from dicetune.losses._inputs import Items, prepare
-from dicetune.losses._probability import power
-from dicetune.losses._reduce import reduce_items
-
-
-def asymmetric_of(
-    items: Items,
-    gamma_pos: float,
-    gamma_neg: float,
-    margin: float,
-    detach: bool,
-    reduction: str,
-    denominator: float | Tensor | None,
-) -> Tensor:
-    """The formula on clean items with a sigmoid a class."""
-    zeros = _negative(items.logits, gamma_neg, margin, detach)
-    if items.hard:  # one class of an item is set
-        gold = items.target[:, None]
-        losses = zeros.scatter(1, gold, _positive(items.logits.gather(1, gold), gamma_pos, detach))
-    else:
-        ones = _positive(items.logits, gamma_pos, detach)
-        losses = items.target * ones + (1 - items.target) * zeros
-    return reduce_items(label_mean(losses, None, items), items, reduction, denominator)
+from dicetune.losses._inputs import Given, log_complement, power, prepare, reduce_items
 
 
 def _positive(logits: Tensor, gamma: float, detach: bool) -> Tensor:
     """-(1-p)^γ log p."""
-    weight = power(-F.softplus(logits), gamma)
+    weight = power(log_complement(logits, sigmoid=True), gamma)
     return (weight.detach() if detach else weight) * F.softplus(-logits)
 
 
@@ -75,126 +33,86 @@ def _negative(logits: Tensor, gamma: float, margin: float, detach: bool) -> Tens
     return (weight.detach() if detach else weight) * cost
 
 
+def _check_margin(margin: float) -> float:
+    margin = number("margin", margin)
+    if margin >= 1:
+        raise InputError(f"expected margin in [0, 1), got {margin:g}: no negative would count")
+    return margin
+
+
 def asymmetric_loss(
     logits: Tensor,
     target: Tensor,
     *,
-    kind: str | None = None,
-    keep: Tensor | None = None,
-    class_keep: Tensor | None = None,
     gamma_pos: float = 0.0,
     gamma_neg: float = 4.0,
     margin: float = 0.05,
     detach: bool = False,
     reduction: str = "mean",
-    denominator: float | Tensor | None = None,
+    **given: Unpack[Given],
 ) -> Tensor:
-    """Asymmetric loss: -(1-p)^γ+ log p where a label is set, -p_m^γ- log(1 - p_m) where it is not.
+    """Asymmetric loss: L+ for a label that is set, L- for a label that is not.
+
+        L+ = -(1-p)^γ+ log p        L- = -p_m^γ- log(1 - p_m),  p_m = max(p - m, 0)
+
+    The mean over the labels of an item that exist, then over items. Where most labels are not set,
+    γ- quiets the easy labels and the margin m silences those below p = m.
+
+    γ+ = γ- = m = 0 is the binary cross-entropy; γ+ = γ- and m = 0 is focal. ``classes`` and
+    ``positions`` are taken as labels, one against the rest: each class has a sigmoid, and the
+    largest logit decides. For shares y the loss is y L+ + (1-y) L-.
+
+    What it is not: the form that the authors released for one label an item. That is a softmax,
+    where without their label smoothing γ- and m have nothing to act on: it is ``focal`` with gamma
+    = γ+. Nor is p calibrated as a softmax of the logits.
 
     Args:
-        logits: raw scores.
-        target: class numbers, 0/1 labels or shares; -100 is ignored.
-        kind: ``labels``, or ``classes`` and ``positions`` as one against the rest; inferred where
-            ``None`` (see ``Loss``).
-        keep: items that count.
-        class_keep: classes that exist.
+        logits: raw scores, (..., C).
+        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
         gamma_pos: γ+ >= 0, how much less an easy positive counts.
         gamma_neg: γ- >= 0, how much less an easy negative counts.
-        margin: m in [0, 1): negatives with a p below it cost nothing.
-        detach: the weights have no gradient.
+        margin: m in [0, 1): negatives with a p below m cost nothing.
+        detach: the weights (1-p)^γ+ and p_m^γ- have no gradient, as in the training scripts of the
+            authors (disable_torch_grad_focal_loss); by default they have, as in the paper.
         reduction: ``none``, ``sum`` or ``mean``.
-        denominator: number of items to divide by in place of this call's own.
-
-    Shape:
-        logits (..., C); target (...) or (..., C); keep (...); class_keep broadcastable to logits.
-
-    Returns:
-        A scalar; of shape (...) for ``none``. The mean over nothing is 0 with zero gradient.
-
-    Raises:
-        InputError: for values and shapes that cannot be used.
+        **given: see ``Given``, also for the result and the errors.
 
     References:
-        Ridnik et al., ICCV 2021, arXiv 2009.14119, Eq. 4 to 7.
+        Ridnik et al., "Asymmetric Loss for Multi-Label Classification", ICCV 2021, arXiv
+        2009.14119, Eq. 4 to 7.
 
     Example:
         >>> logits, target = torch.zeros(1, 2), torch.tensor([[1.0, 0.0]])  # p = 1/2, p_m = 1/4
         >>> asymmetric_loss(logits, target, gamma_neg=1, margin=0.25)  # (log 2 + ¼ log 4/3) / 2
         tensor(0.3825)
     """
-    gamma_pos, gamma_neg = (
-        check.number("gamma_pos", gamma_pos),
-        check.number("gamma_neg", gamma_neg),
-    )
-    margin = _checked(margin)
-    check.flag("detach", detach)
-    check.choice("reduction", reduction, check.REDUCTIONS)
-    items = prepare(logits, target, kind=kind, keep=keep, class_keep=class_keep, sigmoid=True)
-    return asymmetric_of(items, gamma_pos, gamma_neg, margin, detach, reduction, denominator)
-
-
-def _checked(margin: float) -> float:
-    margin = check.number("margin", margin)
-    if margin >= 1:
-        raise InputError(f"expected margin in [0, 1), got {margin:g}: no negative would count")
-    return margin
+    gamma_pos, gamma_neg = number("gamma_pos", gamma_pos), number("gamma_neg", gamma_neg)
+    margin, detach = _check_margin(margin), flag("detach", detach)
+    items = prepare(logits, target, **given, sigmoid=True)
+    zeros = _negative(items.logits, gamma_neg, margin, detach)
+    if items.hard:  # one class of an item is set
+        gold = items.target[:, None]
+        losses = zeros.scatter(1, gold, _positive(items.logits.gather(1, gold), gamma_pos, detach))
+    else:
+        ones = _positive(items.logits, gamma_pos, detach)
+        losses = items.target * ones + (1 - items.target) * zeros
+    return reduce_items(label_mean(losses, None, items), items, reduction)
 
 
 class AsymmetricLoss(Loss):
-    """Asymmetric loss as a Module; see ``asymmetric_loss``.
+    """Asymmetric loss as a Module."""
 
-    Args:
-        gamma_pos: γ+ >= 0, how much less an easy positive counts.
-        gamma_neg: γ- >= 0, how much less an easy negative counts.
-        margin: m in [0, 1): negatives with a p below it cost nothing.
-        detach: the weights have no gradient.
-        reduction: ``none``, ``sum`` or ``mean``.
-
-    Example:
-        >>> loss = AsymmetricLoss(gamma_neg=1.0, margin=0.25)
-        >>> loss(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]]))
-        tensor(0.3825)
-    """
-
-    def __init__(
-        self,
-        *,
-        gamma_pos: float = 0.0,
-        gamma_neg: float = 4.0,
-        margin: float = 0.05,
-        detach: bool = False,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__()
-        self.gamma_pos = check.number("gamma_pos", gamma_pos)
-        self.gamma_neg = check.number("gamma_neg", gamma_neg)
-        self.margin = _checked(margin)
-        self.detach = check.flag("detach", detach)
-        self.reduction = check.choice("reduction", reduction, check.REDUCTIONS)
-
-    def forward(
-        self,
-        logits: Tensor,
-        target: Tensor,
-        *,
-        kind: str | None = None,
-        keep: Tensor | None = None,
-        class_keep: Tensor | None = None,
-        background: int | None = None,
-        class_counts: Tensor | None = None,
-        denominator: float | Tensor | None = None,
-    ) -> Tensor:
-        """The loss; see ``Loss``."""
-        return asymmetric_loss(
-            logits,
-            target,
-            kind=kind,
-            keep=keep,
-            class_keep=class_keep,
-            gamma_pos=self.gamma_pos,
-            gamma_neg=self.gamma_neg,
-            margin=self.margin,
-            detach=self.detach,
-            reduction=self.reduction,
-            denominator=denominator,
+    function = staticmethod(asymmetric_loss)
+    presets: ClassVar = {
+        "asl": Preset(
+            "-1/N Σ y (1-p)^γ+ log p + (1-y) p_m^γ- log(1-p_m), p_m = max(p-m, 0)",
+            "Ridnik et al. 2021, Eq. 4 to 7",
+            "many labels of which few are set; a softmax is taken as labels, one against the rest",
         )
+    }
+    margin: float
+
+    def check(self) -> None:
+        """Refuse a margin above which no negative lies."""
+        super().check()
+        _check_margin(self.margin)

@@ -1,63 +1,139 @@
-"""Loss: what every loss Module can be asked, and how all of them are called."""
+"""Loss: the base of every loss, with one ``forward`` for all of them, and the checks of options."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Any, ClassVar
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Unpack
 
+import torch
 from torch import Tensor, nn
 
-from dicetune.errors import InputError, quoted, unknown_name
-from dicetune.losses._inputs import KINDS
-from dicetune.losses._ranges import Range, Ranges
+from dicetune.errors import InputError, InputTypeError, quoted, unknown_name
+from dicetune.losses._inputs import KINDS, REDUCTIONS, Call, Given
+
+_KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values from ``low`` to ``high``, evenly spread in their logarithm where ``log``."""
+
+    low: float
+    high: float
+    log: bool = False
+
+    def including(self, value: float) -> Range:
+        """The smallest range that holds this range and ``value``."""
+        return Range(min(self.low, value), max(self.high, value), self.log)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A name that a loss has in text, and what ``dicetune losses`` says about it.
+
+    Args:
+        formula: what the loss computes, in one line.
+        equation: where the paper has the formula, or another source.
+        use: when to choose the loss.
+        options: options that differ from the defaults of the class.
+    """
+
+    formula: str
+    equation: str
+    use: str
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Loss(nn.Module):
-    """Base of all losses: stores hyper-parameters, calls a function, keeps no state.
+    """Base of all losses: holds the options of a function and calls it; has no state.
 
-    Called as ``loss(logits, target, *, kind=None, keep=None, class_keep=None, background=None,
-    class_counts=None, denominator=None)``:
+    A loss is called as ``loss(logits, target, **given)``; ``Call`` lists what a call takes. A
+    subclass names its ``function`` and is built with the options of that function, those of its
+    keyword parameters. A subclass with an ``__init__`` keeps each parameter as an attribute of the
+    same name, and overrides ``value``.
 
-    - ``logits``: raw scores, (..., C); ``target``: class numbers of the leading shape, or values in
-      [0, 1] of the logits' shape; ``-100`` is ignored.
-    - ``kind``: ``classes`` (softmax over the last axis), ``labels`` (a sigmoid each) or
-      ``positions`` (softmax over the positions of a text). Where ``None``: ``labels`` for a target
-      of the logits' shape, else ``classes``; ``positions`` must be named.
-    - ``keep``: items that count; ``class_keep``: classes that exist; ``background``: the class that
-      means "nothing"; ``class_counts``: training items of each class, (C,), or of ``labels`` the
-      items without and with each, (C, 2).
-    - ``denominator``: divide the sum over items by this number in place of the items' own, for a
-      mean over more than this call sees. Only for an additive loss with reduction ``mean``.
+    Example:
+        >>> class Halved(Loss):
+        ...     def value(self, logits, target, given):
+        ...         return torch.nn.functional.cross_entropy(logits, target) / 2
+        >>> Halved()(torch.zeros(2, 4), torch.tensor([0, 3]))
+        tensor(0.6931)
     """
 
+    function: ClassVar[Callable[..., Tensor]]
     kinds: frozenset[str] = frozenset(KINDS)
-    ranges: ClassVar[Ranges] = {}
-    """Hyper-parameters that a search may change (``dicetune compare --search``)."""
+    """The kinds of input that the loss serves."""
+    ranges: ClassVar[Mapping[str, Range]] = {}
+    """The options that a search may change (``dicetune compare --search``), and how far."""
+    presets: ClassVar[Mapping[str, Preset]] = {}
+    """The names of the loss in text."""
+    defaults: ClassVar[Mapping[str, Any]] = {}
+    """The options of the class by name, with their defaults."""
+    shared: ClassVar[Sequence[str]] = ()
+    """Options of the base class that the function takes too, and passes on."""
+    _function_defaults: ClassVar[Mapping[str, Any]] = {}
     imported: str | None = None
-    """``py(module:Class)``, where a text named a user's own module; see ``build``."""
+    """``py(module:Class)``, where a text named a module of the user; see ``build``."""
 
-    def forward(
-        self,
-        logits: Tensor,
-        target: Tensor,
-        *,
-        kind: str | None = None,
-        keep: Tensor | None = None,
-        class_keep: Tensor | None = None,
-        background: int | None = None,
-        class_counts: Tensor | None = None,
-        denominator: float | Tensor | None = None,
-    ) -> Tensor:
-        """The loss; see the class."""
-        raise NotImplementedError
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Read options and documentation from the ``function``; of an ``__init__`` the options."""
+        super().__init_subclass__(**keywords)
+        parameters: list[inspect.Parameter] = []
+        if "function" in vars(cls):
+            every = inspect.signature(cls.function).parameters.values()
+            named = {
+                option.name: option.default for option in every if option.kind is _KEYWORD_ONLY
+            }
+            shared = {name: cls._function_defaults.get(name) for name in cls.shared}
+            cls._function_defaults = named | {n: d for n, d in shared.items() if n not in named}
+            parameters = [
+                inspect.Parameter(name, _KEYWORD_ONLY, default=default)
+                for name, default in cls._function_defaults.items()
+            ]
+            documents = (cls.__doc__, cls.function.__doc__)
+            cls.__doc__ = "\n\n".join(inspect.cleandoc(text) for text in documents if text)
+        if "__init__" in vars(cls):
+            parameters = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        if {"function", "__init__"} & vars(cls).keys():
+            cls.defaults = {option.name: option.default for option in parameters}
+            cls.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__()
+        unknown = options.keys() - self._function_defaults.keys()
+        if unknown:
+            raise TypeError(f"{type(self).__name__} has no option {quoted(min(unknown))}")
+        for name, default in self._function_defaults.items():
+            setattr(self, name, options.get(name, default))
+        self.check()
+
+    def check(self) -> None:
+        """Refuse options that cannot be used; called once, when the loss is built."""
+        for name, default in self._function_defaults.items():
+            setattr(self, name, _checked(name, getattr(self, name), default))
+
+    def forward(self, logits: Tensor, target: Tensor, **given: Unpack[Call]) -> Tensor:
+        """The loss of raw scores and their targets; ``Call`` lists the keywords."""
+        kind = given.get("kind")
+        if kind is not None:
+            self.check_kind(kind, given.get("background"))
+        return self.value(logits, target, given)
+
+    def value(self, logits: Tensor, target: Tensor, given: Call) -> Tensor:
+        """What ``forward`` returns. An option that is ``None`` may be given in the call."""
+        options = {name: getattr(self, name) for name in self._function_defaults}
+        chosen = {name: option for name, option in options.items() if option is not None}
+        return self.function(logits, target, **{**given, **chosen})
 
     def terms(self) -> list[tuple[float, Loss]]:
-        """Coefficients and losses whose sum this is: itself, or the parts of a sum."""
+        """Coefficients and losses whose sum the loss is: itself, or the parts of a sum."""
         return [(1.0, self)]
 
     def is_additive(self, kind: str) -> bool:
-        """Whether the loss of several batches is the item-weighted mean of theirs."""
+        """Whether the loss of several batches is the item-weighted mean of their losses."""
         return True
 
     @property
@@ -75,48 +151,40 @@ class Loss(nn.Module):
             raise unknown_name("kind", kind, KINDS)
         if kind not in self.kinds:
             raise InputError(
-                f"expected kind {' or '.join(sorted(self.kinds))} for loss "
-                f"{quoted(self.spec)}, got "
-                f"{quoted(kind)}: choose another loss (`dicetune losses` lists them)"
+                f"expected kind {' or '.join(sorted(self.kinds))} for loss {quoted(self.spec)}, "
+                f"got {quoted(kind)}: choose another loss (`dicetune losses` lists them)"
             )
+        check_class_weight(kind, getattr(self, "class_weight", None))
 
-    def sums(
-        self,
-        logits: Tensor,
-        target: Tensor,
-        *,
-        kind: str | None = None,
-        keep: Tensor | None = None,
-        class_keep: Tensor | None = None,
-        background: int | None = None,
-    ) -> Tensor:
-        """Sums S_tp and E of a set-level loss and the items of each class, (3, C): they add up.
+    def sums(self, logits: Tensor, target: Tensor, **given: Unpack[Given]) -> Tensor:
+        """S_tp and E of a set-level loss and the items of each class, (3, C): they add up.
 
         E are the weighed errors, α S_fp + β S_fn. A class without items does not exist in the set.
 
         Raises:
-            InputError: for an additive loss, which has none.
+            InputError: for an additive loss, which has no sums.
         """
-        raise InputError(
-            f"expected a set-level loss for sums, got {quoted(self.spec)}: it is additive"
-        )
+        raise self._without_sums()
 
     def from_sums(self, sums: Tensor, background: int | None = None) -> Tensor:
-        """The loss of the set whose per-class sums these are.
+        """The loss of the set with these per-class sums.
 
         Raises:
-            InputError: for an additive loss, which has none.
+            InputError: for an additive loss, which has no sums.
         """
-        raise InputError(
+        raise self._without_sums()
+
+    def _without_sums(self) -> InputError:
+        return InputError(
             f"expected a set-level loss for sums, got {quoted(self.spec)}: it is additive"
         )
 
     def options(self) -> dict[str, Any]:
-        """The hyper-parameters by name, as they were given."""
-        return {name: getattr(self, name) for name in option_defaults(type(self))}
+        """The options by name, as they were given."""
+        return {name: getattr(self, name) for name in self.defaults}
 
     def searchable(self) -> dict[str, tuple[float, Range]]:
-        """Hyper-parameters that a search may change: value and range of each, by name."""
+        """Options that a search may change: value and range of each option, by name."""
         return {
             name: (value, allowed.including(value))
             for name, allowed in self.ranges.items()
@@ -131,17 +199,135 @@ class Loss(nn.Module):
 
     @property
     def spec(self) -> str:
-        """The text that ``build`` reads back to an equal loss."""
-        from dicetune.losses._spec import describe  # it imports every loss; this file is below them
-
-        return describe(self)
+        """The shortest text that ``build`` reads back to an equal loss."""
+        if self.imported is not None:
+            return term_text(self.imported, self.options(), self.defaults, typed_text)
+        texts = [
+            term_text(name, self.options(), {**self.defaults, **preset.options})
+            for name, preset in vars(type(self)).get("presets", {}).items()
+        ]
+        return min(texts, key=lambda text: text.count("="), default=type(self).__name__)
 
     def extra_repr(self) -> str:
         """The spec, for print(loss)."""
         return repr(self.spec)
 
 
-def option_defaults(loss: type[Loss]) -> Mapping[str, Any]:
-    """The options of a loss class, by name, with their defaults."""
-    signature = inspect.signature(loss)
-    return {name: parameter.default for name, parameter in signature.parameters.items()}
+def option_text(value: Any) -> str:
+    """The value of an option as short text: 1 for 1.0, 1/2 for numbers of classes."""
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "/".join(option_text(item) for item in value)
+    if not isinstance(value, int | float):
+        return str(value)
+    whole = float(value).is_integer() and abs(value) < 1e15
+    return str(int(value)) if whole else repr(float(value))
+
+
+def typed_text(value: object) -> str:
+    """The value of an option that may have any type: 3 stays apart from 3.0."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def term_text(
+    name: str,
+    options: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+    as_text: Callable[[Any], str] = option_text,
+) -> str:
+    """A name and the options that differ from the defaults: ``dice:smooth=2,level=example``."""
+    changed = [
+        f"{key}={as_text(value)}"
+        for key, value in options.items()
+        if key not in defaults or value != defaults[key]
+    ]
+    return f"{name}:{','.join(changed)}" if changed else name
+
+
+def _checked(name: str, value: Any, default: object) -> object:
+    """An option, checked by the type of its default."""
+    if default is None:
+        return class_numbers(value, name)
+    if isinstance(default, bool):
+        return flag(name, value)
+    return number(name, value) if isinstance(default, float) else one_of(name, value, REDUCTIONS)
+
+
+def number(name: str, value: object, *, above_0: bool = False) -> float:
+    """``value`` as a float, where it is finite and not below 0 (``above_0``: above 0)."""
+    wanted = f"expected {name} to be a finite number {'>' if above_0 else '>='} 0"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputTypeError(f"{wanted}, got {quoted(value)}")
+    if not math.isfinite(value) or value < 0 or (above_0 and value == 0):
+        raise InputError(f"{wanted}, got {quoted(value)}")
+    return float(value)
+
+
+def one_of(name: str, value: object, valid: Sequence[str]) -> str:
+    """``value``, where it is one of ``valid``; else an error with the nearest valid one."""
+    if not isinstance(value, str):
+        raise InputTypeError(
+            f"expected {name} to be one of {', '.join(valid)}, got {quoted(value)}"
+        )
+    if value not in valid:
+        raise unknown_name(f"value for {name}", value, valid)
+    return value
+
+
+def flag(name: str, value: object) -> bool:
+    """``value``, where it is True or False."""
+    if not isinstance(value, bool):
+        raise InputTypeError(f"expected {name} to be True or False, got {quoted(value)}")
+    return value
+
+
+def class_numbers(
+    value: Sequence[float] | Tensor | None, name: str = "class_weight"
+) -> tuple[float, ...] | None:
+    """``value`` as one finite number >= 0 for each class, not all of them 0."""
+    if value is None:
+        return None
+    numbers = value.tolist() if isinstance(value, Tensor) else list(value)
+    if not numbers or not all(isinstance(entry, int | float) for entry in numbers):
+        raise InputTypeError(
+            f"expected {name} to be one number for each class, got {quoted(value)}"
+        )
+    checked = tuple(number(f"every {name}", entry) for entry in numbers)
+    if not any(checked):
+        raise InputError(f"expected {name} with at least one weight > 0, got {list(checked)}")
+    return checked
+
+
+def check_class_weight(kind: str, class_weight: object) -> None:
+    """Refuse class weights over positions: the third position of two texts is no class."""
+    if kind == "positions" and class_weight is not None:
+        raise InputError(
+            "expected no class_weight for kind 'positions', got one: positions are not classes"
+        )
+
+
+def weight_vector(
+    class_weight: Sequence[float] | Tensor | None,
+    like: Tensor,
+    kind: str = "classes",
+    *,
+    sides: bool = False,
+) -> Tensor | None:
+    """Class weights as a tensor beside ``like``, checked against its number of classes.
+
+    With ``sides`` they may also be (C, 2), a weight for a label's absence and one for its presence.
+    """
+    check_class_weight(kind, class_weight)
+    if class_weight is None:
+        return None
+    if not isinstance(class_weight, Tensor):
+        class_weight = class_numbers(class_weight)
+    vector = torch.as_tensor(class_weight, dtype=like.dtype, device=like.device)
+    classes = like.shape[1]
+    if vector.shape != (classes,) and not (sides and vector.shape == (classes, 2)):
+        raise InputError(
+            f"expected one class_weight for each of {classes} classes, got "
+            + (f"{vector.numel()}" if vector.ndim < 2 else f"the shape {tuple(vector.shape)}")
+        )
+    return vector

@@ -1,38 +1,18 @@
-"""Class-balanced cross-entropy: a class weighs by the inverse of its effective number of items.
-
-    L = -(1/N) Σ_i w_t log p_it,    w_c ∝ (1 - β) / (1 - β^n_c),    Σ_c w_c = C
-
-with n_c training items of class c, t the gold class of i. (1 - β^n) / (1 - β) is the effective
-number: the more items a class has, the less the next one says. Special cases: β = 0 is
-cross-entropy; for β -> 1 the weights go towards 1/n_c. Of ``labels`` each is a problem of two
-classes, absent and set, whose two weights sum to 2.
-
-What it is not: a fit to the size of the data. The effective number is at most 1 / (1 - β), 10,000
-for β = 0.9999: classes with more items than a few times that all weigh the same.
-
-References:
-    Cui et al., "Class-Balanced Loss Based on Effective Number of Samples", CVPR 2019,
-    arXiv 1901.05555.
-"""
+"""Class-balanced cross-entropy: a class weighs by the inverse of its effective number of items."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar, Unpack
 
 import torch
 from torch import Tensor
 
 from dicetune.errors import InputError
-from dicetune.losses import _options as check
-from dicetune.losses._class_counts import (
-    CountedLoss,
-    as_counts,
-    check_none_absent,
-    counts_beside,
-)
-from dicetune.losses._cross_entropy import cross_entropy_of
-from dicetune.losses._inputs import prepare
+from dicetune.losses._base import Preset, number
+from dicetune.losses._cross_entropy import CountedLoss, as_counts, counts_beside, cross_entropy_of
+from dicetune.losses._inputs import Given, prepare
 
 
 def effective_number_weights(
@@ -40,9 +20,13 @@ def effective_number_weights(
 ) -> Tensor:
     """Weights ∝ (1 - β) / (1 - β^n_c) that sum to the number of classes.
 
+    (1 - β^n) / (1 - β) is the effective number of n items: the more items a class has, the less the
+    next item adds. It is at most 1 / (1 - β), 10,000 for β = 0.9999: classes with a few times more
+    items weigh the same. β = 0 gives equal weights; for β -> 1 the weights go towards 1/n_c.
+
     Args:
         class_counts: (C,) number of training items of each class; or (C, 2), for each label the
-            items without it and with it.
+            items without the label and with it.
         beta: β in [0, 1).
 
     Returns:
@@ -55,10 +39,9 @@ def effective_number_weights(
         >>> effective_number_weights([2, 1], beta=0.5)  # 1 / (1 - 1/4) : 1 / (1 - 1/2)
         tensor([0.8000, 1.2000])
     """
-    beta = _checked(beta)
-    counts = as_counts(class_counts)
-    check_none_absent(
-        counts, "its weight is infinite; leave the class out, or count it as one item"
+    beta = _check_beta(beta)
+    counts = as_counts(
+        class_counts, "its weight is infinite; leave the class out, or count it as one item"
     )
     # 1 - β^n without cancellation where β is near 1; the numerator is lost in the normalisation
     log_beta = math.log(beta) if beta > 0 else -math.inf
@@ -66,8 +49,8 @@ def effective_number_weights(
     return weights * (counts.shape[-1] / weights.sum(-1, keepdim=True))
 
 
-def _checked(beta: float) -> float:
-    beta = check.number("beta", beta)
+def _check_beta(beta: float) -> float:
+    beta = number("beta", beta)
     if beta >= 1:
         raise InputError(
             f"expected beta in [0, 1), got {beta:g}: the effective number is then infinite; "
@@ -80,105 +63,59 @@ def class_balanced_loss(
     logits: Tensor,
     target: Tensor,
     *,
-    kind: str | None = None,
-    keep: Tensor | None = None,
-    class_keep: Tensor | None = None,
-    class_counts: Tensor | Sequence[float] | None = None,
     beta: float = 0.9999,
+    class_counts: Tensor | Sequence[float] | None = None,
     reduction: str = "mean",
-    denominator: float | Tensor | None = None,
+    **given: Unpack[Given],
 ) -> Tensor:
-    """Class-balanced cross-entropy: -(1/N) Σ_i w_t log p_it, w ∝ (1 - β) / (1 - β^n).
+    """Class-balanced cross-entropy: -(1/N) Σ_i w_t log p_it, t the gold class of item i.
+
+    Each of the ``labels`` is a problem of two classes, absent and set.
 
     Args:
-        logits: raw scores.
-        target: class numbers, 0/1 labels or shares; -100 is ignored.
-        kind: ``classes`` or ``labels``; inferred where ``None`` (see ``Loss``).
-        keep: items that count.
-        class_keep: classes that exist.
+        logits: raw scores, (..., C).
+        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
+        beta: β in [0, 1); see ``effective_number_weights`` for the weights w.
         class_counts: training items of each class, (C,); of ``labels`` the items without and with
-            each, (C, 2).
-        beta: β in [0, 1); see ``effective_number_weights``.
+            each label, (C, 2).
         reduction: ``none``, ``sum`` or ``mean``.
-        denominator: number of items to divide by in place of this call's own.
-
-    Shape:
-        logits (..., C); target (...) or (..., C); keep (...); class_keep broadcastable to logits.
-
-    Returns:
-        A scalar; of shape (...) for ``none``. The mean over nothing is 0 with zero gradient.
+        **given: see ``Given``, also for the result and the errors.
 
     Raises:
-        InputError: for values and shapes that cannot be used, a class without training items, and
-            for ``positions``.
+        InputError: also for a class without training items, and for ``positions``.
 
     References:
-        Cui et al., CVPR 2019, arXiv 1901.05555.
+        Cui et al., "Class-Balanced Loss Based on Effective Number of Samples", CVPR 2019, arXiv
+        1901.05555.
 
     Example:
         >>> logits, target = torch.zeros(1, 2), torch.tensor([1])
         >>> class_balanced_loss(logits, target, class_counts=[2, 1], beta=0.5)  # 1.2 · log 2
         tensor(0.8318)
     """
-    check.choice("reduction", reduction, check.REDUCTIONS)
-    items = prepare(logits, target, kind=kind, keep=keep, class_keep=class_keep)
-    weight = effective_number_weights(counts_beside(items, class_counts), beta)
-    return cross_entropy_of(items, weight, reduction, denominator)
+    items = prepare(logits, target, class_counts=class_counts, **given)
+    weight = effective_number_weights(counts_beside(items), beta)
+    return cross_entropy_of(items, weight, reduction)
 
 
 class ClassBalancedLoss(CountedLoss):
-    """Class-balanced cross-entropy as a Module; see ``class_balanced_loss``.
+    """Class-balanced cross-entropy as a Module."""
 
-    Args:
-        beta: β in [0, 1); see ``effective_number_weights``.
-        class_counts: training items of each class; where ``None`` they come with each call. Of one
-            logit a text: the items without and with the label. Of several ``labels`` they are
-            (C, 2) and come with the call.
-        reduction: ``none``, ``sum`` or ``mean``.
-
-    Example:
-        >>> loss = ClassBalancedLoss(beta=0.5, class_counts=[2, 1])
-        >>> loss(torch.zeros(1, 2), torch.tensor([1]))
-        tensor(0.8318)
-    """
-
-    def __init__(
-        self,
-        *,
-        beta: float = 0.9999,
-        class_counts: Sequence[float] | Tensor | None = None,
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__()
-        self.beta = _checked(beta)
-        self.reduction = check.choice("reduction", reduction, check.REDUCTIONS)
-        self.keep_counts(class_counts)
-        if self.class_counts is not None:
-            effective_number_weights(self.class_counts, self.beta)  # refuses a class without items
-
-    def forward(
-        self,
-        logits: Tensor,
-        target: Tensor,
-        *,
-        kind: str | None = None,
-        keep: Tensor | None = None,
-        class_keep: Tensor | None = None,
-        background: int | None = None,
-        class_counts: Tensor | None = None,
-        denominator: float | Tensor | None = None,
-    ) -> Tensor:
-        """The loss; see ``Loss``."""
-        if kind is not None:
-            self.check_kind(kind, background)
-        return class_balanced_loss(
-            logits,
-            target,
-            kind=kind,
-            keep=keep,
-            class_keep=class_keep,
-            class_counts=self.own_or(class_counts),
-            beta=self.beta,
-            reduction=self.reduction,
-            denominator=denominator,
+    function = staticmethod(class_balanced_loss)
+    presets: ClassVar = {
+        "cb": Preset(
+            "-1/N Σ w_t log p_gold, w ∝ (1-β)/(1-β^n_t), Σw = C",
+            "Cui et al. 2019",
+            "a long tail of classes with few training items each",
         )
+    }
+    beta: float
+
+    def check(self) -> None:
+        """Refuse a β for which the effective number is infinite."""
+        super().check()
+        _check_beta(self.beta)
+
+    def check_counts(self, class_counts: tuple[float, ...]) -> None:
+        """Refuse counts that give no weights."""
+        effective_number_weights(class_counts, self.beta)

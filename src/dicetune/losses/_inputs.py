@@ -1,24 +1,28 @@
 """What every loss computes on: logits of (N, C) and their targets, checked and masked once.
 
-Tasks give logits of any leading shape, targets as class numbers, as 0/1 or as shares, ``-100`` and
-masks for what does not count. ``prepare`` turns all of that into one ``Items``; no loss looks at
-raw input. Three rules hold for every loss because they are kept here:
+Tasks give logits of any leading shape, targets as class numbers, as 0/1 or as shares, and masks for
+what does not count. ``prepare`` makes one ``Items`` of these; no loss reads raw input. Three rules
+therefore hold for every loss:
 
-- *Masked is removed.* A masked row's logits are replaced before any exponential is taken, so that
-  nothing in it, NaN included, reaches the value or a gradient. A masked class gets the logit
-  ``ABSENT``: its probability is exactly 0, so it adds nothing to any sum.
+- *Masked is removed.* The logits of a masked row are replaced before any exponential is taken, so
+  that nothing in the row, NaN included, reaches the value or a gradient. A masked class gets the
+  logit ``ABSENT``: its probability is exactly 0, and it adds nothing to any sum.
 - *Half precision is computed in float32*, also under autocast; float64 stays float64.
-- *Checks that read data* (a target out of range) cost one small reduction and are skipped where
-  there is no data to read (``values_are_known``).
+- *Checks that read data* (a target out of range) cost one small reduction. They are skipped where
+  a tensor has no values to read (``values_are_known``).
 
-What this is not: it knows no formula and no hyper-parameter but ``activation``.
+Probabilities stay exact where p rounds to 1. ``1 - p`` of a rounded p jumps to 0 (float32: from a
+logit of 16.6), and the gradient of its power is then 0 · ∞ = NaN. So powers are taken in log space,
+``exp(decay · log(1-p))``.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple, get_args
+from collections.abc import Sequence
+from typing import NamedTuple, TypedDict, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from dicetune.errors import InputError, InputTypeError, quoted, unknown_name
@@ -27,6 +31,47 @@ from dicetune.loss_input import Kind
 IGNORED = -100  # a target that does not count, as in torch
 ABSENT = -1e30  # the logit of a class that does not exist: exp underflows to 0, nothing overflows
 KINDS: tuple[str, ...] = get_args(Kind)
+REDUCTIONS = ("none", "sum", "mean")
+
+# Over fewer classes torch's CPU softmax is slower than its log_softmax and an exponential.
+_FEW_CLASSES = 16
+
+
+class Given(TypedDict, total=False):
+    """What every function takes beside ``logits`` (..., C), ``target`` and its options.
+
+    A target holds class numbers of the leading shape, or values in [0, 1] of the logits' shape (0/1
+    labels, or shares of the classes); ``-100`` is ignored. Every entry may be left out. The result
+    is a scalar; for the reduction ``none`` it has the leading shape. The mean over nothing is 0
+    with zero gradient. Values, shapes and combinations without a meaning are an ``InputError``.
+
+    Args:
+        kind: ``classes`` (softmax over the last axis), ``labels`` (one sigmoid for each) or
+            ``positions`` (softmax over the positions of a text). By default ``labels`` for a target
+            of the logits' shape, else ``classes``; ``positions`` must be named.
+        mask: bool, of the leading shape: items that count.
+        class_mask: bool, broadcastable to the logits: classes that exist.
+        background: the class that means "nothing".
+        num_items: divide the sum over items by this number and not by the items of the call, for a
+            mean over several calls. Only for an additive loss with reduction ``mean``.
+    """
+
+    kind: str | None
+    mask: Tensor | None
+    class_mask: Tensor | None
+    background: int | None
+    num_items: float | Tensor | None
+
+
+class Call(Given, total=False):
+    """What every ``Loss`` takes in a call: ``Given``, and the counts that some losses need.
+
+    Args:
+        class_counts: training items of each class, (C,); of ``labels`` the items without and with
+            each label, (C, 2).
+    """
+
+    class_counts: Tensor | Sequence[float] | None
 
 
 class Items(NamedTuple):
@@ -36,40 +81,32 @@ class Items(NamedTuple):
         logits: (N, C), float32 or float64; masked rows are 0, masked classes are ``ABSENT``.
         target: (N,) class numbers where ``hard``, else (N, C) shares in [0, 1]; 0 where masked.
         hard: whether the targets are class numbers.
-        keep: (N,) rows that count; ``None`` where all do.
-        class_keep: (N, C) classes that exist; ``None`` where all do.
-        sigmoid: one sigmoid a class instead of a softmax over classes.
-        kind: how the classes relate, as in ``LossInput``.
+        mask: (N,) rows that count; ``None`` where all do.
+        class_mask: (N, C) classes that exist; ``None`` where all do.
+        sigmoid: one sigmoid for each class and no softmax over classes.
+        kind: how the classes relate; as in ``Given``, like all below but the shape.
         background: the class that means "nothing", where there is one.
+        class_counts: training items of each class.
+        num_items: divisor of a mean; ``None`` for the number of rows that count.
         leading: the shape of the items as they came, for results that are not reduced.
     """
 
     logits: Tensor
     target: Tensor
     hard: bool
-    keep: Tensor | None
-    class_keep: Tensor | None
+    mask: Tensor | None
+    class_mask: Tensor | None
     sigmoid: bool
     kind: str
     background: int | None
+    class_counts: Tensor | Sequence[float] | None
+    num_items: float | Tensor | None
     leading: torch.Size
 
 
 def values_are_known() -> bool:
-    """Whether a tensor's values may be looked at: not in ``torch.compile`` and ``torch.func``.
-
-    While a function is traced or vectorised a tensor stands for many, none of which is there yet.
-    """
+    """Whether a tensor has values to read: not in ``torch.compile`` and ``torch.func``."""
     return not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active())
-
-
-def infer_kind(logits: Tensor, target: Tensor) -> str:
-    """The kind that shapes alone say: ``labels`` for equal shapes, else ``classes``.
-
-    One logit an item is always ``labels``: a softmax over one class is constant.
-    """
-    one_logit = logits.ndim > 0 and logits.shape[-1] == 1
-    return "labels" if target.shape == logits.shape or one_logit else "classes"
 
 
 def prepare(
@@ -77,49 +114,34 @@ def prepare(
     target: Tensor,
     *,
     kind: str | None = None,
-    keep: Tensor | None = None,
-    class_keep: Tensor | None = None,
+    mask: Tensor | None = None,
+    class_mask: Tensor | None = None,
     background: int | None = None,
+    class_counts: Tensor | Sequence[float] | None = None,
+    num_items: float | Tensor | None = None,
     sigmoid: bool = False,
 ) -> Items:
-    """Check, flatten and mask.
-
-    Args:
-        logits: raw scores, (..., C); for ``labels`` also (N,), one logit an item.
-        target: class numbers of the leading shape (``classes``, ``positions``), or values in
-            [0, 1] of the logits' shape (``labels``; shares of the classes for the other kinds).
-            ``-100`` is ignored.
-        kind: ``classes``, ``labels`` or ``positions``; inferred from the shapes where ``None``.
-        keep: bool, of the leading shape: items that count.
-        class_keep: bool, broadcastable to the logits: classes that exist.
-        background: the class that means "nothing".
-        sigmoid: one sigmoid a class also where the kind says softmax.
-
-    Returns:
-        The items.
+    """Check, flatten and mask what a call gives; ``sigmoid`` holds also where the kind is softmax.
 
     Raises:
         InputError: for shapes that do not fit, a target out of range, an unknown kind.
         InputTypeError: for tensors of a type that cannot be used.
-
-    Example:
-        >>> items = prepare(torch.zeros(2, 3, 5), torch.tensor([[0, 1, -100], [4, 0, 2]]))
-        >>> items.logits.shape, items.kind, items.keep.tolist()
-        (torch.Size([6, 5]), 'classes', [True, True, False, True, True, True])
     """
-    given: tuple[object, ...] = (logits, target)
-    for name, value in zip(("logits", "target"), given, strict=True):
+    tensors: tuple[object, ...] = (logits, target)
+    for name, value in zip(("logits", "target"), tensors, strict=True):
         if not isinstance(value, Tensor):
             raise InputTypeError(f"expected {name} to be a tensor, got {type(value).__name__}")
     if not logits.is_floating_point():
         raise InputTypeError(f"expected floating-point logits, got {logits.dtype}")
-    kind = infer_kind(logits, target) if kind is None else kind
+    if kind is None:  # a softmax over one class is constant: one logit means labels
+        one_logit = logits.ndim > 0 and logits.shape[-1] == 1
+        kind = "labels" if target.shape == logits.shape or one_logit else "classes"
     if kind not in KINDS:
         raise unknown_name("kind", kind, KINDS)
     if logits.ndim == 0:
         raise InputError("expected logits of shape (..., C), got a scalar")
     if kind == "labels":
-        logits, target = _one_logit(logits, target)
+        logits, target = _with_class_axis(logits, target)
     classes = logits.shape[-1]
     leading = logits.shape[:-1]
     if kind != "labels" and classes < 2 and not sigmoid and logits.numel():
@@ -127,30 +149,40 @@ def prepare(
             f"expected at least two {kind}, got {classes}: a softmax over one is constant; "
             "for one logit an item use kind='labels'"
         )
-    if background is not None and not 0 <= background < classes:
-        raise InputError(f"expected background in 0..{classes - 1}, got {background}")
     flat = logits.reshape(-1, classes)
     flat = flat.float() if flat.dtype in (torch.float16, torch.bfloat16) else flat
-    row_keep = _mask(keep, leading, "keep", flat)
-    exists = _class_mask(class_keep, logits)
+    rows = _row_mask(mask, leading, flat)
+    exists = _class_mask(class_mask, logits)
     hard = kind != "labels" and target.shape == leading
     if hard:
-        goal, row_keep = _gold(target.reshape(-1), classes, row_keep, exists, kind)
+        goal, rows = _gold(target.reshape(-1), classes, rows, exists, kind)
     else:
-        goal, row_keep, exists = _shares(target, logits.shape, flat, row_keep, exists, kind)
+        goal, rows, exists = _shares(target, logits.shape, flat, rows, exists, kind)
     sigmoid = sigmoid or kind == "labels"
     if exists is not None:
         flat = torch.where(exists, flat, ABSENT)
-    if row_keep is not None:
+    if rows is not None:
         # a sigmoid at ABSENT is 0 and a target of 0 agrees with it: the row adds nothing at all
-        flat = torch.where(row_keep[:, None], flat, ABSENT if sigmoid else 0.0)
+        flat = torch.where(rows[:, None], flat, ABSENT if sigmoid else 0.0)
         if not hard:
-            goal = torch.where(row_keep[:, None], goal, 0.0)
-    return Items(flat, goal, hard, row_keep, exists, sigmoid, kind, background, leading)
+            goal = torch.where(rows[:, None], goal, 0.0)
+    return Items(
+        flat,
+        goal,
+        hard,
+        rows,
+        exists,
+        sigmoid,
+        kind,
+        background,
+        class_counts,
+        num_items,
+        leading,
+    )
 
 
-def _one_logit(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Give a last axis of one class to items with a single logit."""
+def _with_class_axis(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Give items with a single logit a last axis of one class."""
     if logits.ndim == 1 and target.shape == logits.shape:
         return logits[:, None], target[:, None]
     if logits.shape[-1] == 1 and target.shape == logits.shape[:-1]:
@@ -158,27 +190,29 @@ def _one_logit(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
     return logits, target
 
 
-def _mask(mask: Tensor | None, shape: torch.Size, name: str, flat: Tensor) -> Tensor | None:
-    """A bool mask of ``shape``, flat."""
-    if mask is None:
-        return None
+def _check_bool(name: str, mask: object) -> None:
     if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
         got = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
-        raise InputTypeError(f"expected {name} to be a bool tensor, got {got}: use mask.bool()")
+        raise InputTypeError(f"expected {name} to be a bool tensor, got {got}: use .bool()")
+
+
+def _row_mask(mask: Tensor | None, shape: torch.Size, flat: Tensor) -> Tensor | None:
+    """The mask of the items, flat."""
+    if mask is None:
+        return None
+    _check_bool("mask", mask)
     if mask.shape != shape:
         raise InputError(
-            f"expected {name} of shape {tuple(shape)}, one entry an item, got {tuple(mask.shape)}"
+            f"expected mask of shape {tuple(shape)}, one entry an item, got {tuple(mask.shape)}"
         )
     return mask.reshape(-1).to(flat.device)
 
 
 def _class_mask(mask: Tensor | None, logits: Tensor) -> Tensor | None:
-    """A bool mask that can be broadcast to the logits, as (N, C)."""
+    """The mask of the classes, broadcast to the logits, as (N, C)."""
     if mask is None:
         return None
-    if not isinstance(mask, Tensor) or mask.dtype != torch.bool:
-        got = mask.dtype if isinstance(mask, Tensor) else type(mask).__name__
-        raise InputTypeError(f"expected class_keep to be a bool tensor, got {got}")
+    _check_bool("class_mask", mask)
     if mask.ndim == logits.ndim - 1 and logits.shape[-1] == 1:
         mask = mask[..., None]
     fits = mask.ndim <= logits.ndim and all(
@@ -186,14 +220,14 @@ def _class_mask(mask: Tensor | None, logits: Tensor) -> Tensor | None:
     )
     if not fits:
         raise InputError(
-            f"expected class_keep that can be broadcast to the logits' {tuple(logits.shape)}, "
+            f"expected class_mask that can be broadcast to the logits' {tuple(logits.shape)}, "
             f"got {tuple(mask.shape)}"
         )
     return mask.expand(logits.shape).reshape(-1, logits.shape[-1]).to(logits.device)
 
 
 def _gold(
-    target: Tensor, classes: int, keep: Tensor | None, exists: Tensor | None, kind: str
+    target: Tensor, classes: int, rows: Tensor | None, exists: Tensor | None, kind: str
 ) -> tuple[Tensor, Tensor | None]:
     """Class numbers with 0 where masked, and the rows that count (``None``: all)."""
     if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
@@ -202,44 +236,40 @@ def _gold(
             "classes have the logits' shape"
         )
     gold = target.long()
-    if keep is not None:
-        gold = gold.masked_fill(~keep, IGNORED)
+    if rows is not None:
+        gold = gold.masked_fill(~rows, IGNORED)
     known = values_are_known()
     if known:
         if gold.numel() == 0:
             return gold, None
         low, high = (int(end) for end in torch.aminmax(gold))
-        if high >= classes:
-            raise InputError(f"expected targets in 0..{classes - 1} or -100, got {high}")
-        if low < 0:
-            wrong = gold[(gold < 0) & (gold != IGNORED)]
-            if wrong.numel():
-                raise InputError(
-                    f"expected targets in 0..{classes - 1} or -100, got {int(wrong[0])}"
-                )
+        wrong = gold[(gold < 0) & (gold != IGNORED)] if low < 0 else gold[:0]
+        if high >= classes or wrong.numel():
+            got = high if high >= classes else int(wrong[0])
+            raise InputError(f"expected targets in 0..{classes - 1} or -100, got {got}")
     if not known or low < 0:
-        keep = gold != IGNORED
-        gold = gold.masked_fill(~keep, 0)
+        rows = gold != IGNORED
+        gold = gold.masked_fill(~rows, 0)
     else:
-        keep = None
+        rows = None
     if exists is not None and known:
         alive = exists.gather(1, gold[:, None]).squeeze(1)
-        lost = ~alive if keep is None else ~alive & keep
+        lost = ~alive if rows is None else ~alive & rows
         if lost.any():
             row = int(lost.nonzero()[0])
             what = "position" if kind == "positions" else "class"
             raise InputError(
-                f"expected targets that class_keep keeps, got {what} {int(gold[row])} of item "
-                f"{row}, which is masked: keep it, or ignore the item with -100"
+                f"expected targets that exist in class_mask, got {what} {int(gold[row])} of item "
+                f"{row}, which is masked: set it in class_mask, or ignore the item with -100"
             )
-    return gold, keep
+    return gold, rows
 
 
 def _shares(
     target: Tensor,
     shape: torch.Size,
     flat: Tensor,
-    keep: Tensor | None,
+    rows: Tensor | None,
     exists: Tensor | None,
     kind: str,
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
@@ -261,10 +291,10 @@ def _shares(
     if exists is not None:
         # an item of which nothing exists is no item
         some = exists.any(1)
-        keep = some if keep is None else keep & some
+        rows = some if rows is None else rows & some
         shares = shares.masked_fill(~exists, 0.0)
-    if keep is not None:
-        shares = shares.masked_fill(~keep[:, None], 0.0)
+    if rows is not None:
+        shares = shares.masked_fill(~rows[:, None], 0.0)
     if known and shares.numel():
         low, high = (float(end) for end in torch.aminmax(shares))
         if not (low >= 0.0 and high <= 1.0):
@@ -274,10 +304,91 @@ def _shares(
             total = shares.sum(1)
             # half precision says one in three as 0.3340, three of which are 1.002
             off = (total - 1).abs() > max(1e-3, torch.finfo(target.dtype).eps)
-            off = off if keep is None else off & keep
+            off = off if rows is None else off & rows
             if off.any():
                 raise InputError(
                     "expected shares that sum to 1 over the classes, got a sum of "
                     f"{float(total[off][0]):.4g}"
                 )
-    return shares, keep, exists
+    return shares, rows, exists
+
+
+def check_background(items: Items) -> None:
+    """Refuse a background that is none of the classes, for a loss that uses it."""
+    classes = items.logits.shape[1]
+    if items.background is not None and not 0 <= items.background < classes:
+        raise InputError(f"expected background in 0..{classes - 1}, got {items.background}")
+
+
+def reduce_items(losses: Tensor, items: Items, reduction: str) -> Tensor:
+    """Reduce (N,) losses; what a masked row holds does not matter as long as it is finite.
+
+    ``none`` has the items' shape, 0 where masked. The mean over no items is 0 with zero gradient,
+    unlike torch's, which is NaN.
+    """
+    if reduction not in REDUCTIONS:
+        raise unknown_name("value for reduction", reduction, REDUCTIONS)
+    if items.num_items is not None and reduction != "mean":
+        raise InputError(
+            f"expected reduction='mean' beside num_items, got {quoted(reduction)}: a sum is not "
+            "divided"
+        )
+    if items.mask is not None:
+        losses = torch.where(items.mask, losses, 0.0)
+    if reduction == "none":
+        return losses.reshape(items.leading)
+    total = losses.sum()
+    return total if reduction == "sum" else mean_of(total, items)
+
+
+def mean_of(total: Tensor, items: Items) -> Tensor:
+    """A sum over items, divided by their number or by ``num_items``; over nothing it is 0."""
+    if isinstance(items.num_items, Tensor):
+        return total / items.num_items.to(total).clamp(min=1)
+    if items.num_items is not None:
+        return total / max(items.num_items, 1)
+    if items.mask is not None:
+        return total / items.mask.sum().clamp(min=1)
+    return total / max(items.logits.shape[0], 1)
+
+
+def probabilities(logits: Tensor, sigmoid: bool) -> Tensor:
+    """Probability of every class, (N, C): one sigmoid each, or a softmax over the classes."""
+    if sigmoid:
+        return logits.sigmoid()
+    if logits.shape[1] < _FEW_CLASSES:
+        return logits.log_softmax(1).exp()
+    return logits.softmax(1)
+
+
+def log_complement(logits: Tensor, sigmoid: bool) -> Tensor:
+    """log(1-p) of every class, (N, C), with its gradient; finite for finite logits.
+
+    Of a sigmoid it is ``logsigmoid(-z)``. Of a softmax it is ``log1p(-p)`` where p is not the
+    largest of its row (then p <= 1/2), and for the largest p the ``logsumexp`` of the other classes
+    minus that of all.
+    """
+    if sigmoid:
+        return -F.softplus(logits)
+    if logits.shape[0] == 0:
+        return logits
+    log_p = logits.log_softmax(1)
+    top = log_p.detach().argmax(1, keepdim=True)
+    # the largest p is taken out before log1p, so that no infinite gradient is multiplied by 0
+    below = log_p.scatter(1, top, ABSENT).exp()
+    others = log_p.scatter(1, top, ABSENT).logsumexp(1, keepdim=True)
+    return torch.log1p(-below).scatter(1, top, others)
+
+
+def gold_log_complement(logits: Tensor, gold: Tensor, sigmoid: bool = False) -> Tensor:
+    """log(1-p) of the gold class of each row, (N,), without a gradient."""
+    logits = logits.detach()
+    if sigmoid:
+        return -F.softplus(logits.gather(1, gold[:, None]).squeeze(1))
+    others = logits.scatter(1, gold[:, None], ABSENT).logsumexp(1)
+    return others - logits.logsumexp(1)
+
+
+def power(log_base: Tensor, exponent: float) -> Tensor:
+    """base**exponent from log(base): 1 for an exponent of 0, also at base 0."""
+    return torch.exp(exponent * log_base)

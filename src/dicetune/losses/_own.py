@@ -1,32 +1,44 @@
-"""OwnLoss: a function of logits and targets, a user's own or torch's, as a loss of this library.
+"""Losses of the user: any function of logits and targets, also one named in text.
 
     L = mean over the items that count of what ``function(logits, target)`` says
 
+A text names a class or function of the user's module: ``py(package.module:Class)``. Naming a module
+runs its code. Only what a user types or writes in a configuration is imported; a reader of a record
+asks ``imported_names`` first whether the user named the module again.
+
 What it is not: a way to a set-level loss. Whatever the function computes is taken for a mean over
-the items that it was given, or for one loss an item; derive from ``Loss`` for anything else.
+the items that it got, or for one loss an item; derive from ``Loss`` for anything else.
 """
 
 from __future__ import annotations
 
+import functools
+import importlib
 import inspect
-from collections.abc import Callable, Mapping
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from dicetune.errors import DicetuneError, InputError, quoted
-from dicetune.losses._base import Loss
-from dicetune.losses._inputs import prepare
-from dicetune.losses._reduce import mean_of
+from dicetune.losses._base import Loss, term_text, typed_text
+from dicetune.losses._inputs import Call, mean_of, prepare
+from dicetune.records import sha256
+
+_NAME = re.compile(r"py\(\s*([\w.]+)\s*:\s*([\w.]+)\s*\)")
 
 
 class OwnLoss(Loss):
     """Any callable ``function(logits, target)``, such as ``torch.nn.CrossEntropyLoss()``.
 
-    The function is given the items that count, and these alone: of ``classes`` and ``positions``
-    logits (N, C) and class numbers (N,), of ``labels`` logits and values in [0, 1], both (N, C).
-    Half precision comes as float32. A class, label or position that does not exist has the lowest
+    The function gets the items that count and no others: of ``classes`` and ``positions`` logits
+    (N, C) and class numbers (N,), of ``labels`` logits and values in [0, 1], both (N, C). Half
+    precision comes as float32. A class, label or position that does not exist has the lowest
     logit of its dtype, and as a label the target 0. Where no item counts the loss is 0 and the
     function is not called.
 
@@ -61,56 +73,52 @@ class OwnLoss(Loss):
                 "expected as loss a text such as 'ce+dice', a Loss, or anything that is called as "
                 f"f(logits, target), got {quoted(function)}"
             )
-        self.function = function
+        self.called = function
         self.keywords = dict(keywords or {})
         self.given = self.keywords
-        """What ``py(…)`` was given, where the loss came from there."""
+        """The options of ``py(…)``, where the loss was named in a text."""
         if "sum" in (getattr(function, "reduction", None), self.keywords.get("reduction")):
             raise InputError(
                 f"expected reduction 'mean' or 'none' (one loss an item), got 'sum' of "
                 f"{quoted(self.spec)}: a sum would grow with the batch"
             )
 
-    def forward(
-        self,
-        logits: Tensor,
-        target: Tensor,
-        *,
-        kind: str | None = None,
-        keep: Tensor | None = None,
-        class_keep: Tensor | None = None,
-        background: int | None = None,
-        class_counts: Tensor | None = None,
-        denominator: float | Tensor | None = None,
-    ) -> Tensor:
-        """The loss; see ``Loss``."""
-        items = prepare(logits, target, kind=kind, keep=keep, class_keep=class_keep)
+    def value(self, logits: Tensor, target: Tensor, given: Call) -> Tensor:
+        """The mean over the items that count."""
+        items = prepare(logits, target, **given)
         rows, goal = items.logits, items.target
-        if items.class_keep is not None:
-            rows = rows.masked_fill(~items.class_keep, torch.finfo(rows.dtype).min)
-        if items.keep is not None:
-            rows, goal = rows[items.keep], goal[items.keep]
+        if items.class_mask is not None:
+            rows = rows.masked_fill(~items.class_mask, torch.finfo(rows.dtype).min)
+        if items.mask is not None:
+            rows, goal = rows[items.mask], goal[items.mask]
         total = self._total(rows, goal) if len(rows) else rows.sum()
-        return mean_of(total, items, denominator)
+        return mean_of(total, items)
 
     def options(self) -> dict[str, Any]:
-        """What it was given by name."""
+        """The options that ``py(…)`` was given, by name."""
         return dict(self.given)
 
     def with_values(self, values: Mapping[str, float]) -> Loss:
-        """Itself: a search knows none of its options."""
+        """The loss itself: a search knows none of its options."""
         return self
+
+    @property
+    def spec(self) -> str:
+        """``py(module:name)`` with its options, else the name of the function."""
+        if self.imported is not None:
+            return term_text(self.imported, self.given, {}, typed_text)
+        return getattr(self.called, "__name__", type(self.called).__name__)
 
     def _total(self, rows: Tensor, goal: Tensor) -> Tensor:
         """The sum over the items of what the function says."""
         shapes = f"logits {tuple(rows.shape)} and targets {tuple(goal.shape)}"
         try:
-            value = self.function(rows, goal, **self.keywords)
+            value = self.called(rows, goal, **self.keywords)
         except (DicetuneError, torch.OutOfMemoryError):
             raise
         except Exception as error:
             raise InputError(
-                f"expected loss {quoted(self.spec)} to take {shapes}, got {one_line(error)}"
+                f"expected loss {quoted(self.spec)} to take {shapes}, got {_one_line(error)}"
             ) from error
         if (
             not isinstance(value, Tensor)
@@ -147,11 +155,7 @@ def as_loss(loss: Any) -> Loss:
     """
     if not isinstance(loss, Loss):
         return OwnLoss(loss)
-    keywords = [
-        name
-        for name, parameter in inspect.signature(Loss.forward).parameters.items()
-        if parameter.kind is parameter.KEYWORD_ONLY
-    ]
+    keywords = list(Call.__annotations__)
     try:
         inspect.signature(loss.forward).bind(None, None, **dict.fromkeys(keywords))
     except TypeError as error:
@@ -163,13 +167,8 @@ def as_loss(loss: Any) -> Loss:
     return loss
 
 
-def one_line(error: BaseException) -> str:
-    """An exception of foreign code, in one line.
-
-    Example:
-        >>> one_line(ValueError("a", "b"))
-        "ValueError: ('a', 'b')"
-    """
+def _one_line(error: BaseException) -> str:
+    """An exception of the user's code, in one line."""
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
@@ -178,3 +177,124 @@ def _kind_of(value: object) -> str:
     if isinstance(value, Tensor):
         return f"{value.dtype} of the shape {tuple(value.shape)}"
     return quoted(value)
+
+
+def imported_names(spec: str) -> list[str]:
+    """The losses of other modules that a spec names; nothing is imported.
+
+    Example:
+        >>> imported_names("ce+0.5*py( mine:Loss ):alpha=0.3+dice")
+        ['py(mine:Loss)']
+    """
+    return [f"py({module}:{path})" for module, path in _NAME.findall(spec)]
+
+
+def code_of(losses: Iterable[Loss]) -> dict[str, str | None]:
+    """SHA-256 of the file that defines each imported loss, by name; ``None`` where no file does."""
+    return {
+        term.imported: _digest(term.imported)
+        for loss in losses
+        for _, term in loss.terms()
+        if term.imported is not None
+    }
+
+
+def import_loss(name: str, options: Mapping[str, Any]) -> Loss:
+    """The loss of ``py(module:name)``: a class is made with the options, a function takes them.
+
+    The current directory is searched first, as ``python -m`` does.
+    """
+    module, path = _parts(name)
+    found = _find(module, path)
+    name = f"py({module}:{path})"
+    if isinstance(found, type):
+        made = _called(name, found, options)
+        loss = as_loss(made)
+        if isinstance(loss, OwnLoss):
+            loss.given = dict(options)
+    elif isinstance(found, Loss) or not callable(found):
+        raise InputError(f"expected a class or a function in {name}, got {quoted(found)}")
+    else:
+        _check_signature(name, found, options)
+        loss = OwnLoss(found, options)
+    loss.imported = name
+    try:
+        loss.options()
+    except AttributeError as error:
+        raise InputError(
+            f"expected {name} to keep each option as an attribute of its name, as every Loss does; "
+            f"{error}"
+        ) from None
+    return loss
+
+
+def _parts(name: str) -> tuple[str, str]:
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise InputError(
+            f"expected py(package.module:Class) or py(module:function), got {quoted(name)}"
+        )
+    return match[1], match[2]
+
+
+def _find(module_name: str, path: str) -> Any:
+    here = os.getcwd()
+    if not {"", here} & set(sys.path):
+        sys.path.insert(0, here)
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
+            raise _broken(module_name, error) from error
+        raise InputError(
+            f"expected a module to import the loss from, got {quoted(module_name)}, and there is "
+            f"no {quoted(error.name)} in {quoted(here)} nor on the path of Python (PYTHONPATH)"
+        ) from None
+    except (Exception, SystemExit) as error:
+        raise _broken(module_name, error) from error
+    try:
+        return functools.reduce(getattr, path.split("."), module)
+    except AttributeError as error:
+        raise InputError(
+            f"expected a class or a function of module {quoted(module_name)}, got {quoted(path)}: "
+            f"{error}"
+        ) from None
+
+
+def _broken(module_name: str, error: BaseException) -> InputError:
+    return InputError(
+        f"expected a module that can be imported, got from {quoted(module_name)} {_one_line(error)}"
+    )
+
+
+def _called(name: str, factory: type, options: Mapping[str, Any]) -> Any:
+    try:
+        return factory(**options)
+    except DicetuneError:
+        raise
+    except Exception as error:
+        raise _wrong_options(name, options, error) from error
+
+
+def _check_signature(name: str, function: Any, options: Mapping[str, Any]) -> None:
+    try:
+        signature = inspect.signature(function)
+    except ValueError:  # some functions of compiled modules do not tell theirs
+        return
+    try:
+        signature.bind(None, None, **options)
+    except TypeError as error:
+        raise _wrong_options(name, options, error) from None
+
+
+def _wrong_options(name: str, options: Mapping[str, Any], error: Exception) -> InputError:
+    given = ", ".join(f"{key}={quoted(value)}" for key, value in options.items()) or "none"
+    return InputError(f"expected options that {name} takes, got {given}; {_one_line(error)}")
+
+
+def _digest(name: str) -> str | None:
+    module, path = _parts(name)
+    found = _find(module, path)
+    home = found.__module__ if isinstance(found, type) or inspect.isfunction(found) else module
+    file = getattr(sys.modules.get(home), "__file__", None)
+    return sha256(file) if file is not None and Path(file).is_file() else None

@@ -1,6 +1,6 @@
-"""Hard-negative selection: keep the positives and the k hardest negatives for each of them.
+"""Hard-negative selection: all positives, and the k hardest negatives for each positive.
 
-    kept = positives + the ceil(k · number of positives) negatives with the highest score
+    chosen = positives + the ceil(k · number of positives) negatives with the highest score
 
 Where negatives are 500 or 2,000 to a positive, most are so easy that they only dilute a mean. The
 score of a negative is its logit of being positive: its own logit where each has a sigmoid or is a
@@ -23,8 +23,8 @@ import torch
 from torch import Tensor
 
 from dicetune.errors import InputError
-from dicetune.losses import _options as check
-from dicetune.losses._inputs import Items, prepare
+from dicetune.losses._base import number
+from dicetune.losses._inputs import Items, check_background, prepare
 
 
 def hardest_negatives(
@@ -33,34 +33,34 @@ def hardest_negatives(
     *,
     per_positive: float,
     kind: str,
-    keep: Tensor | None = None,
-    class_keep: Tensor | None = None,
+    mask: Tensor | None = None,
+    class_mask: Tensor | None = None,
     background: int | None = None,
     least: int = 1,
 ) -> Tensor:
-    """Which decisions stay: all positives, and the hardest negatives for each of them.
+    """Which decisions are chosen: all positives, and the hardest negatives for each positive.
 
     Args:
         logits: raw scores; no gradient flows through the choice.
         target: class numbers or 0/1 labels, as every loss takes them; -100 is ignored. A label of
             at least 0.5 is positive.
-        per_positive: k > 0, negatives for each positive; ``ceil(k · positives)`` stay in all.
+        per_positive: k > 0, negatives for each positive; ``ceil(k · positives)`` are chosen in all.
         kind: ``classes`` (negatives are the items of the background), ``labels`` (negatives are
             the labels that are 0, all items and classes ranked together) or ``positions``
             (negatives are a text's wrong positions, each text ranked on its own).
-        keep: items that count; others are never chosen.
-        class_keep: classes (labels, positions) that exist; others are never chosen.
+        mask: items that count; others are never chosen.
+        class_mask: classes (labels, positions) that exist; others are never chosen.
         background: the class that means "nothing"; needed for ``classes``.
-        least: negatives that stay where there is no positive, so that a batch without one still
-            says that nothing is there; 0 keeps nothing of it.
+        least: negatives that are chosen where there is no positive, so that a batch without a
+            positive still says that nothing is there; 0 chooses none.
 
     Shape:
         logits (..., C); target (...) or (..., C).
 
     Returns:
-        A bool mask. ``classes``: (...), to be used as ``keep``. ``labels`` and ``positions``: the
-        logits' shape, to be used as ``class_keep``. Where there are fewer negatives, all stay; of
-        equal scores the earlier one stays.
+        A bool mask. ``classes``: (...), to be used as ``mask``. ``labels`` and ``positions``: the
+        logits' shape, to be used as ``class_mask``. Where there are fewer negatives, all are
+        chosen; of equal scores the earlier negative is chosen.
 
     Raises:
         InputError: for values, shapes and kinds that have no meaning.
@@ -72,25 +72,27 @@ def hardest_negatives(
         [True, False, True, True, False]
     """
     check_selection(per_positive, kind, background)
-    check.number("least", least)
+    number("least", least)
     items = prepare(
         logits.detach(),
         target,
         kind=kind,
-        keep=keep,
-        class_keep=class_keep,
+        mask=mask,
+        class_mask=class_mask,
         background=background,
     )
-    exists = _existing(items)
+    check_background(items)
+    rows = items.mask
+    if rows is None:
+        rows = torch.ones_like(items.logits[:, 0], dtype=torch.bool)
     if kind == "classes" and background is not None:
-        positive = exists & (items.target != background)
-        scores = _against_background(items.logits, background)
-        chosen = _choose(scores[None], positive[None], exists[None], per_positive, least)
-        return chosen.reshape(items.leading)
-    positive = exists & _positive(items)
+        return _hardest_items(items, rows, background, per_positive, least)
+    exists = rows[:, None].expand(items.logits.shape)
+    exists = exists if items.class_mask is None else exists & items.class_mask
     one_set = (1, -1) if kind == "labels" else items.logits.shape
-    scores, positive, exists = (part.reshape(one_set) for part in (items.logits, positive, exists))
-    return _choose(scores, positive, exists, per_positive, least).reshape(logits.shape)
+    scores, positive = items.logits.reshape(one_set), (exists & _positive(items)).reshape(one_set)
+    chosen = _choose(scores, positive, exists.reshape(one_set), per_positive, least)
+    return chosen.reshape(logits.shape)
 
 
 def check_selection(
@@ -101,7 +103,7 @@ def check_selection(
     Raises:
         InputError: for k that is not > 0, or ``classes`` without a background.
     """
-    check.number("hard negatives for each positive", per_positive, above=True)
+    number("hard negatives for each positive", per_positive, above_0=True)
     if kind == "classes" and background is None:
         raise InputError(
             "expected a background class to select hard negatives of kind 'classes', got none: "
@@ -110,20 +112,21 @@ def check_selection(
         )
 
 
-def _existing(items: Items) -> Tensor:
-    """What may be chosen: (N,) for classes, (N, C) for the others."""
-    rows = items.keep
-    if rows is None:
-        rows = torch.ones_like(items.logits[:, 0], dtype=torch.bool)
-    if items.kind == "classes":
-        if not items.hard:
-            raise InputError(
-                "expected class numbers to select hard negatives of kind 'classes', got shares: an "
-                "item that is background in part is neither negative nor positive"
-            )
-        return rows
-    alive = rows[:, None].expand(items.logits.shape)
-    return alive if items.class_keep is None else alive & items.class_keep
+def _hardest_items(
+    items: Items, rows: Tensor, background: int, per_positive: float, least: int
+) -> Tensor:
+    """The chosen items of ``classes``, scored by log(p(anything else) / p(background))."""
+    if not items.hard:
+        raise InputError(
+            "expected class numbers to select hard negatives of kind 'classes', got shares: an "
+            "item that is background in part is neither negative nor positive"
+        )
+    others = torch.arange(items.logits.shape[1], device=items.logits.device) != background
+    rest = torch.where(others, items.logits, -torch.inf).logsumexp(1)
+    scores = rest - items.logits[:, background]
+    positive = rows & (items.target != background)
+    chosen = _choose(scores[None], positive[None], rows[None], per_positive, least)
+    return chosen.reshape(items.leading)
 
 
 def _positive(items: Items) -> Tensor:
@@ -134,12 +137,6 @@ def _positive(items: Items) -> Tensor:
         return items.target > 0
     positions = torch.arange(items.logits.shape[1], device=items.logits.device)
     return items.target[:, None] == positions
-
-
-def _against_background(logits: Tensor, background: int) -> Tensor:
-    """log(p(anything else) / p(background)) of each item."""
-    others = torch.arange(logits.shape[1], device=logits.device) != background
-    return torch.where(others, logits, -torch.inf).logsumexp(1) - logits[:, background]
 
 
 def _choose(
@@ -160,13 +157,7 @@ def _times(factor: float, count: Tensor, most: int) -> Tensor:
 
     A factor above ``most`` wants everything as well.
     """
-    whole, upper, lower = _ratio(min(factor, float(max(most, 1))))
-    rest: Tensor = (upper * count + lower - 1).div(lower, rounding_mode="floor")
-    return whole * count + rest
-
-
-def _ratio(factor: float) -> tuple[int, int, int]:
-    """The whole part, and numerator and denominator of the rest."""
-    ratio = Fraction(factor).limit_denominator(10**9)
-    whole, rest = divmod(ratio, 1)
-    return int(whole), rest.numerator, rest.denominator
+    ratio = Fraction(min(factor, float(max(most, 1)))).limit_denominator(10**9)
+    whole, rest = divmod(ratio.numerator, ratio.denominator)
+    up = rest * count + ratio.denominator - 1
+    return whole * count + up.div(ratio.denominator, rounding_mode="floor")

@@ -13,17 +13,20 @@ import torch
 from torch import Tensor, nn
 
 from dicetune.errors import InputError, InputTypeError, quoted
-from dicetune.losses import _options as check
-from dicetune.losses._base import Loss
-from dicetune.losses._ranges import COEFFICIENT, Range
+from dicetune.losses._base import Loss, Range, number, option_text
+from dicetune.losses._inputs import Call
+
+# A search changes every coefficient but the first: their ratio to the first changes more than the
+# learning rate does.
+_COEFFICIENT = Range(0.1, 10.0, log=True)
 
 
 class SumLoss(Loss):
     """c_1 L_1 + c_2 L_2 + ….
 
     Args:
-        parts: coefficients > 0 and losses, each with reduction ``mean``. Sums among them are
-            opened.
+        parts: coefficients > 0 and losses, each with reduction ``mean``. A sum among the parts is
+            replaced by its own parts.
 
     Raises:
         InputError: for no parts, a coefficient that is not > 0, a part that is not a mean.
@@ -41,7 +44,7 @@ class SumLoss(Loss):
         super().__init__()
         flat: list[tuple[float, Loss]] = []
         for coefficient, loss in parts:
-            outer = check.number("every coefficient of a sum", coefficient, above=True)
+            outer = number("every coefficient of a sum", coefficient, above_0=True)
             if not isinstance(loss, Loss):
                 raise InputTypeError(f"expected losses to sum, got {type(loss).__name__}")
             flat += [(outer * inner, term) for inner, term in loss.terms()]
@@ -60,33 +63,15 @@ class SumLoss(Loss):
                 "expected losses that serve a common kind of input, got none in common"
             )
 
-    def forward(
-        self,
-        logits: Tensor,
-        target: Tensor,
-        *,
-        kind: str | None = None,
-        keep: Tensor | None = None,
-        class_keep: Tensor | None = None,
-        background: int | None = None,
-        class_counts: Tensor | None = None,
-        denominator: float | Tensor | None = None,
-    ) -> Tensor:
-        """The loss; see ``Loss``."""
-        values = [
-            coefficient
-            * loss(
-                logits,
-                target,
-                kind=kind,
-                keep=keep,
-                class_keep=class_keep,
-                background=background,
-                class_counts=class_counts,
-                denominator=denominator,
-            )
-            for coefficient, loss in zip(self.coefficients, self.losses, strict=True)
-        ]
+    @classmethod
+    def of(cls, parts: Sequence[tuple[float, Loss]]) -> Loss:
+        """The sum of the parts; the part itself where it is a single loss with coefficient 1."""
+        return parts[0][1] if len(parts) == 1 and parts[0][0] == 1 else cls(parts)
+
+    def value(self, logits: Tensor, target: Tensor, given: Call) -> Tensor:
+        """The sum of what the parts say."""
+        parts = zip(self.coefficients, self.losses, strict=True)
+        values = [coefficient * loss(logits, target, **given) for coefficient, loss in parts]
         return torch.stack(values).sum()
 
     def terms(self) -> list[tuple[float, Loss]]:
@@ -95,26 +80,24 @@ class SumLoss(Loss):
         return [(coefficient, loss) for coefficient, loss in parts if isinstance(loss, Loss)]
 
     def searchable(self) -> dict[str, tuple[float, Range]]:
-        """Coefficients but for the first, and what each part has: "2", "2.smooth"."""
-        found = {
-            str(number): (coefficient, COEFFICIENT.including(coefficient))
-            for number, (coefficient, _) in enumerate(self.terms(), start=1)
-            if number > 1
-        }
-        for number, (_, loss) in enumerate(self.terms(), start=1):
-            found |= {f"{number}.{name}": own for name, own in loss.searchable().items()}
+        """Coefficients but the first, and the options of each part: "2", "2.smooth"."""
+        parts = list(enumerate(self.terms(), start=1))
+        found = {str(place): (c, _COEFFICIENT.including(c)) for place, (c, _) in parts[1:]}
+        for place, (_, loss) in parts:
+            found |= {f"{place}.{name}": range_ for name, range_ in loss.searchable().items()}
         return found
 
     def with_values(self, values: Mapping[str, float]) -> SumLoss:
         """The same sum with other values of some of ``searchable``."""
         parts = []
-        for number, (coefficient, loss) in enumerate(self.terms(), start=1):
-            own = {
-                name.removeprefix(f"{number}."): value
+        for place, (coefficient, loss) in enumerate(self.terms(), start=1):
+            prefix = f"{place}."
+            options = {
+                name.removeprefix(prefix): value
                 for name, value in values.items()
-                if name.startswith(f"{number}.")
+                if name.startswith(prefix)
             }
-            parts.append((values.get(str(number), coefficient), loss.with_values(own)))
+            parts.append((values.get(str(place), coefficient), loss.with_values(options)))
         return SumLoss(parts)
 
     def is_additive(self, kind: str) -> bool:
@@ -123,10 +106,19 @@ class SumLoss(Loss):
 
     @property
     def needs_class_counts(self) -> bool:
-        """Whether one of the parts needs them."""
+        """Whether any of the parts needs them."""
         return any(loss.needs_class_counts for _, loss in self.terms())
 
     def check_kind(self, kind: str, background: int | None = None) -> None:
-        """Refuse what one of the parts refuses."""
+        """Refuse what any of the parts refuses."""
         for _, loss in self.terms():
             loss.check_kind(kind, background)
+
+    @property
+    def spec(self) -> str:
+        """The text that ``build`` reads back to an equal sum."""
+        parts = self.terms()
+        return "+".join(
+            loss.spec if c == 1 and len(parts) > 1 else f"{option_text(c)}*{loss.spec}"
+            for c, loss in parts
+        )

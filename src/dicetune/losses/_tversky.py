@@ -1,81 +1,205 @@
-"""Tversky loss: false positives and false negatives weighed apart (Eq. 10).
-
-    L = 1 - (TP + γ) / (TP + α FP + β FN + γ),   TP = Σ p y,  FP = Σ p (1-y),  FN = Σ (1-p) y
-
-Special cases: α = β = ½ is dice (not squared) at 2γ. α > β favours precision, β > α recall.
-
-What it is not: a choice between precision and recall for ``positions``, where p sums to 1 and so
-FP = FN in each text: only α + β matters there. It has no squared form: with α ≠ β that is no index.
-
-References:
-    Tversky, "Features of Similarity", 1977; Salehi et al., MLMI 2017.
-    Li et al., "Dice Loss for Data-imbalanced NLP Tasks", ACL 2020, Eq. 9 and 10.
-"""
+"""Tversky loss (Eq. 10), and the soft Tversky index with every choice open (Eq. 9)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+import warnings
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import ClassVar, Unpack
 
+import torch
 from torch import Tensor
 
-from dicetune.losses._overlap import OverlapLoss, overlap_loss
-from dicetune.losses._ranges import Range, Ranges
+from dicetune.losses._base import Loss, Preset, Range, class_numbers, weight_vector
+from dicetune.losses._inputs import Call, Given
+from dicetune.losses._overlap import IndexOptions, Overlap, overlap_of, set_loss, set_sums
+
+
+def overlap_loss(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    alpha: float = 0.5,
+    beta: float = 0.5,
+    smooth: float = 0.5,
+    level: str = "set",
+    squared: bool = True,
+    decay: float = 0.0,
+    form: str = "target",
+    classes: str = "all",
+    average: str = "macro",
+    class_weight: Tensor | Sequence[float] | None = None,
+    activation: str = "auto",
+    reduction: str = "mean",
+    **given: Unpack[Given],
+) -> Tensor:
+    """1 - (S_tp + γ) / (S_tp + α S_fp + β S_fn + γ), in every variant.
+
+    With p the probability, y the target and w the weight of an entry (item, class)::
+
+        S_tp = Σ w p y      S_fp = Σ w p (1-y)      S_fn = Σ w y (1-p)      squared: Σ w (p-y)²
+
+    α = β = ½ is dice at twice the γ; α = β = 1 the Jaccard index; β = b²/(1+b²) and α = 1/(1+b²)
+    the soft F_b; γ -> 0 at ``example`` level with a softmax is 1 - p_gold (mean absolute error). At
+    ``set`` level the loss is not additive: the mean of two batches' losses is not the loss of both.
+
+    Args:
+        logits: raw scores, (..., C).
+        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
+        alpha: α >= 0, the weight of false positives.
+        beta: β >= 0, the weight of false negatives.
+        smooth: γ > 0.
+        level: what the sums run over: ``set`` (all items, one index a class; for ``positions`` the
+            positions of one text) or ``example`` (one index for each item and class).
+        squared: Σ p² and Σ y² in place of Σ p and Σ y; only with α = β.
+        decay: exponent >= 0 of the self-adjusting weight (1-p)^decay; 0 is without.
+        form: ``target``: w = (1 - p_t)^decay without a gradient, p_t = p where y = 1 and 1 - p
+            where y = 0; it weighs p and y alike, so that a perfect prediction costs nothing; for
+            shares w = |y - p|^decay. ``detached``: q = (1-p)^decay p replaces p, the factor without
+            a gradient. ``literal``: the same with the gradient of the factor (Eq. 12 as printed).
+        classes: these five are described by ``IndexOptions``.
+        average: over the classes of a set.
+        class_weight: one weight for each class.
+        activation: ``auto`` or ``sigmoid``.
+        reduction: ``none``, ``sum`` or ``mean``.
+        **given: see ``Given``, also for the result and the errors.
+
+    References:
+        Tversky, "Features of Similarity", 1977; Salehi et al., "Tversky loss function for image
+        segmentation using 3D fully convolutional deep networks", 2017; Li et al., ACL 2020, Eq. 6
+        to 10 and 12.
+
+    Example:
+        >>> logits, target = torch.tensor([0.0, 0.0]), torch.tensor([1, 0])  # p = 1/2, 1/2
+        >>> overlap_loss(logits, target, squared=False)  # 1 - (.5 + .5) / (.5 + .25 + .25 + .5)
+        tensor(0.3333)
+    """
+    choice = Overlap(
+        alpha=alpha,
+        beta=beta,
+        smooth=smooth,
+        level=level,
+        squared=squared,
+        decay=decay,
+        form=form,
+        classes=classes,
+        average=average,
+        activation=activation,
+        reduction=reduction,
+    )
+    return overlap_of(choice.items(logits, target, given), choice, class_weight)
+
+
+class NonTrainingLossWarning(UserWarning):
+    """A loss was built whose optimum is no correct classifier.
+
+    The literal self-adjusting form has its optimum at p = 1/(1+decay): beyond it the gold class is
+    pushed down and a wrong class up. With decay 1 that is p = 0.5, the decision boundary itself.
+    """
+
+
+class OverlapLoss(Loss):
+    """The general overlap loss as a Module.
+
+    At ``set`` level the loss is no mean over items: ``sums`` of several batches add up, and
+    ``from_sums`` makes the loss of the whole set from the total.
+    """
+
+    function: ClassVar[Callable[..., Tensor]] = staticmethod(overlap_loss)
+    index: ClassVar[Callable[..., Overlap]] = Overlap
+    """Makes the choices of the index from the options of the class."""
+    shared: ClassVar = ("classes", "average", "class_weight", "activation", "reduction")
+    presets: ClassVar = {
+        "overlap": Preset(
+            "1 - (S_tp + γ)/(S_tp + α S_fp + β S_fn + γ)",
+            "Eq. 9, every choice open",
+            "a combination that no other name has",
+        )
+    }
+
+    def check(self) -> None:
+        """Refuse choices without a meaning; warn of a form that does not train."""
+        options = {name: getattr(self, name) for name in self._function_defaults}
+        self.class_weight = class_numbers(options.pop("class_weight"))
+        self.choice = self.index(**options)
+        if self.turning_point is not None:
+            warnings.warn(
+                f"form='literal' with decay={self.choice.decay:g} has its optimum at p = "
+                f"{self.turning_point:.3g}: beyond it gold is pushed down and a wrong class up. It "
+                "serves to replicate the formula as printed; to train use form='target'",
+                NonTrainingLossWarning,
+                stacklevel=3,
+            )
+
+    @property
+    def turning_point(self) -> float | None:
+        """Where the literal form's gradient changes its sign, 1/(1+decay); ``None`` for others."""
+        literal = self.choice.form == "literal" and self.choice.decay > 0
+        return 1 / (1 + self.choice.decay) if literal else None
+
+    def value(self, logits: Tensor, target: Tensor, given: Call) -> Tensor:
+        """The loss with the choices that were checked when it was built."""
+        items = self.choice.items(logits, target, given)
+        return overlap_of(items, self.choice, self.class_weight)
+
+    def is_additive(self, kind: str) -> bool:
+        """True at ``example`` level and for ``positions``; see ``Loss``."""
+        return self.choice.is_additive(kind)
+
+    def check_kind(self, kind: str, background: int | None = None) -> None:
+        """Refuse what has no meaning for ``kind``; see ``Loss``."""
+        super().check_kind(kind, background)
+        self.choice.check_kind(kind, background)
+
+    def sums(self, logits: Tensor, target: Tensor, **given: Unpack[Given]) -> Tensor:
+        """S_tp, E and the items of each class, (3, C): they add up over batches; see ``Loss``."""
+        items = self.choice.items(logits, target, given)
+        if self.is_additive(items.kind):
+            raise self._without_sums()
+        tp, error, number = set_sums(items, self.choice)
+        if number is None:
+            kept = items.logits.shape[0] if items.mask is None else items.mask.sum()
+            number = torch.ones_like(tp) * kept
+        return torch.stack((tp, error, number.to(tp))).to(items.logits.dtype)
+
+    def from_sums(self, sums: Tensor, background: int | None = None) -> Tensor:
+        """The loss of the set with these per-class sums; see ``Loss``."""
+        if self.choice.level == "example":
+            raise self._without_sums()
+        tp, error, number = sums.unbind()
+        weight = weight_vector(self.class_weight, sums)
+        return set_loss(tp, error, number, self.choice, weight, background)
 
 
 def tversky_loss(
     logits: Tensor,
     target: Tensor,
     *,
-    kind: str | None = None,
-    keep: Tensor | None = None,
-    class_keep: Tensor | None = None,
-    background: int | None = None,
     alpha: float = 0.3,
     beta: float = 0.7,
     smooth: float = 1.0,
     level: str = "set",
-    classes: str = "all",
-    average: str = "macro",
-    class_weight: Tensor | Sequence[float] | None = None,
-    activation: str = "auto",
-    reduction: str = "mean",
-    denominator: float | Tensor | None = None,
+    **options: Unpack[IndexOptions],
 ) -> Tensor:
     """Tversky loss: 1 - (TP + γ) / (TP + α FP + β FN + γ).
 
+    TP = Σ p y, FP = Σ p (1-y), FN = Σ (1-p) y. α = β = ½ is dice (not squared) at 2γ; α > β favours
+    precision, β > α recall. Of ``positions`` p sums to 1, so that FP = FN in each text and only α +
+    β matters. There is no squared form: with α ≠ β it is no index.
+
     Args:
-        logits: raw scores.
-        target: class numbers, 0/1 labels or shares; -100 is ignored.
-        kind: ``classes``, ``labels``, ``positions``; inferred where ``None`` (see ``Loss``).
-        keep: items that count.
-        class_keep: classes that exist.
-        background: the class that means "nothing".
+        logits: raw scores, (..., C).
+        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
         alpha: α >= 0, the weight of false positives.
         beta: β >= 0, the weight of false negatives.
         smooth: γ > 0.
         level: ``set`` or ``example`` (Eq. 10 as printed).
-        classes: ``all`` or ``foreground``.
-        average: ``macro`` or ``micro``, over the classes of a set.
-        class_weight: one weight a class.
-        activation: ``auto`` or ``sigmoid``.
-        reduction: ``none``, ``sum`` or ``mean``; see ``overlap_loss``.
-        denominator: number of items to divide by in place of this call's own; not for a set.
-
-    Shape:
-        logits (..., C); target (...) or (..., C); keep (...); class_keep broadcastable to logits.
-
-    Returns:
-        A scalar, or what ``reduction`` says. Over nothing it is 0 with zero gradient.
-
-    Raises:
-        InputError: for values, shapes and combinations that have no meaning.
+        **options: see ``IndexOptions`` and ``Given``.
 
     References:
         Salehi et al., MLMI 2017; Li et al., ACL 2020, Eq. 10.
 
     Example:
-        >>> import torch
         >>> logits, target = torch.tensor([0.0, 0.0]), torch.tensor([1, 0])  # p = 1/2, 1/2
         >>> tversky_loss(logits, target)  # 1 - 1.5 / (.5 + .3·.5 + .7·.5 + 1)
         tensor(0.2500)
@@ -83,57 +207,25 @@ def tversky_loss(
     return overlap_loss(
         logits,
         target,
-        kind=kind,
-        keep=keep,
-        class_keep=class_keep,
-        background=background,
         alpha=alpha,
         beta=beta,
         smooth=smooth,
         level=level,
         squared=False,
-        classes=classes,
-        average=average,
-        class_weight=class_weight,
-        activation=activation,
-        reduction=reduction,
-        denominator=denominator,
+        **options,
     )
 
 
 class TverskyLoss(OverlapLoss):
-    """Tversky loss as a Module; options as in ``tversky_loss``.
+    """Tversky loss as a Module."""
 
-    Example:
-        >>> import torch
-        >>> TverskyLoss(alpha=0.7, beta=0.3)(torch.tensor([0.0, 0.0]), torch.tensor([1, 0]))
-        tensor(0.2500)
-    """
-
-    ranges: ClassVar[Ranges] = {"alpha": Range(0.1, 0.9), "beta": Range(0.1, 0.9)}
-
-    def __init__(
-        self,
-        *,
-        alpha: float = 0.3,
-        beta: float = 0.7,
-        smooth: float = 1.0,
-        level: str = "set",
-        classes: str = "all",
-        average: str = "macro",
-        class_weight: Sequence[float] | Tensor | None = None,
-        activation: str = "auto",
-        reduction: str = "mean",
-    ) -> None:
-        super().__init__(
-            alpha=alpha,
-            beta=beta,
-            smooth=smooth,
-            level=level,
-            squared=False,
-            classes=classes,
-            average=average,
-            class_weight=class_weight,
-            activation=activation,
-            reduction=reduction,
+    function = staticmethod(tversky_loss)
+    index = staticmethod(partial(Overlap, squared=False))
+    ranges: ClassVar = {"alpha": Range(0.1, 0.9), "beta": Range(0.1, 0.9)}
+    presets: ClassVar = {
+        "tversky": Preset(
+            "1 - (TP + γ)/(TP + α FP + β FN + γ)",
+            "Eq. 10 over a set",
+            "precision and recall are not worth the same: beta > alpha favours recall",
         )
+    }

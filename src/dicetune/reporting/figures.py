@@ -1,43 +1,78 @@
-"""Numbers to geometry: scales with round ticks, dots that do not touch, lines with fewer points.
+"""Numbers to geometry: scales with round ticks, panels, strips of dots, colours and marks.
 
 Strips and bars are in percent of the width that the page gives them, panels in the units of their
-own ``viewBox``; what is here is plain data that the templates turn into SVG.
+own ``viewBox``. Everything here is plain data that the templates turn into SVG.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dicetune.records import DEFAULT, TUNED
 
 Point = tuple[float, float]
 
+COLOURS = 8
+"""Colours of the style sheet, all told apart by the colour-blind; the baseline has the first."""
+
+MARKS = {DEFAULT: "circle", TUNED: "diamond"}
+"""Shape of the marks of each decision."""
+
+STRIP = 4.0, 96.0
+"""Ends of a strip's scale, in percent of its width: marks at the ends are not cut off."""
+
+DOT = 2.2
+"""Width of a dot on a strip, in the same unit."""
+
+_ROWS_APART = 5  # pixels between the rows of dots
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0, 20.0)
+
+
+def colours(summary: Mapping[str, Any]) -> dict[str, str]:
+    """The style class of each loss, the baseline's first; past the last colour they start again.
+
+    Example:
+        >>> rows = [{"loss": "ce"}, {"loss": "dice"}, {"loss": "ce"}]
+        >>> colours({"competitors": rows, "baseline": "dice"})
+        {'dice': 'c0', 'ce': 'c1'}
+    """
+    losses = list(dict.fromkeys(row["loss"] for row in summary["competitors"]))
+    losses.sort(key=lambda loss: loss != summary["baseline"])
+    places = (
+        number if number < COLOURS else 1 + (number - 1) % (COLOURS - 1)
+        for number in range(len(losses))
+    )
+    return {loss: f"c{place}" for loss, place in zip(losses, places, strict=True)}
+
+
+def mark_of(competitor: Mapping[str, Any]) -> str:
+    """The shape of a competitor's points."""
+    return "square" if competitor.get("foreign") else MARKS[competitor["decision"]]
 
 
 @dataclass(frozen=True)
 class Scale:
-    """A straight scale.
-
-    Args:
-        low: value at its start.
-        high: value at its end.
-        ticks: round values on it.
-    """
+    """A straight scale from ``low`` to ``high`` with round values on it."""
 
     low: float
     high: float
     ticks: tuple[float, ...]
 
     def place(self, value: float, start: float = 0.0, end: float = 100.0) -> float:
-        """Where a value stands between ``start`` and ``end``; outside the scale, at its edge.
-
-        Example:
-            >>> Scale(80.0, 90.0, (80.0, 90.0)).place(82.5)
-            25.0
-        """
+        """Where a value lies between ``start`` and ``end``; outside the scale, at its edge."""
         share = (value - self.low) / (self.high - self.low)
         return round(start + min(max(share, 0.0), 1.0) * (end - start), 2)
+
+    def along(self, value: float, length: float) -> float:
+        """Where a value lies on ``length``, also beyond the ends: lines are cut, not bent."""
+        return round((value - self.low) / (self.high - self.low) * length, 2)
+
+    def places(self, place: Callable[[float], float]) -> list[tuple[float, str]]:
+        """Place and text of each tick."""
+        return [(place(tick), tick_text(tick, self.ticks)) for tick in self.ticks]
 
 
 def nice_scale(
@@ -45,10 +80,7 @@ def nice_scale(
 ) -> Scale:
     """The scale with about ``parts`` round steps that holds all finite values.
 
-    Args:
-        values: what it must hold; without any, it goes from 0 to 1.
-        parts: how many steps are wanted; there may be one more.
-        within: bounds that it does not pass, such as 0 and 100 for percentages.
+    ``within`` has bounds that the scale does not pass, such as 0 and 100 for percentages.
 
     Example:
         >>> nice_scale([81.3, 85.9]).ticks
@@ -72,12 +104,7 @@ def nice_scale(
 
 
 def fitted_scale(low: float, high: float, parts: int = 3) -> Scale:
-    """The scale from ``low`` to ``high`` as they are, with round ticks between.
-
-    Example:
-        >>> fitted_scale(0, 348).ticks
-        (0.0, 100.0, 200.0, 300.0)
-    """
+    """The scale from ``low`` to ``high`` as they are, with round ticks between."""
     if high <= low:
         high = low + 1
     nice = nice_scale([low, high], parts)
@@ -95,12 +122,7 @@ def _round_steps(low: float, high: float, most: int) -> tuple[float, int, int]:
 
 
 def tick_text(value: float, ticks: Sequence[float]) -> str:
-    """A tick with as many decimals as its neighbours need.
-
-    Example:
-        >>> [tick_text(tick, (0, 2.5, 5)) for tick in (0, 2.5, 5)]
-        ['0.0', '2.5', '5.0']
-    """
+    """A tick with as many decimals as its neighbours need."""
     decimals = 0
     while decimals < 6 and any(abs(t - round(t, decimals)) > 1e-9 for t in ticks):
         decimals += 1
@@ -110,10 +132,6 @@ def tick_text(value: float, ticks: Sequence[float]) -> str:
 
 def stacked(places: Sequence[float], width: float) -> list[int]:
     """For each dot the row in which it touches no other: 0 in the middle, then 1, -1, 2 and so on.
-
-    Args:
-        places: of the dots along the strip.
-        width: of a dot, in the same unit.
 
     Example:
         >>> stacked([10.0, 10.5, 30.0, 10.2], width=2.0)
@@ -138,14 +156,149 @@ def _outwards(count: int) -> Iterable[int]:
         yield from (distance, -distance)
 
 
+@dataclass(frozen=True)
+class Strip:
+    """Places along one strip, in percent of its width; ``dots`` are place, pixels up, and title."""
+
+    dots: list[tuple[float, int, str]]
+    middle: float
+    interval: tuple[float, float] | None  # place of its start, and its width
+    label: str
+
+    @classmethod
+    def of(
+        cls,
+        scale: Scale,
+        row: Mapping[str, Any],
+        values: Sequence[float],
+        middle: float,
+        label: str,
+        text: Callable[[float], str],
+    ) -> Strip:
+        """The strip of a row of the summary: one dot a seed, the mean, and the interval."""
+        places = [scale.place(100 * value, *STRIP) for value in values]
+        names = [f"seed {seed}" for seed in row["seeds"]] or ["all"] * len(values)
+        dots = [
+            (place, _ROWS_APART * up, f"{name}: {text(value)}")
+            for place, up, name, value in zip(
+                places, stacked(places, DOT), names, values, strict=True
+            )
+        ]
+        interval = None
+        if row["interval"] is not None:
+            low, high = (scale.place(100 * bound, *STRIP) for bound in row["interval"])
+            interval = low, round(high - low, 2)
+        return cls(dots, scale.place(100 * middle, *STRIP), interval, label)
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What all strips of a table share: ticks, and the line that the strips are read against."""
+
+    ticks: list[tuple[float, str]]
+    reference: float | None
+
+    @classmethod
+    def of(cls, scale: Scale, reference: float | None) -> Axis:
+        """The axis of a scale in percent, with a line at the fraction ``reference``."""
+        line = None if reference is None else scale.place(100 * reference, *STRIP)
+        return cls(scale.places(lambda tick: scale.place(tick, *STRIP)), line)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point of a panel: its place, shape and style, and what it says when pointed at."""
+
+    x: float
+    y: float
+    shape: str
+    style: str
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a panel: the SVG path, its style, and what it says when pointed at."""
+
+    path: str
+    style: str
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Two axes with lines and, over them, marks, in the units of one ``viewBox``."""
+
+    x: Scale
+    y: Scale
+    x_title: str
+    y_title: str  # it stands above the axis
+    label: str  # what the figure shows, in a sentence, for those who cannot see it
+    width: float = 260.0
+    height: float = 200.0
+    left: float = 34.0  # room for the labels of the vertical axis
+    below: float = 34.0
+    above: float = 24.0
+    right: float = 10.0
+    lines: list[Line] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
+    notes: list[tuple[float, str]] = field(default_factory=list)  # texts above the axes
+
+    @property
+    def inner_width(self) -> float:
+        """Width between the axes."""
+        return self.width - self.left - self.right
+
+    @property
+    def inner_height(self) -> float:
+        """Height between the axes."""
+        return self.height - self.above - self.below
+
+    @property
+    def x_ticks(self) -> list[tuple[float, str]]:
+        """Place, from the left edge of the axes, and text of each tick."""
+        return self.x.places(self.across)
+
+    @property
+    def y_ticks(self) -> list[tuple[float, str]]:
+        """Place, from the upper edge of the axes, and text of each tick."""
+        return self.y.places(self.down)
+
+    def across(self, value: float) -> float:
+        """Horizontal place of a value, from the left edge of the axes."""
+        return self.x.along(value, self.inner_width)
+
+    def down(self, value: float) -> float:
+        """Vertical place of a value, from the upper edge of the axes."""
+        return round(self.inner_height - self.y.along(value, self.inner_height), 2)
+
+    def line(self, points: Iterable[Point], style: str, title: str = "", most: int = 200) -> None:
+        """Add a line; points outside the axes are cut off where the line is drawn."""
+        places = [(self.across(x), self.down(y)) for x, y in points]
+        if len(places) > 1:
+            self.lines.append(Line(path_of(thinned(places, most)), style, title))
+
+    def mark(self, point: Point, style: str, title: str = "", shape: str = "circle") -> None:
+        """Add a mark, if it lies within the axes."""
+        x, y = point
+        if self.x.low <= x <= self.x.high and self.y.low <= y <= self.y.high:
+            self.marks.append(Mark(self.across(x), self.down(y), shape, style, title))
+
+    def note(self, value: float, text: str) -> None:
+        """Add a short text above the axes, if its place is within them."""
+        if self.x.low < value < self.x.high:
+            self.notes.append((self.across(value), text))
+
+
+def path_of(points: Sequence[Point]) -> str:
+    """The SVG path through points."""
+    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
+
+
 def thinned(points: Sequence[Point], most: int) -> list[Point]:
     """At most ``most`` points that keep the shape of a line (Douglas & Peucker 1973).
 
     Points are taken where the line so far is furthest off, both axes scaled to one; the ends stay.
-
-    Args:
-        points: of the line, in its order.
-        most: how many may be left, at least 2.
 
     Example:
         >>> thinned([(0, 0), (1, 0), (2, 0), (3, 5), (4, 0)], most=4)
@@ -153,7 +306,7 @@ def thinned(points: Sequence[Point], most: int) -> list[Point]:
     """
     if len(points) <= most:
         return list(points)
-    wide = [_spread(axis) for axis in zip(*points, strict=True)]
+    wide = [max(axis) - min(axis) or 1.0 for axis in zip(*points, strict=True)]
     scaled = [(x / wide[0], y / wide[1]) for x, y in points]
     kept = {0, len(points) - 1}
     open_parts = [_furthest(scaled, 0, len(points) - 1)]
@@ -166,10 +319,6 @@ def thinned(points: Sequence[Point], most: int) -> list[Point]:
         kept.add(at)
         open_parts += [_furthest(scaled, a, b) for a, b in ((first, at), (at, last)) if b - a > 1]
     return [points[number] for number in sorted(kept)]
-
-
-def _spread(values: Sequence[float]) -> float:
-    return max(values) - min(values) or 1.0
 
 
 def _furthest(points: Sequence[Point], first: int, last: int) -> tuple[float, int, int, int]:

@@ -1,4 +1,4 @@
-"""The report as one HTML page: style and script stand in it, and nothing is fetched.
+"""The report as one HTML page: style and script are part of it, and nothing is fetched.
 
 Everything from the data is escaped. Should a text get through all the same, the page's own policy
 (Content-Security-Policy) allows no script but the one whose hash it names, and no connection.
@@ -20,13 +20,7 @@ from markupsafe import Markup, escape
 from dicetune import __version__, numbers
 from dicetune.errors import DataError, quoted
 from dicetune.records import read_json, replace_text
-from dicetune.reporting.class_bars import class_bars
-from dicetune.reporting.data_tables import data_tables
-from dicetune.reporting.effect_rows import effect_heads, effect_rows
-from dicetune.reporting.item_rows import item_rows
-from dicetune.reporting.panels import learning_panels, precision_recall_panels, tracking_panels
-from dicetune.reporting.run_facts import run_facts
-from dicetune.reporting.strips import difference_table, score_table
+from dicetune.reporting import panels, tables
 
 REPORT_FILE = "report.html"
 _SUMMARY_FILE = "summary.json"
@@ -34,17 +28,7 @@ _VERSION = 1
 
 
 def write_report(folder: str | Path) -> Path:
-    """Write ``report.html`` beside the ``summary.json`` of a comparison.
-
-    Args:
-        folder: of the comparison.
-
-    Returns:
-        The path of the page.
-
-    Raises:
-        DataError: no summary, or one of another version.
-    """
+    """Write ``report.html`` beside the ``summary.json`` of a comparison; the path of the page."""
     path = Path(folder) / _SUMMARY_FILE
     if not path.is_file():
         raise DataError(
@@ -55,8 +39,7 @@ def write_report(folder: str | Path) -> Path:
         raise DataError(
             path,
             f"expected a summary of version {_VERSION}, got {quoted(summary.get('version'))}: "
-            f"make it "
-            "anew with `dicetune report`",
+            "make it anew with `dicetune report`",
         )
     page = Path(folder) / REPORT_FILE
     replace_text(page, render(summary))
@@ -64,11 +47,7 @@ def write_report(folder: str | Path) -> Path:
 
 
 def render(summary: Mapping[str, Any]) -> str:
-    """The page of a summary.
-
-    Args:
-        summary: as ``comparison.summary.summarise`` returns it.
-    """
+    """The page of a summary, as ``comparison.summary.summarise`` returns it."""
     environment = Environment(
         loader=PackageLoader("dicetune.reporting"),
         autoescape=True,
@@ -84,38 +63,29 @@ def render(summary: Mapping[str, Any]) -> str:
         "count": numbers.count,
     }
     environment.filters |= filters
-    style, script = _own("style.css"), _own("script.js")
+    style, script = _packaged("style.css"), _packaged("script.js")
     return environment.get_template("page.html").render(
         summary=summary,
-        style=Markup(style),  # ours, from the package; nothing of the data is in it
+        style=Markup(style),  # from the package; nothing of the data is in it
         script=Markup(script),
         policy=policy(style, script),
-        scores=score_table(summary),
-        differences=difference_table(summary),
-        effect_heads=effect_heads(summary),
-        effects=effect_rows(summary),
-        classes=class_bars(summary),
-        trade_offs=precision_recall_panels(summary),
-        learning=learning_panels(summary),
-        tracking=tracking_panels(summary),
-        items=item_rows(summary),
-        data=data_tables(summary["data"]),
-        how=run_facts(summary["how"]),
+        scores=tables.score_table(summary),
+        differences=tables.difference_table(summary),
+        effect_heads=tables.effect_heads(summary),
+        effects=tables.effect_rows(summary),
+        classes=tables.class_bars(summary),
+        trade_offs=panels.precision_recall_panels(summary),
+        learning=panels.learning_panels(summary),
+        tracking=panels.tracking_panels(summary),
+        items=tables.item_rows(summary),
+        data=tables.data_tables(summary["data"]),
+        how=tables.run_facts(summary["how"]),
         dicetune_version=__version__,
     )
 
 
 def policy(style: str, script: str) -> str:
-    """What the page may do: apply its own style, run its own script, fetch nothing.
-
-    Args:
-        style: content of its style element, to the letter.
-        script: content of its script element.
-
-    Example:
-        >>> policy("a{}", "1").split("; ")[0]
-        "default-src 'none'"
-    """
+    """What the page may do: apply its own style, run its own script, fetch nothing."""
     parts = [
         "default-src 'none'",
         f"style-src '{_hash(style)}'",
@@ -147,5 +117,5 @@ def _hash(text: str) -> str:
     return f"sha256-{base64.b64encode(digest).decode()}"
 
 
-def _own(name: str) -> str:
+def _packaged(name: str) -> str:
     return (resources.files("dicetune.reporting") / "templates" / name).read_text(encoding="utf-8")

@@ -6,9 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dicetune import numbers
-from dicetune.reporting.axes import Panel, equal_f1
-from dicetune.reporting.colours import MARKS, colours
-from dicetune.reporting.figures import Scale, fitted_scale, nice_scale
+from dicetune.reporting.figures import (
+    MARKS,
+    Panel,
+    Point,
+    Scale,
+    colours,
+    fitted_scale,
+    nice_scale,
+)
 
 
 def precision_recall_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -16,51 +22,61 @@ def precision_recall_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = summary["precision_recall"]
     palette = colours(summary)
     scale = _shared_scale(found)
-    curves = {
-        loss: [(100 * recall, 100 * precision) for recall, precision in own["curve"]]
-        for loss, own in found.items()
-    }
+    curves = {loss: _percent(trade_off["curve"]) for loss, trade_off in found.items()}
     panels = []
-    for loss, own in found.items():
-        panel = Panel(
-            scale, scale, "recall, %", "precision, %", _said(loss, own), height=214.0, above=34.0
+    for loss, trade_off in found.items():
+        chosen = _chosen(trade_off)
+        points = "; ".join(
+            f"{row['decision']} at precision {row['precision']}, recall {row['recall']}"
+            for row in chosen
         )
+        label = f"Precision against recall of {loss}: {points}"
+        panel = Panel(scale, scale, "recall, %", "precision, %", label, height=214.0, above=34.0)
         _add_guides(panel)
-        for other, points in curves.items():
+        for other, curve in curves.items():
             if other != loss:
-                panel.line(points, "other", other)
+                panel.line(curve, "other", other)
         panel.line(curves[loss], f"main {palette[loss]}", f"{loss}, mean of the seeds")
-        for decision, seeds in own["seeds"].items():
+        for decision, seeds in trade_off["seeds"].items():
             if len(seeds) > 1:
-                for recall, precision in seeds:
-                    style = f"seed {palette[loss]} {decision}"
-                    panel.mark((100 * recall, 100 * precision), style, "", MARKS[decision])
-        for decision, (recall, precision) in own["chosen"].items():
-            title = f"{decision}: precision {numbers.points(precision)}, "
-            title += f"recall {numbers.points(recall)}"
-            style = f"chosen {palette[loss]} {decision}"
-            panel.mark((100 * recall, 100 * precision), style, title, MARKS[decision])
-        panels.append(
-            {"loss": loss, "colour": palette[loss], "panel": panel, "chosen": _chosen(own)}
-        )
+                for point in _percent(seeds):
+                    panel.mark(point, f"seed {palette[loss]} {decision}", "", MARKS[decision])
+        for row, point in zip(chosen, _percent(trade_off["chosen"].values()), strict=True):
+            title = f"{row['decision']}: precision {row['precision']}, recall {row['recall']}"
+            panel.mark(point, f"chosen {palette[loss]} {row['decision']}", title, row["mark"])
+        panels.append({"loss": loss, "colour": palette[loss], "panel": panel, "chosen": chosen})
     return panels
+
+
+def _percent(points: Any) -> list[Point]:
+    return [(100 * x, 100 * y) for x, y in points]
 
 
 def _add_guides(panel: Panel) -> None:
     """Lines of equal F1, one for each tick, named where they leave the axes above."""
     for tick in panel.y.ticks:
         if 0 < tick < 100:
-            line = [(100 * recall, 100 * precision) for recall, precision in equal_f1(tick / 100)]
+            line = _percent(equal_f1(tick / 100))
             panel.line(line, "guide", f"F1 = {tick:g}")
             panel.note(line[0][0], f"F1 {tick:g}")
+
+
+def equal_f1(f1: float, steps: int = 40) -> list[Point]:
+    """Points (recall, precision) that have this F1, from precision 1 to recall 1.
+
+    Precision is ``F R / (2 R - F)``, so the line runs from ``R = F / (2 - F)``.
+    """
+    first = f1 / (2 - f1)
+    recalls = [first + (1 - first) * number / (steps - 1) for number in range(steps)]
+    return [(recall, f1 * recall / (2 * recall - f1)) for recall in recalls]
 
 
 def _shared_scale(found: Mapping[str, Any]) -> Scale:
     """From somewhat below the lowest chosen point to 100, the same for both axes."""
     chosen = [
         value
-        for own in found.values()
-        for seeds in own["seeds"].values()
+        for trade_off in found.values()
+        for seeds in trade_off["seeds"].values()
         for point in seeds
         for value in point
     ]
@@ -68,7 +84,7 @@ def _shared_scale(found: Mapping[str, Any]) -> Scale:
     return nice_scale([max(0.0, lowest - 0.4 * (100 - lowest)), 100.0], within=(0.0, 100.0))
 
 
-def _chosen(own: Mapping[str, Any]) -> list[dict[str, str]]:
+def _chosen(trade_off: Mapping[str, Any]) -> list[dict[str, str]]:
     return [
         {
             "decision": decision,
@@ -76,16 +92,8 @@ def _chosen(own: Mapping[str, Any]) -> list[dict[str, str]]:
             "precision": numbers.points(precision),
             "recall": numbers.points(recall),
         }
-        for decision, (recall, precision) in own["chosen"].items()
+        for decision, (recall, precision) in trade_off["chosen"].items()
     ]
-
-
-def _said(loss: str, own: Mapping[str, Any]) -> str:
-    points = "; ".join(
-        f"{row['decision']} at precision {row['precision']}, recall {row['recall']}"
-        for row in _chosen(own)
-    )
-    return f"Precision against recall of {loss}: {points}"
 
 
 def learning_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -93,29 +101,17 @@ def learning_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     palette = colours(summary)
     curves = summary["curves"]
     steps = fitted_scale(0.0, max(_known(curves, "steps"), default=1.0))
-    scores = nice_scale(
-        [100 * value for value in _known(curves, "dev_metric")],
-        within=None if _below_zero(curves) else (0.0, 100.0),
-    )
+    dev = [100 * value for value in _known(curves, "dev_metric")]
+    scores = nice_scale(dev, within=None if any(score < 0 for score in dev) else (0.0, 100.0))
+    title = summary["metric_title"]
     panels = []
     for loss, runs in curves.items():
-        of_loss = _known({loss: runs}, "train_loss") + _known({loss: runs}, "dev_loss")
-        metric = Panel(
-            steps,
-            scores,
-            "step",
-            f"{summary['metric_title']} on dev, %",
-            f"Dev {summary['metric_title']} of {loss} over training",
-            height=170.0,
-        )
-        losses = Panel(
-            steps,
-            nice_scale(of_loss, parts=3),
-            "step",
-            "loss",
-            f"Losses of {loss} over training",
-            height=150.0,
-        )
+        trained = _known({loss: runs}, "train_loss")
+        values = nice_scale(trained + _known({loss: runs}, "dev_loss"), parts=3)
+        label = f"Dev {title} of {loss} over training"
+        metric = Panel(steps, scores, "step", f"{title} on dev, %", label, height=170.0)
+        label = f"Losses of {loss} over training"
+        losses = Panel(steps, values, "step", "loss", label, height=150.0)
         for run in runs:
             _add_run(metric, losses, run, palette[loss])
         panels.append(
@@ -124,7 +120,7 @@ def learning_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
                 "colour": palette[loss],
                 "metric": metric,
                 "losses": losses,
-                "with_train": bool(_known({loss: runs}, "train_loss")),
+                "with_train": bool(trained),
             }
         )
     return panels
@@ -132,92 +128,77 @@ def learning_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _add_run(metric: Panel, losses: Panel, run: Mapping[str, Any], colour: str) -> None:
     seed = f"seed {run['seed']}"
-    scores = _pairs(run["steps"], run["dev_metric"], 100.0)
+    scores = [(step, 100.0 * score) for step, score in _pairs(run, "dev_metric")]
     metric.line(scores, f"run {colour}", seed)
     for step, score in scores:
         if step == run["best_step"]:
             title = f"{seed}: chosen at step {step:g}, {score:.1f}"
             metric.mark((step, score), f"best {colour}", title)
-    losses.line(_pairs(run["steps"], run["train_loss"]), f"run {colour}", f"{seed}, train")
-    losses.line(_pairs(run["steps"], run["dev_loss"]), f"run dashed {colour}", f"{seed}, dev")
+    losses.line(_pairs(run, "train_loss"), f"run {colour}", f"{seed}, train")
+    losses.line(_pairs(run, "dev_loss"), f"run dashed {colour}", f"{seed}, dev")
+
+
+def _known(curves: Mapping[str, Sequence[Mapping[str, Any]]], name: str) -> list[float]:
+    values = (value for runs in curves.values() for run in runs for value in run[name])
+    return [value for value in values if value is not None]
+
+
+def _pairs(run: Mapping[str, Any], name: str) -> list[Point]:
+    pairs = zip(run["steps"], run[name], strict=True)
+    return [(step, value) for step, value in pairs if value is not None]
 
 
 def tracking_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """For each loss its value against 1 - metric on dev, in training and on dev."""
     palette = colours(summary)
+    title = f"100 − {summary['metric_title']}"
     panels = []
-    for loss, own in summary["loss_against_metric"].items():
-        errors = [100 * p["error"] for p in own["points"] if p["error"] is not None]
+    for loss, tracked in summary["loss_against_metric"].items():
+        points = tracked["points"]
+        errors = [100 * point["error"] for point in points if point["error"] is not None]
         y = nice_scale(errors, parts=3)
         found = []
         for where, words in (("train", "in training"), ("dev", "on dev")):
             name = f"{where}_loss"
-            values = [p[name] for p in own["points"] if p[name] is not None]
+            values = [point[name] for point in points if point[name] is not None]
             if not values:
                 continue
             label = f"Loss {words} of {loss} against 100 minus dev {summary['metric_title']}"
-            panel = Panel(
-                nice_scale(values, parts=3),
-                y,
-                f"loss {words}",
-                f"100 − {summary['metric_title']}",
-                label,
-                height=170.0,
-            )
-            for seed in dict.fromkeys(p["seed"] for p in own["points"]):
-                points = [
-                    (p[name], 100 * p["error"], p["step"])
-                    for p in own["points"]
-                    if p["seed"] == seed and None not in (p[name], p["error"])
-                ]
-                panel.line([point[:2] for point in points], f"trace {palette[loss]}")
-                for at, (x, error, step) in enumerate(points):
-                    last = " last" if at == len(points) - 1 else ""
-                    panel.mark(
-                        (x, error),
-                        f"point {palette[loss]}{last}",
-                        f"seed {seed}, step {step}: loss {x:.3g}, error {error:.1f}",
-                    )
-            found.append({"words": words, "panel": panel, "rho": _rho(own[where])})
+            x = nice_scale(values, parts=3)
+            panel = Panel(x, y, f"loss {words}", title, label, height=170.0)
+            _add_traces(panel, points, name, palette[loss])
+            found.append({"words": words, "panel": panel, "rho": _rho(tracked[where])})
         panels.append(
             {
                 "loss": loss,
                 "colour": palette[loss],
                 "panels": found,
-                "evaluations": own["evaluations"],
+                "evaluations": tracked["evaluations"],
             }
         )
     return panels
 
 
-def _rho(own: Mapping[str, Any]) -> dict[str, Any]:
+def _add_traces(panel: Panel, points: Sequence[Mapping[str, Any]], name: str, colour: str) -> None:
+    """One line a seed and one mark an evaluation, the last evaluation larger."""
+    for seed in dict.fromkeys(point["seed"] for point in points):
+        trace = [
+            (point[name], 100 * point["error"], point["step"])
+            for point in points
+            if point["seed"] == seed and None not in (point[name], point["error"])
+        ]
+        panel.line([place[:2] for place in trace], f"trace {colour}")
+        for number, (x, error, step) in enumerate(trace, start=1):
+            last = " last" if number == len(trace) else ""
+            title = f"seed {seed}, step {step}: loss {x:.3g}, error {error:.1f}"
+            panel.mark((x, error), f"point {colour}{last}", title)
+
+
+def _rho(tracked: Mapping[str, Any]) -> dict[str, Any]:
     """The mean rank correlation, and its range over the seeds."""
-    known = [value for value in own["per_seed"] if value is not None]
+    known = [value for value in tracked["per_seed"] if value is not None]
     span = None
     if len(known) > 1:
         span = f"{numbers.plain(min(known))} to {numbers.plain(max(known))}"
-    return {"mean": numbers.plain(own["spearman"]), "value": own["spearman"], "range": span}
-
-
-def _known(curves: Mapping[str, Sequence[Mapping[str, Any]]], name: str) -> list[float]:
-    return [
-        value
-        for runs in curves.values()
-        for run in runs
-        for value in run[name]
-        if value is not None
-    ]
-
-
-def _below_zero(curves: Mapping[str, Any]) -> bool:
-    return any(value < 0 for value in _known(curves, "dev_metric"))
-
-
-def _pairs(
-    steps: Sequence[float], values: Sequence[float | None], times: float = 1.0
-) -> list[tuple[float, float]]:
-    return [
-        (step, times * value)
-        for step, value in zip(steps, values, strict=True)
-        if value is not None
-    ]
+    mean = tracked["spearman"]
+    return {"mean": numbers.plain(mean), "value": mean, "range": span}

@@ -23,6 +23,7 @@ from dicetune.errors import (
     quoted,
     unknown_name,
 )
+from dicetune.losses import Recipe, recipe
 from dicetune.tasks import (
     TASKS,
     at_least,
@@ -224,6 +225,14 @@ class RunConfig:
             if error := _misplaced(name, {"task": self.task}):
                 raise error
         return build_options(own, self.options, use="train")
+
+    def recipe(self) -> Recipe:
+        """What the run trains with: the texts of ``loss`` and ``start_loss``, parsed.
+
+        Raises:
+            InputError: for an unknown loss or option, and for a start phase that is given half.
+        """
+        return recipe(self.loss, self.start_loss, self.start_share)
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> RunConfig:

@@ -76,7 +76,7 @@ class Objective:
                 item = _hardest(item, self.hard_negatives)
             for coefficient, term in self.terms:
                 if term.is_additive(item.kind) and not ranked_together:
-                    value = _apply(term, item, denominator=counts[item.name]) * world_size
+                    value = _apply(term, item, num_items=counts[item.name]) * world_size
                 else:
                     value = _apply(term, item) / micro_batches
                 total = total + item.coefficient * coefficient * value
@@ -104,7 +104,7 @@ class EvaluationLoss:
             self._counts[item.name] = self._counts.get(item.name, 0) + count
             for number, (_, term) in enumerate(self._objective.terms):
                 if term.is_additive(item.kind):
-                    sums = _apply(term, item, denominator=1)
+                    sums = _apply(term, item, num_items=1)
                 else:
                     sums = term.sums(item.logits, item.target, **_options(item))
                 key = (item.name, number)
@@ -129,14 +129,14 @@ def item_count(item: LossInput) -> Tensor:
     """Number of items of an input that count: rows not masked and not ignored."""
     if item.kind == "labels":
         exists = item.target != -100
-        if item.class_keep is not None:
-            exists = exists & item.class_keep
+        if item.class_mask is not None:
+            exists = exists & item.class_mask
         # one logit an item: the items are the entries; several: an item is a row of labels
         kept = exists.any(-1) if item.logits.ndim > 1 else exists
     else:
         kept = item.target != -100
-    if item.keep is not None:
-        kept = kept & item.keep
+    if item.mask is not None:
+        kept = kept & item.mask
     return kept.sum()
 
 
@@ -146,15 +146,15 @@ def _hardest(item: LossInput, per_positive: float) -> LossInput:
         item.logits, item.target, per_positive=per_positive, **_options(item)
     )
     if item.kind == "classes":
-        return replace(item, keep=chosen)
-    return replace(item, class_keep=chosen)
+        return replace(item, mask=chosen)
+    return replace(item, class_mask=chosen)
 
 
 def _options(item: LossInput) -> dict[str, Any]:
     return {
         "kind": item.kind,
-        "keep": item.keep,
-        "class_keep": item.class_keep,
+        "mask": item.mask,
+        "class_mask": item.class_mask,
         "background": item.background,
     }
 

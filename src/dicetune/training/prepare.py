@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from dicetune.data import MANY_UNKNOWN
 from dicetune.errors import InputError, quoted, unknown_name
-from dicetune.losses import Loss, Recipe, SumLoss, build, code_of
+from dicetune.losses import Loss, Recipe, SumLoss, code_of
 from dicetune.models import (
     check_vocabulary,
     fit_vocabulary,
@@ -22,12 +23,13 @@ from dicetune.models import (
     window_length,
     with_characters,
 )
+from dicetune.problems import problem_named
 from dicetune.records import sha256
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.config import SAMPLE, RunConfig
 from dicetune.training.objective import Objective
-from dicetune.training.trainer import built, choose_recipe, with_class_counts
+from dicetune.training.trainer import with_class_counts
 
 _AT_ONCE = 256
 
@@ -58,10 +60,8 @@ class Prepared:
 
 def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
     """Read, check and encode; report what a user should know before training."""
-    recipe = choose_recipe(config.loss, config.start_loss, config.start_share)
-    # an unknown loss is refused before anything is read
-    losses = [built(loss) for loss in (recipe.loss, recipe.start_loss) if loss is not None]
-    code = code_of(losses)
+    recipe = config.recipe()  # an unknown loss is refused before anything is read
+    code = code_of(recipe.losses)
     source = resolve_encoder(config.model)
     splits, task = read_splits(config, report)
     if config.class_weight:
@@ -96,7 +96,7 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
     if "dev" in encoded:
         notes += doubts_of_choice(task, encoded["dev"], collator)
     class_counts = None
-    if config.prior_bias or any(loss.needs_class_counts for loss in losses):
+    if config.prior_bias or any(loss.needs_class_counts for loss in recipe.losses):
         class_counts = count_classes(task, encoded["train"], collator)
     prepared = Prepared(
         config=config,
@@ -169,8 +169,9 @@ def weighted(recipe: Recipe, weights: Mapping[str, float], labels: Sequence[str]
     """The recipe whose losses weigh the classes by label; a label that is not named weighs 1.
 
     Example:
-        >>> weighted(Recipe("ce+0.5*dice"), {"spam": 2}, ["ham", "spam"]).loss
-        'ce:class_weight=1/2+0.5*dice:class_weight=1/2'
+        >>> from dicetune.losses import recipe
+        >>> print(weighted(recipe("ce+0.5*dice"), {"spam": 2}, ["ham", "spam"]))
+        ce:class_weight=1/2+0.5*dice:class_weight=1/2
     """
     for name in weights:
         if name not in labels:
@@ -184,9 +185,9 @@ def weighted(recipe: Recipe, weights: Mapping[str, float], labels: Sequence[str]
     )
 
 
-def _weighted(loss: str | Loss, vector: Sequence[float]) -> str:
+def _weighted(loss: Loss, vector: Sequence[float]) -> Loss:
     terms = []
-    for coefficient, term in (build(loss) if isinstance(loss, str) else loss).terms():
+    for coefficient, term in loss.terms():
         options = term.options()
         if term.imported is not None:
             raise InputError(
@@ -200,7 +201,7 @@ def _weighted(loss: str | Loss, vector: Sequence[float]) -> str:
                 "leave class_weight out, or name another loss (`dicetune losses`)"
             )
         terms.append((coefficient, type(term)(**{**options, "class_weight": vector})))
-    return SumLoss(terms).spec
+    return SumLoss.of(terms)
 
 
 def count_classes(task: Task, encoded: Encoded, collator: PaddingCollator) -> dict[str, Tensor]:
@@ -216,7 +217,7 @@ def count_classes(task: Task, encoded: Encoded, collator: PaddingCollator) -> di
 def doubts_of_choice(task: Task, encoded: Encoded, collator: PaddingCollator) -> list[str]:
     """Why the score of the dev split cannot choose a checkpoint, in sentences."""
     problem = task.problem()
-    if problem["kind"] == "answer":  # no answer is an answer too
+    if not problem_named(problem["kind"]).has_classes:  # no answer is an answer too
         return []
     means = "so the choice of the checkpoint means nothing"
     found = []
@@ -282,14 +283,14 @@ def _rehearse(prepared: Prepared, model: Any) -> None:
     positions of a text, hard negatives without a background class). One forward pass finds it
     before anything is made.
     """
-    task, recipe = prepared.task, prepared.recipe
+    task = prepared.task
     batch = prepared.collator(prepared.encoded["train"].features[:1])
     labels = {name: batch.pop(name) for name in task.targets if name in batch}
     with torch.inference_mode():
         outputs = model.eval()(**batch)
         items = with_class_counts(task.loss_inputs, prepared.class_counts or {})(outputs, labels)
-        for loss in (recipe.loss, recipe.start_loss):
-            if loss is not None:
-                objective = Objective(built(loss), prepared.config.hard_negatives)
-                objective.check(items)
-                objective.share(items, task.item_counts(labels), 1, 1)
+        for loss in prepared.recipe.losses:
+            # a loss of the user may have buffers, which a rehearsal must not change
+            objective = Objective(deepcopy(loss), prepared.config.hard_negatives)
+            objective.check(items)
+            objective.share(items, task.item_counts(labels), 1, 1)

@@ -77,10 +77,10 @@ def record_of(prepared: Prepared, trainer: ObjectiveTrainer, seconds: float) -> 
     best = state.best_global_step or state.global_step
     in_start = best <= start_steps(recipe.start_share, state.max_steps)
     notes = list(prepared.notes)
-    if in_start:
+    if in_start and recipe.start_loss is not None:
         notes.append(
             f"the chosen checkpoint (step {best}) lies in the start phase: it was trained with "
-            f"{recipe.start_loss} alone"
+            f"{recipe.start_loss.spec} alone"
         )
     return RunRecord(
         config=asdict(config),

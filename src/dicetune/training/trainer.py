@@ -25,7 +25,7 @@ from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 
 from dicetune.errors import InputError, listed, quoted
 from dicetune.loss_input import Kind, LossInput
-from dicetune.losses import Loss, Recipe, as_loss, build, recipe, start_steps
+from dicetune.losses import AnyLoss, recipe, start_steps
 from dicetune.tasks import IGNORED
 from dicetune.training.batches import EpochOfSampler, LengthGroupedSampler
 from dicetune.training.callbacks import StopOnSignal
@@ -33,8 +33,6 @@ from dicetune.training.folder import follow_umask
 from dicetune.training.objective import EvaluationLoss, Objective, item_count
 from dicetune.training.processes import check_group
 
-AnyLoss = str | Loss | Callable[[Tensor, Tensor], Tensor]
-"""A spec, a loss of this library, or a function of logits and target."""
 LossInputs = Callable[[Any, Mapping[str, Tensor]], list[LossInput]]
 ItemCounts = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 ClassCounts = Tensor | Mapping[str, Tensor]
@@ -98,7 +96,7 @@ class ObjectiveTrainer(Trainer):
             raise InputError("expected no compute_loss_func, got one: give it as loss= instead")
         if (loss_inputs is None) != (item_counts is None):
             raise InputError("expected loss_inputs= and item_counts= together, got only one")
-        chosen = choose_recipe(loss, start_loss, start_share)
+        chosen = recipe(loss, start_loss, start_share)
         super().__init__(*positional, **trainer)
         check_group(self.args.world_size, self.args.process_index)
         if self.args.label_smoothing_factor:
@@ -109,10 +107,10 @@ class ObjectiveTrainer(Trainer):
         # the stock filter replaces a NaN in the log by a mean while the weights are already lost
         self.args.logging_nan_inf_filter = False
         self.recipe = chosen
-        self.objective = Objective(built(chosen.loss), hard_negatives).to(self.args.device)
+        self.objective = Objective(chosen.loss, hard_negatives).to(self.args.device)
         self.start_objective: Objective | None = None
         if chosen.start_loss is not None:
-            start = Objective(built(chosen.start_loss), hard_negatives)
+            start = Objective(chosen.start_loss, hard_negatives)
             self.start_objective = start.to(self.args.device)
         self._check_trainable()
         self.length_grouped = length_grouped
@@ -302,28 +300,6 @@ def _facts(item: LossInput) -> str:
         f"{item.name}: logits {tuple(logits.shape)}, {(~finite).sum().item()} not finite, "
         f"largest size {size:.3g}"
     )
-
-
-def choose_recipe(
-    loss: AnyLoss, start_loss: AnyLoss | None = None, start_share: float | None = None
-) -> Recipe:
-    """The recipe that ``loss`` names, or the recipe that the three options spell out."""
-    if isinstance(loss, str) and loss == "auto":
-        if start_loss is not None or start_share:
-            raise InputError(
-                "expected no start phase beside loss 'auto', got one: 'auto' brings its own; "
-                "name the loss, for example --loss dice --start-loss ce --start-share 0.4"
-            )
-        return recipe("auto")
-    own = [one if isinstance(one, str | None) else as_loss(one) for one in (loss, start_loss)]
-    if own[0] is None:
-        raise InputError("expected a loss, got None: leave loss= out for 'auto'")
-    return Recipe(own[0], own[1], start_share or 0.0)
-
-
-def built(loss: str | Loss) -> Loss:
-    """The loss itself, also where it is given as text."""
-    return build(loss) if isinstance(loss, str) else loss
 
 
 # loss inputs of the standard heads

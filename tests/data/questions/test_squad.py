@@ -8,8 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import align_answer, read_questions
-from dicetune.data.questions.align import AMBIGUOUS, ELSEWHERE, NOWHERE, RESPELLED, UNPLACED
-from dicetune.data.questions.offsets import OffsetRule
+from dicetune.data.questions.offsets import (
+    AMBIGUOUS,
+    ELSEWHERE,
+    NOWHERE,
+    RESPELLED,
+    UNPLACED,
+    OffsetRule,
+)
 from dicetune.data.questions.read import BLANK_ANSWER, FLAGGED, NO_QUESTION, UNFLAGGED
 from dicetune.errors import DataError, InputError
 

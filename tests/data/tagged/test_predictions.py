@@ -4,7 +4,7 @@ import pytest
 
 from dicetune.data import read_predictions
 from dicetune.errors import DataError, InputError
-from dicetune.metrics import span_scores
+from dicetune.problems import Spans
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def test_tags_are_not_repaired_but_counted(file):
     found = read_predictions(file("a\tB-X\tI-X\nb\tO\tO\nc\tB-X\tB-X\n"))
     assert found.predicted == [("I-X", "O", "B-X")]
     assert [(note.rule[:9], note.count) for note in found.notes] == [("predicted", 1)]
-    assert span_scores(found.gold, found.predicted).predicted == 1
-    assert span_scores(found.gold, found.predicted, convention="conlleval").predicted == 2
+    assert Spans({}).scores(found.gold, found.predicted)["predicted"] == 1
+    assert Spans({"convention": "conlleval"}).scores(found.gold, found.predicted)["predicted"] == 2
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from dicetune.data import inspect_tokens, read_predictions, read_tokens
-from dicetune.metrics import span_scores
+from dicetune.problems import Spans
 
 pytestmark = pytest.mark.real_data
 
@@ -79,11 +79,11 @@ def test_wikigold_documents(real_data):
 def test_weibo_test_has_414_entities_strictly_and_418_for_conlleval(real_data):
     path = real_data("weibo_ner/weiboNER_2nd_conll.test")
     as_it_is = read_predictions(path, gold_column=1, predicted_column=1)
-    assert span_scores(as_it_is.gold, as_it_is.gold).support == 414
-    assert span_scores(as_it_is.gold, as_it_is.gold, convention="conlleval").support == 418
+    assert Spans({}).scores(as_it_is.gold, as_it_is.gold)["support"] == 414
+    assert Spans({"convention": "conlleval"}).scores(as_it_is.gold, as_it_is.gold)["support"] == 418
     repaired = read_tokens(path)
     tags = [sentence.tags for sentence in repaired]
-    assert span_scores(tags, tags).support == 418
+    assert Spans({}).scores(tags, tags)["support"] == 418
     assert notes(repaired)["tags that the scheme iob2 does not allow there"] == 4
     assert repaired.sentences[0].tokens[0] == path.read_text(encoding="utf-8")[0]
 

@@ -83,7 +83,7 @@ def test_worked_example(form):
     }
     if form == "softmax":
         assert (start.kind, start.target.tolist(), counts["start"]) == ("positions", [first], 1)
-        assert start.class_keep.tolist() == [[bool(m) for m in feature["answer_mask"]]]
+        assert start.class_mask.tolist() == [[bool(m) for m in feature["answer_mask"]]]
     else:
         assert (end.kind, end.target[0, :, 0].nonzero().tolist()) == ("labels", [[last]])
         assert end.logits.shape == end.target.shape == (1, len(words), 1)

@@ -8,13 +8,16 @@ it errs is measured in ``benchmarks/error_rates.py`` and printed in docs/statist
 """
 
 from dicetune.comparison.statistics.components import Components, components
-from dicetune.comparison.statistics.effect import effect
-from dicetune.comparison.statistics.holm import holm
-from dicetune.comparison.statistics.interval import Estimate, estimate, score_interval
-from dicetune.comparison.statistics.power import detectable, power, seeds_needed
-from dicetune.comparison.statistics.runs import Runs
-from dicetune.comparison.statistics.sign_flip import sign_flip
-from dicetune.comparison.statistics.units import by_document
+from dicetune.comparison.statistics.interval import (
+    Estimate,
+    detectable,
+    estimate,
+    power,
+    score_interval,
+    seeds_needed,
+)
+from dicetune.comparison.statistics.runs import Runs, by_document
+from dicetune.comparison.statistics.significance import effect, holm, sign_flip
 
 __all__ = [
     "Components",

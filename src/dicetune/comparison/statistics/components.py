@@ -31,100 +31,66 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dicetune.comparison.statistics.runs import Runs, check_units
-from dicetune.comparison.statistics.units import Floats
+from dicetune.comparison.statistics.runs import Floats, Runs, check_units
 from dicetune.errors import InputError
 
 
 @dataclass(frozen=True)
 class Components:
-    """Variances of one estimate, by source; squared fractions.
+    """Variances of one estimate by source, squared fractions; a tuple has one entry a seeded group.
 
-    The tuples have one entry for each group of runs that has seeds; a fixed competitor has none,
-    all of its variance is over examples.
-
-    Args:
-        seeds: S_k, number of runs.
-        between: variance between the scores of the runs, seed and interaction together.
-        interaction: what seed and unit do together, a run.
-        examples: what the choice of the units does to all runs alike.
-        units: U.
-        examples_df: degrees of freedom of the variance over units.
+    A fixed competitor has no entry: all of its variance is over examples.
     """
 
-    seeds: tuple[int, ...]
-    between: tuple[float, ...]
-    interaction: tuple[float, ...]
-    examples: float
-    units: int
-    examples_df: float
-
-    @property
-    def seed(self) -> float:
-        """Variance from the seed alone, one run of each group; at least 0."""
-        return max(sum(self.between) - sum(self.interaction), 0.0)
+    seeds: tuple[int, ...]  # S_k
+    between: tuple[float, ...]  # between the scores of the runs, seed and interaction together
+    interaction: tuple[float, ...]  # what seed and unit do together, for one run
+    examples: float  # what the choice of the units does to all runs alike
+    units: int  # U
+    examples_df: float  # degrees of freedom of the variance over units
 
     def shares(self) -> dict[str, float]:
-        """Shares of the variance of the estimate: seeds, examples, and both at once.
-
-        They add up to 1, or are all 0 where nothing varies.
-        """
-        apart = zip(self.between, self.interaction, self.seeds, strict=True)
+        """Shares of the variance of the estimate: they add up to 1, or are 0 if nothing varies."""
+        groups = list(zip(self.between, self.interaction, self.seeds, strict=True))
         parts = {
-            "seeds": sum(max(own - both, 0.0) / number for own, both, number in apart),
+            "seeds": sum(max(between - both, 0.0) / number for between, both, number in groups),
             "examples": self.examples,
-            "both": sum(
-                both / number for both, number in zip(self.interaction, self.seeds, strict=True)
-            ),
+            "both": sum(both / number for _, both, number in groups),
         }
         total = sum(parts.values())
         return {name: part / total if total else 0.0 for name, part in parts.items()}
 
     def variance_and_df(self, seeds: int | None = None) -> tuple[float, float]:
-        """Variance of the estimate, and its degrees of freedom.
-
-        Args:
-            seeds: for that many runs of each group; by default as many as there were.
-        """
+        """Variance of the estimate and its degrees of freedom, for ``seeds`` runs of each group."""
         numbers = self._numbers(seeds)
-        between = sum(one / number for one, number in zip(self.between, numbers, strict=True))
-        shared = sum(one / number for one, number in zip(self.interaction, numbers, strict=True))
+        between, noise_of_seeds = self._over_seeds(numbers)
+        shared = sum(both / number for both, number in zip(self.interaction, numbers, strict=True))
         over_units = self.examples + shared
         variance = over_units + max(between - shared, 0.0)
-        noise = over_units**2 / self.examples_df + self._noise_of_seeds(numbers)
+        noise = over_units**2 / self.examples_df + noise_of_seeds
         return variance, variance**2 / noise if noise else float("inf")
 
     def seeds_variance_and_df(self, seeds: int | None = None) -> tuple[float, float] | None:
-        """The same for new seeds on these very units; ``None`` where no group has seeds.
-
-        Args:
-            seeds: for that many runs of each group; by default as many as there were.
-        """
+        """The same for new seeds on these very units; ``None`` where no group has seeds."""
         if not self.seeds:
             return None
-        numbers = self._numbers(seeds)
-        variance = sum(one / number for one, number in zip(self.between, numbers, strict=True))
-        noise = self._noise_of_seeds(numbers)
+        variance, noise = self._over_seeds(self._numbers(seeds))
         return variance, variance**2 / noise if noise else float("inf")
 
     def _numbers(self, seeds: int | None) -> tuple[int, ...]:
         return self.seeds if seeds is None else (seeds,) * len(self.seeds)
 
-    def _noise_of_seeds(self, numbers: Sequence[int]) -> float:
-        apart = zip(self.between, numbers, strict=True)
-        return sum((own / number) ** 2 / (number - 1) for own, number in apart)
+    def _over_seeds(self, numbers: Sequence[int]) -> tuple[float, float]:
+        """Variance over seeds alone, and the sum of the squares over degrees of freedom."""
+        parts = [(var / number, number) for var, number in zip(self.between, numbers, strict=True)]
+        return sum(part for part, _ in parts), sum(part**2 / (n - 1) for part, n in parts)
 
 
 def components(groups: Sequence[Runs]) -> Components:
     """Variance components of the sum of the groups' mean scores.
 
-    Args:
-        groups: ``[a]`` for one score, ``[a, -b]`` for a difference with seeds of their own,
-            ``[a.minus(b)]`` for one seed by seed.
-
-    Raises:
-        InputError: groups on other units, or one run of a competitor that is not fixed: one seed
-            does not say what another would do.
+    Groups are ``[a]`` for one score, ``[a, -b]`` for a difference with unrelated seeds, and
+    ``[a.minus(b)]`` for a difference seed by seed.
     """
     check_units(groups)
     for runs in groups:
@@ -136,15 +102,15 @@ def components(groups: Sequence[Runs]) -> Components:
     seeded = [runs for runs in groups if not runs.fixed]
     units = groups[0].units
     interaction = [_interaction(runs.influence) for runs in seeded]
-    shared = sum(one / len(runs.scores) for one, runs in zip(interaction, seeded, strict=True))
-    own = np.sum([runs.influence.mean(axis=0) for runs in groups], axis=0)
+    shared = sum(both / len(runs.scores) for both, runs in zip(interaction, seeded, strict=True))
+    influence = np.sum([runs.influence.mean(axis=0) for runs in groups], axis=0)
     return Components(
         seeds=tuple(len(runs.scores) for runs in seeded),
         between=tuple(float(runs.scores.var(ddof=1)) for runs in seeded),
         interaction=tuple(interaction),
-        examples=max(float(own.var(ddof=1)) / units - shared, 0.0),
+        examples=max(float(influence.var(ddof=1)) / units - shared, 0.0),
         units=units,
-        examples_df=_variance_df(own),
+        examples_df=_variance_df(influence),
     )
 
 

@@ -1,4 +1,6 @@
-"""An estimate with its interval and two-sided test, over new seeds and new examples.
+r"""An estimate with its interval and two-sided test, and what its design can see.
+
+Both hold over new seeds and new examples:
 
     estimate ± t(df) · sqrt(V),    p = P(|t(df)| >= |estimate| / sqrt(V))
 
@@ -19,7 +21,19 @@ since the variance of a share falls as it nears 0 or 1. At θ = 0 and 1 themselv
 more, and 1/n, as for a share of the n units that enter the score, takes the place of
 V / θ(1 - θ).
 
-Source: Wilson, "Probable inference, the law of succession, and statistical inference", 1927.
+A true difference :math:`\delta` is found by a test at 5% with the power
+
+.. math::
+    P\big(|T| > t_{0.975, \nu}\big), \qquad
+    T \sim t_\nu \text{ shifted by } \delta / \sqrt{V} \text{ (noncentral)},
+
+and the smallest difference that could have been detected is the one with a power of 0.8, over seeds
+and examples and over the seeds alone, as the interval asks for both. More seeds
+make V smaller, but never smaller than what the examples alone leave: where that is not enough, only
+a larger test set helps.
+
+Sources: Wilson, "Probable inference, the law of succession, and statistical inference", 1927;
+Cohen, *Statistical Power Analysis for the Behavioral Sciences*, 1988.
 """
 
 from __future__ import annotations
@@ -32,43 +46,28 @@ from dicetune.comparison.statistics.components import Components, components
 from dicetune.comparison.statistics.runs import Runs
 from dicetune.errors import InputError
 
+POWER = 0.8
+MOST_SEEDS = 100
+
 
 @dataclass(frozen=True)
 class Estimate:
-    """A difference of scores, or any other sum of them; fractions.
-
-    Args:
-        value: the estimate.
-        low: lower end of the interval.
-        high: upper end.
-        level: of the interval.
-        error: standard error.
-        df: degrees of freedom of the t distribution.
-        p: two-sided, of the value 0.
-        components: variances by source.
-    """
+    """A difference of scores, or any other sum of scores, with interval and test; fractions."""
 
     value: float
     low: float
     high: float
     level: float
-    error: float
-    df: float
-    p: float
+    error: float  # standard error
+    df: float  # degrees of freedom of the t distribution
+    p: float  # two-sided, of the value 0
     components: Components
 
 
 def estimate(groups: Sequence[Runs], level: float = 0.95, least: float = 0.0) -> Estimate:
-    """Estimate, interval and test for the sum of the groups' mean scores, within what is possible.
+    """Estimate, interval and test for the sum of the groups' mean scores.
 
-    Args:
-        groups: ``[a]`` for one score, ``[a.minus(b)]`` for a difference seed by seed, ``[a, -b]``
-            for one where the seeds of the two have nothing to do with each other.
-        level: of the interval.
-        least: score that there can be (-1 for Matthews' coefficient); the largest is 1.
-
-    Raises:
-        InputError: groups on other units, one run where there should be seeds, or no such level.
+    ``least`` is the least possible score (-1 for Matthews' coefficient); the largest is 1.
 
     Example:
         >>> import numpy as np
@@ -84,9 +83,9 @@ def estimate(groups: Sequence[Runs], level: float = 0.95, least: float = 0.0) ->
     found = components(groups)
     value = float(sum(runs.mean for runs in groups))
     half, p = _half(found, level), 1.0 if not value else 0.0
-    for own_variance, own_df in _variances(found):
-        if own_variance:
-            p = max(p, 2 * float(stats.t.sf(abs(value) / own_variance**0.5, own_df)))
+    for variance, df in _variances(found):
+        if variance:
+            p = max(p, 2 * float(stats.t.sf(abs(value) / variance**0.5, df)))
     variance, df = found.variance_and_df()
     widest = 1.0 - least
     low, high = max(value - half, -widest), min(value + half, widest)
@@ -94,23 +93,13 @@ def estimate(groups: Sequence[Runs], level: float = 0.95, least: float = 0.0) ->
 
 
 def score_interval(runs: Runs, level: float = 0.95, least: float = 0.0) -> tuple[float, float]:
-    """The interval of a competitor's score, within the least that there can be and 1.
-
-    Args:
-        runs: of the competitor.
-        level: of the interval.
-        least: score that there can be, from which Wilson's formula measures.
-
-    Raises:
-        InputError: one run where there should be seeds, or no such level.
+    """The interval of a competitor's score, between the least possible score and 1.
 
     Example:
         >>> import numpy as np
         >>> close = Runs("a", [0.97, 0.90, 0.99], np.zeros((3, 50)))
         >>> [round(bound, 3) for bound in score_interval(close)]
         [0.698, 0.994]
-        >>> [round(bound, 3) for bound in score_interval(Runs("b", [1.0] * 3, np.zeros((3, 50))))]
-        [0.929, 1.0]
     """
     _check_level(level)
     from scipy import stats
@@ -129,6 +118,52 @@ def score_interval(runs: Runs, level: float = 0.95, least: float = 0.0) -> tuple
     return least + whole * low, least + whole * high
 
 
+def detectable(found: Components, seeds: int | None = None, level: float = 0.95) -> float:
+    """The smallest true difference that ``seeds`` runs find with a chance of 0.8; a fraction."""
+    variances = _variances(found, seeds)
+    return max(_least_shift(df, level) * float(variance**0.5) for variance, df in variances)
+
+
+def seeds_needed(found: Components, difference: float, level: float = 0.95) -> int | None:
+    """The fewest seeds that would detect a true difference of this size.
+
+    ``None`` where 100 seeds are too few (the test set is too small), or where there are no seeds.
+    """
+    if not found.seeds or not difference:
+        return None
+    for seeds in range(2, MOST_SEEDS + 1):
+        if detectable(found, seeds, level) <= abs(difference):
+            return seeds
+    return None
+
+
+def power(shift: float, df: float, level: float = 0.95) -> float:
+    """The chance that a test finds a difference of ``shift`` standard errors.
+
+    Example:
+        >>> round(power(0.0, 4.0), 3), power(6.0, 4.0) > 0.9
+        (0.05, True)
+    """
+    from scipy import stats
+
+    if df == float("inf"):
+        edge = stats.norm.ppf((1 + level) / 2)
+        return float(stats.norm.sf(edge - shift) + stats.norm.cdf(-edge - shift))
+    edge = stats.t.ppf((1 + level) / 2, df)
+    # the far tail is next to nothing, and scipy returns nan for it where the shift is large
+    far = stats.nct.cdf(-edge, df, shift) if shift < 5 else 0.0
+    return float(stats.nct.sf(edge, df, shift) + far)
+
+
+def _least_shift(df: float, level: float) -> float:
+    from scipy.optimize import brentq
+
+    high = 4.0
+    while power(high, df, level) < POWER:
+        high *= 2
+    return float(brentq(lambda shift: power(shift, df, level) - POWER, 0.0, high, xtol=1e-6))
+
+
 def _half(found: Components, level: float) -> float:
     """Half the width of the t interval, over seeds and units or over seeds alone."""
     from scipy import stats
@@ -137,10 +172,10 @@ def _half(found: Components, level: float) -> float:
     return max(quantile * math.sqrt(variance) for quantile, variance in quantiles)
 
 
-def _variances(found: Components) -> list[tuple[float, float]]:
+def _variances(found: Components, seeds: int | None = None) -> list[tuple[float, float]]:
     """Variance and degrees of freedom over seeds and units, and over the seeds alone."""
-    seeds = found.seeds_variance_and_df()
-    return [found.variance_and_df(), *([] if seeds is None else [seeds])]
+    alone = found.seeds_variance_and_df(seeds)
+    return [found.variance_and_df(seeds), *([] if alone is None else [alone])]
 
 
 def _check_level(level: float) -> None:

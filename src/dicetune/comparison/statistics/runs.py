@@ -1,7 +1,9 @@
 """The runs of one competitor on one test set: a score each, and how much each unit weighs in it.
 
-Scores are not means of units, so a unit's share is taken from what the score loses without it, the
-jackknife's influence value
+A unit is what the test set was drawn by: a sentence, a text, a question, or a whole document. Each
+run leaves a few counts for each unit, and the score is a function of their sums, so the score of
+any other choice of units is computed anew and never averaged. A unit's share is taken from what the
+score loses without the unit, the jackknife's influence value
 
     ψ_su = (U - 1) (θ_s - θ_s without unit u)        for run s and unit u of U,
 
@@ -12,35 +14,26 @@ Source: Tukey 1958; Efron & Stein, "The jackknife estimate of variance", 1981.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from dicetune.comparison.statistics.units import Floats, Metric
 from dicetune.errors import InputError
+
+Floats = NDArray[np.float64]
+Metric = Callable[[Floats], Floats]
+"""Sums ``(..., M)`` of counts to scores ``(...)``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Runs:
-    """Scores and influence values of the runs of one competitor.
+    """Scores ``(S,)`` and influence values ``(S, U)`` of the S runs of one competitor on U units.
 
-    ``-runs`` turns all signs, ``a.minus(b)`` has the differences of runs of one seed.
-
-    Args:
-        name: of the competitor.
-        scores: ``(S,)``, fractions.
-        influence: ``(S, U)``; a run's values add up to about 0.
-        seeds: of the runs, in order; by default 1 to S.
-        fixed: one run that has no seeds, the predictions of a finished system: what it would do
-            with another seed is not asked.
-        counted: units that enter the score at all; by default all U. A sentence without an entity
-            in gold or prediction does not enter F1, nor does a text that is rightly negative.
-
-    Raises:
-        InputError: shapes that do not fit, fewer than 2 units, a number that is not finite, seeds
-            that repeat, a fixed competitor with more than one run.
+    A ``fixed`` competitor is one run without a seed, the predictions of a finished system: what
+    the system would do with another seed is not asked. ``counted`` is the number of units that
+    enter the score at all: a sentence without an entity in gold or prediction does not enter F1.
 
     Example:
         >>> mean = lambda sums: sums[..., 0] / sums[..., 1]
@@ -95,25 +88,14 @@ class Runs:
         seeds: Sequence[int] = (),
         fixed: bool = False,
     ) -> Runs:
-        """From the counts of each run and unit, by leaving out one unit at a time.
-
-        Args:
-            name: of the competitor.
-            counts: ``(S, U, M)``, columns as the metric wants their sums.
-            metric: sums ``(..., M)`` to scores ``(...)``.
-            seeds: of the runs, in order; by default 1 to S.
-            fixed: a finished system's predictions, one run.
-
-        Raises:
-            InputError: counts of another shape, and as for ``Runs``.
-        """
+        """From the counts ``(S, U, M)`` of each run and unit, by leaving out one unit at a time."""
         array = np.asarray(counts, dtype=np.float64)
         if array.ndim != 3 or 0 in array.shape:
             raise InputError(f"{name}: expected counts (seeds, units, M), got {array.shape}")
         totals = array.sum(axis=1)
         scores = metric(totals)
         # a run at a time: the sums without each unit are as large as the counts
-        without = np.stack([metric(total - own) for total, own in zip(totals, array, strict=True)])
+        without = np.stack([metric(total - run) for total, run in zip(totals, array, strict=True)])
         influence = (array.shape[1] - 1) * (scores[:, None] - without)
         # where all is right, a unit that enters scores alone; where nothing is, none does
         enters = (metric(array) > 0).any(axis=0)
@@ -124,16 +106,7 @@ class Runs:
         return Runs(self.name, -self.scores, -self.influence, self.seeds, self.fixed)
 
     def minus(self, other: Runs) -> Runs:
-        """The differences, seed by seed, over the seeds that both have.
-
-        Raises:
-            InputError: no seed in common, or other units.
-
-        Example:
-            >>> a = Runs("a", [0.5, 0.7], np.zeros((2, 3)), (1, 2))
-            >>> a.minus(Runs("b", [0.4, 0.1], np.zeros((2, 3)), (2, 9))).scores.round(3).tolist()
-            [0.3]
-        """
+        """The differences, seed by seed, over the seeds that both have."""
         check_units((self, other))
         common = [seed for seed in self.seeds if seed in other.seeds]
         if not common:
@@ -163,13 +136,32 @@ class Runs:
 
 
 def check_units(groups: Sequence[Runs]) -> None:
-    """Every group has the same number of units.
-
-    Raises:
-        InputError: they have not.
-    """
+    """Refuse groups that have other numbers of units."""
     if len({runs.units for runs in groups}) > 1:
         found = ", ".join(f"{runs.name}: {runs.units}" for runs in groups)
         raise InputError(
             f"expected every competitor on the same test set, got other numbers of units ({found})"
         )
+
+
+def by_document(counts: ArrayLike, documents: Sequence[Hashable]) -> Floats:
+    """Counts ``(S, D, M)`` of documents, in the order of first appearance, from those of units.
+
+    The units of one document are alike: where a test set was drawn by the document, every interval
+    over smaller units is too narrow.
+
+    Example:
+        >>> by_document([[[1.0], [2.0], [4.0]]], ["a", "b", "a"]).tolist()
+        [[[5.0], [2.0]]]
+    """
+    array = np.asarray(counts, dtype=np.float64)
+    if array.ndim != 3 or array.shape[1] != len(documents):
+        raise InputError(
+            "expected counts (seeds, units, M) and the document of each unit, "
+            f"got counts {array.shape} and {len(documents)} documents"
+        )
+    place: dict[Hashable, int] = {}
+    rows = [place.setdefault(document, len(place)) for document in documents]
+    summed = np.zeros((len(place), array.shape[0], array.shape[2]))
+    np.add.at(summed, rows, array.swapaxes(0, 1))
+    return summed.swapaxes(0, 1)

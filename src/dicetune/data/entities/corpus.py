@@ -7,12 +7,13 @@ mention that occurs twice is two spans, and its text is never searched for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import NamedTuple, Self
 
 from dicetune.data.entities.queries import choose_queries
-from dicetune.data.files.text import Note
+from dicetune.data.files.text import Note, NoteBook
 from dicetune.data.inspect import (
     PAPER_RATIOS,
     Contents,
@@ -25,62 +26,73 @@ from dicetune.data.inspect import (
 )
 from dicetune.data.tagged.corpus import Corpus
 from dicetune.data.tagged.labels import spans
+from dicetune.errors import DataError, quoted
+
+TWICE = "spans given twice: counted once"
 
 
 class EntitySpan(NamedTuple):
-    """One entity.
-
-    Args:
-        type: its type.
-        start: first word.
-        end: one past the last word.
-    """
+    """One entity: its type, its first word, and one past its last word."""
 
     type: str
     start: int
     end: int
 
+    @classmethod
+    def checked(
+        cls, kind: str, start: int, end: int, length: int | None, path: str | Path, line: int | None
+    ) -> Self:
+        """A span that lies in its sentence; ``length`` is ``None`` where it is not known."""
+        if start >= end:
+            raise DataError(
+                path,
+                f"expected a span that ends behind its start, got words {start} to {end} "
+                f"(end exclusive) of {quoted(kind)}: mend the entry",
+                line=line,
+            )
+        if start < 0 or (length is not None and end > length):
+            size = "from 0"
+            if length is not None:
+                size = f"from 0 to {length - 1}, as the sentence has them"
+            raise DataError(
+                path,
+                f"expected a span of words {size}, got words {start} to {end - 1} of "
+                f"{quoted(kind)}: mend the entry",
+                line=line,
+            )
+        return cls(kind, start, end)
+
+
+def sorted_once(found: Sequence[EntitySpan], place: str, notes: NoteBook) -> tuple[EntitySpan, ...]:
+    """Spans in the order of their places, each once; a repeated span is noted."""
+    once = sorted(set(found), key=lambda span: (span.start, span.end, span.type))
+    for _ in range(len(found) - len(once)):
+        notes.add(TWICE, place)
+    return tuple(once)
+
 
 @dataclass(frozen=True)
 class EntitySentence:
-    """One sentence.
-
-    Args:
-        tokens: the words, exactly as in the file.
-        spans: its entities, each once, in the order of their places.
-        id: the source's own name for it, where it has one.
-        line: 1-based line on which it starts, where lines mean anything.
-        document: what it is a part of, where the source says so; not part of equality.
-    """
+    """One sentence with its entities, each once, in the order of their places."""
 
     tokens: tuple[str, ...]
     spans: tuple[EntitySpan, ...] = ()
     id: str | None = None
-    line: int | None = None
+    line: int | None = None  # on which the sentence starts, from 1
     document: str | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
 class EntityCorpus:
-    """The sentences of one file or split.
-
-    Args:
-        sentences: in the order of the file.
-        source: the file or data set they came from.
-        notes: repairs and oddities, counted.
-        queries: what the file itself asks for each type; empty for files without questions.
-        has_gold: whether the spans were read; ``False`` for text to be predicted.
-        texts: where the sentences were cut from plain text, that text.
-        places: first and one past the last character of each word of each such text.
-    """
+    """The sentences of one file or split, in the order of the file."""
 
     sentences: tuple[EntitySentence, ...]
     source: str
     notes: tuple[Note, ...] = ()
-    queries: Mapping[str, str] = field(default_factory=dict)
-    has_gold: bool = True
-    texts: tuple[str | None, ...] = ()
-    places: tuple[tuple[tuple[int, int], ...], ...] = ()
+    queries: Mapping[str, str] = field(default_factory=dict)  # of each type, where the file asks
+    has_gold: bool = True  # False for text to be predicted
+    texts: tuple[str | None, ...] = ()  # plain texts that the sentences were cut from
+    places: tuple[tuple[tuple[int, int], ...], ...] = ()  # of each word in its plain text
 
     def __len__(self) -> int:
         return len(self.sentences)
@@ -89,7 +101,7 @@ class EntityCorpus:
         return iter(self.sentences)
 
     def first(self, count: int) -> Self:
-        """The same source with its first sentences alone."""
+        """The corpus cut to the first ``count`` sentences."""
         return replace(
             self,
             sentences=self.sentences[:count],
@@ -104,14 +116,7 @@ class EntityCorpus:
 
 
 def entity_corpus(corpus: Corpus) -> EntityCorpus:
-    """The spans that the tags of a corpus spell; untagged sentences have none.
-
-    Example:
-        >>> from dicetune.data.tagged.corpus import Sentence
-        >>> tagged = Corpus((Sentence(("in", "Bonn"), ("O", "B-LOC")),), "a.conll", scheme="iob2")
-        >>> entity_corpus(tagged).sentences[0].spans
-        (EntitySpan(type='LOC', start=1, end=2),)
-    """
+    """The spans that the tags of a corpus spell; untagged sentences have none."""
     sentences = tuple(
         EntitySentence(
             sentence.tokens,

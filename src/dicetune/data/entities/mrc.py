@@ -6,8 +6,8 @@ has ``context`` (the words, joined by single spaces), ``entity_label``, ``query`
 word **included**: ``start_position`` and ``end_position`` (parallel lists) and ``span_position``
 (``["2;4"]``). A file is a list of such objects, or JSON lines.
 
-The questions of one sentence are put together again: those with the same context and the same
-first part of ``qas_id``, or just the same context where there is none.
+The questions of one sentence are put together again: they share the context and the first part of
+``qas_id``, or the context alone where there is no ``qas_id``.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dicetune.data.entities.corpus import EntitySentence, EntitySpan
-from dicetune.data.entities.jsonl import check_span, sorted_once
+from dicetune.data.entities.corpus import EntitySentence, EntitySpan, sorted_once
 from dicetune.data.files.json_objects import json_list, json_objects
 from dicetune.data.files.text import NoteBook
 from dicetune.errors import DataError, quoted
@@ -40,62 +40,52 @@ OTHER_QUERY = "types with more than one query: the first was taken"
 NOT_ASKED = "sentences that are not asked for every type: the others count as without an entity"
 
 
+@dataclass
+class _Asked:
+    """One sentence: its words, its first line, and what was asked and found so far."""
+
+    tokens: tuple[str, ...]
+    line: int
+    kinds: set[str] = field(default_factory=set)
+    spans: list[EntitySpan] = field(default_factory=list)
+
+
 def parse_mrc(
     lines: Sequence[str], path: str | Path, notes: NoteBook, *, gold: bool = True
 ) -> tuple[list[EntitySentence], dict[str, str]]:
-    """Lines of a file to sentences and the query of each type.
-
-    Args:
-        lines: of the file.
-        path: the file, for messages.
-        notes: takes what was odd.
-        gold: whether labels and spans are read; without, only the contexts are.
-
-    Raises:
-        DataError: no JSON, a missing key, a span that is none or lies outside its context.
-
-    Example:
-        >>> line = '[{"context": "in Bonn", "entity_label": "LOC", "query": "Find places.", ' + (
-        ...     '"start_position": [1], "end_position": [1]}]')
-        >>> sentences, queries = parse_mrc([line], "a.json", NoteBook())
-        >>> sentences[0].spans, queries
-        ((EntitySpan(type='LOC', start=1, end=2),), {'LOC': 'Find places.'})
-    """
-    tokens: dict[tuple[str | None, str], tuple[str, ...]] = {}
-    found: dict[tuple[str | None, str], list[EntitySpan]] = {}
-    asked: dict[tuple[str | None, str], set[str]] = {}
-    first_line: dict[tuple[str | None, str], int] = {}
+    """The sentences and the query of each type; without ``gold``, the contexts alone."""
+    asked: dict[tuple[str | None, str], _Asked] = {}
     queries: dict[str, str] = {}
     for line, record in _records(lines, path):
         context = _text(record, CONTEXT, path, line)
         name = record.get("qas_id")
         key = (None if name is None else str(name).split(".", 1)[0], context)
-        if key not in tokens:
+        if key not in asked:
             if "  " in context:
                 notes.add(MANY_SPACES, f"{path}:{line}")
-            tokens[key] = tuple(context.split(" ")) if context else ()
-            found[key], asked[key], first_line[key] = [], set(), line
+            asked[key] = _Asked(tuple(context.split(" ")) if context else (), line)
         if not gold:
             continue
+        sentence = asked[key]
         kind, query = _text(record, LABEL, path, line), _text(record, QUERY, path, line)
         if queries.setdefault(kind, query) != query:
             notes.add(OTHER_QUERY, f"{path}:{line}")
-        own = _spans(record, kind, len(tokens[key]), path, line, notes)
-        if own and record.get("impossible") is True:
+        found = _spans(record, kind, len(sentence.tokens), path, line, notes)
+        if found and record.get("impossible") is True:
             notes.add(IMPOSSIBLE, f"{path}:{line}")
-        if kind in asked[key]:
+        if kind in sentence.kinds:
             notes.add(ASKED_AGAIN, f"{path}:{line}")
-        found[key] += own
-        asked[key].add(kind)
-    for key, kinds in asked.items():
-        if gold and kinds != queries.keys():
-            notes.add(NOT_ASKED, f"{path}:{first_line[key]}")
-    sentences = []
-    for key, words in tokens.items():
-        line = first_line[key]
-        own_spans = sorted_once(found[key], f"{path}:{line}", notes)
-        sentences.append(EntitySentence(words, own_spans, key[0], line))
-    return sentences, queries
+        sentence.spans += found
+        sentence.kinds.add(kind)
+    for sentence in asked.values() if gold else ():
+        if sentence.kinds != queries.keys():
+            notes.add(NOT_ASKED, f"{path}:{sentence.line}")
+    return [
+        EntitySentence(
+            item.tokens, sorted_once(item.spans, f"{path}:{item.line}", notes), name, item.line
+        )
+        for (name, _), item in asked.items()
+    ], queries
 
 
 def is_mrc(lines: Sequence[str]) -> bool:
@@ -161,12 +151,13 @@ def _spans(
         if pairs is not None and set(pairs) != set(named):
             notes.add(DIFFERENT, f"{path}:{line}")
         pairs = named
-    return [check_span(kind, a, b + 1, length, path, line) for a, b in pairs or ()]
+    return [EntitySpan.checked(kind, a, b + 1, length, path, line) for a, b in pairs or ()]
 
 
 def _pairs(record: Mapping[str, Any], path: str | Path, line: int) -> list[tuple[int, int]]:
     value = record[_SPANS]
-    matches = [_PAIR.fullmatch(item) if isinstance(item, str) else None for item in _list(value)]
+    items = value if isinstance(value, list) else [value]
+    matches = [_PAIR.fullmatch(item) if isinstance(item, str) else None for item in items]
     if not isinstance(value, list) or not all(matches):
         raise DataError(
             path,
@@ -185,7 +176,3 @@ def _numbers(record: Mapping[str, Any], key: str, path: str | Path, line: int) -
             line=line,
         )
     return value
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -1,8 +1,8 @@
-"""Queries: the question that stands for an entity type in NER as reading comprehension.
+"""Queries: the question that asks for an entity type in NER as reading comprehension.
 
-Given in a file, or made from the type's name. A query is read by the encoder as text, so that what
-it says of the type is knowledge that the model starts with: sentences from annotation guidelines
-did best in Li et al. (ACL 2020), names alone did worst.
+A query comes from a file, or is made from the name of its type. The encoder reads a query as text,
+so what the query says of the type is knowledge that the model starts with: in Li et al. (ACL 2020)
+sentences from annotation guidelines did best, and names alone did worst.
 """
 
 from __future__ import annotations
@@ -51,14 +51,7 @@ _UNCOUNTED = ("art", "software", "money", "food", "equipment", "information")
 
 
 def default_query(kind: str) -> str:
-    """A query made from the name of a type.
-
-    Example:
-        >>> default_query("ORG")
-        'Find organizations such as companies, agencies and institutions.'
-        >>> default_query("creative-work"), default_query("CellType")
-        ('Find creative works in the text.', 'Find cell types in the text.')
-    """
+    """A query made from the name of a type."""
     if kind.upper() in KNOWN:
         return KNOWN[kind.upper()]
     words = [word.lower() for word in _WORD.findall(kind)]
@@ -69,39 +62,33 @@ def default_query(kind: str) -> str:
 
 
 def read_queries(path: str | Path) -> dict[str, str]:
-    """Queries from a file.
-
-    Args:
-        path: a YAML or JSON mapping from type to query, or lines of a type, a tab and its query.
-
-    Raises:
-        DataError: no mapping of texts, a type twice, a query without text.
-    """
+    """Queries of a file: a YAML or JSON mapping, or lines of a type, a tab and its query."""
     lines = read_lines(path)
     filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    found: list[tuple[Any, Any, int | None]]
     if all("\t" in line for _, line in filled):
-        queries: dict[str, str] = {}
-        for number, line in filled:
-            kind, query = line.split("\t", 1)
-            _add(queries, kind, query, path, number)
-        return queries
-    return _mapping("\n".join(lines), path)
+        parted = [(line.split("\t", 1), number) for number, line in filled]
+        found = [(kind, query, number) for (kind, query), number in parted]
+    else:
+        found = [(kind, query, None) for kind, query in _mapping("\n".join(lines), path).items()]
+    queries: dict[str, str] = {}
+    for kind, query, line in found:
+        if not isinstance(kind, str) or not isinstance(query, str) or not query.strip() or not kind:
+            raise DataError(
+                path, f"expected a type and its query, got {quoted(kind)}: {quoted(query)}", line
+            )
+        if kind in queries:
+            raise DataError(
+                path, f"expected one query for a type, got a second for {quoted(kind)}", line
+            )
+        queries[kind] = query
+    return queries
 
 
 def choose_queries(
     kinds: Iterable[str], given: Mapping[str, str] | None, found: Mapping[str, str], source: str
 ) -> dict[str, str]:
-    """The query of each type: the given one, else the data's own, else one made from its name.
-
-    Args:
-        kinds: the types.
-        given: from a file that the user named, which then has to hold every type.
-        found: what the training data itself asks.
-        source: the file of queries, for the message.
-
-    Raises:
-        DataError: a type without a query in the user's file.
-    """
+    """The query of each type: the given one, else the data's own, else one made from its name."""
     names = list(kinds)
     if given is None:
         return {kind: found.get(kind) or default_query(kind) for kind in names}
@@ -116,7 +103,7 @@ def choose_queries(
     return {kind: given[kind] for kind in names}
 
 
-def _mapping(text: str, path: str | Path) -> dict[str, str]:
+def _mapping(text: str, path: str | Path) -> dict[Any, Any]:
     try:
         # JSON is read as JSON: YAML takes no tabs in it
         value = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
@@ -137,24 +124,7 @@ def _mapping(text: str, path: str | Path) -> dict[str, str]:
             "expected a mapping from type to query (YAML or JSON), or lines of a type, a tab and "
             f"its query, got {type(value).__name__}",
         )
-    queries: dict[str, str] = {}
-    for kind, query in value.items():
-        _add(queries, kind, query, path, None)
-    return queries
-
-
-def _add(
-    queries: dict[str, str], kind: Any, query: Any, path: str | Path, line: int | None
-) -> None:
-    if not isinstance(kind, str) or not isinstance(query, str) or not query.strip() or not kind:
-        raise DataError(
-            path, f"expected a type and its query, got {quoted(kind)}: {quoted(query)}", line
-        )
-    if kind in queries:
-        raise DataError(
-            path, f"expected one query for a type, got a second for {quoted(kind)}", line
-        )
-    queries[kind] = query
+    return value
 
 
 def _plural(word: str) -> str:

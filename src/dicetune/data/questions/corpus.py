@@ -16,69 +16,42 @@ from dicetune.data.inspect import (
     SubwordCounter,
     inspect_splits,
 )
-from dicetune.data.questions.align import ELSEWHERE, NOWHERE, RESPELLED
-from dicetune.data.questions.offsets import OTHER_RULES
+from dicetune.data.questions.offsets import ELSEWHERE, NOWHERE, OTHER_RULES, RESPELLED
 from dicetune.writing import words
 
 
 @dataclass(frozen=True)
 class GoldAnswer:
-    """One gold answer.
-
-    Args:
-        text: as the file gives it; what predictions are compared with.
-        start: its first character in the context, or ``None`` where it stands nowhere in it.
-        end: one past its last character, or ``None``.
-    """
+    """One gold answer: its text as the file gives it, and its place in the context."""
 
     text: str
-    start: int | None = None
-    end: int | None = None
+    start: int | None = None  # None where the context does not hold the text
+    end: int | None = None  # one past the last character
 
 
 @dataclass(frozen=True)
 class Question:
-    """One question.
+    """One question with the context that it is asked about."""
 
-    Args:
-        id: the file's name for it; where a file names none, its number from 1.
-        question: what is asked; empty in a few published rows.
-        context: the text that answers it, if any does.
-        answers: gold answers, each of them right; none where it is unanswerable, and none where
-            gold was not read.
-        impossible: whether the context holds no answer.
-        title: of the article, where the file has one.
-        line: 1-based line in JSON lines, row of a data set, ``None`` in a JSON document.
-        place: where it stands in a JSON document ("data[3].paragraphs[0].qas[2]").
-    """
-
-    id: str
-    question: str
+    id: str  # its number from 1 where the file has no ids
+    question: str  # empty in a few published rows
     context: str
-    answers: tuple[GoldAnswer, ...] = ()
-    impossible: bool = False
-    title: str | None = None
-    line: int | None = None
-    place: str | None = field(default=None, compare=False, repr=False)
+    answers: tuple[GoldAnswer, ...] = ()  # each of them is right
+    impossible: bool = False  # whether the context holds no answer
+    title: str | None = None  # of the article
+    line: int | None = None  # from 1: a line of JSON lines, a row of a data set
+    place: str | None = field(default=None, compare=False, repr=False)  # in a JSON document
 
 
 @dataclass(frozen=True)
 class QuestionCorpus:
-    """The questions of one file or split.
-
-    Args:
-        questions: in the order of the file.
-        source: the file or data set.
-        notes: what was repaired or odd, counted.
-        gold: whether answers were read.
-        format: of the file: "squad", "jsonl" or "hub"; "text" for plain values.
-    """
+    """The questions of one file or split, in the order of the file."""
 
     questions: tuple[Question, ...]
     source: str
     notes: tuple[Note, ...] = ()
-    gold: bool = True
-    format: str = "text"
+    gold: bool = True  # whether answers were read
+    format: str = "text"  # of the file; "text" for plain values
 
     def __len__(self) -> int:
         return len(self.questions)
@@ -87,17 +60,11 @@ class QuestionCorpus:
         return iter(self.questions)
 
     def first(self, count: int) -> Self:
-        """The same source with its first questions alone."""
+        """The corpus cut to the first ``count`` questions."""
         return replace(self, questions=self.questions[:count])
 
     def place_of(self, question: Question) -> str:
-        """Where a question stands: "file:line", or the file and the place in its document.
-
-        Example:
-            >>> asked = Question("q1", "Where?", "At Quay Nine.", place="data[0]")
-            >>> QuestionCorpus((asked,), "a.json").place_of(asked)
-            'a.json: data[0]'
-        """
+        """The place of a question: "file:line", or the file and the place in its document."""
         if question.line is not None:
             return f"{self.source}:{question.line}"
         return f"{self.source}: {question.place}" if question.place else self.source

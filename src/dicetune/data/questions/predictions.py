@@ -28,39 +28,20 @@ UNKNOWN = "predictions of ids that are no question of the gold file: ignored"
 
 @dataclass(frozen=True)
 class AnswerRow:
-    """What a tool says of one question.
-
-    Args:
-        id: of the question.
-        text: its answer, empty for none; ``None`` where the file says nothing of the question.
-        gold: gold answers, where the file has them; none in a tuple: unanswerable.
-        span: the answer it would give if it had to, where the file has it.
-        null_odds: null score less the score of ``span``, where the file has both.
-        language: by which a model's own file says that answers are compared.
-    """
+    """What a tool says of one question."""
 
     id: str
-    text: str | None
-    gold: tuple[str, ...] | None = None
-    span: str | None = None
-    null_odds: float | None = None
-    language: str | None = None
+    text: str | None  # empty for no answer; None where the file has no row for the question
+    gold: tuple[str, ...] | None = None  # empty for an unanswerable question
+    span: str | None = None  # the best answer, also where the tool gives none
+    null_odds: float | None = None  # null score less the score of ``span``
+    language: str | None = None  # whose rules compare answers, in the files that dicetune writes
 
 
 def read_answers(
     path: str | Path, *, format: str = "auto", split: str | None = None
 ) -> list[AnswerRow]:
-    """The answers of a file, in its order.
-
-    Args:
-        path: the file; ``-`` is stdin.
-        format: one of ``ANSWER_FORMATS``; ``auto`` looks at the content.
-        split: which rows of JSON lines, where they name several splits.
-
-    Raises:
-        DataError: no JSON, a missing or repeated id, an answer that is no text, several splits.
-        InputError: another format.
-    """
+    """The answers of a file, in its order."""
     if format not in ("auto", *ANSWER_FORMATS):
         raise unknown_name("format of answers", format, ["auto", *ANSWER_FORMATS])
     source = source_name(path)
@@ -68,7 +49,12 @@ def read_answers(
     if format == "auto":
         format = _format_of(lines)
     if format == "squad":
-        rows = _official(lines, source)
+        what = "{id: text} or one object a line"
+        answers = _by_id(lines, source, what, "{id: text} or JSON lines")
+        for name, text in answers.items():
+            if not isinstance(text, str):
+                raise DataError(source, f"expected a text for {quoted(name)}, got {quoted(text)}")
+        rows = [AnswerRow(name, text) for name, text in answers.items()]
         rows = rows_of_split(rows, [None] * len(rows), split, source)
     else:
         records = prediction_records(lines, split, source)
@@ -82,39 +68,20 @@ def read_answers(
 
 
 def read_null_odds(path: str | Path) -> dict[str, float]:
-    """The null odds of each question, ``{id: number}``, as the official script takes them.
-
-    Raises:
-        DataError: no JSON object, or a value that is no finite number.
-    """
+    """The null odds of each question, ``{id: number}``, as the official script takes them."""
     source = source_name(path)
-    try:
-        value = json.loads("\n".join(read_lines(path)))
-    except (ValueError, RecursionError) as error:
-        line = getattr(error, "lineno", None)
-        raise DataError(
-            source, f"expected JSON, {{id: number}}, got none ({error})", line=line
-        ) from None
-    if not isinstance(value, dict):
-        raise DataError(source, f"expected {{id: number}}, got a {type(value).__name__}")
-    for name, odds in value.items():
-        if (
-            isinstance(odds, bool)
-            or not isinstance(odds, int | float)
-            or not (abs(odds) <= sys.float_info.max)
-        ):
+    found = _by_id(read_lines(path), source, "{id: number}", "{id: number}")
+    for name, odds in found.items():
+        is_number = isinstance(odds, int | float) and not isinstance(odds, bool)
+        if not is_number or not abs(odds) <= sys.float_info.max:
             raise DataError(source, f"expected a number for {quoted(name)}, got {quoted(odds)}")
-    return {name: float(odds) for name, odds in value.items()}
+    return {name: float(odds) for name, odds in found.items()}
 
 
 def with_null_odds(
     rows: Sequence[AnswerRow], odds: Mapping[str, float], source: str | Path
 ) -> list[AnswerRow]:
-    """Answers with the null odds of a file of their own; a span that is not told is the answer.
-
-    Raises:
-        DataError: how many ids have none, and the first of them.
-    """
+    """Answers with null odds from another file; the answer is the span where a row has none."""
     answered = [row for row in rows if row.text is not None]
     if missing := [row.id for row in answered if row.id not in odds]:
         raise DataError(
@@ -122,22 +89,19 @@ def with_null_odds(
             f"expected null odds for each of {len(answered)} answers, got none for "
             f"{len(missing)}{_first(missing)}: give the file that was written with the answers",
         )
-    return [
-        row
-        if row.text is None
-        else replace(row, null_odds=odds[row.id], span=row.text if row.span is None else row.span)
-        for row in rows
-    ]
+    with_odds = {
+        row.id: replace(
+            row, null_odds=odds[row.id], span=row.text if row.span is None else row.span
+        )
+        for row in answered
+    }
+    return [with_odds.get(row.id, row) for row in rows]
 
 
 def with_null_threshold(
     rows: Sequence[AnswerRow], threshold: float, source: str | Path
 ) -> list[AnswerRow]:
-    """Answers as they are where the null odds are at most a threshold, else none.
-
-    Raises:
-        DataError: answers without null odds.
-    """
+    """Answers where the null odds are at most the threshold; else the empty answer."""
     if lacking := [row.id for row in rows if row.text is not None and row.null_odds is None]:
         raise DataError(
             source_name(source),
@@ -156,23 +120,7 @@ def with_null_threshold(
 def match_answers(
     rows: Sequence[AnswerRow], ids: Iterable[str], source: str | Path, notes: NoteBook
 ) -> list[AnswerRow]:
-    """The answers of some questions, in their order; one without text where the file has none.
-
-    Args:
-        rows: of the file.
-        ids: of the questions.
-        source: the file, for messages.
-        notes: where missing and unknown ids are counted.
-
-    Raises:
-        DataError: no id in common.
-
-    Example:
-        >>> book = NoteBook()
-        >>> rows = match_answers([AnswerRow("a", "Quay"), AnswerRow("x", "")], "ab", "p.json", book)
-        >>> [row.text for row in rows], len(book.notes())
-        (['Quay', None], 2)
-    """
+    """The answers in the order of the questions; a row without text where the file has none."""
     wanted = list(ids)
     known = set(wanted)
     given = {row.id: row for row in rows}
@@ -202,23 +150,19 @@ def _format_of(lines: Sequence[str]) -> str:
     return "jsonl" if is_row or len(rows) > 1 else "squad"
 
 
-def _official(lines: Sequence[str], source: str) -> list[AnswerRow]:
+def _by_id(lines: Sequence[str], source: str, what: str, layouts: str) -> dict[str, Any]:
+    """A JSON object from ids to values."""
     try:
-        document = json.loads("\n".join(lines))
+        found = json.loads("\n".join(lines))
     except (ValueError, RecursionError) as error:
         raise DataError(
             source,
-            f"expected JSON, {{id: text}} or one object a line, got none ({error})",
+            f"expected JSON, {what}, got none ({error})",
             line=getattr(error, "lineno", None),
         ) from None
-    if not isinstance(document, dict):
-        raise DataError(
-            source, f"expected {{id: text}} or JSON lines, got a {type(document).__name__}"
-        )
-    for name, text in document.items():
-        if not isinstance(text, str):
-            raise DataError(source, f"expected a text for {quoted(name)}, got {quoted(text)}")
-    return [AnswerRow(name, text) for name, text in document.items()]
+    if not isinstance(found, dict):
+        raise DataError(source, f"expected {layouts}, got a {type(found).__name__}")
+    return found
 
 
 def _row(number: int, record: Mapping[str, Any], source: str) -> AnswerRow:
@@ -253,7 +197,7 @@ def _row(number: int, record: Mapping[str, Any], source: str) -> AnswerRow:
 
 
 def _number(record: Mapping[str, Any], key: str, source: str, line: int) -> float | None:
-    """The number under a key, which may be left out; infinities are numbers here."""
+    """The number under a key, infinity too; ``None`` where the record lacks the key."""
     value = record.get(key)
     if value is None:
         return None

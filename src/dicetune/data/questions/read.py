@@ -3,93 +3,75 @@
 - **squad**: one JSON document, ``{"data": [{"title", "paragraphs": [{"context", "qas": [{"id",
   "question", "answers": [{"text", "answer_start"}], "is_impossible"}]}]}]}``, or a list of such
   articles. SQuAD 1.1 and 2.0, Quoref, CMRC 2018, COVID-QA. (Quoref lists the parts of an answer
-  that stands in several places as several answers: they are read as alternatives.)
+  that has several places as several answers: the parts are read as alternatives.)
 - **cmrc**: CMRC 2018 as first published, ``[{"context_id", "context_text", "qas": [{"query_id",
-  "query_text", "answers": ["...", ...]}]}]``: answers without offsets, placed where they stand.
+  "query_text", "answers": ["...", ...]}]}]``: answers without offsets.
 - **jsonl**: one question a line with its context, answers as in ``squad`` or as ``{"text": [...],
   "answer_start": [...]}``, or one article of ``squad``, or one paragraph of ``cmrc`` a line.
 - **hub**: a data set of the ``datasets`` library, rows as in JSON lines (``squad``, ``squad_v2``).
 
-A question without answers is unanswerable, as in the official script. Where the offsets of a file
-count something else than characters (``offset_rule``), all of them are read so. Those that still do
-not fit are aligned by ``align_answer``; every such case is counted in the notes.
+A question without answers is unanswerable, as in the official script. ``offsets`` finds the places
+of answers; every repair is counted in the notes.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from dicetune.data.files.hub import load_split, names_data_set
+from dicetune.data.files.json_objects import is_name, json_objects, whole_characters
 from dicetune.data.files.text import NoteBook, read_lines, source_name
-from dicetune.data.questions.align import NOWHERE, align_answer
 from dicetune.data.questions.corpus import GoldAnswer, Question, QuestionCorpus
-from dicetune.data.questions.offsets import OffsetRule, offset_rule
-from dicetune.data.questions.records import (
-    DOCUMENTS,
-    Record,
-    document_format,
-    document_records,
-    is_json_lines,
-    line_records,
-    read_document,
-    row_records,
-)
-from dicetune.data.questions.spot import Spot, keys_of
-from dicetune.errors import DataError, InputError, quoted, unknown_name
+from dicetune.data.questions.offsets import NOWHERE, OffsetRule, align_answer, offset_rule
+from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 
-QUESTION_FORMATS = (*DOCUMENTS, "jsonl", "hub")
+QUESTION_FORMATS = ("squad", "cmrc", "jsonl", "hub")
 
 NO_QUESTION = "questions without text: kept"
 BLANK_ANSWER = "answers without text: not read"
 FLAGGED = "questions marked is_impossible that have answers: read as answerable"
 UNFLAGGED = "questions without answers that are not marked is_impossible: read as unanswerable"
 
+_KINDS = {str: "a text", int: "a whole number", list: "a list"}
+
 
 def read_questions(
     path: str | Path, *, format: str = "auto", gold: bool = True, split: str | None = None
 ) -> QuestionCorpus:
-    """The questions of a file or data set.
-
-    Args:
-        path: a file (gzip too, ``-`` is stdin), or a data set as ``read_tokens`` takes it.
-        format: one of ``QUESTION_FORMATS``; ``auto`` looks at the content.
-        gold: ``False`` reads questions to be answered: answers need not be there and are not read.
-        split: which split of a ``datasets`` data set.
-
-    Raises:
-        DataError: what is wrong, in which line or at which place of the document.
-        InputError: an unknown format, a split of a file.
-    """
+    """The questions of a file or data set; without ``gold``, answers are not read."""
     if format not in ("auto", *QUESTION_FORMATS):
         raise unknown_name("format of questions", format, ("auto", *QUESTION_FORMATS))
     source = source_name(path)
     if format == "hub" or (format == "auto" and names_data_set(path)):
-        records, format = row_records(load_split(path, split), source), "hub"
+        records, format = _row_records(load_split(path, split), source), "hub"
     elif split is not None:
         raise InputError(
             f"split {quoted(split)} was given for {quoted(Path(path))}, which is one file: "
-            f"leave it out, "
-            "or use format 'hub' for a data set with splits"
+            "leave it out, or use format 'hub' for a data set with splits"
         )
     else:
         lines = read_lines(path)
-        if format == "jsonl" or (format == "auto" and is_json_lines(lines)):
-            records, format = line_records(lines, source), "jsonl"
+        if format == "jsonl" or (format == "auto" and _is_json_lines(lines)):
+            records, format = _line_records(lines, source), "jsonl"
         else:
-            document = read_document(lines, source)
-            format = document_format(document) if format == "auto" else format
-            records = document_records(document, source, format)
+            document = _read_document(lines, source)
+            if format == "auto":
+                first = document[0] if isinstance(document, list) and document else None
+                format = "cmrc" if isinstance(first, Mapping) and _is_cmrc(first) else "squad"
+            records = _document_records(document, source, format)
     notes = NoteBook()
     asked = list(_asked(records, gold))
     rule = offset_rule(
-        (text, start, own.question.context)
-        for own in asked
-        for _, text, start in own.answers
+        (text, start, item.question.context)
+        for item in asked
+        for _, text, start in item.answers
         if start is not None and text.strip()
     )
-    questions = tuple(_aligned(own, rule, notes) if gold else own.question for own in asked)
+    questions = tuple(item.with_places(rule, notes) if gold else item.question for item in asked)
     if not questions:
         raise DataError(source, "expected questions, got none: check the file and the format")
     if gold:
@@ -97,10 +79,262 @@ def read_questions(
     return QuestionCorpus(questions, source, notes.notes(), gold, format)
 
 
+@dataclass(frozen=True)
+class Spot:
+    """A place in a file, which reads values there and says what is wrong with them."""
+
+    source: str
+    line: int | None = None
+    path: str = ""  # the place in its JSON: "data[3].paragraphs[0].qas[2]"
+
+    def __str__(self) -> str:
+        head = self.source if self.line is None else f"{self.source}:{self.line}"
+        return f"{head}: {self.path}" if self.path else head
+
+    def inside(self, step: str) -> Spot:
+        """The place one step further in."""
+        return replace(self, path=f"{self.path}.{step}" if self.path else step)
+
+    def error(self, message: str) -> DataError:
+        """An error that names this place."""
+        text = f"{self.path}: {message}" if self.path else message
+        return DataError(self.source, text, line=self.line)
+
+    def mapping(self, value: Any) -> Mapping[str, Any]:
+        """The value, which must be an object."""
+        if not isinstance(value, Mapping):
+            raise self.error(f"expected an object, got {quoted(value)}")
+        return value
+
+    def value(self, mapping: Mapping[str, Any], key: str, kind: type) -> Any:
+        """The value under a key: it must be there and a text, a number or a list."""
+        if key not in mapping:
+            raise self.error(f"expected {quoted(key)}, got {_keys_of(mapping)}")
+        value = mapping[key]
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise self.error(f"expected {_KINDS[kind]} under {quoted(key)}, got {quoted(value)}")
+        if isinstance(value, str) and not whole_characters(value):
+            raise self.error(f"expected whole characters under {quoted(key)}, got {quoted(value)}")
+        return value
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The keys of a question's parts, and whether its answers have offsets."""
+
+    id: str
+    question: str
+    context: str
+    has_offsets: bool = True
+
+
+_SQUAD = _Layout("id", "question", "context")
+_CMRC = _Layout("query_id", "query_text", "context_text", has_offsets=False)
+
+
+@dataclass(frozen=True)
+class _Record:
+    """One question as it was found, and what holds its context: a paragraph or the question."""
+
+    values: Mapping[str, Any]
+    spot: Spot
+    paragraph: Mapping[str, Any]
+    paragraph_spot: Spot
+    title: Any = None
+    layout: _Layout = _SQUAD
+
+    def answers(self) -> Iterator[tuple[Spot, str, int | None]]:
+        """Place, text and offset of each answer, from any spelling."""
+        if "answers" not in self.values:
+            raise self.spot.error(f"expected 'answers', got {_keys_of(self.values)}")
+        answers, spot = self.values["answers"], self.spot.inside("answers")
+        if isinstance(answers, Mapping) and self.layout.has_offsets:
+            texts = spot.value(answers, "text", list)
+            starts = spot.value(answers, "answer_start", list)
+            if len(texts) != len(starts):
+                raise spot.error(
+                    f"expected one answer_start for each text, got {len(texts)} texts and "
+                    f"{len(starts)} offsets"
+                )
+            pairs = zip(texts, starts, strict=True)
+            answers = [{"text": text, "answer_start": start} for text, start in pairs]
+        if not isinstance(answers, list):
+            raise spot.error(f"expected a list of answers, got {quoted(answers)}")
+        for number, answer in enumerate(answers):
+            place = self.spot.inside(f"answers[{number}]")
+            if self.layout.has_offsets:
+                start = place.value(place.mapping(answer), "answer_start", int)
+                yield place, place.value(answer, "text", str), None if start < 0 else start
+            elif not isinstance(answer, str) or not whole_characters(answer):
+                raise place.error(f"expected a text of whole characters, got {quoted(answer)}")
+            else:
+                yield place, answer, None
+
+
+def _keys_of(mapping: Mapping[str, Any]) -> str:
+    return f"the keys {listed(mapping)}" if mapping else "no keys"
+
+
+def _is_json_lines(lines: Sequence[str]) -> bool:
+    """Whether the first line is a whole question, paragraph or article."""
+    first = next(line for line in lines if line.strip())
+    try:
+        value = json.loads(first)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(value, dict) and "data" not in value
+
+
+def _read_document(lines: Sequence[str], source: str) -> Any:
+    try:
+        return json.loads("\n".join(lines))
+    except json.JSONDecodeError as error:
+        raise DataError(
+            source,
+            "expected a JSON document in SQuAD's or CMRC's layout or JSON lines, got no JSON "
+            f"({error.msg}, column {error.colno}): check how the file was made",
+            line=error.lineno,
+        ) from None
+    except RecursionError:
+        message = "expected a JSON document, got one that is nested too deep"
+        raise DataError(source, message) from None
+
+
+def _document_records(document: Any, source: str, format: str) -> Iterator[_Record]:
+    spot, prefix = Spot(source), ""
+    if format == "squad" and isinstance(document, dict):
+        document, prefix = spot.value(document, "data", list), "data"
+    if not isinstance(document, list):
+        layout = "SQuAD's layout ('data', 'paragraphs', 'qas') or a list of articles"
+        if format == "cmrc":
+            layout = f"CMRC's layout (a list of objects with {quoted(_CMRC.context)} and 'qas')"
+        raise spot.error(f"expected {layout}, got {quoted(document)}")
+    read = _paragraph if format == "cmrc" else _articles
+    for number, item in enumerate(document):
+        yield from read(item, spot.inside(f"{prefix}[{number}]"))
+
+
+def _line_records(lines: Sequence[str], source: str) -> Iterator[_Record]:
+    for number, record in json_objects(lines, source):
+        read = _paragraph if _is_cmrc(record) else _articles
+        yield from read(record, Spot(source, number))
+
+
+def _row_records(rows: Iterable[Mapping[str, Any]], source: str) -> Iterator[_Record]:
+    for number, row in enumerate(rows, 1):
+        spot = Spot(source, number)
+        yield _Record(row, spot, row, spot, row.get("title"))
+
+
+def _articles(item: Any, spot: Spot) -> Iterator[_Record]:
+    """The questions of an article, of a paragraph, or of one object that is a question."""
+    item = spot.mapping(item)
+    title = item.get("title")
+    if "paragraphs" in item:
+        for number, paragraph in enumerate(spot.value(item, "paragraphs", list)):
+            place = spot.inside(f"paragraphs[{number}]")
+            yield from _paragraph(paragraph, place, _SQUAD, title)
+    elif "qas" in item:
+        yield from _paragraph(item, spot, _SQUAD, title)
+    elif "question" in item:
+        yield _Record(item, spot, item, spot, title)
+    else:
+        raise spot.error(
+            "expected 'paragraphs' (an article) or 'question' and 'context', got " + _keys_of(item)
+        )
+
+
+def _paragraph(
+    item: Any, spot: Spot, layout: _Layout = _CMRC, title: Any = None
+) -> Iterator[_Record]:
+    item = spot.mapping(item)
+    title = item.get("title") if layout is _CMRC else title
+    for number, values in enumerate(spot.value(item, "qas", list)):
+        place = spot.inside(f"qas[{number}]")
+        yield _Record(place.mapping(values), place, item, spot, title, layout)
+
+
+def _is_cmrc(item: Mapping[str, Any]) -> bool:
+    named = "context_id" in item and "qas" in item and _SQUAD.context not in item
+    return named or _CMRC.context in item
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question whose answers have no places yet."""
+
+    question: Question
+    spot: Spot
+    flag: object  # the file's is_impossible
+    answers: tuple[tuple[Spot, str, int | None], ...]  # place, text and offset
+
+    def with_places(self, rule: OffsetRule, notes: NoteBook) -> Question:
+        """The question with its answers at their places in the context."""
+        context, found = self.question.context, []
+        if not self.question.question.strip():
+            notes.add(NO_QUESTION, str(self.spot))
+        for spot, text, offset in self.answers:
+            if not text.strip():
+                notes.add(BLANK_ANSWER, str(self.spot))
+                continue
+            start = offset if offset is None else rule.place(offset, context)
+            if start is not None and start >= len(context):
+                raise spot.error(
+                    f"expected an answer_start inside the context's {len(context)} characters "
+                    f"(or -1 where it is unknown), got {offset} for {quoted(text)}"
+                )
+            if start != offset:
+                notes.add(rule.note, str(self.spot))
+            first, last, repair = align_answer(text, start, context) or (None, None, NOWHERE)
+            if repair is not None:
+                notes.add(repair, str(self.spot))
+            found.append(GoldAnswer(text, first, last))
+        if self.flag is True and found:
+            notes.add(FLAGGED, str(self.spot))
+        if self.flag is False and not found:
+            notes.add(UNFLAGGED, str(self.spot))
+        return replace(self.question, answers=tuple(found), impossible=not found)
+
+
+def _asked(records: Iterable[_Record], gold: bool) -> Iterator[_Asked]:
+    seen: dict[str, Spot] = {}
+    all_have_ids = None
+    for number, record in enumerate(records, 1):
+        values, spot, layout = record.values, record.spot, record.layout
+        text = spot.value(values, layout.question, str)
+        context = record.paragraph_spot.value(record.paragraph, layout.context, str)
+        if not context.strip():
+            raise record.paragraph_spot.error("expected a context, got an empty text")
+        if not text.strip() and not gold:
+            raise spot.error("expected a question, got an empty text")
+        has_id = layout.id in values
+        if all_have_ids not in (None, has_id):
+            raise spot.error(f"expected {quoted(layout.id)} in every question or in none")
+        all_have_ids = has_id
+        if has_id and not is_name(values[layout.id]):
+            raise spot.error(
+                f"expected a text or a whole number under {quoted(layout.id)}, got "
+                f"{quoted(values[layout.id])}: write one, or leave the key out of all"
+            )
+        name = str(values[layout.id] if has_id else number)
+        if name in seen:
+            raise spot.error(
+                f"expected each id once, got {quoted(name)} again, first at {seen[name]}"
+            )
+        seen[name] = spot
+        title = None if record.title is None else str(record.title)
+        question = Question(
+            name, text, context, title=title, line=spot.line, place=spot.path or None
+        )
+        flag = values.get("is_impossible")
+        is_read = gold and not (flag is True and "answers" not in values)
+        yield _Asked(question, spot, flag, tuple(record.answers()) if is_read else ())
+
+
 def _check_gold(asked: Sequence[_Asked], questions: Sequence[Question], source: str) -> None:
     """Refuse a file whose answers were taken out, or belong to other contexts."""
     answers = [answer for question in questions for answer in question.answers]
-    if not answers and not any(own.flag is True for own in asked):
+    if not answers and not any(item.flag is True for item in asked):
         raise DataError(
             source,
             f"expected gold answers, got none in {len(questions)} questions: check the file; "
@@ -113,109 +347,3 @@ def _check_gold(asked: Sequence[_Asked], questions: Sequence[Question], source: 
             f"{len(answers)} (first {quoted(answers[0].text)}): check that answers and contexts "
             "belong together",
         )
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """A question whose answers are not yet placed.
-
-    Args:
-        question: without answers.
-        spot: where it stands.
-        flag: what the file says of its being impossible, if anything.
-        answers: place, text and offset of each.
-    """
-
-    question: Question
-    spot: Spot
-    flag: object
-    answers: tuple[tuple[Spot, str, int | None], ...]
-
-
-def _asked(records: Iterable[Record], gold: bool) -> Iterator[_Asked]:
-    seen: dict[str, Spot] = {}
-    named = None
-    for number, record in enumerate(records, 1):
-        values, spot, layout = record.values, record.spot, record.layout
-        text = spot.value(values, layout.question, str)
-        context = record.paragraph_spot.value(record.paragraph, layout.context, str)
-        if not context.strip():
-            raise record.paragraph_spot.error("expected a context, got an empty text")
-        if not text.strip() and not gold:
-            raise spot.error("expected a question, got an empty text")
-        has_id = layout.id in values
-        if named not in (None, has_id):
-            raise spot.error(f"expected {quoted(layout.id)} in every question or in none")
-        named = has_id
-        name = spot.name(values, layout.id) if has_id else str(number)
-        if name in seen:
-            raise spot.error(
-                f"expected each id once, got {quoted(name)} again, first at {seen[name]}"
-            )
-        seen[name] = spot
-        title = None if record.title is None else str(record.title)
-        question = Question(
-            name, text, context, title=title, line=spot.line, place=spot.path or None
-        )
-        flag = values.get("is_impossible")
-        is_read = gold and not (flag is True and "answers" not in values)
-        yield _Asked(question, spot, flag, tuple(_pairs(record)) if is_read else ())
-
-
-def _aligned(asked: _Asked, rule: OffsetRule, notes: NoteBook) -> Question:
-    """The question with its answers where they stand."""
-    context, found = asked.question.context, []
-    if not asked.question.question.strip():
-        notes.add(NO_QUESTION, str(asked.spot))
-    for spot, text, offset in asked.answers:
-        if not text.strip():
-            notes.add(BLANK_ANSWER, str(asked.spot))
-            continue
-        start = offset if offset is None else rule.place(offset, context)
-        if start is not None and start >= len(context):
-            raise spot.error(
-                f"expected an answer_start inside the context's {len(context)} characters "
-                f"(or -1 where it is unknown), got {offset} for {quoted(text)}"
-            )
-        if start != offset:
-            notes.add(rule.note, str(asked.spot))
-        aligned = align_answer(text, start, context)
-        if aligned is None:
-            notes.add(NOWHERE, str(asked.spot))
-            found.append(GoldAnswer(text))
-            continue
-        first, last, repair = aligned
-        if repair is not None:
-            notes.add(repair, str(asked.spot))
-        found.append(GoldAnswer(text, first, last))
-    if asked.flag is True and found:
-        notes.add(FLAGGED, str(asked.spot))
-    if asked.flag is False and not found:
-        notes.add(UNFLAGGED, str(asked.spot))
-    return replace(asked.question, answers=tuple(found), impossible=not found)
-
-
-def _pairs(record: Record) -> Iterator[tuple[Spot, str, int | None]]:
-    """Place, text and offset of each answer, from any spelling."""
-    if "answers" not in record.values:
-        raise record.spot.error(f"expected 'answers', got {keys_of(record.values)}")
-    answers, spot = record.values["answers"], record.spot.inside("answers")
-    if isinstance(answers, Mapping) and record.layout.placed:
-        texts = spot.value(answers, "text", list)
-        starts = spot.value(answers, "answer_start", list)
-        if len(texts) != len(starts):
-            raise spot.error(
-                f"expected one answer_start for each text, got {len(texts)} texts and "
-                f"{len(starts)} offsets"
-            )
-        pairs = zip(texts, starts, strict=True)
-        answers = [{"text": text, "answer_start": start} for text, start in pairs]
-    if not isinstance(answers, list):
-        raise spot.error(f"expected a list of answers, got {quoted(answers)}")
-    for number, answer in enumerate(answers):
-        own = record.spot.inside(f"answers[{number}]")
-        if not record.layout.placed:
-            yield own, own.text(answer), None
-            continue
-        start = own.value(own.mapping(answer), "answer_start", int)
-        yield own, own.value(answer, "text", str), None if start < 0 else start

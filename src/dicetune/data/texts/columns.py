@@ -1,32 +1,31 @@
 """Which columns of a table hold the text, its label and its id.
 
-By what was chosen (names, or numbers from 0), else by known names, in files of any layout that is
-used for sentences (SST-2, SMS) and pairs (MRPC, QQP, PAWS, NLI). A table without a header is asked
-by its cells: the text is the column with the longest ones (of a pair: the two longest), the label
-the one of the others with the fewest different ones. Where that leaves two choices, nothing is
-guessed.
+The user chooses columns by names, or by numbers from 0. Else known names decide, in files of any
+layout that is used for sentences (SST-2, SMS) and pairs (MRPC, QQP, PAWS, NLI). In a table without
+a header the cells decide: the column with the longest cells holds the text (the two longest hold a
+pair), and of the others the column with the fewest different cells holds the label. Where that
+leaves two choices, nothing is guessed.
+
+Several labels of a text may have a column of 0 and 1 each, as data on toxic comments has them.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from typing import Any
 
-from dicetune.errors import DataError, InputError, listed, quoted
+from dicetune.data.texts.labels import AUTO, mark
+from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 
 Column = int | str | None
+Numbered = tuple[int, Sequence[Any]]
+"""A line, and the values of its columns in their order."""
 
+HEADERS = ("auto", "on", "off")
 TEXT_NAMES = (
-    "text",
-    "sentence",
-    "sms",
-    "message",
-    "content",
-    "review",
-    "comment",
-    "tweet",
-    "document",
+    *("text", "sentence", "sms", "message", "content", "review", "comment", "tweet", "document"),
     "comment_text",
 )
 PAIR_NAMES = (
@@ -42,268 +41,337 @@ PAIR_NAMES = (
     ("question", "sentence"),
 )
 LABEL_NAMES = (
-    "label",
-    "labels",
-    "gold",
-    "quality",
-    "is_duplicate",
-    "gold_label",
-    "class",
-    "category",
-    "target",
-    "sentiment",
-    "emotion",
-    "emotions",
+    *("label", "labels", "gold", "quality", "is_duplicate", "gold_label", "class", "category"),
+    *("target", "sentiment", "emotion", "emotions"),
 )
 ID_NAMES = ("id", "idx", "guid", "pairid", "pair_id", "index")
-SHOWN = 8
+
+_OF_TEXTS = {*TEXT_NAMES, *(name for names in PAIR_NAMES for name in names)}
+KNOWN_NAMES = {*_OF_TEXTS, *LABEL_NAMES}
+_SHOWN = 8
+_NUMBER = re.compile(r"-?\d+")
 
 
 @dataclass(frozen=True)
 class TextColumns:
-    """What the user chose: a name, a number from 0, or nothing (to be found).
-
-    Args:
-        text: of the (first) text.
-        pair: of the second text.
-        label: of the label.
-        id: of the id.
-        labels: of columns of 0 and 1, one for each label, or of the places in lists of 0 and 1.
-    """
+    """The columns that a user chose: names, numbers from 0, or ``None`` for columns to be found."""
 
     text: Column = None
-    pair: Column = None
+    pair: Column = None  # of the second text
     label: Column = None
     id: Column = None
-    labels: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()  # columns of 0 and 1, or the places in lists of 0 and 1
 
 
 @dataclass(frozen=True)
-class Found:
-    """Where things stand, as places in a list of names or cells.
+class TextLayout:
+    """What a reader of texts is asked for."""
 
-    Args:
-        text: the (first) text.
-        pair: the second text.
-        label: all labels of a row.
-        id: the id.
-        labels: one column for each label, in place of ``label``.
-    """
+    choice: TextColumns = field(default_factory=TextColumns)
+    trained: TextColumns = field(default_factory=TextColumns)  # the default where a file has them
+    pair: bool = False
+    gold: bool = True  # whether labels are read
+    quoting: str = "auto"
+    header: str = "auto"  # whether a table's first row names its columns
+    labels: tuple[str, ...] = ()  # a model's names of numbers that nothing else names
+    separator: str = AUTO  # between labels in a cell: auto, none or the separator
+    seen: tuple[str, ...] = ()  # labels of a model, which may tell what a cell holds
+
+    def __post_init__(self) -> None:
+        check_header(self.header)
+
+
+@dataclass(frozen=True)
+class FoundColumns:
+    """The places of the columns in a row."""
 
     text: int
+    pair: int | None
+    label: int | None  # of all labels of a row
+    id: int | None
+    labels: tuple[int, ...]  # of one column for each label, in place of ``label``
+
+    def described(self, names: Sequence[object]) -> str:
+        """The columns in words."""
+        roles = {"text": self.text, "second text": self.pair, "label": self.label, "id": self.id}
+        said = [f"{role} in {quoted(names[n])}" for role, n in roles.items() if n is not None]
+        if self.labels:
+            labels = listed(names[n] for n in self.labels)
+            said.append(f"a label in each column of 0 and 1: {labels}")
+        return ", ".join(said)
+
+
+def check_header(header: str) -> None:
+    """Refuse a value of the option ``header`` that is none."""
+    if header not in HEADERS:
+        raise unknown_name("header", header, HEADERS)
+
+
+def plain_names(names: Sequence[str]) -> list[str]:
+    """Names as they are compared: without case and white space around them."""
+    return [name.strip().casefold() for name in names]
+
+
+def has_header(rows: Sequence[Sequence[str]], wanted: TextLayout) -> bool:
+    """Whether the first row of a table names the columns."""
+    if wanted.header != "auto":
+        return wanted.header == "on"
+    first = rows[0]
+    for choice in (wanted.choice, wanted.trained):
+        for column in (choice.text, choice.pair, choice.label, choice.id, *choice.labels):
+            if isinstance(column, str) and not _NUMBER.fullmatch(column) and column in first:
+                return True
+    # a text may be labelled "question" in every other row: a name does not come again below itself
+    for place, name in enumerate(plain_names(first)):
+        if name in KNOWN_NAMES and all(row[place] != first[place] for row in rows[1:]):
+            return True
+    return names_marks(first, list(enumerate(rows[1:])))
+
+
+def find_columns(
+    names: Sequence[str],
+    rows: Sequence[Numbered],
+    wanted: TextLayout,
+    source: str,
+    *,
+    several: bool,
+    header: bool = True,
+    line: int | None = None,
+) -> FoundColumns:
+    """The columns of a table, or the keys of objects; without ``header`` the names are numbers."""
+    return _Search(names, rows, wanted, source, line).columns(several, header)
+
+
+@dataclass
+class _Search:
+    """The search for columns: the chosen ones first, then by known names or by cells."""
+
+    names: Sequence[str]
+    rows: Sequence[Numbered]
+    wanted: TextLayout
+    source: str
+    line: int | None
+    text: int | None = None
     pair: int | None = None
     label: int | None = None
     id: int | None = None
     labels: tuple[int, ...] = ()
 
+    def columns(self, several: bool, header: bool) -> FoundColumns:
+        choice, wanted = self.merged(header), self.wanted
+        if wanted.gold and several and choice.label is None:
+            self.labels = tuple(label_columns(self.names, self.rows, choice.labels, self.source))
+        if self.labels and not header and not choice.labels:
+            raise DataError(
+                self.source,
+                "expected one column of labels, or a header that names them, got columns of 0 "
+                f"and 1, {listed(self.labels)} (numbered from 0): name them in a first row, or "
+                "give -o label_columns=N,N,N or -o label_column=N",
+            )
+        has_label = wanted.gold and not self.labels
+        place = self.named if header else self.numbered
+        self.text = place(choice.text, "text_column")
+        self.pair = place(choice.pair, "pair_column") if wanted.pair else None
+        self.label = place(choice.label, "label_column") if has_label else None
+        self.id = place(choice.id, "id_column")
+        if header:
+            self.fill_by_name(has_label)
+        else:
+            self.fill_by_cells(has_label)
+        places = [n for n in (self.text, self.pair, self.label) if n is not None]
+        twice = next((n for n in places if places.count(n) > 1), None)
+        if twice is not None:
+            raise DataError(
+                self.source,
+                "expected columns of their own for texts and label, got "
+                f"{quoted(self.names[twice] if header else twice)} twice: choose others "
+                "(-o text_column=, -o pair_column=, -o label_column=)",
+                line=self.line,
+            )
+        return FoundColumns(places[0], self.pair, self.label, self.id, self.labels)
 
-def by_name(
-    names: Sequence[str],
-    choice: TextColumns,
-    source: str | Path,
-    *,
-    pair: bool,
-    gold: bool,
-    line: int | None = None,
-    instead: int | None = None,
-) -> Found:
-    """The columns of a header, or the keys of an object.
+    def merged(self, header: bool) -> TextColumns:
+        """The chosen columns, else a model's columns where the file has them."""
+        names = self.names if header else ()
 
-    Args:
-        names: in their order.
-        choice: of the user.
-        source: the file, for messages.
-        pair: whether there are two texts.
-        gold: whether there is a label.
-        line: for messages.
-        instead: the column of the text where none has a known name.
+        def pick(chosen: Column, trained: Column) -> Column:
+            if chosen is not None or trained is None:
+                return chosen
+            has_number = isinstance(trained, int) and 0 <= trained < len(self.names)
+            return trained if has_number or str(trained) in names else None
 
-    Raises:
-        DataError: no such column, none with a known name, or one column for two things.
-
-    Example:
-        >>> header = ["Quality", "#1 ID", "#2 ID", "#1 String", "#2 String"]
-        >>> by_name(header, TextColumns(), "a.txt", pair=True, gold=True)
-        Found(text=3, pair=4, label=0, id=None, labels=())
-    """
-    known = _Names(names, source, line)
-    text = known.chosen(choice.text, "text_column")
-    second = known.chosen(choice.pair, "pair_column") if pair else None
-    if pair and (text is None or second is None):
-        text, second = known.pair(text, second)
-    elif text is None:
-        text = known.first(TEXT_NAMES, "text", instead)
-    label = known.chosen(choice.label, "label_column") if gold else None
-    if gold and label is None:
-        label = known.first(LABEL_NAMES, "label")
-    own = known.chosen(choice.id, "id_column")
-    if own is None:
-        own = known.find(ID_NAMES)
-    return _apart(Found(text, second, label, own), names, source, line)
-
-
-def by_number(
-    rows: Sequence[Sequence[str]],
-    choice: TextColumns,
-    source: str | Path,
-    *,
-    pair: bool,
-    gold: bool,
-) -> Found:
-    """The columns of a table without a header.
-
-    Args:
-        rows: all of them: cells decide where nothing was chosen.
-        choice: of the user.
-        source: the file, for messages.
-        pair: whether there are two texts.
-        gold: whether there is a label.
-
-    Raises:
-        DataError: too few columns, columns that cannot be told apart, or one for two things.
-        InputError: a name, which only a header could have.
-
-    Example:
-        >>> rows = [["spam", "win a prize now"], ["ham", "see you there"], ["ham", "on my way"]]
-        >>> by_number(rows, TextColumns(), "a.tsv", pair=False, gold=True)
-        Found(text=1, pair=None, label=0, id=None, labels=())
-    """
-    width = len(rows[0])
-    text = _number(choice.text, "text_column", width, source)
-    second = _number(choice.pair, "pair_column", width, source) if pair else None
-    label = _number(choice.label, "label_column", width, source) if gold else None
-    own = _number(choice.id, "id_column", width, source)
-    needed = 1 + pair + gold
-    if width < needed:
-        raise DataError(
-            source,
-            f"expected at least {needed} columns ({_roles(pair, gold)}), got {width}: check the "
-            "file, or give its format (--format)",
+        mine, model = self.wanted.choice, self.wanted.trained
+        return TextColumns(
+            pick(mine.text, model.text),
+            pick(mine.pair, model.pair),
+            pick(mine.label, model.label),
+            pick(mine.id, model.id),
+            mine.labels or (model.labels if {*model.labels} <= {*names} else ()),
         )
-    free = [c for c in range(width) if c not in (text, second, label, own)]
-    if text is None or (pair and second is None):
-        length = {column: sum(len(row[column]) for row in rows) for column in free}
-        missing = (text is None) + (pair and second is None)
-        longest = iter(sorted(sorted(free, key=lambda c: -length[c])[:missing]))
-        try:
-            text = next(longest) if text is None else text
-            second = next(longest) if pair and second is None else second
-        except StopIteration:
-            raise _too_few(width, pair, gold, source) from None
-        free = [column for column in free if column not in (text, second)]
-    if gold and label is None:
-        label = _fewest_values(rows, free, source, _too_few(width, pair, gold, source))
-    return _apart(Found(text, second, label, own), range(width), source, None)
 
-
-class _Names:
-    """Names as they are, and as they are compared: without case and white space around them."""
-
-    def __init__(self, names: Sequence[str], source: str | Path, line: int | None) -> None:
-        self.names = list(names)
-        self.plain = [name.strip().casefold() for name in names]
-        self.source = source
-        self.line = line
-
-    def chosen(self, column: Column, option: str) -> int | None:
+    def named(self, column: Column, option: str) -> int | None:
         if column is None:
             return None
         if column in self.names:
             return self.names.index(str(column))
-        if str(column).strip().casefold() in self.plain:
-            return self.plain.index(str(column).strip().casefold())
+        plain, known = str(column).strip().casefold(), plain_names(self.names)
+        if plain in known:
+            return known.index(plain)
         try:
             number = int(column)
         except ValueError:
             number = -1
         if 0 <= number < len(self.names):
             return number
-        raise self.error(f"the column {quoted(column)}", f"-o {option}=NAME")
+        raise self.missing(f"the column {quoted(column)}", f"-o {option}=NAME")
 
-    def find(self, known: Sequence[str]) -> int | None:
-        return next((self.plain.index(name) for name in known if name in self.plain), None)
+    def numbered(self, column: Column, option: str) -> int | None:
+        if column is None:
+            return None
+        try:
+            number = int(column)
+        except ValueError:
+            raise InputError(
+                f"expected {option} to be a number (0 is the first column) for {self.source}, "
+                f"which has no header with such a name, got {quoted(column)}: give -o header=on "
+                "if its first row is one"
+            ) from None
+        if not 0 <= number < len(self.names):
+            raise DataError(
+                self.source,
+                f"expected a column {number} for {option}, got {len(self.names)} (numbered from 0)",
+            )
+        return number
 
-    def first(self, known: Sequence[str], what: str, instead: int | None = None) -> int:
-        found = self.find(known)
-        found = instead if found is None else found
-        if found is None:
-            raise self.error(f"a column for the {what} ({listed(known)})", f"-o {what}_column=NAME")
-        return found
+    def fill_by_name(self, has_label: bool) -> None:
+        plain = plain_names(self.names)
 
-    def pair(self, text: int | None, second: int | None) -> tuple[int, int]:
-        for one, other in PAIR_NAMES:
-            if one in self.plain and other in self.plain:
-                return (
-                    self.plain.index(one) if text is None else text,
-                    self.plain.index(other) if second is None else second,
-                )
-        shown = ", ".join(f"{one} and {other}" for one, other in PAIR_NAMES)
-        raise self.error(
-            f"columns for the two texts ({shown})", "-o text_column=NAME -o pair_column=NAME"
-        )
+        def first(known: Sequence[str]) -> int | None:
+            return next((plain.index(name) for name in known if name in plain), None)
 
-    def error(self, expected: str, options: str) -> DataError:
-        shown = listed(self.names, most=SHOWN) or "none"
+        def missing(known: Sequence[str], what: str) -> DataError:
+            expected = f"a column for the {what} ({listed(known)})"
+            return self.missing(expected, f"-o {what}_column=NAME")
+
+        if self.wanted.pair and (self.text is None or self.pair is None):
+            pairs = ((one, other) for one, other in PAIR_NAMES if {one, other} <= {*plain})
+            one, other = next(pairs, (None, None))
+            if one is None or other is None:
+                shown = ", ".join(f"{one} and {other}" for one, other in PAIR_NAMES)
+                options = "-o text_column=NAME -o pair_column=NAME"
+                raise self.missing(f"columns for the two texts ({shown})", options)
+            self.text = plain.index(one) if self.text is None else self.text
+            self.pair = plain.index(other) if self.pair is None else self.pair
+        elif self.text is None:
+            others = [n for n in range(len(plain)) if n not in self.labels]
+            others = [n for n in others if plain[n] not in ID_NAMES]
+            self.text = first(TEXT_NAMES)
+            if self.text is None and self.labels and len(others) == 1:
+                self.text = others[0]
+            if self.text is None:
+                raise missing(TEXT_NAMES, "text")
+        if has_label and self.label is None:
+            self.label = first(LABEL_NAMES)
+            if self.label is None:
+                raise missing(LABEL_NAMES, "label")
+        if self.id is None:
+            self.id = first(ID_NAMES)
+
+    def missing(self, expected: str, options: str) -> DataError:
+        shown = listed(self.names, most=_SHOWN) or "none"
         return DataError(
             self.source, f"expected {expected}, got {shown}: give {options}", line=self.line
         )
 
+    def fill_by_cells(self, has_label: bool) -> None:
+        width = len(self.names)
+        roles = ("two texts" if self.wanted.pair else "text") + (" and label" if has_label else "")
+        advice = f"got {width}: check the file, or give its format (--format)"
+        needed = 1 + self.wanted.pair + has_label
+        if width < needed:
+            message = f"expected at least {needed} columns ({roles}), {advice}"
+            raise DataError(self.source, message)
+        too_few = DataError(self.source, f"expected columns for {roles}, {advice}")
+        chosen = (self.text, self.pair, self.label, self.id)
+        free = [n for n in range(width) if n not in chosen]
+        lengths = {n: sum(len(row[n]) for _, row in self.rows) for n in free}
+        missing = (self.text is None) + (self.wanted.pair and self.pair is None)
+        longest = sorted(sorted(free, key=lambda n: -lengths[n])[:missing])
+        if len(longest) < missing:
+            raise too_few
+        free = [n for n in free if n not in longest]
+        if self.text is None:
+            self.text = longest.pop(0)
+        if longest:
+            self.pair = longest.pop()
+        if has_label and self.label is None:
+            if not free:
+                raise too_few
+            different = {n: len({row[n] for _, row in self.rows}) for n in free}
+            self.label = min(free, key=lambda n: different[n])
+            if list(different.values()).count(different[self.label]) > 1:
+                raise DataError(
+                    self.source,
+                    f"the column of the label cannot be told (no header; columns {listed(free)} "
+                    "are alike): give its number, -o label_column=N",
+                )
 
-def _apart(found: Found, names: Sequence[object], source: str | Path, line: int | None) -> Found:
-    """What was found, where text, second text and label are columns of their own."""
-    places = [place for place in (found.text, found.pair, found.label) if place is not None]
-    twice = next((place for place in places if places.count(place) > 1), None)
-    if twice is not None:
+
+def names_marks(first: Sequence[str], rows: Sequence[Numbered]) -> bool:
+    """Whether a first row has words above several columns of 0 and 1."""
+    words = [first[n].strip().removeprefix("-") for n in _mark_columns(first, rows)]
+    return any(word and not word.isdecimal() for word in words)
+
+
+def label_columns(
+    names: Sequence[str], rows: Sequence[Numbered], chosen: Sequence[str], source: str
+) -> list[int]:
+    """The columns of 0 and 1, one for each label; none where one column holds all labels."""
+    if not chosen:
+        known = any(name in LABEL_NAMES for name in plain_names(names))
+        return [] if known else _mark_columns(names, rows)
+    found: list[int] = []
+    missing: list[str] = []
+    for name in chosen:
+        if name in names:
+            found.append(names.index(name))
+        elif name.isdecimal() and int(name) < len(names):
+            found.append(int(name))
+        else:
+            missing.append(name)
+    if not found:
+        return []  # the names are those of the places in lists of 0 and 1
+    if missing:
         raise DataError(
             source,
-            f"expected columns of their own for texts and label, got {quoted(names[twice])} twice: "
-            "choose others (-o text_column=, -o pair_column=, -o label_column=)",
-            line=line,
+            f"expected a column for each of label_columns, got none for {listed(missing)} among "
+            f"{listed(names)}: mend -o label_columns",
         )
+    for line, row in rows:
+        for place in found:
+            if mark(row[place]) is None:
+                raise DataError(
+                    source,
+                    f"expected 0 or 1 in the column of the label {quoted(names[place])}, got "
+                    f"{quoted(row[place])}: mend it, or leave it out of -o label_columns",
+                    line=line,
+                )
     return found
 
 
-def _number(column: Column, option: str, width: int, source: str | Path) -> int | None:
-    if column is None:
-        return None
-    try:
-        number = int(column)
-    except ValueError:
-        raise InputError(
-            f"expected {option} to be a number (0 is the first column) for {source}, which has no "
-            f"header with such a name, got {quoted(column)}: give -o header=on if its first row is "
-            "one"
-        ) from None
-    if not 0 <= number < width:
-        raise DataError(
-            source, f"expected a column {number} for {option}, got {width} (numbered from 0)"
-        )
-    return number
+def marked_labels(names: Sequence[str], row: Sequence[Any], columns: Sequence[int]) -> list[str]:
+    """The names of the columns that hold a 1."""
+    return [names[place] for place in columns if mark(row[place]) == "1"]
 
 
-def _fewest_values(
-    rows: Sequence[Sequence[str]], free: Sequence[int], source: str | Path, too_few: DataError
-) -> int:
-    if not free:
-        raise too_few
-    different = {column: len({row[column] for row in rows}) for column in free}
-    best = min(free, key=lambda column: different[column])
-    if len([column for column in free if different[column] == different[best]]) > 1:
-        raise DataError(
-            source,
-            f"the column of the label cannot be told (no header; columns "
-            f"{listed(free)} are alike): give its number, -o label_column=N",
-        )
-    return best
-
-
-def _too_few(width: int, pair: bool, gold: bool, source: str | Path) -> DataError:
-    return DataError(
-        source,
-        f"expected columns for {_roles(pair, gold)}, got {width}: check the file, or give its "
-        "format (--format)",
-    )
-
-
-def _roles(pair: bool, gold: bool) -> str:
-    return ("two texts" if pair else "text") + (" and label" if gold else "")
+def _mark_columns(names: Sequence[str], rows: Sequence[Numbered]) -> list[int]:
+    """Columns of nothing but 0 and 1, where there are several and they are no texts or ids."""
+    found = [
+        place
+        for place, name in enumerate(plain_names(names))
+        if name not in _OF_TEXTS
+        and name not in ID_NAMES
+        and rows
+        and all(mark(row[place]) for _, row in rows)
+    ]
+    return found if len(found) > 1 else []

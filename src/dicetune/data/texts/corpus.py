@@ -23,45 +23,28 @@ from dicetune.errors import listed
 
 @dataclass(frozen=True)
 class TextExample:
-    """One text, or one pair of texts.
-
-    Args:
-        text: exactly as in the file.
-        pair: the second text of a pair; ``None`` where there are no pairs.
-        labels: of it: one where the classes exclude each other, any number where they do not;
-            ``None`` for a text to be labelled.
-        line: 1-based line on which it begins, or ``None`` where lines mean nothing.
-        id: the source's own name for it, where it has one.
-    """
+    """One text or one pair of texts, exactly as in the file."""
 
     text: str
-    pair: str | None = None
-    labels: tuple[str, ...] | None = None
-    line: int | None = None
+    pair: str | None = None  # the second text
+    labels: tuple[str, ...] | None = None  # None for a text to be labelled
+    line: int | None = None  # on which the example begins, from 1
     id: str | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The text alone, or both."""
+        """The text alone, or both texts of a pair."""
         return (self.text,) if self.pair is None else (self.text, self.pair)
 
 
 @dataclass(frozen=True)
 class TextCorpus:
-    """The examples of one file or split.
-
-    Args:
-        examples: in the order of the file.
-        source: the file or data set it came from.
-        notes: how it was read, and what was odd, counted.
-        names: of all labels in their order, where the source knows them beside the examples (a
-            file of names, a data set with a ``ClassLabel``); else empty.
-    """
+    """The examples of one file or split, in the order of the file."""
 
     examples: tuple[TextExample, ...]
     source: str
     notes: tuple[Note, ...] = ()
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()  # of all labels, where a file of names or a ClassLabel has them
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -70,7 +53,7 @@ class TextCorpus:
         return iter(self.examples)
 
     def first(self, count: int) -> Self:
-        """The same source with its first examples alone."""
+        """The corpus cut to the first ``count`` examples."""
         return replace(self, examples=self.examples[:count])
 
     @property
@@ -80,20 +63,11 @@ class TextCorpus:
 
     @property
     def label_names(self) -> list[str]:
-        """What the source says, else the labels that occur: by value if all are numbers.
-
-        Example:
-            >>> TextCorpus((TextExample("a", labels=("10",)), TextExample("b", labels=("2",))),
-            ...            "a.tsv").label_names
-            ['2', '10']
-        """
-        return list(self.names) if self.names else in_order(self.label_counts)
-
-
-def in_order(labels: Counter[str] | set[str]) -> list[str]:
-    """Labels sorted, numbers by their value."""
-    numbers = all(label.isascii() and label.isdigit() for label in labels)
-    return sorted(labels, key=lambda label: (int(label) if numbers else 0, label))
+        """The names, else the labels that occur, sorted: by value if all are numbers."""
+        labels = self.label_counts
+        numbers = all(label.isascii() and label.isdigit() for label in labels)
+        by_value = sorted(labels, key=lambda label: (int(label) if numbers else 0, label))
+        return list(self.names) or by_value
 
 
 def inspect_texts(

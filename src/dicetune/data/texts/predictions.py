@@ -1,173 +1,371 @@
-"""Predicted labels of texts, by any tool, beside the gold ones.
+"""Predicted labels of texts, by any tool, beside the gold labels.
 
-One file with both: JSON lines (``gold``, ``predicted``) or a table with such columns, without a
-header the last two. Or two files: the predictions (JSON lines, a table, or one line a text with
-its label, comma-joined where a text may have several) and the gold as ``read_texts`` reads it;
-they are joined by id where both have the same ids, by their order where they share none.
+One file with both: JSON lines (``gold``, ``predicted``) or a table with such columns. Or two files:
+the predictions (JSON lines, a table, or one line a text with its label, comma-joined where a text
+may have several) and the gold as ``read_texts`` reads it. They are joined by id where both have the
+same ids, and by their order where they share none.
+
+Columns are found by the chosen names, else by known names. In a table without a header the last two
+columns are gold and predicted, or the last column where the gold is in another file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from dicetune.data.files.predictions import PREDICTED_KEYS, rows_of_split
-from dicetune.data.files.text import Note, NoteBook, read_lines, source_name, without_returns
-from dicetune.data.texts.corpus import TextCorpus
-from dicetune.data.texts.join import join_gold
-from dicetune.data.texts.label_cells import AUTO, Cell, LabelCells
-from dicetune.data.texts.label_columns import names_marks
-from dicetune.data.texts.labels import parse_labels
-from dicetune.data.texts.prediction_rows import (
-    ALONE,
-    PredictedRow,
-    PredictionLayout,
-    cell_rows,
-    object_rows,
+from dicetune.data.files.predictions import (
+    GOLD_KEYS,
+    PREDICTED_KEYS,
+    prediction_records,
+    rows_of_split,
 )
+from dicetune.data.files.tables import parse_grid
+from dicetune.data.files.text import Note, NoteBook, read_lines, source_name, without_returns
+from dicetune.data.tagged.jsonl import name_of
+from dicetune.data.texts.columns import (
+    LABEL_NAMES,
+    Column,
+    Numbered,
+    check_header,
+    label_columns,
+    marked_labels,
+    names_marks,
+    plain_names,
+)
+from dicetune.data.texts.corpus import TextCorpus
+from dicetune.data.texts.labels import AUTO, Cell, LabelCells, parse_labels
 from dicetune.errors import DataError, listed, quoted, unknown_name
 
 PREDICTION_FORMATS = ("jsonl", "csv", "tsv", "lines")
 
+_GOLD = (*GOLD_KEYS, *LABEL_NAMES)
+_ALONE = (*PREDICTED_KEYS, "predicted_label", "label", "labels")
+"""Names of the predicted label where no gold is beside it."""
+
 
 @dataclass(frozen=True)
 class TextPredictions:
-    """Gold and predicted labels of texts.
-
-    Args:
-        gold: of each text.
-        predicted: of each text.
-        source: the file.
-        probabilities: of each text, by label, where the file has them.
-        notes: what was odd, counted.
-    """
+    """Gold and predicted labels of texts."""
 
     gold: tuple[tuple[str, ...], ...]
     predicted: tuple[tuple[str, ...], ...]
     source: str
-    probabilities: tuple[Mapping[str, float], ...] = ()
+    probabilities: tuple[Mapping[str, float], ...] = ()  # by label, where all rows have them
     notes: tuple[Note, ...] = ()
 
     def __len__(self) -> int:
         return len(self.gold)
 
 
+@dataclass(frozen=True)
+class PredictionLayout:
+    """What a reader of predictions is asked for."""
+
+    format: str = "auto"
+    several: bool = False  # whether a text may have any number of labels
+    gold_column: Column = None
+    predicted_column: Column = None
+    names: Sequence[str] = ()  # of all labels, where the file has numbers
+    quoting: str = "auto"
+    header: str = "auto"  # whether a table's first row names its columns
+    split: str | None = None  # which rows, where they name several splits
+    label_columns: Sequence[str] = ()  # of 0 and 1, or names of the places in lists of 0 and 1
+    separator: str = AUTO  # between labels in a cell: auto, none or the separator
+
+    def __post_init__(self) -> None:
+        check_header(self.header)
+        if self.format not in ("auto", *PREDICTION_FORMATS):
+            known = ["auto", *PREDICTION_FORMATS]
+            raise unknown_name("format of predictions", self.format, known)
+
+
 def read_text_predictions(
-    path: str | Path,
-    gold: TextCorpus | None = None,
-    *,
-    format: str = "auto",
-    several: bool = False,
-    gold_column: int | str | None = None,
-    predicted_column: int | str | None = None,
-    names: Sequence[str] = (),
-    quoting: str = "auto",
-    header: str = "auto",
-    split: str | None = None,
-    label_columns: Sequence[str] = (),
-    separator: str = AUTO,
+    path: str | Path, gold: TextCorpus | None = None, **options: Any
 ) -> TextPredictions:
-    """Labels that a tool predicted, beside the right ones.
+    """Predicted labels beside a corpus of gold, or of the same rows; see ``PredictionLayout``."""
+    return _Reader(PredictionLayout(**options), gold, source_name(path), NoteBook()).read(path)
 
-    Args:
-        path: the predictions; ``-`` is stdin.
-        gold: the right labels, where they stand in another file.
-        format: one of ``PREDICTION_FORMATS``; ``auto`` looks at the content.
-        several: whether a text may have any number of labels.
-        gold_column: number or name.
-        predicted_column: number or name.
-        names: of all labels, where the file has numbers.
-        quoting: of a table.
-        header: whether a table's first row names its columns: ``on``, ``off``, or ``auto``: it
-            does if a chosen or a known name stands there.
-        split: which rows, where they name several splits.
-        label_columns: names of the places in lists of 0 and 1; beside a file of gold also columns
-            of 0 and 1, one for each label.
-        separator: between labels in a cell: ``auto``, ``none`` or the separator itself.
 
-    Raises:
-        DataError: what is wrong, in which file and line, and what to do.
-        InputError: an unknown format or header.
-    """
-    wanted = PredictionLayout(
-        gold is None,
-        gold_column,
-        predicted_column,
-        quoting,
-        header,
-        split,
-        several,
-        tuple(label_columns),
-    )
-    if format not in ("auto", *PREDICTION_FORMATS):
-        raise unknown_name("format of predictions", format, ["auto", *PREDICTION_FORMATS])
-    source, raw_lines, notes = source_name(path), read_lines(path, returns=True), NoteBook()
-    lines = without_returns(raw_lines)
-    if format == "auto":
-        format = _format_of(lines, gold is not None)
-    if format == "jsonl":
-        rows = object_rows(lines, source, wanted)
-    elif format != "lines":
-        rows = cell_rows(raw_lines, source, "\t" if format == "tsv" else None, wanted, notes)
-    elif gold is None:
-        raise DataError(source, "expected a file of gold beside labels alone, got none")
-    else:
-        rows = [PredictedRow(None, line, number) for number, line in enumerate(lines, 1)]
-        rows = rows_of_split(rows, [None] * len(rows), split, source)
-    if gold is not None:
-        rows = join_gold(rows, gold, source, notes)
-    names = names or (gold.names if gold is not None else ())
+@dataclass(frozen=True)
+class _Row:
+    """One row as the file has it; labels are strings, numbers or lists of these."""
 
-    def labels(cells: list[Cell], seen: Iterable[str] = ()) -> list[tuple[str, ...]]:
+    gold: Any
+    predicted: Any
+    line: int
+    id: str | None = None
+    probabilities: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """The reading of one file, beside a corpus of gold or with the gold in its rows."""
+
+    wanted: PredictionLayout
+    gold: TextCorpus | None
+    source: str
+    notes: NoteBook
+
+    def read(self, path: str | Path) -> TextPredictions:
+        raw_lines = read_lines(path, returns=True)
+        lines, format = without_returns(raw_lines), self.wanted.format
+        if format == "auto":
+            format = _format_of(lines, self.gold is not None)
+        if format == "jsonl":
+            rows = self.object_rows(lines)
+        elif format != "lines":
+            rows = self.cell_rows(raw_lines, "\t" if format == "tsv" else None)
+        elif self.gold is None:
+            raise DataError(self.source, "expected a file of gold beside labels alone, got none")
+        else:
+            rows = [_Row(None, line, number) for number, line in enumerate(lines, 1)]
+            rows = rows_of_split(rows, [None] * len(rows), self.wanted.split, self.source)
+        if self.gold is not None:
+            rows = _join_gold(rows, self.gold, self.source, self.notes)
+            right = [row.gold for row in rows]
+        else:
+            right = self.labels([(row.line, row.gold) for row in rows])
+        seen = {label for labels in right for label in labels}
+        predicted = self.labels([(row.line, row.predicted) for row in rows], seen)
+        if self.gold is not None:
+            self.check_known({*self.gold.names, *seen}, rows, predicted)
+        probabilities = tuple(row.probabilities for row in rows if row.probabilities is not None)
+        return TextPredictions(
+            tuple(right),
+            tuple(predicted),
+            self.source,
+            probabilities if len(probabilities) == len(rows) else (),
+            self.notes.notes(),
+        )
+
+    def object_rows(self, lines: Sequence[str]) -> list[_Row]:
+        """The rows of JSON lines; the keys of the first object decide."""
+        records = prediction_records(lines, self.wanted.split, self.source)
+        names = list(records[0][1])
+        numbered = [(line, [record.get(name) for name in names]) for line, record in records]
+        columns = self.columns(names, numbered, records[0][0])
+        for line, record in records:
+            for name in (names[place] for place in columns.needed):
+                if name not in record:
+                    raise DataError(
+                        self.source,
+                        f"expected the key {quoted(name)} as in the first row",
+                        line=line,
+                    )
+        return [
+            replace(
+                columns.row(numbered_row, name_of(record)),
+                probabilities=_probabilities(record, self.source, line),
+            )
+            for numbered_row, (line, record) in zip(numbered, records, strict=True)
+        ]
+
+    def cell_rows(self, lines: Sequence[str], separator: str | None) -> list[_Row]:
+        """The rows of CSV or TSV."""
+        wanted, source = self.wanted, self.source
+        grid = parse_grid(lines, source, self.notes, separator=separator, quoting=wanted.quoting)
+        first, rows = grid.rows[0], list(zip(grid.lines, grid.rows, strict=True))
+        plain = plain_names(first)
+        known = {*(PREDICTED_KEYS if self.gold is None else _ALONE)}
+        known |= {*plain_names([str(c) for c in self.chosen if c is not None])}
+        has_header = wanted.header == "on"
+        if wanted.header == "auto":
+            has_header = bool({*plain} & known) or names_marks(first, rows[1:])
+        if has_header:
+            columns = self.columns(first, rows[1:], grid.lines[0])
+            rows = rows[1:]
+            if not rows:
+                raise DataError(source, "expected rows below the header, got none")
+        else:
+            plain = []
+            columns = self.last_columns(grid.width)
+        id_place, split_place = (
+            plain.index(name) if name in plain else None for name in ("id", "split")
+        )
+        found = [columns.row(row, None if id_place is None else row[1][id_place]) for row in rows]
+        splits = [None if split_place is None else row[split_place] or None for _, row in rows]
+        found = rows_of_split(found, splits, wanted.split, source)
+        if wanted.header == "auto" and not has_header:
+            self.doubt_header(found[0], found[1:])
+        return found
+
+    @property
+    def chosen(self) -> tuple[Column, Column]:
+        return self.wanted.gold_column, self.wanted.predicted_column
+
+    def columns(self, names: Sequence[str], rows: Sequence[Numbered], line: int) -> _Columns:
+        """The columns of gold and predicted labels, or columns of 0 and 1, by their names."""
+        plain = plain_names(names)
+
+        def find(chosen: Column, known: Sequence[str], what: str, taken: int = -1) -> int:
+            asked = known if chosen is None else plain_names([str(chosen)])
+            for name in asked:
+                if name in plain and plain.index(name) != taken:
+                    return plain.index(name)
+            if chosen is not None and str(chosen).isdigit() and int(chosen) < len(names):
+                return int(chosen)
+            raise DataError(
+                self.source,
+                f"expected a column for the {what} labels ({listed(asked)}), got "
+                f"{listed(names)}: give -o {what}_column=NAME",
+                line=line,
+            )
+
+        gold, predicted = self.chosen
+        if self.gold is None:
+            place = find(predicted, PREDICTED_KEYS, "predicted")
+            return _Columns(names, place, find(gold, _GOLD, "gold", place))
+        if self.wanted.several and predicted is None and not {*plain} & {*_ALONE}:
+            marks = label_columns(names, rows, self.wanted.label_columns, self.source)
+            if marks:
+                return _Columns(names, None, marks=tuple(marks))
+        return _Columns(names, find(predicted, _ALONE, "predicted"))
+
+    def last_columns(self, width: int) -> _Columns:
+        """The chosen or the last columns of a table without a header."""
+
+        def place(column: Column, default: int, option: str) -> int:
+            try:
+                number = default if column is None else int(column)
+            except ValueError:
+                number = width
+            if not -width <= number < width:
+                what = f"a column {column} for {option}"
+                if column is None:
+                    what = f"at least {-default} columns, the last for the predicted labels"
+                raise DataError(
+                    self.source,
+                    f"expected {what}, got {width} (numbered from 0) and no header: give "
+                    f"-o {option}=N",
+                )
+            return number % width
+
+        gold, predicted = self.chosen
+        right = place(gold, -2, "gold_column") if self.gold is None else None
+        return _Columns((), place(predicted, -1, "predicted_column"), right)
+
+    def doubt_header(self, first: _Row, others: Sequence[_Row]) -> None:
+        """Note a first row whose labels never come again: it may be a header."""
+        seen = {label for row in others for label in (row.gold, row.predicted)}
+        if len(others) > 1 and not seen & {first.gold, first.predicted} - {None}:
+            shown = first.predicted if first.gold is None else f"{first.gold}, {first.predicted}"
+            self.notes.add(
+                f"{quoted(shown)} stands on the first row alone and is scored: header=on if that "
+                "row is a header",
+                f"{self.source}:{first.line}",
+            )
+
+    def labels(self, cells: list[Cell], seen: Iterable[str] = ()) -> list[tuple[str, ...]]:
+        """The labels of a column of cells."""
+        wanted = self.wanted
+        names = wanted.names or (() if self.gold is None else self.gold.names)
         # beside a file of gold the names may be for that file alone
-        own = LabelCells(separator, tuple(label_columns), tuple(seen), needed=gold is None)
-        return parse_labels(cells, source, notes, names=names, several=several, how=own)
+        how = LabelCells(
+            wanted.separator, tuple(wanted.label_columns), tuple(seen), needed=self.gold is None
+        )
+        return parse_labels(
+            cells, self.source, self.notes, names=names, several=wanted.several, how=how
+        )
 
-    right = [row.gold for row in rows]
-    if gold is None:
-        right = labels([(row.line, row.gold) for row in rows])
-    mine = labels(
-        [(row.line, row.predicted) for row in rows], {one for own in right for one in own}
-    )
-    if gold is not None:
-        _check_known(rows, right, mine, gold, source, notes)
-    probabilities = tuple(row.probabilities for row in rows if row.probabilities is not None)
-    return TextPredictions(
-        tuple(right),
-        tuple(mine),
-        source,
-        probabilities if len(probabilities) == len(rows) else (),
-        notes.notes(),
-    )
+    def check_known(
+        self, known: set[str], rows: Sequence[_Row], predicted: Sequence[tuple[str, ...]]
+    ) -> None:
+        """Refuse predictions of other labels than the gold has; note single ones."""
+        gold = "" if self.gold is None else self.gold.source
+        used = [
+            (row.line, label)
+            for row, labels in zip(rows, predicted, strict=True)
+            for label in labels
+        ]
+        other = [(line, label) for line, label in used if label not in known]
+        if other and known and len(other) == len(used):
+            line, label = other[0]
+            raise DataError(
+                self.source,
+                f"expected labels as {gold} has them ({listed(sorted(known), most=8)}), got others "
+                f"alone, such as {quoted(label)}: give the column (-o predicted_column=NAME), or "
+                "the names of numbers (-o label_names=FILE)",
+                line=line,
+            )
+        for line, _ in other:
+            self.notes.add(
+                f"predicted labels that {gold} never has, such as {quoted(other[0][1])}: wrong",
+                f"{self.source}:{line}",
+            )
 
 
-def _check_known(
-    rows: Sequence[PredictedRow],
-    right: Sequence[tuple[str, ...]],
-    mine: Sequence[tuple[str, ...]],
-    gold: TextCorpus,
-    source: str,
-    notes: NoteBook,
-) -> None:
-    """Refuse predictions of other labels than the gold has; note single ones."""
-    known = {*gold.names, *(one for own in right for one in own)}
-    used = [(row.line, one) for row, own in zip(rows, mine, strict=True) for one in own]
-    other = [(line, one) for line, one in used if one not in known]
-    if other and known and len(other) == len(used):
-        line, one = other[0]
+@dataclass(frozen=True)
+class _Columns:
+    """The places of the predicted and the gold labels: a column each, or columns of 0 and 1."""
+
+    names: Sequence[str]
+    predicted: int | None
+    gold: int | None = None
+    marks: tuple[int, ...] = ()
+
+    @property
+    def needed(self) -> tuple[int, ...]:
+        columns = (self.gold, self.predicted)
+        return self.marks or tuple(place for place in columns if place is not None)
+
+    def row(self, numbered: Numbered, id: str | None) -> _Row:
+        line, values = numbered
+        if self.predicted is None:
+            predicted: Any = marked_labels(self.names, values, self.marks)
+        else:
+            predicted = values[self.predicted]
+        return _Row(None if self.gold is None else values[self.gold], predicted, line, id)
+
+
+def _join_gold(rows: Sequence[_Row], gold: TextCorpus, source: str, notes: NoteBook) -> list[_Row]:
+    """Rows with the labels of the corpus, in its order."""
+    if len(rows) != len(gold):
         raise DataError(
             source,
-            f"expected labels as {gold.source} has them ({listed(sorted(known), most=8)}), got "
-            f"others alone, such as {quoted(one)}: give the column (-o predicted_column=NAME), or "
-            "the names of numbers (-o label_names=FILE)",
-            line=line,
+            f"expected a prediction for each of the {len(gold)} texts of {gold.source}, got "
+            f"{len(rows)}",
         )
-    for line, _ in other:
-        notes.add(
-            f"predicted labels that {gold.source} never has, such as {quoted(other[0][1])}: wrong",
-            f"{source}:{line}",
-        )
+    ids, right = [row.id for row in rows], [example.id for example in gold]
+    if ids == right or not all(ids):
+        pass
+    elif None in right:
+        if len({*ids}) < len(ids):
+            notes.add(f"ids that come again, and none in {gold.source}: joined by order", source)
+    elif {*ids}.isdisjoint(right):
+        notes.add(f"ids unlike those of {gold.source}: joined by order", source, len(rows))
+    else:
+        known = {*right}
+        found: dict[str | None, _Row] = {}
+        for row in rows:
+            if row.id in found or row.id not in known:
+                what = "again" if row.id in found else f"which {gold.source} does not have"
+                raise DataError(
+                    source,
+                    f"expected each id of {gold.source} once, got {quoted(row.id)}, {what}: mend "
+                    "the ids, or leave them out where both files have the same order",
+                    line=row.line,
+                )
+            found[row.id] = row
+        rows = [found[name] for name in right]
+    return [replace(row, gold=example.labels) for example, row in zip(gold, rows, strict=True)]
+
+
+def _probabilities(record: Mapping[str, Any], source: str, line: int) -> Mapping[str, float] | None:
+    """The probability of each label, where the row tells them by name."""
+    found = record.get("probabilities")
+    if not isinstance(found, Mapping):
+        return None
+    for label, value in found.items():
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+            raise DataError(
+                source,
+                f"expected a probability from 0 to 1 for {quoted(label)}, got {quoted(value)}",
+                line=line,
+            )
+    return found
 
 
 def _format_of(lines: Sequence[str], has_gold: bool) -> str:
@@ -176,9 +374,9 @@ def _format_of(lines: Sequence[str], has_gold: bool) -> str:
         return "jsonl"
     if "\t" in first:
         return "tsv"
-    cells = {cell.strip().casefold() for cell in first.split(",")}
-    known = ALONE if len(cells) > 1 else PREDICTED_KEYS  # a label may be called "label"
-    if not has_gold or cells & set(known):
+    cells = plain_names(first.split(","))
+    known = _ALONE if len(cells) > 1 else PREDICTED_KEYS  # a label may be called "label"
+    if not has_gold or {*cells} & {*known}:
         return "csv"
     table = [line.split(",") for line in lines if line]
     is_even = len({len(row) for row in table}) == 1

@@ -1,36 +1,53 @@
 r"""``read_texts``: texts, or pairs of texts, with their labels, from any file that holds them.
 
-Path -> format -> rows -> labels by name -> TextCorpus. Formats: ``csv``, ``tsv``, ``jsonl``,
-``trees`` (Sentiment Treebank), ``hub`` (``datasets``), and ``text``, one a line, for texts to be
-labelled.
+Path -> format -> columns -> labels by name -> TextCorpus. Formats: ``csv``, ``tsv``, ``jsonl``,
+``hub`` (``datasets``), ``trees`` (Sentiment Treebank), and ``text``, one text a line, for texts to
+be labelled.
+
+A tree ``(3 (2 It) (4 (2 's) (4 fun)))`` is the text "It 's fun" with label 3, from 0 to 4. Two
+readings, as in the field: ``fine`` (SST-5, the five labels) and ``binary`` (SST-2: 0 and 1 are
+negative, 3 and 4 are positive, neutral sentences are left out).
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dicetune.data.files.hub import names_data_set
-from dicetune.data.files.json_objects import whole_characters
+from dicetune.data.files.brackets import parse_brackets, plain_word
+from dicetune.data.files.hub import load_split, names_data_set
+from dicetune.data.files.json_objects import json_objects, whole_characters
+from dicetune.data.files.tables import parse_grid
 from dicetune.data.files.text import NoteBook, read_lines, source_name, without_returns
-from dicetune.data.texts.columns import LABEL_NAMES, PAIR_NAMES, TEXT_NAMES
+from dicetune.data.texts.columns import (
+    ID_NAMES,
+    KNOWN_NAMES,
+    FoundColumns,
+    Numbered,
+    TextLayout,
+    find_columns,
+    has_header,
+    marked_labels,
+    plain_names,
+)
 from dicetune.data.texts.corpus import TextCorpus, TextExample
-from dicetune.data.texts.label_cells import LabelCells
-from dicetune.data.texts.labels import parse_labels, read_label_names
-from dicetune.data.texts.rows import RawRow, TextLayout, hub_rows, json_rows, table_rows
-from dicetune.data.texts.sentiment import parse_sentiment
+from dicetune.data.texts.labels import LabelCells, parse_labels, read_label_names
 from dicetune.errors import DataError, listed, quoted, unknown_name
 
 TEXT_FORMATS = ("csv", "tsv", "jsonl", "trees", "hub", "text")
+CLASSES = ("fine", "binary")
 EMPTY = "empty texts: kept, so that answers line up with the file"
 OWN_LABELS = "labels read by the names of the model's own: numbers are places among them"
 NO_TREES = "classes=binary has no effect: it is for files of trees"
+NEUTRAL = "neutral sentences (label 2): left out, since classes=binary"
 
+_BINARY = {"0": "negative", "1": "negative", "3": "positive", "4": "positive"}
 _TREE = re.compile(r"\([ \t]*[0-9][ \t]*[( ].*")
-_KNOWN = {*TEXT_NAMES, *(name for both in PAIR_NAMES for name in both), *LABEL_NAMES}
 
 
 def read_texts(
@@ -43,21 +60,7 @@ def read_texts(
     classes: str = "fine",
     report: Callable[[str], None] = lambda line: None,
 ) -> TextCorpus:
-    """Texts with their labels.
-
-    Args:
-        path: a file (gzip too, ``-`` is stdin), or a data set as ``read_tokens`` takes it.
-        wanted: columns, pairs or single texts, with or without gold, quoting.
-        format: one of ``TEXT_FORMATS``; ``auto`` looks at the content.
-        several: whether a text may have any number of labels, and not exactly one.
-        label_names: file of the names of all labels, one a line, where rows have numbers.
-        classes: of trees, ``fine`` or ``binary``.
-        report: takes a line where the format is a guess.
-
-    Raises:
-        DataError: what is wrong, in which file and line, what was expected and what to do.
-        InputError: an unknown format.
-    """
+    """Texts with their labels: with ``several`` any number a text, else exactly one."""
     wanted = wanted or TextLayout()
     if format != "auto" and format not in TEXT_FORMATS:
         raise unknown_name("data format", format, ["auto", *TEXT_FORMATS])
@@ -70,40 +73,26 @@ def read_texts(
     lines = without_returns(raw_lines)
     if format == "auto":
         format = _format_of(lines, source, wanted, report)
-    names = () if label_names is None else read_label_names(label_names)
+    names: Sequence[str] = () if label_names is None else read_label_names(label_names)
     notes = NoteBook()
-    if format == "trees":
-        if wanted.pair:
-            raise DataError(source, "expected pairs of texts, got trees, which hold one text each")
-        found = list(parse_sentiment(lines, source, notes, classes=classes, gold=wanted.gold))
-        return _corpus(found, source, names, notes)
-    if classes != "fine" and wanted.gold:
+    if format != "trees" and classes != "fine" and wanted.gold:
         notes.add(NO_TREES, source)
-    if format == "text":
-        return _corpus(_plain_lines(lines, source, wanted, notes), source, names, notes)
-    if format == "jsonl":
-        raw = json_rows(lines, source, wanted, notes, several=several)
-    elif format == "hub":
-        raw = hub_rows(path, source, wanted, notes, several=several)
+    if format == "trees":
+        examples = list(_trees(lines, source, notes, classes, wanted))
+    elif format == "text":
+        examples = _plain_lines(lines, source, wanted, notes)
     else:
-        separator = "\t" if format == "tsv" else None
-        raw = table_rows(raw_lines, source, separator, wanted, notes, several=several)
-    rows, names = raw.rows, names or raw.names
-    if wanted.labels and not names and rows:
-        names = wanted.labels
-        notes.add(OWN_LABELS, f"{source}:{rows[0].line}", len(rows))
-    labels: Sequence[tuple[str, ...] | None] = [None] * len(rows)
-    if wanted.gold:
-        cells = [(row.line, row.label) for row in rows]
-        # columns that are there are no names of places in lists
-        places = () if raw.label is None else wanted.choice.labels
-        how = LabelCells(wanted.separator, places, wanted.seen)
-        labels = parse_labels(cells, source, notes, names=names, several=several, how=how)
-        names = names or places  # the order that was given is that of the model's outputs
-    examples = [
-        _example(row, own, source, wanted, notes) for row, own in zip(rows, labels, strict=True)
-    ]
-    return _corpus(examples, source, names, notes)
+        if format == "jsonl":
+            table = _json_table(lines, source)
+        elif format == "hub":
+            table = _hub_table(path)
+        else:
+            separator = "\t" if format == "tsv" else None
+            table = _cell_table(raw_lines, source, separator, wanted, notes)
+        examples, names = _labelled(table, source, wanted, notes, several, names)
+    if not examples:
+        raise DataError(source, "expected texts, got none: check the file and the format")
+    return TextCorpus(tuple(examples), source, notes.notes(), tuple(names))
 
 
 def _format_of(
@@ -121,11 +110,11 @@ def _format_of(
             return ending
     tabs = {row.count("\t") for row in rows}
     if tabs != {0} and (
-        len(tabs) == 1 or (wanted.gold and 2 * sum("\t" in r for r in rows) > len(rows))
+        len(tabs) == 1 or (wanted.gold and 2 * sum("\t" in row for row in rows) > len(rows))
     ):
         return "tsv"
-    cells = [cell.strip().casefold() for cell in re.split("[,;]", rows[0])]
-    if len(cells) > 1 and any(cell in _KNOWN for cell in cells):
+    cells = plain_names(re.split("[,;]", rows[0]))
+    if len(cells) > 1 and any(cell in KNOWN_NAMES for cell in cells):
         return "csv"
     if not wanted.gold and not wanted.pair:
         if tabs != {0}:
@@ -147,6 +136,33 @@ def _is_object(line: str) -> bool:
         return False
 
 
+def _trees(
+    lines: Sequence[str], source: str, notes: NoteBook, classes: str, wanted: TextLayout
+) -> Iterator[TextExample]:
+    """The sentences of trees with the labels of their roots."""
+    if wanted.pair:
+        raise DataError(source, "expected pairs of texts, got trees, which hold one text each")
+    if classes not in CLASSES:
+        raise unknown_name("classes of trees", classes, CLASSES)
+    for tree in parse_brackets(lines, source, notes):
+        text = " ".join(plain_word(leaf.word or "") for leaf in tree.leaves())
+        if not wanted.gold:
+            yield TextExample(text, line=tree.line)
+        elif tree.label not in ("0", "1", "2", "3", "4"):
+            raise DataError(
+                source,
+                "expected a root label from 0 to 4, as the Sentiment Treebank has, got "
+                f"{quoted(tree.label)}",
+                line=tree.line,
+            )
+        elif classes == "fine":
+            yield TextExample(text, labels=(tree.label,), line=tree.line)
+        elif tree.label in _BINARY:
+            yield TextExample(text, labels=(_BINARY[tree.label],), line=tree.line)
+        else:
+            notes.add(NEUTRAL, f"{source}:{tree.line}")
+
+
 def _plain_lines(
     lines: Sequence[str], source: str, wanted: TextLayout, notes: NoteBook
 ) -> list[TextExample]:
@@ -159,17 +175,137 @@ def _plain_lines(
     return [TextExample(line, line=number) for number, line in enumerate(lines, 1)]
 
 
-def _example(
-    row: RawRow,
-    labels: tuple[str, ...] | None,
+@dataclass(frozen=True)
+class _Table:
+    """Rows of values under names, as every format of tables has them."""
+
+    layout: str  # for the note
+    names: Sequence[str]  # numbers where there is no header
+    rows: Sequence[Numbered]
+    line: int | None  # of the names
+    header: bool = True
+    records: Sequence[Any] = ()  # the objects of JSON lines, whose keys may be missing
+    features: Any = None  # of a data set, which may know the names of labels
+
+    def label_names(self, found: FoundColumns) -> tuple[str, ...]:
+        """The names of all labels, where the columns or a ``ClassLabel`` have them."""
+        if self.features is None or found.label is None:
+            return tuple(self.names[place] for place in found.labels)
+        feature = self.features[self.names[found.label]]
+        return tuple(getattr(getattr(feature, "feature", feature), "names", None) or ())
+
+
+def _cell_table(
+    lines: Sequence[str], source: str, separator: str | None, wanted: TextLayout, notes: NoteBook
+) -> _Table:
+    grid = parse_grid(lines, source, notes, separator=separator, quoting=wanted.quoting)
+    header = has_header(grid.rows, wanted)
+    rows = list(zip(grid.lines, grid.rows, strict=True))[header:]
+    if not rows:
+        raise DataError(source, "expected rows below the header, got none")
+    layout = (
+        f"{'tsv' if grid.separator == chr(9) else 'csv'} {'with' if header else 'without'} "
+        f"header, quoting {'on' if grid.quoted else 'off'}"
+    )
+    names = grid.rows[0] if header else list(map(str, range(grid.width)))
+    return _Table(layout, names, rows, grid.lines[0] if header else None, header)
+
+
+def _json_table(lines: Sequence[str], source: str) -> _Table:
+    """The objects of JSON lines under the keys of the first object, and any id."""
+    records = list(json_objects(lines, source))
+    line, first = records[0]
+    keys = (key for _, record in records for key in record)
+    # not every object need have an id, not even the first
+    names = list(dict.fromkeys(key for key in keys if key in first or key.casefold() in ID_NAMES))
+    rows = [(number, [record.get(name) for name in names]) for number, record in records]
+    return _Table("JSON lines", names, rows, line, records=[record for _, record in records])
+
+
+def _hub_table(path: str | Path) -> _Table:
+    data = load_split(path, None)
+    names = list(data.column_names)
+    rows = [(number, [record[name] for name in names]) for number, record in enumerate(data, 1)]
+    return _Table("a data set", names, rows, None, features=data.features)
+
+
+def _labelled(
+    table: _Table,
     source: str,
     wanted: TextLayout,
     notes: NoteBook,
-) -> TextExample:
-    text = _text(row.text, source, row.line, wanted.gold, notes)
-    pair = _text(row.pair, source, row.line, wanted.gold, notes) if wanted.pair else None
-    name = None if row.id is None or row.id == "" else str(row.id)
-    return TextExample(text, pair, labels, row.line, name)
+    several: bool,
+    names: Sequence[str],
+) -> tuple[list[TextExample], Sequence[str]]:
+    """The examples of a table, and the names of all their labels, where they are known."""
+    rows, found = table.rows, _columns_of(table, source, wanted, notes, several)
+    names = names or table.label_names(found)
+    if wanted.labels and not names and rows:
+        names = wanted.labels
+        notes.add(OWN_LABELS, f"{source}:{rows[0][0]}", len(rows))
+    labels: Sequence[tuple[str, ...] | None] = [None] * len(rows)
+    if wanted.gold:
+        label = found.label
+        cells = [
+            (line, marked_labels(table.names, row, found.labels) if label is None else row[label])
+            for line, row in rows
+        ]
+        # columns that are there are no names of places in lists
+        places = () if found.label is None else wanted.choice.labels
+        how = LabelCells(wanted.separator, places, wanted.seen)
+        labels = parse_labels(cells, source, notes, names=names, several=several, how=how)
+        names = names or places  # the order that was given is that of the model's outputs
+    examples = []
+    for (line, row), own in zip(rows, labels, strict=True):
+        text = _text(row[found.text], source, line, wanted.gold, notes)
+        pair = None
+        if found.pair is not None:
+            pair = _text(row[found.pair], source, line, wanted.gold, notes)
+        name = None if found.id is None else row[found.id]
+        name = None if name is None or name == "" else str(name)
+        examples.append(TextExample(text, pair, own, line, name))
+    return examples, names
+
+
+def _columns_of(
+    table: _Table, source: str, wanted: TextLayout, notes: NoteBook, several: bool
+) -> FoundColumns:
+    """The columns of a table, and a note of them; refuse objects that lack one."""
+    found = find_columns(
+        table.names,
+        table.rows,
+        wanted,
+        source,
+        several=several,
+        header=table.header,
+        line=table.line,
+    )
+    places = (found.text, found.pair, found.label, *found.labels)
+    needed = [table.names[place] for place in places if place is not None]
+    for (line, _), record in zip(table.rows, table.records, strict=False):
+        for name in needed:
+            if name not in record:
+                raise DataError(
+                    source,
+                    f"expected the key {quoted(name)} as in the first object, got "
+                    f"{listed(record) or 'none'}",
+                    line=line,
+                )
+    shown = found.described(table.names if table.header else range(len(table.names)))
+    place = source if table.features is not None else f"{source}:{table.rows[0][0]}"
+    notes.add(f"rows read as {table.layout}; {shown}", place, len(table.rows))
+    if found.label is not None and not table.header and wanted.header == "auto":
+        label = found.label
+        counts = Counter(row[label] for _, row in table.rows)
+        line, first = table.rows[0][0], table.rows[0][1][label]
+        others = [count for value, count in counts.items() if value != first]
+        if counts[first] == 1 and others and min(others) > 1:
+            notes.add(
+                f"label {quoted(first)} stands on the first row alone: header=on if that row is a "
+                "header",
+                f"{source}:{line}",
+            )
+    return found
 
 
 def _text(value: Any, source: str, line: int, gold: bool, notes: NoteBook) -> str:
@@ -186,11 +322,3 @@ def _text(value: Any, source: str, line: int, gold: bool, notes: NoteBook) -> st
             )
         notes.add(EMPTY, f"{source}:{line}")
     return value
-
-
-def _corpus(
-    examples: Sequence[TextExample], source: str, names: Sequence[str], notes: NoteBook
-) -> TextCorpus:
-    if not examples:
-        raise DataError(source, "expected texts, got none: check the file and the format")
-    return TextCorpus(tuple(examples), source, notes.notes(), tuple(names))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dicetune.data import TextColumns, TextLayout
-from dicetune.data.texts.label_cells import AUTO
+from dicetune.data.texts.labels import AUTO
 from dicetune.tasks.base import Trained
 
 _OPEN = {"header": "auto", "quoting": "auto", "classes": "fine", "separator": "auto"}

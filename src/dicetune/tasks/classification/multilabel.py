@@ -24,7 +24,7 @@ from torch import Tensor
 
 from dicetune.data import TextCorpus, TextExample
 from dicetune.data.files.tables import QUOTING
-from dicetune.data.texts.rows import HEADERS
+from dicetune.data.texts.columns import HEADERS
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import Kind
 from dicetune.metrics import label_set_scores

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from dicetune.data.files.tables import QUOTING
-from dicetune.data.texts.rows import HEADERS
+from dicetune.data.texts.columns import HEADERS
 from dicetune.tasks.classification.text import METRICS, TextTask, check_choices
 from dicetune.tasks.options import FILES, GOLD, option
 

@@ -22,8 +22,8 @@ import numpy as np
 
 from dicetune.data import TextCorpus
 from dicetune.data.files.tables import QUOTING
-from dicetune.data.texts.rows import HEADERS
-from dicetune.data.texts.sentiment import CLASSES
+from dicetune.data.texts.columns import HEADERS
+from dicetune.data.texts.read import CLASSES
 from dicetune.errors import InputError, unknown_name
 from dicetune.metrics import class_scores, positive_class
 from dicetune.tasks.base import Scores

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dicetune.data import EntitySentence, EntitySpan
-from dicetune.decide.likely import END, FIRST, KIND, weakest_logits
+from dicetune.problems.entities import END, FIRST, KIND, weakest_logits
 from dicetune.tasks.tagging.tagged import Entity
 
 

@@ -29,8 +29,8 @@ def head_inputs(
     inputs = []
     for name in ("start", "end"):
         target = labels[f"{name}_labels"]
-        keep = target != IGNORED
-        inputs.append(_sigmoids(name, outputs[f"{name}_logits"], target, keep, weights[name]))
+        mask = target != IGNORED
+        inputs.append(_sigmoids(name, outputs[f"{name}_logits"], target, mask, weights[name]))
     spans = outputs["span_positions"]
     answers = torch.stack([labels["answer_starts"], labels["answer_ends"]], dim=-1)
     there = spans[..., 0] >= 0
@@ -65,7 +65,7 @@ def head_class_counts(
     return counts
 
 
-def _sigmoids(name: str, logits: Tensor, target: Tensor, keep: Tensor, weight: float) -> LossInput:
+def _sigmoids(name: str, logits: Tensor, target: Tensor, mask: Tensor, weight: float) -> LossInput:
     return LossInput(
-        name, logits[..., None], target[..., None], kind="labels", keep=keep, coefficient=weight
+        name, logits[..., None], target[..., None], kind="labels", mask=mask, coefficient=weight
     )

@@ -45,11 +45,11 @@ from dicetune.data import (
     read_queries,
     read_span_predictions,
 )
-from dicetune.decide.likely import likely_spans
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.loss_input import LossInput
 from dicetune.metrics import entity_scores
 from dicetune.models import MAX_SPAN_WORDS, MrcNerModel
+from dicetune.problems.entities import likely_spans
 from dicetune.tasks.base import IGNORED, Encoded, Outputs, Scores, Trained, document_of
 from dicetune.tasks.mrc_ner.answers import (
     FoundEntities,

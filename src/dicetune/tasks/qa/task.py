@@ -7,9 +7,9 @@ Worked example, from raw text to logits and back (WordPiece, windows long enough
              start_positions 7, end_positions 9 (no answer in the window: both 0, its CLS)
              answer_mask 1 at 0 and 4 to 9
     model    start_logits, end_logits (1, 11)
-    inputs   softmax: LossInput("start", start_logits, 7, kind="positions", class_keep=answer_mask)
+    inputs   softmax: LossInput("start", start_logits, 7, kind="positions", class_mask=answer_mask)
              sigmoid: LossInput("start", start_logits[..., None], one-hot, kind="labels",
-             keep=answer_mask), and the same for "end"; half the weight each
+             mask=answer_mask), and the same for "end"; half the weight each
     decode   rows of start, end, window, first character, last: (7, 5), null row at -1, -1
     predict  the best span of at most max_answer sub-words: characters 13 to 22
     score    exact match 1, F1 1
@@ -235,7 +235,7 @@ class QaTask:
             logits, gold = outputs[f"{side}_logits"], labels[f"{side}_positions"]
             if self.options.form == "softmax":
                 item = LossInput(
-                    side, logits, gold, kind="positions", class_keep=mask, coefficient=0.5
+                    side, logits, gold, kind="positions", class_mask=mask, coefficient=0.5
                 )
             else:
                 target = torch.zeros_like(logits).scatter_(1, gold.clamp(min=0)[:, None], 1.0)
@@ -244,7 +244,7 @@ class QaTask:
                     logits[..., None],
                     target[..., None],
                     kind="labels",
-                    keep=mask & (gold != IGNORED)[:, None],
+                    mask=mask & (gold != IGNORED)[:, None],
                     coefficient=0.5,
                 )
             inputs.append(item)

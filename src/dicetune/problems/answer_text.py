@@ -1,0 +1,234 @@
+"""Exact match and F1 of answers, as the official scripts of the field define them.
+
+A prediction is compared with each gold answer, and the best counts. Texts are levelled first:
+lower case, ASCII punctuation off, the articles a, an and the off, white space to single blanks. F1
+is over the words that both have.
+
+The two SQuAD scripts differ where nothing is left of a text. 2.0 (any question without gold): gold
+answers of which nothing is left are not counted, a question without gold answers is right only
+where the prediction is empty, and then with F1 1. 1.1: F1 over no common word is 0.
+
+CMRC 2018, for Chinese: texts are lower-cased, a list of punctuation marks goes, and each Chinese
+character is a piece; what lies between is split as words. F1 is over the longest *run* of pieces
+that both have (precision: of the prediction's pieces, recall: of the gold's), not over a bag of
+words. Where the official script calls NLTK's English tokenizer for what lies between Chinese
+characters, words and numbers are split off from punctuation here: the two differ in contractions
+and abbreviations ("A.", "it's"). Of the 9,657 gold answers of CMRC 2018's dev file, 46 come out in
+other pieces, most of them in the spelling of quotation marks alone.
+
+Characters: Japanese, Thai, Lao, Burmese and Khmer have no spaces between words, and Korean words
+carry their particles: there F1 is over the characters that both have, white space ignored, and all
+Unicode punctuation is off, as in KorQuAD and JaQuAD.
+
+References: Rajpurkar et al., EMNLP 2016 and ACL 2018 (``evaluate-v1.1.py``, ``evaluate-v2.0.py``);
+Cui et al., EMNLP 2019 (``cmrc2018_evaluate.py``); Lim et al., KorQuAD 1.0, 2019; So et al.,
+JaQuAD, 2022.
+"""
+
+from __future__ import annotations
+
+import re
+import string
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from dicetune.errors import unknown_name
+from dicetune.writing import LANGUAGES
+
+VERSIONS = ("1.1", "2.0", "cmrc2018", "characters")
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_MARKS = frozenset("-:_*^/\\~`+=，。：？！“”；’《》·、「」（）－～『』")
+_PIECE = re.compile(r"[\u4e00-\u9fa5]|[^\W\u4e00-\u9fa5]+(?:[.,][^\W\u4e00-\u9fa5]+)*|[^\w\s]")
+
+
+def version_of(language: str, gold: Sequence[Sequence[str]]) -> str:
+    """The definitions for a language and the gold answers of all questions.
+
+    Raises:
+        InputError: an unknown language.
+
+    Example:
+        >>> version_of("en", [["Quay"], []]), version_of("zh", [["码头"]])
+        ('2.0', 'cmrc2018')
+    """
+    if language not in LANGUAGES:
+        raise unknown_name("language of answers", language, LANGUAGES)
+    if language != "en":
+        return "cmrc2018" if language == "zh" else language
+    return "1.1" if all(gold) else "2.0"
+
+
+def score_answer(predicted: str | None, gold: Sequence[str], version: str) -> tuple[float, float]:
+    """Exact match and F1 of one prediction, the best over the gold answers.
+
+    Args:
+        predicted: a text; empty for no answer, ``None`` for no prediction, which scores 0.
+        gold: the gold answers, none for an unanswerable question.
+        version: one of ``VERSIONS``.
+    """
+    if predicted is None:
+        return 0.0, 0.0
+    if version in ("cmrc2018", "characters"):
+        answers = list(gold) or [""]
+        exact, f1 = cmrc_exact, cmrc_f1
+        if version == "characters":
+            exact, f1 = characters_exact, characters_f1
+    else:
+        answers = list(gold)
+        exact, f1 = answer_exact, answer_f1
+        if version == "2.0":
+            answers = [answer for answer in gold if normalize_answer(answer)] or [""]
+            f1 = _f1_of_nothing
+    return max(exact(predicted, a) for a in answers), max(f1(predicted, a) for a in answers)
+
+
+def normalize_answer(text: str) -> str:
+    """Lower case, ASCII punctuation and English articles off, single blanks.
+
+    Example:
+        >>> normalize_answer("The  pump (at Quay-Nine).")
+        'pump at quaynine'
+    """
+    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+
+
+def answer_exact(predicted: str, gold: str) -> float:
+    """1 where two texts are the same after levelling, else 0."""
+    return float(normalize_answer(predicted) == normalize_answer(gold))
+
+
+def answer_f1(predicted: str, gold: str) -> float:
+    """F1 of the words of two texts after levelling; 0 where they have none in common.
+
+    Example:
+        >>> answer_f1("the Quay Nine pump", "Quay Nine")
+        0.8
+    """
+    return _f1(normalize_answer(predicted).split(), normalize_answer(gold).split())
+
+
+def characters_exact(predicted: str, gold: str) -> float:
+    """1 where two texts are the same but for case, punctuation and the width of blanks, else 0."""
+    return float(_pieces(predicted) == _pieces(gold))
+
+
+def characters_f1(predicted: str, gold: str) -> float:
+    """F1 of the characters of two texts, without case, punctuation and white space.
+
+    Example:
+        >>> characters_f1("「ポンプ」が", "ポンプ")
+        0.8571428571428571
+    """
+    own, right = "".join(_pieces(predicted)), "".join(_pieces(gold))
+    return _f1(own, right) if own and right else float(predicted == gold == "")
+
+
+def _pieces(text: str) -> list[str]:
+    """Between blanks, in lower case and without punctuation."""
+    return "".join(
+        character
+        for character in text.lower().translate(_PUNCTUATION)
+        if not unicodedata.category(character).startswith("P")
+    ).split()
+
+
+def _f1(own: Sequence[str], right: Sequence[str]) -> float:
+    common = (Counter(own) & Counter(right)).total()
+    if not common:
+        return 0.0
+    precision, recall = common / len(own), common / len(right)
+    return 2 * precision * recall / (precision + recall)
+
+
+def _f1_of_nothing(predicted: str, gold: str) -> float:
+    own, right = normalize_answer(predicted), normalize_answer(gold)
+    return answer_f1(predicted, gold) if own and right else float(own == right)
+
+
+def cmrc_pieces(text: str) -> list[str]:
+    """The pieces that F1 counts.
+
+    Example:
+        >>> cmrc_pieces("《战国无双3》（Wii，1,000元）")
+        ['战', '国', '无', '双', '3wii1,000', '元']
+    """
+    return _PIECE.findall(_without_marks(text))
+
+
+def cmrc_exact(predicted: str, gold: str) -> float:
+    """1 where two texts are the same after levelling, else 0."""
+    return float(_without_marks(predicted) == _without_marks(gold))
+
+
+def cmrc_f1(predicted: str, gold: str) -> float:
+    """F1 of the longest run of pieces that both texts have.
+
+    Two empty texts agree: CMRC 2018 has no unanswerable questions, data in its layout may.
+
+    Example:
+        >>> round(cmrc_f1("战国无双3", "《无双3》"), 3)
+        0.75
+    """
+    own, right = cmrc_pieces(predicted), cmrc_pieces(gold)
+    if not own or not right:
+        return float(predicted == gold == "")
+    run = _longest_run(own, right)
+    return 2 * run / (len(own) + len(right))
+
+
+def _without_marks(text: str) -> str:
+    return "".join(c for c in text.lower().strip() if c not in _MARKS)
+
+
+def _longest_run(first: list[str], second: list[str]) -> int:
+    """Length of the longest contiguous sequence that two lists share."""
+    best = 0
+    above = [0] * (len(second) + 1)
+    for piece in first:
+        row = [0] * (len(second) + 1)
+        for place, other in enumerate(second):
+            if piece == other:
+                row[place + 1] = above[place] + 1
+        best = max(best, *row)
+        above = row
+    return best
+
+
+def best_threshold(
+    scores: Sequence[float],
+    answerable: Sequence[bool],
+    answered: Sequence[bool],
+    null_odds: Sequence[float],
+) -> dict[str, float]:
+    """The threshold on null odds with the highest mean score, as the SQuAD 2.0 script finds it.
+
+    All questions start as unanswered, which is right for those without gold. They are answered
+    in the order of their odds: a question with gold adds its score, a question without takes its
+    point away.
+
+    Args:
+        scores: of each question's answer, from 0 to 1.
+        answerable: whether it has gold answers.
+        answered: whether there is an answer at all.
+        null_odds: higher is likelier to be unanswerable.
+
+    Returns:
+        The mean "score", and the "threshold": a question whose null odds are above it has no
+        answer; where answering none is best, 0 as in the official script.
+
+    Example:
+        >>> best_threshold([1.0, 0.0, 1.0], [True, False, True], [True] * 3, [-5.0, 3.0, -1.0])
+        {'score': 1.0, 'threshold': -1.0}
+    """
+    current = best = float(sum(not has for has in answerable))
+    threshold = 0.0
+    for number in sorted(range(len(scores)), key=lambda number: null_odds[number]):
+        if answerable[number]:
+            current += scores[number]
+        elif answered[number]:
+            current -= 1
+        if current > best:
+            best, threshold = current, float(null_odds[number])
+    return {"score": best / len(scores), "threshold": threshold}

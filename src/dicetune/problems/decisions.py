@@ -1,0 +1,213 @@
+r"""Decisions on units with gold as functions of a few biases, and the exact search for the best.
+
+While one bias :math:`b` moves from :math:`-\infty` to :math:`\infty` and everything else stays, the
+decision on an item changes at single points alone. So the summed counts are constant between
+neighbouring breakpoints, and with the breakpoints sorted one cumulative sum has them all:
+:math:`O(E \log E)` for :math:`E` breakpoints, and no grid that could miss the best.
+
+With one bias this is the exact optimum. With several, each is set to its best value while the
+others stay (coordinate ascent), in a fixed order and until a whole turn gains nothing: every turn
+is exact, and so is the result where each bias has a score of its own; otherwise the result is a
+point that no change of a single bias improves. Nothing is random: the same scores give the same
+rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from dicetune.problems.base import Problem
+    from dicetune.problems.goal import Goal
+
+NARROW = 1e-9
+"""A piece narrower than this is passed over: rounding alone would make it."""
+
+EQUAL = 1e-12
+"""Values that differ by less are equal: the same counts, added up in another order."""
+
+MOST_TURNS = 20
+
+Biases = Mapping[str, float]
+"""By name; a name that is missing has the bias 0, which is the default decision."""
+
+
+class Decisions:
+    """What a type predicts for units with gold, and counts, as a function of biases.
+
+    Attributes:
+        problem: with the classes of the gold.
+        names: of the biases, in the order in which they are searched.
+        notes: what a user should hear of.
+    """
+
+    problem: Problem
+    names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def predicted(self, biases: Biases) -> list[Any]:
+        """What is predicted for each unit, as ``predictions.jsonl`` has it."""
+        raise NotImplementedError
+
+    def counts(self, biases: Biases) -> np.ndarray:
+        """Counts of each unit, (U, M)."""
+        raise NotImplementedError
+
+    def steps(self, name: str, biases: Biases) -> Steps:
+        """Counts as functions of the bias ``name`` alone, the others as they are."""
+        raise NotImplementedError
+
+    def present(self, mask: np.ndarray) -> list[str]:
+        """The names whose bias the units under the mask, (U,) bool, say something about."""
+        raise NotImplementedError
+
+    def starts(self, mask: np.ndarray) -> Sequence[Biases]:
+        """Biases to search from beside the default; a start wins only where it ends higher."""
+        return ()
+
+    def fit(self, goal: Goal, mask: np.ndarray) -> dict[str, float]:
+        """The biases that score best on the units under the mask.
+
+        Returns:
+            A bias for each name; 0 where these units say nothing about it.
+        """
+        names = self.present(mask)
+        best, highest = dict.fromkeys(self.names, 0.0), -np.inf
+        for start in ({}, *self.starts(mask)):
+            biases = {name: start.get(name, 0.0) if name in names else 0.0 for name in self.names}
+            value = float(goal.key(self.counts(biases)[mask].sum(0)))
+            for _ in range(MOST_TURNS):
+                before = value
+                for name in names:
+                    edges, sums = self.steps(name, biases).curve(mask)
+                    point, reached = best_point(edges, goal.key(sums), biases[name])
+                    if reached > value + EQUAL:
+                        biases[name], value = point, reached
+                if value <= before + EQUAL or len(names) == 1:
+                    break
+            if value > highest + EQUAL:
+                best, highest = biases, value
+        return best
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Counts of all units as functions of one bias.
+
+    Args:
+        base: (U, M) counts where the bias is minus infinity.
+        at: (E,) finite breakpoints, in any order.
+        unit: (E,) the unit whose counts change there.
+        columns: (K,) the counts that change at all.
+        change: (E, K) by how much.
+    """
+
+    base: np.ndarray
+    at: np.ndarray
+    unit: np.ndarray
+    columns: np.ndarray
+    change: np.ndarray
+
+    @classmethod
+    def of(
+        cls,
+        base: np.ndarray,
+        at: np.ndarray,
+        unit: np.ndarray,
+        columns: np.ndarray,
+        change: np.ndarray,
+    ) -> Self:
+        """Steps from breakpoints that may be infinite: passed from the start on, or never."""
+        always = at == -np.inf
+        if always.any():
+            base = base.copy()
+            np.add.at(base, (unit[always][:, None], columns), change[always])
+        finite = np.isfinite(at)
+        return cls(base, at[finite], unit[finite], columns, change[finite])
+
+    @classmethod
+    def collected(
+        cls,
+        base: np.ndarray,
+        steps: Sequence[tuple[float, int, np.ndarray]],
+        columns: np.ndarray,
+    ) -> Self:
+        """Steps from a list of breakpoint, unit and change."""
+        places, units, changes = zip(*steps, strict=True) if steps else ((), (), ())
+        return cls.of(
+            base,
+            np.array(places, dtype=np.float64),
+            np.array(units, dtype=np.int64),
+            columns,
+            np.array(changes, dtype=np.float64).reshape(-1, len(columns)),
+        )
+
+    def curve(self, mask: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Sums over units, piece by piece.
+
+        Args:
+            mask: (U,) bool, the units that are summed; all by default.
+
+        Returns:
+            The different breakpoints in order, (P,), and the sums on the P + 1 pieces before,
+            between and behind them, (P + 1, M).
+        """
+        base, at, change = self.base, self.at, self.change
+        if mask is not None:
+            base, chosen = base[mask], mask[self.unit]
+            at, change = at[chosen], change[chosen]
+        order = np.argsort(at, kind="stable")
+        at = at[order]
+        edges, begins = np.unique(at, return_index=True)
+        sums = np.repeat(base.sum(0)[None], len(edges) + 1, axis=0)
+        if len(edges):
+            added = np.add.reduceat(change[order], begins, axis=0)
+            sums[1:, self.columns] += np.cumsum(added, axis=0)
+        return edges, sums
+
+
+def best_point(edges: np.ndarray, values: np.ndarray, current: float) -> tuple[float, float]:
+    """The bias in the best piece, and the value there.
+
+    Within a piece every bias decides alike. The middle between its two breakpoints is farthest
+    from both; beyond the outermost breakpoint the bias is one past it. Of equally good pieces the
+    piece nearest to the current bias is taken (the default, to begin with), then the lower piece;
+    the piece that holds the current bias does not change it.
+
+    Args:
+        edges: (P,) breakpoints in order.
+        values: (P + 1,) of the pieces; higher is better.
+        current: the bias as it is.
+
+    Example:
+        >>> best_point(np.array([1.0, 2.0, 4.0]), np.array([0.1, 0.3, 0.9, 0.2]), 0.0)
+        (3.0, 0.9)
+        >>> best_point(np.array([1.0]), np.array([0.5, 0.5]), 0.0)
+        (0.0, 0.5)
+    """
+    low = np.concatenate([[-np.inf], edges])
+    high = np.concatenate([edges, [np.inf]])
+    values = np.where(high - low > NARROW, values, -np.inf)
+    best = values.max()
+    near = np.flatnonzero(values >= best - EQUAL)
+    distance = np.maximum(np.maximum(low[near] - current, current - high[near]), 0.0)
+    piece = int(near[distance.argmin()])
+    a, b = float(low[piece]), float(high[piece])
+    if a < current < b:
+        point = current
+    elif np.isinf(a):
+        point = b - 1.0
+    elif np.isinf(b):
+        point = a + 1.0
+    else:
+        point = (a + b) / 2
+    return point, float(values[piece])
+
+
+def vector(biases: Biases, labels: Sequence[str]) -> np.ndarray:
+    """The biases in the order of the labels, 0 where there is none."""
+    return np.array([biases.get(label, 0.0) for label in labels], dtype=np.float64)

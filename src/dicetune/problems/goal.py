@@ -1,0 +1,196 @@
+r"""Goal: what a decision rule is fitted for, a score of summed counts.
+
+- The name of a metric of the problem: ``f1``, ``macro_f1``, ``micro_f1``, ``accuracy``, ``mcc``,
+  ``exact_match``, ``exact``, ….
+- ``fbeta:B``: :math:`F_\beta = (1 + \beta^2) P R / (\beta^2 P + R)`; recall weighs more above 1.
+- ``precision@recall:R``: the highest precision at a recall of at least R; where no rule reaches it,
+  the highest recall. This is an operating point that was asked for, not an estimate of what is
+  best, so that a rule for it is never shrunk towards the default.
+
+Precision and recall are those of the positive class where one of several labels is chosen (the mean
+of F-beta over classes without one), of each label apart where there may be several (and then the
+mean over labels), and of all spans together otherwise: ``Problem.focus``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from dicetune.errors import InputError, quoted, unknown_name
+from dicetune.problems.base import Problem
+from dicetune.problems.ratios import ratio
+
+FBETA = "fbeta"
+PRECISION_AT = "precision@recall"
+_Z = 1.959964  # of 95%
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A score that a rule is fitted for.
+
+    Args:
+        problem: whose counts are scored.
+        name: of a metric, ``fbeta`` or ``precision@recall``.
+        value: beta, or the recall that is asked for; ``None`` for a metric.
+    """
+
+    problem: Problem
+    name: str
+    value: float | None = None
+
+    @classmethod
+    def parse(cls, text: str | None, problem: Problem) -> Goal:
+        """The goal that a text names; by default the headline of the problem.
+
+        Raises:
+            InputError: a metric that the problem does not have, or a number that cannot be used.
+
+        Example:
+            >>> from dicetune.problems import Spans
+            >>> spans = Spans({"labels": ["O", "B-x", "I-x"]})
+            >>> str(Goal.parse("fbeta:2", spans)), str(Goal.parse(None, spans))
+            ('fbeta:2', 'f1')
+        """
+        if text is None:
+            return cls(problem, problem.metrics[0])
+        name, colon, value = text.partition(":")
+        if name not in (FBETA, PRECISION_AT) or not problem.has_classes:
+            if colon or name not in problem.metrics:
+                more = ["fbeta:B", "precision@recall:R"] if problem.has_classes else []
+                raise unknown_name(f"objective for {problem.kind}", text, [*problem.metrics, *more])
+            return cls(problem, name)
+        if name == PRECISION_AT and problem.one_of_several:
+            raise InputError(
+                f"expected an objective of all classes, got {quoted(text)}: there is no positive "
+                "class whose recall it could ask for"
+            )
+        try:
+            number = float(value)
+        except ValueError:
+            number = np.nan
+        if name == FBETA and not 0 < number < np.inf:
+            raise InputError(
+                f"expected fbeta:B with a B above 0, such as fbeta:2, got {quoted(text)}"
+            )
+        if name == PRECISION_AT and not 0 < number <= 1:
+            raise InputError(
+                "expected precision@recall:R with a recall above 0 and at most 1, such as "
+                f"precision@recall:0.9, got {quoted(text)}"
+            )
+        return cls(problem, name, number)
+
+    def __str__(self) -> str:
+        """The text that ``parse`` reads."""
+        return self.name if self.value is None else f"{self.name}:{self.value:g}"
+
+    @property
+    def is_operating_point(self) -> bool:
+        """Whether it asks for a point and not for the best score."""
+        return self.name == PRECISION_AT
+
+    def key(self, sums: np.ndarray) -> np.ndarray:
+        """What a search maximises, (..., M) to (...); higher is better."""
+        if self.is_operating_point:
+            precision, recall, occurs = self._precision_recall(sums)
+            reached = recall >= float(self.value or 0.0)
+            return _mean(np.where(reached, 1.0 + precision, recall), occurs)
+        return self.score(sums)
+
+    def score(self, sums: np.ndarray) -> np.ndarray:
+        """The score that is reported, (..., M) to (...): of an operating point the precision."""
+        if self.value is None:
+            return self.problem.score(sums, self.name)
+        precision, recall, occurs = self._precision_recall(sums)
+        if self.is_operating_point:
+            return _mean(precision, occurs)
+        beta = self.value**2
+        return _mean(ratio((1 + beta) * precision * recall, beta * precision + recall), occurs)
+
+    def all_scores(self, sums: np.ndarray) -> dict[str, float]:
+        """The goal, then every metric of the problem."""
+        found = {str(self): float(self.score(sums))}
+        metrics = self.problem.metrics
+        return found | {name: float(self.problem.score(sums, name)) for name in metrics}
+
+    def reached(self, sums: np.ndarray, where: str) -> list[str]:
+        """What is reached of the recall that was asked for, on units that ``where`` names.
+
+        On dev the recall is at least R by choice; elsewhere it is what it is. It is a share of
+        gold items, so it has Wilson's interval.
+
+        Returns:
+            One sentence; nothing where no recall was asked for.
+        """
+        if not self.is_operating_point:
+            return []
+        floor = float(self.value or 0.0)
+        names, (correct, _, gold) = self.problem.focus(sums)
+        found = sorted(
+            (float(right / total), name, wilson(float(right), float(total)))
+            for name, right, total in zip(names, correct, gold, strict=True)
+            if total
+        )
+        if not found:
+            return [f"the recall on {where} is unknown: there is no gold of it"]
+        recall, name, (low, high) = found[0]
+        interval = f"{100 * recall:.2f} (95% interval {100 * low:.2f} to {100 * high:.2f})"
+        missed = sum(recall < floor for recall, _, _ in found)
+        asked = f"the {100 * floor:g}"
+        if len(found) == 1:
+            what = "below" if missed else "at least"
+            return [f"recall on {where} is {interval}, {what} {asked} that was asked for"]
+        how = f"{missed} of {len(found)} labels is below" if missed else "every label is at least"
+        return [f"recall of {how} {asked} on {where}, lowest {quoted(name)} with {interval}"]
+
+    def _precision_recall(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Precision and recall of the classes that count, (..., C), and whether each occurs."""
+        _, (correct, predicted, gold) = self.problem.focus(sums)
+        return ratio(correct, predicted), ratio(correct, gold), predicted + gold > 0
+
+    def gain(self, default: np.ndarray, counts: np.ndarray) -> tuple[float, float, float]:
+        r"""Score, gain over the default decision, and the jackknife's standard error of the gain.
+
+        Each unit is left out once and both scores are computed again:
+
+        .. math::
+            \text{se}^2 = \frac{U - 1}{U} \sum_u \big(g_{-u} - \bar g\big)^2
+
+        Args:
+            default: (U, M) counts of the default decision.
+            counts: (U, M) of another.
+
+        References:
+            Efron & Stein, The Jackknife Estimate of Variance, 1981.
+        """
+        whole = float(self.score(counts.sum(0)))
+        without = self.score(counts.sum(0) - counts) - self.score(default.sum(0) - default)
+        spread = ((without - without.mean()) ** 2).mean() * (len(counts) - 1)
+        return whole, whole - float(self.score(default.sum(0))), float(np.sqrt(spread))
+
+
+def _mean(values: np.ndarray, occurs: np.ndarray) -> np.ndarray:
+    return ratio((values * occurs).sum(-1), occurs.sum(-1))
+
+
+def wilson(right: float, total: float) -> tuple[float, float]:
+    """Wilson's 95% interval of a share, which is right for few items and near 0 and 1 as well.
+
+    Args:
+        right: items of the share.
+        total: all items, more than 0.
+
+    Example:
+        >>> [round(bound, 3) for bound in wilson(8, 10)]
+        [0.49, 0.943]
+
+    References:
+        Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927.
+    """
+    share, square = right / total, _Z**2 / total
+    middle = (share + square / 2) / (1 + square)
+    half = _Z * math.sqrt(share * (1 - share) / total + square / (4 * total)) / (1 + square)
+    return max(0.0, middle - half), min(1.0, middle + half)

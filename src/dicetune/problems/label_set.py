@@ -1,0 +1,267 @@
+r"""Any number of labels for each text.
+
+A decision rule is a threshold for each label, as an additive bias on its logit:
+
+.. math::
+    c \in \hat y \iff \operatorname{logit} p_c + b_c > 0 \iff p_c > \frac{1}{1 + e^{b_c}}
+
+With the scores of a label sorted, every threshold that could matter is one breakpoint, at
+:math:`b_c = -\operatorname{logit} p_c`. F-scores of one label depend on the threshold of that
+label alone, so that their mean over labels is highest where each is (Lipton et al., 2014).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dicetune.problems.base import Problem
+from dicetune.problems.decisions import EQUAL, Biases, Decisions, Steps, best_point, vector
+from dicetune.problems.goal import Goal
+from dicetune.problems.one_label import gold_notes
+from dicetune.problems.ratios import (
+    Counts,
+    average_precision,
+    label_table,
+    named_ratio,
+    ranked,
+    ratio,
+)
+from dicetune.problems.score_rows import ScoreRow, column_names, log_sigmoid, score_table
+
+HALF = float(np.log(0.5))
+MICRO = "micro_f1"
+
+
+class LabelSet(Problem):
+    """Any number of labels a text; precision and recall are micro."""
+
+    kind: ClassVar[str] = "label_set"
+    unit: ClassVar[tuple[str, str]] = ("text", "texts")
+    scored: ClassVar[tuple[str, ...]] = ("macro_f1", MICRO, "exact_match", "precision", "recall")
+    more: ClassVar[tuple[str, ...]] = ("exact", "texts")
+
+    def items(self, row: Iterable[str]) -> list[tuple[str, str]]:
+        """Each label."""
+        return [(name, name) for name in row]
+
+    def counts(self, gold: Sequence[Any], predicted: Sequence[Any]) -> np.ndarray:
+        """Counts of each text, (U, M)."""
+        self.check_pairs(gold, predicted)
+        return self.tally(self.indicators(gold), self.indicators(predicted))
+
+    def indicators(self, rows: Sequence[Iterable[str]]) -> np.ndarray:
+        """Which labels each text has, (texts, labels) bool."""
+        found = np.zeros((len(rows), len(self.classes)), dtype=bool)
+        for text, row in enumerate(rows):
+            found[text, [self.number(label) for label in row]] = True
+        return found
+
+    def tally(self, truth: np.ndarray, made: np.ndarray) -> np.ndarray:
+        """Counts of indicators, (texts, labels) bool each, to (texts, M)."""
+        exact = (truth == made).all(axis=1, keepdims=True)
+        blocks = [truth & made, made, truth, exact, np.ones_like(exact)]
+        return np.hstack(blocks).astype(np.float64)
+
+    def focus(self, sums: np.ndarray) -> tuple[tuple[str, ...], Counts]:
+        """All labels."""
+        return self.classes, self.blocks(sums)
+
+    def metric(self, sums: np.ndarray, metric: str) -> np.ndarray:
+        """Macro or micro F1, micro precision and recall, or the share of exact texts."""
+        if metric == "macro_f1":
+            return self.macro_f1(sums)
+        if metric == "exact_match":
+            return ratio(sums[..., -2], sums[..., -1])
+        return named_ratio(*self.micro(sums), metric.removeprefix("micro_"))
+
+    def scores(
+        self,
+        gold: Sequence[Any],
+        predicted: Sequence[Any],
+        probabilities: np.ndarray | None = None,
+    ) -> dict[str, Any]:
+        """Scores of all labels together, and of each.
+
+        Args:
+            gold: the right labels of each text.
+            predicted: a model's, as many lists.
+            probabilities: (texts, labels), of each label of the settings, for average precision.
+        """
+        problem = self.seeing(gold, predicted)
+        sums = problem.counts(gold, predicted).sum(0)
+        names = ("exact_match", MICRO, "macro_f1", "precision", "recall")
+        found: dict[str, Any] = {name: float(problem.metric(sums, name)) for name in names}
+        if not problem.classes:
+            found["exact_match"] = 1.0
+        found["support"] = len(gold)
+        if probabilities is not None and len(gold):
+            truth = problem.indicators(gold)[:, : len(self.labels)]
+            each = map(average_precision, truth.T, np.asarray(probabilities).T)
+            areas = {
+                "average_precision": average_precision(truth, probabilities),
+                "macro_average_precision": _mean([area for area in each if area is not None]),
+            }
+            found |= {name: area for name, area in areas.items() if area is not None}
+        return {**found, "per_label": label_table(problem.classes, problem.blocks(sums))}
+
+    def tradeoff(
+        self, gold: Sequence[Any]
+    ) -> tuple[str, Callable[[Sequence[np.ndarray]], Counts]] | None:
+        """Every label of every text."""
+        truth = np.array([[name in row for name in self.labels] for row in gold]).ravel()
+        return (
+            "each label of each text, all labels together",
+            lambda scores: ranked(np.concatenate(scores).ravel(), truth),
+        )
+
+    @classmethod
+    def move(
+        cls, scores: Sequence[np.ndarray], biases: Biases, labels: Sequence[str]
+    ) -> list[np.ndarray]:
+        """Log-probabilities whose logits have the biases on them."""
+        added = vector(biases, labels)
+        moved = added != 0  # the others stay as they are to the last bit
+        found = []
+        for table in scores:
+            table = np.array(table, dtype=np.float64)
+            table[:, moved] = log_sigmoid(logit(table[:, moved]) + added[moved])
+            found.append(table)
+        return found
+
+    def decide(
+        self, gold: Sequence[Any], scores: Sequence[np.ndarray], extras: Sequence[Any] | None
+    ) -> Decisions:
+        """Biases on the logits of the labels."""
+        return LabelSetDecisions(self, gold, scores)
+
+    @classmethod
+    def shown_by(cls, row: ScoreRow) -> bool:
+        """Scores by label beside a list of gold labels."""
+        return isinstance(row.raw, Mapping) and isinstance(row.values.get("gold"), list)
+
+    @classmethod
+    def score_labels(cls, rows: Sequence[ScoreRow]) -> list[str]:
+        """The names of the columns."""
+        return column_names(rows)
+
+    def read_scores(self, row: ScoreRow) -> np.ndarray:
+        """Each label has a probability of its own."""
+        return score_table(row, self.labels, 1, alone=True)
+
+    def write_scores(self, scores: np.ndarray) -> dict[str, Any]:
+        """Scores by label."""
+        return {"log_probabilities": dict(zip(self.labels, scores[0].tolist(), strict=True))}
+
+    def readings(self, row: Mapping[str, Any], prediction: Any) -> tuple[str, ...]:
+        """Each label."""
+        return tuple(map(str, prediction))
+
+
+class LabelSetDecisions(Decisions):
+    """Which labels each text has."""
+
+    problem: LabelSet
+
+    def __init__(
+        self, problem: LabelSet, gold: Sequence[Any], scores: Sequence[np.ndarray]
+    ) -> None:
+        self.problem = problem
+        self.labels = self.names = problem.labels
+        self._truth = problem.indicators(gold)
+        empty = np.zeros((0, len(self.labels)))
+        self._scores = np.concatenate([empty, *scores]).astype(np.float64)
+        known = np.flatnonzero(self._truth.any(axis=0))
+        absent = [label for place, label in enumerate(self.labels) if place not in known]
+        self.notes = gold_notes(absent, problem.classes[len(self.labels) :])
+
+    def predicted(self, biases: Biases) -> list[list[str]]:
+        """The labels of each text, in their order."""
+        return [
+            [label for label, given in zip(self.labels, row, strict=True) if given]
+            for row in self._made(biases)
+        ]
+
+    def counts(self, biases: Biases) -> np.ndarray:
+        """Counts of each text, (U, M)."""
+        return self.problem.tally(self._truth, self._padded(self._made(biases)))
+
+    def steps(self, name: str, biases: Biases) -> Steps:
+        """A text takes the label ``name`` on at its breakpoint."""
+        column, size = self.labels.index(name), len(self.problem.classes)
+        made = self._padded(self._made(biases))
+        made[:, column] = False
+        truth = self._truth[:, column]
+        others = np.delete(made == self._truth, column, axis=1).all(1)
+        exact = np.where(truth, 1.0, -1.0) * others
+        change = np.stack([truth.astype(np.float64), np.ones(len(made)), exact], axis=1)
+        columns = np.array([column, size + column, 3 * size])
+        at = -logit(self._scores[:, column])
+        base = self.problem.tally(self._truth, made)
+        return Steps.of(base, at, np.arange(len(made)), columns, change)
+
+    def present(self, mask: np.ndarray) -> list[str]:
+        """The labels that some text under the mask has, and some has not."""
+        truth = self._truth[mask]
+        known = truth.any(0) & ~truth.all(0) if len(truth) else np.zeros(truth.shape[1], dtype=bool)
+        return [name for number, name in enumerate(self.labels) if known[number]]
+
+    def fit(self, goal: Goal, mask: np.ndarray) -> dict[str, float]:
+        r"""The best biases; for micro-F1, which ties all thresholds together, exactly as well.
+
+        .. math::
+            F = \frac{2 \sum_c \text{TP}_c(b_c)}
+                {\sum_c \big(\text{predicted}_c(b_c) + \text{gold}_c\big)}
+
+        For a guess :math:`\lambda` the numerator less :math:`\lambda` times the denominator falls
+        apart into labels, each of which has an exact search. Its maximum is above 0 if and only if
+        some thresholds score above :math:`\lambda`; the score that they reach is the next guess
+        (Dinkelbach, 1967). The guesses rise and take finitely many values, so that the last guess
+        is the global optimum.
+        """
+        if goal.name != MICRO:
+            return super().fit(goal, mask)
+        best: dict[str, float] = dict.fromkeys(self.names, 0.0)
+        curves = {name: self.steps(name, best).curve(mask) for name in self.present(mask)}
+        score = self._micro_f1(best, mask)
+        while True:
+            biases: dict[str, float] = dict.fromkeys(self.names, 0.0)
+            for name, (edges, sums) in curves.items():
+                number = self.problem.number(name)
+                correct, predicted, _ = (block[..., number] for block in self.problem.blocks(sums))
+                biases[name], _ = best_point(edges, 2 * correct - score * predicted, 0.0)
+            reached = self._micro_f1(biases, mask)
+            if reached <= score + EQUAL:
+                return best
+            best, score = biases, reached
+
+    def _micro_f1(self, biases: Biases, mask: np.ndarray) -> float:
+        return float(self.problem.metric(self.counts(biases)[mask].sum(0), MICRO))
+
+    def _made(self, biases: Biases) -> np.ndarray:
+        (moved,) = self.problem.move([self._scores], biases, self.labels)
+        made: np.ndarray = moved > HALF
+        return made
+
+    def _padded(self, made: np.ndarray) -> np.ndarray:
+        """With columns for classes that gold alone has."""
+        return np.pad(made, ((0, 0), (0, self._truth.shape[1] - made.shape[1])))
+
+
+def logit(log_probability: np.ndarray) -> np.ndarray:
+    """The logit of p from log p, log p - log(1 - p), without loss where p is near 0 or 1.
+
+    Example:
+        >>> logit(np.log([0.5, 0.75])).round(6).tolist()
+        [0.0, 1.098612]
+    """
+    given = np.asarray(log_probability, dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        found: np.ndarray = given - np.log(-np.expm1(np.minimum(given, 0.0)))
+    return found
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None

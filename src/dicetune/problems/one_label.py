@@ -1,0 +1,211 @@
+r"""One of several classes for each item: labels of texts, tags of words.
+
+A decision rule adds a bias to each log-probability before the arg-max,
+
+.. math::
+    \hat y = \arg\max_c\,(\log p_c + b_c).
+
+As a function of one bias :math:`b_c` an item is a step function with one breakpoint, where
+:math:`c` draws level with the best other class:
+:math:`b_c = \max_{k \ne c}(\log p_k + b_k) - \log p_c`. Of two classes one bias does, on the
+positive class: it is the threshold :math:`p > 1 / (1 + e^{b})`.
+
+A class without gold in the data that a rule is fitted on has the bias 0: nothing is known of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from dicetune.errors import InputError, listed, quoted
+from dicetune.problems.base import Problem
+from dicetune.problems.decisions import Biases, Decisions, Steps, vector
+from dicetune.problems.ratios import Counts, label_table
+from dicetune.problems.score_rows import ScoreRow, column_names
+
+
+class OneLabel(Problem):
+    """Items that have one class each; a unit is a text, or a sentence with an item a word."""
+
+    has_prior: ClassVar[bool] = True
+
+    def focus(self, sums: np.ndarray) -> tuple[tuple[str, ...], Counts]:
+        """All classes."""
+        return self.classes, self.blocks(sums)
+
+    def counts(self, gold: Sequence[Any], predicted: Sequence[Any]) -> np.ndarray:
+        """Counts of each unit, (U, M)."""
+        self.check_pairs(gold, predicted)
+        unit, right = self.numbers(gold)
+        return self.tally(unit, right, self.numbers(predicted)[1], len(gold))
+
+    def numbers(self, rows: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+        """The unit and the number of the class of each item."""
+        found = [
+            (unit, self.number(name))
+            for unit, row in enumerate(rows)
+            for _, name in self.items(row)
+        ]
+        unit, number = np.array(found, dtype=np.int64).reshape(-1, 2).T
+        return unit, number
+
+    def tally(
+        self, unit: np.ndarray, gold: np.ndarray, predicted: np.ndarray, units: int
+    ) -> np.ndarray:
+        """Counts of items whose gold and predicted classes are given by number, (units, M)."""
+        size = len(self.classes)
+        right = gold == predicted
+        pairs = ((unit[right], gold[right]), (unit, predicted), (unit, gold))
+        blocks = [
+            np.bincount(where * size + which, minlength=units * size).reshape(units, size)
+            for where, which in pairs
+        ]
+        return np.hstack(blocks).astype(np.float64)
+
+    def label_table(self, sums: np.ndarray) -> dict[str, dict[str, Any]]:
+        """Scores of each label that occurs, by name, as ``metrics.json`` has them."""
+        return label_table(self.classes, self.blocks(sums))
+
+    def decide(
+        self, gold: Sequence[Any], scores: Sequence[np.ndarray], extras: Sequence[Any] | None
+    ) -> Decisions:
+        """Biases on the classes."""
+        return ClassDecisions(self, gold, scores)
+
+    @classmethod
+    def move(
+        cls, scores: Sequence[np.ndarray], biases: Biases, labels: Sequence[str]
+    ) -> list[np.ndarray]:
+        """Each bias on the column of its label."""
+        return [np.asarray(table, dtype=np.float64) + vector(biases, labels) for table in scores]
+
+    def together(self, unit_names: Sequence[str], lengths: Sequence[int]) -> list[Any]:
+        """The names of all items, dealt to units of some lengths."""
+        ends = np.cumsum(lengths)
+        return [list(unit_names[end - n : end]) for end, n in zip(ends, lengths, strict=True)]
+
+    def prior(self, gold: Sequence[Any]) -> tuple[list[float], str]:
+        """Items of each label in training where the settings tell, else in gold; and which."""
+        if self.settings.get("class_counts"):
+            return list(self.settings["class_counts"]), "the training data"
+        names = [name for row in gold for _, name in self.items(row)]
+        return [float(names.count(label)) for label in self.labels], "dev gold"
+
+    def prior_biases(self, counts: Sequence[float], tau: float = 1.0) -> dict[str, float]:
+        """Post-hoc logit adjustment: -tau log prior of each label.
+
+        What a model of p(c | x) that was trained on classes of unequal size says of the classes is
+        decided as if all classes were equally frequent. With tau = 1 this is optimal for the
+        balanced error (the mean over classes of the share that is missed), not for accuracy nor
+        for F1. Nothing is fitted.
+
+        Args:
+            counts: training items of each label; a label without any counts as having one.
+            tau: how much of the prior is taken off.
+
+        Raises:
+            InputError: another number of counts than of labels, a count below 0, no finite tau.
+
+        References:
+            Menon et al., Long-Tail Learning via Logit Adjustment, ICLR 2021, Eq. 9.
+        """
+        numbers = np.asarray(counts, dtype=np.float64)
+        if numbers.shape != (len(self.labels),) or not (numbers >= 0).all() or not numbers.any():
+            raise InputError(
+                f"expected {len(self.labels)} numbers of training items, one for each label, got "
+                f"{quoted(counts)}"
+            )
+        if not np.isfinite(tau):
+            raise InputError(f"expected a finite tau, got {tau}")
+        numbers = np.maximum(numbers, 1.0)
+        biases = -tau * np.log(numbers / numbers.sum())
+        return dict(zip(self.labels, biases.tolist(), strict=True))
+
+    @classmethod
+    def score_labels(cls, rows: Sequence[ScoreRow]) -> list[str]:
+        """The names of the columns."""
+        return column_names(rows)
+
+
+class ClassDecisions(Decisions):
+    """Labels of texts, or tags of words."""
+
+    problem: OneLabel
+
+    def __init__(
+        self, problem: OneLabel, gold: Sequence[Any], scores: Sequence[np.ndarray]
+    ) -> None:
+        self.problem = problem
+        self.labels = problem.labels
+        self._rows = gold
+        self._lengths = [len(table) for table in scores]
+        self._unit, self._gold = problem.numbers(gold)
+        empty = np.zeros((0, len(self.labels)))
+        self._scores = np.concatenate([empty, *scores]).astype(np.float64)
+        self.names = self.labels
+        if len(self.labels) == 2:
+            self.names = (problem.settings.get("positive") or self.labels[1],)
+        known = set(self._gold.tolist())
+        absent = [label for number, label in enumerate(self.labels) if number not in known]
+        self.notes = gold_notes(absent, problem.classes[len(self.labels) :])
+
+    def predicted(self, biases: Biases) -> list[Any]:
+        """The label, or the tags, of each unit."""
+        names = [self.labels[number] for number in self._chosen(biases)]
+        return self.problem.together(names, self._lengths)
+
+    def counts(self, biases: Biases) -> np.ndarray:
+        """Counts of each unit, (U, M)."""
+        return self._tally(self._chosen(biases))
+
+    def steps(self, name: str, biases: Biases) -> Steps:
+        """An item turns from the best other class to ``name`` at its breakpoint."""
+        column, size = self.labels.index(name), len(self.problem.classes)
+        scores = self._scores + vector(biases, self.labels)
+        scores[:, column] = -np.inf
+        other = scores.argmax(1)
+        at = scores.max(1, initial=-np.inf) - self._scores[:, column]
+        item = np.arange(len(at))
+        change = np.zeros((len(at), 2 * size))
+        change[:, column] += self._gold == column
+        change[item, other] -= self._gold == other
+        change[:, size + column] += 1
+        change[item, size + other] -= 1
+        return Steps.of(self._tally(other), at, self._unit, np.arange(2 * size), change)
+
+    def present(self, mask: np.ndarray) -> list[str]:
+        """The labels that some item under the mask has in gold."""
+        known = set(self._gold[mask[self._unit]].tolist())
+        if len(self.names) == 1:
+            return list(self.names) if len(known) > 1 else []
+        return [name for number, name in enumerate(self.labels) if number in known]
+
+    def starts(self, mask: np.ndarray) -> Sequence[Biases]:
+        """The prior taken off, where there are more than two labels."""
+        if len(self.labels) <= 2:
+            return ()
+        gold = [row for row, chosen in zip(self._rows, mask, strict=True) if chosen]
+        return (self.problem.prior_biases(self.problem.prior(gold)[0]),)
+
+    def _chosen(self, biases: Biases) -> np.ndarray:
+        chosen: np.ndarray = (self._scores + vector(biases, self.labels)).argmax(1)
+        return chosen
+
+    def _tally(self, chosen: np.ndarray) -> np.ndarray:
+        return self.problem.tally(self._unit, self._gold, chosen, len(self._lengths))
+
+
+def gold_notes(absent: Sequence[str], unknown: Sequence[str]) -> tuple[str, ...]:
+    """What is said of labels without gold, and of gold that is none of the labels."""
+    notes = []
+    if absent:
+        notes.append(f"no dev gold of {listed(absent, most=5)}: the default is kept there")
+    if unknown:
+        notes.append(
+            "gold that is no label of the model, so that every decision misses it: "
+            f"{listed(unknown, most=5)}"
+        )
+    return tuple(notes)

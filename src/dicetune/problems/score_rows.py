@@ -1,0 +1,264 @@
+"""Rows with the scores of any model, one JSON object each: gold, and what the model put out.
+
+==============  ===================================================================================
+type            a row, beside "gold", "id" and "split" (both may be left out)
+==============  ===================================================================================
+``label``       "probabilities", "log_probabilities" or "logits": {label: number}; of two classes
+                also the number of the positive class alone
+``label_set``   the same; each label is a decision of its own
+``spans``,      the same as a list of one list a word, with "labels" (names of the columns) in the
+``tags``        first row
+``answer``      "span" (the best answer), "score" and "null_score", or "null_odds" alone; gold is a
+                list of answers, empty where the question has none
+``entities``    "candidates": list of {type, start, end, logits: [start, end, match]}; gold is a
+                list of {type, start, end}
+==============  ===================================================================================
+
+The first row tells the type. Gold is read in the names of the scores: a table program writes 1 as
+1.0, another tool writes true, so gold is the label of the same name, else the only label that
+means the same. Other gold is refused: gold that no score can meet would count as missed by every
+decision.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dicetune.errors import DataError, listed, quoted
+
+FORMS = ("probabilities", "log_probabilities", "logits")
+LARGEST = 1e30
+"""Score from which sums of scores could overflow."""
+
+ROUNDING = 1e-6
+"""By how much a probability may be above 1."""
+
+_TRUTH = {"true": "1", "false": "0"}
+_WHOLE = re.compile(r"-?[0-9]{1,15}(\.0+)?")
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One row of a file.
+
+    Args:
+        values: the JSON object.
+        source: the file.
+        line: 1-based line.
+    """
+
+    values: Mapping[str, Any]
+    source: str = "scores"
+    line: int = 1
+
+    @property
+    def place(self) -> str:
+        """The file and the line."""
+        return f"{self.source}:{self.line}"
+
+    def changed(self, **values: Any) -> ScoreRow:
+        """The row with other values under some keys."""
+        return replace(self, values={**self.values, **values})
+
+    def error(self, message: str) -> DataError:
+        """An error that names the row."""
+        return DataError(self.source, message, self.line)
+
+    @property
+    def form(self) -> str:
+        """The key of the scores.
+
+        Raises:
+            DataError: none, or several.
+        """
+        found = [name for name in FORMS if name in self.values]
+        if len(found) != 1:
+            raise self.error(
+                f"expected one of {', '.join(FORMS)} (or span, or candidates) in each row, got "
+                f"{', '.join(found) or listed(self.values, most=5) or 'none'}"
+            )
+        return found[0]
+
+    @property
+    def raw(self) -> Any:
+        """The scores as they are written; ``None`` where the row has another form."""
+        return self.values[self.form] if any(name in self.values for name in FORMS) else None
+
+    def gold_list(self) -> list[object]:
+        """The gold of a row that has a list of labels.
+
+        Raises:
+            DataError: no list, or a list of other things.
+        """
+        value = self.values["gold"]
+        if not isinstance(value, list) or not all(map(_is_label, value)):
+            raise self.error(
+                f"expected a list of labels as gold, got {quoted(value)}: where each row has one "
+                "label write the scores as {label: number}"
+            )
+        return value
+
+    def gold_label(self) -> object:
+        """The gold of a row that has one label.
+
+        Raises:
+            DataError: a list, or no label.
+        """
+        value = self.values["gold"]
+        if not _is_label(value):
+            raise self.error(f"expected one label as gold, got {quoted(value)}: write its name")
+        return value
+
+
+def _is_label(value: object) -> bool:
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, str | int) and value != ""
+
+
+def meaning(label: object) -> str:
+    """What a label means however it is written: whole numbers and truth values have one form.
+
+    Example:
+        >>> [meaning(label) for label in (1, 1.0, True, "1", "1.0", "true", "spam")]
+        ['1', '1', '1', '1', '1', '1', 'spam']
+    """
+    text = str(label)
+    text = _TRUTH.get(text.casefold(), text)
+    return str(int(float(text))) if _WHOLE.fullmatch(text) else text
+
+
+def named_gold(
+    labels: Sequence[str], row: ScoreRow, gold: object, note: Callable[[str, str], None]
+) -> ScoreRow:
+    """The row with its gold, a label or a list of labels, in the names of the scores.
+
+    Raises:
+        DataError: a label that no score has.
+    """
+    several = Counter(map(meaning, labels))
+    same = {meaning(label): label for label in labels if several[meaning(label)] == 1}
+
+    def named(value: object) -> str:
+        text = str(value)
+        if text in labels:
+            return text
+        if (found := same.get(meaning(value))) is None:
+            raise row.error(
+                f"expected gold among the labels of the scores ({listed(labels, most=8)}), got "
+                f"{quoted(value)}: write both alike, give a score for each label, or leave such "
+                "rows out"
+            )
+        note(f"gold {quoted(value)} read as the label {quoted(found)}", row.place)
+        return found
+
+    return row.changed(gold=[named(one) for one in gold] if isinstance(gold, list) else named(gold))
+
+
+def column_names(rows: Sequence[ScoreRow]) -> list[str]:
+    """The names of the columns of scores by label.
+
+    Raises:
+        DataError: none, a name that comes twice, or other names than in the first row.
+    """
+    first = rows[0]
+    names = list(first.raw) if isinstance(first.raw, Mapping) else first.values.get("labels")
+    is_list = isinstance(names, list) and all(isinstance(name, str | int | float) for name in names)
+    labels = list(map(str, names)) if isinstance(names, list) and is_list else []
+    if not labels or len(set(labels)) < len(labels):
+        raise first.error(
+            f"expected different names of the columns as 'labels', got {quoted(names)}: write the "
+            "scores as {label: number}, or name the columns of lists in the first row"
+        )
+    for row in rows if not isinstance(first.raw, Mapping) else ():
+        if row.values.get("labels", names) != names:
+            raise row.error(
+                f"expected the 'labels' of the first row ({listed(labels, most=5)}), got "
+                f"{quoted(row.values['labels'])}"
+            )
+    return labels
+
+
+def score_table(
+    row: ScoreRow, labels: Sequence[str], rows: int, *, alone: bool = False
+) -> np.ndarray:
+    """Log-probabilities of scores by label, (rows, labels).
+
+    Args:
+        row: of the file.
+        labels: names of the columns.
+        rows: how many the table must have.
+        alone: whether each label has a probability of its own, not one of a softmax.
+
+    Raises:
+        DataError: what is missing or no number.
+    """
+    table = numbers(row, lambda: _raw_table(row, labels))
+    if not table.size:
+        table = table.reshape(0, len(labels))
+    if table.shape != (rows, len(labels)):
+        raise row.error(
+            f"expected {rows} times {len(labels)} numbers, one for each label "
+            f"({listed(labels, most=5)}), got the shape {table.shape}"
+        )
+    if row.form == "probabilities":
+        if not ((table >= 0) & (table <= 1 + ROUNDING)).all():
+            raise row.error("expected probabilities from 0 to 1")
+        with np.errstate(divide="ignore"):
+            table = np.log(np.minimum(table, 1.0))
+    if row.form == "log_probabilities":
+        if (table > ROUNDING).any():
+            raise row.error("expected log-probabilities of at most 0; call other scores 'logits'")
+        table = np.minimum(table, 0.0)
+    if not alone and np.isneginf(table).all(-1).any():
+        raise row.error("expected a label with a chance, got probabilities that are all 0")
+    if row.form == "logits":
+        if alone:
+            return log_sigmoid(table)
+        table = table - np.logaddexp.reduce(table, axis=1, keepdims=True)
+    return table
+
+
+def _raw_table(row: ScoreRow, labels: Sequence[str]) -> Any:
+    values = row.values[row.form]
+    if isinstance(values, Mapping):
+        if set(values) != set(labels):
+            odd = sorted(set(values) ^ set(labels))
+            raise row.error(
+                f"expected scores of {listed(labels, most=8)}; odd: {listed(odd, most=5)}"
+            )
+        values = [[values[label] for label in labels]]
+    return values
+
+
+def numbers(row: ScoreRow, read: Callable[[], Any]) -> np.ndarray:
+    """What ``read`` takes out of a row as an array of numbers; minus infinity is a number.
+
+    Raises:
+        DataError: what is missing or no number.
+    """
+    try:
+        table = np.array(read(), dtype=np.float64)
+    except DataError:
+        raise
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        told = f"no {error}" if isinstance(error, KeyError) else f"{error!s:.80}"
+        raise row.error(f"expected numbers as scores, got {told}") from None
+    if np.isnan(table).any() or (table == np.inf).any():
+        raise row.error("expected scores that are numbers, got NaN or infinity")
+    if (np.abs(table[np.isfinite(table)]) > LARGEST).any():
+        raise row.error(f"expected scores of at most {LARGEST:g}, got larger ones")
+    return table
+
+
+def log_sigmoid(values: np.ndarray) -> np.ndarray:
+    """log(1 / (1 + exp(-x))), stable at both ends."""
+    found: np.ndarray = -np.logaddexp(0.0, -values)
+    return found

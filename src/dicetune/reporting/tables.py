@@ -1,0 +1,400 @@
+"""Tables of the page as rows of text: scores, differences, classes, items, data, how it was run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dicetune import numbers
+from dicetune.records import DEFAULT, TUNED
+from dicetune.reporting.figures import Axis, Strip, colours, mark_of, nice_scale, stacked
+
+CLASSES_SHOWN = 12
+"""Classes with bars of their own; the table has the others."""
+
+LABELS_SHOWN = 15
+"""Labels of the data that are shown at once; the others are folded."""
+
+RIGHT, WRONG, MISSED = "right", "wrong", "missed"
+_MOST_OTHER = 3
+_RATIOS = ("precision", "recall", "f1")
+
+Summary = Mapping[str, Any]
+Rows = list[dict[str, Any]]
+
+
+def score_table(summary: Summary) -> dict[str, Any]:
+    """Axis, columns and rows of the table of scores."""
+    competitors = summary["competitors"]
+    decimals = _decimals(competitors)
+    values = [score for row in competitors for score in row["scores"]]
+    scale = nice_scale(_percent(values + _bounds(competitors)), parts=5, within=(0.0, 100.0))
+    others = _others(competitors)
+    palette = colours(summary)
+    means = {row["name"]: row["mean"] for row in competitors}
+
+    def points(score: float | None) -> str:
+        return numbers.points(score, decimals)
+
+    rows = []
+    for row in competitors:
+        bounds = numbers.interval(row["interval"], decimals)
+        label = f"mean {points(row['mean'])}, seeds {', '.join(map(points, row['scores']))}"
+        label += f", 95% interval {bounds}" if row["interval"] else ""
+        rows.append(
+            {
+                **{name: row[name] for name in ("name", "loss", "decision", "foreign")},
+                "objective": row["objective"] if row["objective"] != row["loss"] else None,
+                "colour": palette[row["loss"]],
+                "mark": mark_of(row),
+                "strip": Strip.of(scale, row, row["scores"], row["mean"], label, points),
+                "mean": points(row["mean"]),
+                "value": row["mean"],
+                "interval": bounds,
+                "other": [points(row["other"].get(name)) for name in others],
+                "other_values": [row["other"].get(name, 0.0) for name in others],
+                "seeds": len(row["seeds"]),
+                "time": numbers.duration(row["seconds"]),
+                "seconds": row["seconds"] or 0.0,
+                "is_baseline": row["name"] == summary["baseline"],
+            }
+        )
+    return {
+        "axis": Axis.of(scale, means.get(summary["baseline"])),
+        "others": [name.replace("_", " ") for name in others],
+        "rows": rows,
+        "with_interval": any(row["interval"] for row in competitors),
+    }
+
+
+def difference_table(summary: Summary) -> dict[str, Any]:
+    """Axis and rows of the table of differences from the baseline."""
+    comparisons = summary["comparisons"]
+    decimals = _decimals(comparisons)
+    values = [0.0, *(row["difference"] for row in comparisons)]
+    values += [value for row in comparisons for value in row["seed_differences"]]
+    scale = nice_scale(_percent(values + _bounds(comparisons)), parts=5)
+    palette = colours(summary)
+    known = {row["name"]: row for row in summary["competitors"]}
+
+    def signed(difference: float) -> str:
+        return numbers.signed(difference, decimals)
+
+    rows = []
+    for row in comparisons:
+        competitor, middle = known[row["name"]], row["difference"]
+        bounds = numbers.interval(row["interval"], decimals, sign=True)
+        label = f"{signed(middle)} points" + (f", {bounds}" if row["interval"] else "")
+        rows.append(
+            {
+                **row,
+                "decision": competitor["decision"],
+                "colour": palette[competitor["loss"]],
+                "mark": mark_of(competitor),
+                "strip": Strip.of(scale, row, row["seed_differences"], middle, label, signed),
+                "points": signed(middle),
+                "bounds": bounds,
+            }
+        )
+    return {
+        "axis": Axis.of(scale, 0.0),
+        "rows": rows,
+        "with_interval": any(row["interval"] for row in comparisons),
+    }
+
+
+def _percent(values: Sequence[float]) -> list[float]:
+    return [100 * value for value in values]
+
+
+def _bounds(rows: Sequence[Summary]) -> list[float]:
+    return [bound for row in rows for bound in row["interval"] or ()]
+
+
+def _decimals(rows: Sequence[Summary]) -> int:
+    intervals = [row["interval"] for row in rows if row["interval"]]
+    return numbers.decimals_for([high - low for low, high in intervals])
+
+
+def _others(competitors: Sequence[Summary]) -> list[str]:
+    """Further metrics that are shown: precision and recall before all others."""
+    names = list(dict.fromkeys(name for row in competitors for name in row["other"]))
+    names.sort(key=lambda name: name not in ("precision", "recall"))
+    return names[:_MOST_OTHER]
+
+
+def effect_rows(summary: Summary) -> Rows:
+    """One row a comparison that has an interval: how large, what it varies with, what is seen."""
+    return [
+        {
+            "name": row["name"],
+            "baseline": row["baseline"],
+            "cells": [
+                row["sign_flip"].get("reason") or numbers.chance(row["sign_flip"]["p"]),
+                numbers.plain(row["effect"]["hedges_g"]),
+                _share(row["effect"]["superiority"]),
+                _share(row["effect"]["error_reduction"]),
+                " / ".join(_share(row["shares"][part]) for part in ("seeds", "examples", "both")),
+                numbers.points(row["detectable"]),
+                numbers.MISSING if row["seeds_needed"] is None else str(row["seeds_needed"]),
+            ],
+        }
+        for row in summary["comparisons"]
+        if row["interval"] is not None
+    ]
+
+
+def effect_heads(summary: Summary) -> list[tuple[str, str]]:
+    """Name and explanation of each column of the effect sizes."""
+    several = summary["sampled_title"]
+    return [
+        ("sign-flip p", f"exact test over seeds alone, on these very {several}"),
+        ("Hedges g", "the difference in standard deviations of a run"),
+        ("wins", "chance that a run of the first beats a run of the second"),
+        ("error gone", f"part of 100 − {summary['metric_title']} of the second that is gone"),
+        (
+            f"variance from seeds / {several} / both",
+            "where the uncertainty of the difference comes from",
+        ),
+        ("detectable", "smallest true difference that is found with a chance of 80%, in points"),
+        ("seeds needed", "to find a difference as large as was seen"),
+    ]
+
+
+def _share(share: float | None) -> str:
+    return numbers.MISSING if share is None else f"{numbers.points(share, 0)}%"
+
+
+def class_bars(summary: Summary) -> dict[str, Any]:
+    """The classes by support, the most frequent first, with one bar a loss."""
+    competitors = [row for row in summary["competitors"] if row["per_class"]]
+    scores = {row["name"]: {one["name"]: one for one in row["per_class"]} for row in competitors}
+    support = {name: one["support"] for classes in scores.values() for name, one in classes.items()}
+    names = sorted(support, key=lambda name: -support[name])
+    total = sum(support.values())
+    palette = colours(summary)
+    plain = [row for row in competitors if row["decision"] == DEFAULT]
+    tuned = {row["loss"]: scores[row["name"]] for row in competitors if row["decision"] == TUNED}
+    shown = [
+        {
+            "name": name,
+            "support": numbers.count(support[name]),
+            "share": numbers.points(support[name] / total) if total else numbers.MISSING,
+            "bars": [
+                _bar(
+                    row["loss"],
+                    palette[row["loss"]],
+                    scores[row["name"]].get(name),
+                    tuned.get(row["loss"], {}).get(name),
+                )
+                for row in plain
+            ],
+        }
+        for name in names[:CLASSES_SHOWN]
+    ]
+    rows = [
+        {
+            "class": name,
+            "support": support[name],
+            "competitor": competitor,
+            **{ratio: classes[name][ratio] for ratio in _RATIOS},
+        }
+        for name in names
+        for competitor, classes in scores.items()
+        if name in classes
+    ]
+    return {"shown": shown, "total": len(names), "unit": summary["class_unit"], "rows": rows}
+
+
+def _bar(loss: str, colour: str, row: Summary | None, tuned: Summary | None) -> dict[str, Any]:
+    """One bar: mean F1 of the plain decision, its seeds, and where the tuned decision is."""
+    f1 = row["f1"] if row else 0.0
+    seeds = [round(100 * score, 2) for score in (row["f1_seeds"] if row else [])]
+    tuned_text = None if tuned is None else numbers.points(tuned["f1"])
+    label = f"{loss}: F1 {numbers.points(f1)}"
+    return {
+        "loss": loss,
+        "colour": colour,
+        "width": round(100 * f1, 2),
+        "mean": numbers.points(f1),
+        "dots": list(zip(seeds, (3 * up for up in stacked(seeds, 1.0)), strict=True)),
+        "tuned": None if tuned is None else round(100 * tuned["f1"], 2),
+        "tuned_text": tuned_text,
+        "label": label if tuned is None else f"{label}, tuned {tuned_text}",
+    }
+
+
+def item_rows(summary: Summary) -> dict[str, Any]:
+    """Items with their readings marked, and the competitors that can be chosen in the filters."""
+    palette = colours(summary)
+    shown = [
+        {
+            **{name: row[name] for name in ("name", "loss", "decision")},
+            "colour": palette[row["loss"]],
+            "seeds": max(len(row["seeds"]), 1),
+        }
+        for row in summary["competitors"]
+    ]
+    rows = [
+        {
+            **{name: item[name] for name in ("id", "text", "gold")},
+            "shares": " ".join(f"{item['right'][row['name']]:g}" for row in shown),
+            "competitors": [
+                {
+                    **row,
+                    "right": round(item["right"][row["name"]] * row["seeds"]),
+                    "says": _marked(item, row["name"], summary["several_readings"]),
+                }
+                for row in shown
+                if not _repeats(item, row)
+            ],
+        }
+        for item in summary["items"]
+    ]
+    return {"rows": rows, "competitors": shown, "total": summary["items_differing"]}
+
+
+def _repeats(item: Summary, row: Summary) -> bool:
+    """Whether a tuned decision says what the plain decision of its loss says."""
+    said = item["predicted"]
+    return row["decision"] == TUNED and bool(said[row["name"]] == said.get(row["loss"]))
+
+
+def _marked(item: Summary, name: str, several: bool) -> Rows:
+    """For each thing that seeds say the readings, each right or wrong, and what is missed."""
+    gold = set(item["gold"])
+    marked = []
+    for variant in item["predicted"][name]:
+        says = variant["says"]
+        if several:
+            parts = [(reading, RIGHT if reading in gold else WRONG) for reading in says]
+            parts += [(reading, MISSED) for reading in item["gold"] if reading not in says]
+        else:
+            parts = [(reading, RIGHT if variant["right"] else WRONG) for reading in says]
+        marked.append({"parts": parts, "seeds": variant["seeds"]})
+    return marked
+
+
+def data_tables(data: Summary) -> dict[str, Any]:
+    """Sizes and oddities of each split, and labels with their shares: one column a split."""
+    splits = data["splits"]
+    facts = dict.fromkeys(name for split in splits for name in split["facts"])
+    names = dict.fromkeys(name for split in splits for name in split["labels"])
+    labels = [
+        {"name": name, "cells": [_label(split["labels"], name) for split in splits]}
+        for name in names
+    ]
+    return {
+        "inspected": data.get("inspected", True),
+        "splits": [{"name": split["name"], "source": split["source"]} for split in splits],
+        "facts": [
+            {"name": name, "cells": [_fact(split["facts"].get(name)) for split in splits]}
+            for name in facts
+        ],
+        "labels": labels[:LABELS_SHOWN],
+        "more_labels": labels[LABELS_SHOWN:],
+        "labels_title": data["labels_title"],
+        "ratios": [
+            {
+                "split": split["name"],
+                "value": f"{ratio['value']:.1f}",
+                "counts": f"{numbers.count(ratio['many'])} : {numbers.count(ratio['few'])}",
+                "meaning": ratio["meaning"],
+            }
+            for split in splits
+            if (ratio := split["ratio"])
+        ],
+        "leaks": data["leaks"],
+        "conflicts": data["conflicts"],
+        "examples": data["conflict_examples"],
+        "warnings": data["warnings"],
+        "notes": [(split["name"], _note(note)) for split in splits for note in split["notes"]],
+    }
+
+
+def _label(labels: Mapping[str, int], name: str) -> dict[str, Any]:
+    """How often a split has a label, and its share; nothing where labels are not known."""
+    total, count = sum(labels.values()), labels.get(name, 0)
+    if not total:
+        return {"count": numbers.MISSING, "share": None, "width": 0.0}
+    return {
+        "count": numbers.count(count),
+        "share": numbers.points(count / total),
+        "width": round(100 * count / total, 2),
+    }
+
+
+def _fact(value: int | float | str | None) -> str:
+    if value is None:
+        return numbers.MISSING
+    if isinstance(value, float):
+        return f"{numbers.points(value)}%"
+    return numbers.count(value) if isinstance(value, int) else value
+
+
+def _note(note: Summary) -> str:
+    """A note of a reader: the rule, how often, and the first places."""
+    places = f"; first at {', '.join(note['places'])}" if note["places"] else ""
+    return f"{note['rule']} ({note['count']}{places})"
+
+
+def run_facts(how: Summary) -> dict[str, Any]:
+    """How the comparison was run: command, budget, versions, and the state of each run."""
+    runs = how["cells"]
+    done = [run for run in runs if run["state"] == "done"]
+    total = numbers.duration(sum(run["seconds"] for run in done))
+    facts = [
+        ("model", _model(how["model"])),
+        ("steps of a run", _span([run["steps"] for run in done])),
+        ("evaluations on dev", _span([run["evaluations"] for run in done])),
+        ("time of all runs", f"{total} on {', '.join(how['device'])}"),
+    ]
+    if how["search"] is not None:
+        facts.append(("search", f"{how['search']['trials']} trials of each loss"))
+    groups = {"": how["settings"], "option ": how["options"], "trainer.": how["trainer"]}
+    return {
+        **{name: how[name] for name in ("command", "versions", "foreign", "notes")},
+        "facts": facts,
+        "files": [
+            {**file, "split": split, "examples": numbers.count(file["examples"])}
+            for split, file in how["files"].items()
+        ],
+        "settings": {
+            f"{group}{name}": value
+            for group, values in groups.items()
+            for name, value in values.items()
+        },
+        "seeds": list(dict.fromkeys(run["seed"] for run in runs)),
+        "grid": _grid(runs),
+        "planned": len(runs),
+        "done": len(done),
+        "missing": [run for run in runs if run["state"] != "done"],
+    }
+
+
+def _grid(runs: Sequence[Summary]) -> dict[str, dict[int, dict[str, Any]]]:
+    """For each loss and seed the state of its run, and how long it took."""
+    grid: dict[str, dict[int, dict[str, Any]]] = {}
+    for run in runs:
+        shown = numbers.duration(run["seconds"]) if run["state"] == "done" else run["state"]
+        grid.setdefault(run["loss"], {})[run["seed"]] = {**run, "shown": shown}
+    return grid
+
+
+def _model(model: Summary) -> str:
+    parts = [model["name"] or "unnamed"]
+    if model.get("parameters"):
+        parts.append(f"{model['parameters'] / 1e6:.1f} million parameters")
+    if model["sha256"]:
+        parts.append(f"SHA-256 {model['sha256'][:12]}…")
+    return ", ".join(parts)
+
+
+def _span(values: Sequence[int]) -> str:
+    """One number where it is the same for all."""
+    if not values:
+        return numbers.MISSING
+    low, high = min(values), max(values)
+    if low == high:
+        return f"{numbers.count(low)}, the same for all"
+    return f"{numbers.count(low)} to {numbers.count(high)}: not the same for all"

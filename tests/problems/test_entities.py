@@ -1,0 +1,56 @@
+"""Entities by place: by hand, and as tags score where spans lie side by side."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dicetune.data import spans, to_tags
+from dicetune.errors import InputError
+from dicetune.problems import Entities, Spans
+
+
+def scores(gold, predicted):
+    return Entities({}).scores(gold, predicted)
+
+
+def test_by_hand():
+    gold = [[("ORG", 0, 3), ("LOC", 2, 3)], [("PER", 0, 1)]]
+    predicted = [[("LOC", 2, 3), ("LOC", 2, 3), ("ORG", 0, 2)], []]
+    found = scores(gold, predicted)
+    assert (found["correct"], found["predicted"], found["support"]) == (1, 2, 3)
+    assert (found["precision"], found["recall"], found["f1"]) == (0.5, 1 / 3, 0.4)
+    assert [found["per_type"][name]["f1"] for name in ("LOC", "ORG", "PER")] == [1.0, 0.0, 0.0]
+    assert found["per_type"]["PER"]["support"] == 1
+
+
+def test_the_same_span_in_another_sentence_is_another_span():
+    assert scores([[("A", 0, 1)], []], [[], [("A", 0, 1)]])["correct"] == 0
+
+
+def test_nothing_at_all():
+    assert scores([[]], [[]])["f1"] == 0.0
+
+
+def test_unequal_numbers_of_sentences():
+    with pytest.raises(InputError, match=r"expected 1 predicted sentences, .* got 2"):
+        scores([[]], [[], []])
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_spans_side_by_side_score_as_tags_do(data):
+    length = 12
+    pair = []
+    for _ in range(2):
+        cuts = sorted(data.draw(st.sets(st.integers(0, length), max_size=6)))
+        pair.append(
+            [
+                (data.draw(st.sampled_from("AB")), a, b)
+                for a, b in zip(cuts[::2], cuts[1::2], strict=False)
+            ]
+        )
+    tags = [[to_tags(row, length)] for row in pair]
+    assert spans(tags[0][0]) == pair[0]
+    found = scores([pair[0]], [pair[1]])
+    by_tags = Spans({}).scores(*tags)
+    assert found == {name: by_tags[name] for name in found}

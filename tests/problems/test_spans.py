@@ -1,0 +1,115 @@
+"""Spans of tags: what seqeval finds, what it would mangle, and examples by hand."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dicetune.errors import InputError
+from dicetune.problems import Spans
+from dicetune.problems.schemes import check_tags, spans_of, types_of
+from referees import COLUMNS, referee, tag_spans
+
+KINDS = ["PER", "LOC", "-PER", "PER-", "creative-work", "creative", "_", "O", "B-X"]
+LETTERS = {"iob2": "BI", "iobes": "BIES"}
+
+
+def scores(gold, predicted, **settings):
+    return Spans(settings).scores(gold, predicted)
+
+
+def tags_of(scheme, kinds):
+    letters = st.sampled_from(LETTERS[scheme])
+    return st.just("O") | st.builds("{}-{}".format, letters, st.sampled_from(kinds))
+
+
+@pytest.mark.parametrize("scheme", LETTERS)
+@pytest.mark.parametrize("convention", ["strict", "conlleval"])
+@given(data=st.data())
+def test_seqeval_finds_the_same_spans(scheme, convention, data):
+    tags = data.draw(st.lists(tags_of(scheme, KINDS[:3]), max_size=9))
+    found = spans_of(tags, scheme, convention)
+    assert set(found) == tag_spans(tags, scheme, convention)
+    assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize("scheme", LETTERS)
+@pytest.mark.parametrize("convention", ["strict", "conlleval"])
+@given(data=st.data())
+def test_seqeval_scores_the_same(scheme, convention, data):
+    tag = tags_of(scheme, KINDS)
+    lengths = data.draw(st.lists(st.integers(0, 7), min_size=1, max_size=4))
+    gold, predicted = (
+        [data.draw(st.lists(tag, min_size=n, max_size=n)) for n in lengths] for _ in range(2)
+    )
+    if data.draw(st.booleans()):  # else two random sequences would rarely agree
+        predicted[0] = list(gold[0])
+    settings = {"kind": "spans", "scheme": scheme, "convention": convention}
+    metrics, table = referee(settings, gold, predicted)
+    found = scores(gold, predicted, **settings)
+    assert {name: found[name] for name in metrics} == pytest.approx(metrics, abs=1e-12)
+    assert found["per_type"].keys() == table.keys()
+    for name, row in table.items():
+        shown = {column: found["per_type"][name][column] for column in COLUMNS}
+        assert shown == pytest.approx(row, abs=1e-12)
+    for name in ("correct", "predicted", "support"):
+        assert found[name] == sum(row[name] for row in found["per_type"].values())
+
+
+def test_by_hand():
+    gold = [["B-PER", "I-PER", "O", "B-LOC"], ["B-LOC", "O"]]
+    predicted = [["B-PER", "I-PER", "O", "B-PER"], ["B-LOC", "B-LOC"]]
+    assert scores(gold, predicted) == {
+        "correct": 2, "predicted": 4, "support": 3,
+        "precision": 1 / 2, "recall": 2 / 3, "f1": pytest.approx(4 / 7),
+        "per_type": {
+            "LOC": {"correct": 1, "predicted": 2, "support": 2,
+                    "precision": 0.5, "recall": 0.5, "f1": 0.5},
+            "PER": {"correct": 1, "predicted": 2, "support": 1,
+                    "precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3)},
+        },
+        "token_accuracy": 4 / 6, "scheme": "iob2", "convention": "strict",
+    }  # fmt: skip
+    assert list(scores(gold, predicted)["per_type"]) == ["LOC", "PER"]
+
+
+def test_the_two_conventions():
+    gold, predicted = [["O", "B-X", "I-X"]], [["O", "I-X", "I-X"]]
+    assert scores(gold, predicted)["f1"] == 0
+    assert scores(gold, predicted, convention="conlleval")["f1"] == 1
+    assert scores([["B-X", "I-X"]], [["B-X", "I-X"]], scheme="iobes")["support"] == 0
+    titles = [Spans({"convention": name}).metric_title("f1") for name in ("strict", "conlleval")]
+    assert titles == ["strict span F1", "span F1 (conlleval)"]
+
+
+@pytest.mark.parametrize("convention", ["strict", "conlleval"])
+@pytest.mark.parametrize(
+    ("gold", "predicted"),
+    [([], []), ([[]], [[]]), ([["O"]], [["O"]]), ([["B-X"]], [["O"]]), ([["O"]], [["B-X"]])],
+)
+def test_nothing_there_scores_0(gold, predicted, convention):
+    found = scores(gold, predicted, convention=convention)
+    assert (found["precision"], found["recall"], found["f1"]) == (0, 0, 0)
+
+
+def test_types_with_dashes_stay_apart_and_keep_their_order():
+    gold = [["B-X", "B--X", "B-X-", "B-a-b", "B-a"]]
+    found = scores(gold, gold)
+    assert sorted(found["per_type"]) == ["-X", "X", "X-", "a", "a-b"]
+    assert found["f1"] == 1
+    assert scores([["B-X"]], [["B--X"]])["correct"] == 0
+    assert types_of(["O", "I-creative-work", "B-PER", "B-creative-work"]) == [
+        "creative-work",
+        "PER",
+    ]
+
+
+def test_spans_do_not_reach_over_sentences_and_tuples_will_do():
+    gold = [["B-X"], ("I-X",)]
+    assert scores(gold, tuple(gold))["support"] == 1
+    assert scores(gold, tuple(gold), convention="conlleval")["support"] == 2
+
+
+@pytest.mark.parametrize("tag", ["E-x", "B-", "x", "PER"])
+def test_tags_of_another_scheme_are_refused(tag):
+    with pytest.raises(InputError, match=r"expected O or a tag of the scheme iob2 \(B-, I-"):
+        check_tags([["O", tag]], "iob2", "gold")
