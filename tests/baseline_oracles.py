@@ -111,3 +111,14 @@ def asymmetric(
             total -= (1 - y) * raised(shifted, gamma_neg) * cmath.log(left)
         by_item.append(total / max(sum(exists), 1))
     return reduced(by_item, case.keep, reduction)
+
+
+def inverse_frequency(case, rows, *, counts, k=1.0, reduction="mean", frozen=None):
+    """Cross-entropy weighted as in Eq. 2, by lg of how many other items come to an item."""
+
+    def weights(some):
+        return [math.log10((sum(some) - n) / n + k) for n in some]
+
+    labels = case.kind == "labels"
+    of_class = [weights(sides) for sides in counts] if labels else weights(counts)
+    return weighted(case, rows, of_class, reduction)

@@ -27,8 +27,9 @@ from dicetune.decide.score_file import tune_scores
 from dicetune.errors import DicetuneError
 from dicetune.scoring import evaluate
 from dicetune.tasks import TASKS
-from dicetune.tasks.tagging.segmentation import SegPosTask
-from dicetune.tasks.tagging.source import read_untagged
+from dicetune.tasks.base import Source
+from dicetune.tasks.segmentation import SegPosTask
+from dicetune.tasks.tag_files import read_untagged
 from dicetune.training.config import RunConfig
 from lattice import draw
 from mutations import mutated, mutated_text
@@ -159,7 +160,7 @@ def speech(path):
     """Parts of speech, and the words alone."""
     inspect_tokens({"train": read_tokens(path, task="pos")})
     inspect_segmentation({"train": SegPosTask.read(path, SegPosTask.Options())})
-    read_untagged(path, "pos")
+    read_untagged(Source(path), "pos")
 
 
 def plain(path):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
@@ -80,6 +81,15 @@ def byte_level_tokenizer(texts=TEXTS, vocab_size=400):
         sep_token="</s>",
         mask_token="<mask>",
         model_max_length=64,
+    )
+
+
+def sure_outputs(encoded, labels: int) -> np.ndarray:
+    """Log-probabilities that are sure of each gold label, laid out as a tagger's outputs are."""
+    width = max((len(feature["labels"]) for feature in encoded.features), default=0)
+    gold = [[*f["labels"], *[-100] * (width - len(f["labels"]))] for f in encoded.features]
+    return np.where(
+        np.array(gold, dtype=int).reshape(len(gold), width, 1) == np.arange(labels), 0.0, -50.0
     )
 
 

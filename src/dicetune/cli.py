@@ -239,7 +239,7 @@ def tune(
 @app.command()
 def inspect(
     files: Annotated[list[str], typer.Argument(help="Files with gold: train, dev, test.")],
-    task: Annotated[str, flag("Task that the files are for, e.g. qa.")] = "ner",
+    task: Annotated[Text, flag("Task of the files, e.g. qa; by default ner.")] = None,
     model: Annotated[
         str, flag("Encoder whose sub-words are counted: 'minilm', a folder or a Hub id.")
     ] = "minilm",

@@ -1,18 +1,22 @@
-"""LossInput: the one small type in which tasks, losses and the trainer meet.
+"""LossTarget and LossInput: the small types in which tasks, losses and the trainer meet.
 
-A task turns a model's outputs into a list of these; a loss turns each into a number. Neither
-knows the other.
+A task states the targets of a batch; with a model's outputs they are what a loss turns into a
+number. Neither knows the other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-if TYPE_CHECKING:  # the type is light: `import dicetune` must not load torch
+if TYPE_CHECKING:  # the types are light: `import dicetune` must not load torch
     from torch import Tensor
 
 Kind = Literal["classes", "labels", "positions"]
+
+IGNORED = -100
+"""Target of an item that no loss counts, as in torch."""
 
 
 @dataclass(frozen=True)
@@ -45,3 +49,68 @@ class LossInput:
     background: int | None = None
     class_counts: Tensor | None = None
     coefficient: float = 1.0
+
+
+@dataclass(frozen=True)
+class LossTarget:
+    """A ``LossInput`` before the model has run: all but its logits, and where these come from.
+
+    Args:
+        name: as in ``LossInput``, and so are the other fields but ``output``.
+        target: a target of ``labels`` has an axis of labels, of size 1 where each item is one
+            decision.
+        output: name of the model's output that holds the logits.
+    """
+
+    name: str
+    target: Tensor
+    kind: Kind = "classes"
+    mask: Tensor | None = None
+    class_mask: Tensor | None = None
+    background: int | None = None
+    coefficient: float = 1.0
+    output: str = "logits"
+
+    def loss_input(self, outputs: Mapping[str, Tensor]) -> LossInput:
+        """The target beside its logits."""
+        logits = outputs[self.output]
+        if self.kind == "labels" and logits.ndim < self.target.ndim:
+            logits = logits[..., None]
+        return LossInput(
+            self.name,
+            logits,
+            self.target,
+            kind=self.kind,
+            mask=self.mask,
+            class_mask=self.class_mask,
+            background=self.background,
+            coefficient=self.coefficient,
+        )
+
+    def class_counts(self, classes: int) -> Tensor | None:
+        """Items of each class, as ``LossInput.class_counts`` holds them; positions are no classes.
+
+        Batches add up.
+        """
+        if self.kind == "positions":
+            return None
+        there = self.target != IGNORED
+        if self.mask is not None:
+            there = there & (self.mask if self.kind == "classes" else self.mask[..., None])
+        if self.kind == "classes":
+            return self.target[there].bincount(minlength=classes)
+        import torch
+
+        sides = [((self.target == side) & there).flatten(0, -2).sum(0) for side in (0, 1)]
+        return torch.stack(sides, dim=-1)
+
+
+def item_count(item: LossInput | LossTarget) -> Tensor:
+    """Number of items that count, (): items that are neither masked nor ignored."""
+    there = item.target != IGNORED
+    if item.kind == "labels":
+        if item.class_mask is not None:
+            there = there & item.class_mask
+        # an item is a row of labels, or one label where the target has no axis of labels
+        there = there.any(-1) if item.target.ndim > 1 else there
+    return (there if item.mask is None else there & item.mask).sum()

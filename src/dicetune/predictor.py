@@ -24,7 +24,6 @@ from dicetune.models.encoder import check_sizes, check_weights, loading
 from dicetune.problems import PROBLEMS
 from dicetune.records import DEFAULT, RUN_FILE, TUNED, RunRecord
 from dicetune.tasks import (
-    TASKS,
     Data,
     Encoded,
     Scores,
@@ -33,6 +32,7 @@ from dicetune.tasks import (
     Use,
     build_options,
     task_named,
+    task_of_model,
 )
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.folder import check_finished
@@ -209,7 +209,7 @@ class Predictor:
             with torch.inference_mode():
                 outputs = self.model(**batch)
             kept = tuple(v for name, v in outputs.items() if name not in ignored)
-            shrunk = task.shrink(kept[0] if len(kept) == 1 else kept, None)
+            shrunk = task.preprocess_logits(kept[0] if len(kept) == 1 else kept, None)
             parts = shrunk if isinstance(shrunk, tuple) else (shrunk,)
             batches.append([part.cpu().numpy() for part in parts])
         if not batches:
@@ -340,7 +340,7 @@ def _chosen_task(folder: Path, record: RunRecord | None, name: str | None) -> An
             f"{quoted(name)} for "
             f"{quoted(Path(folder))}: leave it out"
         )
-    return TASKS[own] if own is not None else named or _task_of(folder)
+    return task_named(own) if own is not None else named or _task_of(folder)
 
 
 def _task_of(folder: Path) -> Any:
@@ -349,21 +349,7 @@ def _task_of(folder: Path) -> Any:
 
     with loading(folder, "a saved model", _GIVE):
         config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-    labels = label_names(config)
-    for task in TASKS.values():
-        head = task.auto_class.__name__.removeprefix("AutoModel")
-        said = {name: getattr(config, name, None) for name in task.model_config}
-        if head not in saved_as(config) or any(
-            value not in (None, task.model_config[name]) for name, value in said.items()
-        ):
-            continue
-        try:
-            task.restore(labels, {})
-        except InputError:
-            continue
-        return task
-    # without a head of its own it is refused where the weights are counted
-    return TASKS["pos"]
+    return task_of_model(config, label_names(config))
 
 
 def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:

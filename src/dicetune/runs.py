@@ -166,7 +166,8 @@ def compare(
     """
     from dicetune.comparison.run import compare as compare_losses
     from dicetune.comparison.run import compare_records
-    from dicetune.tasks import read_text, read_texts
+    from dicetune.tasks import DEFAULT_TASK
+    from dicetune.tasks.options import read_text, read_texts
 
     given = {
         "losses": losses,
@@ -204,7 +205,7 @@ def compare(
     values = _run_values(values, {"task": task, **keys}, data)
     if data is not None:
         asked = {"seeds": 3, "out": "sample-comparison", **asked}
-        values.setdefault("task", "ner")
+        values.setdefault("task", DEFAULT_TASK)
     for key, value in _changes(options, settings).items():
         group, dot, name = key.partition(".")
         if not dot:

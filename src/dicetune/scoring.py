@@ -78,8 +78,8 @@ def evaluate(
         target: folder of a model, or a file of predictions in a format that the task knows
             (columns word, gold, predicted; the official SQuAD format; JSON lines).
         data: file with gold, where ``target`` is a model or predictions without gold.
-        task: task of a file of predictions, by default "ner", or of a model that dicetune did not
-            train; the folder of a run names its task.
+        task: task of a file of predictions (default: ``DEFAULT_TASK``), or of a model that
+            dicetune did not train; the folder of a run names its task.
         format: format of the predictions, or of a model's ``data``; "auto" tells by the content.
         gold_format: format of ``data`` beside a file of predictions; by default "auto".
         split: the split to score, where a file of predictions names several.
@@ -126,7 +126,7 @@ def evaluate(
             f"expected no decision for a file of predictions, got {quoted(decision)}: what it "
             "holds is decided; `dicetune tune --scores` takes scores"
         )
-    task_class = task_named(task or "ner")
+    task_class = task_named(task)
     use: Use = "score" if data is None else "compare"
     scores = task_class.score_file(
         target,
@@ -212,7 +212,7 @@ def predict(
 def inspect(
     files: str | Path | Sequence[str | Path],
     *,
-    task: str = "ner",
+    task: str | None = None,
     model: str = "minilm",
     format: str = "auto",
     options: Mapping[str, Any] | None = None,
@@ -222,7 +222,7 @@ def inspect(
 
     Args:
         files: one file or several; up to three are called train, dev and test, more by their names.
-        task: name of the task.
+        task: name of the task; default: ``DEFAULT_TASK``.
         model: the encoder whose sub-words are counted: "minilm", a folder, or a Hub id. Files are
             read like the training data of a folder that a run made.
         format: data format of the files.

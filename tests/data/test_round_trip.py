@@ -32,11 +32,10 @@ from dicetune.data import (
 )
 from dicetune.errors import InputError
 from dicetune.tasks import TASKS
-from dicetune.tasks.classification.classified import Decision, classified, labelled
-from dicetune.tasks.mrc_ner.answers import FoundEntities
-from dicetune.tasks.qa.answers import Prediction, QaAnswer
-from dicetune.tasks.qa.best_spans import Span
-from dicetune.tasks.tagging.tagged import Entity, Tagged
+from dicetune.tasks.mrc_ner import FoundEntities
+from dicetune.tasks.qa_answers import AnswerSpan, Prediction, QaAnswer
+from dicetune.tasks.sequence import Classified, Decision, Labelled
+from dicetune.tasks.token import Entity, Tagged
 
 ODD = " ,\t\"'\n\r|;#/[]{}()<>_-\\.:0 1aé泵\u00a0\u2028\u3000\ufeff"
 CHARACTERS = st.sampled_from(ODD) | st.characters(exclude_categories=["Cs"])
@@ -69,7 +68,7 @@ def texts(draw, task):
         names=names,
     )
     chances = tuple(1 / (2 + number) for number in range(len(names)))
-    say = labelled if several else classified
+    say = Labelled.of if several else Classified.of
     return data, [say(names, Decision(example.labels, chances)) for example in data]
 
 
@@ -232,7 +231,7 @@ def test_answers(tmp_path):
     def holds(made):
         answers, asked = [], []
         for number, (name, question, context, text) in enumerate(made):
-            span = () if not text else (Span(text, 0, len(text), 1.0, 0.5),)
+            span = () if not text else (AnswerSpan(text, 0, len(text), 1.0, 0.5),)
             own = Prediction(text, None, None, 0.1 * number, 0.5, 0.3, span)
             gold = (GoldAnswer(text),) if text else ()
             answers.append(QaAnswer(name, question, own))

@@ -9,10 +9,16 @@ from hypothesis import strategies as st
 
 import baseline_oracles
 import oracles
-from dicetune.losses import LOSSES, OverlapLoss, build
+from dicetune.errors import InputError
+from dicetune.losses import (
+    LOSSES,
+    OverlapLoss,
+    build,
+)
 from tolerances import assert_exact
 
 pytestmark = pytest.mark.filterwarnings("ignore::dicetune.losses.NonTrainingLossWarning")
+
 
 CASES = st.builds(
     oracles.make_case,
@@ -22,6 +28,8 @@ CASES = st.builds(
     seed=st.integers(0, 10_000),
     soft=st.booleans(),
 )
+
+
 SPECS = st.sampled_from(
     [
         *LOSSES,
@@ -32,6 +40,8 @@ SPECS = st.sampled_from(
         "mom+0.5*dice",
     ]
 )
+
+
 ADDITIVE = ["ce", "wce", "focal", "mom", "la", "cb", "asl", "dl", "dsc:level=example"]
 
 
@@ -223,3 +233,80 @@ def test_no_gradient_where_none_is_asked_for(name):
     logits, target = torch.randn(6, 3), torch.arange(6) % 3
     value = build(name)(logits, target, class_counts=torch.tensor([1, 2, 3]))
     assert not value.requires_grad
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (name, kind)
+        for name, loss in LOSSES.items()
+        for kind in sorted(loss.kinds)
+        if name not in ("dsc-paper", "dsc-released")
+    ],
+)
+def test_a_perfect_prediction_costs_nearly_0(name, kind):
+    target = torch.arange(12) % 3
+    sure = 40 * torch.nn.functional.one_hot(target, 3).float() - 20
+    given = torch.nn.functional.one_hot(target, 3) if kind == "labels" else target
+    counts = torch.tensor([[60, 30], [80, 10], [90, 5]] if kind == "labels" else [30, 10, 5])
+    assert 0 <= build(name)(sure, given, kind=kind, class_counts=counts).item() < 1e-6
+
+
+@pytest.mark.parametrize(
+    ("spec", "kind", "background", "message"),
+    [
+        ("dice:average=micro", "classes", None, "classes='foreground' with average='micro'"),
+        ("dice:average=micro", "classes", 0, "classes='foreground' with average='micro'"),
+        ("dice:classes=foreground", "classes", None, "this input names none"),
+        ("dice:classes=foreground", "labels", None, "labels have none"),
+        ("dice:classes=foreground", "positions", None, "classes='all' for kind 'positions'"),
+        ("dice:average=micro", "positions", None, "average='macro' for kind 'positions'"),
+        ("dice:class_weight=1/2", "positions", None, "no class_weight for kind 'positions'"),
+        ("dice:reduction=sum", "classes", None, "a set has one loss"),
+        ("dice:reduction=none,average=micro", "labels", None, "micro has one value"),
+        ("ce:class_weight=1/2", "positions", None, "positions are not classes"),
+        ("focal:class_weight=1/2", "positions", None, "positions are not classes"),
+        ("wce", "positions", None, "kind classes or labels for loss 'wce', got 'positions'"),
+        ("ce+wce", "positions", None, "kind classes or labels for loss 'wce'"),
+        ("mom", "positions", None, "kind classes or labels for loss 'mom', got 'positions'"),
+        ("la", "positions", None, "kind classes or labels for loss 'la', got 'positions'"),
+        ("ce+cb", "positions", None, "kind classes or labels for loss 'cb', got 'positions'"),
+        ("ce", "class", None, "unknown kind 'class': did you mean 'classes'"),
+    ],
+)
+def test_what_has_no_meaning_for_a_kind_is_refused_before_and_in_the_call(
+    spec, kind, background, message
+):
+    loss = build(spec)
+    with pytest.raises(InputError, match=message):
+        loss.check_kind(kind, background)
+    target = torch.ones(2, 2) if kind == "labels" else torch.tensor([0, 1])
+    with pytest.raises(InputError, match=message):
+        loss(
+            torch.zeros(2, 2),
+            target,
+            kind=kind,
+            background=background,
+            class_counts=torch.tensor([1, 2]),
+        )
+
+
+def test_additive_or_set():
+    for spec, classes, positions in (
+        ("ce", True, True),
+        ("focal", True, True),
+        ("wce", True, True),
+        ("mom", True, True),
+        ("la", True, True),
+        ("cb", True, True),
+        ("asl", True, True),
+        ("dl", True, True),
+        ("dice", False, True),
+        ("tversky", False, True),
+        ("dsc", False, True),
+        ("ce+dice", False, True),
+        ("ce+dl", True, True),
+    ):
+        loss = build(spec)
+        assert loss.is_additive("classes") is loss.is_additive("labels") is classes
+        assert loss.is_additive("positions") is positions

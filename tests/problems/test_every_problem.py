@@ -11,8 +11,8 @@ from dicetune.data import read_entities, read_questions, read_tokens, to_charact
 from dicetune.errors import InputError
 from dicetune.problems import PROBLEMS, ScoreRow, problem_named, problem_of, problem_shown
 from dicetune.tasks import MultiLabelTask, PairTask
-from dicetune.tasks.classification.multilabel import MultiLabelOptions
-from dicetune.tasks.classification.pair import PairOptions
+from dicetune.tasks.multilabel import MultiLabelOptions
+from dicetune.tasks.text import PairOptions
 from lattice import draw
 from referees import COLUMNS, REFEREES, referee
 

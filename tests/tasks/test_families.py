@@ -20,11 +20,12 @@ from dicetune.data import (
     TextExample,
     to_characters,
 )
+from dicetune.loss_input import item_count
 from dicetune.models import load_model, load_tokenizer, subword_counter
 from dicetune.tasks import TASKS
 from dicetune.training.batches import PaddingCollator
-from dicetune.training.objective import item_count
 from families import FAMILIES, HEADS, save_family
+from tiny import sure_outputs
 
 TEXT = (
     "The pump at Quay Nine is down again and nobody knows why . Atlas Sync lost the queue at "
@@ -50,11 +51,6 @@ def columns(features, key, padding):
     return np.array([[*f[key], *[padding] * (width - len(f[key]))] for f in features])
 
 
-def token_outputs(encoded, count):
-    labels = columns(encoded.features, "labels", -100)
-    return np.where(labels[..., None] == np.arange(count), SURE, SURELY_NOT)
-
-
 def tagged():
     words = TEXT.split() * 3
     tags = ["B-A" if n % 5 == 1 else "I-A" if n % 5 == 2 else "O" for n in range(len(words))]
@@ -64,7 +60,7 @@ def tagged():
     )
     corpus = Corpus(sentences, "a", scheme="iob2", found_scheme="iob2")
     task = TASKS["ner"].of(corpus)
-    return Case(task, corpus, lambda e: token_outputs(e, 3), [list(s.tags) for s in sentences])
+    return Case(task, corpus, lambda e: sure_outputs(e, 3), [list(s.tags) for s in sentences])
 
 
 def segmented():
@@ -73,7 +69,7 @@ def segmented():
     corpus = to_characters(Corpus((Sentence(tuple(words), tuple(tags)),), "a"))
     task = TASKS["seg-pos"].of(corpus)
     expected = [list(sentence.tags) for sentence in corpus]
-    return Case(task, corpus, lambda e: token_outputs(e, len(task.labels)), expected)
+    return Case(task, corpus, lambda e: sure_outputs(e, len(task.labels)), expected)
 
 
 def queried():
@@ -256,7 +252,7 @@ def test_a_batch_goes_through(sources, name, case):
             if training or item.name != "match":
                 assert_class_counts(item, classes.get(item.name))
     kept = tuple(value for key, value in outputs.items() if key not in ignored)
-    shrunk = task.shrink(kept[0] if len(kept) == 1 else kept, None)
+    shrunk = task.preprocess_logits(kept[0] if len(kept) == 1 else kept, None)
     arrays = [
         part.detach().numpy() for part in (shrunk if isinstance(shrunk, tuple) else (shrunk,))
     ]

@@ -7,8 +7,8 @@ import pytest
 from dicetune.errors import InputError, InputTypeError
 from dicetune.predictor import load
 from dicetune.scoring import evaluate, inspect, predict
-from dicetune.tasks import TASKS, USES, build_options, describe_tasks, option
-from dicetune.tasks.options import describe_options
+from dicetune.tasks import TASKS, build_options, describe_tasks
+from dicetune.tasks.options import USES, describe_options, option
 from dicetune.training import RunConfig
 from families import save_family
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dicetune.errors import InputError
 from dicetune.predictor import load
 from dicetune.tasks import TASKS, Task, build_options, describe_tasks
 from dicetune.training import RunConfig, run
@@ -29,6 +30,24 @@ def test_a_task_has_every_member_with_the_parameters_of_the_protocol(name):
         if callable(expected):
             own = set(inspect.signature(found).parameters)
             assert own >= set(inspect.signature(expected).parameters), member
+
+
+def test_a_new_task_writes_few_methods():
+    assert len(Task.__abstractmethods__) <= 12
+
+
+def test_a_task_may_read_no_predictions_of_other_tools(monkeypatch):
+    class Bare(Task):
+        name = "bare"
+
+    monkeypatch.setattr(Bare, "__abstractmethods__", frozenset())
+    task = Bare()
+    for read in (lambda: task.score_file("a", None, None), lambda: task.match_file("a", [])):
+        with pytest.raises(InputError, match="reads the predictions of other tools, got 'bare'"):
+            read()
+    with pytest.raises(InputError, match="with files for task 'bare', got the packaged sample"):
+        task.sample()
+    assert (task.settings(), task.sigmoid_biases(None), task.check(None)) == ({}, {}, None)
 
 
 @pytest.mark.parametrize("name", TASKS)

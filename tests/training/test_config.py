@@ -5,7 +5,7 @@ import math
 import pytest
 
 from dicetune.errors import DataError, InputError, InputTypeError
-from dicetune.tasks import read_text
+from dicetune.tasks.options import read_text
 from dicetune.training.config import RunConfig, read_yaml
 
 BASE = {"task": "ner", "train": "a.conll", "dev": "b.conll"}

@@ -6,8 +6,9 @@ from transformers import BertConfig, BertForTokenClassification, TrainingArgumen
 
 from dicetune import LossInput, ObjectiveTrainer
 from dicetune.errors import InputError
+from dicetune.loss_input import item_count
 from dicetune.losses import build
-from dicetune.training.objective import Objective, item_count
+from dicetune.training.objective import Objective
 
 EVERYTHING = 1e9
 

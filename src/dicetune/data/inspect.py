@@ -72,47 +72,28 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Item:
-    """One text of a split.
-
-    Args:
-        key: what makes two texts the same.
-        place: of the text, as "file:line".
-        gold: of the text; ``None`` where it has none.
-        texts: what a tokenizer is given: one text, or two of a pair; each whole, or as words.
-        length: in ``Contents.unit``.
-    """
+    """One text of a split: what makes two texts the same, where it is, and its gold."""
 
     key: Hashable
-    place: str
-    gold: Hashable = None
-    texts: tuple[str | Sequence[str], ...] = ()
-    length: int = 0
+    place: str  # "file:line"
+    gold: Hashable = None  # ``None`` where there is no gold
+    texts: tuple[str | Sequence[str], ...] = ()  # for a tokenizer: one, or two of a pair
+    length: int = 0  # in ``Contents.unit``
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a corpus says of one split.
-
-    Args:
-        source: the file.
-        items: the texts.
-        facts: sizes under plain words ("sentences"), in the order in which they are shown.
-        labels: how often each label, type or class occurs, in the order in which they are shown.
-        ratio: ``None`` where a side of it is empty.
-        notes: repairs and oddities of the reader.
-        unit: in which the longest text is told ("words"); ``None`` where it is not told.
-        last_facts: shown behind the facts that all layouts share.
-        parts: other texts that may leak, by their unit ("contexts"): key and place of each.
-    """
+    """What a corpus says of one split; facts and labels in the order in which they are shown."""
 
     source: str
     items: Sequence[Item]
-    facts: Mapping[str, Fact]
-    labels: Mapping[str, int]
+    facts: Mapping[str, Fact]  # sizes under plain words ("sentences")
+    labels: Mapping[str, int]  # how often each label, type or class occurs
     ratio: Ratio | None
     notes: tuple[Note, ...] = ()
-    unit: str | None = None
+    unit: str | None = None  # of the longest text ("words"); ``None`` where it is not told
     last_facts: Mapping[str, Fact] = field(default_factory=dict)
+    # other texts that may leak, by their unit ("contexts"): key and place of each
     parts: Mapping[str, Sequence[tuple[Hashable, str]]] = field(default_factory=dict)
 
 
@@ -130,22 +111,13 @@ class SplitReport:
 
 @dataclass(frozen=True)
 class Leak:
-    """Texts of a later split, such as test, that an earlier split (``other``) has, too.
+    """Texts of a later split, such as test, that an earlier split has, too."""
 
-    Args:
-        split: the later split.
-        other: the earlier split.
-        count: texts of ``split`` with a twin in ``other``.
-        share: of all texts of ``split``.
-        places: the first few.
-        unit: what such a text is called ("sentences", "questions").
-    """
-
-    split: str
-    other: str
+    split: str  # the later split
+    other: str  # the earlier split
     count: int
-    share: float
-    places: tuple[str, ...]
+    share: float  # of all texts of ``split``
+    places: tuple[str, ...]  # the first few
     unit: str = "texts"
 
 
@@ -160,25 +132,15 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Inspection:
-    """All that was found in the splits of a data set.
-
-    Args:
-        splits: one report each, in the order given.
-        leaks: for each pair of splits, if any.
-        conflicts: how many texts have more than one gold, over all splits.
-        conflict_examples: the first few.
-        paper_ratios: what the paper's Table 1 prints for its data sets of this kind, if anything.
-        warnings: what should be mended before training, in sentences.
-        labels_title: what ``SplitReport.labels`` counts ("Entities of each type").
-    """
+    """All that was found in the splits of a data set."""
 
     splits: tuple[SplitReport, ...]
     leaks: tuple[Leak, ...] = ()
-    conflicts: int = 0
-    conflict_examples: tuple[Conflict, ...] = ()
-    paper_ratios: dict[str, float] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    labels_title: str = "Labels"
+    conflicts: int = 0  # texts with more than one gold, over all splits
+    conflict_examples: tuple[Conflict, ...] = ()  # the first few
+    paper_ratios: dict[str, float] = field(default_factory=dict)  # of the paper's data of this kind
+    warnings: tuple[str, ...] = ()  # what should be mended before training
+    labels_title: str = "Labels"  # what ``SplitReport.labels`` counts
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
@@ -193,15 +155,10 @@ def inspect_splits(
     describe: Callable[[Any, Any, Any], tuple[str, str]],
     paper_ratios: Mapping[str, float] | None = None,
 ) -> Inspection:
-    """Describe one or more splits.
+    """Describe splits, the training split first, whose texts are called ``unit``.
 
-    Args:
-        splits: name to contents, the training split first.
-        count_subwords: see ``SubwordCounter``; without it, sub-words are not counted.
-        unit: what the texts are called ("sentences").
-        labels_title: what the labels count.
-        describe: from a key and its first two golds to the text and the difference.
-        paper_ratios: of the paper's data sets of this kind.
+    ``describe`` makes a text and a difference from a key and its first two golds. Without a
+    counter, sub-words are not counted.
     """
     reports = tuple(_report(name, found, count_subwords) for name, found in splits.items())
     leaks: list[Leak] = []
@@ -258,13 +215,7 @@ def place_of(source: str, line: int | None) -> str:
 
 
 def find_leaks(keys: Mapping[str, Sequence[tuple[Hashable, str]]], unit: str) -> list[Leak]:
-    """Texts of a split that an earlier split has, too, for each pair of splits.
-
-    Example:
-        >>> rows = {"train": [("hi", "a:1")], "test": [("bye", "b:1"), ("hi", "b:2")]}
-        >>> find_leaks(rows, "texts")
-        [Leak(split='test', other='train', count=1, share=0.5, places=('b:2',), unit='texts')]
-    """
+    """Texts of a split that an earlier split has, too, for each pair of splits."""
     known = {name: {key for key, _ in rows} for name, rows in keys.items()}
     names = list(keys)
     leaks = []

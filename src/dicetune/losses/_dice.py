@@ -51,9 +51,13 @@ def dice_loss(
     return overlap_loss(
         logits,
         target,
+        alpha=0.5,
+        beta=0.5,
         smooth=smooth / 2,
         level=level,
         squared=squared,
+        decay=0.0,
+        form="target",
         **options,
     )
 
@@ -122,6 +126,8 @@ def self_adjusting_dice_loss(
     return overlap_loss(
         logits,
         target,
+        alpha=0.5,
+        beta=0.5,
         smooth=smooth / 2,
         decay=decay,
         form=form,

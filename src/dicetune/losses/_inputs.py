@@ -77,18 +77,11 @@ class Call(Given, total=False):
 class Items(NamedTuple):
     """N decisions over C classes, ready to compute on.
 
-    Args:
-        logits: (N, C), float32 or float64; masked rows are 0, masked classes are ``ABSENT``.
-        target: (N,) class numbers where ``hard``, else (N, C) shares in [0, 1]; 0 where masked.
-        hard: whether the targets are class numbers.
-        mask: (N,) rows that count; ``None`` where all do.
-        class_mask: (N, C) classes that exist; ``None`` where all do.
-        sigmoid: one sigmoid for each class and no softmax over classes.
-        kind: how the classes relate; as in ``Given``, like all below but the shape.
-        background: the class that means "nothing", where there is one.
-        class_counts: training items of each class.
-        num_items: divisor of a mean; ``None`` for the number of rows that count.
-        leading: the shape of the items as they came, for results that are not reduced.
+    ``logits`` are (N, C), float32 or float64; masked rows are 0, masked classes ``ABSENT``.
+    ``target`` holds (N,) class numbers where ``hard``, else (N, C) shares in [0, 1], 0 if masked.
+    ``mask`` (N,) and ``class_mask`` (N, C) are ``None`` where all count. ``sigmoid`` means one
+    sigmoid for each class and no softmax. ``leading`` is the shape of the items as they came. The
+    rest is as in ``Call``.
     """
 
     logits: Tensor

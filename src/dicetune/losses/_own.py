@@ -12,6 +12,7 @@ the items that it got, or for one loss an item; derive from ``Loss`` for anythin
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import inspect
@@ -120,15 +121,12 @@ class OwnLoss(Loss):
             raise InputError(
                 f"expected loss {quoted(self.spec)} to take {shapes}, got {_one_line(error)}"
             ) from error
-        if (
-            not isinstance(value, Tensor)
-            or not value.is_floating_point()
-            or value.shape not in ((), (len(rows),))
-        ):
+        tensor = isinstance(value, Tensor)
+        if not (tensor and value.is_floating_point() and value.shape in ((), (len(rows),))):
+            got = f"{value.dtype} of the shape {tuple(value.shape)}" if tensor else quoted(value)
             raise InputError(
                 f"expected loss {quoted(self.spec)} to give one number, the mean over its "
-                f"{len(rows)} items, or {len(rows)} numbers, one an item; got for {shapes} "
-                f"{_kind_of(value)}"
+                f"{len(rows)} items, or {len(rows)} numbers, one an item; got for {shapes} {got}"
             )
         if torch.is_grad_enabled() and rows.requires_grad and not value.requires_grad:
             raise InputError(
@@ -141,9 +139,6 @@ class OwnLoss(Loss):
 
 def as_loss(loss: Any) -> Loss:
     """A ``Loss`` as it is, anything else that can be called as an ``OwnLoss``.
-
-    Args:
-        loss: what a user brings.
 
     Raises:
         InputError: for what cannot be called as ``f(logits, target)``, and for a ``Loss`` that
@@ -171,12 +166,6 @@ def _one_line(error: BaseException) -> str:
     """An exception of the user's code, in one line."""
     said = " ".join(str(error).split())
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
-
-
-def _kind_of(value: object) -> str:
-    if isinstance(value, Tensor):
-        return f"{value.dtype} of the shape {tuple(value.shape)}"
-    return quoted(value)
 
 
 def imported_names(spec: str) -> list[str]:
@@ -207,15 +196,27 @@ def import_loss(name: str, options: Mapping[str, Any]) -> Loss:
     module, path = _parts(name)
     found = _find(module, path)
     name = f"py({module}:{path})"
+    given = ", ".join(f"{key}={quoted(value)}" for key, value in options.items()) or "none"
+    wrong = f"expected options that {name} takes, got {given}; "
     if isinstance(found, type):
-        made = _called(name, found, options)
+        try:
+            made = found(**options)
+        except DicetuneError:
+            raise
+        except Exception as error:
+            raise InputError(wrong + _one_line(error)) from error
         loss = as_loss(made)
         if isinstance(loss, OwnLoss):
             loss.given = dict(options)
     elif isinstance(found, Loss) or not callable(found):
         raise InputError(f"expected a class or a function in {name}, got {quoted(found)}")
     else:
-        _check_signature(name, found, options)
+        try:
+            # some functions of compiled modules have no signature, which is a ValueError
+            with contextlib.suppress(ValueError):
+                inspect.signature(found).bind(None, None, **options)
+        except TypeError as error:
+            raise InputError(wrong + _one_line(error)) from None
         loss = OwnLoss(found, options)
     loss.imported = name
     try:
@@ -265,31 +266,6 @@ def _broken(module_name: str, error: BaseException) -> InputError:
     return InputError(
         f"expected a module that can be imported, got from {quoted(module_name)} {_one_line(error)}"
     )
-
-
-def _called(name: str, factory: type, options: Mapping[str, Any]) -> Any:
-    try:
-        return factory(**options)
-    except DicetuneError:
-        raise
-    except Exception as error:
-        raise _wrong_options(name, options, error) from error
-
-
-def _check_signature(name: str, function: Any, options: Mapping[str, Any]) -> None:
-    try:
-        signature = inspect.signature(function)
-    except ValueError:  # some functions of compiled modules do not tell theirs
-        return
-    try:
-        signature.bind(None, None, **options)
-    except TypeError as error:
-        raise _wrong_options(name, options, error) from None
-
-
-def _wrong_options(name: str, options: Mapping[str, Any], error: Exception) -> InputError:
-    given = ", ".join(f"{key}={quoted(value)}" for key, value in options.items()) or "none"
-    return InputError(f"expected options that {name} takes, got {given}; {_one_line(error)}")
 
 
 def _digest(name: str) -> str | None:

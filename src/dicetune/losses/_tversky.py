@@ -57,8 +57,8 @@ def overlap_loss(
             where y = 0; it weighs p and y alike, so that a perfect prediction costs nothing; for
             shares w = |y - p|^decay. ``detached``: q = (1-p)^decay p replaces p, the factor without
             a gradient. ``literal``: the same with the gradient of the factor (Eq. 12 as printed).
-        classes: these five are described by ``IndexOptions``.
-        average: over the classes of a set.
+        classes: ``all`` or ``foreground``; see ``IndexOptions`` for this option and the next four.
+        average: ``macro`` or ``micro``.
         class_weight: one weight for each class.
         activation: ``auto`` or ``sigmoid``.
         reduction: ``none``, ``sum`` or ``mean``.
@@ -212,6 +212,8 @@ def tversky_loss(
         smooth=smooth,
         level=level,
         squared=False,
+        decay=0.0,
+        form="target",
         **options,
     )
 

@@ -1,31 +1,19 @@
 """Tasks: text to tensors and back. ``TASKS`` names those that the command line trains."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from dicetune.errors import unknown_name
-from dicetune.tasks.base import IGNORED, Data, Encoded, Scores, Task, Trained
-from dicetune.tasks.classification.multilabel import MultiLabelTask
-from dicetune.tasks.classification.pair import PairTask
-from dicetune.tasks.classification.text import TextTask
-from dicetune.tasks.mrc_ner.task import MrcNerTask
-from dicetune.tasks.options import (
-    USES,
-    Use,
-    at_least,
-    build_options,
-    check_needs_no_file,
-    check_type,
-    describe_options,
-    option,
-    plain_types,
-    read_text,
-    read_texts,
-)
-from dicetune.tasks.qa.task import QaTask
-from dicetune.tasks.tagging.ner import NerTask
-from dicetune.tasks.tagging.pos import PosTask
-from dicetune.tasks.tagging.segmentation import SegPosTask
-from dicetune.tasks.tagging.token import TokenTask
+from dicetune.errors import InputError, unknown_name
+from dicetune.models import saved_as
+from dicetune.tasks.base import Data, Encoded, Scores, Task, Trained
+from dicetune.tasks.mrc_ner import MrcNerTask
+from dicetune.tasks.multilabel import MultiLabelTask
+from dicetune.tasks.options import USES, Use, build_options, describe_options
+from dicetune.tasks.qa import QaTask
+from dicetune.tasks.segmentation import SegPosTask
+from dicetune.tasks.tags import NerTask, PosTask
+from dicetune.tasks.text import PairTask, TextTask
+from dicetune.tasks.token import TokenTask
 
 TASKS: dict[str, Any] = {
     "ner": NerTask,
@@ -39,23 +27,38 @@ TASKS: dict[str, Any] = {
 }
 
 
-def task_named(name: str) -> Any:
-    """The task of that name.
+DEFAULT_TASK = "ner"
+"""The task of the packaged sample, and of files for which no task is named."""
 
-    Raises:
-        InputError: for an unknown name, with the nearest valid one.
-    """
+
+def task_named(name: str | None = None) -> Any:
+    """The task of a name, by default ``DEFAULT_TASK``; an unknown name is refused."""
+    name = DEFAULT_TASK if name is None else name
     if name not in TASKS:
         raise unknown_name("task", name, list(TASKS))
     return TASKS[name]
 
 
-def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
-    """What ``dicetune tasks`` prints: for each task its facts, its options and their uses.
+def task_of_model(config: Any, labels: Sequence[str]) -> Any:
+    """The first task that can read a model of another tool: by its head, labels, configuration."""
+    for task in TASKS.values():
+        head = task.auto_class.__name__.removeprefix("AutoModel")
+        said = {name: getattr(config, name, None) for name in task.model_config}
+        if head not in saved_as(config) or any(
+            value not in (None, task.model_config[name]) for name, value in said.items()
+        ):
+            continue
+        try:
+            task.restore(labels, {})
+        except InputError:
+            continue
+        return task
+    # without a head of its own it is refused where the weights are counted
+    return PosTask
 
-    Raises:
-        InputError: for an unknown name.
-    """
+
+def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
+    """What ``dicetune tasks`` prints: for each task its facts, its options and their uses."""
     shown = TASKS if name is None else {name: task_named(name)}
     return [
         {
@@ -72,17 +75,13 @@ def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
 
 
 __all__ = [
-    "IGNORED",
+    "DEFAULT_TASK",
     "TASKS",
-    "USES",
     "Data",
     "Encoded",
-    "MrcNerTask",
-    "MultiLabelTask",
     "NerTask",
     "PairTask",
     "PosTask",
-    "QaTask",
     "Scores",
     "SegPosTask",
     "Task",
@@ -90,15 +89,8 @@ __all__ = [
     "TokenTask",
     "Trained",
     "Use",
-    "at_least",
     "build_options",
-    "check_needs_no_file",
-    "check_type",
-    "describe_options",
     "describe_tasks",
-    "option",
-    "plain_types",
-    "read_text",
-    "read_texts",
     "task_named",
+    "task_of_model",
 ]

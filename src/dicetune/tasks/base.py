@@ -1,13 +1,15 @@
 """Task: text to tensors and back, for one kind of problem.
 
-A task knows its files and options, how texts become model inputs, which ``LossInput``s the outputs
-are, and how outputs become predictions and scores. It never sees a loss, and nobody else sees its
-kind: the trainer, the command line, the predictor and the record ask what stands here. Members
-stand in the order in which data flows through them.
+A task knows its files and options, how texts become model inputs, which targets these have, and
+how outputs become predictions and scores. It never sees a loss, and nobody else sees its kind: the
+trainer, the command line, the predictor and the record ask what stands here. Members stand in the
+order in which data flows through them. What is abstract is what a new task must write.
 """
 
 from __future__ import annotations
 
+import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,24 +18,37 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from torch import Tensor
 
-from dicetune.data import Inspection, Note, SubwordCounter
-from dicetune.loss_input import LossInput
+from dicetune.data import Note
+from dicetune.errors import InputError, quoted
+from dicetune.loss_input import IGNORED, LossInput, LossTarget, item_count
 
 Scores = dict[str, Any]
 """Metric names to numbers; one level of tables ("per_type") is allowed."""
 
 Outputs = np.ndarray | tuple[np.ndarray, ...]
-"""What a model put out for all windows: what ``shrink`` left, one array or one for each output."""
+"""A model's outputs for all windows, as ``preprocess_logits`` left them."""
 
-IGNORED = -100
-"""Target of an item that no loss counts."""
+Arrays = Sequence[np.ndarray]
+"""The scores of each example, (rows, columns)."""
+
+File = str | Path
+Report = Callable[[str], None]
+
+
+def silent(line: str) -> None:
+    """Report nothing."""
 
 
 class Data(Protocol):
     """One split as a task's reader returns it: examples in the order of the file."""
 
-    source: str
-    notes: tuple[Note, ...]
+    @property
+    def source(self) -> str:
+        """Name of the file."""
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was odd."""
 
     def __len__(self) -> int:
         """Number of examples."""
@@ -42,14 +57,22 @@ class Data(Protocol):
         """Examples."""
 
     def first(self, count: int) -> Self:
-        """The same source with its first examples alone."""
+        """The same source, cut after ``count`` examples."""
 
 
-class Answer(Protocol):
-    """What the model says of one example."""
+@dataclass(frozen=True)
+class Source:
+    """A file to read: a path, a data set, or "-" for the input stream."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, as one line of JSON lines."""
+    path: File
+    format: str = "auto"  # "auto" looks at the content
+    split: str | None = None  # which rows to read, where they name several splits
+    report: Report = silent  # takes a line for each guess and each oddity
+
+    def tell(self, notes: Iterable[Note]) -> None:
+        """Report the notes of a reader."""
+        for note in notes:
+            self.report(str(note))
 
 
 @dataclass(frozen=True)
@@ -59,7 +82,8 @@ class Encoded:
     Args:
         features: one mapping a window, in the order in which they are fed: lists of one value a
             position under the model's input names and the task's ``targets``, or single numbers.
-        back: whatever the task needs to put predictions back in place.
+        back: where the scores of each example are in the outputs; ``None`` where training left
+            windows out.
         facts: counts for the record; "subwords" and "unknown_subwords" always.
         notes: what a user should hear of before training (cut texts), in sentences.
     """
@@ -72,40 +96,25 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Trained:
-    """How a model was trained, as far as it says how other files may be read.
+    """How a model was trained, as far as it says how other files may be read."""
 
-    Args:
-        options: of the task, by name.
-        labels: names of the model's outputs, in their order.
-    """
-
-    options: Mapping[str, Any] = field(default_factory=dict)
-    labels: tuple[str, ...] = ()
+    options: Mapping[str, Any] = field(default_factory=dict)  # of the task, by name
+    labels: tuple[str, ...] = ()  # names of the model's outputs, in their order
 
 
-def document_of(name: str | None) -> dict[str, str]:
-    """The "document" of a row, where there is one.
+class Task(ABC):
+    """Everything that the trainer, the command line and the predictor ask of a task.
 
-    Example:
-        >>> document_of("a"), document_of(None)
-        ({'document': 'a'}, {})
-    """
-    return {} if name is None else {"document": name}
-
-
-class Task(Protocol):
-    """What the trainer, the command line and the predictor ask of a task.
-
-    Class members:
+    Facts of a class:
         name: key in ``TASKS``.
-        title: what a model of it is, in words, for the model card ("named-entity").
-        Options: frozen dataclass of what a user may choose for this task, checked on its own;
-            the configuration's ``options`` and ``-o KEY=VALUE`` fill it.
-        scored: what those scores are, in one sentence.
+        title: what a model of the task is, in words, for the model card ("named-entity").
+        Options: frozen dataclass of what a user may choose for the task; the configuration's
+            ``options`` and ``-o KEY=VALUE`` fill it.
+        scored: what the scores are, in one sentence.
         auto_class: what ``from_pretrained`` is called on.
         aligns: whether words or characters must be found again among the sub-words, which takes a
             fast tokenizer.
-        reads_as_train: whether what a cell holds may be told by the labels of the training split.
+        reads_as_train: whether the labels of the training split say how to read another split.
         pipeline: the library's pipeline that serves the saved folder, or ``None``.
         targets: keys of a batch that are targets and no model inputs, each with the value that
             pads it (0 where it is a single number).
@@ -113,8 +122,11 @@ class Task(Protocol):
         extra_inputs: model inputs that the tokenizer does not know, with their padding value.
         inputs: names of the texts that one example needs at prediction ("question", "context").
         out_formats: what ``render`` writes, the default first.
+        inspect: ``f(splits, count_subwords) -> Inspection``; the counter gives (sub-words, unknown
+            sub-words) of a text.
+        document_name: attribute of an example that names its document, where it has one.
 
-    Members of an instance:
+    Facts of a task:
         labels: names of the model's outputs, in their order.
         main_metric: the dev score that chooses the checkpoint; higher is better.
         shown: the scores that tables and model cards print, most important last.
@@ -124,81 +136,105 @@ class Task(Protocol):
     title: ClassVar[str]
     Options: ClassVar[type]
     scored: ClassVar[str]
-    auto_class: ClassVar[Any]
-    aligns: ClassVar[bool]
-    reads_as_train: ClassVar[bool]
-    pipeline: ClassVar[str | None]
-    model_config: ClassVar[Mapping[str, Any]]
-    targets: ClassVar[Mapping[str, int]]
-    extra_inputs: ClassVar[Mapping[str, int]]
-    inputs: ClassVar[tuple[str, ...]]
-    out_formats: ClassVar[tuple[str, ...]]
+    auto_class: Any
+    aligns: ClassVar[bool] = True
+    reads_as_train: ClassVar[bool] = False
+    pipeline: ClassVar[str | None] = None
+    targets: ClassVar[Mapping[str, int]] = {"labels": IGNORED}
+    model_config: ClassVar[Mapping[str, Any]] = {}
+    extra_inputs: ClassVar[Mapping[str, int]] = {}
+    inputs: ClassVar[tuple[str, ...]] = ("text",)
+    out_formats: ClassVar[tuple[str, ...]] = ("jsonl",)
+    inspect: ClassVar[Any]
+    document_name: ClassVar[str] = "document"
     labels: tuple[str, ...]
     main_metric: str
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """See above; a class variable will do."""
+        """The main metric; a class variable will do."""
+        return (self.main_metric,)
 
     # files
 
     @classmethod
     def read(
         cls,
-        path: str | Path,
+        path: File,
         options: Any,
         *,
         format: str = "auto",
         gold: bool = True,
         trained: Trained | None = None,
-        report: Callable[[str], None] = lambda line: None,
+        report: Report = silent,
     ) -> Data:
         """Read one split; without ``gold``, text to be predicted, whose gold is not read.
 
         ``trained`` says how a model was trained: its columns are the default in a file that has
-        such columns. ``report`` takes a line where something had to be guessed; oddities go to
-        ``notes``.
+        such columns. Oddities go to the ``notes`` of the data.
         """
+        source = Source(path, format, report=report)
+        return cls.read_source(source, options, gold, trained or Trained())
 
     @classmethod
-    def inspect(cls, splits: Mapping[str, Any], count_subwords: SubwordCounter) -> Inspection:
-        """Describe one or more splits; the counter tells (sub-words, unknown ones) of a text."""
+    def sample(cls) -> dict[str, Data]:
+        """The splits of the packaged corpus, which serves ``ner`` alone."""
+        raise InputError(
+            f"expected --train and --dev with files for task {quoted(cls.name)}, got the packaged "
+            "sample, which is tagged text: it serves task ner"
+        )
+
+    @classmethod
+    @abstractmethod
+    def read_source(cls, source: Source, options: Any, gold: bool, trained: Trained) -> Data:
+        """Read one split, as ``read`` says."""
 
     @classmethod
     def score_file(
         cls,
-        predictions: str | Path,
-        gold: str | Path | None,
+        predictions: File,
+        gold: File | None,
         options: Any,
         *,
         format: str = "auto",
         gold_format: str = "auto",
         split: str | None = None,
-        report: Callable[[str], None] = lambda line: None,
+        report: Report = silent,
     ) -> Scores:
         """Score the predictions of any tool.
 
-        ``format`` is that of the predictions, ``gold_format`` that of the file of gold beside
-        them. Of predictions of several splits, one is scored: ``split``.
+        ``format`` is the format of the predictions, ``gold_format`` the format of the file of gold
+        beside them. Of predictions of several splits, ``split`` is scored.
         """
+        beside = None if gold is None else Source(gold, gold_format, report=report)
+        return cls.score_source(Source(predictions, format, split, report), beside, options)
+
+    @classmethod
+    def score_source(cls, source: Source, gold: Source | None, options: Any) -> Scores:
+        """Score the predictions of any tool, as ``score_file`` says."""
+        raise cls._reads_no_predictions()
 
     # one task
 
     @classmethod
+    @abstractmethod
     def of(cls, train: Any, options: Any, labels: Sequence[str] | None = None) -> Self:
-        """The task of a training split; ``labels`` where they are more than it shows."""
+        """The task of a training split; ``labels`` where the split does not show all of them."""
 
     @classmethod
+    @abstractmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
-        """The task of a saved model: ``settings`` as they were saved, or empty for a foreign one.
+        """The task of a saved model: ``settings`` as saved, or empty for another tool's model.
 
         Raises:
-            InputError: where a foreign model's labels do not fit this task.
+            InputError: where the labels of another tool's model do not fit the task.
         """
 
     def settings(self) -> dict[str, Any]:
         """What ``restore`` needs beside the labels, as plain data for the record."""
+        return {}
 
+    @abstractmethod
     def problem(self, train: Any = None) -> dict[str, Any]:
         """What is decided and how it is scored, as plain data that needs no torch to be read.
 
@@ -209,13 +245,16 @@ class Task(Protocol):
         """
 
     def check(self, data: Any) -> None:
-        """Refuse gold that this task cannot teach or score, with file and line."""
+        """Refuse gold that the task cannot teach or score, with file and line."""
+        return
 
+    @abstractmethod
     def texts(self, data: Any) -> Iterable[str]:
         """Everything that the tokenizer will see of a split."""
 
     # text to tensors
 
+    @abstractmethod
     def encode(
         self, data: Any, tokenizer: Any, max_length: int, *, training: bool = False
     ) -> Encoded:
@@ -225,38 +264,46 @@ class Task(Protocol):
         windows out (sampled negatives); otherwise every example has its windows.
         """
 
+    @abstractmethod
+    def loss_targets(self, labels: Mapping[str, Tensor]) -> list[LossTarget]:
+        """What the outputs of a batch should be, from its ``targets`` alone."""
+
     def loss_inputs(self, outputs: Any, labels: Mapping[str, Tensor]) -> list[LossInput]:
-        """Say what the outputs of a batch should have been."""
+        """The targets of a batch beside the model's outputs."""
+        return [target.loss_input(outputs) for target in self.loss_targets(labels)]
 
     def item_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Count the items of each of ``loss_inputs`` from the targets alone."""
+        """Number of items of each target."""
+        return {target.name: item_count(target) for target in self.loss_targets(labels)}
 
     def class_counts(self, labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Count the items of each class, as ``LossInput.class_counts`` holds them.
-
-        From the targets alone, so that batches add up; positions have no classes and no entry.
-        """
+        """Items of each class of each target, as ``LossInput.class_counts`` holds them."""
+        found = {t.name: t.class_counts(len(self.labels)) for t in self.loss_targets(labels)}
+        return {name: counts for name, counts in found.items() if counts is not None}
 
     def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
-        """Biases of the sigmoid outputs as views that can be written, (C,), by input name.
+        """Biases of the sigmoid outputs as views that can be written, (C,), by target.
 
         Empty where outputs are softmaxes.
         """
+        return {}
 
     # tensors to text
 
-    def shrink(self, outputs: Any, labels: Any) -> Any:
-        """Reduce outputs (one tensor, or a tuple of several) to what decoding needs."""
+    def preprocess_logits(self, outputs: Any, labels: Any) -> Any:
+        """Reduce outputs (one tensor, or a tuple of several) to what decoding needs.
+
+        By default the log-probabilities of a softmax, so that nothing after needs torch.
+        """
+        return outputs.float().log_softmax(-1)
 
     def decode(self, outputs: Outputs, encoded: Encoded) -> list[np.ndarray]:
         """Put window outputs back together: for each example its scores, (rows, columns)."""
+        found: list[np.ndarray] = encoded.back.gather(outputs)
+        return found
 
-    def predict(
-        self,
-        scores: Sequence[np.ndarray],
-        data: Any,
-        biased: Sequence[np.ndarray] | None = None,
-    ) -> list[Any]:
+    @abstractmethod
+    def predict(self, scores: Arrays, data: Any, biased: Arrays | None = None) -> list[Any]:
         """Decide: scores to predictions.
 
         ``biased`` are the scores after a decision rule (``decide.DecisionRule.apply``): they
@@ -264,23 +311,32 @@ class Task(Protocol):
         model's own.
         """
 
+    @abstractmethod
     def score(self, data: Any, predictions: Sequence[Any]) -> Scores:
-        """Compare predictions with the gold of ``data``."""
+        """Compare predictions with the gold of ``data``; fractions in [0, 1]."""
 
-    def rows(self, data: Any, predictions: Sequence[Any]) -> Iterable[dict[str, Any]]:
+    def rows(self, data: Any, predictions: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """For ``predictions.jsonl``: id, text, gold and prediction of each example.
 
-        Where the data says of which document each is a part, that is "document" (``document_of``):
-        a comparison then resamples documents.
+        Where the data says of which document each is a part, that is "document": a comparison
+        then resamples documents.
         """
+        for number, (example, prediction) in enumerate(zip(data, predictions, strict=True)):
+            document = getattr(example, self.document_name, None)
+            named = {} if document is None else {"document": document}
+            yield {"id": example.id or str(number), **named, **self.row(example, prediction)}
+
+    @abstractmethod
+    def row(self, example: Any, prediction: Any) -> dict[str, Any]:
+        """Text, "gold" and "predicted" of one example, as ``rows`` has them."""
 
     def match_file(
         self,
-        path: str | Path,
+        path: File,
         rows: Sequence[Mapping[str, Any]],
         *,
         split: str | None = None,
-        report: Callable[[str], None] = lambda line: None,
+        report: Report = silent,
     ) -> list[Any]:
         """Read what any tool predicted for the examples of ``rows``, as ``rows`` has it.
 
@@ -290,16 +346,38 @@ class Task(Protocol):
         Raises:
             DataError: predictions of other examples.
         """
+        return self.match_source(Source(path, split=split, report=report), rows)
+
+    def match_source(self, source: Source, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Read the predictions of any tool, as ``match_file`` says."""
+        raise self._reads_no_predictions()
+
+    @classmethod
+    def _reads_no_predictions(cls) -> InputError:
+        return InputError(
+            f"expected a task that reads the predictions of other tools, got {quoted(cls.name)}"
+        )
 
     # use
 
+    @abstractmethod
     def ask(self, values: Mapping[str, Sequence[Any]]) -> Data:
         """Examples without gold from plain values: for each of ``inputs`` equally many texts."""
 
-    def answers(
-        self, data: Any, predictions: Sequence[Any], scores: Sequence[np.ndarray]
-    ) -> list[Answer]:
-        """What the model says of each example, for people and programs."""
+    @abstractmethod
+    def answers(self, data: Any, predictions: Sequence[Any], scores: Arrays) -> list[Any]:
+        """The prediction of each example, for people and programs; each has ``to_dict``."""
 
     def render(self, data: Any, answers: Sequence[Any], out_format: str) -> str:
-        """The text of an output file, in one of ``out_formats``."""
+        """The text of an output file in one of ``out_formats``; by default JSON lines."""
+        return self.json_lines(answer.to_dict() for answer in answers)
+
+    @staticmethod
+    def json_lines(rows: Iterable[Mapping[str, Any]]) -> str:
+        """One JSON object a line."""
+        return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def present(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a row that have a value."""
+    return {key: value for key, value in row.items() if value is not None}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import Field, field, fields
 from typing import Any, Literal, TypeVar
 
@@ -39,33 +39,32 @@ FILES: tuple[Use, ...] = (*GOLD, "predict", "score", "compare")
 """Uses in which a file is read."""
 
 
-def option(default: Any, *, uses: Iterable[Use]) -> Any:
-    """A field of ``Options`` that means something in some uses; a plain default: in all of them.
+def option(
+    default: Any,
+    *,
+    uses: Iterable[Use],
+    choices: Sequence[str] | None = None,
+    least: float | None = None,
+) -> Any:
+    """A field of ``Options`` that means something in some uses; a plain default: in all of them."""
+    return field(default=default, metadata={"uses": (*uses,), "choices": choices, "least": least})
 
-    Example:
-        >>> from dataclasses import dataclass
-        >>> @dataclass(frozen=True)
-        ... class Options:
-        ...     width: int = option(3, uses=MODEL)
-        >>> Options().width
-        3
-    """
-    return field(default=default, metadata={"uses": tuple(uses)})
+
+class TaskOptions:
+    """Base of a task's options: every value is checked against the declaration of its field."""
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, entry.name)
+            choices = entry.metadata.get("choices")
+            if choices is not None and value not in choices:
+                raise unknown_name(entry.name, value, choices)
+            if (least := entry.metadata.get("least")) is not None:
+                at_least(entry.name, value, least)
 
 
 def build_options(options_class: type[Chosen], values: Mapping[str, Any], *, use: Use) -> Chosen:
-    """Options from names and values.
-
-    Args:
-        options_class: the task's ``Options``.
-        values: names and values; texts are read by their option's type (``read_text``).
-        use: what they are given for.
-
-    Raises:
-        InputError: an unknown name or use (with the nearest valid one), a name that means nothing
-            in this use, or a value that cannot be used.
-        InputTypeError: a value of another type.
-    """
+    """Options from names and values."""
     if use not in USES:
         raise unknown_name("use of options", use, USES)
     hints = typing.get_type_hints(options_class)
@@ -84,16 +83,7 @@ def build_options(options_class: type[Chosen], values: Mapping[str, Any], *, use
 
 
 def check_needs_no_file(options_class: type, values: Mapping[str, Any], instead: str) -> None:
-    """Refuse options that say how a file with gold is read, where none is.
-
-    Args:
-        options_class: the task's ``Options``.
-        values: names and values that were given.
-        instead: what there is in place of a file.
-
-    Raises:
-        InputError: the first such option.
-    """
+    """Refuse options that say how a file with gold is read, where none is."""
     for entry in fields(options_class):
         if entry.name in values and "inspect" in entry.metadata.get("uses", USES):
             raise InputError(
@@ -121,16 +111,6 @@ def read_text(hint: Any, value: Any) -> Any:
     Numbers are decimal. A type that takes a text keeps what was written; where it takes an integer
     too, digits without a leading zero are one. A text of another type stays for ``check_type`` to
     refuse. The values of a mapping have no types: what looks like a number or a flag is one.
-
-    Args:
-        hint: the type.
-        value: as it was written.
-
-    Example:
-        >>> [read_text(int | str, text) for text in ("2", "010", "1:30", "true", "null")]
-        [2, '010', '1:30', 'true', 'null']
-        >>> read_text(int | None, "010"), read_text(int | None, "none"), read_text(float, "3e-5")
-        (10, None, 3e-05)
     """
     plain = plain_types(hint)
     if isinstance(value, Mapping) and dict in plain:
@@ -151,25 +131,12 @@ def read_text(hint: Any, value: Any) -> Any:
 
 
 def read_texts(hints: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Names and values, each read by the type of its name; unknown names are left as they are.
-
-    Args:
-        hints: the type of each name.
-        values: names and values.
-
-    Example:
-        >>> read_texts({"seed": int, "note": str}, {"seed": "7", "note": "7"})
-        {'seed': 7, 'note': '7'}
-    """
+    """Names and values, each read by the type of its name; unknown names are left as they are."""
     return {name: read_text(hints.get(name), value) for name, value in values.items()}
 
 
 def check_type(name: str, hint: Any, value: Any) -> None:
-    """Refuse a value that its hint does not allow; an integer is a number too.
-
-    Raises:
-        InputTypeError: expected type, value and its type.
-    """
+    """Refuse a value that its hint does not allow; an integer is a number too."""
     plain = plain_types(hint)
     accepted = (*plain, int) if float in plain else plain
     if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in plain):

@@ -24,15 +24,13 @@ from dicetune.errors import (
     unknown_name,
 )
 from dicetune.losses import Recipe, recipe
-from dicetune.tasks import (
-    TASKS,
+from dicetune.tasks import TASKS, build_options, task_named
+from dicetune.tasks.options import (
     at_least,
-    build_options,
     check_needs_no_file,
     check_type,
     plain_types,
     read_texts,
-    task_named,
 )
 
 SAMPLE = "sample"

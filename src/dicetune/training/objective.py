@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dicetune.loss_input import LossInput
+from dicetune.loss_input import LossInput, item_count
 from dicetune.losses import Loss, check_selection, hardest_negatives
 
 
@@ -106,7 +106,7 @@ class EvaluationLoss:
                 if term.is_additive(item.kind):
                     sums = _apply(term, item, num_items=1)
                 else:
-                    sums = term.sums(item.logits, item.target, **_options(item))
+                    sums = term.sums(item.logits, item.target, **_given(item))
                 key = (item.name, number)
                 self._sums[key] = self._sums.get(key, 0) + sums.detach().cpu().double()
 
@@ -125,32 +125,15 @@ class EvaluationLoss:
         return total
 
 
-def item_count(item: LossInput) -> Tensor:
-    """Number of items of an input that count: rows not masked and not ignored."""
-    if item.kind == "labels":
-        exists = item.target != -100
-        if item.class_mask is not None:
-            exists = exists & item.class_mask
-        # one logit an item: the items are the entries; several: an item is a row of labels
-        kept = exists.any(-1) if item.logits.ndim > 1 else exists
-    else:
-        kept = item.target != -100
-    if item.mask is not None:
-        kept = kept & item.mask
-    return kept.sum()
-
-
 def _hardest(item: LossInput, per_positive: float) -> LossInput:
     """The same input with a mask on all but the positives and the hardest negatives."""
-    chosen = hardest_negatives(
-        item.logits, item.target, per_positive=per_positive, **_options(item)
-    )
+    chosen = hardest_negatives(item.logits, item.target, per_positive=per_positive, **_given(item))
     if item.kind == "classes":
         return replace(item, mask=chosen)
     return replace(item, class_mask=chosen)
 
 
-def _options(item: LossInput) -> dict[str, Any]:
+def _given(item: LossInput) -> dict[str, Any]:
     return {
         "kind": item.kind,
         "mask": item.mask,
@@ -160,4 +143,4 @@ def _options(item: LossInput) -> dict[str, Any]:
 
 
 def _apply(term: Loss, item: LossInput, **scale: Any) -> Tensor:
-    return term(item.logits, item.target, class_counts=item.class_counts, **_options(item), **scale)
+    return term(item.logits, item.target, class_counts=item.class_counts, **_given(item), **scale)

@@ -184,7 +184,7 @@ def _trainer(
         train_dataset=encoded["train"].features,
         eval_dataset=encoded["dev"].features,
         compute_metrics=compute_metrics,
-        preprocess_logits_for_metrics=task.shrink,
+        preprocess_logits_for_metrics=task.preprocess_logits,
         callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)

@@ -24,13 +24,12 @@ from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 
 from dicetune.errors import InputError, listed, quoted
-from dicetune.loss_input import Kind, LossInput
+from dicetune.loss_input import IGNORED, Kind, LossInput, item_count
 from dicetune.losses import AnyLoss, recipe, start_steps
-from dicetune.tasks import IGNORED
 from dicetune.training.batches import EpochOfSampler, LengthGroupedSampler
 from dicetune.training.callbacks import StopOnSignal
 from dicetune.training.folder import follow_umask
-from dicetune.training.objective import EvaluationLoss, Objective, item_count
+from dicetune.training.objective import EvaluationLoss, Objective
 from dicetune.training.processes import check_group
 
 LossInputs = Callable[[Any, Mapping[str, Tensor]], list[LossInput]]

@@ -14,7 +14,7 @@ from dicetune.data import (
 )
 from dicetune.data.tagged.corpus import NO_ENTITY
 from dicetune.errors import DataError, InputError
-from dicetune.tasks.mrc_ner.task import MrcNerTask
+from dicetune.tasks.mrc_ner import MrcNerTask
 
 QUESTION = {
     "context": "Bank of Bonn said",

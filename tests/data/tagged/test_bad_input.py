@@ -12,14 +12,7 @@ from dicetune.errors import DataError, InputError
 GOOD = b"in\tO\nBonn\tB-LOC\n"
 
 
-@pytest.fixture
-def file(tmp_path):
-    def write(raw, name="a.conll"):
-        path = tmp_path / name
-        path.write_bytes(raw)
-        return path
-
-    return write
+NAME = "a.conll"
 
 
 def fails(path, message, line=None, **options):

@@ -8,15 +8,7 @@ import pytest
 from dicetune.data import read_tokens
 from dicetune.errors import DataError, InputError
 
-
-@pytest.fixture
-def file(tmp_path):
-    def write(text, name="a.conll"):
-        path = tmp_path / name
-        path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return path
-
-    return write
+NAME = "a.conll"
 
 
 def rows(corpus):

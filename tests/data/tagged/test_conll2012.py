@@ -24,14 +24,7 @@ bc/x_00  4  0    bye     UH   (TOP(X*))  -  -  -  Spkr2         *    -
 """
 
 
-@pytest.fixture
-def file(tmp_path):
-    def write(text, name="a.v4_gold_conll"):
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write
+NAME = "a.v4_gold_conll"
 
 
 def test_by_hand(file):

@@ -23,14 +23,7 @@ TEXT = (
 )
 
 
-@pytest.fixture
-def file(tmp_path):
-    def write(text=TEXT, name="a.conllu"):
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8", newline="")
-        return path
-
-    return write
+NAME = "a.conllu"
 
 
 def test_columns_that_are_declared(file):
@@ -42,7 +35,7 @@ def test_columns_that_are_declared(file):
 
 @pytest.mark.parametrize("name", ["a.conllu", "a.txt", "a.conllu.gz"])
 def test_by_hand(file, name):
-    corpus = read_tokens(file(name=name), task="pos")
+    corpus = read_tokens(file(TEXT, name), task="pos")
     first, second = corpus
     assert (first.tokens, first.tags) == (("Do", "n't", "go"), ("AUX", "PART", "VERB"))
     assert (first.id, first.line, first.line_of(2)) == ("d1-1", 5, 7)
@@ -65,7 +58,7 @@ def test_line_ends_and_comments_do_not_matter(file):
 
 @pytest.mark.parametrize("column", ["xpos", "XPOS", 4])
 def test_the_column_is_chosen(file, column):
-    assert read_tokens(file(), task="pos", tag_column=column).sentences[0].tags == (
+    assert read_tokens(file(TEXT), task="pos", tag_column=column).sentences[0].tags == (
         "VB",
         "RB",
         "VB",
@@ -74,8 +67,8 @@ def test_the_column_is_chosen(file, column):
 
 def test_entity_tags_are_not_guessed(file):
     with pytest.raises(DataError, match=r"expected entity tags, got CoNLL-U, .*use task 'pos'"):
-        read_tokens(file())
-    assert len(read_tokens(file(), require_tags=False)) == 2
+        read_tokens(file(TEXT))
+    assert len(read_tokens(file(TEXT), require_tags=False)) == 2
 
 
 @pytest.mark.parametrize(
@@ -93,4 +86,4 @@ def test_bad_rows(file, text, line, message):
 
 def test_unknown_column(file):
     with pytest.raises(InputError, match=r"expected tag_column to be one of form, .*got 'ner'"):
-        read_tokens(file(), task="pos", tag_column="ner")
+        read_tokens(file(TEXT), task="pos", tag_column="ner")

@@ -6,15 +6,7 @@ from dicetune.data import read_predictions
 from dicetune.errors import DataError, InputError
 from dicetune.problems import Spans
 
-
-@pytest.fixture
-def file(tmp_path):
-    def write(text, name="out.txt"):
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8", newline="")
-        return path
-
-    return write
+NAME = "out.txt"
 
 
 def test_conlleval_columns(file):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import Sentence, convert, spans, to_tags
-from dicetune.data.files.text import NoteBook
+from dicetune.data.tagged.corpus import Reading
 from dicetune.data.tagged.labels import PREFIXES
 from dicetune.data.tagged.schemes import detect_scheme, normalise
 from dicetune.errors import DataError, InputError
@@ -45,7 +45,7 @@ def tagged(*lines):
     ],
 )
 def test_detection(lines, scheme):
-    assert detect_scheme(tagged(*lines), "a.conll") == scheme
+    assert detect_scheme(tagged(*lines), Reading([], "a.conll")) == scheme
 
 
 @given(st.sampled_from(sorted(set(PREFIXES) - {"io"})), st.data())
@@ -57,22 +57,20 @@ def test_what_a_scheme_spells_is_read_back(scheme, data):
         position = start + data.draw(st.integers(1, 3))
         found.append((kind, start, position))
     sentence = tagged(" ".join(to_tags(found, position, scheme)))
-    notes = NoteBook()
-    tags, name = normalise(sentence, "a", "auto", notes)
+    reading = Reading([], "a")
+    tags, name = normalise(sentence, "auto", reading)
     target = "iob2" if scheme.startswith("iob") and scheme != "iobes" else "iobes"
     assert spans(tags[0], target) == found
     assert tags[0] == convert(sentence[0].tags, scheme, target)
-    assert notes.notes() == (), name
+    assert reading.notes.notes() == (), name
 
 
 def test_repairs_are_counted_with_their_places():
-    notes = NoteBook()
-    tags, found = normalise(
-        tagged("B-X I-X O B-X", "O I-X I-X", "B-X I-Y", "B-X"), "a.conll", "auto", notes
-    )
+    reading = Reading([], "a.conll")
+    tags, found = normalise(tagged("B-X I-X O B-X", "O I-X I-X", "B-X I-Y", "B-X"), "auto", reading)
     assert found == "iob2"
     assert tags == [["B-X", "I-X", "O", "B-X"], ["O", "B-X", "I-X"], ["B-X", "B-Y"], ["B-X"]]
-    (note,) = notes.notes()
+    (note,) = reading.notes.notes()
     assert note.rule == (
         "tags that the scheme iob2 does not allow there: repaired (conlleval's rule)"
     )
@@ -80,19 +78,19 @@ def test_repairs_are_counted_with_their_places():
 
 
 def test_a_given_scheme_is_obeyed():
-    notes = NoteBook()
-    tags, found = normalise(tagged("I-X I-X"), "a", "iob2", notes)
+    reading = Reading([], "a")
+    tags, found = normalise(tagged("I-X I-X"), "iob2", reading)
     assert (tags, found) == ([["B-X", "I-X"]], "iob2")
-    assert notes.notes()[0].count == 1
-    tags, found = normalise(tagged("I-X I-X"), "a", "io", NoteBook())
+    assert reading.notes.notes()[0].count == 1
+    tags, found = normalise(tagged("I-X I-X"), "io", Reading([], "a"))
     assert (tags, found) == ([["B-X", "I-X"]], "io")
 
 
 def test_tags_without_a_type_get_one():
-    notes = NoteBook()
-    tags, _ = normalise(tagged("B I O"), "a", "auto", notes)
+    reading = Reading([], "a")
+    tags, _ = normalise(tagged("B I O"), "auto", reading)
     assert tags == [["B-ENTITY", "I-ENTITY", "O"]]
-    assert [(note.rule, note.count) for note in notes.notes()] == [
+    assert [(note.rule, note.count) for note in reading.notes.notes()] == [
         ("tags without a type (B, I): given the type ENTITY", 2)
     ]
 
@@ -120,11 +118,11 @@ def test_tags_without_a_type_get_one():
 )
 def test_mixtures_and_other_spellings(lines, message):
     with pytest.raises(DataError, match=message):
-        normalise(tagged(*lines), "a.conll", "auto", NoteBook())
+        normalise(tagged(*lines), "auto", Reading([], "a.conll"))
 
 
 def test_wrong_scheme_given():
     with pytest.raises(DataError, match=r"a:2: expected O or a tag of the scheme iob2 .*got 'E-X'"):
-        normalise(tagged("B-X E-X"), "a", "iob2", NoteBook())
+        normalise(tagged("B-X E-X"), "iob2", Reading([], "a"))
     with pytest.raises(InputError, match="unknown tag scheme 'bio': did you mean 'io'"):
-        normalise(tagged("B-X E-X"), "a", "bio", NoteBook())
+        normalise(tagged("B-X E-X"), "bio", Reading([], "a"))

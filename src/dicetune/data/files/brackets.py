@@ -1,4 +1,4 @@
-r"""Bracketed trees: the format of the Penn and Chinese Treebanks, and of the Sentiment Treebank.
+"""Bracketed trees: the format of the Penn and Chinese Treebanks, and of the Sentiment Treebank.
 
 ``(S (NP (NN Pump)) (VP (VBD failed)))``: a bracket, a label, then either one word or subtrees.
 Several trees may stand in a file and a tree may go on over several lines. The root alone may lack
@@ -101,22 +101,12 @@ def parse_brackets(
 
 
 def is_markup(line: str) -> bool:
-    """Whether a line is SGML alone, as the Chinese Treebank has them between sentences.
-
-    Example:
-        >>> is_markup("<S ID=7>"), is_markup("<DATE> 1994 </DATE>"), is_markup("<_PU a_NN")
-        (True, True, False)
-    """
+    """Whether a line is SGML alone, as the Chinese Treebank has them between sentences."""
     return bool(_MARKUP.fullmatch(line))
 
 
 def plain_word(word: str) -> str:
-    r"""A word as the text had it: treebanks write brackets and slashes by names.
-
-    Example:
-        >>> plain_word("-LRB-"), plain_word(r"and\/or")
-        ('(', 'and/or')
-    """
+    """A word as the text had it: treebanks write brackets and slashes by names."""
     return _BRACKETS.get(word.upper(), word).replace("\\/", "/").replace("\\*", "*")
 
 

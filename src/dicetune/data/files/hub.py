@@ -1,6 +1,8 @@
-"""Data sets of the ``datasets`` library: on the Hub by name, or saved in a folder.
+"""Data sets of the ``datasets`` library: on the Hub, or saved in a folder.
 
-``datasets`` is imported only here and only when called: it takes a second to load.
+A data set on the Hub is called ``name``, ``name:split`` or ``name:config:split``; a folder with
+several splits ``folder:split``. ``datasets`` is imported only here and only when called: it takes
+a second to load.
 """
 
 from __future__ import annotations

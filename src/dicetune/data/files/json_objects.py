@@ -41,12 +41,7 @@ def json_objects(lines: Sequence[str], path: str | Path) -> Iterator[Record]:
 
 
 def json_list(lines: Sequence[str], path: str | Path) -> Iterator[Record]:
-    """The objects of a file that is one JSON list, each with the line on which it begins.
-
-    Example:
-        >>> list(json_list(['[{"a": 1},', ' {"a": 2}]'], "a.json"))
-        [(1, {'a': 1}), (2, {'a': 2})]
-    """
+    """The objects of a file that is one JSON list, each with the line on which it begins."""
     text = "\n".join(lines)
     decoder = json.JSONDecoder()
     place = _behind_space(text, text.index("[") + 1)

@@ -86,12 +86,7 @@ def parse_grid(
 
 
 def guess_separator(lines: Sequence[str]) -> str:
-    r"""Tab, comma or semicolon: equally often on each of the first lines, else on most lines.
-
-    Example:
-        >>> guess_separator(["text;label", "one, two;3"])
-        ';'
-    """
+    """Tab, comma or semicolon: equally often on each of the first lines, else on most lines."""
     sample = [_QUOTED.sub("", line) for line in without_returns(lines[:_SAMPLE]) if line]
     for separator in SEPARATORS:
         counts = {line.count(separator) for line in sample}

@@ -178,12 +178,7 @@ def parse_table(reading: Reading) -> Table:
 
 
 def names_columns(line: str) -> bool:
-    r"""Whether a first row names the columns: one of words and one of tags.
-
-    Example:
-        >>> names_columns("Sentence #,Word,POS,Tag"), names_columns("Word\tO")
-        (True, False)
-    """
+    """Whether a first row names the columns: one of words and one of tags."""
     separator = next((mark for mark in "\t,;" if mark in line), None)
     names = [name.strip("\"' ").lower() for name in line.split(separator)]
     return (
@@ -207,12 +202,7 @@ def column_number(value: int | str | None, default: int, name: str) -> int:
 
 
 def cells(line: str, by_tab: bool) -> list[str]:
-    r"""The cells of one row, parted at each tab, or else at runs of spaces and tabs.
-
-    Example:
-        >>> cells("New York\tB-LOC", by_tab=True), cells("Bonn  B-LOC ", by_tab=False)
-        (['New York', 'B-LOC'], ['Bonn', 'B-LOC'])
-    """
+    """The cells of one row, parted at each tab, or else at runs of spaces and tabs."""
     if by_tab:
         return line.split("\t")
     return _SPACES.split(line.rstrip(" \t"))

@@ -1,4 +1,4 @@
-r"""CoNLL-2012 columns, as OntoNotes is given out in: one word a row, documents in parts.
+"""CoNLL-2012 columns, as OntoNotes is given out in: one word a row, documents in parts.
 
 ====== =========================================================================
 column content
@@ -42,16 +42,7 @@ _PARSE = re.compile(r"[^*]*\*[^*]*")
 
 
 def is_conll2012(lines: Sequence[str]) -> bool:
-    """Whether lines are CoNLL-2012: a document begins, or the first row has all the columns.
-
-    Example:
-        >>> is_conll2012(["#begin document (bc/cctv/00/cctv_0000); part 000"])
-        True
-        >>> is_conll2012(["bc/x  0  0  Bonn  NNP  (TOP(NP*))  -  -  -  -  (GPE)  -"])
-        True
-        >>> is_conll2012(["Bonn NNP B-LOC"])
-        False
-    """
+    """Whether lines are CoNLL-2012: a document begins, or the first row has all the columns."""
     first = next((line for line in lines if line.strip()), "")
     if first.startswith("#begin document"):
         return True
@@ -116,12 +107,7 @@ def parse_conll2012(reading: Reading) -> list[Sentence]:
 
 
 def entity_tags(cells: Sequence[str], lines: Sequence[int], reading: Reading) -> list[str]:
-    """IOB2 tags from the column of entities, one cell a word.
-
-    Example:
-        >>> entity_tags(["(PERSON*", "*)", "*", "(GPE)"], [1, 2, 3, 4], Reading([], "a_conll"))
-        ['B-PERSON', 'I-PERSON', 'O', 'B-GPE']
-    """
+    """IOB2 tags from the column of entities, one cell a word."""
     tags = []
     kind, opened = "", 0
     for cell, line in zip(cells, lines, strict=True):

@@ -1,4 +1,4 @@
-r"""Rare layouts of published corpora, converted to plain words with tags while a file is read.
+"""Rare layouts of published corpora, converted to plain words with tags while a file is read.
 
 - **Compounds** (People's Daily corpus, PKU): ``[中央/n 人民/n 广播/vn 电台/n]nt`` (also ``]/nt``).
   The words are read with their tags, the tag of the compound is ignored. A bracket that is a word,
@@ -38,12 +38,7 @@ _LEAST_SHARE = 0.99
 
 
 def has_compounds(words: Iterable[str], separator: str) -> bool:
-    """Whether brackets mean compounds in a file of these words with their tags.
-
-    Example:
-        >>> has_compounds(["[1]_CD", "电台_n"], "_"), has_compounds(["电台_n]nt"], "_")
-        (False, True)
-    """
+    """Whether brackets mean compounds in a file of these words with their tags."""
     return separator == "/" or any(_is_closing(word, separator) for word in words)
 
 
@@ -91,12 +86,7 @@ def without_compounds(
 
 
 def line_ids(rows: Sequence[tuple[int, Sequence[str]]], reading: Reading) -> list[str] | None:
-    """The name of each line, given its number and its words; ``None`` where lines have no names.
-
-    Example:
-        >>> line_ids([(1, ["19980101-01-001-001/m", "迈向/v"])], Reading([], "a.txt"))
-        ['19980101-01-001-001']
-    """
+    """The name of each line, given its number and its words; ``None`` where lines have no names."""
     found = [(number, _ID.fullmatch(words[0])) for number, words in rows]
     ids = [match[1] for _, match in found if match]
     are_names = len(ids) == len(found)

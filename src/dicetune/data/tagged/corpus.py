@@ -25,7 +25,7 @@ from dicetune.data.inspect import (
     place_of,
 )
 from dicetune.data.tagged.labels import spans, split_tag, to_tags
-from dicetune.errors import DataError, InputError, InputTypeError, listed, quoted
+from dicetune.errors import DataError, InputError, InputTypeError, listed, quoted, unknown_name
 
 Scheme = Literal["iob2", "iobes"]
 Column = int | str | None
@@ -43,20 +43,11 @@ _WORD = re.compile(r"\w+(?:[-'’.]\w+)*|[^\w\s]")
 
 @dataclass(frozen=True)
 class Sentence:
-    """One sentence: its tokens, one tag each, and where it was read.
-
-    Args:
-        tokens: the words, exactly as in the file.
-        tags: one tag each; empty where the source has none (text to be tagged).
-        line: 1-based line on which the sentence starts, or ``None`` where lines mean nothing.
-        id: the name of the sentence in the source, where it has one.
-        lines: the line of each token, where each token has one; not part of equality.
-        document: of which the sentence is a part, where the source says so; not part of equality.
-    """
+    """One sentence: its tokens, one tag each, and where it was read."""
 
     tokens: tuple[str, ...]
-    tags: tuple[str, ...] = ()
-    line: int | None = None
+    tags: tuple[str, ...] = ()  # empty for text to be tagged
+    line: int | None = None  # from 1; ``None`` where lines mean nothing
     id: str | None = None
     lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
     document: str | None = field(default=None, compare=False, repr=False)
@@ -68,22 +59,12 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The sentences of one file or split.
-
-    Args:
-        sentences: in the order of the file.
-        source: the file or data set it came from.
-        scheme: the span scheme its tags are in now; ``None`` where the tags are no spans (part
-            of speech) or absent.
-        found_scheme: the scheme of the file, before it was brought to ``scheme``.
-        notes: repairs and oddities, counted.
-        format: of the file ("conll", "jsonl", …), where it was read from one.
-    """
+    """The sentences of one file or split, and what its reader noted."""
 
     sentences: tuple[Sentence, ...]
     source: str
-    scheme: Scheme | None = None
-    found_scheme: str | None = None
+    scheme: Scheme | None = None  # of the tags as they are here; ``None`` where they are no spans
+    found_scheme: str | None = None  # of the file
     notes: tuple[Note, ...] = ()
     format: str = ""
 
@@ -105,15 +86,10 @@ class Corpus:
 
 @dataclass(frozen=True)
 class PlainCorpus(Corpus):
-    """Untagged sentences that know the text they were cut from.
+    """Untagged sentences that know the text they were cut from, and the place of each word."""
 
-    Args:
-        texts: the text of each sentence; ``None`` for a sentence that came as words.
-        places: first and one past the last character of each word of each text.
-    """
-
-    texts: tuple[str | None, ...] = ()
-    places: tuple[tuple[tuple[int, int], ...], ...] = ()
+    texts: tuple[str | None, ...] = ()  # ``None`` for a sentence that came as words
+    places: tuple[tuple[tuple[int, int], ...], ...] = ()  # first character, one past the last
 
 
 def cut_words(text: str) -> list[tuple[int, int]]:
@@ -127,12 +103,7 @@ def cut_words(text: str) -> list[tuple[int, int]]:
 
 
 def plain_corpus(texts: Sequence[str | Sequence[str]], source: str = "text") -> PlainCorpus:
-    """Sentences without tags from plain texts, or from texts that come as words.
-
-    Example:
-        >>> plain_corpus(["at Quay Nine"]).sentences[0].tokens
-        ('at', 'Quay', 'Nine')
-    """
+    """Sentences without tags from plain texts, or from texts that come as words."""
     places = tuple(tuple(cut_words(text)) if isinstance(text, str) else () for text in texts)
     sentences = tuple(
         Sentence(tuple(text[a:b] for a, b in cuts) if isinstance(text, str) else _words(text))
@@ -150,25 +121,19 @@ def _words(value: Any) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reader of tagged lines is given: the lines, what is asked of them, and a notebook.
+    """What a reader of tagged lines is given: the lines, what is asked of them, and a notebook."""
 
-    Args:
-        lines: of the file, without their ends; none for a data set.
-        source: the file, as messages name it.
-        task: ``ner`` or ``pos``, which decides the default column of the tags.
-        token_column: number or name of the column of words, where it was chosen.
-        tag_column: number or name of the column of tags, where it was chosen.
-        wants_tags: whether tags are read.
-        notes: takes what was repaired, skipped or odd.
-    """
-
-    lines: Sequence[str]
-    source: str
-    task: str = "ner"
+    lines: Sequence[str]  # without their ends; none for a data set
+    source: str  # the file, as messages name it
+    task: str = "ner"  # or "pos": decides the default column of the tags
     token_column: Column = None
     tag_column: Column = None
     wants_tags: bool = True
     notes: NoteBook = field(default_factory=NoteBook)
+
+    def __post_init__(self) -> None:
+        if self.task not in ("ner", "pos"):
+            raise unknown_name("tagging task", self.task, ["ner", "pos"])
 
     def note(self, rule: str, line: int | None) -> None:
         """Count one case of a rule."""
@@ -178,15 +143,24 @@ class Reading:
         """An error in the file."""
         return DataError(self.source, message, line=line)
 
+    def check_filled(self, sentences: Iterable[Sentence]) -> None:
+        """Refuse a tag that is empty or white space."""
+        for sentence in sentences:
+            for position, tag in enumerate(sentence.tags):
+                if not tag.strip():
+                    raise self.error("expected a tag, got an empty one", sentence.line_of(position))
+
+    def note_one_label(self, sentences: Iterable[Sentence]) -> None:
+        """Note where all words have one label: gold to score on, not to learn from."""
+        labels = {tag for sentence in sentences for tag in sentence.tags}
+        if self.task == "ner" and labels <= {"O"}:
+            self.notes.add(NO_ENTITY, self.source)
+        elif self.task == "pos" and len(labels) == 1:
+            self.notes.add(ONE_LABEL.format(label=quoted(labels.pop())), self.source)
+
 
 def no_columns(what: str, token_column: Column, tag_column: Column) -> None:
-    """Refuse the choice of a column where a format (``what``, in the plural) has no columns.
-
-    Example:
-        >>> no_columns("trees", None, 3)
-        Traceback (most recent call last):
-        dicetune.errors.InputError: expected no tag_column for trees, which have no columns, got 3
-    """
+    """Refuse the choice of a column where a format (``what``, in the plural) has no columns."""
     for name, value in (("token_column", token_column), ("tag_column", tag_column)):
         if value is not None:
             raise InputError(
@@ -203,34 +177,11 @@ def no_scheme(what: str, scheme: str) -> None:
         )
 
 
-def note_one_label(gold: Iterable[Sequence[str]], source: str, task: str, notes: NoteBook) -> None:
-    """Note where all words of a file have one label: a file to score on, not to learn from."""
-    labels = {tag for tags in gold for tag in tags}
-    if task == "ner" and labels <= {"O"}:
-        notes.add(NO_ENTITY, source)
-    elif task == "pos" and len(labels) == 1:
-        notes.add(ONE_LABEL.format(label=quoted(labels.pop())), source)
-
-
-def check_filled(sentences: Iterable[Sentence], source: str) -> None:
-    """Refuse a tag that is empty or white space."""
-    for sentence in sentences:
-        for position, tag in enumerate(sentence.tags):
-            if not tag.strip():
-                raise DataError(
-                    source, "expected a tag, got an empty one", line=sentence.line_of(position)
-                )
-
-
 def label_names(corpus: Corpus) -> list[str]:
     """The labels that a model trained on this corpus has to know, ``O`` before all others.
 
     Parts of speech: the labels that occur. Spans: ``O`` and, for each type that occurs, every
     letter of the scheme, since a corpus may hold a type without any span of two words.
-
-    Example:
-        >>> label_names(Corpus((Sentence(("in", "Bonn"), ("O", "B-LOC")),), "a", scheme="iob2"))
-        ['O', 'B-LOC', 'I-LOC']
     """
     if corpus.scheme is None:
         return sorted(corpus.tag_counts)
@@ -242,13 +193,7 @@ def label_names(corpus: Corpus) -> list[str]:
 
 
 def check_labels(known_labels: Sequence[str], other: Corpus, scheme: str | None = None) -> None:
-    """Refuse a dev or test corpus that holds a label which the model has no output for.
-
-    Args:
-        known_labels: the labels of the training set, ``label_names(train)``.
-        other: the dev or test split.
-        scheme: the span scheme of these labels.
-    """
+    """Refuse a dev or test corpus with a label that is not of the training set and its scheme."""
     # tags of no entity are spelled alike in every scheme
     if other.scheme != scheme and other.tag_counts.keys() != {"O"}:
         raise DataError(

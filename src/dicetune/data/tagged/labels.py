@@ -1,4 +1,4 @@
-"""Tags and spans: one reading rule for every scheme, and the way back.
+"""Tags and spans: one reading rule for every scheme, and the way from spans to tags.
 
 A span is ``(type, start, end)`` over word positions, ``end`` exclusive. The schemes:
 
@@ -13,12 +13,10 @@ bmes   B-LOC E-LOC / S-LOC    iobes with M- in place of I-
 bilou  B-LOC L-LOC / U-LOC    iobes with L- in place of E- and U- in place of S-
 =====  =====================  =========================================================
 
-**The reading rule** is that of conlleval, for tags that a scheme allows and for those it does
-not: B- and S- start a span; I- and E- continue the span before them if it is still open and of
-the same type, else they start a new one; E- and S- close their span, and so does any change.
-No tagged word is ever lost, so ``O`` is the only way to be outside.
-
-This module knows tags as strings. It reads no files and guesses nothing: ``schemes`` does.
+**The reading rule** is that of conlleval, for tags that a scheme allows and for all other tags:
+B- and S- start a span; I- and E- continue the span before them if it is still open and of the same
+type, else they start a new span; E- and S- close their span, and so does any change. No tagged word
+is ever lost: only ``O`` is outside of spans.
 """
 
 from __future__ import annotations
@@ -44,17 +42,7 @@ _FROM_IOBES = {"bmes": {"I": "M"}, "bilou": {"E": "L", "S": "U"}}
 
 
 def split_tag(tag: str) -> tuple[str, str]:
-    """The letter and the type of a tag; ``("O", "")`` for ``O``.
-
-    Only the first dash separates: types may hold dashes of their own.
-
-    Raises:
-        InputError: the tag is neither ``O`` nor a letter, a dash and a type.
-
-    Example:
-        >>> split_tag("B-creative-work")
-        ('B', 'creative-work')
-    """
+    """The letter and the type of a tag, which may hold dashes; ``("O", "")`` for ``O``."""
     if tag == "O":
         return "O", ""
     if len(tag) > 2 and tag[1] == "-" and tag[0] in "BIESMLU":
@@ -65,14 +53,7 @@ def split_tag(tag: str) -> tuple[str, str]:
 
 
 def spans(tags: Sequence[str], scheme: str = "iob2") -> list[Span]:
-    """The spans of one sentence, by the reading rule above.
-
-    Args:
-        tags: one tag for each word.
-        scheme: only says which letters are allowed; the rule is the same for all.
-
-    Raises:
-        InputError: a tag that is no tag, or a letter that the scheme does not know.
+    """The spans of one sentence, by the reading rule; the scheme only says which letters it allows.
 
     Example:
         >>> spans(["B-PER", "I-PER", "O", "I-LOC", "B-LOC"])
@@ -108,12 +89,7 @@ def spans(tags: Sequence[str], scheme: str = "iob2") -> list[Span]:
 
 
 def to_tags(found: Iterable[Span], length: int, scheme: str = "iob2") -> list[str]:
-    """The tags that spell these spans in a scheme.
-
-    In ``io`` two touching spans of one type become one: that scheme has no way to say it.
-
-    Raises:
-        InputError: a span outside the sentence, empty, or over another one.
+    """The tags that spell these spans in a scheme; ``io`` joins touching spans of one type.
 
     Example:
         >>> to_tags([("PER", 0, 2), ("LOC", 3, 4)], 5, "iobes")
@@ -125,9 +101,8 @@ def to_tags(found: Iterable[Span], length: int, scheme: str = "iob2") -> list[st
     for kind, start, end in sorted(found, key=lambda span: span[1:]):
         if not 0 <= start < end <= length or start < last_end:
             raise InputError(
-                f"span ({quoted(kind)}, {start}, {end}) is empty, outside the {length} words "
-                f"or over "
-                "another span: tags can only spell spans side by side"
+                f"span ({quoted(kind)}, {start}, {end}) is empty, outside the {length} words or "
+                "over another span: tags can only spell spans side by side"
             )
         letters = _letters(end - start, scheme, touches=start == last_end and kind == last_kind)
         tags[start:end] = [f"{letter}-{kind}" for letter in letters]
@@ -136,17 +111,12 @@ def to_tags(found: Iterable[Span], length: int, scheme: str = "iob2") -> list[st
 
 
 def convert(tags: Sequence[str], source: str, target: str) -> list[str]:
-    """The same spans in another scheme.
-
-    Example:
-        >>> convert(["I-PER", "B-PER", "O"], "iob1", "iob2")
-        ['B-PER', 'B-PER', 'O']
-    """
+    """The same spans in another scheme."""
     return to_tags(spans(tags, source), len(tags), target)
 
 
 def violations(tags: Sequence[str], scheme: str) -> list[int]:
-    """Positions whose tag the scheme does not allow there: read, then spelled, it comes out other.
+    """Positions whose tag changes when the spans are read and spelled again in the scheme.
 
     Example:
         >>> violations(["O", "I-PER", "I-PER"], "iob2")
@@ -172,5 +142,5 @@ def _letters(length: int, scheme: str, *, touches: bool) -> list[str]:
     if scheme == "iob2":
         return ["B"] + ["I"] * (length - 1)
     letters = ["S"] if length == 1 else ["B"] + ["I"] * (length - 2) + ["E"]
-    own = _FROM_IOBES.get(scheme, {})
-    return [own.get(letter, letter) for letter in letters]
+    renamed = _FROM_IOBES.get(scheme, {})
+    return [renamed.get(letter, letter) for letter in letters]

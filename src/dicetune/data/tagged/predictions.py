@@ -25,13 +25,11 @@ from dicetune.data.tagged.corpus import (
     Reading,
     Scheme,
     Sentence,
-    check_filled,
-    note_one_label,
 )
 from dicetune.data.tagged.jsonl import TOKEN_KEYS, name_of
 from dicetune.data.tagged.labels import violations
 from dicetune.data.tagged.read import detect_format
-from dicetune.data.tagged.schemes import detect_scheme, plain_tags, respell, target_scheme
+from dicetune.data.tagged.schemes import detect_scheme, respell, target_scheme
 from dicetune.errors import unknown_name
 
 Pair = tuple[Sentence, Sentence]
@@ -89,20 +87,11 @@ def read_predictions(
 ) -> Predictions:
     """Sentences with gold and predicted tags.
 
-    Args:
-        path: the file; ``-`` is stdin.
-        task: ``ner`` or ``pos``.
-        format: ``conll`` or ``jsonl``; ``auto`` looks at the content.
-        scheme: of both tag columns; ``auto`` detects it from the gold tags (from the predicted
-            tags where gold has no entity). IO and IOB1 are brought to IOB2, BMES and BILOU to
-            IOBES; IOB2 and IOBES stay as they are, ill-formed tags included.
-        token_column: number (default 0) or JSON key.
-        gold_column: number (default: the last but one) or JSON key.
-        predicted_column: number (default: the last) or JSON key.
-        split: which rows of JSON lines, where they name several splits.
+    The default columns are the first for words, the last but one for gold, the last for predicted
+    tags. The scheme of both is detected from the gold tags (from the predicted tags where gold has
+    no entity). IO and IOB1 are brought to IOB2, BMES and BILOU to IOBES; IOB2 and IOBES stay as
+    they are, ill-formed tags included. ``split`` chooses the rows of JSON lines of several splits.
     """
-    if task not in ("ner", "pos"):
-        raise unknown_name("tagging task", task, ["ner", "pos"])
     if format not in ("auto", "conll", "jsonl"):
         raise unknown_name("format of predictions", format, ["auto", "conll", "jsonl"])
     format, lines = detect_format(path) if format == "auto" else (format, read_lines(path))
@@ -118,8 +107,8 @@ def read_predictions(
         )
     if not pairs:
         raise reading.error("expected sentences, got none")
-    check_filled((sentence for pair in pairs for sentence in pair), reading.source)
-    note_one_label((gold.tags for gold, _ in pairs), reading.source, task, reading.notes)
+    reading.check_filled(sentence for pair in pairs for sentence in pair)
+    reading.note_one_label(gold for gold, _ in pairs)
     target: Scheme | None = None
     found: str | None = None
     if task == "ner":
@@ -195,9 +184,8 @@ def _one_scheme(pairs: Sequence[Pair], scheme: str, reading: Reading) -> tuple[l
     both = gold + [sentence for _, sentence in pairs]
     if scheme == "auto":
         has_entity = any(tag != "O" for sentence in gold for tag in sentence.tags)
-        scheme = detect_scheme(gold if has_entity else both, reading.source)
-    plain, _ = plain_tags([sentence.tags for sentence in both])
-    respelled = respell(both, plain, reading.source, scheme)
+        scheme = detect_scheme(gold if has_entity else both, reading)
+    respelled = respell(both, scheme, reading)
     target = target_scheme(scheme)
     for half, what in ((0, "gold"), (len(gold), "predicted")):
         rule = (

@@ -34,7 +34,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from dicetune.data.files.hub import names_data_set
 from dicetune.data.files.text import read_lines, source_name
@@ -47,8 +47,6 @@ from dicetune.data.tagged.corpus import (
     Reading,
     Scheme,
     Sentence,
-    check_filled,
-    note_one_label,
 )
 from dicetune.data.tagged.jsonl import parse_jsonl, read_hub
 from dicetune.data.tagged.schemes import normalise, target_scheme
@@ -59,8 +57,6 @@ from dicetune.data.tagged.treebank import (
     parse_word_tags,
 )
 from dicetune.errors import DataError, InputError, quoted, unknown_name
-
-Task = Literal["ner", "pos"]
 
 EMPTY_WORD = "empty words: kept, as words without text"
 
@@ -84,7 +80,7 @@ _ALMOST = 0.9
 def read_tokens(
     path: str | Path,
     *,
-    task: Task = "ner",
+    task: str = "ner",
     format: str = "auto",
     scheme: str = "auto",
     token_column: Column = None,
@@ -96,31 +92,13 @@ def read_tokens(
 ) -> Corpus:
     """Sentences with one tag for each word, and a note for all that was repaired or odd.
 
-    Args:
-        path: a file (gzip too, ``-`` is stdin), a data set saved by ``datasets``, or the name of
-            one on the Hub, as ``name``, ``name:split`` or ``name:config:split``; a folder with
-            several splits is named with one of them, ``folder:split``.
-        task: ``ner``, whose tags spell spans and are brought to IOB2 (from IO, IOB1, IOB2) or
-            IOBES (from IOBES, BMES, BILOU), or ``pos``, whose tags are read as they are.
-        format: one of ``FORMATS``: ``conll`` (columns), ``conllu``, ``conll2012`` (OntoNotes),
-            ``jsonl``, ``word_tag`` (lines of word_TAG), ``treebank`` (bracketed), ``hub``;
-            ``auto`` looks at the content.
-        scheme: of the tags of the file: ``io``, ``iob1``, ``iob2``, ``iobes``, ``bmes``,
-            ``bilou``; ``auto`` looks at all tags of the file (rules: ``schemes``).
-        token_column: number from 0 (columns; default 0) or name (JSON lines, Hub).
-        tag_column: number or name; default: the last column; ``upos`` in CoNLL-U (``xpos`` is
-            the other choice); entities or parts of speech, as the task is, in CoNLL-2012; the
-            first known name in JSON lines and on the Hub.
-        split: which split of a ``datasets`` data set.
-        require_tags: ``False`` reads text to be tagged: a column of words is enough, and tags
-            are not read unless ``tag_column`` is given. Sentences without words then stay, so
-            that the output has as many sentences as the input.
-        trained: options that a model was trained with; in files of columns, the columns of the
-            training files are the default (their numbers are no keys of JSON).
-        lines: of the file, where it was read already: a stream can be read only once.
+    The tags of ``ner`` spell spans and are brought to IOB2 or IOBES; the tags of ``pos`` are read
+    as they are. Columns have numbers from 0, or names in JSON lines, data sets, CoNLL-U and
+    CoNLL-2012; the last column is the default for tags. Without ``require_tags``, tags are not read
+    unless ``tag_column`` is given, and sentences without words stay, so that the output has as many
+    sentences as the input. ``trained`` are the options of a model, whose columns are the default
+    for files of columns. ``lines`` are those of a file that was read already, such as a stream.
     """
-    if task not in ("ner", "pos"):
-        raise unknown_name("tagging task", task, ["ner", "pos"])
     if format != "auto" and format not in FORMATS:
         raise unknown_name("data format", format, ["auto", *FORMATS])
     if format == "auto":
@@ -150,30 +128,24 @@ def _corpus(sentences: list[Sentence], scheme: str, format: str, reading: Readin
     for sentence in sentences:
         for position in (i for i, token in enumerate(sentence.tokens) if not token):
             reading.note(EMPTY_WORD, sentence.line_of(position))
-    check_filled(sentences, reading.source)
+    reading.check_filled(sentences)
     new_scheme: Scheme | None = None
     found: str | None = None
     if reading.wants_tags and reading.task == "ner":
-        rows, found = normalise(sentences, reading.source, scheme, reading.notes)
+        rows, found = normalise(sentences, scheme, reading)
         new_scheme = target_scheme(found)
         sentences = [
             replace(sentence, tags=tuple(tags))
             for sentence, tags in zip(sentences, rows, strict=True)
         ]
     if reading.wants_tags:
-        gold = (sentence.tags for sentence in sentences)
-        note_one_label(gold, reading.source, reading.task, reading.notes)
+        reading.note_one_label(sentences)
     notes = reading.notes.notes()
     return Corpus(tuple(sentences), reading.source, new_scheme, found, notes, format)
 
 
 def detect_format(path: str | Path, lines: list[str] | None = None) -> tuple[str, list[str]]:
-    """The format of a path, one of ``FORMATS``, by the rules above; and the lines of the file.
-
-    Example:
-        >>> detect_format("-", ['{"tokens": ["in", "Bonn"]}'])[0]
-        'jsonl'
-    """
+    """The format of a path, one of ``FORMATS``, by the rules above; and the lines of the file."""
     if lines is None:
         if names_data_set(path):
             return "hub", []
@@ -231,17 +203,11 @@ def _is_json_object(lines: Sequence[str], path: str | Path) -> bool:
 
 @dataclass(frozen=True)
 class Guess:
-    """The format of text to be tagged.
-
-    Args:
-        format: ``text``, or one of ``FORMATS``.
-        lines: of the file; none for ``hub``.
-        doubt: why the file may have another format; ``None`` where the format is clear.
-    """
+    """The format of text to be tagged: ``text``, or one of ``FORMATS``."""
 
     format: str
-    lines: list[str]
-    doubt: str | None = None
+    lines: list[str]  # none for ``hub``
+    doubt: str | None = None  # why the file may have another format
 
 
 def guess_format(path: str | Path, lines: list[str] | None = None) -> Guess:

@@ -23,12 +23,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
-from dicetune.data.files.text import NoteBook
-from dicetune.data.tagged.corpus import Scheme, Sentence, Tagged
+from dicetune.data.tagged.corpus import Reading, Scheme, Sentence, Tagged
 from dicetune.data.tagged.labels import PREFIXES, convert, violations
-from dicetune.errors import DataError, quoted, unknown_name
+from dicetune.errors import quoted, unknown_name
 
 REPAIR = "tags that the scheme {scheme} does not allow there: repaired (conlleval's rule)"
 TYPELESS = "tags without a type (B, I): given the type ENTITY"
@@ -64,28 +62,27 @@ def plain_tags(tags: Tagged) -> tuple[list[list[str]], bool]:
     return [list(sentence) for sentence in tags], False
 
 
-def detect_scheme(sentences: Sequence[Sentence], path: str | Path) -> str:
-    """The scheme of the tags of a file, by the rules above.
-
-    Example:
-        >>> detect_scheme([Sentence(("in", "Bonn"), ("O", "S-LOC"))], "a.conll")
-        'iobes'
-    """
-    first = _first_places(sentences)
+def detect_scheme(sentences: Sequence[Sentence], reading: Reading) -> str:
+    """The scheme of the tags of a file, by the rules above."""
+    first: dict[str, int] = {}  # the line of each tag, 0 where lines mean nothing
+    for sentence in sentences:
+        for position, tag in enumerate(sentence.tags):
+            if tag not in first:
+                first[tag] = sentence.line_of(position) or 0
     for tag, line in first.items():
-        _check_single(tag, path, line or None)
-    seen = set(first) - {"O"}
+        _check_single(tag, line or None, reading)
+    seen = [tag for tag in first if tag != "O"]
     if not seen:
         return "iob2"
-    bare = sorted((tag for tag in seen if not _LETTERED.match(tag)), key=first.__getitem__)
-    lettered = sorted((tag for tag in seen if _LETTERED.match(tag)), key=first.__getitem__)
-    if bare and not seen <= set("BIESMLU"):
-        _check_bare(bare, lettered, first, path)
+    bare = [tag for tag in seen if not _LETTERED.match(tag)]
+    if bare and not set(seen) <= set("BIESMLU"):
+        lettered = [tag for tag in seen if _LETTERED.match(tag)]
+        _check_bare(bare, lettered, first, reading)
         return "io"
     letters = {tag[0] for tag in seen}
     for scheme, marks in (("bmes", "M"), ("bilou", "LU"), ("iobes", "ES")):
         if letters & set(marks):
-            _check_letters(scheme, seen, letters, first, path)
+            _check_letters(scheme, marks, first, reading)
             return scheme
     if letters == {"I"}:
         return "iob1"
@@ -98,123 +95,107 @@ def detect_scheme(sentences: Sequence[Sentence], path: str | Path) -> str:
 
 
 def normalise(
-    sentences: Sequence[Sentence], path: str | Path, scheme: str, notes: NoteBook
+    sentences: Sequence[Sentence], scheme: str, reading: Reading
 ) -> tuple[list[list[str]], str]:
     """Tags brought to IOB2 or IOBES and repaired, and the scheme of the file."""
     if scheme != "auto" and scheme not in PREFIXES:
         raise unknown_name("tag scheme", scheme, ["auto", *PREFIXES])
-    found = detect_scheme(sentences, path) if scheme == "auto" else scheme
+    found = detect_scheme(sentences, reading) if scheme == "auto" else scheme
     tags, typeless = plain_tags([sentence.tags for sentence in sentences])
     out = []
     for sentence, row in zip(sentences, tags, strict=True):
-        _check_known(sentence, row, found, path)
+        _check_known(sentence, row, found, reading)
         if typeless:
             for position in (i for i, tag in enumerate(row) if tag != "O"):
-                notes.add(TYPELESS, f"{path}:{sentence.line_of(position)}")
+                reading.note(TYPELESS, sentence.line_of(position))
         for position in violations(row, found):
-            notes.add(REPAIR.format(scheme=found), f"{path}:{sentence.line_of(position)}")
+            reading.note(REPAIR.format(scheme=found), sentence.line_of(position))
         out.append(convert(row, found, target_scheme(found)))
     return out, found
 
 
-def respell(
-    sentences: Sequence[Sentence], tags: Tagged, path: str | Path, scheme: str
-) -> list[list[str]]:
-    """Tags with a letter and a type each, brought to IOB2 or IOBES without repair.
+def respell(sentences: Sequence[Sentence], scheme: str, reading: Reading) -> list[list[str]]:
+    """The tags of the sentences, brought to IOB2 or IOBES without repair.
 
     Only IO and IOB1 are read as spans: their letters mean something else than those of IOB2.
     """
     if scheme not in PREFIXES:
         raise unknown_name("tag scheme", scheme, ["auto", *PREFIXES])
+    tags, _ = plain_tags([sentence.tags for sentence in sentences])
     for sentence, row in zip(sentences, tags, strict=True):
-        _check_known(sentence, row, scheme, path)
+        _check_known(sentence, row, scheme, reading)
     if scheme in ("io", "iob1"):
         return [convert(row, scheme, "iob2") for row in tags]
     letters = {"bmes": {"M": "I"}, "bilou": {"L": "E", "U": "S"}}.get(scheme, {})
     return [[letters.get(tag[0], tag[0]) + tag[1:] for tag in row] for row in tags]
 
 
-def _first_places(sentences: Sequence[Sentence]) -> dict[str, int]:
-    first: dict[str, int] = {}
-    for sentence in sentences:
-        for position, tag in enumerate(sentence.tags):
-            if tag not in first:
-                first[tag] = sentence.line_of(position) or 0
-    return first
-
-
-def _check_single(tag: str, path: str | Path, line: int | None) -> None:
+def _check_single(tag: str, line: int | None, reading: Reading) -> None:
     """Refuse a cell of several tags, whose type would join the types of two layers."""
     if _JOINED.match(tag):
-        raise DataError(
-            path,
+        raise reading.error(
             f"expected one tag for each word, got {quoted(tag)}, several tags in one cell: keep "
             "one layer of them in a column of its own, or give all spans as JSON lines to task "
             "'mrc-ner', which reads nested entities",
-            line=line,
+            line,
         )
 
 
 def _check_bare(
-    bare: list[str], lettered: list[str], first: dict[str, int], path: str | Path
+    bare: list[str], lettered: list[str], first: dict[str, int], reading: Reading
 ) -> None:
+    """Refuse tags without a letter that are another spelling, or no tags of entities."""
     odd = next((tag for tag in bare if _OTHER_SPELLING.match(tag)), None)
     if odd is not None:
-        raise DataError(
-            path,
+        raise reading.error(
             f"expected tags such as 'B-PER', 'I-PER' and 'O', got {quoted(odd)}: "
             "spell it so, letter first and a dash",
-            line=first[odd] or None,
+            first[odd] or None,
         )
     if lettered:
-        raise DataError(
-            path,
+        raise reading.error(
             f"a mixture of schemes: {quoted(bare[0])} has no letter such as B- or I-, but "
             f"{quoted(lettered[0])} on line {first[lettered[0]]} has one. Spell all tags in one "
             "scheme; if the line is a comment, remove it",
-            line=first[bare[0]] or None,
+            first[bare[0]] or None,
         )
     if "O" not in first:
-        raise DataError(
-            path,
+        raise reading.error(
             f"expected entity tags with 'O' outside of entities, got {quoted(bare[0])} and no 'O' "
             "at all: for parts of speech use task 'pos', or choose another tag column",
-            line=first[bare[0]] or None,
+            first[bare[0]] or None,
         )
 
 
-def _check_letters(
-    scheme: str, seen: set[str], letters: set[str], first: dict[str, int], path: str | Path
-) -> None:
-    strange = sorted((t for t in seen if t[0] not in PREFIXES[scheme]), key=first.__getitem__)
-    if strange:
-        marks = {"bmes": "M", "bilou": "LU", "iobes": "ES"}[scheme]
-        mark = min((t for t in seen if t[0] in marks), key=first.__getitem__)
-        raise DataError(
-            path,
+def _check_letters(scheme: str, marks: str, first: dict[str, int], reading: Reading) -> None:
+    """Refuse letters that the scheme with these marks does not have, and IOE."""
+    seen = [tag for tag in first if tag != "O"]
+    strange = next((tag for tag in seen if tag[0] not in PREFIXES[scheme]), None)
+    if strange is not None:
+        mark = next(tag for tag in seen if tag[0] in marks)
+        raise reading.error(
             f"a mixture of schemes: {quoted(mark)} on line {first[mark]} belongs to {scheme}, "
-            f"which has no {quoted(strange[0])}. Spell all tags in one scheme: "
-            f"{', '.join(PREFIXES)}",
-            line=first[strange[0]] or None,
+            f"which has no {quoted(strange)}. Spell all tags in one scheme: {', '.join(PREFIXES)}",
+            first[strange] or None,
         )
-    if scheme == "iobes" and not letters & {"B", "S"}:
-        raise DataError(
-            path,
+    if scheme == "iobes" and not any(tag[0] in "BS" for tag in seen):
+        raise reading.error(
             "expected a scheme that marks how an entity begins (B- or S-), got only I- and E- "
             "(IOE): convert it to IOB2",
-            line=min(first[tag] for tag in seen) or None,
+            first[seen[0]] or None,
         )
 
 
-def _check_known(sentence: Sentence, tags: Sequence[str], scheme: str, path: str | Path) -> None:
+def _check_known(sentence: Sentence, tags: Sequence[str], scheme: str, reading: Reading) -> None:
     for position, tag in enumerate(tags):
-        if tag != "O":
-            _check_single(sentence.tags[position], path, sentence.line_of(position))
-        if tag != "O" and not (_LETTERED.match(tag) and tag[0] in PREFIXES[scheme]):
+        line = sentence.line_of(position)
+        if tag == "O":
+            continue
+        _check_single(sentence.tags[position], line, reading)
+        if not (_LETTERED.match(tag) and tag[0] in PREFIXES[scheme]):
             allowed = ", ".join(f"{letter}-" for letter in PREFIXES[scheme])
-            raise DataError(
-                path,
+            raise reading.error(
                 f"expected O or a tag of the scheme {scheme} ({allowed} and a type), "
                 f"got {quoted(sentence.tags[position])}: choose the scheme or the tag column",
-                line=sentence.line_of(position),
+                line,
             )

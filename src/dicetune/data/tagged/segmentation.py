@@ -95,13 +95,7 @@ def corpus_words(corpus: Corpus) -> list[list[Word]]:
 
 
 def word_breaks(corpus: Corpus) -> list[frozenset[int]]:
-    """For each sentence, the characters that cannot go on with the word before them.
-
-    Example:
-        >>> from dicetune.data.tagged.corpus import plain_corpus
-        >>> word_breaks(to_characters(plain_corpus(["上海 的"])))
-        [frozenset({2})]
-    """
+    """For each sentence, the characters that cannot go on with the word before them."""
     if not isinstance(corpus, PlainCorpus):
         return [frozenset()] * len(corpus)
     return [
@@ -117,12 +111,6 @@ def inspect_segmentation(
 
     The labels are the words of each part of speech, the ratio is that of the most frequent label
     to the rarest.
-
-    Example:
-        >>> words = Corpus((Sentence(("上海", "的"), ("NR", "DEG")),), "a.txt")
-        >>> report = inspect_segmentation({"train": to_characters(words)}).splits[0]
-        >>> report.facts["words"], report.facts["characters"], report.labels
-        (2, 3, {'NR': 1, 'DEG': 1})
     """
     contents = {}
     for name, corpus in splits.items():

@@ -39,12 +39,7 @@ _LOOKED_AT = 100
 
 
 def is_treebank(lines: Sequence[str]) -> bool:
-    """Whether lines are bracketed trees, by the first line that is no markup.
-
-    Example:
-        >>> is_treebank(["<S ID=1>", "( (IP (NR 上海)"]), is_treebank(["( PU", "a NN"])
-        (True, False)
-    """
+    """Whether lines are bracketed trees, by the first line that is no markup."""
     first = next((line for line in lines if line.strip() and not is_markup(line)), "")
     return bool(_FIRST.match(first))
 
@@ -85,12 +80,7 @@ def parse_treebank(reading: Reading) -> list[Sentence]:
 
 
 def is_word_tags(lines: Sequence[str]) -> bool:
-    """Whether lines are ``word_TAG``: every word has a tag, and some line has several words.
-
-    Example:
-        >>> is_word_tags(["中国_NR 经济_NN", "发展_VV"]), is_word_tags(["at Quay_Nine"])
-        (True, False)
-    """
+    """Whether lines are ``word_TAG``: every word has a tag, and some line has several words."""
     rows = [words for line in lines[:_LOOKED_AT] if not is_markup(line) and (words := _words(line))]
     return any(len(words) > 1 for words in rows) and any(
         all(_is_tagged(word, separator) for words in rows for word in words)
@@ -132,12 +122,7 @@ def parse_word_tags(reading: Reading) -> list[Sentence]:
 
 
 def format_word_tags(words: Sequence[str], tags: Sequence[str]) -> str:
-    """One sentence as a line that ``parse_word_tags`` reads back the same.
-
-    Example:
-        >>> format_word_tags(["上海", "_"], ["NR", "PU"])
-        '上海_NR __PU'
-    """
+    """One sentence as a line that ``parse_word_tags`` reads back the same."""
     for word, tag in zip(words, tags, strict=True):
         if not word or re.search(r"[ \t\r\n]", word):
             raise InputError(

@@ -1,1 +1,0 @@
-"""Tasks that label whole texts: text, pair, multilabel."""

@@ -1,1 +1,0 @@
-"""mrc-ner: named entities by a question for each type."""

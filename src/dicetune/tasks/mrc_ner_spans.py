@@ -1,0 +1,243 @@
+"""Sentences and entity types to windows with the targets of three heads, and the way back.
+
+Every window shows a whole query and a part of a sentence. All words that a window shows may begin
+or end a span there, also those in its overlap with the next window. A span longer than that overlap
+may lie whole in no window: such gold spans are counted, and cannot be found. A span is decided in a
+window that shows its first and its last word; where several do, the window that shows most context
+beside it counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from dicetune.data import EntitySentence, EntitySpan
+from dicetune.loss_input import IGNORED
+from dicetune.tasks.base import Encoded
+from dicetune.tasks.windows import ShownWords, cut_windows
+
+_WHOLE = np.iinfo(np.int64).max  # context on a side on which nothing is cut off
+
+
+def encode_pairs(
+    sentences: Sequence[EntitySentence],
+    queries: Mapping[str, str],
+    tokenizer: Any,
+    max_length: int,
+    *,
+    stride: int | None,
+    max_words: int,
+    candidates: int,
+    gold: bool,
+    negative_share: float = 1.0,
+) -> Encoded:
+    """Windows of every sentence that has words, for every type; with targets where ``gold``."""
+    kinds = list(queries)
+    asked = [query.split() for query in queries.values()]
+    pairs, dropped = _pairs(sentences, kinds, negative_share if gold else 1.0)
+    windows = cut_windows(
+        [sentences[sentence].tokens for sentence, _ in pairs],
+        tokenizer,
+        max_length,
+        _stride(asked, tokenizer, max_length) if stride is None else stride,
+        [asked[kind] for _, kind in pairs],
+    )
+    features = windows.inputs
+    for feature, shown in zip(features, windows.shown, strict=True):
+        feature["candidate_mask"] = [0] * len(feature["input_ids"])
+        for place in shown.positions:
+            feature["candidate_mask"][place] = 1
+    facts: dict[str, Any] = {
+        "sentences": len(sentences),
+        "words": sum(len(sentence.tokens) for sentence in sentences),
+        "types": len(kinds),
+        "pairs": len(pairs),
+        **windows.facts(),
+    }
+    notes: tuple[str, ...] = ()
+    if gold:
+        facts["dropped_pairs"] = dropped
+        inside = []
+        for feature, shown in zip(features, windows.shown, strict=True):
+            sentence, kind = pairs[shown.text]
+            spans = [span for span in sentences[sentence].spans if span.type == kinds[kind]]
+            found = _add_targets(feature, shown, spans, max_words)
+            inside.append([(sentence, span) for span in found])
+        facts |= _gold_facts(sentences, features, inside, max_words, candidates)
+        notes = _gold_notes(facts, max_words, candidates)
+    return Encoded(features, span_places(sentences, pairs, windows.shown), facts, notes)
+
+
+def _pairs(
+    sentences: Sequence[EntitySentence], kinds: Sequence[str], share: float
+) -> tuple[list[tuple[int, int]], int]:
+    """The pairs of a sentence and a type that are asked, and how many are left out."""
+    pairs = []
+    dropped = 0
+    for number, sentence in enumerate(sentences):
+        if not sentence.tokens:
+            continue
+        present = {span.type for span in sentence.spans}
+        for kind, name in enumerate(kinds):
+            if name in present or share >= 1 or _draw(name, sentence.tokens) < share:
+                pairs.append((number, kind))
+            else:
+                dropped += 1
+    return pairs, dropped
+
+
+def _draw(kind: str, tokens: Sequence[str]) -> float:
+    """A number in [0, 1) that depends on the content alone: the same in every run."""
+    digest = hashlib.sha256("\0".join([kind, *tokens]).encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:7], "big") / 2**56
+
+
+def _stride(questions: Sequence[Sequence[str]], tokenizer: Any, max_length: int) -> int:
+    longest = max(
+        len(tokenizer(list(words), is_split_into_words=True, add_special_tokens=False)["input_ids"])
+        for words in questions
+    )
+    room = max_length - tokenizer.num_special_tokens_to_add(pair=True) - longest
+    return max(0, min(32, room // 2))
+
+
+def _add_targets(
+    feature: dict[str, Any], shown: ShownWords, spans: Sequence[EntitySpan], max_words: int
+) -> list[EntitySpan]:
+    """Targets of one window; returns the spans that it can find."""
+    starts = {span.start for span in spans}
+    ends = {span.end - 1 for span in spans}
+    for key, true in (("start_labels", starts), ("end_labels", ends)):
+        labels = [IGNORED] * len(feature["input_ids"])
+        for word, place in enumerate(shown.positions, shown.first):
+            labels[place] = int(word in true)
+        feature[key] = labels
+    last = shown.first + len(shown.positions)
+    inside = [
+        span
+        for span in spans
+        if shown.first <= span.start and span.end <= last and span.end - span.start <= max_words
+    ]
+    # one entry at least: a batch of empty lists has no type
+    feature["answer_starts"] = [shown.positions[s.start - shown.first] for s in inside] or [-1]
+    feature["answer_ends"] = [shown.positions[s.end - 1 - shown.first] for s in inside] or [-1]
+    feature["gold_starts"] = feature["answer_starts"]
+    feature["gold_ends"] = feature["answer_ends"]
+    return inside
+
+
+def _gold_facts(
+    sentences: Sequence[EntitySentence],
+    features: Sequence[Mapping[str, Any]],
+    inside: Sequence[Sequence[tuple[int, EntitySpan]]],
+    max_words: int,
+    candidates: int,
+) -> dict[str, Any]:
+    """What becomes of the gold spans; ``inside`` are those that each window shows whole."""
+    spans = [span for sentence in sentences for span in sentence.spans]
+    too_long = sum(span.end - span.start > max_words for span in spans)
+    positive = sum(feature["start_labels"].count(1) for feature in features)
+    negative = sum(feature["start_labels"].count(0) for feature in features)
+    return {
+        "spans": len(spans),
+        "spans_too_long": too_long,
+        "spans_in_no_window": len(spans)
+        - too_long
+        - len({span for found in inside for span in found}),
+        "spans_beyond_candidates": sum(max(0, len(found) - candidates) for found in inside),
+        "negative_to_positive_starts": negative / max(positive, 1),
+    }
+
+
+def _gold_notes(facts: Mapping[str, Any], max_words: int, candidates: int) -> tuple[str, ...]:
+    reasons = {
+        "spans_too_long": f"are longer than max_span_words={max_words} and cannot be found",
+        "spans_in_no_window": "lie in no window whole and cannot be found: raise stride or "
+        "max_length",
+        "spans_beyond_candidates": f"are more than the candidates={candidates} of their window: "
+        "raise candidates",
+    }
+    return tuple(
+        f"{facts[key]} of {facts['spans']} entities {reason}"
+        for key, reason in reasons.items()
+        if facts[key]
+    )
+
+
+@dataclass(frozen=True)
+class SpanPlaces:
+    """Which words the windows show."""
+
+    sentences: int  # their number
+    sentence: np.ndarray  # (windows,) sentence of each window
+    kind: np.ndarray  # (windows,) number of the type that is asked for
+    first: np.ndarray  # (windows,) first word that each window shows
+    last: np.ndarray  # (windows,) one past the last word
+    length: np.ndarray  # (windows,) words of the whole sentence
+    positions: np.ndarray  # (words,) positions of first sub-words, window after window
+
+    def gather(self, outputs: Any) -> list[np.ndarray]:
+        """Candidates of windows, (windows, M, 5), to candidates of sentences, each span once.
+
+        Columns of windows: first and last position (negative: padding), three logits. Columns of
+        sentences, (spans, 6): see ``decide.likely``; in the order of type and place.
+        """
+        candidates = np.asarray(outputs)
+        count = len(self.sentence)
+        window = np.repeat(np.arange(count), candidates.shape[1] if count else 0)
+        rows = candidates.reshape(-1, 5).astype(np.float64)
+        there = rows[:, 0] >= 0
+        window, rows = window[there], rows[there]
+        begins = np.concatenate([[0], np.cumsum(self.last - self.first)])
+        owner = np.repeat(np.arange(count), self.last - self.first)
+        size = 1 + int(max(self.positions.max(initial=0), rows[:, :2].max(initial=0)))
+        keys = owner * size + self.positions
+        words = [
+            np.searchsorted(keys, window * size + rows[:, side].astype(np.int64))
+            - begins[window]
+            + self.first[window]
+            for side in (0, 1)
+        ]
+        # beside the ends of the sentence itself nothing is cut off
+        left = np.where(self.first[window] > 0, words[0] - self.first[window], _WHOLE)
+        cut = self.last[window] < self.length[window]
+        right = np.where(cut, self.last[window] - 1 - words[1], _WHOLE)
+        sentence, kind = self.sentence[window], self.kind[window]
+        order = np.lexsort((-np.minimum(left, right), words[1], words[0], kind, sentence))
+        spans = np.stack([sentence, kind, words[0], words[1]], axis=1)[order]
+        new = np.ones(len(spans), dtype=bool)
+        new[1:] = (spans[1:] != spans[:-1]).any(axis=1)
+        spans, rows = spans[new], rows[order][new]
+        scores = np.concatenate([spans[:, 1:3], spans[:, 3:] + 1, rows[:, 2:]], axis=1)
+        cuts = np.searchsorted(spans[:, 0], np.arange(self.sentences + 1))
+        scores = scores.astype(np.float32)
+        return [scores[a:b] for a, b in pairwise(cuts)]
+
+
+def span_places(
+    sentences: Sequence[EntitySentence],
+    pairs: Sequence[tuple[int, int]],
+    shown: Sequence[ShownWords],
+) -> SpanPlaces:
+    """The way back from windows; ``pairs`` are the sentence and the type of each text."""
+    asked = np.array([pairs[words.text] for words in shown], dtype=np.int64)
+    sentence, kind = asked.reshape(-1, 2).T
+    first = np.array([words.first for words in shown], dtype=np.int64)
+    count = np.array([len(words.positions) for words in shown], dtype=np.int64)
+    lengths = np.array([len(sentence.tokens) for sentence in sentences], dtype=np.int64)
+    positions = np.array([p for words in shown for p in words.positions], dtype=np.int64)
+    return SpanPlaces(
+        len(sentences),
+        sentence,
+        kind,
+        first,
+        first + count,
+        lengths[sentence] if len(lengths) else count,
+        positions,
+    )

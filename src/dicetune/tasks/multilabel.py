@@ -1,0 +1,188 @@
+"""multilabel: any number of labels for each text.
+
+Worked example, from raw text to logits and back (WordPiece, labels anger, fear, joy)::
+
+    text     "Dock four is fine"            labels "joy", "fear"
+    encode   [CLS] dock four is fine [SEP]
+             labels [0, 1, 1]
+    model    logits (1, 3)
+    targets  LossTarget("label", [[0, 1, 1]], kind="labels")
+    decode   log-probabilities of each label on its own (1, 3)
+    predict  labels above one half: "fear", "joy"
+    score    micro and macro F1, exact match
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dicetune.data import TextCorpus, TextExample, TextPredictions
+from dicetune.data.files.tables import QUOTING
+from dicetune.data.texts.columns import HEADERS
+from dicetune.errors import InputError, quoted
+from dicetune.loss_input import Kind
+from dicetune.metrics import label_set_scores
+from dicetune.models import output_bias
+from dicetune.tasks.base import Arrays, Scores
+from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
+from dicetune.tasks.sequence import Decision, Labelled, SequenceTask, label_columns, label_order
+
+METRICS = ("auto", "macro_f1", "micro_f1", "exact_match")
+_HALF = float(np.log(0.5))
+
+
+@dataclass(frozen=True)
+class MultiLabelOptions(TaskOptions):
+    """What can be chosen for texts of any number of labels each.
+
+    Args:
+        text_column: name or number (from 0) of the text; default: a known name, else the column
+            with the longest cells.
+        label_column: name or number of the labels, a list or joined by a separator; default:
+            a known name, else the column with the fewest different cells.
+        label_columns: names or numbers of columns of 0 and 1, one for each label, joined by commas
+            (default: where no column has a known name for labels, those of 0 and 1); or the
+            names of the places in lists of 0 and 1.
+        separator: between the labels of a cell; none: each cell is one label; auto looks at the
+            whole column.
+        id_column: name or number of the id; default: a known name.
+        header: whether a table's first row names its columns: on, off; auto looks for known names.
+        quoting: whether cells of a table may stand in quotes: on, off; auto looks at all of it.
+        label_names: file with the names of all labels, one a line, where rows have numbers.
+        metric: dev score that chooses the checkpoint: macro_f1 (also auto), micro_f1, exact_match.
+        gold_column: name or number of the gold labels in a file of predictions.
+        predicted_column: name or number of the predicted labels in a file of predictions.
+    """
+
+    text_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
+    label_column: int | str | None = option(None, uses=(*GOLD, "compare"))
+    label_columns: str | None = option(None, uses=(*GOLD, "score", "compare"))
+    separator: str = option("auto", uses=(*GOLD, "score", "compare"))
+    id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
+    header: str = option("auto", uses=FILES, choices=HEADERS)
+    quoting: str = option("auto", uses=FILES, choices=QUOTING)
+    label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
+    metric: str = option("auto", uses=["train"], choices=METRICS)
+    gold_column: int | str | None = option(None, uses=["score"])
+    predicted_column: int | str | None = option(None, uses=("score", "compare"))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.separator:
+            raise InputError(
+                "expected a separator between labels, got an empty one: give it, or separator=none "
+                "if each cell is one label"
+            )
+        chosen = label_columns(vars(self))
+        if self.label_columns is not None and (
+            len({*chosen}) < max(len(chosen), 2) or "" in chosen
+        ):
+            raise InputError(
+                f"expected two or more names for label_columns, each once, got "
+                f"{quoted(self.label_columns)}: give -o label_columns=a,b,c"
+            )
+
+
+class MultiLabelTask(SequenceTask):
+    """Any number of labels for each text, a sigmoid each."""
+
+    name = "multilabel"
+    title = "multi-label text-classification"
+    Options = MultiLabelOptions
+    scored = "Labels of texts above a probability of one half, in percent."
+    model_config: ClassVar[Mapping[str, Any]] = {"problem_type": "multi_label_classification"}
+    several = True
+    reads_as_train = True
+    kind: ClassVar[Kind] = "labels"
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Scores of a table."""
+        names = ("exact_match", "micro_f1", "macro_f1")
+        return (*(name for name in names if name != self.main_metric), self.main_metric)
+
+    @classmethod
+    def score_labels(cls, found: TextPredictions, labels: list[str], options: Any) -> Scores:
+        """Score a file of predictions."""
+        # a tool may use a label that no gold text of this file has
+        used = (label for row in (*found.gold, *found.predicted) for label in row)
+        names = list(dict.fromkeys([*labels, *used]))
+        chances = None
+        if found.probabilities and all({*names} <= {*row} for row in found.probabilities):
+            # all labels that every row has: average precision asks for each
+            common = set.intersection(*({*row} for row in found.probabilities))
+            names = [name for name in found.probabilities[0] if name in common]
+            chances = np.array([[row[name] for name in names] for row in found.probabilities])
+        return label_set_scores(
+            found.gold, found.predicted, labels=names or None, probabilities=chances
+        ).to_dict()
+
+    @classmethod
+    def of(
+        cls, train: TextCorpus, options: Any = None, labels: Sequence[str] | None = None
+    ) -> Self:
+        """The task of a training split; ``labels`` where the split does not show all of them."""
+        options = cls.Options() if options is None else options
+        return cls(label_order(train, labels), metric=_metric(options.metric))
+
+    @classmethod
+    def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
+        """The task of a saved model."""
+        return cls(labels, metric=_metric(settings.get("metric")))
+
+    def settings(self) -> dict[str, Any]:
+        """The score that chose the checkpoint."""
+        return {"metric": self.main_metric}
+
+    def problem(self, train: TextCorpus | None = None) -> dict[str, Any]:
+        """Any number of labels a text."""
+        return {"kind": "label_set", "labels": list(self.labels), "metric": self.main_metric}
+
+    def target(self, labels: Sequence[str]) -> list[float]:
+        """1 for each label of the text."""
+        return [float(label in labels) for label in self.labels]
+
+    def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
+        """Biases of the labels."""
+        return {"label": output_bias(model, len(self.labels))}
+
+    def preprocess_logits(self, outputs: Any, labels: Any) -> Tensor:
+        """Log-probabilities of each label on its own."""
+        return torch.nn.functional.logsigmoid(outputs.float())
+
+    def chosen(self, scores: np.ndarray) -> tuple[str, ...]:
+        """The labels with a probability above one half."""
+        return tuple(name for name, p in zip(self.labels, scores, strict=True) if p > _HALF)
+
+    def score(self, data: TextCorpus, predictions: Sequence[Decision]) -> Scores:
+        """Micro and macro F1, exact match, average precision; fractions in [0, 1]."""
+        return label_set_scores(
+            [example.labels or () for example in data],
+            [decision.labels for decision in predictions],
+            labels=self.labels,
+            probabilities=np.array([decision.probabilities for decision in predictions]),
+        ).to_dict()
+
+    def row(self, example: TextExample, prediction: Decision) -> dict[str, Any]:
+        """Text, gold and predicted labels, probabilities."""
+        return super().row(example, prediction) | {
+            "gold": list(example.labels or ()),
+            "predicted": list(prediction.labels),
+            "probabilities": prediction.rounded(self.labels),
+        }
+
+    def answers(
+        self, data: TextCorpus, predictions: Sequence[Decision], scores: Arrays
+    ) -> list[Labelled]:
+        """Each text's labels with all probabilities."""
+        return [Labelled.of(self.labels, decision) for decision in predictions]
+
+
+def _metric(chosen: str | None) -> str:
+    return "macro_f1" if chosen in (None, "auto") else str(chosen)

@@ -1,0 +1,415 @@
+"""qa: extractive question answering, the answer is a span of the context.
+
+Worked example, from raw text to logits and back (WordPiece, windows long enough)::
+
+    question "Where ?"  context "Pump down at Quay Nine"  answer "Quay Nine", characters 13 to 22
+    encode   [CLS] where ? [SEP] pump down at qu ##ay nine [SEP]
+             start_positions 7, end_positions 9 (no answer in the window: both 0, its CLS)
+             answer_mask 1 at 0 and 4 to 9
+    model    start_logits, end_logits (1, 11)
+    targets  softmax: LossTarget("start", 7, kind="positions", class_mask=answer_mask)
+             sigmoid: LossTarget("start", one-hot (1, 11, 1), kind="labels", mask=answer_mask)
+             and the same for "end"; half the weight each
+    decode   rows of start, end, window, first character, last: (7, 5), null row at -1, -1
+    predict  the best span of at most max_answer sub-words: characters 13 to 22
+    score    exact match 1, F1 1
+
+Both forms see the same positions: the context's sub-words and the null row. An unanswerable
+question, and a window that does not show the answer, is gold at the null row in both, as in the
+scripts of BERT and of the paper. The null score of a question is the least over its windows of
+start plus end there (in the sigmoid form of their log-probabilities).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForQuestionAnswering
+
+from dicetune.data import (
+    NoteBook,
+    Question,
+    QuestionCorpus,
+    inspect_questions,
+    match_answers,
+    read_answers,
+    read_questions,
+)
+from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
+from dicetune.loss_input import IGNORED, LossTarget
+from dicetune.metrics import question_scores
+from dicetune.models import output_bias
+from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained
+from dicetune.tasks.options import MODEL, TaskOptions, Use, option
+from dicetune.tasks.qa_answers import (
+    Prediction,
+    QaAnswer,
+    decide,
+    language_notes,
+    language_of_contexts,
+    row_places,
+    score_answer_file,
+)
+from dicetune.tasks.windows import ContextWindow, Room, cut_context, cut_question, longest_first
+from dicetune.writing import LANGUAGES
+
+_SCORED: tuple[Use, ...] = ("train", "evaluate", "score", "compare")
+
+
+@dataclass(frozen=True)
+class QaOptions(TaskOptions):
+    """What can be chosen for question answering.
+
+    Args:
+        form: softmax (start and end are each one choice among a window's positions) or sigmoid
+            (each position is asked on its own whether it is the start, the end).
+        stride: sub-words that neighbouring windows of a long context share; at most a quarter of
+            the room that the question leaves.
+        max_question: longest question in sub-words; the rest is cut off and counted.
+        max_answer: longest answer in sub-words.
+        n_best: how many answers predictions list.
+        null_threshold: a question is left unanswered where its null score exceeds its best span's
+            score by more than this, by default 0; without it, models whose training data had no
+            such questions answer every one. Beside a file of answers: where its null odds are
+            above this.
+        negative_windows: share of the windows without the answer that are trained on, of
+            questions that have one; chosen by id, the same each time.
+        language: how answers are compared: en (by words), zh (CMRC 2018's scores), characters
+            (Japanese, Korean, Thai and others); auto looks at the contexts.
+        null_odds: file of null odds, {id: number}, beside a file of answers in the official
+            format; the best null thresholds are found with it.
+    """
+
+    # a saved model decodes as it was trained
+    form: str = option("softmax", uses=["train"], choices=("softmax", "sigmoid"))
+    stride: int = option(128, uses=MODEL, least=0)
+    max_question: int = option(64, uses=MODEL, least=1)
+    max_answer: int = option(30, uses=MODEL, least=1)
+    n_best: int = option(20, uses=("predict", "ask"), least=1)
+    null_threshold: float | None = option(None, uses=(*MODEL, "score", "compare"))
+    negative_windows: float = option(1.0, uses=["train"])
+    language: str = option("auto", uses=_SCORED, choices=("auto", *LANGUAGES))
+    null_odds: str | None = option(None, uses=("score", "compare"))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if math.isnan(self.null_threshold or 0.0):
+            raise InputError("expected a number as null_threshold, got nan")
+        if not 0 <= self.negative_windows <= 1:
+            raise InputError(f"expected negative_windows from 0 to 1, got {self.negative_windows}")
+
+
+class QaTask(Task):
+    """Spans that answer questions, by any ``AutoModelForQuestionAnswering``."""
+
+    name = "qa"
+    title = "extractive question-answering"
+    Options = QaOptions
+    main_metric = "f1"
+    shown = ("exact", "f1")
+    scored = "Exact match and F1 of words as in SQuAD, in percent."
+    auto_class = AutoModelForQuestionAnswering
+    targets: ClassVar = dict.fromkeys(("start_positions", "end_positions", "answer_mask"), 0)
+    inputs = ("question", "context")
+    out_formats = ("jsonl", "text", "squad", "squad-null-odds")
+    inspect = staticmethod(inspect_questions)
+    document_name = "title"
+    labels = ("start", "end")
+
+    def __init__(self, options: QaOptions, null: bool) -> None:
+        self.options = options
+        self.null = null
+        self._sigmoid = options.form == "sigmoid"
+
+    @classmethod
+    def read_source(
+        cls, source: Source, options: QaOptions, gold: bool, trained: Trained
+    ) -> QuestionCorpus:
+        """Read SQuAD's JSON, JSON lines or a data set, and say how its answers are compared."""
+        corpus = read_questions(source.path, format=source.format, gold=gold)
+        if not gold or options.language != "auto":
+            return corpus
+        notes = language_notes(language_of_contexts(corpus), "contexts", len(corpus))
+        return replace(corpus, notes=(*corpus.notes, *notes))
+
+    @classmethod
+    def score_source(cls, source: Source, gold: Source | None, options: QaOptions) -> Scores:
+        """Score ``{id: text}`` or JSON lines against a file of questions, or lines with gold."""
+        return score_answer_file(source, gold, options)
+
+    @classmethod
+    def of(
+        cls, train: QuestionCorpus, options: QaOptions, labels: Sequence[str] | None = None
+    ) -> Self:
+        """The task of a training split."""
+        if not any(answer.start is not None for q in train for answer in q.answers):
+            raise DataError(
+                train.source,
+                f"expected answers that stand in their contexts, got none in {len(train)} "
+                "questions: there is nothing to learn",
+            )
+        return cls(options, any(question.impossible for question in train))
+
+    @classmethod
+    def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
+        """The task of a saved model.
+
+        A threshold says that questions may be left unanswered also of another tool's model, and
+        of a model whose training data had no such questions.
+        """
+        if len(labels) != len(cls.labels):
+            raise InputError(
+                f"expected a model with two outputs, start and end, got {len(labels)}: "
+                f"{listed(labels, most=5)}"
+            )
+        known = {field.name for field in fields(QaOptions)}
+        options = QaOptions(**{name: value for name, value in settings.items() if name in known})
+        return cls(options, bool(settings.get("null", "null_threshold" in settings)))
+
+    def settings(self) -> dict[str, Any]:
+        """The options, and whether a question may be left unanswered."""
+        values = asdict(self.options)
+        if self.null:
+            return {**values, "null": True}
+        del values["null_threshold"]  # it had no meaning: at prediction it may be given
+        return values
+
+    def problem(self, train: QuestionCorpus | None = None) -> dict[str, Any]:
+        """One answer a question, or none."""
+        return {
+            "kind": "answer",
+            "labels": list(self.labels),
+            "metric": self.main_metric,
+            "null": self.null,
+            "null_threshold": self.options.null_threshold or 0.0,
+            "form": self.options.form,
+            "language": self.options.language if train is None else self._language(train),
+        }
+
+    def check(self, data: QuestionCorpus) -> None:
+        """Refuse questions that were read without gold."""
+        if not data.gold:
+            raise DataError(data.source, "expected questions with gold answers, got none")
+
+    def texts(self, data: QuestionCorpus) -> Iterable[str]:
+        """Each question, and each context once."""
+        yield from (question.question for question in data)
+        yield from dict.fromkeys(question.context for question in data)
+
+    def encode(
+        self, data: QuestionCorpus, tokenizer: Any, max_length: int, *, training: bool = False
+    ) -> Encoded:
+        """Windows of a question and a piece of its context, longest first.
+
+        A window that shows the whole answer has its first and last sub-word as targets; a window
+        that does not has its null row, also where it cuts through the answer: another window shows
+        it. Where none does (an answer longer than windows overlap, or one that the tokenizer drops
+        or that stands nowhere in the context), nothing true can be said of any of its windows:
+        their targets are ignored, and in training they are left out.
+        """
+        tokenizer.padding_side = tokenizer.truncation_side = "right"
+        counts: Counter[str] = Counter()
+        features: list[dict[str, Any]] = []
+        owners: list[list[tuple[int, ContextWindow]]] = []
+        longest = 0
+        for question in data:
+            text, asked = cut_question(question.question, tokenizer, self.options.max_question)
+            counts["truncated_questions"] += text != question.question
+            room = Room(max_length, self.options.stride, len(asked), data.place_of(question))
+            windows = cut_context(text, question.context, tokenizer, room)
+            subwords = sum(window.subwords for window in windows)
+            longest = max(longest, len(asked) + subwords)
+            counts["subwords"] += len(asked) + subwords
+            counts["unknown_subwords"] += asked.count(tokenizer.unk_token_id)
+            counts["unknown_subwords"] += sum(window.unknown for window in windows)
+            targets = _targets(question, windows, counts) if data.gold else [None] * len(windows)
+            kept = []
+            for number, (window, target) in enumerate(zip(windows, targets, strict=True)):
+                if training and not self._is_trained(question, number, window, target):
+                    counts["windows_left_out"] += 1
+                    continue
+                feature: dict[str, Any] = dict(window.inputs)
+                if target is not None:
+                    feature["start_positions"], feature["end_positions"] = target
+                    feature["answer_mask"] = window.mask()
+                    counts["windows_without_answer"] += target[0] == window.null
+                kept.append((len(features), window))
+                features.append(feature)
+            owners.append(kept)
+        if training and not features:
+            raise DataError(data.source, "expected windows to train on, got none: raise max_length")
+        names = ["subwords", "unknown_subwords", "longest_subwords", "truncated_questions"]
+        names += ["windows_without_answer", "cut_answers", "not_aligned"] if data.gold else []
+        names += ["windows_left_out"] if training else []
+        counts["longest_subwords"] = longest
+        facts = {"questions": len(data), "windows": len(features)}
+        facts |= {name: counts[name] for name in names}
+        said = {
+            "truncated_questions": "questions are longer than max_question and were cut",
+            "cut_answers": f"answers are shown whole by no window of {max_length} sub-words: "
+            "not trained on, scored by their text",
+        }
+        notes = tuple(f"{facts[name]} {text}" for name, text in said.items() if facts.get(name))
+        order, place_of = longest_first(features)
+        back = None if training else row_places(owners, place_of)
+        return Encoded([features[place] for place in order], back, facts, notes)
+
+    def _is_trained(
+        self, question: Question, number: int, window: ContextWindow, target: Any
+    ) -> bool:
+        """Whether a window is trained on: windows without the answer are sampled by their name."""
+        if target is None or target[0] == IGNORED:
+            return False
+        if question.impossible or target[0] != window.null:
+            return True
+        digest = hashlib.sha1(f"{question.id}:{number}".encode()).digest()
+        return int.from_bytes(digest[:8], "big") < self.options.negative_windows * 2**64
+
+    def loss_targets(self, labels: Mapping[str, Tensor]) -> list[LossTarget]:
+        """The start and the end, half the weight each."""
+        mask = labels["answer_mask"].bool()
+        found = []
+        for side in ("start", "end"):
+            gold = labels[f"{side}_positions"]
+            if self._sigmoid:
+                target = torch.zeros(mask.shape, device=gold.device)
+                target.scatter_(1, gold.clamp(min=0)[:, None], 1.0)
+                known = (gold != IGNORED)[:, None]
+                item = LossTarget(side, target[..., None], "labels", mask=mask & known)
+            else:
+                item = LossTarget(side, gold, "positions", class_mask=mask)
+            found.append(replace(item, coefficient=0.5, output=f"{side}_logits"))
+        return found
+
+    def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
+        """Biases of the start and the end in the sigmoid form."""
+        if not self._sigmoid:
+            return {}
+        both = output_bias(model, 2)
+        return {"start": both[:1], "end": both[1:]}
+
+    def preprocess_logits(self, outputs: Any, labels: Any) -> Any:
+        """The start and end logits alone; some models put out more."""
+        return outputs[0].float(), outputs[1].float()
+
+    def predict(
+        self, scores: Arrays, data: QuestionCorpus, biased: Arrays | None = None
+    ) -> list[Prediction]:
+        """The best span of each question, or none."""
+        decisive = scores if biased is None else biased
+        return [
+            decide(rows, question.context, self.options, self.null, deciding)
+            for rows, question, deciding in zip(scores, data, decisive, strict=True)
+        ]
+
+    def score(self, data: QuestionCorpus, predictions: Sequence[Prediction]) -> Scores:
+        """Exact match and F1, split by answerable and not where both are there."""
+        return question_scores(
+            [[answer.text for answer in question.answers] for question in data],
+            [prediction.text for prediction in predictions],
+            spans=[prediction.span for prediction in predictions],
+            null_odds=[prediction.null_odds for prediction in predictions],
+            language=self._language(data),
+        ).to_dict()
+
+    def _language(self, data: QuestionCorpus) -> str:
+        """The language of the definitions: as was chosen, else as the contexts show."""
+        chosen = self.options.language
+        return language_of_contexts(data) if chosen == "auto" else chosen
+
+    def rows(
+        self, data: QuestionCorpus, predictions: Sequence[Prediction]
+    ) -> Iterator[dict[str, Any]]:
+        """What scores and thresholds need, and how answers are compared."""
+        language = self._language(data)
+        return (row | {"language": language} for row in super().rows(data, predictions))
+
+    def row(self, example: Question, prediction: Prediction) -> dict[str, Any]:
+        """Question, gold answers, predicted answer, the best span and its scores."""
+        return {
+            "question": example.question,
+            "gold": [answer.text for answer in example.answers],
+            "predicted": prediction.text,
+            "span": prediction.span,
+            "score": prediction.score,
+            "null_score": prediction.null_score,
+        }
+
+    def match_source(self, source: Source, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Predicted answers to the rows' questions, by id; ``None`` where the file has none."""
+        answers, notes = read_answers(source.path, split=source.split), NoteBook()
+        found = match_answers(answers, [row["id"] for row in rows], source.path, notes)
+        source.tell(notes.notes())
+        return [answer.text for answer in found]
+
+    def ask(self, values: Mapping[str, Sequence[Any]]) -> QuestionCorpus:
+        """Questions without gold from plain texts."""
+        asked, contexts = values["question"], values["context"]
+        if len(asked) != len(contexts):
+            raise InputError(
+                f"expected one context for each question, got {len(asked)} questions and "
+                f"{len(contexts)} contexts"
+            )
+        for what, texts in (("question", asked), ("context", contexts)):
+            for number, text in enumerate(texts, 1):
+                if not isinstance(text, str) or not text.strip():
+                    raise InputError(f"expected {what} {number} to be a text, got {quoted(text)}")
+        pairs = zip(asked, contexts, strict=True)
+        questions = tuple(Question(str(n), q, c) for n, (q, c) in enumerate(pairs, 1))
+        return QuestionCorpus(questions, "text", gold=False)
+
+    def answers(
+        self, data: QuestionCorpus, predictions: Sequence[Prediction], scores: Arrays
+    ) -> list[QaAnswer]:
+        """Each question with its answer and the n best."""
+        pairs = zip(data, predictions, strict=True)
+        return [QaAnswer(question.id, question.question, own) for question, own in pairs]
+
+    def render(self, data: QuestionCorpus, answers: Sequence[QaAnswer], out_format: str) -> str:
+        """JSON lines, one answer a line ("text"), or the official documents.
+
+        "squad" is ``{id: text}``; "squad-null-odds" is ``{id: number}``, which the 2.0 script takes
+        beside it: higher is likelier unanswerable.
+        """
+        if out_format not in self.out_formats:
+            raise unknown_name("output format", out_format, self.out_formats)
+        if out_format == "jsonl":
+            return self.json_lines(answer.to_dict() for answer in answers)
+        if out_format == "text":
+            return "".join(" ".join(own.prediction.text.split()) + "\n" for own in answers)
+        value = "text" if out_format == "squad" else "null_odds"
+        document = {answer.id: getattr(answer.prediction, value) for answer in answers}
+        return json.dumps(document, ensure_ascii=False, indent=1) + "\n"
+
+
+def _targets(
+    question: Question, windows: Sequence[ContextWindow], counts: Counter[str]
+) -> list[tuple[int, int]]:
+    """Start and end position of the answer in each window."""
+    if question.impossible:
+        return [(window.null, window.null) for window in windows]
+    nothing = [(IGNORED, IGNORED)] * len(windows)
+    places = [(answer.start, answer.end) for answer in question.answers]
+    aligned = [(a, b) for a, b in places if a is not None and b is not None]
+    if not aligned:
+        counts["not_aligned"] += 1
+        return nothing
+    start, end = Counter(aligned).most_common(1)[0][0]
+    shown = [window.characters_of(start, end) for window in windows]
+    seen = [characters for characters in shown if characters is not None]
+    whole = (min(a for a, _ in seen), max(b for _, b in seen)) if seen else None
+    if whole not in shown or whole is None:
+        counts["cut_answers"] += 1
+        return nothing
+    return [
+        window.span(start, end) if characters == whole else (window.null, window.null)
+        for window, characters in zip(windows, shown, strict=True)
+    ]

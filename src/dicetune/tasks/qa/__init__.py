@@ -1,1 +1,0 @@
-"""qa: extractive question answering."""

@@ -1,0 +1,384 @@
+"""SequenceTask: labels for a whole text or pair, by ``AutoModelForSequenceClassification``.
+
+``text``, ``pair`` and ``multilabel`` give it inputs, decisions and scores; their files have worked
+examples. One text is one window: what is longer than the model's limit is cut off (of a pair, from
+the longer text first), counted and said.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from io import StringIO
+from itertools import chain
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor
+from transformers import AutoModelForSequenceClassification
+
+from dicetune.data import (
+    TextColumns,
+    TextCorpus,
+    TextExample,
+    TextLayout,
+    TextPredictions,
+    inspect_texts,
+    read_text_predictions,
+    read_texts,
+)
+from dicetune.data.texts.labels import AUTO, read_label_names
+from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
+from dicetune.loss_input import Kind, LossTarget
+from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present
+from dicetune.tasks.windows import longest_first
+
+# names that a reader of joined labels cannot take for several, or for 0 and 1 of a list
+_PLAIN = re.compile(r"(?![01]$)[\w.:-]+")
+_QUOTED = re.compile('["\t\r\n]')
+
+_OPEN = {"header": "auto", "quoting": "auto", "classes": "fine", "separator": AUTO}
+"""Options that training may have settled, with their defaults."""
+
+_COLUMNS = ("text", "pair", "label", "id")
+
+_NAMING = ("label_names", "label_columns")
+"""Options that name a model's labels beside the rows of its files."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The labels that were chosen for one text, with the probability of every label."""
+
+    labels: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+    def named(self, names: Sequence[str]) -> dict[str, float]:
+        """The probability of each label."""
+        return dict(zip(names, self.probabilities, strict=True))
+
+    def rounded(self, names: Sequence[str]) -> dict[str, float]:
+        """The probability of each label, as a row of ``predictions.jsonl`` has it."""
+        return {label: round(p, 6) for label, p in self.named(names).items()}
+
+
+@dataclass(frozen=True)
+class Classified:
+    """One text with its one label."""
+
+    label: str
+    probability: float
+    probabilities: dict[str, float]
+
+    @classmethod
+    def of(cls, names: Sequence[str], decision: Decision) -> Classified:
+        """The answer to a decision for one of ``names``."""
+        probabilities = decision.named(names)
+        (label,) = decision.labels
+        return cls(label, probabilities[label], probabilities)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as one line of JSON lines output."""
+        return asdict(self)
+
+    def cells(self, joined: bool) -> list[str]:
+        """Label and probability, as a table has them."""
+        return [self.label, f"{self.probability:.6f}"]
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One text with any number of labels."""
+
+    labels: list[str]  # probabilities above one half, likeliest first
+    probabilities: dict[str, float]  # of all labels, each on its own
+
+    @classmethod
+    def of(cls, names: Sequence[str], decision: Decision) -> Labelled:
+        """The answer to a decision for any of ``names``."""
+        probabilities = decision.named(names)
+        return cls(sorted(decision.labels, key=lambda name: -probabilities[name]), probabilities)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, as one line of JSON lines output."""
+        return asdict(self)
+
+    def cells(self, joined: bool) -> list[str]:
+        """Labels and probabilities, joined by commas; else the labels are a JSON list."""
+        labels = ",".join(self.labels) if joined else json.dumps(self.labels, ensure_ascii=False)
+        return [labels, ",".join(f"{self.probabilities[label]:.6f}" for label in self.labels)]
+
+
+@dataclass(frozen=True)
+class TextPlaces:
+    """The window of each text, (texts,)."""
+
+    window: np.ndarray
+
+    def gather(self, outputs: Any) -> list[np.ndarray]:
+        """The outputs of each text, (1, labels)."""
+        rows = np.asarray(outputs)
+        return [rows[place][None] for place in self.window]
+
+
+class SequenceTask(Task):
+    """A label, or labels, for each text. A subclass says which, and how they are scored."""
+
+    auto_class = AutoModelForSequenceClassification
+    aligns = False
+    pipeline = "text-classification"
+    # what the library's pipeline asks for: softmax, or a sigmoid each
+    model_config: ClassVar[Mapping[str, Any]] = {"problem_type": "single_label_classification"}
+    out_formats = ("jsonl", "tsv")
+    inspect = staticmethod(inspect_texts)
+    several: ClassVar[bool] = False
+    kind: ClassVar[Kind] = "classes"
+
+    def __init__(self, labels: Sequence[str], *, positive: str | None = None, metric: str) -> None:
+        self.labels = tuple(labels)
+        self.positive = positive
+        self.main_metric = metric
+        self._number = {label: number for number, label in enumerate(self.labels)}
+
+    @classmethod
+    def read_source(cls, source: Source, options: Any, gold: bool, trained: Trained) -> TextCorpus:
+        """Read texts with labels; without ``gold`` plain text too, one text a line.
+
+        Options hold as they were given, else as the model was trained. Where gold is read, a wrong
+        layout shows: labels do not fit. Of text to be predicted only the columns are read as in
+        training, since a header taken for granted would cost a text.
+        """
+        before = trained if gold else Trained()
+        layout = TextLayout(
+            _columns(vars(options)),
+            _columns(trained.options),
+            pair=cls._is_pair(),
+            gold=gold,
+            quoting=_settled("quoting", options, before),
+            header=_settled("header", options, before),
+            labels=before.labels if any(map(before.options.get, _NAMING)) else (),
+            separator=_settled("separator", options, before),
+            seen=before.labels,
+        )
+        return read_texts(
+            source.path,
+            layout,
+            format=source.format,
+            several=cls.several,
+            label_names=options.label_names if gold else None,
+            classes=_settled("classes", options, trained),
+            report=source.report,
+        )
+
+    @classmethod
+    def score_source(cls, source: Source, gold: Source | None, options: Any) -> Scores:
+        """Score a file with gold and predicted labels, or predictions beside a file of gold."""
+        right = None if gold is None else cls.read_source(gold, options, True, Trained())
+        found = cls._predictions(source, right, options)
+        source.tell((*(right.notes if right else ()), *found.notes))
+        labels = right.label_names if right else _names(options)
+        return cls.score_labels(found, list(labels), options)
+
+    @classmethod
+    @abstractmethod
+    def score_labels(cls, found: TextPredictions, labels: list[str], options: Any) -> Scores:
+        """Score gold and predicted labels, of which ``labels`` are known to be there."""
+
+    @classmethod
+    def _predictions(cls, source: Source, gold: TextCorpus | None, options: Any) -> TextPredictions:
+        return read_text_predictions(
+            source.path,
+            gold,
+            format=source.format,
+            several=cls.several,
+            gold_column=options.gold_column,
+            predicted_column=options.predicted_column,
+            names=_names(options),
+            quoting=options.quoting,
+            header=options.header,
+            split=source.split,
+            label_columns=label_columns(vars(options)),
+            separator=_settled("separator", options, Trained()),
+        )
+
+    @classmethod
+    def _is_pair(cls) -> bool:
+        return len(cls.inputs) == 2
+
+    def check(self, data: TextCorpus) -> None:
+        """Refuse labels that the model has no output for."""
+        for example in data:
+            for label in example.labels or ():
+                if label not in self._number:
+                    shown = listed(self.labels, most=8)
+                    raise DataError(
+                        data.source,
+                        f"expected labels that the model knows ({shown}), got {quoted(label)} "
+                        f"({data.label_counts[label]} in this file): train with texts of it, "
+                        "give label_names where rows have numbers, or rename it here",
+                        line=example.line,
+                    )
+
+    def texts(self, data: TextCorpus) -> Iterable[str]:
+        """The texts, both of a pair."""
+        return chain.from_iterable(example.texts for example in data)
+
+    def encode(
+        self, data: TextCorpus, tokenizer: Any, max_length: int, *, training: bool = False
+    ) -> Encoded:
+        """Sub-words of each text or pair in one window, cut off at ``max_length``."""
+        features: list[dict[str, Any]] = []
+        subwords = unknown = truncated = longest = 0
+        special = tokenizer.num_special_tokens_to_add(pair=self._is_pair())
+        for example in data:
+            window = tokenizer(*example.texts, verbose=False)
+            length = len(window["input_ids"])
+            subwords += length - special
+            longest = max(longest, length - special)
+            unknown += window["input_ids"].count(tokenizer.unk_token_id)
+            if length > max_length:
+                truncated += 1
+                window = tokenizer(
+                    *example.texts, truncation="longest_first", max_length=max_length
+                )
+            feature = {name: window[name] for name in tokenizer.model_input_names if name in window}
+            if example.labels is not None:
+                feature["labels"] = self.target(example.labels)
+            features.append(feature)
+        order, place = longest_first(features)
+        facts = {
+            "texts": len(features),
+            "subwords": subwords,
+            "unknown_subwords": unknown,
+            "longest_subwords": longest,
+            "truncated": truncated,
+        }
+        what = "pairs" if self._is_pair() else "texts"
+        note = (
+            f"{truncated} of {len(features)} {what} are longer than {max_length} sub-words and "
+            "were cut off"
+        )
+        windows = [features[number] for number in order]
+        return Encoded(windows, TextPlaces(place), facts, (note,) if truncated else ())
+
+    def target(self, labels: Sequence[str]) -> Any:
+        """What the model should put out for a text with these labels."""
+        (label,) = labels
+        return self._number[label]
+
+    def loss_targets(self, labels: Mapping[str, Tensor]) -> list[LossTarget]:
+        """One decision a text."""
+        return [LossTarget("label", labels["labels"], kind=self.kind)]
+
+    def predict(self, scores: Arrays, data: Any, biased: Arrays | None = None) -> list[Decision]:
+        """The labels of each text, with the probabilities of all labels."""
+        decisive = scores if biased is None else biased
+        return [
+            Decision(self.chosen(deciding[0]), tuple(map(float, np.exp(row[0]))))
+            for row, deciding in zip(scores, decisive, strict=True)
+        ]
+
+    def chosen(self, scores: np.ndarray) -> tuple[str, ...]:
+        """The labels that scores of one text, (labels,), decide for: the likeliest one."""
+        return (self.labels[int(scores.argmax())],)
+
+    def row(self, example: TextExample, prediction: Decision) -> dict[str, Any]:
+        """The text, or both of a pair; a subclass adds the labels."""
+        return present({"text": example.text, "text_b": example.pair})
+
+    def match_source(self, source: Source, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Predicted labels of the rows' texts."""
+        examples = []
+        for row in rows:
+            labels = (row["gold"],) if isinstance(row["gold"], str) else tuple(row["gold"])
+            examples.append(TextExample(row["text"], row.get("text_b"), labels, id=row["id"]))
+        gold = TextCorpus(tuple(examples), "the test data", names=self.labels)
+        found = self._predictions(source, gold, self.Options())
+        source.tell(found.notes)
+        return [list(labels) if self.several else labels[0] for labels in found.predicted]
+
+    def ask(self, values: Mapping[str, Sequence[Any]]) -> TextCorpus:
+        """Examples without labels from plain texts."""
+        columns = [list(values[name]) for name in self.inputs]
+        for name, column in zip(self.inputs, columns, strict=True):
+            for value in column:
+                if not isinstance(value, str):
+                    raise InputError(
+                        f"expected a string for each {name}, got {type(value).__name__}"
+                    )
+        examples = tuple(TextExample(*texts) for texts in zip(*columns, strict=True))
+        return TextCorpus(examples, "text")
+
+    def render(
+        self, data: TextCorpus, answers: Sequence[Classified | Labelled], out_format: str
+    ) -> str:
+        """JSON lines, or a table of text, labels and probabilities.
+
+        All cells of the table are in quotes where one holds a tab, a quote or a line end. Several
+        labels are joined by commas, or JSON lists where a name is not of letters and digits alone.
+        """
+        if out_format not in self.out_formats:
+            raise unknown_name("output format", out_format, self.out_formats)
+        if out_format == "jsonl":
+            return self.json_lines(
+                present({"id": example.id, "text": example.text, "text_b": example.pair})
+                | answer.to_dict()
+                for example, answer in zip(data, answers, strict=True)
+            )
+        has_id = any(example.id is not None for example in data)
+        pairs = any(example.pair is not None for example in data)
+        names = ["text", *(["text_b"] if pairs else []), "predicted", "probability"]
+        rows = [["id", *names] if has_id else names]
+        joined = all(_PLAIN.fullmatch(name) for answer in answers for name in answer.probabilities)
+        for example, answer in zip(data, answers, strict=True):
+            row = [example.id or ""] if has_id else []
+            rows.append([*row, *example.texts, *answer.cells(joined)])
+        # all cells in quotes or none: a reader then never has to guess what a quote means
+        in_quotes = any(_QUOTED.search(cell) for row in rows for cell in row)
+        stream = StringIO()
+        csv.writer(
+            stream,
+            delimiter="\t",
+            lineterminator="\n",
+            quoting=csv.QUOTE_ALL if in_quotes else csv.QUOTE_NONE,
+        ).writerows(rows)
+        return stream.getvalue()
+
+
+def label_order(train: TextCorpus, labels: Sequence[str] | None) -> list[str]:
+    """Labels in the order of the model's outputs, of which training texts must show two."""
+    if len(train.label_counts) < 2:
+        raise InputError(
+            f"expected at least two labels in the {len(train)} training texts of {train.source}, "
+            f"got {len(train.label_counts)}: raise max_train, or check the column of the label"
+        )
+    return list(labels) if labels is not None else train.label_names
+
+
+def label_columns(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The names that ``label_columns`` lists; only ``multilabel`` has such an option."""
+    chosen = options.get("label_columns")
+    return () if chosen is None else tuple(name.strip() for name in chosen.split(","))
+
+
+def _names(options: Any) -> Sequence[str]:
+    """The names of all labels in the file that options name."""
+    return () if options.label_names is None else read_label_names(options.label_names)
+
+
+def _settled(name: str, options: Any, trained: Trained) -> str:
+    """What was chosen, else what the model was trained with."""
+    if not hasattr(options, name):
+        return _OPEN[name]
+    chosen = getattr(options, name)
+    return str(trained.options.get(name, chosen) if chosen == _OPEN[name] else chosen)
+
+
+def _columns(options: Mapping[str, Any]) -> TextColumns:
+    """The columns that options name."""
+    text, pair, label, number = (options.get(f"{name}_column") for name in _COLUMNS)
+    return TextColumns(text, pair, label, number, label_columns(options))

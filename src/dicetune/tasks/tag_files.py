@@ -1,0 +1,168 @@
+"""Files of a tagger: text to tag, and tags that any tool predicted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from dicetune.data import FORMATS as TAGGED_FORMATS
+from dicetune.data import (
+    Corpus,
+    Guess,
+    Predicted,
+    convert,
+    detect_format,
+    guess_format,
+    plain_corpus,
+    read_lines,
+    read_predictions,
+    read_tokens,
+)
+from dicetune.errors import DataError, InputError, quoted, unknown_name
+from dicetune.tasks.base import File, Source, Trained
+
+_MEANINGS = {"text": "plain text, one text a line", "conll": "columns, one word a row (conll)"}
+
+
+def read_untagged(
+    source: Source,
+    tags: Literal["ner", "pos"],
+    token_column: int | str | None = None,
+    trained: Trained | None = None,
+    lines: list[str] | None = None,
+) -> Corpus:
+    """The words of a source; its tags, if any, are not read."""
+    formats = ("auto", "text", *TAGGED_FORMATS)
+    if source.format not in formats:
+        raise unknown_name("input format", source.format, formats)
+    if source.format == "auto":
+        found = guess_format(source.path, lines)
+    elif source.format == "hub":
+        found = Guess("hub", [])
+    else:
+        found = Guess(source.format, read_lines(source.path) if lines is None else lines)
+    if found.doubt:
+        name = "the input stream" if str(source.path) == "-" else source.path
+        source.report(
+            f"{name}: read as {_MEANINGS[found.format]}, since {found.doubt}; "
+            "--format says it otherwise"
+        )
+    if found.format == "text":
+        if token_column is not None:
+            raise InputError(
+                f"expected no token_column for plain text, which has no columns, got "
+                f"{quoted(token_column)}: leave it out, or name the format of a table "
+                f"(--format conll)"
+            )
+        return plain_corpus(found.lines, str(source.path))
+    return read_tokens(
+        source.path,
+        task=tags,
+        format=found.format,
+        token_column=token_column,
+        require_tags=False,
+        trained=None if trained is None else trained.options,
+        lines=found.lines,
+    )
+
+
+def match_tags(
+    source: Source,
+    rows: Sequence[Mapping[str, Any]],
+    tags: Literal["ner", "pos"],
+    wanted: str | None,
+) -> list[list[str]]:
+    """The predicted tags of each row, in the scheme ``wanted``; ``None`` where they are no spans.
+
+    The file holds words, gold and predicted tags, as ``score_file`` takes them; or words with
+    predicted tags alone, in any format of tagged text.
+    """
+    if _holds_gold(source.path):
+        known = {} if wanted is None or tags == "ner" else {"scheme": wanted}
+        found = read_predictions(source.path, task=tags, split=source.split, **known)
+        sentences, scheme = list(found), found.scheme
+        source.tell(found.notes)
+    else:
+        corpus = read_tokens(source.path, task=tags)
+        sentences, scheme = predicted_sentences(corpus), corpus.scheme
+        source.tell(corpus.notes)
+    paired = pair_sentences(sentences, rows, source, scheme, wanted)
+    return [_in_scheme(sentence.predicted, scheme, wanted) for sentence in paired]
+
+
+def predicted_sentences(corpus: Corpus) -> list[Predicted]:
+    """The sentences of a corpus, whose tags are predictions."""
+    return [Predicted(s.tokens, (), s.tags, s.line, s.id) for s in corpus]
+
+
+def pair_sentences(
+    sentences: Sequence[Predicted],
+    rows: Sequence[Mapping[str, Any]],
+    source: Source,
+    scheme: str | None = None,
+    wanted: str | None = None,
+) -> list[Predicted]:
+    """Sentences in the order of the rows: by id where both have the same ids."""
+    file = str(source.path)
+    if len(sentences) != len(rows):
+        raise DataError(
+            file, f"expected the {len(rows)} sentences of the test data, got {len(sentences)}"
+        )
+    by_id = {sentence.id: sentence for sentence in sentences}
+    ids = [row["id"] for row in rows]
+    if by_id.keys() == set(ids) and len(by_id) == len(rows):
+        sentences = [by_id[name] for name in ids]
+    for row, sentence in zip(rows, sentences, strict=True):
+        if sentence.tokens and list(sentence.tokens) != row["tokens"]:
+            raise DataError(
+                file,
+                f"expected the words of {quoted(row['id'])} of the test data, "
+                f"{quoted(' '.join(row['tokens'])[:40])}, got "
+                f"{quoted(' '.join(sentence.tokens)[:40])}",
+                line=sentence.line,
+            )
+        gold = _in_scheme(sentence.gold, scheme, wanted)
+        if len(sentence.predicted) != len(row["gold"]) or (gold and gold != row["gold"]):
+            raise DataError(
+                file,
+                f"expected the gold tags of {quoted(row['id'])} of the test data, "
+                f"{quoted(' '.join(row['gold'])[:60])}, got {quoted(' '.join(gold)[:60])}: "
+                "the last two columns are gold and predicted",
+                line=sentence.line,
+            )
+    return list(sentences)
+
+
+def _in_scheme(tags: Sequence[str], scheme: str | None, wanted: str | None) -> list[str]:
+    if scheme is None or wanted is None or scheme == wanted:
+        return list(tags)
+    return convert(tags, scheme, wanted)
+
+
+def _holds_gold(path: File) -> bool:
+    """Whether gold and predicted tags are side by side in a file."""
+    format, lines = detect_format(path)
+    rows = [line for line in lines if line.strip()]
+    if format == "jsonl":
+        return {"predicted", "gold"} <= json.loads(rows[0]).keys()
+    return format == "conll" and len(rows[0].split()) > 2
+
+
+def refuse_gold(source: Source, gold: Source | None) -> None:
+    """Refuse a file of gold beside a file of predicted tags, which holds its own gold."""
+    if gold is not None:
+        raise InputError(
+            f"expected a model folder before {quoted(Path(gold.path))}, got "
+            f"{quoted(Path(source.path))}: a file of predicted tags holds its own gold and is "
+            "given alone; answers and other predictions are scored with --task (qa, text, …)"
+        )
+
+
+def tell_scheme(found: Any, source: Source) -> None:
+    """Report a span scheme that was read as another."""
+    if found.found_scheme != found.scheme:
+        source.report(
+            f"{found.source}: tags of the scheme {found.found_scheme}, read as {found.scheme}"
+        )

@@ -1,1 +1,0 @@
-"""Tasks that label words or characters: ner, pos, seg-pos."""

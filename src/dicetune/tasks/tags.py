@@ -1,0 +1,148 @@
+"""ner and pos: named entities as spans of words (IOB2, IOBES), and a part of speech a word.
+
+Worked example: ``TokenTask`` (dicetune.tasks.token), whose labels are spans for ``ner`` and parts
+of speech for ``pos``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from dicetune.data import Corpus, sample_corpora
+from dicetune.errors import InputError, listed
+from dicetune.metrics import label_scores, span_scores
+from dicetune.tasks.base import Data, Scores
+from dicetune.tasks.options import GOLD, MODEL, TaskOptions, option
+from dicetune.tasks.token import OUTSIDE, TokenTask
+
+CONVENTIONS = ("strict", "conlleval")
+
+
+@dataclass(frozen=True)
+class NerOptions(TaskOptions):
+    """What can be chosen for named entities.
+
+    Args:
+        scheme: span scheme of the files: io, iob1, iob2, iobes, bmes, bilou; auto looks at all
+            tags of a file.
+        token_column: number (from 0) or key of the words; default: the first column.
+        tag_column: number or key of the tags; default: the last column.
+        gold_column: number or key of the gold tags in a file of predictions.
+        predicted_column: number or key of the predicted tags in a file of predictions.
+        convention: what counts as a span when scoring: strict, or conlleval (an I- that continues
+            nothing starts one).
+        stride: sub-words that neighbouring windows of a long text share; default: 32, at most a
+            quarter of the window.
+    """
+
+    scheme: str = option("auto", uses=(*GOLD, "score"))
+    token_column: int | str | None = option(None, uses=(*GOLD, "predict", "score"))
+    tag_column: int | str | None = option(None, uses=GOLD)
+    gold_column: int | str | None = option(None, uses=["score"])
+    predicted_column: int | str | None = option(None, uses=["score"])
+    convention: str = option("strict", uses=("train", "evaluate", "score"), choices=CONVENTIONS)
+    stride: int | None = option(None, uses=MODEL, least=0)
+
+
+class NerTask(TokenTask):
+    """Named entities, scored by exact spans."""
+
+    name = "ner"
+    tags = "ner"
+    title = "named-entity"
+    Options = NerOptions
+    main_metric = "f1"
+    shown = ("precision", "recall", "f1")
+    scored = "Exact spans, micro, in percent."
+
+    @classmethod
+    def sample(cls) -> dict[str, Data]:
+        """The packaged corpus."""
+        return dict(sample_corpora())
+
+    @classmethod
+    def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
+        """The task of a saved model."""
+        scheme = settings.get("label_scheme") or _scheme(labels)
+        if scheme is None:
+            raise InputError(
+                f"expected labels of spans (O, B-…, I-…), got {listed(labels, most=5)}: "
+                "choose task pos"
+            )
+        return super().restore(labels, {**settings, "label_scheme": scheme})
+
+    def problem(self, train: Corpus | None = None) -> dict[str, Any]:
+        """Spans of tags, with the background that a rule may move."""
+        return {
+            "kind": "spans",
+            "labels": list(self.labels),
+            "metric": self.main_metric,
+            "background": OUTSIDE if self.background is not None else None,
+            "scheme": self.scheme or "iob2",
+            "convention": self.convention,
+        }
+
+    def score(self, data: Corpus, predictions: Sequence[Sequence[str]]) -> Scores:
+        """Span precision, recall and F1, micro and of each type; fractions in [0, 1]."""
+        gold = [list(sentence.tags) for sentence in data]
+        return span_scores(
+            gold, predictions, scheme=self.scheme or "iob2", convention=self.convention
+        ).to_dict()
+
+
+@dataclass(frozen=True)
+class PosOptions(TaskOptions):
+    """What can be chosen for parts of speech.
+
+    Args:
+        token_column: number (from 0) or key of the words; default: the first column.
+        tag_column: number or key of the tags; default: the last column, upos in CoNLL-U.
+        gold_column: number or key of the gold tags in a file of predictions.
+        predicted_column: number or key of the predicted tags in a file of predictions.
+        stride: sub-words that neighbouring windows of a long text share; default: 32, at most a
+            quarter of the window.
+    """
+
+    token_column: int | str | None = option(None, uses=(*GOLD, "predict", "score"))
+    tag_column: int | str | None = option(None, uses=GOLD)
+    gold_column: int | str | None = option(None, uses=["score"])
+    predicted_column: int | str | None = option(None, uses=["score"])
+    stride: int | None = option(None, uses=MODEL, least=0)
+
+
+class PosTask(TokenTask):
+    """Parts of speech, scored by accuracy."""
+
+    name = "pos"
+    tags = "pos"
+    title = "part-of-speech"
+    Options = PosOptions
+    main_metric = "accuracy"
+    shown = ("macro_f1", "accuracy")
+    scored = "Words, in percent."
+
+    def problem(self, train: Corpus | None = None) -> dict[str, Any]:
+        """One label a word."""
+        found: dict[str, Any] = {
+            "kind": "tags",
+            "labels": list(self.labels),
+            "metric": self.main_metric,
+        }
+        if train is not None:
+            found["class_counts"] = [train.tag_counts[label] for label in self.labels]
+        return found
+
+    def score(self, data: Corpus, predictions: Sequence[Sequence[str]]) -> Scores:
+        """Accuracy, macro F1, and a table for each label; fractions in [0, 1]."""
+        gold = [list(sentence.tags) for sentence in data]
+        return label_scores(gold, predictions).to_dict()
+
+
+def _scheme(labels: Sequence[str]) -> Literal["iob2", "iobes"] | None:
+    """The span scheme that a model's label names show, where they are spans at all."""
+    prefixes = {label[:2] for label in labels if label != "O"}
+    if not prefixes or not prefixes <= {"B-", "I-", "E-", "S-"}:
+        return None
+    return "iobes" if prefixes & {"E-", "S-"} else "iob2"
