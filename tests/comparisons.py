@@ -72,14 +72,14 @@ def make_comparison(
         baseline=losses[0],
         trainer={"learning_rate": 1e-4, "num_train_epochs": 3},
         command=f"dicetune compare --note '{SCRIPT}'",
-        foreign={"other tool": {"file": "other.jsonl", "sha256": "2" * 64}} if foreign else {},
+        external={"other tool": {"file": "other.jsonl", "sha256": "2" * 64}} if foreign else {},
     )
     folder.mkdir(parents=True, exist_ok=True)
     plan.save(folder)
     gold = {split: _gold(kind, units, seed) for seed, split in enumerate(("dev", "test"))}
-    for number, cell in enumerate(plan.cells):
+    for number, cell in enumerate(plan.runs):
         place = folder / "cells" / cell.id
-        if failed and number == len(plan.cells) - 1:
+        if failed and number == len(plan.runs) - 1:
             reason = f"expected a finite loss, got nan {SCRIPT}"
             write_json(place.with_name(f"{cell.id}.failed.json"), {"reason": reason, "type": "X"})
             continue

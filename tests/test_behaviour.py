@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from cells import run_here
 from dicetune import RunConfig, run
 from dicetune.comparison import execute
-from dicetune.comparison.run import compare
+from dicetune.comparison.compare import compare
 from dicetune.records import METRICS_FILE, read_json
+from local_runs import run_here
 
 # the smallest budgets at which the encoder shows what it can; the docs have the full ones
 SHORT = {"num_train_epochs": 4, "per_device_train_batch_size": 16, "learning_rate": 3e-4}

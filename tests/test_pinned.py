@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from comparisons import PROBLEMS, make_comparison
-from dicetune.comparison.markdown import markdown
-from dicetune.comparison.summary import summarise
+from dicetune.comparison.summary import markdown, summarise
 from dicetune.decide import DecisionRule
 from dicetune.decide.folder import tune
 from dicetune.records import RunRecord, read_json

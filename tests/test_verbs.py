@@ -144,7 +144,7 @@ def test_compare_trains_what_is_asked_for(place):
     files = {"train": "train.conll", "dev": "dev.conll", "test": "dev.conll", "model": "model"}
     asked = {"losses": ["ce", "dice"], "seeds": [2], "out": "d", "config": {"task": "ner"}}
     found = dicetune.compare(**files, **asked, settings=FAST)
-    assert [(state.cell.loss, state.cell.seed) for state in found.cells] == [
+    assert [(state.planned.loss, state.planned.seed) for state in found.runs] == [
         ("ce", 2),
         ("dice", 2),
     ]

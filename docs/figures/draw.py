@@ -1,4 +1,4 @@
-"""Draw the figures of docs/losses.md from the library itself.
+"""Draw the figures of docs/losses.md and CONTRIBUTING.md from the library itself.
 
 Usage: python docs/figures/draw.py [FOLDER]
 
@@ -8,6 +8,7 @@ light page and on a dark one. The same version of matplotlib writes the same byt
 
 from __future__ import annotations
 
+import ast
 import sys
 import warnings
 from pathlib import Path
@@ -29,6 +30,7 @@ from dicetune.losses import (
 )
 
 HERE = Path(__file__).resolve().parent
+SRC = HERE.parent.parent / "src" / "dicetune"
 INK = "#7d7d7d"  # of text and axes
 TONES = ["#3b82d6", "#d0722a", "#2f9e63", "#b65fc4", "#d64f5c"]
 STYLE = {
@@ -140,6 +142,64 @@ def one_loss(folder, name):
     save(figure, folder, name)
 
 
+def package_imports():
+    """Which parts of the package each part imports: folders and the modules beside them."""
+    parts = {path.stem if path.is_file() else path.name: path for path in SRC.iterdir()}
+    parts = {name: path for name, path in parts.items() if not name.startswith("_")}
+    found = {}
+    for name, path in sorted(parts.items()):
+        files = [path] if path.is_file() else sorted(path.rglob("*.py"))
+        if not all(file.suffix == ".py" for file in files) or not files:
+            continue
+        modules = set()
+        for file in files:
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+                module = (getattr(node, "module", None) or "").split(".")
+                if module == ["dicetune"]:
+                    modules |= {alias.name for alias in node.names}
+                elif module[0] == "dicetune":
+                    modules.add(module[1])
+        found[name] = sorted(modules & parts.keys() - {name})
+    return found
+
+
+def packages(folder):
+    """Boxes in rows: each part above everything that it imports; a line for each direct import.
+
+    A line is left out where a longer way leads to the same part, so that the rows can be read.
+    """
+    imports = package_imports()
+
+    def rank(name):
+        return 1 + max(map(rank, imports[name]), default=-1)
+
+    def reaches(start, end):
+        return any(one == end or reaches(one, end) for one in imports[start])
+
+    rows = {}
+    for name in imports:
+        rows.setdefault(rank(name), []).append(name)
+    place = {}
+    for height, names in rows.items():
+        for number, name in enumerate(names):
+            place[name] = ((number + 0.5) / len(names), height)
+    figure, axis = plt.subplots(figsize=(7.5, 0.75 * len(rows)))
+    for name, others in imports.items():
+        for other in others:
+            if any(reaches(one, other) for one in others if one != other):
+                continue
+            (x, y), (u, v) = place[name], place[other]
+            (line,) = axis.plot([x, u], [y - 0.22, v + 0.22], color=INK, linewidth=0.8)
+            line.set_gid(f"imports:{name}:{other}")
+    for name, (x, y) in place.items():
+        box = {"boxstyle": "round,pad=0.35", "facecolor": "none", "edgecolor": TONES[0]}
+        axis.text(x, y, name, ha="center", va="center", color=INK, bbox=box)
+    axis.set_xlim(0, 1)
+    axis.set_ylim(-0.6, len(rows) - 0.4)
+    axis.axis("off")
+    save(figure, folder, "packages")
+
+
 def save(figure, folder, name):
     """Write the figure."""
     figure.tight_layout()
@@ -152,6 +212,7 @@ def main(folder=HERE):
     with mpl.rc_context(STYLE):
         loss_curves(folder)
         turning_point(folder)
+        packages(folder)
         for name in LOSSES:
             one_loss(folder, name)
 

@@ -51,7 +51,7 @@ _SHAPE = {
     "notes": [str],
 }
 
-_LIBRARIES = ("dicetune", "torch", "transformers", "tokenizers", "accelerate", "seqeval", "numpy")
+_LIBRARIES = ("dicetune", "torch", "transformers", "tokenizers", "accelerate", "numpy")
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ _OF_COMPARE = {
 
 
 @dataclass(frozen=True, repr=False)
-class FinishedRun(Printed):
+class TrainedRun(Printed):
     """A finished run: its folder, its record, and the scores of each split."""
 
     folder: Path
@@ -85,7 +85,7 @@ def train(
     progress: bool = False,
     report: Callable[[str], None] = _log.info,
     **keys: Any,
-) -> FinishedRun:
+) -> TrainedRun:
     """Fine-tune a model, choose its checkpoint on dev, score the model, and leave a record.
 
     Args:
@@ -113,7 +113,7 @@ def train(
     values = _run_values(_config_values(config), {"task": task, **keys}, data)
     chosen = RunConfig.from_mapping(values).updated(_changes(options, settings))
     record = run(chosen, overwrite=overwrite, resume=resume, report=report, progress=progress)
-    return FinishedRun(Path(chosen.out or "."), record)
+    return TrainedRun(Path(chosen.out or "."), record)
 
 
 def compare(
@@ -164,8 +164,8 @@ def compare(
     Example:
         ``dicetune.compare("ner", data="sample", losses=["ce", "dice"]).summary["verdict"]``
     """
-    from dicetune.comparison.run import compare as compare_losses
-    from dicetune.comparison.run import compare_records
+    from dicetune.comparison.compare import compare as compare_losses
+    from dicetune.comparison.merge import compare_records
     from dicetune.tasks import DEFAULT_TASK
     from dicetune.tasks.options import read_text, read_texts
 

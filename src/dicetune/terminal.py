@@ -19,7 +19,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dicetune.comparison.progress import CellState, Progress
+from dicetune.comparison.runs import Progress, RunState
 from dicetune.data import Fact, Inspection, Ratio, SplitReport
 from dicetune.errors import printable
 from dicetune.numbers import duration
@@ -264,7 +264,9 @@ def comparison_tables(outcome: Any) -> list[Any]:
             )
         parts += [table, *(escape(sentence) for sentence in summary["verdict"])]
     for state in outcome.failed:
-        parts.append(escape(f"Failed: {state.cell.loss}, seed {state.cell.seed}: {state.reason}"))
+        parts.append(
+            escape(f"Failed: {state.planned.loss}, seed {state.planned.seed}: {state.reason}")
+        )
     parts += [escape(f"Failed: {note}") for note in outcome.notes]
     if summary:
         parts.append(escape(f"Report: {outcome.folder / 'report.html'}"))
@@ -404,8 +406,8 @@ def progress_table(progress: Progress, most: int = 40) -> Table:
     table.add_column("time", justify="right")
     for state in _window(progress, max(most, 1)):
         table.add_row(
-            escape(state.cell.loss),
-            str(state.cell.seed),
+            escape(state.planned.loss),
+            str(state.planned.seed),
             _state(state),
             "" if state.dev is None else percent(state.dev),
             "" if state.seconds is None else duration(state.seconds),
@@ -416,21 +418,21 @@ def progress_table(progress: Progress, most: int = 40) -> Table:
 
 def _title(progress: Progress) -> str:
     done = progress.of("done")
-    parts = [f"{len(done)} of {len(progress.cells)} cells are done"]
+    parts = [f"{len(done)} of {len(progress.runs)} runs are done"]
     if failed := len(progress.of("failed")):
         parts.append(f"{failed} failed")
     if progress.what:
         parts.append(escape(progress.what))
-    scored = [(state.dev, state.cell) for state in done if state.dev is not None]
+    scored = [(state.dev, state.planned) for state in done if state.dev is not None]
     if scored:
-        dev, cell = max(scored, key=lambda pair: pair[0])
-        parts.append(f"best on dev: {escape(cell.loss)}, seed {cell.seed}, {percent(dev)}")
+        dev, run = max(scored, key=lambda pair: pair[0])
+        parts.append(f"best on dev: {escape(run.loss)}, seed {run.seed}, {percent(dev)}")
     if progress.seconds_left:
         parts.append(f"about {duration(progress.seconds_left)} left")
     return " · ".join(parts)
 
 
-def _state(state: CellState) -> str | ProgressBar:
+def _state(state: RunState) -> str | ProgressBar:
     if state.state == "failed":
         return f"failed: {escape((state.reason or '').splitlines()[0][:60])}"
     if state.state == "running":
@@ -438,10 +440,10 @@ def _state(state: CellState) -> str | ProgressBar:
     return state.state
 
 
-def _window(progress: Progress, most: int) -> list[CellState]:
+def _window(progress: Progress, most: int) -> list[RunState]:
     """The rows that fit, with the first unfinished run in the middle."""
-    cells = list(progress.cells)
-    unfinished = [n for n, state in enumerate(cells) if state.state in ("running", "waiting")]
-    middle = unfinished[0] if unfinished else len(cells)
-    begin = max(0, min(middle - most // 2, len(cells) - most))
-    return cells[begin : begin + most]
+    runs = list(progress.runs)
+    unfinished = [n for n, state in enumerate(runs) if state.state in ("running", "waiting")]
+    middle = unfinished[0] if unfinished else len(runs)
+    begin = max(0, min(middle - most // 2, len(runs) - most))
+    return runs[begin : begin + most]

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from cells import SENTENCES, TRAINER, run_here
 from dicetune.comparison import execute
+from local_runs import SENTENCES, TRAINER, run_here
 from tiny import tiny_bert
 
 

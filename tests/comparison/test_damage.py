@@ -5,14 +5,15 @@ import shutil
 
 import pytest
 
-from cells import run_here
 from comparisons import make_comparison
 from dicetune.comparison import execute
+from dicetune.comparison.compare import compare
+from dicetune.comparison.merge import compare_records
 from dicetune.comparison.plan import Plan
-from dicetune.comparison.run import compare, compare_records
 from dicetune.comparison.summary import write_summary
 from dicetune.errors import DataError, DicetuneError, InputError
 from dicetune.records import read_json, write_json
+from local_runs import run_here
 
 DAMAGES = {
     "not UTF-8": b"\xff\xfe\x00{",
@@ -95,12 +96,12 @@ def trained(files):
 )
 def test_a_damaged_cell_is_made_again_by_the_same_command(tmp_path, trained, name, how):
     out, said = shutil.copytree(trained, tmp_path / "c"), []
-    first, second = (out / "cells" / cell.id for cell in Plan.load(out).cells)
+    first, second = (out / "cells" / cell.id for cell in Plan.load(out).runs)
     before, other = (first / "predictions.jsonl").read_bytes(), everything(second)
     damage(first / name, how)
     assert compare(out, report=said.append).exit_code == 0
     (line,) = [own for own in said if "made again" in own]
-    assert f"cell {first.name} is made again, its records are damaged" in line
+    assert f"run {first.name} is made again, its records are damaged" in line
     assert name in line
     assert (first / "predictions.jsonl").read_bytes() == before
     assert everything(second) == other
@@ -132,7 +133,7 @@ def test_a_name_that_would_lead_elsewhere_is_refused_where_it_is_read(tmp_path, 
                                    "summary.json.part", "foreign"])  # fmt: skip
 def test_a_link_in_a_folder_that_was_received_is_refused(tmp_path, made, place):
     folder = shutil.copytree(made, tmp_path / "c")
-    path = folder / place.replace("CELL", Plan.load(folder).cells[0].id)
+    path = folder / place.replace("CELL", Plan.load(folder).runs[0].id)
     elsewhere = tmp_path / "elsewhere"
     if path.exists():
         path.rename(elsewhere)

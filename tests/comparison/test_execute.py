@@ -2,14 +2,13 @@
 
 import pytest
 
-from cells import run_here
-from dicetune.comparison.configure import budgeted
-from dicetune.comparison.execute import check_out
+from dicetune.comparison.compare import budgeted, compare
+from dicetune.comparison.folder import check_out
 from dicetune.comparison.plan import Plan
-from dicetune.comparison.progress import progress_of
-from dicetune.comparison.run import compare
+from dicetune.comparison.runs import Progress
 from dicetune.errors import InputError
 from dicetune.records import read_json
+from local_runs import run_here
 
 
 def runs(folder):
@@ -36,20 +35,20 @@ def done(files):
 def test_a_comparison_leaves_records_a_summary_and_a_report_and_no_weights(done):
     out, outcome, said, _ = done
     assert outcome.exit_code == 0
-    assert {own.state for own in outcome.cells} == {"done"}
+    assert {own.state for own in outcome.runs} == {"done"}
     for name in ("comparison.json", "summary.json", "summary.md", "report.html"):
         assert (out / name).is_file()
-    for cell in Plan.load(out).cells:
+    for cell in Plan.load(out).runs:
         kept = {path.name for path in (out / "cells" / cell.id).iterdir()}
         assert kept >= {"run.json", "predictions.jsonl", "scores.safetensors", "decision.json"}
         assert not {"model.safetensors", "checkpoints"} & kept
         assert "dev f1" in (out / "cells" / f"{cell.id}.log").read_text(encoding="utf-8")
     names = [own["name"] for own in outcome.summary["competitors"]]
     assert names == ["ce", "dice", "ce, tuned", "dice, tuned"]
-    assert said[0] == "4 cells: 2 losses (ce, dice; baseline ce) × 2 seeds (1, 2)"
+    assert said[0] == "4 runs: 2 losses (ce, dice; baseline ce) × 2 seeds (1, 2)"
     assert "dev evaluated every 2 steps" in said[1]
     assert "weights are dropped (--keep-models keeps them)" in said[2]
-    assert said[4].startswith("cell 1 of 4: ce, seed 1 is done: dev f1 ")
+    assert said[4].startswith("run 1 of 4: ce, seed 1 is done: dev f1 ")
     assert said[4].endswith(" left")
 
 
@@ -84,7 +83,7 @@ def test_a_second_time_nothing_is_trained_and_what_is_added_is(done, files):
     outcome = compare(out, losses=["focal"], seeds=[3])
     after = runs(out)
     assert before.items() <= after.items()
-    assert len(outcome.cells) == len(after) == 9
+    assert len(outcome.runs) == len(after) == 9
     assert outcome.summary["baseline"] == "ce"
 
 
@@ -109,7 +108,7 @@ def test_a_failed_cell_is_shown_the_rest_goes_on_and_it_is_tried_again(tmp_path,
     (failed,) = outcome.failed
     assert "expected class_counts with one number for each of 3 classes" in failed.reason
     assert any("failed: expected class_counts" in line for line in said)
-    assert [own.state for own in outcome.cells] == ["failed", "done"]
+    assert [own.state for own in outcome.runs] == ["failed", "done"]
     assert [own["loss"] for own in outcome.summary["competitors"]] == ["ce", "ce"]
     before, again = runs(tmp_path / "c"), []
     assert compare(tmp_path / "c", report=again.append).exit_code == 1
@@ -123,8 +122,8 @@ def test_models_are_kept_on_request_and_load(tmp_path, files):
 
     compare(tmp_path / "c", files.config, losses=["ce", "dice"], seeds=1, keep_models=True)
     plan = Plan.load(tmp_path / "c")
-    assert {own.state for own in progress_of(plan, tmp_path / "c").cells} == {"done"}
-    for cell in plan.cells:
+    assert {own.state for own in Progress.read(plan, tmp_path / "c").runs} == {"done"}
+    for cell in plan.runs:
         assert dicetune.load(tmp_path / "c" / "cells" / cell.id)("the pump")
 
 
@@ -133,7 +132,7 @@ def test_models_are_kept_on_request_and_load(tmp_path, files):
 def test_whatever_a_kill_left_behind_a_cell_comes_out_whole(tmp_path, files, left):
     out = tmp_path / "c"
     compare(out, files.config, losses=["ce", "dice"], seeds=1)
-    cell = Plan.load(out).cells[0]
+    cell = Plan.load(out).runs[0]
     folder = out / "cells" / cell.id
     before = (folder / "predictions.jsonl").read_bytes()
     if left == "weights":

@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from cells import run_here
 from dicetune.comparison import execute
-from dicetune.comparison.configure import Request, make_plan
+from dicetune.comparison.compare import make_plan
 from dicetune.comparison.execute import execute as carry_out
 from dicetune.comparison.plan import Plan
-from dicetune.comparison.progress import folder_of
+from local_runs import run_here
 
 WORKER = Path(__file__).with_name("carry_out.py")
 LONG = {"max_steps": 120, "eval_steps": 4}
@@ -24,7 +23,7 @@ LONG = {"max_steps": 120, "eval_steps": 4}
 @pytest.fixture(scope="module")
 def plan(files):
     config = {**files.config, "trainer": {**files.config["trainer"], **LONG}}
-    return make_plan(Request(config, ["ce", "dice"], seeds=1))
+    return make_plan(config, ["ce", "dice"], 1)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +101,7 @@ def test_kills_and_ctrl_c_lose_nothing(plan, uninterrupted, tmp_path):
     os.kill(process.pid, signal.SIGINT)
     said, _ = process.communicate()
     assert process.returncode == 130, said
-    assert f"0 of 2 cells are done and kept; go on with: dicetune compare --out {out}" in said
+    assert f"0 of 2 runs are done and kept; go on with: dicetune compare --out {out}" in said
     third = max(checkpoints(out))
     assert third >= second
 
@@ -113,10 +112,9 @@ def test_kills_and_ctrl_c_lose_nothing(plan, uninterrupted, tmp_path):
     assert outcome.exit_code == 0
     logs = "".join(path.read_text(encoding="utf-8") for path in out.glob("cells/ce*.log"))
     assert f"resuming from checkpoint-{third}" in logs
-    for one in plan.cells:
+    for one in plan.runs:
         expected, found = (
-            load_file(folder_of(place, one) / "scores.safetensors")
-            for place in (uninterrupted, out)
+            load_file(one.folder(place) / "scores.safetensors") for place in (uninterrupted, out)
         )
         for name, values in expected.items():
             assert (found[name] == values).all(), name
@@ -125,15 +123,16 @@ def test_kills_and_ctrl_c_lose_nothing(plan, uninterrupted, tmp_path):
 
 
 def test_a_killed_cell_is_a_failed_one_with_its_reason_and_resumes(plan, tmp_path, monkeypatch):
-    from dicetune.comparison import process
-    from dicetune.comparison.process import failure_of, run_process
+    from dicetune.comparison import one_run
+    from dicetune.comparison.folder import failure_of
+    from dicetune.comparison.one_run import run_process
 
     config = tmp_path / "cell.yaml"
     config.write_text("", encoding="utf-8")
     (tmp_path / "killed.py").write_text(
         "import os, signal\nprint('at work', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    monkeypatch.setattr(process, "CELL_MODULE", "killed")
+    monkeypatch.setattr(one_run, "MODULE", "killed")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     reason = "killed by signal 9 (out of memory?); last said: at work"
     assert run_process(config) == reason

@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import pytest
 
-from dicetune.comparison.configure import seeds_of
+from dicetune.comparison.compare import seeds_of
 from dicetune.comparison.plan import (
-    Cell,
     DataFile,
     Objective,
     Plan,
+    PlannedRun,
     Search,
-    cell_id,
     digests_of,
+    run_id,
 )
-from dicetune.comparison.same_inputs import check_files
+from dicetune.comparison.runs import check_files
 from dicetune.errors import DataError, InputError
 
 PLAN = Plan(
@@ -30,11 +30,11 @@ PLAN = Plan(
 
 
 def ids(plan):
-    return [cell.id for cell in plan.cells]
+    return [cell.id for cell in plan.runs]
 
 
 def test_cells_are_losses_times_seeds_a_seed_of_every_loss_first():
-    assert [(cell.loss, cell.seed) for cell in PLAN.cells] == [
+    assert [(cell.loss, cell.seed) for cell in PLAN.runs] == [
         *(("ce", 1), ("auto", 1), ("ce", 2), ("auto", 2))
     ]
     assert len(set(ids(PLAN))) == 4
@@ -78,7 +78,7 @@ def test_the_content_of_a_file_among_the_options_counts_and_not_its_place(tmp_pa
     for name, text in (("a", "same"), ("b", "same"), ("c", "other")):
         (tmp_path / name).write_text(text, encoding="utf-8")
     one, same, other = (
-        cell_id({"loss": "ce", "seed": 1, "options": {"queries": str(tmp_path / name)}}, {}, "m")
+        run_id({"loss": "ce", "seed": 1, "options": {"queries": str(tmp_path / name)}}, {}, "m")
         for name in "abc"
     )
     assert one == same != other
@@ -108,17 +108,17 @@ def test_losses_and_seeds_are_added_and_nothing_is_lost(tmp_path):
     assert list(grown.objectives) == ["ce", "auto", "focal"]
     assert (grown.seeds, grown.baseline) == ((1, 2, 3), "focal")
     assert set(ids(grown)) >= set(ids(PLAN))
-    assert len(grown.cells) == 9
+    assert len(grown.runs) == 9
 
 
 def test_a_plan_is_read_back_as_it_was(tmp_path):
     search = Search(3, 0, {"ce": {"best": 1, "trials": []}})
-    for plan in (PLAN, replace(PLAN, search=search, notes=("one",), foreign={"x": {"file": "y"}})):
+    for plan in (PLAN, replace(PLAN, search=search, notes=("one",), external={"x": {"file": "y"}})):
         plan.save(tmp_path)
         assert Plan.load(tmp_path) == plan
-    merged = replace(PLAN, merged=(Cell("a", "ce", "ce", 1),))
+    merged = replace(PLAN, merged=(PlannedRun("a", "ce", "ce", 1),))
     merged.save(tmp_path)
-    assert Plan.load(tmp_path).cells == (Cell("a", "ce", "ce", 1),)
+    assert Plan.load(tmp_path).runs == (PlannedRun("a", "ce", "ce", 1),)
     with pytest.raises(InputError, match="merged records"):
         PLAN.going_on_from(merged, tmp_path)
     with pytest.raises(DataError, match=r"without comparison\.json"):

@@ -7,8 +7,8 @@ import pytest
 from sklearn.metrics import precision_recall_curve
 
 from comparisons import LABELS, PROBLEMS, SCRIPT, make_comparison
-from dicetune.comparison.cells import in_order
 from dicetune.comparison.items import LONGEST, text_of
+from dicetune.comparison.runs import in_order
 from dicetune.comparison.summary import summarise, write_summary
 from dicetune.decide import read_scores
 from dicetune.errors import DataError, InputError

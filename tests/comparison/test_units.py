@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from comparisons import make_comparison
-from dicetune.comparison.cells import FinishedCell
-from dicetune.comparison.competitors import read_field
 from dicetune.comparison.plan import Plan
-from dicetune.comparison.progress import folder_of
+from dicetune.comparison.results import read_results
+from dicetune.comparison.runs import FinishedRun
 from dicetune.comparison.statistics import Runs, by_document, estimate
 from dicetune.comparison.summary import summarise
 from dicetune.records import PREDICTIONS_FILE, read_json_lines, write_json_lines
@@ -35,8 +34,8 @@ def test_documents_are_resampled_whole(tmp_path):
     assert "The 15 documents that the sentences are from" in found["method"][-1]
 
     plan = Plan.load(folder)
-    cells = [FinishedCell.read(own, folder_of(folder, own)) for own in plan.cells]
-    field = read_field(plan, folder, cells, "test")
+    cells = FinishedRun.of_plan(plan, folder)
+    field = read_results(plan, folder, cells, "test")
     documents = [f"d{number % 15}" for number in range(60)]
     ce, dice = (
         Runs.of_counts(

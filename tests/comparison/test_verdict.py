@@ -3,10 +3,9 @@
 import pytest
 
 from comparisons import make_comparison
-from dicetune.comparison import verdict
+from dicetune.comparison import differences
 from dicetune.comparison.execute import Outcome
-from dicetune.comparison.markdown import markdown
-from dicetune.comparison.summary import summarise
+from dicetune.comparison.summary import markdown, summarise
 from dicetune.decide.folder import tune
 from dicetune.reporting import render
 from dicetune.terminal import comparison_tables
@@ -20,8 +19,8 @@ ROW = {
 
 def said(**changes):
     row = {**ROW, **changes}
-    row["verdict"] = verdict.judge(row)
-    return verdict.sentence(row, "F1", "sentences")
+    row["verdict"] = differences.judge(row)
+    return differences.sentence(row, "F1", "sentences")
 
 
 @pytest.mark.parametrize(

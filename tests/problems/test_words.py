@@ -1,4 +1,6 @@
-"""Words cut out of characters: by hand, and against plain loops."""
+"""Words cut out of characters: by hand, and against sets of their places."""
+
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -6,35 +8,20 @@ from hypothesis import strategies as st
 
 from dicetune.errors import InputError
 from dicetune.problems import Words
+from referees import items
 
 
 def scores(gold, predicted):
     return Words({}).word_scores(gold, predicted)
 
 
-def divided(part, whole):
-    return part / whole if whole else 0.0
-
-
-def oracle(gold, predicted):
-    """Precision, recall and F1 of (word, tag), then of words: one word after another."""
-    found = []
-    for tags_count in (True, False):
-        correct = predicted_count = gold_count = 0
-        for right, words in zip(gold, predicted, strict=True):
-            predicted_count += len(words)
-            gold_count += len(right)
-            for i, (word, tag) in enumerate(words):
-                start = sum(len(w) for w, _ in words[:i])
-                for j, (other, other_tag) in enumerate(right):
-                    if start != sum(len(w) for w, _ in right[:j]) or len(word) != len(other):
-                        continue
-                    correct += not tags_count or tag == other_tag
-        found += [
-            divided(correct, predicted_count),
-            divided(correct, gold_count),
-            divided(2 * correct, predicted_count + gold_count),
-        ]
+def places(sentences):
+    """Sentence, first character, one past the last, and tag of each word."""
+    found = set()
+    for number, words in enumerate(sentences):
+        ends = list(accumulate(len(word) for word, _ in words))
+        for (word, tag), end in zip(words, ends, strict=True):
+            found.add((number, end - len(word), end, tag))
     return found
 
 
@@ -56,10 +43,15 @@ def cuts(draw):
 
 
 @given(cuts())
-def test_as_the_plain_loop(pair):
+def test_words_score_as_the_sets_of_their_places(pair):
     found = scores(*pair)
-    names = ("precision", "recall", "f1", "word_precision", "word_recall", "word_f1")
-    assert [found[name] for name in names] == pytest.approx(oracle(*pair))
+    gold, predicted = map(places, pair)
+    for prefix, sides in (
+        ("", (gold, predicted)),
+        ("word_", ({word[:-1] for word in gold}, {word[:-1] for word in predicted})),
+    ):
+        for name, value in items(*sides)[0].items():
+            assert found[f"{prefix}{name}"] == pytest.approx(value), (prefix, name)
     assert found["f1"] <= found["word_f1"]
     for name in ("correct", "predicted", "support"):
         assert sum(row[name] for row in found["per_type"].values()) == found[name]

@@ -310,7 +310,7 @@ def test_a_model_and_the_file_of_its_predictions_are_scored_in_one_language(tmp_
         scores = task.score(data, found)
         assert (scores["language"], scores["exact"]) == ("characters", 0.0)
         assert 0.8 < scores["f1"] < 1
-        assert task.problem(data)["language"] == "characters"
+        assert task.problem(data).settings["language"] == "characters"
         lines = tmp_path / "predictions.jsonl"
         lines.write_text("".join(json.dumps(row) + "\n" for row in task.rows(data, found)))
         said = []

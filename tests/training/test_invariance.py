@@ -1,29 +1,29 @@
 """One step is one step: however it is cut into micro-batches and spread over processes."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
+
+from dicetune.records import read_json
+from dicetune.training import RunConfig, run
+from tiny import tiny_bert
 
 WORKER = Path(__file__).with_name("gradient_worker.py")
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node"]
 # 8 texts a step, cut in four ways: (processes, texts a micro-batch, accumulation steps)
 WHOLE, CUTS = (1, 8, 1), [(1, 2, 4), (2, 4, 1), (2, 1, 4)]
 
 
 def step(tmp_path, loss, processes, batch, accumulation):
     out = tmp_path / f"{processes}-{batch}-{accumulation}.pt"
-    launch = [sys.executable]
-    if processes > 1:
-        launch += [
-            "-m",
-            "torch.distributed.run",
-            "--standalone",
-            "--nproc_per_node",
-            str(processes),
-        ]
-    command = [*launch, str(WORKER), str(out), loss, str(batch), str(accumulation)]
+    launch = [*TORCHRUN, str(processes)] if processes > 1 else []
+    worker = [str(WORKER), str(out), loss, str(batch), str(accumulation)]
+    command = [sys.executable, *launch, *worker]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return torch.load(out, weights_only=True)
@@ -48,3 +48,39 @@ def test_a_set_level_loss_is_the_mean_over_what_each_forward_saw(tmp_path):
     assert spread["loss"] == pytest.approx(accumulated["loss"], rel=1e-9)
     for name, gradient in accumulated["gradient"].items():
         assert torch.allclose(spread["gradient"][name], gradient, rtol=1e-9, atol=1e-14), name
+
+
+TEXTS = ["the pump at quay nine is down", "the queue at gate", "quay is fine and down"]
+
+
+def test_two_processes_train_the_model_of_one(tmp_path):
+    rows = [
+        "".join(f"{word} {'B-SITE' if word == 'quay' else 'O'}\n" for word in text.split())
+        for text in TEXTS * 4
+    ]
+    (tmp_path / "data.conll").write_text("\n".join(rows), encoding="utf-8")
+    model = tiny_bert(tmp_path / "model", dropout=0.0)
+    files = {"task": "ner", "train": f"{tmp_path}/data.conll", "dev": f"{tmp_path}/data.conll"}
+    trainer = {"max_steps": 2, "train_sampling_strategy": "sequential"}
+    chosen = RunConfig.from_mapping(
+        {**files, "model": model, "loss": "ce+mom", "out": str(tmp_path / "two")}
+    ).updated({"trainer": {**trainer, "per_device_train_batch_size": 3}})
+    (tmp_path / "run.yaml").write_text(chosen.to_yaml(), encoding="utf-8")
+    command = ["-m", "dicetune", "train", "--config", str(tmp_path / "run.yaml")]
+    done = subprocess.run(
+        [sys.executable, *TORCHRUN, "2", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stderr.count("objective: ce+mom") + done.stdout.count("objective: ce+mom") == 1
+    whole = {"out": str(tmp_path / "one"), "trainer.per_device_train_batch_size": 6}
+    run(chosen.updated({**whole, "trainer.use_cpu": True}))
+    assert read_json(tmp_path / "two" / "run.json")["training"]["processes"] == 2
+    one, two = (load_file(tmp_path / name / "model.safetensors") for name in ("one", "two"))
+    start = load_file(tmp_path / "model" / "model.safetensors")
+    for name, weight in one.items():
+        torch.testing.assert_close(two[name], weight, atol=1e-6, rtol=0)
+    assert any((start[name] != one[name]).any() for name in start)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from dicetune.cli import main
-from dicetune.comparison.configure import Request, make_plan
+from dicetune.comparison.compare import compare, make_plan
+from dicetune.comparison.merge import compare_records
 from dicetune.comparison.plan import Plan
-from dicetune.comparison.run import compare, compare_records
 from dicetune.errors import InputError, InterruptedRunError
 from dicetune.predictor import load
 from dicetune.records import read_json, sha256
@@ -95,9 +95,9 @@ def test_a_resume_names_the_loss_again_and_finds_its_file_unchanged(place):
 
 
 def test_a_comparison_goes_on_with_own_code_only_where_it_is_named_again(place):
-    request = Request(values(test="data.conll"), ["ce", LOSS], seeds=1)
-    plan = make_plan(request)
-    names = [cell.id for cell in plan.cells]
+    request = values(test="data.conll"), ["ce", LOSS], 1
+    plan = make_plan(*request)
+    names = [cell.id for cell in plan.runs]
     assert [name.rpartition("-")[0] for name in names] == [
         "ce-seed1",
         "ce-0.5-py-own-code-plain-seed1",
@@ -117,9 +117,9 @@ def test_a_comparison_goes_on_with_own_code_only_where_it_is_named_again(place):
     assert "own_code" not in sys.modules
     with Path("own_code.py").open("a", encoding="utf-8") as file:
         file.write("# another\n")
-    changed = make_plan(request)
-    assert changed.cells[0].id == names[0]
-    assert changed.cells[1].id != names[1]
+    changed = make_plan(*request)
+    assert changed.runs[0].id == names[0]
+    assert changed.runs[1].id != names[1]
     with pytest.raises(InputError, match=r"another file of py\(own_code:plain\) \(it was changed"):
         changed.going_on_from(Plan.load(Path("runs")), Path("runs"))
 
@@ -144,4 +144,4 @@ def test_a_run_that_would_train_beside_others_makes_nothing(place, monkeypatch, 
         run(config(loss="ce"))
     assert not Path("out").exists()
     with pytest.raises(InputError, match="each would work for itself"):
-        make_plan(Request(values(test="data.conll"), ["ce", "dice"]))
+        make_plan(values(test="data.conll"), ["ce", "dice"])

@@ -62,21 +62,26 @@ def tagger(**changes):
     return BertForTokenClassification(BertConfig(**SMALL, num_labels=3, **changes))
 
 
+def trainer_of(folder, model=None, data=None, *, options=None, **changes):
+    """A trainer of a tiny model (a tagger) that trains and evaluates on the same rows."""
+    data = items() if data is None else data
+    return ObjectiveTrainer(
+        model=tagger() if model is None else model,
+        args=arguments(folder, **changes),
+        train_dataset=data,
+        eval_dataset=data,
+        **(options or {}),
+    )
+
+
 @pytest.mark.parametrize(
     "loss",
     ["ce", "wce", "focal", "mom", "la", "cb", "asl", "dl", "dice", "tversky", "dsc", "auto"],
 )
 def test_a_token_head_learns(tmp_path, loss):
-    data = items()
-    trainer = ObjectiveTrainer(
-        model=tagger(),
-        args=arguments(tmp_path, max_steps=60),
-        train_dataset=data,
-        eval_dataset=data,
-        loss=loss,
-        background=0,
-        class_counts=torch.tensor([120, 24, 24]),
-    )
+    counts = torch.tensor([120, 24, 24])
+    options = {"loss": loss, "background": 0, "class_counts": counts}
+    trainer = trainer_of(tmp_path, max_steps=60, options=options)
     before = trainer.evaluate()["eval_loss"]
     trainer.train()
     assert trainer.evaluate()["eval_loss"] < before
@@ -88,12 +93,8 @@ def test_evaluation_loss_is_that_of_the_whole_set_and_no_mean_over_batches(tmp_p
     logits = model(torch.stack([d["input_ids"] for d in data])).logits.detach()
     target = torch.stack([d["labels"] for d in data])
     for loss in ("dice", "ce", "ce+0.5*dsc"):
-        trainer = ObjectiveTrainer(
-            model=model,
-            args=arguments(tmp_path, per_device_eval_batch_size=5),
-            eval_dataset=data,
-            loss=loss,
-        )
+        options = {"loss": loss}
+        trainer = trainer_of(tmp_path, model, data, options=options, per_device_eval_batch_size=5)
         expected = build(loss)(logits, target).item()
         assert trainer.evaluate()["eval_loss"] == pytest.approx(expected, rel=1e-5), loss
 
@@ -106,13 +107,8 @@ def test_a_sequence_head_and_a_multi_label_head(tmp_path):
     ):
         config = BertConfig(**SMALL, num_labels=3, problem_type=kind)
         rows = [{**item, "labels": label} for item, label in zip(data, labels, strict=True)]
-        trainer = ObjectiveTrainer(
-            model=BertForSequenceClassification(config),
-            args=arguments(tmp_path),
-            train_dataset=rows,
-            eval_dataset=rows,
-            loss="ce+dice",
-        )
+        model = BertForSequenceClassification(config)
+        trainer = trainer_of(tmp_path, model, rows, options={"loss": "ce+dice"})
         trainer.train()
         assert trainer.evaluate()["eval_loss"] > 0
 
@@ -127,13 +123,8 @@ def test_a_question_answering_head_takes_the_same_path(tmp_path):
         }
         for i, item in enumerate(items())
     ]
-    trainer = ObjectiveTrainer(
-        model=BertForQuestionAnswering(BertConfig(**SMALL)),
-        args=arguments(tmp_path),
-        train_dataset=rows,
-        eval_dataset=rows,
-        loss="ce",
-    )
+    model = BertForQuestionAnswering(BertConfig(**SMALL))
+    trainer = trainer_of(tmp_path, model, rows, options={"loss": "ce"})
     before = trainer.evaluate()["eval_loss"]
     trainer.train()
     assert trainer.evaluate()["eval_loss"] < before
@@ -146,14 +137,9 @@ def test_an_own_head_brings_its_own_inputs(tmp_path):
     def item_counts(labels):
         return {"tags": (labels["labels"] != -100).sum()}
 
-    trainer = ObjectiveTrainer(
-        model=tagger(),
-        args=arguments(tmp_path),
-        train_dataset=items(),
-        loss="dice:average=micro,classes=foreground",
-        loss_inputs=loss_inputs,
-        item_counts=item_counts,
-    )
+    own = {"loss_inputs": loss_inputs, "item_counts": item_counts}
+    options = {"loss": "dice:average=micro,classes=foreground", **own}
+    trainer = trainer_of(tmp_path, options=options)
     assert trainer.train().training_loss > 0
 
 
@@ -181,9 +167,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(tmp_path):
     model = tagger()
     with torch.no_grad():
         model.classifier.bias[0] = float("nan")
-    trainer = ObjectiveTrainer(
-        model=model, args=arguments(tmp_path), train_dataset=items(), loss="ce"
-    )
+    trainer = trainer_of(tmp_path, model, options={"loss": "ce"})
     with pytest.raises(
         NonFiniteLossError, match=r"got nan at step 1 \(main phase, ce.*not finite.*lower the"
     ):
@@ -208,9 +192,7 @@ def test_options_that_exclude_each_other(tmp_path, options, message):
 def test_integer_labels_of_the_logits_shape_are_refused(tmp_path):
     config = BertConfig(**SMALL, num_labels=3)
     rows = [{**item, "labels": torch.eye(3)[0].long()} for item in items()]
-    trainer = ObjectiveTrainer(
-        model=BertForSequenceClassification(config), args=arguments(tmp_path), train_dataset=rows
-    )
+    trainer = trainer_of(tmp_path, BertForSequenceClassification(config), rows)
     with pytest.raises(InputError, match=r"expected float labels .* convert them with \.float\(\)"):
         trainer.train()
 
@@ -223,36 +205,24 @@ def test_integer_labels_of_the_logits_shape_are_refused(tmp_path):
     ],
 )
 def test_counts_that_are_not_the_inputs_are_found_in_the_first_step(tmp_path, counts, message):
-    trainer = ObjectiveTrainer(
-        model=tagger(),
-        args=arguments(tmp_path),
-        train_dataset=items(),
-        loss_inputs=lambda outputs, labels: [
-            LossInput("tags", outputs["logits"], labels["labels"])
-        ],
-        item_counts=counts,
-    )
+    def loss_inputs(outputs, labels):
+        return [LossInput("tags", outputs["logits"], labels["labels"])]
+
+    own = {"loss_inputs": loss_inputs, "item_counts": counts}
+    trainer = trainer_of(tmp_path, options=own)
     with pytest.raises(InputError, match=message):
         trainer.train()
 
 
 def test_a_loss_without_meaning_for_the_head_is_refused_in_the_first_step(tmp_path):
-    trainer = ObjectiveTrainer(
-        model=tagger(), args=arguments(tmp_path), train_dataset=items(), loss="dice:average=micro"
-    )
+    trainer = trainer_of(tmp_path, options={"loss": "dice:average=micro"})
     with pytest.raises(InputError, match="micro"):
         trainer.train()
 
 
 def test_the_last_step_of_the_start_phase_belongs_to_it(tmp_path):
-    trainer = ObjectiveTrainer(
-        model=tagger(),
-        args=arguments(tmp_path),
-        train_dataset=items(),
-        loss="dice",
-        start_loss="ce",
-        start_share=0.4,
-    )
+    options = {"loss": "dice", "start_loss": "ce", "start_share": 0.4}
+    trainer = trainer_of(tmp_path, options=options)
     trainer.state.max_steps = 6
     phases = []
     for trainer.state.global_step in range(6):
@@ -287,21 +257,16 @@ def test_any_function_of_logits_and_target_trains_as_cross_entropy_does(
     data = items()
     for number, item in enumerate(data):  # texts that differ in how many words count
         item["labels"][number % 7 + 1 :] = -100
+    changes = {
+        "per_device_train_batch_size": 8 // accumulation,
+        "gradient_accumulation_steps": accumulation,
+        "train_sampling_strategy": "sequential",
+        "max_steps": 2,
+    }
     weights = []
-    for own in (loss, "ce"):
-        trainer = ObjectiveTrainer(
-            model=tagger(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0).double(),
-            args=arguments(
-                tmp_path,
-                per_device_train_batch_size=8 // accumulation,
-                gradient_accumulation_steps=accumulation,
-                train_sampling_strategy="sequential",
-                max_steps=2,
-            ),
-            train_dataset=data,
-            eval_dataset=data,
-            loss=own,
-        )
+    for chosen in (loss, "ce"):
+        model = tagger(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0).double()
+        trainer = trainer_of(tmp_path, model, data, options={"loss": chosen}, **changes)
         trainer.train()
         weights.append((trainer.model.classifier.weight, trainer.evaluate()["eval_loss"]))
     torch.testing.assert_close(weights[0][0], weights[1][0])
@@ -314,7 +279,7 @@ def test_any_function_of_logits_and_target_trains_as_cross_entropy_does(
         (7, r"called as f\(logits, target\)"),
         (None, "expected a loss, got None"),
         (nn.CrossEntropyLoss, r"as in CrossEntropyLoss\(\)"),
-        (nn.Bilinear(2, 2, 1), "without weights to train, got 'function.weight' in 'Bilinear'"),
+        (nn.Bilinear(2, 2, 1), "without weights to train, got 'called.weight' in 'Bilinear'"),
     ],
 )
 def test_what_is_no_loss_is_refused_before_training(tmp_path, loss, message):
@@ -323,14 +288,8 @@ def test_what_is_no_loss_is_refused_before_training(tmp_path, loss, message):
 
 
 def test_an_own_loss_may_lead_to_another(tmp_path):
-    trainer = ObjectiveTrainer(
-        model=tagger(),
-        args=arguments(tmp_path),
-        train_dataset=items(),
-        loss="dice",
-        start_loss=nn.CrossEntropyLoss(),
-        start_share=0.5,
-    )
+    options = {"loss": "dice", "start_loss": nn.CrossEntropyLoss(), "start_share": 0.5}
+    trainer = trainer_of(tmp_path, options=options)
     trainer.train()
     assert str(trainer.recipe) == "CrossEntropyLoss for 50% of the steps, then dice"
 
@@ -344,10 +303,8 @@ def classifier(labels, **changes):
 def test_a_head_with_one_logit_is_one_sigmoid_an_item(tmp_path, loss):
     rows = [{**item, "labels": float(i % 2)} for i, item in enumerate(items())]
     model = classifier(1)
-    args = arguments(tmp_path, gradient_accumulation_steps=2)
-    trainer = ObjectiveTrainer(
-        model=model, args=args, train_dataset=rows, eval_dataset=rows, loss=loss
-    )
+    args = {"options": {"loss": loss}, "gradient_accumulation_steps": 2}
+    trainer = trainer_of(tmp_path, model, rows, **args)
     logits = model.eval()(torch.stack([row["input_ids"] for row in rows])).logits
     gold = torch.tensor([[row["labels"]] for row in rows])
     expected = (build(loss) if isinstance(loss, str) else loss)(logits, gold).item()
@@ -355,10 +312,10 @@ def test_a_head_with_one_logit_is_one_sigmoid_an_item(tmp_path, loss):
     trainer.train()
     tags = BertForTokenClassification(BertConfig(**SMALL, num_labels=1))
     words = [{**item, "labels": item["labels"].clamp(max=1).float()} for item in items()]
-    ObjectiveTrainer(model=tags, args=args, train_dataset=words, loss=loss).train()
+    trainer_of(tmp_path, tags, words, **args).train()
     whole = [{**row, "labels": i % 2} for i, row in enumerate(rows)]
     with pytest.raises(InputError, match=r"convert them with \.float\(\)"):
-        ObjectiveTrainer(model=model, args=args, train_dataset=whole, loss=loss).train()
+        trainer_of(tmp_path, model, whole, **args).train()
 
 
 class Bare(nn.Module):
@@ -380,9 +337,7 @@ def test_logits_are_found_in_outputs_of_any_form_and_predicted(tmp_path, form):
     rows = [{**item, "labels": i % 2} for i, item in enumerate(items())]
     expected = None
     for model in (classifier(2), Bare(form)):
-        trainer = ObjectiveTrainer(
-            model=model, args=arguments(tmp_path), train_dataset=rows, eval_dataset=rows, loss="ce"
-        )
+        trainer = trainer_of(tmp_path, model, rows, options={"loss": "ce"})
         found = trainer.predict(rows)
         scores = found.predictions[0] if isinstance(found.predictions, tuple) else found.predictions
         assert scores.shape == (24, 2)
@@ -393,9 +348,7 @@ def test_logits_are_found_in_outputs_of_any_form_and_predicted(tmp_path, form):
 
 def test_a_model_that_returns_tuples_by_its_configuration(tmp_path):
     rows = [{**item, "labels": i % 2} for i, item in enumerate(items())]
-    trainer = ObjectiveTrainer(
-        model=classifier(2, return_dict=False), args=arguments(tmp_path), train_dataset=rows
-    )
+    trainer = trainer_of(tmp_path, classifier(2, return_dict=False), rows)
     trainer.train()
     assert trainer.predict(rows).predictions.shape == (24, 2)
 
@@ -403,7 +356,7 @@ def test_a_model_that_returns_tuples_by_its_configuration(tmp_path):
 @pytest.mark.parametrize("form", [lambda z: {"scores": z}, lambda z: ("no", z), lambda z: 3])
 def test_outputs_without_logits_are_refused(tmp_path, form):
     rows = [{**item, "labels": i % 2} for i, item in enumerate(items())]
-    trainer = ObjectiveTrainer(model=Bare(form), args=arguments(tmp_path), train_dataset=rows)
+    trainer = trainer_of(tmp_path, Bare(form), rows)
     with pytest.raises(InputError, match="expected outputs with logits, or a tuple that begins"):
         trainer.train()
 
@@ -418,11 +371,10 @@ def test_an_answer_beyond_the_window_is_ignored_as_in_the_stock_head(tmp_path, c
         rows.append({**inputs, "start_positions": start, "end_positions": end})
     torch.manual_seed(0)
     model = BertForQuestionAnswering(BertConfig(**SMALL)).eval()
-    args = arguments(tmp_path, per_device_eval_batch_size=24, gradient_accumulation_steps=2)
+    changes = {"per_device_eval_batch_size": 24, "gradient_accumulation_steps": 2}
+    args = arguments(tmp_path, **changes)
     stock = Trainer(model=model, args=args, eval_dataset=rows).evaluate()["eval_loss"]
-    trainer = ObjectiveTrainer(
-        model=model, args=args, train_dataset=rows, eval_dataset=rows, loss="ce"
-    )
+    trainer = trainer_of(tmp_path, model, rows, options={"loss": "ce"}, **changes)
     assert trainer.evaluate()["eval_loss"] == pytest.approx(stock, rel=1e-6)
     trainer.train()
 
@@ -446,18 +398,14 @@ def test_a_model_that_is_not_finite_after_the_last_step_is_refused(
     if spoilt:  # a word that no text holds: no loss ever meets it
         with torch.no_grad():
             model.bert.embeddings.word_embeddings.weight[39] = float("nan")
-    args = arguments(tmp_path, max_grad_norm=0.0 if spoilt else 1.0, **changes)
-    data = items()
-    trainer = ObjectiveTrainer(
-        model=model, args=args, train_dataset=data, eval_dataset=data, loss="ce"
-    )
+    changes = {"max_grad_norm": 0.0 if spoilt else 1.0, **changes}
+    trainer = trainer_of(tmp_path, model, options={"loss": "ce"}, **changes)
     with pytest.raises(NonFiniteLossError, match=message):
         trainer.train()
 
 
 def test_checkpoints_may_be_read_by_whom_the_umask_lets(tmp_path):
-    args = arguments(tmp_path, max_steps=1, save_strategy="steps", save_steps=1)
-    ObjectiveTrainer(model=tagger(), args=args, train_dataset=items()).train()
+    trainer_of(tmp_path, max_steps=1, save_strategy="steps", save_steps=1).train()
     fresh = tmp_path / "fresh"
     fresh.touch()
     modes = {stat.S_IMODE(p.stat().st_mode) for p in tmp_path.rglob("*") if p.is_file()}

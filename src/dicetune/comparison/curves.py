@@ -1,4 +1,11 @@
-"""How training went: learning curves, and how well each loss tracked the metric."""
+"""Curves: precision against recall, learning curves, and how well each loss tracked the metric.
+
+A curve of precision against recall runs over the number of positive decisions
+(``Problem.tradeoff``): texts called positive, labels given, words that are part of an entity,
+candidate spans that are one. Seeds are averaged where they make equally many, so that each point of
+the mean is the mean of decisions that can really be made, and nothing is interpolated between
+precision and recall (which would be too good: Davis & Goadrich, ICML 2006).
+"""
 
 from __future__ import annotations
 
@@ -7,30 +14,61 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.comparison.cells import FinishedCell
+from dicetune.comparison.results import Results
+from dicetune.comparison.runs import FinishedRun
+from dicetune.problems.ratios import Counts, precision_recall_f1
 
 LEAST = 3
 """Evaluations of a run below which a rank correlation says nothing."""
 
 
-def learning_curves(cells: Sequence[FinishedCell], metric: str) -> dict[str, list[dict[str, Any]]]:
-    """For each loss and seed, loss on train and dev and the dev metric at each evaluation.
+def precision_recall(
+    results: Results, finished: Sequence[FinishedRun], split: str
+) -> dict[str, dict[str, Any]]:
+    """For each loss the mean curve of its seeds and the points that its decisions chose."""
+    tradeoff = results.problem.tradeoff(results.gold)
+    if tradeoff is None:
+        return {}
+    what, counts_of = tradeoff
+    found = {}
+    for loss in dict.fromkeys(run.planned.loss for run in finished):
+        runs = [counts_of(run.scores(split)) for run in finished if run.planned.loss == loss]
+        points = {}
+        for competitor in results.competitors:
+            if competitor.loss == loss and not competitor.external:
+                chosen = results.problem.operating_point(competitor.counts.sum(axis=1))
+                points[competitor.decision] = np.stack(chosen, axis=-1).tolist()
+        found[loss] = {
+            "what": what,
+            "curve": _mean_curve(runs),
+            "chosen": {name: np.mean(seeds, axis=0).tolist() for name, seeds in points.items()},
+            "seeds": points,
+        }
+    return found
 
-    Args:
-        cells: finished ones.
-        metric: the dev score that chose the checkpoint.
-    """
+
+def _mean_curve(runs: Sequence[Counts]) -> list[list[float]]:
+    """[recall, precision] of the mean over seeds, at each step where something is predicted."""
+    points = np.mean([precision_recall_f1(*counts)[:2] for counts in runs], axis=0)
+    some = np.min([predicted for _, predicted, _ in runs], axis=0) > 0
+    return [[round(float(r), 5), round(float(p), 5)] for p, r in points.T[some]]
+
+
+def learning_curves(
+    finished: Sequence[FinishedRun], metric: str
+) -> dict[str, list[dict[str, Any]]]:
+    """For each loss and seed, loss on train and dev and the dev metric at each evaluation."""
     curves: dict[str, list[dict[str, Any]]] = {}
-    for own in cells:
-        history = own.record.training["history"]
-        curves.setdefault(own.cell.loss, []).append(
+    for run in finished:
+        history = run.record.training["history"]
+        curves.setdefault(run.planned.loss, []).append(
             {
-                "seed": own.cell.seed,
+                "seed": run.planned.seed,
                 "steps": [row["step"] for row in history],
                 "train_loss": [row.get("train_loss") for row in history],
                 "dev_loss": [row.get("eval_loss") for row in history],
                 "dev_metric": [row.get(f"eval_{metric}") for row in history],
-                "best_step": own.record.training["best_step"],
+                "best_step": run.record.training["best_step"],
             }
         )
     return curves

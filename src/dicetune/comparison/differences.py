@@ -1,18 +1,24 @@
 """Differences between competitors: who is compared with whom, and what the statistics say.
 
-Every plain decision, the baseline's tuned one and every foreign tool is compared with the baseline
+Every plain decision, the baseline's tuned one and every external tool is compared with the baseline
 as it is; every other tuned decision with the baseline's tuned one. So a gain that a decision rule
 alone would give is never counted as one of the loss.
+
+The verdict in words never says more than the data does. With fewer than 3 seeds there is no
+interval, no p and no verdict. With fewer than 5 seeds the interval cannot be trusted and the words
+only describe the runs. From 5 seeds on a difference is called better or worse only where its
+p-value, corrected for the number of losses (Holm), is below 0.05; else the two are not
+distinguishable, and what the design could have seen is said beside it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dicetune.comparison import verdict
-from dicetune.comparison.competitors import Competitor, Field
-from dicetune.comparison.naming import TUNED, competitor_name
+from dicetune import numbers
+from dicetune.comparison.results import Competitor, Results, competitor_name
 from dicetune.comparison.statistics import (
     Runs,
     by_document,
@@ -24,6 +30,8 @@ from dicetune.comparison.statistics import (
     seeds_needed,
     sign_flip,
 )
+from dicetune.records import DEFAULT as ARGMAX
+from dicetune.records import TUNED
 
 FEWEST_DOCUMENTS = 10
 """With fewer, the variance between documents cannot be told."""
@@ -32,17 +40,16 @@ FEWEST_RUNS = 3
 """With fewer, an interval is so wide that it says nothing, and p has no meaning."""
 
 
+FEWEST_SEEDS = 5
+ALPHA = 0.05
+
+SAME, BETTER, WORSE, UNCLEAR = "no difference", "better", "worse", "not distinguishable"
+DESCRIPTIVE, NONE = "descriptive", "no verdict"
+
+
 @dataclass(frozen=True)
 class Differences:
-    """What the statistics say of all competitors.
-
-    Args:
-        rows: one a comparison, as ``summary.json`` has them.
-        verdict: in sentences, the most important first.
-        intervals: of each competitor's own score, by name.
-        descriptive: whether there are too few seeds for a conclusion.
-        method: how it was judged, in sentences.
-    """
+    """What the statistics say of all competitors."""
 
     rows: list[dict[str, Any]]
     verdict: list[str]
@@ -51,52 +58,47 @@ class Differences:
     method: list[str]
 
 
-def differences(field: Field, baseline: str) -> Differences:
-    """Compare the competitors of a field with its baseline.
-
-    Args:
-        field: all competitors on the test set.
-        baseline: name of a loss, or of a foreign competitor.
-    """
-    runs = {own.name: runs_of(field, own) for own in field.competitors}
-    pairs = compared(field, baseline)
-    least = least_score(field.problem.metrics[0])
+def differences(results: Results, baseline: str) -> Differences:
+    """Compare all competitors with the baseline, the name of a loss or of an external tool."""
+    runs = {own.name: runs_of(results, own) for own in results.competitors}
+    pairs = compared(results, baseline)
+    least = least_score(results.problem.metrics[0])
     rows = [_row(own, other, runs, least) for own, other in pairs]
     _correct(rows, [family_of(own, other) for own, other in pairs])
     for row in rows:
-        row["verdict"] = verdict.judge(row)
-    metric = field.problem.metric_title(field.problem.metrics[0])
-    several = sampled(field)
+        row["verdict"] = judge(row)
+    metric = results.problem.metric_title(results.problem.metrics[0])
+    several = sampled(results)
     intervals = {
         name: list(score_interval(own, least=least)) if _enough([own]) else None
         for name, own in runs.items()
     }
     return Differences(
         rows,
-        verdict.lead(rows, baseline, metric, several),
+        lead(rows, baseline, metric, several),
         intervals,
-        any(row["verdict"] in (verdict.NONE, verdict.DESCRIPTIVE) for row in rows),
-        _method(several) + _parted(field),
+        any(row["verdict"] in (NONE, DESCRIPTIVE) for row in rows),
+        _method(several) + _parted(results),
     )
 
 
-def sampled(field: Field) -> str:
+def sampled(results: Results) -> str:
     """What is resampled, in the plural: documents where they are known and many enough."""
-    return "documents" if _documents(field) is not None else field.units[1]
+    return "documents" if _documents(results) is not None else results.units[1]
 
 
-def _documents(field: Field) -> list[str] | None:
+def _documents(results: Results) -> list[str] | None:
     """The document of each unit, where they are what the test set was drawn by."""
-    documents = field.documents
+    documents = results.documents
     return documents if documents and len(set(documents)) >= FEWEST_DOCUMENTS else None
 
 
-def _parted(field: Field) -> list[str]:
+def _parted(results: Results) -> list[str]:
     """What is to be said where documents are known."""
-    if field.documents is None:
+    if results.documents is None:
         return []
-    several, many = field.units[1], len(set(field.documents))
-    if _documents(field) is None:
+    several, many = results.units[1], len(set(results.documents))
+    if _documents(results) is None:
         return [
             f"The {several} are from {many} documents, too few to resample (fewer than "
             f"{FEWEST_DOCUMENTS}): the intervals hold for new {several} of such documents, and "
@@ -105,27 +107,27 @@ def _parted(field: Field) -> list[str]:
     return [f"The {many:,} documents that the {several} are from are resampled whole."]
 
 
-def runs_of(field: Field, own: Competitor) -> Runs:
+def runs_of(results: Results, own: Competitor) -> Runs:
     """Scores of the runs of a competitor, and what each unit weighs in them."""
-    metric = field.problem.metrics[0]
-    documents = _documents(field)
+    metric = results.problem.metrics[0]
+    documents = _documents(results)
     return Runs.of_counts(
         own.name,
         own.counts if documents is None else by_document(own.counts, documents),
-        lambda sums: field.problem.score(sums, metric),
+        lambda sums: results.problem.score(sums, metric),
         seeds=own.seeds,
-        fixed=own.foreign,
+        fixed=own.external,
     )
 
 
-def compared(field: Field, baseline: str) -> list[tuple[Competitor, Competitor]]:
+def compared(results: Results, baseline: str) -> list[tuple[Competitor, Competitor]]:
     """Pairs of a competitor and what it is compared with."""
-    plain = field.named(baseline)
-    tuned = field.named(competitor_name(baseline, TUNED))
+    plain = results.named(baseline)
+    tuned = results.named(competitor_name(baseline, TUNED))
     if plain is None:
         return []
     pairs = []
-    for own in field.competitors:
+    for own in results.competitors:
         other = tuned if own.decision == TUNED and own is not tuned and tuned is not None else plain
         if own is not other:
             pairs.append((own, other))
@@ -136,10 +138,10 @@ def family_of(own: Competitor, other: Competitor) -> str:
     """Comparisons that one correction for many tries counts together.
 
     The losses with a plain decision are one family, the losses with a tuned one are another; the
-    baseline's own decision rule answers a question of its own, and so do the foreign tools.
+    baseline's own decision rule answers a question of its own, and so do the external tools.
     """
-    if own.foreign:
-        return "foreign"
+    if own.external:
+        return "external"
     return "rule" if own.loss == other.loss else own.decision
 
 
@@ -165,7 +167,7 @@ def _row(own: Competitor, other: Competitor, runs: dict[str, Runs], least: float
         "baseline": other.name,
         "loss": own.loss,
         "decision": own.decision,
-        "foreign": own.foreign,
+        "foreign": own.external,
         "difference": sum(group.mean for group in groups),
         "runs": min((len(group.scores) for group in groups if not group.fixed), default=0),
         "seeds": [] if paired is None or paired.fixed else list(paired.seeds),
@@ -210,7 +212,7 @@ def _method(several: str) -> list[str]:
         f"{FEWEST_RUNS} seeds have no interval and no p.",
         "p (Holm) allows for the number of losses that were compared with the same baseline by the "
         "same kind of decision. Better and worse are said from "
-        f"{verdict.FEWEST_SEEDS} seeds on, where p (Holm) is below {verdict.ALPHA:g}; intervals "
+        f"{FEWEST_SEEDS} seeds on, where p (Holm) is below {ALPHA:g}; intervals "
         "themselves are not corrected.",
         "A tuned decision rule is fitted on dev alone, and tuned is compared with tuned, so that "
         "what a rule alone gives is not counted as a gain of the loss.",
@@ -218,3 +220,127 @@ def _method(several: str) -> list[str]:
         "smallest true difference that this design finds with a chance of 80%; seeds needed are "
         f"those that would find one as large as was seen, where more {several} are not needed.",
     ]
+
+
+def judge(row: Mapping[str, Any]) -> str:
+    """The verdict on one comparison in a word or two.
+
+    Args:
+        row: with "difference", "interval", "p_holm", and "runs", the number of seeds behind it.
+
+    Example:
+        >>> judge({"difference": 0.01, "interval": [0.002, 0.018], "p_holm": 0.03, "runs": 5})
+        'better'
+        >>> judge({"difference": 0.01, "interval": [0.002, 0.018], "p_holm": 0.09, "runs": 5})
+        'not distinguishable'
+        >>> judge({"difference": 0.01, "interval": [0.002, 0.018], "p_holm": 0.01, "runs": 3})
+        'descriptive'
+        >>> judge({"difference": 0.01, "interval": None, "p_holm": None, "runs": 2})
+        'no verdict'
+    """
+    if row["interval"] is None:
+        return NONE
+    if row["runs"] < FEWEST_SEEDS:
+        return DESCRIPTIVE
+    if row["interval"][0] == row["interval"][1] == row["difference"] == 0:
+        return SAME
+    if row["p_holm"] < ALPHA:
+        return BETTER if row["difference"] > 0 else WORSE
+    return UNCLEAR
+
+
+def sentence(row: Mapping[str, Any], metric: str, several: str) -> str:
+    """The verdict on one comparison in a sentence."""
+    return f"{_claim(row, metric)}{_ending(row, several)}."
+
+
+def lead(rows: Sequence[Mapping[str, Any]], baseline: str, metric: str, several: str) -> list[str]:
+    """Sentences on all comparisons; the best other loss and the baseline's own rule come first.
+
+    So that a gain that a decision rule gives to any loss stands beside that of the loss.
+
+    Args:
+        rows: of all comparisons.
+        baseline: name of the plain baseline.
+        metric: in words.
+        several: the units in words.
+    """
+    plain = [own for own in rows if not own["foreign"] and own["decision"] == ARGMAX]
+    rule = next((own for own in rows if own["loss"] == baseline), None)
+    if not plain or rule is None:
+        return [sentence(own, metric, several) for own in rows]
+    best = max(plain, key=lambda own: float(own["difference"]))
+    echoes = _echoes(rows, plain, rule)
+    all_same = len(echoes) == len(plain)
+    of_rules = "tuned decision rules change nothing" if all_same else _rule(rule, baseline)
+    first = f"{_claim(best, metric)}{_ending(best, several)}; {of_rules}."
+    rest = [own for own in rows if own is not best and own is not rule and own not in echoes]
+    return [first, *(sentence(own, metric, several) for own in rest)]
+
+
+def _echoes(
+    rows: Sequence[Mapping[str, Any]],
+    plain: Sequence[Mapping[str, Any]],
+    rule: Mapping[str, Any],
+) -> list[Mapping[str, Any]]:
+    """Tuned comparisons that say again what the plain ones said: no rule moved a score."""
+    if any(rule["seed_differences"]):
+        return []
+    said = {own["loss"]: own["seed_differences"] for own in plain}
+    return [
+        own
+        for own in rows
+        if own not in plain
+        and own is not rule
+        and not own["foreign"]
+        and own["seed_differences"] == said.get(own["loss"])
+    ]
+
+
+def _claim(row: Mapping[str, Any], metric: str) -> str:
+    return (
+        f"{row['name']} {numbers.signed(row['difference'])} {metric} over {row['baseline']} "
+        f"({_how_surely(row)}): {_word(row)}"
+    )
+
+
+def _word(row: Mapping[str, Any]) -> str:
+    verdict = row["verdict"]
+    if verdict == NONE:
+        seeds = "one seed" if row["runs"] == 1 else "two seeds"
+        return f"{NONE} ({seeds}: no interval; give --seeds 3 or more)"
+    if verdict == DESCRIPTIVE:
+        return f"no conclusion, fewer than {FEWEST_SEEDS} seeds describe these runs alone"
+    if verdict == UNCLEAR and row["p"] < ALPHA:
+        return f"{UNCLEAR} once {row['family']} comparisons are allowed for"
+    return str(verdict)
+
+
+def _ending(row: Mapping[str, Any], several: str) -> str:
+    """What an unclear difference would have needed."""
+    if row["verdict"] != UNCLEAR:
+        return ""
+    able = f" (a difference of {numbers.points(row['detectable'])} could have been detected"
+    if row["seeds_needed"] is not None:
+        return f"{able}; one of this size needs about {row['seeds_needed']} seeds)"
+    if round(abs(row["difference"]), 4) == 0:
+        return f"{able})"
+    return f"{able}; one of this size needs more {several}, seeds alone will not show it)"
+
+
+def _rule(row: Mapping[str, Any], baseline: str) -> str:
+    gain = round(row["difference"], 4)
+    if not any(row["seed_differences"]):
+        return f"a tuned decision rule changes nothing for {baseline}"
+    verb = "gains" if gain > 0 else "loses" if gain < 0 else "stays where it is:"
+    return (
+        f"{baseline} with a tuned decision rule {verb} {numbers.points(abs(gain))} "
+        f"({_how_surely(row)})"
+    )
+
+
+def _how_surely(row: Mapping[str, Any]) -> str:
+    seeds = f"{row['runs']} seed{'s' if row['runs'] != 1 else ''}" if row["runs"] else "no seeds"
+    if row["interval"] is None:
+        return seeds
+    return f"95% interval {numbers.interval(row['interval'], sign=True)}, {seeds}"

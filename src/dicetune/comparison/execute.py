@@ -1,4 +1,4 @@
-"""Carry a plan out: search, then one process a cell; whatever stops it, it goes on from there."""
+"""Carry a plan out: search, then one process a run; whatever stops it, it goes on from there."""
 
 from __future__ import annotations
 
@@ -12,21 +12,15 @@ from typing import Any
 import yaml
 
 from dicetune import numbers
-from dicetune.comparison.cells import FinishedCell
-from dicetune.comparison.inspect import inspect_data
-from dicetune.comparison.plan import CELLS, PLAN_FILE, Cell, Plan
-from dicetune.comparison.process import run_process
-from dicetune.comparison.progress import (
-    CellState,
-    Progress,
-    folder_of,
-    progress_of,
-    state_of,
-)
-from dicetune.comparison.same_inputs import check_cells, check_files
-from dicetune.comparison.stored import check_place
-from dicetune.errors import DicetuneError, InputError, InterruptedRunError, quoted
-from dicetune.records import LOCK_FILE, RUN_FILE, locked
+from dicetune.comparison.external import add_external
+from dicetune.comparison.folder import PLAN_FILE, RUNS, check_out
+from dicetune.comparison.one_run import run_process
+from dicetune.comparison.plan import Plan, PlannedRun
+from dicetune.comparison.runs import FinishedRun, Progress, RunState, check_files, check_runs
+from dicetune.comparison.summary import INSPECTION_FILE, write_summary
+from dicetune.errors import DicetuneError, InterruptedRunError
+from dicetune.records import RUN_FILE, locked, write_json
+from dicetune.reporting import write_report
 
 Report = Callable[[str], None]
 Show = Callable[[Progress], None]
@@ -34,24 +28,17 @@ Show = Callable[[Progress], None]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a comparison came to.
-
-    Args:
-        folder: of the comparison.
-        cells: as they stand at the end.
-        summary: as ``summary.json`` has it; empty where there was nothing to compare.
-        notes: what failed beside the cells, in sentences.
-    """
+    """What a comparison came to: its folder, the state of each run, the summary, and failures."""
 
     folder: Path
-    cells: tuple[CellState, ...]
-    summary: Mapping[str, Any]
-    notes: tuple[str, ...] = ()
+    runs: tuple[RunState, ...]
+    summary: Mapping[str, Any]  # empty where there was nothing to compare
+    notes: tuple[str, ...] = ()  # what failed beside the runs, in sentences
 
     @property
-    def failed(self) -> list[CellState]:
-        """Cells that failed."""
-        return [own for own in self.cells if own.state == "failed"]
+    def failed(self) -> list[RunState]:
+        """Runs that failed."""
+        return [run for run in self.runs if run.state == "failed"]
 
     @property
     def exit_code(self) -> int:
@@ -67,21 +54,11 @@ def execute(
     report: Report = lambda line: None,
     show: Show = lambda progress: None,
 ) -> Outcome:
-    """Run what is missing of a plan, one process a cell, then summarise.
+    """Make the runs of a plan that are missing, one process each, then summarise.
 
-    Finished cells are kept, failed ones are tried again, unfinished ones resume. A cell that fails
-    does not keep the others from running.
-
-    Args:
-        plan: what to run; in a folder that holds an earlier plan, losses and seeds are added.
-        out: folder of the comparison.
-        predictions: files of foreign predictions, by the name of the competitor.
-        report: takes a line of text now and then.
-        show: takes the progress, twice a second.
-
-    Raises:
-        InputError: where the folder holds another plan, or is in the way.
-        InterruptedRunError: after Ctrl-C, with the command that goes on.
+    Finished runs are kept, failed runs are tried again, unfinished runs resume. A run that fails
+    does not keep the others from running. In a folder that holds an earlier plan, losses and seeds
+    are added. ``predictions`` has files of external predictions by the name of the competitor.
     """
     check_out(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -89,29 +66,29 @@ def execute(
         if (out / PLAN_FILE).is_file():
             plan = plan.going_on_from(Plan.load(out), out)
         plan.save(out)
-        (out / CELLS).mkdir(exist_ok=True)
+        (out / RUNS).mkdir(exist_ok=True)
         for line in describe(plan, out):
             report(line)
         inspect_data(plan, out, report)
-        running = _Running(plan, out, keep_open, report, show)
+        execution = _Execution(plan, out, keep_open, report, show)
         try:
-            running.search()
-            running.cells()
+            execution.search()
+            execution.make_runs()
         except InterruptedRunError:
-            states = progress_of(running.plan, out)
-            own = [loss for loss in plan.objectives if any(name in loss for name in plan.code)]
-            again = shlex.join(part for loss in own for part in ("--loss", loss))
+            progress = Progress.read(execution.plan, out)
+            named = [loss for loss in plan.objectives if any(name in loss for name in plan.code)]
+            again = shlex.join(part for loss in named for part in ("--loss", loss))
             raise InterruptedRunError(
-                f"stopped; {len(states.of('done'))} of {len(states.cells)} cells are done and kept;"
-                f" go on with: dicetune compare --out {out} {again}".rstrip()
+                f"stopped; {len(progress.of('done'))} of {len(progress.runs)} runs are done and "
+                f"kept; go on with: dicetune compare --out {out} {again}".rstrip()
             ) from None
-        return conclude(running.plan, out, predictions or {}, report)
+        return conclude(execution.plan, out, predictions or {}, report)
 
 
 def describe(plan: Plan, out: Path) -> list[str]:
-    """The plan in words: how many cells, and what is equal for all of them."""
-    states = [state_of(plan, out, cell) for cell in plan.cells]
-    done = sum(own.state == "done" for own in states)
+    """The plan in words: how many runs, and what is equal for all of them."""
+    progress = Progress.read(plan, out)
+    done = len(progress.of("done"))
     keys = plan.trainer
     length = (
         f"{keys['max_steps']} steps"
@@ -124,11 +101,12 @@ def describe(plan: Plan, out: Path) -> list[str]:
         else f"every {_often(keys.get('eval_steps', 0))}"
     )
     names = ", ".join(
-        name if str(own) == name else f"{name} = {own}" for name, own in plan.objectives.items()
+        name if str(objective) == name else f"{name} = {objective}"
+        for name, objective in plan.objectives.items()
     )
     lines = [
-        f"{len(states)} cells: {len(plan.objectives)} losses ({names}; baseline {plan.baseline}) "
-        f"× {len(plan.seeds)} seeds ({', '.join(map(str, plan.seeds))})"
+        f"{len(progress.runs)} runs: {len(plan.objectives)} losses ({names}; baseline "
+        f"{plan.baseline}) × {len(plan.seeds)} seeds ({', '.join(map(str, plan.seeds))})"
         + (f"; {done} are done" if done else ""),
         f"equal for all: {plan.model['name']}, {length} of batches of "
         f"{keys['per_device_train_batch_size']}, dev evaluated {often}, the best checkpoint by dev "
@@ -144,45 +122,44 @@ def describe(plan: Plan, out: Path) -> list[str]:
     return lines
 
 
-def conclude(
-    plan: Plan, out: Path, predictions: Mapping[str, str], report: Report = lambda line: None
-) -> Outcome:
-    """Take in foreign predictions and write summary and report over what is done.
-
-    Args:
-        plan: of the comparison.
-        out: its folder.
-        predictions: files of foreign predictions, by the name of the competitor.
-        report: takes a line of text now and then.
-    """
-    from dicetune.comparison.foreign import add_foreign
-
+def conclude(plan: Plan, out: Path, predictions: Mapping[str, str], report: Report) -> Outcome:
+    """Take in external predictions, and write summary and report over what is done."""
     notes = []
     for name, file in predictions.items():
         try:
-            plan = add_foreign(plan, out, name, file, report)
+            plan = add_external(plan, out, name, file, report)
         except DicetuneError as error:
             notes.append(f"predictions of {name}: {error}")
     plan.save(out)
-    states = progress_of(plan, out).cells
+    progress = Progress.read(plan, out)
     summary: Mapping[str, Any] = {}
-    if any(own.state == "done" for own in states):
-        summary = summarise_and_report(out)
-    return Outcome(out, states, summary, tuple(notes))
+    if progress.of("done"):
+        summary = write_summary(out)
+        write_report(out)
+    return Outcome(out, progress.runs, summary, tuple(notes))
 
 
-def summarise_and_report(out: Path) -> Mapping[str, Any]:
-    """Write ``summary.json``, ``summary.md`` and ``report.html``; the summary."""
-    from dicetune.comparison.summary import write_summary
-    from dicetune.reporting import write_report
+def inspect_data(plan: Plan, out: Path, report: Report) -> None:
+    """Inspect the data once, for the report; what cannot be inspected is said and stops nothing."""
+    if (out / INSPECTION_FILE).is_file():
+        return
+    from dicetune.models import load_tokenizer, resolve_encoder, subword_counter
+    from dicetune.training.config import RunConfig
+    from dicetune.training.prepare import read_splits
 
-    summary: Mapping[str, Any] = write_summary(out)
-    write_report(out)
-    return summary
+    try:
+        config = RunConfig.from_mapping(plan.base())
+        splits, task = read_splits(config, lambda line: None)
+        tokenizer = load_tokenizer(resolve_encoder(config.model), aligns=task.aligns)
+        found = task.inspect(splits, subword_counter(tokenizer))
+    except DicetuneError as error:
+        report(f"the data was not inspected: {error}")
+        return
+    write_json(out / INSPECTION_FILE, found.to_dict())
 
 
-class _Running:
-    """One execution of a plan: what runs, how long things took, and who is told."""
+class _Execution:
+    """One execution of a plan: what runs, how long runs took, and who is told."""
 
     def __init__(
         self, plan: Plan, out: Path, keep_open: list[int], report: Report, show: Show
@@ -203,39 +180,38 @@ class _Running:
                 self.plan.save(self.out)
                 self._report(f"search {name}: {_found(self.plan, name)}")
 
-    def cells(self) -> None:
-        """Every cell that is not finished, in order."""
-        cells = self.plan.cells
-        for cell in cells:
-            self._heal(cell)
-        for number, cell in enumerate(cells, start=1):
-            if state_of(self.plan, self.out, cell).state == "done":
+    def make_runs(self) -> None:
+        """Every run that is not finished, in order."""
+        runs = self.plan.runs
+        for planned in runs:
+            self._heal(planned)
+        for number, planned in enumerate(runs, start=1):
+            if RunState.read(self.plan, self.out, planned).state == "done":
                 continue
-            self._check_inputs(f"cell {cell.id}")
-            self._report(f"cell {number} of {len(cells)}: {cell.loss}, seed {cell.seed}")
-            config = self.plan.config_of(cell.loss, cell.seed)
-            path = self.out / CELLS / f"{cell.id}.yaml"
-            path.write_text(
-                yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8"
-            )
+            self._check_inputs(f"run {planned.id}")
+            which = f"run {number} of {len(runs)}: {planned.loss}, seed {planned.seed}"
+            self._report(which)
+            config = self.plan.config_of(planned.loss, planned.seed)
+            path = self.out / RUNS / f"{planned.id}.yaml"
+            text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+            path.write_text(text, encoding="utf-8")
             flags = ["--decide", *(["--keep-model"] if self.plan.keep_models else [])]
-            reason = self._process(path, flags, cell=cell)
-            self._report(f"cell {number} of {len(cells)}: {self._ended(cell, reason)}")
+            reason = self._process(path, flags, planned=planned)
+            self._report(f"{which} {self._ended(planned, reason)}")
 
-    def _heal(self, cell: Cell) -> None:
-        """A cell whose records are damaged is no finished one: what says that it is whole goes."""
-        folder = folder_of(self.out, cell)
+    def _heal(self, planned: PlannedRun) -> None:
+        """A run whose records are damaged is not finished: what says that it is whole goes."""
+        folder = planned.folder(self.out)
         try:
-            if (own := FinishedCell.read(cell, folder)) is not None:
-                own.check()
+            if (run := FinishedRun.read(planned, folder)) is not None:
+                run.check()
         except DicetuneError as error:
-            self._report(f"cell {cell.id} is made again, its records are damaged: {error}")
+            self._report(f"run {planned.id} is made again, its records are damaged: {error}")
             (folder / RUN_FILE).unlink()
 
     def _check_inputs(self, what: str) -> None:
-        """Every file, and every finished cell, belongs to the plan."""
-        read = [FinishedCell.read(own, folder_of(self.out, own)) for own in self.plan.cells]
-        check_cells(self.plan, self.out, [own for own in read if own is not None])
+        """Every file, and every finished run, belongs to the plan."""
+        check_runs(self.plan, self.out, FinishedRun.of_plan(self.plan, self.out))
         check_files(self.plan, self.out, what)
 
     def _trial(self, config: Path, what: str) -> str | None:
@@ -243,14 +219,14 @@ class _Running:
         return self._process(config, [], what=what)
 
     def _process(
-        self, config: Path, flags: list[str], cell: Cell | None = None, what: str = ""
+        self, config: Path, flags: list[str], planned: PlannedRun | None = None, what: str = ""
     ) -> str | None:
         begun = time.monotonic()
+        running = None if planned is None else planned.id
 
         def watch() -> None:
             elapsed = time.monotonic() - begun
-            running = None if cell is None else cell.id
-            progress = progress_of(self.plan, self.out, running, elapsed, self._taken)
+            progress = Progress.read(self.plan, self.out, running, elapsed, self._taken)
             self._show(replace(progress, what=what))
 
         reason = run_process(
@@ -260,18 +236,15 @@ class _Running:
             self._taken.append(time.monotonic() - begun)
         return reason
 
-    def _ended(self, cell: Cell, reason: str | None) -> str:
+    def _ended(self, planned: PlannedRun, reason: str | None) -> str:
         if reason is not None:
-            log = folder_of(self.out, cell).with_name(f"{cell.id}.log")
-            return f"{cell.loss}, seed {cell.seed} failed: {reason} (log: {log})"
-        state = state_of(self.plan, self.out, cell)
-        progress = progress_of(self.plan, self.out, taken=self._taken)
-        left = progress.seconds_left
+            log = planned.folder(self.out).with_name(f"{planned.id}.log")
+            return f"failed: {reason} (log: {log})"
+        state = RunState.read(self.plan, self.out, planned)
+        left = Progress.read(self.plan, self.out, taken=self._taken).seconds_left
         dev = "" if state.dev is None else f": dev {self.plan.metric} {100 * state.dev:.2f}"
         rest = f"; about {numbers.duration(left)} left" if left else ""
-        return (
-            f"{cell.loss}, seed {cell.seed} is done{dev}, {numbers.duration(self._taken[-1])}{rest}"
-        )
+        return f"is done{dev}, {numbers.duration(self._taken[-1])}{rest}"
 
 
 def _found(plan: Plan, name: str) -> str:
@@ -284,23 +257,3 @@ def _found(plan: Plan, name: str) -> str:
 
 def _often(steps: float) -> str:
     return f"{steps:g} steps" if steps >= 1 else f"{100 * steps:g}% of the run"
-
-
-def check_out(out: Path) -> None:
-    """Refuse a folder that is in the way, or cannot be made or written in.
-
-    Raises:
-        InputError: with what is there.
-    """
-    check_place(out)
-    begun = {LOCK_FILE, f"{PLAN_FILE}.part"}  # what a kill may leave before there is a plan
-    if (
-        out.is_dir()
-        and {own.name for own in out.iterdir()} - begun
-        and not (out / PLAN_FILE).is_file()
-    ):
-        raise InputError(
-            f"expected a new or empty folder, or that of a comparison, got {quoted(out)} "
-            f"without "
-            f"{PLAN_FILE}: give another --out"
-        )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.comparison.competitors import Competitor, Field
+from dicetune.comparison.results import Competitor, Results
 from dicetune.problems.base import is_unspaced
 
 MOST = 500
@@ -17,14 +17,14 @@ LONGEST = 2000
 """Characters of a text that are kept."""
 
 
-def differing_items(field: Field, most: int = MOST) -> tuple[list[dict[str, Any]], int]:
+def differing_items(results: Results, most: int = MOST) -> tuple[list[dict[str, Any]], int]:
     """The units on which the share of seeds that are right differs between competitors.
 
     A unit is right where all of it is: every entity of a sentence, every label of a text. An answer
     is right where it is an exact match.
 
     Args:
-        field: all competitors on the test set.
+        results: all competitors on the test set.
         most: units that are kept; those whose shares are furthest apart come first.
 
     Returns:
@@ -33,28 +33,28 @@ def differing_items(field: Field, most: int = MOST) -> tuple[list[dict[str, Any]
     right = {
         competitor.name: np.array(
             [
-                field.problem.right_units(field.rows, predicted, counts)
+                results.problem.right_units(results.rows, predicted, counts)
                 for predicted, counts in zip(competitor.predicted, competitor.counts, strict=True)
             ],
             dtype=float,
         )
-        for competitor in field.competitors
+        for competitor in results.competitors
     }
     shares = np.stack([seeds.mean(axis=0) for seeds in right.values()])
     apart = shares.max(axis=0) - shares.min(axis=0)
     order = np.argsort(-apart, kind="stable")
     chosen = [int(unit) for unit in order if apart[unit] > 0]
-    return [_item(field, right, unit) for unit in chosen[:most]], len(chosen)
+    return [_item(results, right, unit) for unit in chosen[:most]], len(chosen)
 
 
-def _item(field: Field, right: dict[str, np.ndarray], unit: int) -> dict[str, Any]:
-    row = field.rows[unit]
-    gold = list(field.problem.readings(row, row["gold"]))
+def _item(results: Results, right: dict[str, np.ndarray], unit: int) -> dict[str, Any]:
+    row = results.rows[unit]
+    gold = list(results.problem.readings(row, row["gold"]))
     predicted = {
-        competitor.name: _variants(field, competitor, right[competitor.name], unit)
-        for competitor in field.competitors
+        competitor.name: _variants(results, competitor, right[competitor.name], unit)
+        for competitor in results.competitors
     }
-    if field.problem.misses_only:
+    if results.problem.misses_only:
         variants = [variant for found in predicted.values() for variant in found]
         missed = {reading for variant in variants for reading in {*gold} ^ {*variant["says"]}}
         gold = [reading for reading in gold if reading in missed]
@@ -70,13 +70,13 @@ def _item(field: Field, right: dict[str, np.ndarray], unit: int) -> dict[str, An
 
 
 def _variants(
-    field: Field, competitor: Competitor, right: np.ndarray, unit: int
+    results: Results, competitor: Competitor, right: np.ndarray, unit: int
 ) -> list[dict[str, Any]]:
     """What the seeds of a competitor say, the most common first."""
-    row = field.rows[unit]
+    row = results.rows[unit]
     found: dict[tuple[tuple[str, ...], bool], int] = {}
     for predicted, is_right in zip(competitor.predicted, right[:, unit], strict=True):
-        said = field.problem.readings(row, predicted[unit]), bool(is_right)
+        said = results.problem.readings(row, predicted[unit]), bool(is_right)
         found[said] = found.get(said, 0) + 1
     ordered = sorted(found.items(), key=lambda variant: -variant[1])
     return [

@@ -1,4 +1,4 @@
-"""Merge records: cells of comparisons on several machines, and folders of ``dicetune train``.
+"""Compare on records alone: runs of comparisons on several machines, and of ``dicetune train``.
 
 Works on what runs left, and copies it: nothing is trained, no folder that was given is changed. All
 must have seen the same data; what else differs is refused within a loss, and noted between losses.
@@ -6,34 +6,38 @@ must have seen the same data; what else differs is refused within a loss, and no
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from dicetune.comparison.cell import decided, fit_decision, is_finished
-from dicetune.comparison.cells import FinishedCell
-from dicetune.comparison.foreign import FOREIGN
+from dicetune.comparison.execute import Outcome, Report, conclude
+from dicetune.comparison.external import check_predictions
+from dicetune.comparison.folder import EXTERNAL, PLAN_FILE, check_place
 from dicetune.comparison.plan import (
-    PLAN_FILE,
     SPLITS,
-    Cell,
     DataFile,
     Objective,
     Plan,
-    cell_id,
+    PlannedRun,
+    run_id,
     what_decides,
 )
-from dicetune.comparison.progress import folder_of
-from dicetune.comparison.same_inputs import check_read_alike
+from dicetune.comparison.runs import FinishedRun, check_read_alike, is_finished
+from dicetune.decide.folder import tune
 from dicetune.errors import DataError, InputError, quoted, unknown_name
 from dicetune.records import (
+    DECISION_FILE,
     METRICS_FILE,
     PREDICTIONS_FILE,
     RUN_FILE,
     SCORES_FILE,
+    TUNED_FILE,
     RunRecord,
+    locked,
     sha256,
 )
 
@@ -42,38 +46,94 @@ RECORDS = (
     SCORES_FILE,
     METRICS_FILE,
     "config.yaml",
-    "decision.json",
-    "tuned.jsonl",
+    DECISION_FILE,
+    TUNED_FILE,
     RUN_FILE,  # last: it says that the folder is whole
 )
 # what competitors differ in, and a search may
 _FREE = {"loss", "start_loss", "start_share", "seed", "code"}
 
 
-@dataclass(frozen=True)
-class Member:
-    """One finished run that was given.
+def compare_records(
+    sources: Sequence[str | Path],
+    out: str | Path | None = None,
+    *,
+    baseline: str | None = None,
+    predictions: Mapping[str, str] | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> Outcome:
+    """Compare on records alone: of a comparison, of several, of plain runs.
 
     Args:
-        cell: its id, loss and seed.
-        folder: where it lies.
-        record: how it was made.
-        objective: what it trained with.
-        decides: its configuration, flat, as far as it decides the run.
-    """
+        sources: folders of comparisons and of finished runs on the same data.
+        out: folder that the merged records are copied to; of a single comparison by default its
+            own folder, where only summary and report are made anew.
+        baseline: with which the others are compared.
+        predictions: files that other tools predicted for the test data, by a name for each.
+        report: takes a line of text now and then.
 
-    cell: Cell
+    Raises:
+        InputError: where the runs cannot be compared, with what differs.
+    """
+    folders = [Path(source) for source in sources]
+    predictions = predictions or {}
+    check_predictions(predictions)
+    in_place = len(folders) == 1 and (out is None or Path(out).resolve() == folders[0].resolve())
+    if out is None and not in_place:
+        raise InputError("expected a folder for the merged records, got none: give --out")
+    folder = folders[0] if in_place else Path(out or ".")
+    check_place(folder)
+    if not in_place:
+        return _merged(folders, folder, baseline, predictions, report)
+    plan = Plan.load(folder)
+    names = [*plan.competitors, *predictions]
+    if baseline is not None and baseline not in names:
+        raise unknown_name("baseline", baseline, names)
+    with locked(folder, report):
+        plan = replace(plan, baseline=baseline or plan.baseline)
+        return conclude(plan, folder, predictions, report)
+
+
+def _merged(
+    folders: Sequence[Path],
+    out: Path,
+    baseline: str | None,
+    predictions: Mapping[str, str],
+    report: Report,
+) -> Outcome:
+    """Records of several in one folder, which is touched once all of it is there."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as name:
+        place = Path(name)
+        plan = merge(folders, out, place=place, baseline=baseline, report=report)
+        outcome = conclude(plan, place, predictions, report)
+        out.mkdir(exist_ok=True)
+        with locked(out, report):
+            files = [path for path in place.rglob("*") if path.is_file()]
+            # the plan last: it says that all of it is there
+            for path in sorted(files, key=lambda path: path == place / PLAN_FILE):
+                target = out / path.relative_to(place)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(path, target)
+    return replace(outcome, folder=out)
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One finished run that was given."""
+
+    planned: PlannedRun
     folder: Path
     record: RunRecord
     objective: Objective
-    decides: Mapping[str, Any]
+    option_files: Mapping[str, str]
 
     @property
     def files(self) -> dict[str, DataFile]:
-        """The data it saw."""
+        """The data that the run saw."""
         return {
-            split: DataFile(own["source"], own["sha256"], own["examples"])
-            for split, own in self.record.data.items()
+            split: DataFile(data["source"], data["sha256"], data["examples"])
+            for split, data in self.record.data.items()
         }
 
     @property
@@ -81,164 +141,32 @@ class Member:
         """Digests of the user's own losses; records of an earlier version name none."""
         return dict(self.record.objective.get("code", {}))
 
+    @property
+    def model(self) -> str:
+        """Fingerprint of the encoder."""
+        return str(self.record.model["sha256"] or self.record.model["name"])
 
-def merge(
-    folders: Sequence[Path],
-    out: Path,
-    *,
-    place: Path,
-    baseline: str | None = None,
-    report: Callable[[str], None] = lambda line: None,
-) -> Plan:
-    """The plan of everything that was given, with the records copied below ``place``.
+    @property
+    def config(self) -> dict[str, Any]:
+        """The configuration with its objective spelled out and its trainer's keys in full."""
+        made = self.record.objective
+        return {
+            **self.record.config,
+            "loss": made["loss"],
+            "start_loss": made["start_loss"],
+            "start_share": made["start_share"] or None,
+            "trainer": _full(self.record.config["trainer"]),
+        }
 
-    Args:
-        folders: of comparisons and of finished runs.
-        out: folder of the merged records; it may hold some already.
-        place: folder in which they are put together, so that a failure leaves nothing in ``out``.
-        baseline: name of a competitor; by default that of the first comparison, else the first.
-        report: takes a line for what is left out.
-
-    Raises:
-        InputError: other data, another task, two runs of one loss that differ in more than the
-            seed, or two results of the same cell.
-    """
-    _check_out(out, folders)
-    plans = [Plan.load(folder) for folder in folders if (folder / PLAN_FILE).is_file()]
-    members, notes = _members(folders, report)
-    if not members:
-        raise InputError("expected finished runs to compare, got none")
-    _check_same_data(members)
-    check_read_alike((own.folder, own.record) for own in members)
-    members = _each_once(members)
-    notes += _check_configurations(members)
-    first = members[0]
-    objectives = {own.cell.loss: own.objective for own in members}
-    foreign = _copy_foreign(folders, plans, place)
-    chosen = baseline or (plans[0].baseline if plans else first.cell.loss)
-    if chosen not in [*objectives, *foreign]:
-        raise unknown_name("baseline", chosen, [*objectives, *foreign])
-    for own in members:
-        _copy_cell(own, place)
-        if not decided(folder_of(place, own.cell)):
-            report(f"fitting the decision rule of {own.cell.id} on dev")
-            fit_decision(folder_of(place, own.cell))
-    config = first.record.config
-    settings = {
-        name: value
-        for name, value in (plans[0].settings if plans else what_decides(config)).items()
-        if name not in {*_FREE, "task", "options", "trainer"}
-    }
-    return Plan(
-        task=config["task"],
-        metric=plans[0].metric if plans else _metric(first.record),
-        files=first.files,
-        model={"name": first.record.model["name"], "sha256": first.record.model["sha256"]},
-        objectives=objectives,
-        seeds=tuple(sorted({own.cell.seed for own in members})),
-        baseline=chosen,
-        options=config["options"],
-        trainer=_full(config["trainer"]),
-        settings=settings,
-        search=next((plan.search for plan in plans if plan.search is not None), None),
-        foreign=foreign,
-        option_files=next((plan.option_files for plan in plans), {}),
-        code={name: digest for own in members for name, digest in own.code.items()},
-        merged=tuple(own.cell for own in members),
-        notes=tuple(notes),
-        command=" ".join(["dicetune compare", *(f"--from {f}" for f in folders), f"--out {out}"]),
-    )
-
-
-def _check_out(out: Path, folders: Sequence[Path]) -> None:
-    if out.is_file() or out.resolve() in [folder.resolve() for folder in folders]:
-        raise InputError(f"expected a folder of its own for merged records, got {quoted(out)}")
-    if (out / PLAN_FILE).is_file() and Plan.load(out).merged is None:
-        raise InputError(
-            f"expected a folder for merged records, got {quoted(out)}, which holds a "
-            f"comparison: "
-            "give another --out"
-        )
-
-
-def _members(
-    folders: Sequence[Path], report: Callable[[str], None]
-) -> tuple[list[Member], list[str]]:
-    found: list[Member] = []
-    notes: list[str] = []
-    planned: dict[Objective, str] = {}
-    for folder in folders:
-        if (folder / PLAN_FILE).is_file():
-            plan = Plan.load(folder)
-            planned |= {own: name for name, own in plan.objectives.items()}
-            for cell in plan.cells:
-                own = FinishedCell.read(cell, folder_of(folder, cell))
-                if own is not None and is_finished(own.folder, keep_model=True):
-                    own.check()
-                    objective = plan.objectives[cell.loss]
-                    found.append(
-                        _member(cell, own.folder, own.record, objective, plan.option_files)
-                    )
-                else:
-                    notes.append(f"{cell.id} of {folder} is not finished and left out")
-                    report(notes[-1])
-    for folder in folders:
-        if (folder / PLAN_FILE).is_file():
-            continue
-        found.append(_plain_member(folder, planned))
-    return found, notes
-
-
-def _plain_member(folder: Path, planned: Mapping[Objective, str]) -> Member:
-    """A run of ``dicetune train``; its loss has the name that a comparison gave it, if one did."""
-    for name in RECORDS:
-        if (folder / name).is_symlink():
-            raise DataError(folder / name, "expected a file of a run, got a link to another place")
-    given = FinishedCell.read(Cell("", "", "", 0), folder)
-    if given is None:
-        raise DataError(
-            folder,
-            f"expected a comparison or a finished run, got neither {PLAN_FILE} nor {RUN_FILE}",
-        )
-    given.check()
-    record, made = given.record, given.record.objective
-    objective = Objective(made["loss"], made["start_loss"], made["start_share"] or None)
-    name = planned.get(objective, str(objective))
-    cell = Cell("", name, str(objective), record.config["seed"])
-    own = _member(cell, folder, record, objective, {})
-    data = {split: file.fingerprint for split, file in own.files.items()}
-    data |= {name: str(digest) for name, digest in own.code.items()}
-    model = record.model["sha256"] or record.model["name"]
-    return replace(own, cell=replace(cell, id=cell_id(_config(record), data, model)))
-
-
-def _member(
-    cell: Cell,
-    folder: Path,
-    record: RunRecord,
-    objective: Objective,
-    option_files: Mapping[str, str],
-) -> Member:
-    config = _config(record)
-    decides = what_decides({**config, "options": {**config["options"], **option_files}})
-    flat = {name: value for name, value in decides.items() if not isinstance(value, Mapping)}
-    for group in ("options", "trainer", "class_weight"):
-        flat |= {f"{group}.{name}": value for name, value in decides.get(group, {}).items()}
-    flat["code"] = record.objective.get("code") or None
-    flat["model"] = record.model["sha256"] or record.model["name"]
-    return Member(cell, folder, record, objective, flat)
-
-
-def _config(record: RunRecord) -> dict[str, Any]:
-    """A run's configuration with its objective spelled out and its trainer's keys in full."""
-    made = record.objective
-    return {
-        **record.config,
-        "loss": made["loss"],
-        "start_loss": made["start_loss"],
-        "start_share": made["start_share"] or None,
-        "trainer": _full(record.config["trainer"]),
-    }
+    @property
+    def decides(self) -> dict[str, Any]:
+        """The configuration, flat, as far as it decides the run."""
+        options = {**self.config["options"], **self.option_files}
+        decides = what_decides({**self.config, "options": options})
+        flat = {name: value for name, value in decides.items() if not isinstance(value, Mapping)}
+        for group in ("options", "trainer", "class_weight"):
+            flat |= {f"{group}.{name}": value for name, value in decides.get(group, {}).items()}
+        return {**flat, "code": self.code or None, "model": self.model}
 
 
 def _full(trainer: Mapping[str, Any]) -> dict[str, Any]:
@@ -247,106 +175,204 @@ def _full(trainer: Mapping[str, Any]) -> dict[str, Any]:
     return {**TRAINER_DEFAULTS, **trainer}
 
 
-def _check_same_data(members: Sequence[Member]) -> None:
-    first = members[0]
-    for own in members:
-        if own.record.config["task"] != first.record.config["task"]:
+def merge(
+    folders: Sequence[Path],
+    out: Path,
+    *,
+    place: Path,
+    baseline: str | None = None,
+    report: Report = lambda line: None,
+) -> Plan:
+    """The plan of everything that was given for ``out``, with the records copied below ``place``.
+
+    By default the baseline is that of the first comparison, else the first competitor.
+    """
+    if out.is_file() or out.resolve() in [folder.resolve() for folder in folders]:
+        raise InputError(f"expected a folder of its own for merged records, got {quoted(out)}")
+    if (out / PLAN_FILE).is_file() and Plan.load(out).merged is None:
+        raise InputError(
+            f"expected a folder for merged records, got {quoted(out)}, which holds a "
+            "comparison: give another --out"
+        )
+    compared = [folder for folder in folders if (folder / PLAN_FILE).is_file()]
+    plans = {folder: Plan.load(folder) for folder in compared}
+    members, notes = _members(plans, [folder for folder in folders if folder not in plans], report)
+    if not members:
+        raise InputError("expected finished runs to compare, got none")
+    _check_same_data(members)
+    check_read_alike((member.folder, member.record) for member in members)
+    members = _each_once(members)
+    notes += _check_configurations(members)
+    first, planned = members[0], next(iter(plans.values()), None)
+    objectives = {member.planned.loss: member.objective for member in members}
+    external = _copy_external(plans, place)
+    chosen = baseline or (planned.baseline if planned else first.planned.loss)
+    if chosen not in [*objectives, *external]:
+        raise unknown_name("baseline", chosen, [*objectives, *external])
+    for member in members:
+        _copy_run(member, place, report)
+    config = first.record.config
+    settings = planned.settings if planned else what_decides(config)
+    return Plan(
+        task=config["task"],
+        metric=planned.metric if planned else _metric(first.record),
+        files=first.files,
+        model={name: first.record.model[name] for name in ("name", "sha256")},
+        objectives=objectives,
+        seeds=tuple(sorted({member.planned.seed for member in members})),
+        baseline=chosen,
+        options=config["options"],
+        trainer=_full(config["trainer"]),
+        settings={
+            name: value
+            for name, value in settings.items()
+            if name not in {*_FREE, "task", "options", "trainer"}
+        },
+        search=next((plan.search for plan in plans.values() if plan.search is not None), None),
+        external=external,
+        option_files=planned.option_files if planned else {},
+        code={name: digest for member in members for name, digest in member.code.items()},
+        merged=tuple(member.planned for member in members),
+        notes=tuple(notes),
+        command=" ".join(["dicetune compare", *(f"--from {f}" for f in folders), f"--out {out}"]),
+    )
+
+
+def _members(
+    plans: Mapping[Path, Plan], plain: Sequence[Path], report: Report
+) -> tuple[list[_Member], list[str]]:
+    """The finished runs of comparisons, then the plain runs, and what was left out."""
+    found: list[_Member] = []
+    notes: list[str] = []
+    names: dict[Objective, str] = {}
+    for folder, plan in plans.items():
+        names |= {objective: name for name, objective in plan.objectives.items()}
+        for planned in plan.runs:
+            run = FinishedRun.read(planned, planned.folder(folder))
+            if run is not None and is_finished(run.folder, keep_model=True):
+                run.check()
+                objective = plan.objectives[planned.loss]
+                found.append(_Member(planned, run.folder, run.record, objective, plan.option_files))
+            else:
+                notes.append(f"{planned.id} of {folder} is not finished and left out")
+                report(notes[-1])
+    return [*found, *(_plain_member(folder, names) for folder in plain)], notes
+
+
+def _plain_member(folder: Path, names: Mapping[Objective, str]) -> _Member:
+    """A run of ``dicetune train``; its loss has the name that a comparison gave it, if one did."""
+    for name in RECORDS:
+        if (folder / name).is_symlink():
+            raise DataError(folder / name, "expected a file of a run, got a link to another place")
+    run = FinishedRun.read(PlannedRun("", "", "", 0), folder)
+    if run is None:
+        raise DataError(
+            folder,
+            f"expected a comparison or a finished run, got neither {PLAN_FILE} nor {RUN_FILE}",
+        )
+    run.check()
+    made = run.record.objective
+    objective = Objective(made["loss"], made["start_loss"], made["start_share"] or None)
+    loss, seed = names.get(objective, str(objective)), run.record.config["seed"]
+    planned = PlannedRun("", loss, str(objective), seed)
+    member = _Member(planned, folder, run.record, objective, {})
+    data = {split: file.fingerprint for split, file in member.files.items()}
+    data |= {name: str(digest) for name, digest in member.code.items()}
+    planned = replace(planned, id=run_id(member.config, data, member.model))
+    return replace(member, planned=planned)
+
+
+def _check_same_data(members: Sequence[_Member]) -> None:
+    first, task = members[0], members[0].record.config["task"]
+    for member in members:
+        if member.record.config["task"] != task:
             raise InputError(
-                f"expected runs of one task, got {first.record.config['task']} in "
-                f""
-                f"{quoted(first.folder)} and {own.record.config['task']} in "
-                f"{quoted(own.folder)}"
+                f"expected runs of one task, got {task} in {quoted(first.folder)} and "
+                f"{member.record.config['task']} in {quoted(member.folder)}"
             )
         for split in SPLITS:
-            pair = [run.files.get(split) for run in (first, own)]
-            prints = [None if file is None else file.fingerprint for file in pair]
+            pair = [(run.files.get(split), run.folder) for run in (first, member)]
+            prints = [None if file is None else file.fingerprint for file, _ in pair]
             if None in prints or prints[0] != prints[1]:
-                shown = " and ".join(
-                    f"{file or 'none'} in {quoted(run.folder)}"
-                    for file, run in zip(pair, (first, own), strict=True)
-                )
+                shown = " and ".join(f"{file or 'none'} in {quoted(place)}" for file, place in pair)
                 raise InputError(
                     f"expected the same {split} data for all, got {shown}: only runs on the same "
                     "data can be compared"
                 )
 
 
-def _each_once(members: Sequence[Member]) -> list[Member]:
-    """Each cell once; the same cell with another result is refused."""
-    kept: dict[str, Member] = {}
-    for own in members:
-        other = kept.setdefault(own.cell.id, own)
-        if sha256(other.folder / PREDICTIONS_FILE) != sha256(own.folder / PREDICTIONS_FILE):
+def _each_once(members: Sequence[_Member]) -> list[_Member]:
+    """Each run once; the same run with another result is refused."""
+    kept: dict[str, _Member] = {}
+    for member in members:
+        other = kept.setdefault(member.planned.id, member)
+        if sha256(other.folder / PREDICTIONS_FILE) != sha256(member.folder / PREDICTIONS_FILE):
             raise InputError(
-                f"expected one result of cell {own.cell.id}, got two that differ, in "
-                f"{quoted(other.folder)} and {quoted(own.folder)}: leave one of them out"
+                f"expected one result of run {member.planned.id}, got two that differ, in "
+                f"{quoted(other.folder)} and {quoted(member.folder)}: leave one of them out"
             )
     return list(kept.values())
 
 
-def _check_configurations(members: Sequence[Member]) -> list[str]:
+def _check_configurations(members: Sequence[_Member]) -> list[str]:
     """Refuse one loss in two configurations; say where losses had other budgets."""
-    first_of: dict[str, Member] = {}
-    notes = []
-    for own in members:
-        other = first_of.setdefault(own.cell.loss, own)
-        if different := _different(other, own, {"seed"}):
+    first_of: dict[str, _Member] = {}
+    for member in members:
+        loss, seed = member.planned.loss, member.planned.seed
+        other = first_of.setdefault(loss, member)
+        places = f"in {quoted(other.folder)} and {quoted(member.folder)}: leave one of them out"
+        if different := _different(other, member, {"seed"}):
             raise InputError(
-                f"expected runs of {quoted(own.cell.loss)} that differ in the seed alone, got "
-                f""
-                f"{different} in {quoted(other.folder)} and {quoted(own.folder)}: "
-                f"leave one of them "
-                "out"
+                f"expected runs of {quoted(loss)} that differ in the seed alone, got "
+                f"{different} {places}"
             )
-        if other is not own and other.cell.seed == own.cell.seed:
+        if other is not member and other.planned.seed == seed:
             raise InputError(
-                f"expected one run of {quoted(own.cell.loss)} with seed {own.cell.seed}, got "
-                f"two, in "
-                f"{quoted(other.folder)} and {quoted(own.folder)}: leave one of them out"
+                f"expected one run of {quoted(loss)} with seed {seed}, got two, {places}"
             )
     first, *others = first_of.values()
-    for own in others:
-        if different := _different(first, own, _FREE):
-            notes.append(
-                f"{first.cell.loss} and {own.cell.loss} differ in more than the loss: {different}"
-            )
-    return notes
+    return [
+        f"{first.planned.loss} and {other.planned.loss} differ in more than the loss: {different}"
+        for other in others
+        if (different := _different(first, other, _FREE))
+    ]
 
 
-def _different(first: Member, second: Member, but: set[str]) -> str:
+def _different(first: _Member, second: _Member, but: set[str]) -> str:
     """What two runs differ in, in words."""
-    names = sorted((first.decides.keys() | second.decides.keys()) - but)
+    then, now = first.decides, second.decides
     return "; ".join(
-        f"{name} {quoted(first.decides.get(name))} and {quoted(second.decides.get(name))}"
-        for name in names
-        if first.decides.get(name) != second.decides.get(name)
+        f"{name} {quoted(then.get(name))} and {quoted(now.get(name))}"
+        for name in sorted((then.keys() | now.keys()) - but)
+        if then.get(name) != now.get(name)
     )
 
 
-def _copy_cell(own: Member, out: Path) -> None:
-    target = folder_of(out, own.cell)
+def _copy_run(member: _Member, out: Path, report: Report) -> None:
+    """Copy the records of a run, and fit its decision rule where there is none."""
+    target = member.planned.folder(out)
     target.mkdir(parents=True, exist_ok=True)
     for name in RECORDS:
-        if (own.folder / name).is_file():
-            shutil.copyfile(own.folder / name, target / name)
+        if (member.folder / name).is_file():
+            shutil.copyfile(member.folder / name, target / name)
+    if not (target / DECISION_FILE).is_file():
+        report(f"fitting the decision rule of {member.planned.id} on dev")
+        tune(target)
 
 
-def _copy_foreign(
-    folders: Sequence[Path], plans: Sequence[Plan], out: Path
-) -> dict[str, dict[str, Any]]:
-    """Foreign competitors of all comparisons; of one name they have to be the same."""
+def _copy_external(plans: Mapping[Path, Plan], out: Path) -> dict[str, dict[str, Any]]:
+    """External competitors of all comparisons; of one name they have to be the same."""
     found: dict[str, dict[str, Any]] = {}
-    compared = [folder for folder in folders if (folder / PLAN_FILE).is_file()]
-    for folder, plan in zip(compared, plans, strict=True):
-        for name, own in plan.foreign.items():
-            if found.setdefault(name, own).get("sha256") != own.get("sha256"):
+    for folder, plan in plans.items():
+        for name, given in plan.external.items():
+            if found.setdefault(name, given).get("sha256") != given.get("sha256"):
                 raise InputError(
                     f"expected one file of predictions for {quoted(name)}, got "
-                    f"{quoted(found[name]['file'])} and {quoted(own['file'])}"
+                    f"{quoted(found[name]['file'])} and {quoted(given['file'])}"
                 )
-            target = out / FOREIGN / name
+            target = out / EXTERNAL / name
             target.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(folder / FOREIGN / name / PREDICTIONS_FILE, target / PREDICTIONS_FILE)
+            shutil.copyfile(folder / EXTERNAL / name / PREDICTIONS_FILE, target / PREDICTIONS_FILE)
     return found
 
 

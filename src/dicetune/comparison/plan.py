@@ -1,7 +1,7 @@
 """Plan: which runs a comparison consists of, on disk as ``comparison.json``. Needs no torch.
 
-A cell is one loss with one seed. Its id is a readable slug and a short hash of what decides the
-run: data and model by their fingerprints, not by where they lie, so that the same cell has the same
+A run is one loss with one seed. Its id is a readable slug and a short hash of what decides the
+run: data and model by their fingerprints, not by where they lie, so that the same run has the same
 id on every machine, and a changed configuration has another.
 """
 
@@ -11,24 +11,22 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dicetune.comparison.stored import is_folder_name, reading, refuse_links
+from dicetune.comparison.folder import PLAN_FILE, RUNS, is_folder_name, reading, refuse_links
 from dicetune.errors import DataError, InputError, quoted
 from dicetune.records import check_shape, read_json, sha256, versions, write_json
 
-PLAN_FILE = "comparison.json"
 PLAN_VERSION = 1
 SPLITS = ("train", "dev", "test")
-CELLS = "cells"
-"""Folder of the runs of a comparison."""
 
 # of a configuration: where things lie, and what says nothing of how a run goes
 _PLACES = ("train", "dev", "test", "model", "out", "note", "keep_checkpoints")
 _SLUG_LENGTH = 40
+_KEYS = {"external": "foreign"}  # names of the file that differ from those of the class
 _MEND = "put back a whole one, or give another --out"
 _SHAPE: dict[str, Any] = {
     **dict.fromkeys(("task", "metric", "baseline", "command"), str),
@@ -47,16 +45,10 @@ _SHAPE: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class DataFile:
-    """One split.
-
-    Args:
-        path: as it was given, or the name of a data set.
-        sha256: of the file; ``None`` where there is no file.
-        examples: how many of it are used.
-    """
+    """One split: its path or the name of a data set, its digest, and how many examples are used."""
 
     path: str
-    sha256: str | None
+    sha256: str | None  # None where there is no file
     examples: int
 
     @property
@@ -71,19 +63,12 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Objective:
-    """What one competitor trains with.
-
-    Args:
-        loss: spec of the loss.
-        start_loss: spec of the start phase's.
-        start_share: share of the steps that it takes.
-        learning_rate: where it was searched for; else that of the plan.
-    """
+    """What one competitor trains with: specs of its losses, and a learning rate that was found."""
 
     loss: str
     start_loss: str | None = None
-    start_share: float | None = None
-    learning_rate: float | None = None
+    start_share: float | None = None  # share of the steps that the start phase takes
+    learning_rate: float | None = None  # None: that of the plan
 
     def __str__(self) -> str:
         if self.start_loss is None or self.start_share is None:
@@ -91,70 +76,48 @@ class Objective:
         share = f"{100 * self.start_share:g}%"
         return f"{self.start_loss} for {share} of the steps, then {self.loss}"
 
+    @property
+    def specs(self) -> list[str]:
+        """Specs of the loss and of the start phase's, where there is one."""
+        return [spec for spec in (self.loss, self.start_loss) if spec is not None]
+
 
 @dataclass(frozen=True)
 class Search:
-    """A search for hyper-parameters before the cells, with as many trials for every loss.
-
-    Args:
-        trials: of each loss.
-        seed: of all trials; none of the compared ones.
-        found: the best trial of each loss, as it was told, once its search is over.
-    """
+    """A search for hyper-parameters before the runs, with as many trials for every loss."""
 
     trials: int
-    seed: int
-    found: dict[str, dict[str, Any]] = field(default_factory=dict)
+    seed: int  # of all trials; none of the compared seeds
+    found: dict[str, dict[str, Any]] = field(default_factory=dict)  # by loss, once it is over
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One run of the comparison.
+class PlannedRun:
+    """One run of the comparison: a competitor's loss, its objective in words, and a seed."""
 
-    Args:
-        id: stable name, also of its folder.
-        loss: the competitor's name.
-        objective: what it trains with, in words.
-        seed: of everything random.
-    """
-
-    id: str
+    id: str  # also the name of its folder
     loss: str
     objective: str
     seed: int
+
+    def folder(self, out: Path) -> Path:
+        """Where the run lies in the folder of a comparison."""
+        return out / RUNS / self.id
 
 
 @dataclass(frozen=True)
 class Plan:
     """A comparison: what is compared, on what, at which budget.
 
-    Args:
-        task: name of the task.
-        metric: the dev score that chooses checkpoints, and that is compared.
-        files: the three splits.
-        model: name and fingerprint of the encoder.
-        objectives: what each competitor trains with, by its name, in the order given.
-        seeds: of every competitor.
-        baseline: with which the others are compared.
-        options: of the task.
-        trainer: keys of ``transformers.TrainingArguments``, in full.
-        settings: everything else of the configuration that is no default.
-        search: for hyper-parameters, if there is one.
-        keep_models: whether cells keep their weights.
-        foreign: file and SHA-256 of each foreign competitor's predictions, by name.
-        merged: runs that are given and not planned, where records were merged.
-        notes: what a reader should know, in sentences.
-        command: what was typed first.
-        versions: of the libraries, when the plan was made.
-        option_files: SHA-256 of each file that an option of the task names (queries, label names).
-        code: SHA-256 of the file behind each loss of a user's own, by its ``py(module:Class)``.
+    ``options`` are the task's; ``trainer`` has the keys of ``transformers.TrainingArguments`` in
+    full; ``settings`` is everything else of the configuration that is no default.
     """
 
     task: str
-    metric: str
+    metric: str  # the dev score that chooses checkpoints, and the score that is compared
     files: dict[str, DataFile]
-    model: dict[str, str | None]
-    objectives: dict[str, Objective]
+    model: dict[str, str | None]  # name and SHA-256 of the encoder
+    objectives: dict[str, Objective]  # by the competitor's name, in the order given
     seeds: tuple[int, ...]
     baseline: str
     options: dict[str, Any] = field(default_factory=dict)
@@ -162,31 +125,39 @@ class Plan:
     settings: dict[str, Any] = field(default_factory=dict)
     search: Search | None = None
     keep_models: bool = False
-    foreign: dict[str, dict[str, Any]] = field(default_factory=dict)
-    merged: tuple[Cell, ...] | None = None
+    external: dict[str, dict[str, Any]] = field(default_factory=dict)  # file and digest by name
+    merged: tuple[PlannedRun, ...] | None = None  # runs that are given and not planned
     notes: tuple[str, ...] = ()
-    command: str = ""
+    command: str = ""  # what was typed first
     versions: dict[str, str] = field(default_factory=versions)
-    option_files: dict[str, str] = field(default_factory=dict)
-    code: dict[str, str | None] = field(default_factory=dict)
+    option_files: dict[str, str] = field(default_factory=dict)  # digests of files of options
+    code: dict[str, str | None] = field(default_factory=dict)  # digests of losses of a user
 
     @property
-    def cells(self) -> tuple[Cell, ...]:
+    def runs(self) -> tuple[PlannedRun, ...]:
         """Losses × seeds, a seed of every loss before the next seed: soon there is something."""
         if self.merged is not None:
             return self.merged
         return tuple(
-            Cell(self._id(name, seed), name, str(objective), seed)
+            PlannedRun(self._id(name, seed), name, str(objective), seed)
             for seed in self.seeds
             for name, objective in self.objectives.items()
         )
 
+    @property
+    def competitors(self) -> list[str]:
+        """Names of the losses and of the external predictions."""
+        return [*self.objectives, *self.external]
+
     def base(self) -> dict[str, Any]:
-        """The configuration that all cells share."""
+        """The configuration that all runs share."""
+        files = {split: file.path for split, file in self.files.items()}
+        if files["train"].startswith("sample:"):
+            files = {"train": "sample"}  # the packaged sample is one name for all splits
         return {
             "task": self.task,
             **self.settings,
-            **_paths(self.files),
+            **files,
             "model": self.model["name"],
             "options": self.options,
             "trainer": self.trainer,
@@ -209,10 +180,10 @@ class Plan:
 
     def _id(self, name: str, seed: int) -> str:
         data = {split: file.fingerprint for split, file in self.files.items()}
-        own = str(self.objectives[name])
-        data |= {code: str(digest) for code, digest in self.code.items() if code in own}
-        model = self.model["sha256"] or self.model["name"] or ""
-        return cell_id({**self.config_of(name, seed), "options": self.told_options}, data, model)
+        objective = str(self.objectives[name])
+        data |= {code: str(digest) for code, digest in self.code.items() if code in objective}
+        config = {**self.config_of(name, seed), "options": self.told_options}
+        return run_id(config, data, self.model["sha256"] or self.model["name"] or "")
 
     @property
     def told_options(self) -> dict[str, Any]:
@@ -227,47 +198,80 @@ class Plan:
         return replace(self, search=search, objectives={**self.objectives, name: objective})
 
     def going_on_from(self, earlier: Plan, folder: Path) -> Plan:
-        """This plan in a folder that holds an earlier one: losses and seeds are added to it.
-
-        Raises:
-            InputError: where it differs in anything else, with what differs.
-        """
+        """This plan in a folder that holds an earlier one: losses and seeds are added to it."""
         if earlier.merged is not None:
             raise InputError(
                 f"expected a folder of its own, got {quoted(folder)}, which holds merged "
-                f"records: "
-                "give another --out"
+                "records: give another --out"
             )
-        differences = _differences(earlier, self)
+        differences = "; ".join(self._changes_from(earlier))
         if differences:
             raise InputError(
                 f"expected the plan of the comparison in {quoted(folder)}, got another "
-                f"{'; '.join(differences)}: give another --out, or what it was"
+                f"{differences}: give another --out, or what it was"
             )
+        names = dict.fromkeys((*earlier.objectives, *self.objectives))
         objectives = {**self.objectives, **earlier.objectives}
-        names = [*earlier.objectives, *(n for n in self.objectives if n not in earlier.objectives)]
-        seeds = (*earlier.seeds, *(seed for seed in self.seeds if seed not in earlier.seeds))
-        search = earlier.search
-        if search is not None and search.seed in seeds:
+        seeds = tuple(sorted({*earlier.seeds, *self.seeds}))
+        if earlier.search is not None and earlier.search.seed in seeds:
             raise InputError(
-                f"expected seeds other than that of the search, got {search.seed}: hyper-parameters"
-                " were chosen on it"
+                f"expected seeds other than that of the search, got {earlier.search.seed}: "
+                "hyper-parameters were chosen on it"
             )
         return replace(
             self,
             objectives={name: objectives[name] for name in names},
-            seeds=tuple(sorted(seeds)),
-            search=search,
-            foreign={**earlier.foreign, **self.foreign},
+            seeds=seeds,
+            search=earlier.search,
+            external={**earlier.external, **self.external},
             command=earlier.command,
             code={**self.code, **earlier.code},
             versions=earlier.versions,
         )
 
+    def _changes_from(self, earlier: Plan) -> Iterator[str]:
+        """What differs from an earlier plan and may not, in words."""
+
+        def changed(what: str, then: Any, now: Any) -> str:
+            return f"{what} ({then} then, {now} now)"
+
+        for split in SPLITS:
+            then, now = earlier.files[split], self.files[split]
+            if then.fingerprint != now.fingerprint:
+                yield changed(f"{split} data", then, now)
+        known = [plan.model["sha256"] or plan.model["name"] for plan in (earlier, self)]
+        if known[0] != known[1]:
+            yield changed("model", _identity(earlier.model), _identity(self.model))
+        if earlier.task != self.task:
+            yield changed("task", earlier.task, self.task)
+        trials = [plan.search.trials if plan.search else 0 for plan in (earlier, self)]
+        if trials[0] != trials[1]:
+            yield changed("number of trials", *trials)
+        told = [_with_contents(plan.told_options) for plan in (earlier, self)]
+        for name in _differing(*told):
+            options = [quoted(plan.options.get(name)) for plan in (earlier, self)]
+            if options[0] == options[1]:
+                yield f"options.{name} (the file {options[0]} was changed)"
+            else:
+                yield changed(f"options.{name}", *options)
+        for name in _differing(_plain(earlier.trainer), _plain(self.trainer)):
+            values = [quoted(plan.trainer.get(name)) for plan in (earlier, self)]
+            yield changed(f"trainer.{name}", *values)
+        for name in _differing(_plain(earlier.settings), _plain(self.settings)):
+            yield changed(name, *(quoted(plan.settings.get(name)) for plan in (earlier, self)))
+        for name in earlier.code.keys() & self.code.keys():
+            if earlier.code[name] != self.code[name]:
+                yield f"file of {name} (it was changed)"
+        searched = earlier.search.found if earlier.search else {}
+        for name in earlier.objectives.keys() & self.objectives.keys() - searched.keys():
+            losses = str(earlier.objectives[name]), str(self.objectives[name])
+            if losses[0] != losses[1]:
+                yield changed(f"loss {quoted(name)}", *losses)
+
     def save(self, folder: Path) -> None:
         """Write ``comparison.json``, whole or not at all."""
-        values = asdict(self)
-        values["cells"] = [asdict(cell) for cell in self.cells]
+        values = {_KEYS.get(name, name): value for name, value in asdict(self).items()}
+        values["cells"] = [asdict(run) for run in self.runs]
         values["merged"] = self.merged is not None
         write_json(
             folder / PLAN_FILE,
@@ -276,12 +280,7 @@ class Plan:
 
     @classmethod
     def load(cls, folder: Path) -> Plan:
-        """Read ``comparison.json``.
-
-        Raises:
-            DataError: no such file, a damaged one, one of another version, a name in it that is no
-                name of a folder, or a link in the folder.
-        """
+        """Read ``comparison.json``; refuse names in it that are no folders, and links beside it."""
         path = folder / PLAN_FILE
         if not path.is_file():
             raise DataError(
@@ -291,16 +290,15 @@ class Plan:
             )
         with reading(path, _MEND):
             plan = cls._of(path, read_json(path, _MEND))
-            names = [cell.id for cell in plan.cells], list(plan.foreign)
+            names = [("run", run.id) for run in plan.runs]
         refuse_links(folder)
-        for what, own in zip(("cell", "foreign competitor"), names, strict=True):
-            for name in own:
-                if not is_folder_name(name):
-                    raise DataError(
-                        path,
-                        f"expected a {what} whose name is that of a folder (letters, digits, "
-                        f"spaces and . + - _), got {quoted(name)}: do not use this file",
-                    )
+        for what, name in [*names, *(("external competitor", name) for name in plan.external)]:
+            if not is_folder_name(name):
+                raise DataError(
+                    path,
+                    f"expected a {what} whose name is that of a folder (letters, digits, "
+                    f"spaces and . + - _), got {quoted(name)}: do not use this file",
+                )
         return plan
 
     @classmethod
@@ -310,36 +308,38 @@ class Plan:
             raise InputError(f"expected version {PLAN_VERSION}, got {quoted(version)}")
         check_shape(path, values, _SHAPE, heals=_MEND)
         del values["losses"]
-        cells = tuple(Cell(**cell) for cell in values.pop("cells"))
-        files = {split: DataFile(**own) for split, own in values["files"].items()}
-        objectives = {name: Objective(**own) for name, own in values["objectives"].items()}
-        search = None if values["search"] is None else Search(**values["search"])
-        return cls(
-            **{
-                **values,
-                "files": files,
-                "objectives": objectives,
-                "seeds": tuple(values["seeds"]),
-                "search": search,
-                "merged": cells if values["merged"] else None,
-                "notes": tuple(values["notes"]),
-            }
-        )
+        runs = tuple(PlannedRun(**run) for run in values.pop("cells"))
+        files, objectives = values["files"].items(), values["objectives"].items()
+        changed = {
+            "files": {split: DataFile(**file) for split, file in files},
+            "objectives": {name: Objective(**objective) for name, objective in objectives},
+            "seeds": tuple(values["seeds"]),
+            "search": None if values["search"] is None else Search(**values["search"]),
+            "external": values.pop("foreign"),
+            "merged": runs if values["merged"] else None,
+            "notes": tuple(values["notes"]),
+        }
+        return cls(**{**values, **changed})
 
 
-def cell_id(config: Mapping[str, Any], data: Mapping[str, str], model: str) -> str:
-    """The stable name of a run.
+def _identity(model: Mapping[str, str | None]) -> str:
+    digest = model["sha256"]
+    return f"{model['name']}" if digest is None else f"{model['name']}, {digest[:8]}"
 
-    Args:
-        config: as ``RunConfig`` has it; paths and notes do not count.
-        data: fingerprint of each split, and of the code of a loss of a user's own.
-        model: fingerprint of the encoder.
+
+def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    names = sorted(before.keys() | after.keys())
+    return [name for name in names if before.get(name) != after.get(name)]
+
+
+def run_id(config: Mapping[str, Any], data: Mapping[str, str], model: str) -> str:
+    """The stable name of a run, from its configuration and fingerprints of data, code and model.
 
     Example:
         >>> config = {"task": "ner", "loss": "ce+0.5*dice", "seed": 2, "trainer": {}}
-        >>> cell_id(config, {"train": "ab", "dev": "cd"}, "minilm")
+        >>> run_id(config, {"train": "ab", "dev": "cd"}, "minilm")
         'ce-0.5-dice-seed2-43477994'
-        >>> cell_id({**config, "train": "elsewhere"}, {"train": "ab", "dev": "cd"}, "minilm")
+        >>> run_id({**config, "train": "elsewhere"}, {"train": "ab", "dev": "cd"}, "minilm")
         'ce-0.5-dice-seed2-43477994'
     """
     decides = {**what_decides(config), "data": dict(data), "model": model}
@@ -349,7 +349,7 @@ def cell_id(config: Mapping[str, Any], data: Mapping[str, str], model: str) -> s
 
 
 def what_decides(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration without what decides nothing: paths, notes, defaults that mean "nothing".
+    """The keys of a configuration that decide how a run goes, without those at their defaults.
 
     Example:
         >>> what_decides({"task": "ner", "train": "a.conll", "max_train": None, "format": "auto"})
@@ -357,7 +357,7 @@ def what_decides(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     decides = {name: _plain(value) for name, value in config.items() if name not in _PLACES}
     decides["options"] = _with_contents(config.get("options") or {})
-    return {name: own for name, own in decides.items() if own not in (None, False, {}, "auto")}
+    return {key: value for key, value in decides.items() if value not in (None, False, {}, "auto")}
 
 
 def slug(text: str) -> str:
@@ -373,7 +373,7 @@ def slug(text: str) -> str:
 def _plain(value: Any) -> Any:
     """Equal values as equal JSON: 3.0 is 3, and a key without a value is no key."""
     if isinstance(value, Mapping):
-        return {name: _plain(own) for name, own in value.items() if own is not None}
+        return {name: _plain(entry) for name, entry in value.items() if entry is not None}
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -390,60 +390,3 @@ def digests_of(options: Mapping[str, Any]) -> dict[str, str]:
         for name, value in options.items()
         if isinstance(value, str) and os.path.isfile(value)
     }
-
-
-def _paths(files: Mapping[str, DataFile]) -> dict[str, str]:
-    """Files as a configuration names them: the packaged sample is one name for all."""
-    if files["train"].path.startswith("sample:"):
-        return {"train": "sample"}
-    return {split: file.path for split, file in files.items()}
-
-
-def _differences(earlier: Plan, now: Plan) -> list[str]:
-    """What a plan may not change, in words."""
-    found = []
-    for split in SPLITS:
-        files = [plan.files[split] for plan in (earlier, now)]
-        if files[0].fingerprint != files[1].fingerprint:
-            found.append(f"{split} data ({' then, '.join(map(str, files))} now)")
-    if (earlier.model["sha256"] or earlier.model["name"]) != (
-        now.model["sha256"] or now.model["name"]
-    ):
-        found.append(f"model ({_identity(earlier)} then, {_identity(now)} now)")
-    for what, one, other in (
-        ("task", earlier.task, now.task),
-        ("number of trials", _trials(earlier), _trials(now)),
-    ):
-        if one != other:
-            found.append(f"{what} ({one} then, {other} now)")
-    for what in ("options", "trainer", "settings"):
-        if what == "options":
-            before, after = (_with_contents(plan.told_options) for plan in (earlier, now))
-        else:
-            before, after = (_plain(getattr(plan, what)) for plan in (earlier, now))
-        for name in sorted(before.keys() | after.keys()):
-            if before.get(name) != after.get(name):
-                prefix = "" if what == "settings" else f"{what}."
-                shown = [quoted(getattr(plan, what).get(name)) for plan in (earlier, now)]
-                if what == "options" and shown[0] == shown[1]:
-                    found.append(f"{prefix}{name} (the file {shown[0]} was changed)")
-                else:
-                    found.append(f"{prefix}{name} ({' then, '.join(shown)} now)")
-    for name in earlier.code.keys() & now.code.keys():
-        if earlier.code[name] != now.code[name]:
-            found.append(f"file of {name} (it was changed)")
-    for name in earlier.objectives.keys() & now.objectives.keys():
-        searched = earlier.search is not None and name in earlier.search.found
-        then, today = str(earlier.objectives[name]), str(now.objectives[name])
-        if then != today and not searched:
-            found.append(f"loss {quoted(name)} ({then} then, {today} now)")
-    return found
-
-
-def _identity(plan: Plan) -> str:
-    name, digest = plan.model["name"], plan.model["sha256"]
-    return f"{name}" if digest is None else f"{name}, {digest[:8]}"
-
-
-def _trials(plan: Plan) -> int:
-    return 0 if plan.search is None else plan.search.trials

@@ -1,7 +1,7 @@
 """Search for hyper-parameters: as many trials for every loss, scored on dev alone.
 
-A trial is a cell without a test file, on a seed that is not compared. The learning rate is drawn
-log-uniformly around the configured one, and with it what the loss says may change
+A trial is a run without a test file, on a seed that is not compared. The learning rate is drawn
+log-uniformly around the configured rate, and with it what the loss says may change
 (``Loss.ranges``). The first trial is the configuration as it was given, so that a search never ends
 worse on dev. A search that was killed goes on with the trial it was in, to the same values.
 """
@@ -15,17 +15,16 @@ from typing import Any
 
 import yaml
 
+from dicetune.comparison.folder import SEARCH, failure_of
 from dicetune.comparison.plan import Objective, Plan, slug
-from dicetune.comparison.process import failure_of
 from dicetune.losses import Range, build
 from dicetune.records import METRICS_FILE, read_json
 
-SEARCH = "search"
 AROUND = 5.0
 """The learning rate is searched from a fifth of the configured one to five times it."""
 
 RunTrial = Callable[[Path, str], str | None]
-"""Runs the cell of a configuration file, shown as a text; why it failed, or ``None``."""
+"""Makes the run of a configuration file, shown as a text; why it failed, or ``None``."""
 
 
 def search(
@@ -35,18 +34,7 @@ def search(
     run: RunTrial,
     report: Callable[[str], None] = lambda line: None,
 ) -> Plan:
-    """The plan with what was found for one competitor.
-
-    Args:
-        plan: with a search.
-        out: folder of the comparison.
-        name: of the competitor.
-        run: runs one trial.
-        report: takes a line for each trial.
-
-    Raises:
-        InterruptedRunError: after Ctrl-C; the trial is gone on with next time.
-    """
+    """The plan with what was found for one competitor; ``run`` makes one trial."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -110,8 +98,8 @@ def with_values(objective: Objective, values: dict[str, float]) -> Objective:
         >>> with_values(Objective("ce+dice"), {"2": 0.5, "learning_rate": 3e-5})
         Objective(loss='ce+0.5*dice', start_loss=None, start_share=None, learning_rate=3e-05)
     """
-    own = {key: value for key, value in values.items() if key != "learning_rate"}
-    loss = build(objective.loss).with_values(own).spec
+    of_loss = {key: value for key, value in values.items() if key != "learning_rate"}
+    loss = build(objective.loss).with_values(of_loss).spec
     return Objective(loss, objective.start_loss, objective.start_share, values["learning_rate"])
 
 

@@ -57,7 +57,6 @@ from dicetune.data.tagged.corpus import (
 )
 from dicetune.data.tagged.inline import read_inline, sample_corpora
 from dicetune.data.tagged.jsonl import write_jsonl
-from dicetune.data.tagged.labels import convert, spans, split_tag, to_tags, violations
 from dicetune.data.tagged.predictions import Predicted, Predictions, read_predictions
 from dicetune.data.tagged.read import FORMATS, Guess, detect_format, guess_format, read_tokens
 from dicetune.data.tagged.segmentation import (
@@ -72,6 +71,7 @@ from dicetune.data.texts.columns import TextColumns, TextLayout
 from dicetune.data.texts.corpus import TextCorpus, TextExample, inspect_texts
 from dicetune.data.texts.predictions import TextPredictions, read_text_predictions
 from dicetune.data.texts.read import TEXT_FORMATS, read_texts
+from dicetune.problems.schemes import convert, spans, split_tag, to_tags, violations
 
 __all__ = [
     "ENTITY_FORMATS",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dicetune.errors import DataError, InputError, listed, quoted
-from dicetune.problems import PROBLEMS
+from dicetune.problems import PROBLEMS, Problem
 from dicetune.records import DECISION_FILE, check_shape, read_json, write_json
 
 RULE_VERSION = 1
@@ -64,23 +64,21 @@ class DecisionRule:
         """
         return PROBLEMS[self.kind].move(scores, self.biases, self.labels)
 
-    def check(self, problem: Mapping[str, Any]) -> None:
+    def check(self, problem: Problem) -> None:
         """Refuse a model that the rule was not fitted for.
 
         Raises:
-            InputError: another kind, or other labels.
+            InputError: another type of prediction, or other labels.
         """
-        labels = tuple(problem["labels"])
-        if self.kind != problem["kind"]:
+        anew = "fit the rule anew with `dicetune tune`, or ignore the rule with --decision argmax"
+        if self.kind != problem.kind:
             raise InputError(
-                f"expected a decision rule for {problem['kind']}, got one for {self.kind}: fit it "
-                "anew with `dicetune tune`, or leave it aside with --decision argmax"
+                f"expected a decision rule for {problem.kind}, got one for {self.kind}: {anew}"
             )
-        if self.labels != labels:
+        if self.labels != problem.labels:
             raise InputError(
-                f"expected a decision rule for the labels {_shown(labels)}, got one for "
-                f"{_shown(self.labels)}: the model was changed since; fit the rule anew with "
-                "`dicetune tune`, or leave it aside with --decision argmax"
+                f"expected a decision rule for the labels {listed(problem.labels, most=6)}, got "
+                f"one for {listed(self.labels, most=6)}: the model was changed since; {anew}"
             )
 
     def check_place(self, path: str | Path) -> None:
@@ -176,7 +174,3 @@ class DecisionRule:
 
 def _file(path: str | Path) -> Path:
     return Path(path) / DECISION_FILE if Path(path).is_dir() else Path(path)
-
-
-def _shown(labels: Sequence[str]) -> str:
-    return ", ".join(labels[:6]) + (", …" if len(labels) > 6 else "")

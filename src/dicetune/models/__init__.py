@@ -1,7 +1,6 @@
 """Encoders: found by name, loaded offline, never from a pickle; and the MRC-NER model on them."""
 
 from dicetune.models.encoder import (
-    MINILM,
     MINILM_SHA256,
     check_sizes,
     check_weights,
@@ -18,7 +17,6 @@ from dicetune.models.mrc_ner import (
     MAX_SPAN_WORDS,
     MrcNerConfig,
     MrcNerModel,
-    MrcNerOutput,
     select_spans,
     span_count,
 )
@@ -37,11 +35,9 @@ from dicetune.models.tokenizer import (
 __all__ = [
     "CANDIDATES",
     "MAX_SPAN_WORDS",
-    "MINILM",
     "MINILM_SHA256",
     "MrcNerConfig",
     "MrcNerModel",
-    "MrcNerOutput",
     "check_sizes",
     "check_vocabulary",
     "check_weights",

@@ -177,7 +177,7 @@ def load_model(
             trust_remote_code=False,
             **({} if saved else names),
         )
-    _check_encoder(model, source, found)
+    _check_whole(model, source, found)
     if labels is None or not by_label:
         return model
     lost = {*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])}
@@ -205,7 +205,7 @@ def check_sizes(source: str | Path, mismatched: Iterable[tuple[str, Any, Any]]) 
         )
 
 
-def _check_encoder(model: Any, source: str, found: dict[str, Any]) -> None:
+def _check_whole(model: Any, source: str, found: dict[str, Any]) -> None:
     """Refuse an encoder with missing weights: the library would draw them at random."""
     inside = f"{model.base_model_prefix}."
     check_sizes(

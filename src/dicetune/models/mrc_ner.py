@@ -144,14 +144,6 @@ class MrcNerModel(PreTrainedModel):
         wrong = [(f"backbone.{name}", *sizes) for name, *sizes in found["mismatched_keys"]]
         return model, {**found, "missing_keys": [*missing, *lacking], "mismatched_keys": wrong}
 
-    def get_input_embeddings(self) -> nn.Module:
-        """The encoder's."""
-        return self.backbone.get_input_embeddings()
-
-    def set_input_embeddings(self, value: nn.Module) -> None:
-        """Replace the encoder's."""
-        self.backbone.set_input_embeddings(value)
-
     def forward(
         self,
         input_ids: Tensor | None = None,

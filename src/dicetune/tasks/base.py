@@ -21,6 +21,7 @@ from torch import Tensor
 from dicetune.data import Note
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import IGNORED, LossInput, LossTarget, item_count
+from dicetune.problems import Problem
 
 Scores = dict[str, Any]
 """Metric names to numbers; one level of tables ("per_type") is allowed."""
@@ -110,6 +111,7 @@ class Task(ABC):
         title: what a model of the task is, in words, for the model card ("named-entity").
         Options: frozen dataclass of what a user may choose for the task; the configuration's
             ``options`` and ``-o KEY=VALUE`` fill it.
+        predicts: type of the predictions, which scores them.
         scored: what the scores are, in one sentence.
         auto_class: what ``from_pretrained`` is called on.
         aligns: whether words or characters must be found again among the sub-words, which takes a
@@ -135,6 +137,7 @@ class Task(ABC):
     name: ClassVar[str]
     title: ClassVar[str]
     Options: ClassVar[type]
+    predicts: ClassVar[type[Problem]]
     scored: ClassVar[str]
     auto_class: Any
     aligns: ClassVar[bool] = True
@@ -234,15 +237,26 @@ class Task(ABC):
         """What ``restore`` needs beside the labels, as plain data for the record."""
         return {}
 
-    @abstractmethod
-    def problem(self, train: Any = None) -> dict[str, Any]:
-        """What is decided and how it is scored, as plain data that needs no torch to be read.
+    def problem(self, train: Any = None) -> Problem:
+        """What is decided and how it is scored.
 
-        "kind" (a key of ``metrics.counting.KINDS``), "labels", "metric", and what the kind asks
-        for beside them. A run keeps it with its scores, so that decision rules and comparisons
-        read its folder alone. With the training split: "class_counts", items of each label,
-        where one of several labels is chosen, and what only the texts tell.
+        A run stores the settings of the problem with its scores, so that decision rules and
+        comparisons read the folder of the run alone.
         """
+        named = {
+            "kind": self.predicts.kind,
+            "labels": list(self.labels),
+            "metric": self.main_metric,
+        }
+        return self.predicts(named | self.problem_settings(train))
+
+    def problem_settings(self, train: Any) -> dict[str, Any]:
+        """What the type of the predictions asks for beside labels and metric, as plain data.
+
+        With the training split: "class_counts", items of each label, where one of several labels
+        is chosen, and what only the texts tell.
+        """
+        return {}
 
     def check(self, data: Any) -> None:
         """Refuse gold that the task cannot teach or score, with file and line."""
@@ -311,9 +325,11 @@ class Task(ABC):
         model's own.
         """
 
-    @abstractmethod
     def score(self, data: Any, predictions: Sequence[Any]) -> Scores:
         """Compare predictions with the gold of ``data``; fractions in [0, 1]."""
+        rows = [self.row(*pair) for pair in zip(data, predictions, strict=True)]
+        gold, predicted = ([row[key] for row in rows] for key in ("gold", "predicted"))
+        return self.problem().scores(gold, predicted)
 
     def rows(self, data: Any, predictions: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """For ``predictions.jsonl``: id, text, gold and prediction of each example.

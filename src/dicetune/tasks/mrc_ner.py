@@ -50,8 +50,8 @@ from dicetune.data import (
 )
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import IGNORED, LossInput, LossTarget
-from dicetune.metrics import entity_scores
 from dicetune.models import CANDIDATES, MAX_SPAN_WORDS, MrcNerModel, span_count
+from dicetune.problems import Entities
 from dicetune.problems.entities import END, FIRST, KIND, likely_spans, weakest_logits
 from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present
 from dicetune.tasks.mrc_ner_spans import encode_pairs
@@ -133,6 +133,7 @@ class MrcNerTask(Task):
 
     name = "mrc-ner"
     title = "named-entity (reading comprehension)"
+    predicts = Entities
     Options = MrcNerOptions
     main_metric = "f1"
     shown = ("precision", "recall", "f1")
@@ -191,7 +192,7 @@ class MrcNerTask(Task):
         """Score JSON lines with predicted entities; the gold is in them or in a file of its own."""
         right = None if gold is None else cls.read_source(gold, options, True, Trained())
         found = _predictions(source, right)
-        return entity_scores(found.gold, found.predicted).to_dict()
+        return Entities({}).scores(found.gold, found.predicted)
 
     @classmethod
     def of(
@@ -240,14 +241,9 @@ class MrcNerTask(Task):
         kept = {name: getattr(self.options, name) for name in _KEPT}
         return {"queries": self.queries, "max_span_words": self.max_span_words, **kept}
 
-    def problem(self, train: EntityCorpus | None = None) -> dict[str, Any]:
-        """Spans by place, of the candidates that all three heads take for entities."""
-        return {
-            "kind": "entities",
-            "labels": list(self.labels),
-            "metric": self.main_metric,
-            "nested": self.options.nested,
-        }
+    def problem_settings(self, train: EntityCorpus | None) -> dict[str, Any]:
+        """Whether entities of one type may share words."""
+        return {"nested": self.options.nested}
 
     def check(self, data: EntityCorpus) -> None:
         """Refuse types that the model is not asked for."""
@@ -335,10 +331,6 @@ class MrcNerTask(Task):
             [EntitySpan(self.labels[kind], a, b) for kind, a, b in likely_spans(rows, nested)]
             for rows in decisive
         ]
-
-    def score(self, data: EntityCorpus, predictions: Sequence[Sequence[EntitySpan]]) -> Scores:
-        """Precision, recall and F1 of spans, micro and of each type; fractions in [0, 1]."""
-        return entity_scores([sentence.spans for sentence in data], predictions).to_dict()
 
     def row(self, example: EntitySentence, prediction: Sequence[EntitySpan]) -> dict[str, Any]:
         """Tokens, gold and predicted entities of a sentence."""

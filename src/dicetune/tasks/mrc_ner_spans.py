@@ -186,7 +186,7 @@ class SpanPlaces:
         """Candidates of windows, (windows, M, 5), to candidates of sentences, each span once.
 
         Columns of windows: first and last position (negative: padding), three logits. Columns of
-        sentences, (spans, 6): see ``decide.likely``; in the order of type and place.
+        sentences, (spans, 6): columns as in ``problems.entities``; in the order of type and place.
         """
         candidates = np.asarray(outputs)
         count = len(self.sentence)

@@ -27,8 +27,8 @@ from dicetune.data.files.tables import QUOTING
 from dicetune.data.texts.columns import HEADERS
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import Kind
-from dicetune.metrics import label_set_scores
 from dicetune.models import output_bias
+from dicetune.problems import LabelSet
 from dicetune.tasks.base import Arrays, Scores
 from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
 from dicetune.tasks.sequence import Decision, Labelled, SequenceTask, label_columns, label_order
@@ -94,6 +94,7 @@ class MultiLabelTask(SequenceTask):
 
     name = "multilabel"
     title = "multi-label text-classification"
+    predicts = LabelSet
     Options = MultiLabelOptions
     scored = "Labels of texts above a probability of one half, in percent."
     model_config: ClassVar[Mapping[str, Any]] = {"problem_type": "multi_label_classification"}
@@ -119,9 +120,7 @@ class MultiLabelTask(SequenceTask):
             common = set.intersection(*({*row} for row in found.probabilities))
             names = [name for name in found.probabilities[0] if name in common]
             chances = np.array([[row[name] for name in names] for row in found.probabilities])
-        return label_set_scores(
-            found.gold, found.predicted, labels=names or None, probabilities=chances
-        ).to_dict()
+        return LabelSet({"labels": names}).scores(found.gold, found.predicted, chances)
 
     @classmethod
     def of(
@@ -139,10 +138,6 @@ class MultiLabelTask(SequenceTask):
     def settings(self) -> dict[str, Any]:
         """The score that chose the checkpoint."""
         return {"metric": self.main_metric}
-
-    def problem(self, train: TextCorpus | None = None) -> dict[str, Any]:
-        """Any number of labels a text."""
-        return {"kind": "label_set", "labels": list(self.labels), "metric": self.main_metric}
 
     def target(self, labels: Sequence[str]) -> list[float]:
         """1 for each label of the text."""
@@ -162,12 +157,11 @@ class MultiLabelTask(SequenceTask):
 
     def score(self, data: TextCorpus, predictions: Sequence[Decision]) -> Scores:
         """Micro and macro F1, exact match, average precision; fractions in [0, 1]."""
-        return label_set_scores(
+        return LabelSet({"labels": self.labels}).scores(
             [example.labels or () for example in data],
             [decision.labels for decision in predictions],
-            labels=self.labels,
-            probabilities=np.array([decision.probabilities for decision in predictions]),
-        ).to_dict()
+            np.array([decision.probabilities for decision in predictions]),
+        )
 
     def row(self, example: TextExample, prediction: Decision) -> dict[str, Any]:
         """Text, gold and predicted labels, probabilities."""

@@ -45,8 +45,8 @@ from dicetune.data import (
 )
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import IGNORED, LossTarget
-from dicetune.metrics import question_scores
 from dicetune.models import output_bias
+from dicetune.problems import Answer
 from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained
 from dicetune.tasks.options import MODEL, TaskOptions, Use, option
 from dicetune.tasks.qa_answers import (
@@ -112,6 +112,7 @@ class QaTask(Task):
 
     name = "qa"
     title = "extractive question-answering"
+    predicts = Answer
     Options = QaOptions
     main_metric = "f1"
     shown = ("exact", "f1")
@@ -182,12 +183,9 @@ class QaTask(Task):
         del values["null_threshold"]  # it had no meaning: at prediction it may be given
         return values
 
-    def problem(self, train: QuestionCorpus | None = None) -> dict[str, Any]:
-        """One answer a question, or none."""
+    def problem_settings(self, train: QuestionCorpus | None) -> dict[str, Any]:
+        """Whether a question may have no answer, and how answers are compared."""
         return {
-            "kind": "answer",
-            "labels": list(self.labels),
-            "metric": self.main_metric,
             "null": self.null,
             "null_threshold": self.options.null_threshold or 0.0,
             "form": self.options.form,
@@ -312,13 +310,12 @@ class QaTask(Task):
 
     def score(self, data: QuestionCorpus, predictions: Sequence[Prediction]) -> Scores:
         """Exact match and F1, split by answerable and not where both are there."""
-        return question_scores(
+        return Answer({"language": self._language(data)}).scores(
             [[answer.text for answer in question.answers] for question in data],
             [prediction.text for prediction in predictions],
             spans=[prediction.span for prediction in predictions],
             null_odds=[prediction.null_odds for prediction in predictions],
-            language=self._language(data),
-        ).to_dict()
+        )
 
     def _language(self, data: QuestionCorpus) -> str:
         """The language of the definitions: as was chosen, else as the contexts show."""

@@ -27,7 +27,7 @@ from dicetune.data import (
     with_null_threshold,
 )
 from dicetune.errors import DataError
-from dicetune.metrics import question_scores
+from dicetune.problems import Answer
 from dicetune.tasks.base import Scores, Source
 from dicetune.tasks.windows import ContextWindow
 from dicetune.writing import RULES, language_of
@@ -315,13 +315,12 @@ def score_answer_file(source: Source, gold: Source | None, options: Any) -> Scor
         said = language_notes(language, by, len(rows))
     source.tell((*notes.notes(), *said))
     has_odds = all(row.text is None or None not in (row.span, row.null_odds) for row in rows)
-    return question_scores(
+    return Answer({"language": language}).scores(
         right,
         [row.text for row in rows],
         spans=[row.span for row in rows] if has_odds else None,
         null_odds=[row.null_odds or 0.0 for row in rows] if has_odds else None,
-        language=language,
-    ).to_dict()
+    )
 
 
 def _stored(rows: Sequence[AnswerRow]) -> str | None:

@@ -25,7 +25,7 @@ arg-max spells words already, this is the arg-max.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -37,7 +37,6 @@ from dicetune.data import (
     corpus_words,
     detect_format,
     format_word_tags,
-    from_characters,
     inspect_segmentation,
     label_names,
     read_lines,
@@ -49,7 +48,7 @@ from dicetune.data import (
 )
 from dicetune.data.files.text import STDIN
 from dicetune.errors import DataError, InputError, listed, quoted
-from dicetune.metrics import segmentation_scores
+from dicetune.problems import Words
 from dicetune.tasks.base import Arrays, File, Scores, Source, Trained
 from dicetune.tasks.options import GOLD, MODEL, TaskOptions, option
 from dicetune.tasks.tag_files import pair_sentences, predicted_sentences
@@ -82,6 +81,7 @@ class SegPosTask(TokenTask):
     name = "seg-pos"
     tags = "pos"
     title = "word segmentation and part-of-speech"
+    predicts = Words
     Options = SegPosOptions
     main_metric = "f1"
     shown = ("word_f1", "precision", "recall", "f1")
@@ -110,7 +110,7 @@ class SegPosTask(TokenTask):
             for note in corpus.notes:
                 source.report(f"{corpus.source}: {note}")
         _check_same_text(right, found)
-        return segmentation_scores(corpus_words(right), corpus_words(found)).to_dict()
+        return Words({}).word_scores(corpus_words(right), corpus_words(found))
 
     @classmethod
     def of(cls, train: Corpus, options: Any = None, labels: Sequence[str] | None = None) -> Self:
@@ -133,10 +133,6 @@ class SegPosTask(TokenTask):
             )
         return super().restore(labels, {**settings, "label_scheme": "iobes"})
 
-    def problem(self, train: Corpus | None = None) -> dict[str, Any]:
-        """Words with their tags, in labels of characters."""
-        return {"kind": "words", "labels": list(self.labels), "metric": self.main_metric}
-
     def predict(
         self, scores: Arrays, data: Corpus, biased: Arrays | None = None
     ) -> list[list[str]]:
@@ -147,10 +143,6 @@ class SegPosTask(TokenTask):
             to_tags(paths.best(row, breaks), len(row), "iobes")
             for row, breaks in zip(decisive, word_breaks(data), strict=True)
         ]
-
-    def score(self, data: Corpus, predictions: Sequence[Sequence[str]]) -> Scores:
-        """Precision, recall and F1 of (word, tag) and of words; fractions in [0, 1]."""
-        return segmentation_scores(corpus_words(data), _words(data, predictions)).to_dict()
 
     def match_source(self, source: Source, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Predicted labels of the rows' characters, from labelled characters or tagged words."""
@@ -231,12 +223,6 @@ class WordPaths:
         return words[::-1]
 
 
-def _words(sentences: Iterable[Any], labels: Iterable[Sequence[str]]) -> list[Any]:
-    """The words that labels of characters spell in each sentence."""
-    pairs = zip(sentences, labels, strict=True)
-    return [from_characters(sentence.tokens, tags) for sentence, tags in pairs]
-
-
 def _score_run(source: Source) -> Scores:
     """Score characters with their gold and predicted labels, as ``rows`` writes them."""
     format, path = source.format, source.path
@@ -254,7 +240,7 @@ def _score_run(source: Source) -> Scores:
             f"expected characters with labels B-, I-, E-, S- in {quoted(Path(path))}, got O: "
             "give the file of gold words beside the predicted ones"
         )
-    return segmentation_scores(_words(found, found.gold), _words(found, found.predicted)).to_dict()
+    return Words({}).scores(found.gold, found.predicted)
 
 
 def _check_words_alone(source: Source) -> None:

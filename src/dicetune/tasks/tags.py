@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from dicetune.data import Corpus, sample_corpora
 from dicetune.errors import InputError, listed
-from dicetune.metrics import label_scores, span_scores
-from dicetune.tasks.base import Data, Scores
+from dicetune.problems import Spans, Tags
+from dicetune.problems.schemes import scheme_of
+from dicetune.tasks.base import Data
 from dicetune.tasks.options import GOLD, MODEL, TaskOptions, option
 from dicetune.tasks.token import OUTSIDE, TokenTask
 
@@ -52,6 +53,7 @@ class NerTask(TokenTask):
     name = "ner"
     tags = "ner"
     title = "named-entity"
+    predicts = Spans
     Options = NerOptions
     main_metric = "f1"
     shown = ("precision", "recall", "f1")
@@ -65,7 +67,7 @@ class NerTask(TokenTask):
     @classmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
         """The task of a saved model."""
-        scheme = settings.get("label_scheme") or _scheme(labels)
+        scheme = settings.get("label_scheme") or scheme_of(labels)
         if scheme is None:
             raise InputError(
                 f"expected labels of spans (O, B-…, I-…), got {listed(labels, most=5)}: "
@@ -73,23 +75,13 @@ class NerTask(TokenTask):
             )
         return super().restore(labels, {**settings, "label_scheme": scheme})
 
-    def problem(self, train: Corpus | None = None) -> dict[str, Any]:
-        """Spans of tags, with the background that a rule may move."""
+    def problem_settings(self, train: Corpus | None) -> dict[str, Any]:
+        """The tag outside of spans, which a rule may move, and how tags spell spans."""
         return {
-            "kind": "spans",
-            "labels": list(self.labels),
-            "metric": self.main_metric,
             "background": OUTSIDE if self.background is not None else None,
             "scheme": self.scheme or "iob2",
             "convention": self.convention,
         }
-
-    def score(self, data: Corpus, predictions: Sequence[Sequence[str]]) -> Scores:
-        """Span precision, recall and F1, micro and of each type; fractions in [0, 1]."""
-        gold = [list(sentence.tags) for sentence in data]
-        return span_scores(
-            gold, predictions, scheme=self.scheme or "iob2", convention=self.convention
-        ).to_dict()
 
 
 @dataclass(frozen=True)
@@ -118,31 +110,14 @@ class PosTask(TokenTask):
     name = "pos"
     tags = "pos"
     title = "part-of-speech"
+    predicts = Tags
     Options = PosOptions
     main_metric = "accuracy"
     shown = ("macro_f1", "accuracy")
     scored = "Words, in percent."
 
-    def problem(self, train: Corpus | None = None) -> dict[str, Any]:
-        """One label a word."""
-        found: dict[str, Any] = {
-            "kind": "tags",
-            "labels": list(self.labels),
-            "metric": self.main_metric,
-        }
-        if train is not None:
-            found["class_counts"] = [train.tag_counts[label] for label in self.labels]
-        return found
-
-    def score(self, data: Corpus, predictions: Sequence[Sequence[str]]) -> Scores:
-        """Accuracy, macro F1, and a table for each label; fractions in [0, 1]."""
-        gold = [list(sentence.tags) for sentence in data]
-        return label_scores(gold, predictions).to_dict()
-
-
-def _scheme(labels: Sequence[str]) -> Literal["iob2", "iobes"] | None:
-    """The span scheme that a model's label names show, where they are spans at all."""
-    prefixes = {label[:2] for label in labels if label != "O"}
-    if not prefixes or not prefixes <= {"B-", "I-", "E-", "S-"}:
-        return None
-    return "iobes" if prefixes & {"E-", "S-"} else "iob2"
+    def problem_settings(self, train: Corpus | None) -> dict[str, Any]:
+        """Words of each tag in training."""
+        if train is None:
+            return {}
+        return {"class_counts": [train.tag_counts[label] for label in self.labels]}

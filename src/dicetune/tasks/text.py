@@ -31,7 +31,7 @@ from dicetune.data.files.tables import QUOTING
 from dicetune.data.texts.columns import HEADERS
 from dicetune.data.texts.read import CLASSES
 from dicetune.errors import InputError
-from dicetune.metrics import class_scores, positive_class
+from dicetune.problems import Label, positive_class
 from dicetune.tasks.base import Arrays, Scores
 from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
 from dicetune.tasks.sequence import Classified, Decision, SequenceTask, label_order
@@ -78,6 +78,7 @@ class TextTask(SequenceTask):
 
     name = "text"
     title = "text-classification"
+    predicts = Label
     Options: ClassVar[type] = TextOptions
     scored = "Texts, in percent; F1 is that of the positive class, where there is one."
 
@@ -99,9 +100,7 @@ class TextTask(SequenceTask):
         chances = None
         if positive and all(positive in row for row in found.probabilities):
             chances = [float(row[positive]) for row in found.probabilities] or None
-        return class_scores(
-            gold, predicted, labels=names, positive=positive, probabilities=chances
-        ).to_dict()
+        return Label({"labels": names, "positive": positive}).scores(gold, predicted, chances)
 
     @classmethod
     def of(
@@ -130,14 +129,9 @@ class TextTask(SequenceTask):
         """The positive class and the score that chose the checkpoint."""
         return {"positive": self.positive, "metric": self.main_metric}
 
-    def problem(self, train: TextCorpus | None = None) -> dict[str, Any]:
-        """One label a text, with the class whose F1 is asked for."""
-        found: dict[str, Any] = {
-            "kind": "label",
-            "labels": list(self.labels),
-            "metric": self.main_metric,
-            "positive": self.positive,
-        }
+    def problem_settings(self, train: TextCorpus | None) -> dict[str, Any]:
+        """The class whose F1 is asked for, and the texts of each label in training."""
+        found: dict[str, Any] = {"positive": self.positive}
         if train is not None:
             found["class_counts"] = [train.label_counts[label] for label in self.labels]
         return found
@@ -148,13 +142,11 @@ class TextTask(SequenceTask):
         if self.positive is not None:
             place = self.labels.index(self.positive)
             chances = [decision.probabilities[place] for decision in predictions]
-        return class_scores(
+        return Label({"labels": self.labels, "positive": self.positive}).scores(
             [(example.labels or ("",))[0] for example in data],
             [decision.labels[0] for decision in predictions],
-            labels=self.labels,
-            positive=self.positive,
-            probabilities=chances,
-        ).to_dict()
+            chances,
+        )
 
     def row(self, example: TextExample, prediction: Decision) -> dict[str, Any]:
         """Text, gold and predicted label; of two labels the probabilities."""

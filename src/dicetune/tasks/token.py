@@ -43,7 +43,7 @@ from dicetune.data import (
 )
 from dicetune.errors import InputError
 from dicetune.loss_input import IGNORED, LossTarget
-from dicetune.metrics import label_scores, span_scores
+from dicetune.problems import Spans, Tags
 from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present
 from dicetune.tasks.tag_files import match_tags, read_untagged, refuse_gold, tell_scheme
 from dicetune.tasks.windows import cut_windows
@@ -163,10 +163,9 @@ class TokenTask(Task):
         tell_scheme(found, source)
         source.tell(found.notes)
         if found.scheme is None:
-            return label_scores(found.gold, found.predicted).to_dict()
-        return span_scores(
-            found.gold, found.predicted, scheme=found.scheme, convention=options.convention
-        ).to_dict()
+            return Tags({}).scores(found.gold, found.predicted)
+        problem = Spans({"scheme": found.scheme, "convention": options.convention})
+        return problem.scores(found.gold, found.predicted)
 
     @classmethod
     def of(cls, train: Corpus, options: Any = None, labels: Sequence[str] | None = None) -> Self:

@@ -1,7 +1,6 @@
 """RunConfig: everything that decides a run, in one frozen, flat, checked dataclass.
 
-A YAML file holds the same names; command-line flags win over the file; ``trainer`` is a mapping
-of ``transformers.TrainingArguments``, never declared again here.
+A YAML file holds the same names, and command-line flags win over the file.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from transformers import TrainingArguments
 
 from dicetune.errors import (
     DataError,
@@ -52,7 +52,7 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "logging_steps": 20,
 }
 
-# set by dicetune itself: each has a name of its own in the configuration, or one right value
+# keys that dicetune sets: each has a name in the configuration, or one right value
 _RESERVED = {
     "output_dir": "give out (--out)",
     "seed": "give seed (--seed)",
@@ -78,61 +78,47 @@ _RESERVED = {
     "do_predict": "the command decides",
 }
 
-# the least value, and whether it is allowed itself
+_LEAST = {"max_train": 1, "max_dev": 1, "max_test": 1, "max_length": 3, "patience": 1, "seed": 0}
 _TRAINER_LEAST = {
-    "learning_rate": (0, True),
-    "weight_decay": (0, True),
-    "warmup_steps": (0, True),
-    "max_grad_norm": (0, True),
-    "num_train_epochs": (0, False),
-    "per_device_train_batch_size": (1, True),
-    "per_device_eval_batch_size": (1, True),
-    "gradient_accumulation_steps": (1, True),
-    "eval_steps": (0, False),
-    "save_steps": (0, False),
-    "logging_steps": (0, False),
+    **dict.fromkeys(("learning_rate", "weight_decay", "warmup_steps", "max_grad_norm"), 0),
+    **dict.fromkeys(("per_device_train_batch_size", "per_device_eval_batch_size"), 1),
+    "gradient_accumulation_steps": 1,
 }
-_LEAST = {
-    "max_train": 1,
-    "max_dev": 1,
-    "max_test": 1,
-    "max_length": 3,
-    "patience": 1,
-    "seed": 0,
-}
+_TRAINER_ABOVE_0 = ("num_train_epochs", "eval_steps", "save_steps", "logging_steps")
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """One run.
+    """Everything that decides a run; ``trainer`` and ``options`` hold mappings of their own.
 
     Args:
         task: one of ``dicetune.tasks.TASKS`` ("ner", "qa", …).
         train: training file, or "sample" for the packaged corpus with all its splits.
         dev: file on which the checkpoint is chosen.
-        test: file that is scored once at the end.
+        test: file that is scored once, at the end.
         out: folder that the run makes.
         model: "minilm", a folder, or a Hub id.
         loss: "auto", or a spec such as "dice", "ce+0.5*tversky:alpha=0.3,beta=0.7".
-        start_loss: loss of the start phase.
+        start_loss: loss of the start phase, such as "ce"; by default there is no start phase.
         start_share: share of the steps that the start phase takes, in (0, 1).
-        seed: decides the head's first weights, the order of batches and dropout.
-        format: data format, "auto" to tell from the file.
-        options: what the task lets a user choose, by name (``dicetune tasks`` lists it).
-        hard_negatives: train on the so many hardest negatives of each batch for each positive
-            alone; by default on all.
-        prior_bias: start sigmoid outputs at the share of their positives in training instead of
-            at one half, from which thousands of negatives first have to move them.
-        max_train: train on the first so many examples only.
-        max_dev: choose the checkpoint on the first so many examples of dev only.
-        max_test: score the first so many examples of test only.
+        seed: decides the first weights of the head, the order of batches and dropout.
+        format: format of the files; "auto" to tell it from the content.
+        options: options of the task by name (``dicetune tasks`` lists them).
+        hard_negatives: number of negatives for each positive that a batch is trained on, the
+            hardest ones (such as 3); by default all negatives.
+        prior_bias: start each sigmoid at the share of its positives in the training split; by
+            default it starts at one half.
+        max_train: number of training examples, from the start of the file; by default all.
+        max_dev: number of dev examples that choose the checkpoint; by default all.
+        max_test: number of test examples that are scored; by default all.
         add_characters: add the training split's unknown characters to the tokenizer.
         max_length: longest window in sub-words; by default the model's limit, at most 512.
-        patience: stop after so many evaluations of the main phase without a better dev score.
-        note: what a reader of the record should know, such as how the splits were made.
+        patience: number of evaluations of the main phase without a better dev score after which
+            the run stops; by default all steps are run.
+        note: text for readers of the record, such as how the splits were made.
         keep_checkpoints: keep the trainer's checkpoints after a finished run.
         trainer: keys of ``transformers.TrainingArguments``.
-        class_weight: weights of the classes by label, in each loss; 1 where a label is not named.
+        class_weight: weight of each class by label, for every loss; 1 for labels not named.
 
     Raises:
         InputError: for values that cannot be used; for an unknown name the nearest valid one.
@@ -169,7 +155,9 @@ class RunConfig:
     class_weight: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        _check_types(self)
+        hints = typing.get_type_hints(RunConfig)
+        for entry in fields(self):  # a YAML file can hold anything
+            check_type(entry.name, hints[entry.name], getattr(self, entry.name))
         self.task_options()
         if self.train == SAMPLE:
             if self.dev is not None or self.test is not None:
@@ -180,9 +168,8 @@ class RunConfig:
             check_needs_no_file(task_named(self.task).Options, self.options, "the packaged sample")
             if self.format != "auto":
                 raise InputError(
-                    f"expected no format beside the packaged sample, got "
-                    f"{quoted(self.format)}: it says "
-                    "how a file is read; leave it out"
+                    "expected no format beside the packaged sample, got "
+                    f"{quoted(self.format)}: it says how a file is read; leave it out"
                 )
         elif self.dev is None:
             raise InputError(
@@ -195,14 +182,14 @@ class RunConfig:
             at_least(name, getattr(self, name), least)
         if self.hard_negatives is not None and not 0 < self.hard_negatives < math.inf:
             raise InputError(f"expected hard_negatives of more than 0, got {self.hard_negatives}")
-        _check_trainer_types(self.trainer)
+        _check_trainer(self.trainer)
         for name, weight in (self.class_weight or {}).items():
             check_type(f"class_weight.{name}", float, weight)
             at_least(f"class_weight.{name}", weight, 0)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> RunConfig:
-        """Build from names and values; unknown names are errors, texts are read by their type."""
+        """Build from names and values; unknown names are refused, texts are read by their type."""
         valid = [entry.name for entry in fields(cls)]
         for name in values:
             if name not in valid:
@@ -213,23 +200,15 @@ class RunConfig:
         return cls(**_typed(values))
 
     def task_options(self) -> Any:
-        """The task's own options, checked.
-
-        Raises:
-            InputError: an unknown task or option, or a value that cannot be used.
-        """
-        own = task_named(self.task).Options
-        for name in self.options.keys() - {entry.name for entry in fields(own)}:
+        """The options of the task, checked."""
+        options_class = task_named(self.task).Options
+        for name in self.options.keys() - {entry.name for entry in fields(options_class)}:
             if error := _misplaced(name, {"task": self.task}):
                 raise error
-        return build_options(own, self.options, use="train")
+        return build_options(options_class, self.options, use="train")
 
     def recipe(self) -> Recipe:
-        """What the run trains with: the texts of ``loss`` and ``start_loss``, parsed.
-
-        Raises:
-            InputError: for an unknown loss or option, and for a start phase that is given half.
-        """
+        """The losses of the run, parsed: ``loss``, and ``start_loss`` for the start phase."""
         return recipe(self.loss, self.start_loss, self.start_share)
 
     @classmethod
@@ -242,11 +221,9 @@ class RunConfig:
             raise DataError(path, str(error)) from None
 
     def updated(self, changes: Mapping[str, Any]) -> RunConfig:
-        """A copy with other values.
+        """A copy with other values, by name.
 
-        Args:
-            changes: names and values; "trainer.KEY", "options.KEY" and "class_weight.LABEL" reach
-                into these mappings.
+        The names "trainer.KEY", "options.KEY" and "class_weight.LABEL" reach into these mappings.
         """
         values = asdict(self)
         values.update({key: value for key, value in changes.items() if "." not in key})
@@ -267,7 +244,8 @@ class RunConfig:
     def to_yaml(self) -> str:
         """YAML text that ``from_yaml`` reads back to an equal configuration."""
         given = {name: value for name, value in asdict(self).items() if value is not None}
-        given["options"] = {name: own for name, own in self.options.items() if own is not None}
+        options = self.options.items()
+        given["options"] = {name: value for name, value in options if value is not None}
         try:
             return yaml.safe_dump(given, sort_keys=False, allow_unicode=True)
         except yaml.representer.RepresenterError as error:
@@ -276,21 +254,8 @@ class RunConfig:
             ) from None
 
 
-def check_trainer_key(key: str) -> None:
-    """Refuse a key that TrainingArguments does not have, or that dicetune sets itself."""
-    from transformers import TrainingArguments
-
-    valid = {entry.name for entry in fields(TrainingArguments) if entry.init}
-    if key in _RESERVED:
-        raise InputError(f"trainer.{key} cannot be set here: {_RESERVED[key]}")
-    if key not in valid:
-        raise _misplaced(key, {}) or unknown_name("trainer key", key, valid - set(_RESERVED))
-
-
 def _misplaced(name: str, values: Mapping[str, Any]) -> InputError | None:
-    """The error for a name that is right elsewhere: in the run, its trainer keys or its options."""
-    from transformers import TrainingArguments
-
+    """The error for a name that belongs elsewhere: to the run, the trainer or the task."""
     task = TASKS.get(str(values.get("task")))
     given = f"expected a name that means something here, got {quoted(name)}: give"
     if name in {entry.name for entry in fields(RunConfig)}:
@@ -305,48 +270,36 @@ def _misplaced(name: str, values: Mapping[str, Any]) -> InputError | None:
 
 def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
     """Names and values with each text read by its type, in the two mappings too."""
-    from transformers import TrainingArguments
-
     typed = read_texts(typing.get_type_hints(RunConfig), values)
     inner = {"options": task_named(str(typed["task"])).Options, "trainer": TrainingArguments}
     for name, of in inner.items():
-        if isinstance(own := values.get(name), Mapping):
-            typed[name] = read_texts(typing.get_type_hints(of), own)
+        if isinstance(mapping := values.get(name), Mapping):
+            typed[name] = read_texts(typing.get_type_hints(of), mapping)
     return typed
 
 
-def _check_types(config: RunConfig) -> None:
-    """Each value has its field's type; a YAML file can hold anything."""
-    hints = typing.get_type_hints(RunConfig)
-    for entry in fields(config):
-        check_type(entry.name, hints[entry.name], getattr(config, entry.name))
-
-
-def _check_trainer_types(trainer: Mapping[str, Any]) -> None:
-    """The library itself checks few of its types, and late."""
-    from transformers import TrainingArguments
-
+def _check_trainer(trainer: Mapping[str, Any]) -> None:
+    """Check names and values: the library itself checks few of them, and late."""
     hints = typing.get_type_hints(TrainingArguments)
+    valid = {entry.name for entry in fields(TrainingArguments) if entry.init}
     for key, value in trainer.items():
-        check_trainer_key(key)
+        if key in _RESERVED:
+            raise InputError(f"trainer.{key} cannot be set here: {_RESERVED[key]}")
+        if key not in valid:
+            raise _misplaced(key, {}) or unknown_name("trainer key", key, valid - set(_RESERVED))
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"expected a finite number for trainer.{key}, got {value}")
         if set(plain_types(hints[key])) <= {int, float, bool, str, type(None)}:
             check_type(f"trainer.{key}", hints[key], value)
-        least, allowed = _TRAINER_LEAST.get(key, (None, True))
-        if (
-            least is not None
-            and value is not None
-            and (value < least or (value == least and not allowed))
-        ):
-            what = "at least" if allowed else "more than"
-            raise InputError(f"expected trainer.{key} of {what} {least}, got {value}")
+        if key in _TRAINER_LEAST:
+            at_least(f"trainer.{key}", value, _TRAINER_LEAST[key])
+        if key in _TRAINER_ABOVE_0 and value is not None and value <= 0:
+            raise InputError(f"expected trainer.{key} of more than 0, got {value}")
     for key in ("eval_strategy", "save_strategy"):
         if trainer.get(key) not in (None, "steps", "epoch"):
             raise InputError(
                 f"expected trainer.{key} 'epoch' or 'steps', got {quoted(trainer[key])}: the "
-                f"checkpoint "
-                "is chosen by dev score"
+                "checkpoint is chosen by dev score"
             )
     if trainer.get("save_total_limit") == 1:
         raise InputError(

@@ -23,7 +23,6 @@ from dicetune.models import (
     window_length,
     with_characters,
 )
-from dicetune.problems import problem_named
 from dicetune.records import sha256
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
 from dicetune.training.batches import PaddingCollator
@@ -212,7 +211,7 @@ def count_classes(task: Task, encoded: Encoded, collator: PaddingCollator) -> di
 def doubts_of_choice(task: Task, encoded: Encoded, collator: PaddingCollator) -> list[str]:
     """Why the score of the dev split cannot choose a checkpoint, in sentences."""
     problem = task.problem()
-    if not problem_named(problem["kind"]).has_classes:  # no answer is an answer too
+    if not problem.has_classes:  # no answer is an answer too
         return []
     means = "so the choice of the checkpoint means nothing"
     found = []
@@ -224,7 +223,7 @@ def doubts_of_choice(task: Task, encoded: Encoded, collator: PaddingCollator) ->
                 )
             continue
         names = [name for name, items in zip(task.labels, counts.tolist(), strict=True) if items]
-        positive = problem.get("positive")
+        positive = problem.settings.get("positive")
         if task.main_metric == "f1" and positive is not None and positive not in names:
             found.append(
                 f"dev holds no item of class {quoted(positive)}: its F1 is 0 for every checkpoint, "

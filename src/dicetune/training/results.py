@@ -29,47 +29,6 @@ from dicetune.training.folder import follow_umask
 from dicetune.training.prepare import Prepared
 from dicetune.training.trainer import ObjectiveTrainer
 
-_TEMPLATE = """---
-{card_data}
----
-
-# {title}
-
-A {what} model, fine-tuned from `{model}` with `dicetune` for the objective `{objective}`.
-
-## Scores
-
-| split | {heads} |
-|---|{rule}|
-{rows}
-
-{scored}
-
-## Training
-
-- objective: `{objective}`{phase}
-- seed {seed}, {steps} steps, {seconds:.0f} s; checkpoint of step {best_step} (best dev {metric})
-- trained on {examples} examples of `{source}`
-- versions: {versions}
-
-## Use
-
-```python
-import dicetune
-model = dicetune.load("{folder}")
-model({inputs})
-```
-{pipeline}"""
-
-_PIPELINE = """
-or, with transformers alone, for texts that fit the model's window:
-
-```python
-from transformers import pipeline
-model = pipeline("{pipeline}", model="{folder}")
-```
-"""
-
 
 def record_of(prepared: Prepared, trainer: ObjectiveTrainer, seconds: float) -> RunRecord:
     """The record of a run whose training is over."""
@@ -175,7 +134,7 @@ def write_results(
         return
     trainer.model.save_pretrained(folder)
     prepared.tokenizer.save_pretrained(folder)
-    problem = json.dumps(task.problem(prepared.splits["train"]), ensure_ascii=False)
+    problem = json.dumps(task.problem(prepared.splits["train"]).settings, ensure_ascii=False)
     save_file(arrays, folder / SCORES_FILE, metadata={PROBLEM_KEY: problem})
     follow_umask(folder)
     write_json_lines(folder / PREDICTIONS_FILE, rows)
@@ -188,46 +147,59 @@ def _write_card(
     folder: Path, record: RunRecord, scores: dict[str, dict[str, Any]], task: Task
 ) -> None:
     """Write the model card: what the model is, how it was trained, how it scores."""
-    shown = task.shown
-    training = record.training
-    phase = training["best_phase"]
-    rows = [
-        f"| {split} | " + " | ".join(f"{100 * values[name]:.2f}" for name in shown) + " |"
+    head = ModelCardData(
+        library_name="transformers", pipeline_tag=task.pipeline, tags=["dicetune", task.name]
+    )
+    model, objective = record.model["name"], record.objective["text"]
+    training, examples = record.training, record.data["train"]["examples"]
+    metric, phase = task.main_metric.replace("_", " "), training["best_phase"]
+    chosen = f" (the chosen checkpoint lies in the {phase} phase)" if phase != "main" else ""
+    rows = "\n".join(
+        f"| {split} | " + " | ".join(f"{100 * values[name]:.2f}" for name in task.shown) + " |"
         for split, values in scores.items()
-    ]
-    data = ModelCardData(
-        library_name="transformers",
-        pipeline_tag=task.pipeline,
-        tags=["dicetune", task.name],
     )
-    card = ModelCard(
-        _TEMPLATE.format(
-            card_data=data.to_yaml(),
-            title=folder.name,
-            what=task.title,
-            model=record.model["name"],
-            objective=record.objective["text"],
-            heads=" | ".join(name.replace("_", " ") for name in shown),
-            rule="|".join("---:" for _ in shown),
-            rows="\n".join(rows),
-            scored=task.scored,
-            phase=f" (the chosen checkpoint lies in the {phase} phase)" if phase != "main" else "",
-            seed=record.config["seed"],
-            steps=training["steps"],
-            seconds=training["seconds"],
-            best_step=training["best_step"],
-            metric=task.main_metric.replace("_", " "),
-            examples=record.data["train"]["examples"],
-            source=record.data["train"]["source"],
-            versions=", ".join(f"{name} {value}" for name, value in record.versions.items()),
-            folder=folder.name,
-            inputs=", ".join(f'"{name} …"' for name in task.inputs),
-            pipeline=_PIPELINE.format(pipeline=task.pipeline, folder=folder.name)
-            if task.pipeline
-            else "",
-        ),
-        ignore_metadata_errors=True,
-    )
+    text = f"""---
+{head.to_yaml()}
+---
+
+# {folder.name}
+
+A {task.title} model, fine-tuned from `{model}` with `dicetune` for the objective `{objective}`.
+
+## Scores
+
+| split | {" | ".join(name.replace("_", " ") for name in task.shown)} |
+|---|{"|".join("---:" for _ in task.shown)}|
+{rows}
+
+{task.scored}
+
+## Training
+
+- objective: `{objective}`{chosen}
+- seed {record.config["seed"]}, {training["steps"]} steps, {training["seconds"]:.0f} s; \
+checkpoint of step {training["best_step"]} (best dev {metric})
+- trained on {examples} examples of `{record.data["train"]["source"]}`
+- versions: {", ".join(f"{name} {value}" for name, value in record.versions.items())}
+
+## Use
+
+```python
+import dicetune
+model = dicetune.load("{folder.name}")
+model({", ".join(f'"{name} …"' for name in task.inputs)})
+```
+"""
+    if task.pipeline:
+        text += f"""
+or, with transformers alone, for texts that fit the model's window:
+
+```python
+from transformers import pipeline
+model = pipeline("{task.pipeline}", model="{folder.name}")
+```
+"""
+    card = ModelCard(text, ignore_metadata_errors=True)
     (folder / "README.md").write_text(str(card), encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""run: a configuration in, a folder with model, record, metrics, predictions and scores out."""
+"""run: from a configuration to a folder with model, record, metrics, predictions and scores."""
 
 from __future__ import annotations
 
@@ -37,6 +37,8 @@ from dicetune.training.processes import check_group, group_arguments
 from dicetune.training.results import record_of, write_results
 from dicetune.training.trainer import ObjectiveTrainer
 
+_STOPS = (KeyboardInterrupt, StopRequestedError)
+
 
 def run(
     config: RunConfig,
@@ -56,17 +58,17 @@ def run(
         config: the run.
         overwrite: delete an earlier run in the same folder.
         resume: go on with an unfinished run.
-        report: called with a line of text now and then.
+        report: function that takes each line of text for the user.
         progress: show a progress bar.
 
     Returns:
         The record, as written to ``run.json``.
 
     Raises:
-        InputError: for a configuration, data or a model that cannot be used.
-        NonFiniteLossError: where the loss became NaN or infinite.
-        InterruptedRunError: after Ctrl-C, once a resumable checkpoint is saved. After SIGTERM too,
-            where the program has a handler for it; else the program ends then.
+        InputError: if the configuration, the data or the model cannot be used.
+        NonFiniteLossError: if the loss becomes NaN or infinite.
+        InterruptedRunError: after Ctrl-C, once a resumable checkpoint is saved; also after SIGTERM
+            if the program has a handler for it (else the program ends).
     """
     if not is_first_process():  # the other processes would say the same
         report = _silent
@@ -75,7 +77,7 @@ def run(
         try:
             prepared = prepare(config, report)
             arguments = _arguments(prepared, folder, progress)
-        except (KeyboardInterrupt, StopRequestedError):
+        except _STOPS:
             raise InterruptedRunError("stopped before training began; nothing was made") from None
         place: AbstractContextManager[None] = contextlib.nullcontext()
         if is_first_process():
@@ -89,7 +91,7 @@ def run(
                 find_best_again(checkpoint)
             try:
                 return _train(prepared, arguments, folder, checkpoint, report)
-            except (KeyboardInterrupt, StopRequestedError):
+            except _STOPS:
                 raise InterruptedRunError(f"stopped at once; {_how_to_go_on(folder)}") from None
 
 
@@ -116,7 +118,7 @@ def _train(
         raise
     seconds = time.perf_counter() - begun
     if stop.stopped:
-        with contextlib.suppress(KeyboardInterrupt, StopRequestedError):
+        with contextlib.suppress(*_STOPS):
             stop.pass_on()
         raise InterruptedRunError(
             f"stopped after step {trainer.state.global_step} of {trainer.state.max_steps}, which "

@@ -1,14 +1,14 @@
 """ObjectiveTrainer: the transformers Trainer with any loss of ``dicetune.losses``.
 
-Every objective takes the same path, plain cross-entropy too: labels are popped, the model runs
-without them, its outputs become ``LossInput``s, the loss is applied to these. Two runs with two
-losses therefore differ in the loss and in nothing else. (The stock path lets each model compute
-its own loss, and token heads average over the micro-batch: under accumulation or on several
-devices that is another objective.)
+Every objective takes the same path, plain cross-entropy too: the model runs without labels, its
+outputs become ``LossInput``s, and the loss is applied to the inputs. Two runs with two losses
+therefore differ in the loss and in nothing else. (In the stock trainer each model computes a loss
+of its own, and token heads average over the micro-batch: under accumulation or on several devices
+the average is another objective.)
 
-The same loss and gradient come out for any number of accumulation steps and processes as long as
-the loss is additive; a set-level loss is computed over what one forward pass sees, and so is any
-loss behind a selection of hard negatives.
+An additive loss and its gradient are the same for any number of accumulation steps and processes.
+A set-level loss is computed over the items of one forward pass, and so is any loss with a selection
+of hard negatives.
 """
 
 from __future__ import annotations
@@ -50,25 +50,25 @@ class ObjectiveTrainer(Trainer):
 
     Args:
         loss: a spec ("dice", "ce+0.5*tversky:alpha=0.3,beta=0.7"), the name of a recipe ("auto",
-            the default), a ``Loss``, or anything that is called as ``f(logits, target)`` and
-            gives the mean over its items, or one loss an item (``dicetune.losses.OwnLoss``).
-        start_loss: loss of the start phase, where the recipe or the user wants one.
+            the default), a ``Loss``, or any callable ``f(logits, target)`` that returns the mean
+            over its items, or one loss an item (``dicetune.losses.OwnLoss``).
+        start_loss: loss of the start phase, as ``loss``; by default there is no start phase.
         start_share: share of all steps that the start phase takes, in [0, 1).
-        background: index of the class that means "nothing" ("O"), for the standard heads.
+        background: index of the negative class ("O"), for the standard heads.
         class_counts: training items of each class, for class-weighted losses, as ``LossInput`` has
-            them; of several inputs a tensor for each name.
+            them; for several inputs a mapping from the input's name to its tensor.
         loss_inputs: ``f(outputs, labels) -> list[LossInput]`` for heads other than the
-            library's own for sequences, tokens and answers; needs ``item_counts``.
-        item_counts: ``f(labels) -> {name: number of items}``, one for each input's name.
-        hard_negatives: in training, keep the positives and this many hardest negatives for each
-            of them (``hardest_negatives``); by default everything counts. Evaluation is over all.
-        length_grouped: batches of texts of like length (default); else the library's sampling.
-        **trainer: everything that ``transformers.Trainer`` takes.
+            library's for sequences, tokens and answers; needs ``item_counts``.
+        item_counts: ``f(labels) -> {input's name: number of items}``.
+        hard_negatives: number of negatives for each positive that training uses, the hardest ones
+            (``hardest_negatives``); by default all. Evaluation always uses all.
+        length_grouped: whether batches hold texts of like length (default); else the library
+            samples.
+        **trainer: all arguments of ``transformers.Trainer``.
 
     Raises:
-        InputError: where options exclude each other, or the loss has no meaning for the head.
-        NonFiniteLossError: during training and after it, when a loss or a weight is NaN or
-            infinite.
+        InputError: if options exclude each other, or the loss has no meaning for the head.
+        NonFiniteLossError: during or after training, if a loss or a weight is NaN or infinite.
 
     Example:
         ``ObjectiveTrainer(model=model, args=args, loss="dice", train_dataset=data).train()``
@@ -132,13 +132,17 @@ class ObjectiveTrainer(Trainer):
         last = start_steps(self.recipe.start_share, self.state.max_steps)
         return "start" if self.state.global_step < last else "main"
 
+    def _objective_now(self) -> Objective:
+        start = self.start_objective if self.phase == "start" else None
+        return start or self.objective
+
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         super()._save(output_dir, state_dict)
         if self.args.should_save:
             follow_umask(self.args.output_dir if output_dir is None else output_dir)
 
     def train(self, *positional: Any, **named: Any) -> TrainOutput:
-        """The stock training; what it leaves is finite, and the signals are given back."""
+        """The stock training, with a check of the weights; the signals are given back."""
         try:
             output = super().train(*positional, **named)
         finally:
@@ -161,9 +165,7 @@ class ObjectiveTrainer(Trainer):
         items = self.loss_inputs(outputs, labels)
         self.kinds = {item.kind for item in items}
         if model.training:
-            objective = self.objective
-            if self.start_objective is not None and self.phase == "start":
-                objective = self.start_objective
+            objective = self._objective_now()
             if self.state.global_step == 0:
                 self._check_first_step(items, self.item_counts(labels))
             loss = objective.share(
@@ -180,7 +182,7 @@ class ObjectiveTrainer(Trainer):
             loss = torch.tensor(meter.value(lambda sums: sums), device=self.args.device)
         if not return_outputs:
             return loss
-        # the stock loop takes the loss to stand first where outputs have no names
+        # the stock loop expects the loss before outputs without names
         if not isinstance(outputs, Mapping):
             outputs = (loss, *(outputs if isinstance(outputs, tuple | list) else (outputs,)))
         return loss, outputs
@@ -233,7 +235,7 @@ class ObjectiveTrainer(Trainer):
         return sampler
 
     def _check_first_step(self, items: list[LossInput], counts: Mapping[str, Tensor]) -> None:
-        """Find a loss without meaning, and a count that is not the inputs', before they do harm."""
+        """Refuse a loss without meaning for the inputs, and counts that are not theirs."""
         for objective in filter(None, (self.objective, self.start_objective)):
             objective.check(items)
         if counts.keys() != {item.name for item in items}:
@@ -245,18 +247,17 @@ class ObjectiveTrainer(Trainer):
             found, given = int(item_count(item)), int(counts[item.name])
             if found != given:
                 raise InputError(
-                    f"expected item_counts to count the {found} items of "
-                    f"{quoted(item.name)}, got "
+                    f"expected item_counts to count the {found} items of {quoted(item.name)}, got "
                     f"{given}: the loss is divided by it"
                 )
 
     def _labels(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The labels of a batch, of a standard head without those that its window does not hold."""
+        """The labels of a batch; for a standard head, positions beyond the window are ignored."""
         labels = {name: batch[name] for name in self.label_names if name in batch}
         return _within_window(labels, batch) if self._standard_head else labels
 
     def _check_trainable(self) -> None:
-        """Only the model is trained and saved: weights of the loss would stay as they are."""
+        """Refuse a loss with weights to train: only the model is trained and saved."""
         trained = {id(parameter) for parameter in self.model.parameters()}
         for objective in filter(None, (self.objective, self.start_objective)):
             for name, parameter in objective.loss.named_parameters():
@@ -268,7 +269,7 @@ class ObjectiveTrainer(Trainer):
                     )
 
     def _check_weights(self) -> None:
-        """Refuse a trained model that holds a NaN, which no later step would have met."""
+        """Refuse a trained model with a NaN: after the last step no loss would show it."""
         for name, weight in self.model.named_parameters():
             wrong = int((~torch.isfinite(weight)).sum())
             if wrong:
@@ -278,20 +279,17 @@ class ObjectiveTrainer(Trainer):
                 )
 
     def _not_finite(self, expected: str, facts: Iterable[str] = ()) -> NonFiniteLossError:
-        objective = self.start_objective if self.phase == "start" else None
         rate = self._get_learning_rate() if self.lr_scheduler is not None else None
-        where = [
-            f"{self.phase} phase, {(objective or self.objective).loss.spec}, learning rate {rate}",
-            *facts,
-        ]
+        spec = self._objective_now().loss.spec
+        where = "; ".join([f"{self.phase} phase, {spec}, learning rate {rate}", *facts])
         return NonFiniteLossError(
-            f"expected {expected} ({'; '.join(where)}): lower the learning rate, keep "
-            "max_grad_norm at 1, or train in float32"
+            f"expected {expected} ({where}): lower the learning rate, keep max_grad_norm at 1, or "
+            "train in float32"
         )
 
 
 def _facts(item: LossInput) -> str:
-    """What of an input's logits explains a loss that is not finite."""
+    """Facts about an input's logits that explain a loss that is not finite."""
     logits = item.logits.detach().float()
     finite = torch.isfinite(logits)
     size = logits[finite].abs().max().item() if finite.any() else float("nan")

@@ -17,8 +17,8 @@ from dicetune.data.tagged.inline import (
     sample_corpora,
     sample_text,
 )
-from dicetune.data.tagged.labels import spans, violations
 from dicetune.errors import DataError, InputError
+from dicetune.problems.schemes import spans, violations
 
 
 def one(line):

@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from dicetune.data import Sentence, convert, spans, to_tags
 from dicetune.data.tagged.corpus import Reading
-from dicetune.data.tagged.labels import PREFIXES
 from dicetune.data.tagged.schemes import detect_scheme, normalise
 from dicetune.errors import DataError, InputError
+from dicetune.problems.schemes import PREFIXES
 
 
 def tagged(*lines):

@@ -25,8 +25,8 @@ from dicetune.data.inspect import (
     place_of,
 )
 from dicetune.data.tagged.corpus import Corpus
-from dicetune.data.tagged.labels import spans
 from dicetune.errors import DataError, quoted
+from dicetune.problems.schemes import spans
 
 TWICE = "spans given twice: counted once"
 
@@ -146,13 +146,6 @@ def inspect_entities(
     entity. A span is nested if it lies inside another span of its sentence, and crosses another
     span if they share words and neither lies inside the other. The queries are those of the file,
     or those that would be made from the names of its types.
-
-    Example:
-        >>> spans = (EntitySpan("ORG", 0, 3), EntitySpan("LOC", 2, 3))
-        >>> corpus = EntityCorpus((EntitySentence(("Bank", "of", "Bonn", "said"), spans),), "a")
-        >>> report = inspect_entities({"train": corpus}).splits[0]
-        >>> report.facts["nested"], report.labels, round(report.ratio.value, 2)
-        (1, {'ORG': 1, 'LOC': 1}, 0.33)
     """
     contents = {name: _contents(corpus) for name, corpus in splits.items()}
     return inspect_splits(

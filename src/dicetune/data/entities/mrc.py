@@ -41,7 +41,7 @@ NOT_ASKED = "sentences that are not asked for every type: the others count as wi
 
 
 @dataclass
-class _Asked:
+class _AskedSentence:
     """One sentence: its words, its first line, and what was asked and found so far."""
 
     tokens: tuple[str, ...]
@@ -54,7 +54,7 @@ def parse_mrc(
     lines: Sequence[str], path: str | Path, notes: NoteBook, *, gold: bool = True
 ) -> tuple[list[EntitySentence], dict[str, str]]:
     """The sentences and the query of each type; without ``gold``, the contexts alone."""
-    asked: dict[tuple[str | None, str], _Asked] = {}
+    asked: dict[tuple[str | None, str], _AskedSentence] = {}
     queries: dict[str, str] = {}
     for line, record in _records(lines, path):
         context = _text(record, CONTEXT, path, line)
@@ -63,7 +63,7 @@ def parse_mrc(
         if key not in asked:
             if "  " in context:
                 notes.add(MANY_SPACES, f"{path}:{line}")
-            asked[key] = _Asked(tuple(context.split(" ")) if context else (), line)
+            asked[key] = _AskedSentence(tuple(context.split(" ")) if context else (), line)
         if not gold:
             continue
         sentence = asked[key]

@@ -78,12 +78,6 @@ def inspect_questions(
     The ratio is that of the paper: words of the context, summed over questions, to the two
     positions, start and end, of each answerable question. A letter of a script without spaces
     between words, such as Chinese or Japanese, is a word.
-
-    Example:
-        >>> asked = Question("q1", "Where?", "The pump at Quay Nine", impossible=True)
-        >>> found = inspect_questions({"train": QuestionCorpus((asked,), "a.json")})
-        >>> found.splits[0].labels["unanswerable"], found.splits[0].ratio
-        (1, None)
     """
     contents = {name: _contents(corpus) for name, corpus in splits.items()}
     return inspect_splits(

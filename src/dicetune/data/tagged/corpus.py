@@ -24,8 +24,8 @@ from dicetune.data.inspect import (
     inspect_splits,
     place_of,
 )
-from dicetune.data.tagged.labels import spans, split_tag, to_tags
 from dicetune.errors import DataError, InputError, InputTypeError, listed, quoted, unknown_name
+from dicetune.problems.schemes import spans, split_tag, to_tags
 
 Scheme = Literal["iob2", "iobes"]
 Column = int | str | None

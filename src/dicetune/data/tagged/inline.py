@@ -28,8 +28,8 @@ from typing import NoReturn
 
 from dicetune.data.files.text import read_lines
 from dicetune.data.tagged.corpus import Corpus, Sentence
-from dicetune.data.tagged.labels import Span, spans, to_tags
 from dicetune.errors import DataError, InputError, quoted
+from dicetune.problems.schemes import Span, spans, to_tags
 
 OPEN, CLOSE, BAR, COMMENT = "[[", "]]", "|", "#"
 _SPACE = re.compile(r"[ \t]+")

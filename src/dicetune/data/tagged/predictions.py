@@ -27,10 +27,10 @@ from dicetune.data.tagged.corpus import (
     Sentence,
 )
 from dicetune.data.tagged.jsonl import TOKEN_KEYS, name_of
-from dicetune.data.tagged.labels import violations
 from dicetune.data.tagged.read import detect_format
 from dicetune.data.tagged.schemes import detect_scheme, respell, target_scheme
 from dicetune.errors import unknown_name
+from dicetune.problems.schemes import violations
 
 Pair = tuple[Sentence, Sentence]
 """The same words, with gold and with predicted tags."""

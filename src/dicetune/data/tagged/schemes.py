@@ -16,7 +16,7 @@ Detection looks at the whole file. ``O`` says nothing; by the letters of the oth
 Rules 3 and 4 decide the name only: the spans are the same in both schemes.
 
 **Repair.** Tags that the scheme does not allow at their place are read by conlleval's rule
-(see ``labels``) and spelled anew; each tag whose letter changes is counted.
+(see ``problems.schemes``) and spelled anew; each tag whose letter changes is counted.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import re
 from collections.abc import Sequence
 
 from dicetune.data.tagged.corpus import Reading, Scheme, Sentence, Tagged
-from dicetune.data.tagged.labels import PREFIXES, convert, violations
 from dicetune.errors import quoted, unknown_name
+from dicetune.problems.schemes import PREFIXES, convert, violations
 
 REPAIR = "tags that the scheme {scheme} does not allow there: repaired (conlleval's rule)"
 TYPELESS = "tags without a type (B, I): given the type ENTITY"

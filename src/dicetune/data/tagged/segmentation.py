@@ -34,7 +34,7 @@ from dicetune.data.tagged.corpus import (
     sentence_items,
     tag_difference,
 )
-from dicetune.data.tagged.labels import spans, to_tags
+from dicetune.problems.schemes import spans, to_tags
 
 Word = tuple[str, str]
 """A word and its tag."""

@@ -77,13 +77,6 @@ def inspect_texts(
 
     Two texts are the same if all their characters are, two pairs if their texts are in either
     order. The ratio is the most frequent label to the rarest.
-
-    Example:
-        >>> corpus = TextCorpus((TextExample("hi", labels=("ham",)),
-        ...                      TextExample("hi", labels=("spam",))), "a.tsv")
-        >>> found = inspect_texts({"train": corpus})
-        >>> found.splits[0].facts["duplicates inside"], found.conflict_examples[0].differences
-        (1, 'ham / spam')
     """
     pairs = any(example.pair is not None for corpus in splits.values() for example in corpus)
     return inspect_splits(

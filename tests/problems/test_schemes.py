@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
 from dicetune.data import convert, spans, split_tag, to_tags, violations
-from dicetune.data.tagged.labels import PREFIXES
 from dicetune.errors import InputError
+from dicetune.problems.schemes import PREFIXES
 
 KINDS = st.sampled_from(["PER", "LOC", "creative-work", "-", "O", "B-LOC", "日本", "PER.NOM"])
 

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from cells import run_here
 from comparisons import make_comparison
 from dicetune.comparison import execute
+from dicetune.comparison.compare import compare
+from dicetune.comparison.merge import compare_records
 from dicetune.comparison.plan import Plan
-from dicetune.comparison.run import compare, compare_records
 from dicetune.comparison.summary import summarise
 from dicetune.errors import DataError, InputError
 from dicetune.records import read_json, write_json
+from local_runs import run_here
 
 
 def changed(folder, *keys, value, which=1):
@@ -87,8 +88,8 @@ def test_a_file_that_changes_between_two_cells_stops_the_comparison(
     monkeypatch.setattr(execute, "run_process", run_and_change)
     with pytest.raises(InputError) as refused:
         compare(out, config, losses=["ce", "dice"], seeds=1)
-    first, second = Plan.load(out).cells
-    for word in (f"cell {second.id} was not begun", f"the {name} file", str(changing), "put back"):
+    first, second = Plan.load(out).runs
+    for word in (f"run {second.id} was not begun", f"the {name} file", str(changing), "put back"):
         assert word in str(refused.value)
     assert (out / "cells" / first.id / "run.json").is_file()
     assert not (out / "summary.json").exists()

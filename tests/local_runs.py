@@ -2,8 +2,8 @@
 
 import contextlib
 
-from dicetune.comparison.cell import INTERRUPTED, attempt, beside
-from dicetune.comparison.process import failure_of
+from dicetune.comparison.folder import failure_of
+from dicetune.comparison.one_run import INTERRUPTED, attempt, beside
 from dicetune.errors import InterruptedRunError
 
 SENTENCES = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\nis O\ndown O\n\nall O\nquiet O\n\n"

@@ -1,4 +1,4 @@
-"""Class counts reach the losses, and what has no meaning is refused before a folder is made."""
+"""What a run sets up before its first step: class weights, counts, biases, doubts, a rehearsal."""
 
 import json
 import math
@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, InputTypeError
+from dicetune.losses import recipe
 from dicetune.models import load_model, load_tokenizer
-from dicetune.tasks import TASKS
+from dicetune.records import read_json
+from dicetune.tasks import TASKS, build_options
 from dicetune.training import RunConfig, run
 from dicetune.training.batches import PaddingCollator
-from dicetune.training.prepare import count_classes, start_at_prior
+from dicetune.training.prepare import count_classes, doubts_of_choice, start_at_prior, weighted
 from families import FAMILIES, save_family
+from tiny import tiny_bert, wordpiece_tokenizer
 
 QUESTIONS = [
     {
@@ -159,3 +162,95 @@ def test_what_has_no_meaning_is_refused_before_anything_is_made(
         run(config(task, file, head, **values), report=lines.append)
     assert not Path("out").exists()
     assert not any(line.startswith("objective") for line in lines)
+
+
+RARE = "text\tlabel\nthe pump\tbad\nall is fine\tgood\nthe queue\tbad\nnobody knows\todd\n"
+
+
+def test_a_run_weighs_the_classes_that_are_named(tmp_path):
+    tiny_bert(tmp_path / "model")
+    (tmp_path / "a.tsv").write_text(RARE, encoding="utf-8")
+    path = tmp_path / "run.yaml"
+    path.write_text(
+        f"task: text\ntrain: {tmp_path}/a.tsv\ndev: {tmp_path}/a.tsv\nmodel: {tmp_path}/model\n"
+        f"out: {tmp_path}/run\nloss: ce+dice\nstart_loss: focal\nstart_share: 0.5\n"
+        "class_weight: {odd: 2.5}\ntrainer: {max_steps: 2, use_cpu: true}\n",
+        encoding="utf-8",
+    )
+    config = RunConfig.from_yaml(path).updated({"class_weight.bad": "0"})
+    assert config.class_weight == {"odd": 2.5, "bad": 0}
+    run(config)
+    record = read_json(tmp_path / "run" / "run.json")
+    assert record["labels"] == ["bad", "good", "odd"]
+    assert record["objective"]["loss"] == "ce:class_weight=0/1/2.5+dice:class_weight=0/1/2.5"
+    assert record["objective"]["start_loss"] == "focal:class_weight=0/1/2.5"
+    assert RunConfig.from_yaml(tmp_path / "run" / "config.yaml") == config
+
+
+@pytest.mark.parametrize(
+    ("loss", "weights", "message"),
+    [
+        ("ce", {"spma": 2}, "unknown label in class_weight 'spma': did you mean 'spam'"),
+        ("ce:class_weight=1/2", {"spam": 2}, "got 'ce:class_weight=1/2' with its own"),
+        ("ce+mom", {"spam": 2}, "got 'mom' with no such option"),
+        ("ce", {"spam": 0, "ham": 0}, "at least one weight > 0"),
+    ],
+)
+def test_weights_that_mean_nothing(loss, weights, message):
+    with pytest.raises(InputError, match=message):
+        weighted(recipe(loss), weights, ["ham", "spam"])
+
+
+@pytest.mark.parametrize("weight", ["heavy", True, -1, "nan", None])
+def test_a_weight_is_a_number(weight):
+    with pytest.raises((InputError, InputTypeError), match=r"expected class_weight\.spam"):
+        RunConfig.from_mapping(
+            {"task": "text", "train": "a", "dev": "b", "class_weight": {"spam": weight}}
+        )
+
+
+TOKENIZER = wordpiece_tokenizer()
+BOTH = "text\ttext_b\tlabel\na pump\tb\t1\nc gate\td\t0\ne\tf\t0\n"
+THREE = "text\tlabel\na\tx\nb\ty\nc\tz\n"
+TAGGED = "a B-X\nb O\n\nc O\n"
+EMPTY = "F1 is 0 for every checkpoint"
+
+
+@pytest.mark.parametrize(
+    ("task", "train", "dev", "options", "said"),
+    [
+        *((task, BOTH, BOTH, {}, None) for task in ("text", "pair")),
+        *(
+            (task, BOTH, BOTH.replace("\t1\n", "\t0\n"), {}, f"no item of class '1': its {EMPTY}")
+            for task in ("text", "pair")
+        ),
+        ("text", BOTH, BOTH.replace("\t0\n", "\t1\n"), {}, "items of class '1' alone"),
+        ("text", BOTH, "text\tlabel\na\t0\n", {"metric": "accuracy"}, "class '0' alone"),
+        ("text", THREE, "text\tlabel\na\tx\nb\ty\n", {}, None),
+        ("text", THREE, "text\tlabel\na\tx\nb\ty\n", {"positive": "z"}, "no item of class 'z'"),
+        ("multilabel", THREE, "text\tlabel\na\tx,y\n", {}, None),
+        ("multilabel", THREE, "text\tlabel\na\t\nb\t\n", {}, f"no item of any class: {EMPTY}"),
+        ("ner", TAGGED, TAGGED, {}, None),
+        ("ner", TAGGED, "c O\n\n" + TAGGED, {}, "items of class 'O' alone"),
+        ("mrc-ner", TAGGED, TAGGED, {}, None),
+        ("mrc-ner", TAGGED, "c O\n\n" + TAGGED, {}, f"no item of any class: {EMPTY}"),
+        ("pos", "a DET\nb NOUN\n", "c NOUN\n\na DET\n", {}, "items of class 'NOUN' alone"),
+    ],
+)
+def test_a_dev_split_of_one_class(tmp_path, task, train, dev, options, said):
+    known = TASKS[task]
+    chosen = build_options(known.Options, options, use="train")
+    splits = []
+    for name, text in (("train", train), ("dev", dev)):
+        (tmp_path / name).write_text(text)
+        splits.append(known.read(tmp_path / name, chosen))
+    if "\n\n" in dev and said:  # a file of one class is refused, its beginning is not
+        splits[1] = splits[1].first(1)
+    own = known.of(splits[0], chosen)
+    collator = PaddingCollator.of(own, TOKENIZER, None)
+    found = doubts_of_choice(own, own.encode(splits[1], TOKENIZER, 32), collator)
+    assert (said is None and found == []) or (said in found[0] and len(found) == 1)
+    inspected = known.inspect(dict(zip(("train", "dev"), splits, strict=True)), None)
+    missing = [warning for warning in inspected.warnings if "dev holds no item of" in warning]
+    # what inspect does not know: the class that is asked for
+    assert bool(missing) == (said is not None and "positive" not in options)

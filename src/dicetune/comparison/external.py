@@ -1,4 +1,4 @@
-"""Foreign competitors: the predictions of any tool for the test data, in the layout of a run."""
+"""External competitors: the predictions of any tool for the test data, in the layout of a run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dicetune.comparison.folder import EXTERNAL, is_folder_name
 from dicetune.comparison.plan import Plan
-from dicetune.comparison.progress import folder_of, state_of
-from dicetune.comparison.stored import is_folder_name
+from dicetune.comparison.runs import RunState
 from dicetune.errors import InputError, quoted
 from dicetune.records import (
     PREDICTIONS_FILE,
@@ -20,21 +20,16 @@ from dicetune.records import (
     write_json_lines,
 )
 
-FOREIGN = "foreign"
-# what a row says of its example; the rest is what this model's scores say
+# what a row says of its example; the rest is what the scores of one model say
 _EXAMPLE = ("split", "id", "tokens", "text", "text_b", "question", "gold")
 
 
 def check_predictions(predictions: Mapping[str, str]) -> None:
-    """Refuse names and files that cannot be, before anything is trained.
-
-    Raises:
-        InputError: a name that cannot be a folder's, or no such file.
-    """
+    """Refuse names and files of predictions that cannot be, before anything is trained."""
     for name, file in predictions.items():
         if not is_folder_name(name):
             raise InputError(
-                f"expected a name of letters, digits, spaces and . + - _ for foreign predictions, "
+                f"expected a name of letters, digits, spaces and . + - _ for external predictions, "
                 f"got {quoted(name)}: --predictions NAME=FILE"
             )
         if not Path(file).is_file():
@@ -43,48 +38,33 @@ def check_predictions(predictions: Mapping[str, str]) -> None:
             )
 
 
-def add_foreign(
-    plan: Plan,
-    out: Path,
-    name: str,
-    file: str,
-    report: Callable[[str], None] = lambda line: None,
+def add_external(
+    plan: Plan, out: Path, name: str, file: str, report: Callable[[str], None]
 ) -> Plan:
-    """The plan with one more competitor, whose rows stand in ``foreign/NAME/predictions.jsonl``.
-
-    Args:
-        plan: of the comparison; one of its cells is done, for its rows of the test data.
-        out: its folder.
-        name: of the competitor.
-        file: what a tool predicted, in any format that the task reads.
-        report: takes the reader's notes.
-
-    Raises:
-        InputError: where no cell is done yet.
-        DataError: predictions of other examples.
-    """
+    """The plan with one more competitor, whose rows lie in ``foreign/NAME/predictions.jsonl``."""
     from dicetune.tasks import task_named
 
-    done = next((c for c in plan.cells if state_of(plan, out, c).state == "done"), None)
+    states = (RunState.read(plan, out, planned) for planned in plan.runs)
+    done = next((run.planned for run in states if run.state == "done"), None)
     if done is None:
-        raise InputError("expected one finished cell, whose test data they are matched with")
-    folder = folder_of(out, done)
+        raise InputError("expected one finished run, whose test data they are matched with")
+    folder = done.folder(out)
     record = RunRecord.load(folder)
     task = task_named(plan.task).restore(record.labels, record.settings)
     rows = [row for row in read_json_lines(folder / PREDICTIONS_FILE) if row["split"] == "test"]
     split = "test" if _names_splits(Path(file)) else None
     predicted = task.match_file(file, rows, split=split, report=report)
-    place = out / FOREIGN / name
+    place = out / EXTERNAL / name
     place.mkdir(parents=True, exist_ok=True)
     write_json_lines(
         place / PREDICTIONS_FILE,
         (
-            {key: row[key] for key in _EXAMPLE if key in row} | {"predicted": own}
-            for row, own in zip(rows, predicted, strict=True)
+            {key: row[key] for key in _EXAMPLE if key in row} | {"predicted": prediction}
+            for row, prediction in zip(rows, predicted, strict=True)
         ),
     )
-    known = {**plan.foreign, name: {"file": file, "sha256": sha256(file)}}
-    return replace(plan, foreign=known)
+    known = {**plan.external, name: {"file": file, "sha256": sha256(file)}}
+    return replace(plan, external=known)
 
 
 def _names_splits(file: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What is read back from a folder that may come from anywhere: names, links, damage."""
+"""The folder of a comparison: names in it, and what is refused of a folder from elsewhere."""
 
 from __future__ import annotations
 
@@ -9,6 +9,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dicetune.errors import DataError, DicetuneError, InputError, quoted
+from dicetune.records import LOCK_FILE, read_json
+
+PLAN_FILE = "comparison.json"
+RUNS, EXTERNAL, SEARCH = "cells", "foreign", "search"
+"""Folders of the runs, of the external predictions, and of the trials of the search."""
+
+FAILED = ".failed.json"
+"""Ending of the file beside a run's folder that says why the run failed."""
+
+WEIGHTS = "model*.safetensors*"
+"""Files of a run that are dropped once its decision rule is fitted."""
 
 _FOLDER_NAME = re.compile(r"[\w+-][\w.+ -]*")
 _LONGEST_NAME = 200
@@ -30,11 +41,7 @@ def is_folder_name(name: object) -> bool:
 
 
 def refuse_links(folder: Path) -> None:
-    """Refuse a folder with links in it: they lead elsewhere, to be read or written over.
-
-    Raises:
-        DataError: the first link.
-    """
+    """Refuse a folder with links in it: they lead elsewhere, to be read or written over."""
     for place, names, files in os.walk(folder):
         for name in (*names, *files):
             path = Path(place) / name
@@ -48,15 +55,7 @@ def refuse_links(folder: Path) -> None:
 
 @contextlib.contextmanager
 def reading(path: Path, mend: str) -> Iterator[None]:
-    """Whatever is wrong with a record becomes one message, with what heals it.
-
-    Args:
-        path: of the record.
-        mend: what to do.
-
-    Raises:
-        DataError: for anything that a damaged file may cause.
-    """
+    """Whatever is wrong with a record becomes one ``DataError``, with what mends the record."""
     try:
         yield
     except DicetuneError as error:
@@ -72,13 +71,20 @@ def reading(path: Path, mend: str) -> Iterator[None]:
         ) from None
 
 
-def check_place(out: Path) -> None:
-    """Refuse a folder that cannot be made or written in, before anything is done.
+def failure_of(folder: Path) -> str | None:
+    """Why the last try of a run failed, where it did."""
+    path = folder.with_name(folder.name + FAILED)
+    if not path.is_file():
+        return None
+    try:
+        return str(read_json(path)["reason"])
+    except (DataError, KeyError):
+        return "failed"
 
-    Raises:
-        InputError: below a file, or not to be written in.
-    """
-    there = next((own for own in (out, *out.absolute().parents) if _exists(own)), out)
+
+def check_place(out: Path) -> None:
+    """Refuse a folder that cannot be made or written in, before anything is done."""
+    there = next((path for path in (out, *out.absolute().parents) if _exists(path)), out)
     if not there.is_dir():
         raise InputError(f"expected a folder for the comparison, got the file {quoted(there)}")
     if not os.access(there, os.W_OK | os.X_OK):
@@ -93,3 +99,18 @@ def _exists(path: Path) -> bool:
     except OSError:
         return False
     return True
+
+
+def check_out(out: Path) -> None:
+    """Refuse a folder that holds something else than a comparison, or cannot be written in."""
+    check_place(out)
+    begun = {LOCK_FILE, f"{PLAN_FILE}.part"}  # what a kill may leave before there is a plan
+    if (
+        out.is_dir()
+        and {path.name for path in out.iterdir()} - begun
+        and not (out / PLAN_FILE).is_file()
+    ):
+        raise InputError(
+            f"expected a new or empty folder, or that of a comparison, got {quoted(out)} "
+            f"without {PLAN_FILE}: give another --out"
+        )

@@ -1,0 +1,286 @@
+"""compare: from what is asked for to a plan, and its execution.
+
+What is wrong with a request is found before a folder is made: the data is read and checked for the
+plan, which says everything that is equal for all runs.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from dicetune.comparison.execute import Outcome, Show, execute
+from dicetune.comparison.external import check_predictions
+from dicetune.comparison.folder import PLAN_FILE, check_place
+from dicetune.comparison.plan import DataFile, Objective, Plan, Search, digests_of
+from dicetune.errors import InputError, listed, quoted, unknown_name
+from dicetune.losses import build, code_of, imported_names, recipe
+from dicetune.models import resolve_encoder
+from dicetune.records import sha256
+from dicetune.training.config import SAMPLE, TRAINER_DEFAULTS, RunConfig
+from dicetune.training.prepare import read_splits
+from dicetune.training.processes import check_group
+from dicetune.training.results import weights_of
+
+TENTH = 0.1
+"""Share of the steps after which every objective is evaluated on dev."""
+
+SAMPLE_TRAINER: dict[str, Any] = {
+    "num_train_epochs": 7,
+    "per_device_train_batch_size": 16,
+    "learning_rate": 3e-4,
+}
+"""The packaged sample is small."""
+
+# a comparison decides these for every run alike
+_DECIDED = {
+    "loss": "give the losses (--loss, once for each)",
+    "start_loss": "objectives with a start phase are compared by name only ('auto')",
+    "start_share": "objectives with a start phase are compared by name only ('auto')",
+    "seed": "give the number of seeds (--seeds)",
+    "patience": "a run that stops early has another budget than one that does not",
+    "keep_checkpoints": "give --keep-models to keep the weights of each run",
+    "out": "give --out",
+}
+_IN_PLAN = {*_DECIDED, "task", "train", "dev", "test", "model", "options", "trainer"}
+
+
+def compare(
+    out: str | Path,
+    config: Mapping[str, Any] | None = None,
+    *,
+    losses: Sequence[str] | None = None,
+    seeds: int | Sequence[int] | None = None,
+    baseline: str | None = None,
+    search: int | None = None,
+    keep_models: bool | None = None,
+    predictions: Mapping[str, str] | None = None,
+    command: str = "",
+    report: Callable[[str], None] = lambda line: None,
+    show: Show = lambda progress: None,
+) -> Outcome:
+    """Train several objectives at the same budget and say which is better, and how surely.
+
+    What ``out`` holds already is kept: run again with the same plan, the comparison goes on; losses
+    and seeds may be added.
+
+    Args:
+        out: folder of the comparison.
+        config: task, files, model and everything else that all runs share, by the names of
+            ``RunConfig``; ``None`` to go on in ``out``.
+        losses: specs or names of recipes; by default "ce" and "auto".
+        seeds: how many (by default 5), or which.
+        baseline: with which the others are compared; by default the first loss.
+        search: trials of the search for hyper-parameters, for each loss.
+        keep_models: keep the weights of each run.
+        predictions: files that other tools predicted for the test data, by a name for each.
+        command: what was typed, for the record.
+        report: takes a line of text now and then.
+        show: takes the progress, twice a second.
+
+    Raises:
+        InputError: for a request that cannot be carried out; where ``out`` holds another plan.
+        InterruptedRunError: after Ctrl-C, with the command that goes on.
+
+    Example:
+        ``compare("runs/spam", {"task": "text", "train": "a.tsv", "dev": "b.tsv", "test": "c.tsv"},
+        losses=["ce", "ce+dice"], seeds=5).summary["verdict"]``
+    """
+    folder = Path(out)
+    check_place(folder)
+    check_predictions(predictions or {})
+    earlier = Plan.load(folder) if (folder / PLAN_FILE).is_file() else None
+    if earlier is not None:
+        _check_named_again(earlier, losses or (), folder)
+    if config is None and earlier is None:
+        raise InputError(
+            f"expected a task and files to compare on, or a comparison in {quoted(folder)} to go "
+            "on with, got neither: dicetune compare TASK --train … --dev … --test …"
+        )
+    if config is None and earlier is not None:  # what is not asked for stays as it was
+        config = earlier.base()
+        added = list(losses or ())
+        losses = [*(name for name in earlier.objectives if name not in added), *added]
+        seeds = earlier.seeds if seeds is None else seeds
+        baseline = baseline or earlier.baseline
+        if search is None and earlier.search is not None:
+            search = earlier.search.trials
+        keep_models = earlier.keep_models if keep_models is None else keep_models
+    plan = make_plan(
+        config or {},
+        ["ce", "auto"] if losses is None else losses,
+        5 if seeds is None else seeds,
+        baseline=baseline,
+        search=search or 0,
+        keep_models=bool(keep_models),
+        external=list(predictions or ()),
+        command=command,
+        report=report,
+    )
+    return execute(plan, folder, predictions=predictions, report=report, show=show)
+
+
+def _check_named_again(earlier: Plan, losses: Sequence[str], folder: Path) -> None:
+    """A loss of a user's own is code: that a folder names it is no reason to run it."""
+    again = set(imported_names("+".join(losses)))
+    missing = [
+        name if imported_names(name) else spec
+        for name, objective in earlier.objectives.items()
+        for spec in objective.specs
+        if not again.issuperset(imported_names(spec))
+    ]
+    if missing:
+        flags = shlex.join(part for loss in missing for part in ("--loss", loss))
+        raise InputError(
+            "expected the losses that run code of your own to be named again, got a comparison in "
+            f"{quoted(str(folder))} that has {listed(map(quoted, missing))}: add {flags} if you "
+            "trust that code"
+        )
+
+
+def make_plan(
+    config: Mapping[str, Any],
+    losses: Sequence[str],
+    seeds: int | Sequence[int] = 5,
+    *,
+    baseline: str | None = None,
+    search: int = 0,
+    keep_models: bool = False,
+    external: Sequence[str] = (),
+    command: str = "",
+    report: Callable[[str], None] = lambda line: None,
+) -> Plan:
+    """The plan of a request; arguments are those of ``compare``, ``external`` names predictions."""
+    check_group()
+    chosen = seeds_of(seeds)
+    objectives = {loss: objective_of(loss) for loss in losses}
+    _check_losses(losses, objectives, external)
+    if baseline is not None and baseline not in [*losses, *external]:
+        raise unknown_name("baseline", baseline, [*losses, *external])
+    if search < 0:
+        raise InputError(f"expected at least 0 trials of the search, got {search}")
+    unused = next(seed for seed in range(len(chosen) + 1) if seed not in chosen)
+    shared = _shared_config(config)
+    source = resolve_encoder(shared.model)
+    splits, task = read_splits(shared, report)
+    files = {
+        split: DataFile(
+            data.source if shared.train == SAMPLE else str(getattr(shared, split)),
+            sha256(data.source) if Path(data.source).is_file() else None,
+            len(data),
+        )
+        for split, data in splits.items()
+    }
+    given = ((entry, getattr(shared, entry.name)) for entry in fields(RunConfig))
+    return Plan(
+        task=shared.task,
+        metric=task.main_metric,
+        files=files,
+        model={"name": shared.model, "sha256": weights_of(source)},
+        objectives=objectives,
+        seeds=chosen,
+        baseline=baseline or losses[0],
+        options=dict(shared.options),
+        trainer=dict(shared.trainer),
+        settings={
+            entry.name: value
+            for entry, value in given
+            if entry.name not in _IN_PLAN and value != entry.default
+        },
+        search=Search(search, unused) if search else None,
+        keep_models=keep_models,
+        command=command,
+        option_files=digests_of(shared.options),
+        code=code_of(build(spec) for objective in objectives.values() for spec in objective.specs),
+    )
+
+
+def seeds_of(given: int | Sequence[int]) -> tuple[int, ...]:
+    """Seeds from their number (1, 2, …), or as they are.
+
+    Example:
+        >>> seeds_of(3), seeds_of([7, 4])
+        ((1, 2, 3), (4, 7))
+    """
+    whole = [given] if isinstance(given, int) else list(given)
+    if any(isinstance(seed, bool) or not isinstance(seed, int) for seed in whole):
+        raise InputError(f"expected a number of seeds, or a list of seeds, got {quoted(given)}")
+    if isinstance(given, int):
+        whole = list(range(1, given + 1))
+    if not whole or min(whole) < 0 or len(set(whole)) < len(whole):
+        raise InputError(
+            f"expected at least 1 seed, each once and not below 0, got {quoted(given)}: 5 is "
+            "usual, 6 allow an exact test"
+        )
+    return tuple(sorted(whole))
+
+
+def objective_of(loss: str) -> Objective:
+    """The objective of a name, spelled out and checked.
+
+    Example:
+        >>> objective_of("dice:smooth=1.0 + ce").loss
+        'dice+ce'
+    """
+    chosen = recipe(loss)
+    if chosen.start_loss is None:
+        return Objective(chosen.loss.spec)
+    return Objective(chosen.loss.spec, chosen.start_loss.spec, chosen.start_share)
+
+
+def _check_losses(
+    losses: Sequence[str], objectives: Mapping[str, Objective], external: Sequence[str]
+) -> None:
+    """Refuse what is no comparison."""
+    if len(losses) + len(external) < 2 or not losses:
+        raise InputError(
+            f"expected at least two losses to compare, got {', '.join(losses) or 'none'}: "
+            "give --loss twice or more, for example --loss ce --loss ce+dice"
+        )
+    seen: dict[Objective, str] = {}
+    for loss in losses:
+        other = seen.setdefault(objectives[loss], loss)
+        if other != loss or losses.count(loss) > 1:
+            raise InputError(
+                f"expected each loss once, got {quoted(loss)} "
+                + (f"beside {quoted(other)}, which is the same" if other != loss else "twice")
+            )
+    for name in external:
+        if name in objectives:
+            raise InputError(
+                f"expected another name for external predictions, got {quoted(name)}, which is "
+                "a loss here: --predictions NAME=FILE"
+            )
+
+
+def _shared_config(given: Mapping[str, Any]) -> RunConfig:
+    """What all runs share, checked as a run checks it."""
+    for name, why in _DECIDED.items():
+        if given.get(name) is not None:
+            raise InputError(
+                f"expected no {name} in a comparison, got {quoted(given[name])}: {why}"
+            )
+    config = RunConfig.from_mapping(given)
+    if config.train != SAMPLE and config.test is None:
+        raise InputError(
+            "expected a test file, on which the objectives are compared, got none: dev already "
+            "chooses the checkpoints and the decision rules; give --test"
+        )
+    trainer = budgeted(config.trainer, sample=config.train == SAMPLE)
+    return RunConfig.from_mapping({**asdict(config), "trainer": trainer})
+
+
+def budgeted(trainer: Mapping[str, Any], sample: bool = False) -> dict[str, Any]:
+    """Keys of the trainer in full: ten evaluations on dev, where nothing else was asked for.
+
+    What a user chose wins for all objectives alike; the packaged sample has other defaults.
+    """
+    keys = {**TRAINER_DEFAULTS, **(SAMPLE_TRAINER if sample else {})}
+    if not {"eval_strategy", "save_strategy"} & trainer.keys():
+        often = trainer.get("eval_steps", TENTH)
+        keys |= {"eval_strategy": "steps", "eval_steps": often}
+        keys |= {"save_strategy": "steps", "save_steps": often}
+    return {**keys, **trainer}

@@ -1,0 +1,205 @@
+"""One run in a process of its own: ``python -m dicetune.comparison.one_run CONFIG [FLAG ...]``.
+
+The process trains what the configuration says, or goes on with it, fits the decision rule on dev
+and drops the weights. Whatever a kill left behind, a finished folder comes out of the same command.
+Exit codes are those of the command line; where the run failed, ``ID.failed.json`` beside its folder
+says why. ``run_process`` starts such a process, waits for it and stops it without losing anything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dicetune.comparison.folder import FAILED, WEIGHTS, failure_of
+from dicetune.errors import DicetuneError, InterruptedRunError, StopRequestedError
+from dicetune.records import DECISION_FILE, RUN_FILE, write_json
+
+MODULE = "dicetune.comparison.one_run"
+INTERRUPTED = 130
+MISTAKE = 2
+TICK = 0.5
+"""Seconds between two looks at a process."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Make a run in this process; the exit code says how it went."""
+    parser = argparse.ArgumentParser(prog=MODULE)
+    parser.add_argument("config", type=Path, help="YAML file of the run")
+    parser.add_argument("--decide", action="store_true", help="fit the decision rule on dev")
+    parser.add_argument("--keep-model", action="store_true", help="keep the weights")
+    given = parser.parse_args(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
+    return attempt(given.config, decide=given.decide, keep_model=given.keep_model)
+
+
+def _stop(number: int, frame: Any) -> None:
+    raise StopRequestedError("stopped before training began; nothing was lost")
+
+
+def _stop_with_parent() -> None:
+    """A run whose comparison was killed stops too, as if by Ctrl-C, and saves a checkpoint.
+
+    The comparison holds the other end of the input stream, which ends with it.
+    """
+    while os.read(sys.stdin.fileno(), 1):
+        pass
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def attempt(config_file: Path, *, decide: bool = False, keep_model: bool = False) -> int:
+    """Make a run, and write down why it failed, if it did; the exit code."""
+    failed = beside(config_file, FAILED)
+    failed.unlink(missing_ok=True)
+    try:
+        make_run(config_file, decide=decide, keep_model=keep_model)
+    except InterruptedRunError as stopped:
+        _say(str(stopped))
+        return INTERRUPTED
+    except Exception as error:
+        if not isinstance(error, DicetuneError):
+            traceback.print_exc()
+        reason = str(error).strip() or type(error).__name__
+        _say(f"failed: {reason}")
+        write_json(failed, {"reason": reason, "type": type(error).__name__})
+        return MISTAKE if isinstance(error, DicetuneError) else 1
+    return 0
+
+
+def beside(config_file: Path, ending: str) -> Path:
+    """What lies beside a run's configuration: its folder (no ending), log or failure."""
+    return config_file.with_name(config_file.name.removesuffix(".yaml") + ending)
+
+
+def make_run(config_file: Path, *, decide: bool, keep_model: bool) -> None:
+    """Train, or go on, until the folder holds a finished run; then what comes after training."""
+    from dicetune.decide.folder import tune
+    from dicetune.training import RunConfig, run
+    from dicetune.training.folder import clear, drop_checkpoints
+
+    folder = beside(config_file, "")
+    if not (folder / RUN_FILE).is_file():
+        config = RunConfig.from_yaml(config_file).updated({"out": str(folder)})
+        resume = _can_go_on(folder, config)
+        if not resume:
+            clear(folder)
+        run(config, resume=resume, report=_say)
+    drop_checkpoints(folder)
+    if decide and not (folder / DECISION_FILE).is_file():
+        _say("fitting the decision rule on dev")
+        tune(folder)
+    if not keep_model:
+        for weights in folder.glob(WEIGHTS):
+            weights.unlink()
+
+
+def _can_go_on(folder: Path, config: Any) -> bool:
+    """Whether a killed or stopped run left something to resume, of the same configuration.
+
+    A kill while the folder was made leaves half of it; the folder is made anew.
+    """
+    from dicetune.training import RunConfig
+    from dicetune.training.folder import CHECKPOINTS, CONFIG_FILE, last_checkpoint
+
+    if last_checkpoint(folder) is None or not (folder / CHECKPOINTS / "data.json").is_file():
+        return False
+    try:
+        before = RunConfig.from_yaml(folder / CONFIG_FILE)
+    except DicetuneError:
+        return False
+    # the folder may have been moved: where the run lies is not compared
+    return bool(replace(before, out=None) == replace(config, out=None))
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)  # noqa: T201  (the log of the run)
+
+
+def run_process(
+    config: Path,
+    flags: Sequence[str] = (),
+    *,
+    keep_open: Sequence[int] = (),
+    watch: Callable[[], None] = lambda: None,
+    report: Callable[[str], None] = lambda line: None,
+) -> str | None:
+    """Make the run of a configuration file to its end; ``None``, or why it failed.
+
+    The process has a group of its own, so that Ctrl-C reaches it once, from here; and it holds the
+    other end of a pipe, by which it learns that this process was killed, and stops. It inherits the
+    descriptors in ``keep_open`` (the lock of the comparison). ``watch`` is called every ``TICK``
+    seconds. After Ctrl-C ``InterruptedRunError`` is raised once a checkpoint is saved.
+    """
+    command = [sys.executable, "-m", MODULE, str(config), *flags]
+    with beside(config, ".log").open("ab") as log:
+        log.write(f"# {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
+        log.flush()
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+            pass_fds=tuple(keep_open),
+        )
+        try:
+            while process.poll() is None:
+                watch()
+                time.sleep(TICK)
+        except (KeyboardInterrupt, InterruptedRunError):
+            _interrupt(process, report)
+            raise InterruptedRunError("stopped") from None
+        finally:
+            if process.poll() is None:  # whatever went wrong here, nobody would watch it any more
+                process.send_signal(signal.SIGINT)
+            if process.stdin is not None:
+                process.stdin.close()
+    watch()
+    if process.returncode == 0:
+        return None
+    if process.returncode == INTERRUPTED:
+        raise InterruptedRunError("stopped")
+    return _reason(config, process.returncode)
+
+
+def _interrupt(process: subprocess.Popen[bytes], report: Callable[[str], None]) -> None:
+    """Let a process end its step and save; at a second Ctrl-C end it at once."""
+    report("stopping: the run ends its step and saves it (Ctrl-C again: at once)")
+    for number in (signal.SIGINT, signal.SIGINT, signal.SIGKILL):
+        process.send_signal(number)
+        try:
+            process.wait()
+        except (KeyboardInterrupt, InterruptedRunError):
+            continue
+        return
+
+
+def _reason(config: Path, code: int) -> str:
+    """Why a run failed: what it left itself, else how its process ended and what it said last."""
+    if (told := failure_of(beside(config, ""))) is not None:
+        return told
+    how = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    if code == -signal.SIGKILL:
+        how += " (out of memory?)"
+    log = beside(config, ".log").read_text(encoding="utf-8", errors="replace")
+    said = [line for line in log.split("\n# ")[-1].splitlines()[1:] if line.strip()]
+    reason = f"{how}; last said: {said[-1]}" if said else how
+    kind = "killed" if code < 0 else "ended"
+    write_json(beside(config, FAILED), {"reason": reason, "type": kind})
+    return reason
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,356 @@
+"""The runs of a comparison as their folders, logs and records say. Needs no torch.
+
+One comparison has one set of inputs: data, encoder, and files that options name, by fingerprint. A
+file may change while a comparison runs, and records may come from elsewhere. Files are looked at
+before each run, and what each finished run was made from before any verdict.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dicetune.comparison.folder import PLAN_FILE, RUNS, WEIGHTS, failure_of, reading
+from dicetune.comparison.plan import SPLITS, Plan, PlannedRun
+from dicetune.decide import DecisionRule, read_scores
+from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
+from dicetune.records import (
+    DECISION_FILE,
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    RUN_FILE,
+    SCORES_FILE,
+    TUNED_FILE,
+    RunRecord,
+    check_shape,
+    read_json,
+    read_json_lines,
+    sha256,
+)
+
+Row = dict[str, Any]
+
+_EVALUATION = re.compile(r"step (\d+)/(\d+) · dev \S+ (-?[\d.]+)")
+_NUMBER = int | float
+_TRAINING = {  # what tables and curves read of a run
+    **dict.fromkeys(("seconds", "steps", "best_step"), _NUMBER),
+    "history": [{"step": _NUMBER}],
+}
+
+
+def is_finished(folder: Path, *, decide: bool = True, keep_model: bool = False) -> bool:
+    """Whether making the run again would change nothing."""
+    return (
+        (folder / RUN_FILE).is_file()
+        and ((folder / DECISION_FILE).is_file() or not decide)
+        and (keep_model or not any(folder.glob(WEIGHTS)))
+    )
+
+
+@dataclass(frozen=True)
+class RunState:
+    """One run of a plan as its folder and its log tell."""
+
+    planned: PlannedRun
+    state: str  # "done", "running", "failed" or "waiting"
+    step: int = 0  # of training that was last evaluated
+    steps: int = 0  # of training in all, once known
+    dev: float | None = None  # main score of the chosen checkpoint, or of the best so far
+    seconds: float | None = None  # of training, where it is done
+    reason: str | None = None  # why it failed
+
+    @classmethod
+    def read(
+        cls, plan: Plan, out: Path, planned: PlannedRun, running: str | None = None
+    ) -> RunState:
+        """The state of a run; ``running`` is the id of the run that is made now."""
+        folder = planned.folder(out)
+        is_running = planned.id == running
+        if not is_running and is_finished(folder, keep_model=plan.keep_models):
+            try:
+                return cls._done(plan, planned, folder)
+            except (DicetuneError, OSError, AttributeError, LookupError, TypeError, ValueError):
+                return cls(planned, "failed", reason="its records are damaged")
+        evaluated = _evaluations(folder.with_name(folder.name + ".log"))
+        reason = None if is_running else failure_of(folder)
+        state = "running" if is_running else "waiting" if reason is None else "failed"
+        return cls(planned, state, *evaluated, reason=reason)
+
+    @classmethod
+    def _done(cls, plan: Plan, planned: PlannedRun, folder: Path) -> RunState:
+        training = read_json(folder / RUN_FILE)["training"]
+        steps, seconds = int(training["steps"]), float(training["seconds"])
+        dev = read_json(folder / METRICS_FILE)["dev"].get(plan.metric)
+        return cls(planned, "done", steps, steps, None if dev is None else float(dev), seconds)
+
+    @property
+    def share(self) -> float:
+        """How much of its training is over, in [0, 1]."""
+        if self.state in ("done", "failed"):
+            return 1.0
+        return self.step / self.steps if self.steps else 0.0
+
+
+def _evaluations(log: Path) -> tuple[int, int, float | None]:
+    """Last step, all steps and best dev score of the run that a log ends with."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return 0, 0, None
+    found = _EVALUATION.findall(text)
+    if not found:
+        return 0, 0, None
+    step, steps, _ = found[-1]
+    return int(step), int(steps), max(float(score) for *_, score in found) / 100
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The states of all runs in the order of the plan, and how long the rest takes."""
+
+    runs: tuple[RunState, ...]
+    seconds_left: float | None = None  # an estimate, once one run is done
+    what: str = ""  # what runs now beside the runs (a trial of the search), if anything
+
+    @classmethod
+    def read(
+        cls,
+        plan: Plan,
+        out: Path,
+        running: str | None = None,
+        elapsed: float = 0.0,
+        taken: Sequence[float] = (),
+    ) -> Progress:
+        """All states; ``elapsed`` seconds since ``running`` began, ``taken`` of earlier runs."""
+        states = tuple(RunState.read(plan, out, planned, running) for planned in plan.runs)
+        times = list(taken) or [state.seconds for state in states if state.seconds is not None]
+        left = None
+        if times:
+            each = sum(times) / len(times)
+            left = each * sum(state.state == "waiting" for state in states)
+            left += max(each - elapsed, 0.0) if running is not None else 0.0
+        return cls(states, left)
+
+    def of(self, state: str) -> list[RunState]:
+        """The runs of that state."""
+        return [run for run in self.runs if run.state == state]
+
+
+@dataclass(frozen=True)
+class FinishedRun:
+    """The folder and the record of one finished run."""
+
+    planned: PlannedRun
+    folder: Path
+    record: RunRecord
+
+    @classmethod
+    def read(cls, planned: PlannedRun, folder: Path) -> FinishedRun | None:
+        """The run in a folder, or ``None`` where it is not finished."""
+        if not (folder / RUN_FILE).is_file():
+            return None
+        with reading(folder / RUN_FILE, remake(folder)):
+            record = RunRecord.load(folder)
+            check_shape(folder / RUN_FILE, record.training, _TRAINING)
+        return cls(planned, folder, record)
+
+    @classmethod
+    def of_plan(cls, plan: Plan, out: Path) -> list[FinishedRun]:
+        """All runs of a plan that are finished."""
+        found = [cls.read(planned, planned.folder(out)) for planned in plan.runs]
+        return [run for run in found if run is not None]
+
+    def check(self) -> None:
+        """Read everything once: damage is found here and not in the middle of a table."""
+        mend = remake(self.folder)
+        with reading(self.folder / METRICS_FILE, mend):
+            metrics = read_json(self.folder / METRICS_FILE)
+            if not isinstance(metrics["dev"], dict):
+                raise TypeError(f"expected scores of dev, got {quoted(metrics['dev'])}")
+        with reading(self.folder / PREDICTIONS_FILE, mend):
+            counts = _counts(self._predictions)
+        with reading(self.folder / SCORES_FILE, mend):
+            scored = {split: len(units) for split, units in self._scores[0].items()}
+            if scored != counts:
+                raise ValueError(f"scores of {quoted(scored)} examples, predictions of {counts}")
+        with reading(self.folder / DECISION_FILE, mend):
+            fitted = DecisionRule.load(self.folder) is not None
+        if fitted:
+            with reading(self.folder / TUNED_FILE, mend):
+                tuned = _counts(read_json_lines(self.folder / TUNED_FILE))
+                if tuned != counts:
+                    raise ValueError(f"decisions on {tuned} examples, predictions of {counts}")
+
+    def predictions(self, split: str) -> list[Row]:
+        """Rows of the plain decision, in the order of the file."""
+        return [row for row in self._predictions if row.get("split") == split]
+
+    def tuned(self, split: str) -> list[Row] | None:
+        """Rows of the tuned decision, in the order of the plain ones; ``None`` without one."""
+        path = self.folder / TUNED_FILE
+        if not path.is_file():
+            return None
+        rows = [row for row in read_json_lines(path) if row.get("split") == split]
+        return in_order(rows, self.predictions(split), path)
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        """What is predicted: kind, labels, metric (``Task.problem``)."""
+        problem = self._scores[1]
+        if problem is None:
+            raise DataError(
+                self.folder / SCORES_FILE,
+                "expected scores that say what is predicted, got those of an earlier version: "
+                "train the run again",
+            )
+        return problem
+
+    def scores(self, split: str) -> list[np.ndarray]:
+        """What the model put out for each example, (rows, columns) each."""
+        return self._scores[0][split]
+
+    @cached_property
+    def _scores(self) -> tuple[dict[str, list[np.ndarray]], dict[str, Any] | None]:
+        return read_scores(self.folder)
+
+    @cached_property
+    def _predictions(self) -> list[Row]:
+        return list(read_json_lines(self.folder / PREDICTIONS_FILE))
+
+
+def remake(folder: Path) -> str:
+    """What mends a damaged run, in words."""
+    out = folder.parent.parent
+    if folder.parent.name == RUNS and (out / PLAN_FILE).is_file():
+        return (
+            f"run `dicetune compare --out {out}` again, which makes this run anew (merged records: "
+            "the command with --from)"
+        )
+    return f"make the run in {quoted(folder)} again, or leave it out"
+
+
+def _counts(rows: Iterable[Row]) -> dict[str, int]:
+    """Rows of each split; each must say what was predicted of what."""
+    found: dict[str, int] = {}
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict) or not {"split", "id", "gold", "predicted"} <= row.keys():
+            raise ValueError(f"line {number}: expected split, id, gold and predicted")
+        found[str(row["split"])] = found.get(str(row["split"]), 0) + 1
+    return found
+
+
+def in_order(rows: Sequence[Row], like: Sequence[Row], path: Path) -> list[Row]:
+    """Rows of ``path`` in the order of ``like``, which must be the same examples.
+
+    Example:
+        >>> in_order([{"id": "b"}, {"id": "a"}], [{"id": "a"}, {"id": "b"}], Path("x.jsonl"))
+        [{'id': 'a'}, {'id': 'b'}]
+    """
+    wanted = [str(row["id"]) for row in like]
+    given = [str(row["id"]) for row in rows]
+    if given == wanted:
+        return list(rows)
+    places = {name: number for number, name in enumerate(given)}
+    if len(places) < len(given) or places.keys() != set(wanted) or len(given) != len(wanted):
+        odd = sorted(set(wanted) ^ places.keys())[:3]
+        raise DataError(
+            path,
+            f"expected the {len(wanted)} examples of the other runs, got {len(given)}"
+            + (f", not the same ones (first: {listed(odd)})" if odd else ", some of them twice"),
+        )
+    return [rows[places[name]] for name in wanted]
+
+
+def check_files(plan: Plan, out: Path, what: str) -> None:
+    """Refuse to begin ``what`` on files that are not those of the plan."""
+    files = [(split, file.path, file.sha256) for split, file in plan.files.items()]
+    files += [(name, plan.options[name], digest) for name, digest in plan.option_files.items()]
+    encoder = Path(plan.model["name"] or "")
+    if encoder.is_dir():  # what a name means lies in a cache, and is not edited
+        files.append(("encoder", str(encoder / "model.safetensors"), plan.model["sha256"]))
+    for name, path, digest in files:
+        found = sha256(path) if digest is not None and Path(path).is_file() else None
+        if digest is not None and found != digest:
+            got = "no such file" if found is None else f"another one ({found[:8]})"
+            raise InputError(
+                f"{what} was not begun: expected the {name} file of the comparison, "
+                f"{quoted(Path(path))} ({digest[:8]}), got {got}: put back what it was and run "
+                f"`dicetune compare --out {out}` again, or give another --out for a comparison on "
+                "the changed file"
+            )
+
+
+def check_runs(plan: Plan, out: Path, runs: Sequence[FinishedRun]) -> list[str]:
+    """Refuse a verdict over runs that were made from other inputs than the plan says.
+
+    The notes that come back name what has no fingerprint, and so could not be checked.
+    """
+    unknown: dict[str, int] = {}
+    for run in runs:
+        for name, planned, told in _told(plan, run.record):
+            if planned is None or told is None:
+                unknown[name] = unknown.get(name, 0) + 1
+            elif planned != told:
+                mend = (
+                    f"delete {quoted(run.planned.folder(out))} and run `dicetune compare --out "
+                    f"{out}` again, which makes it anew from the files of the comparison"
+                    if plan.merged is None
+                    else "leave that run out of the comparison"
+                )
+                raise DataError(
+                    run.folder,
+                    f"expected run {run.planned.id} to be made from the {name} of the comparison "
+                    f"({_short(planned)}), got another ({_short(told)}): {mend}",
+                )
+    check_read_alike((run.folder, run.record) for run in runs)
+    return [
+        f"{name}: {count} of {len(runs)} runs have no fingerprint, so that it was not checked "
+        "whether all were made from the same"
+        for name, count in unknown.items()
+    ]
+
+
+def _told(plan: Plan, record: RunRecord) -> list[tuple[str, Any, Any]]:
+    """What the plan and what a record say of each input; ``None`` where they do not."""
+    told: list[tuple[str, Any, Any]] = []
+    for split in SPLITS:
+        file, made = plan.files.get(split), record.data.get(split, {})
+        if file is None:
+            continue
+        told.append((f"number of {split} examples", file.examples, made.get("examples")))
+        if not file.path.startswith("sample:"):
+            told.append((f"{split} data", file.sha256, made.get("sha256")))
+    return [*told, ("encoder", plan.model.get("sha256"), record.model.get("sha256"))]
+
+
+def _short(value: Any) -> str:
+    return quoted(value[:8]) if isinstance(value, str) else quoted(value)
+
+
+def check_read_alike(runs: Iterable[tuple[Path, RunRecord]]) -> None:
+    """Refuse runs whose task has other labels or reads otherwise (queries, the scheme of tags).
+
+    Settings that are numbers (a stride, a threshold) are choices of a run: whoever compares their
+    configurations says that they differ.
+    """
+    first: tuple[Path, dict[str, Any]] | None = None
+    for folder, record in runs:
+        read: dict[str, Any] = {"labels": record.labels}
+        for name, value in record.settings.items():
+            if value is not None and not isinstance(value, int | float):
+                read[name] = value
+        first = first or (folder, read)
+        for name in first[1].keys() | read.keys():
+            if first[1].get(name) != read.get(name):
+                raise DataError(
+                    folder,
+                    f"expected the {name} that {quoted(first[0])} has, "
+                    f"{quoted(first[1].get(name))}, got {quoted(read.get(name))}: make one of the "
+                    "two runs again, or leave it out",
+                )
