@@ -45,8 +45,8 @@ def __dir__() -> list[str]:
 
 
 def _of_predict(name: str) -> Any:
-    """``dicetune.predict`` was a module before it was a verb: its names work with a warning."""
-    if name in ("load", "Predictor"):
+    """``dicetune.predict`` was a module before it was a verb: ``load`` works with a warning."""
+    if name == "load":
         return getattr(__getattr__("predict"), name)
     raise AttributeError(f"module 'dicetune.predict' has no attribute {name!r}")
 
