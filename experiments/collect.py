@@ -10,8 +10,8 @@ import json
 import sys
 from pathlib import Path
 
-from dicetune.display import HEADLINES
 from dicetune.tasks import TASKS
+from dicetune.terminal import HEADLINES
 
 # where a task has more scores than a table can hold
 SHOWN = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import mean
 
 from dicetune import numbers
-from dicetune.decide import tune
+from dicetune.decide.folder import tune
 from dicetune.records import PREDICTIONS_FILE, RUN_FILE, SCORES_FILE, read_json
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from dicetune.comparison.plan import DataFile, Plan, PlannedLoss
-from dicetune.decide import tune
+from dicetune.decide.folder import tune
 from dicetune.problems.entities import likely_spans
 from dicetune.records import (
     METRICS_FILE,

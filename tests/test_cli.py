@@ -126,7 +126,7 @@ def test_predict_text_files_and_streams(trained, capsys, monkeypatch):
 
 
 def test_prediction_is_the_same_alone_and_in_a_batch(trained):
-    from dicetune.predict import load
+    from dicetune.predictor import load
 
     tagger = load(trained, batch_size=2)
     texts = ["all quiet", "the pump at Quay Nine is down", "at Quay Nine , all is quiet again"]

@@ -8,7 +8,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from dicetune.cli import main
-from dicetune.decide import tune
+from dicetune.decide.folder import tune
 from dicetune.records import (
     DECISION_FILE,
     PREDICTIONS_FILE,

@@ -12,13 +12,11 @@ import pytest
 from dicetune.decide import DecisionRule
 from dicetune.decide.folder import read_scores
 from dicetune.errors import InputError
-from dicetune.evaluate import evaluate
-from dicetune.predict import load
-from dicetune.predicting import predict_source
+from dicetune.predictor import load
 from dicetune.problems import problem_of
 from dicetune.records import DECISION_FILE, TUNED_FILE, read_json, read_json_lines
+from dicetune.scoring import evaluate, predict, tune
 from dicetune.training import RunConfig, run
-from dicetune.tuning import tune_source
 from families import save_family
 from test_cli import run as command
 from test_every_task import CASES
@@ -113,10 +111,10 @@ def test_predict_applies_the_rule_and_leaves_it_aside(ruled, tmp_path):
     name, folder, data, _rule = ruled
     texts = {}
     for decision in ("auto", "tuned", "argmax", str(folder / DECISION_FILE)):
-        predict_source(folder, data, out=str(tmp_path / "out"), decision=decision)
+        predict(folder, data, out=str(tmp_path / "out"), decision=decision)
         texts[decision] = (tmp_path / "out").read_text(encoding="utf-8")
     (folder / DECISION_FILE).unlink()
-    predict_source(folder, data, out=str(tmp_path / "out"))
+    predict(folder, data, out=str(tmp_path / "out"))
     assert texts["argmax"] == (tmp_path / "out").read_text(encoding="utf-8")
     assert texts["auto"] == texts["tuned"] == texts[str(folder / DECISION_FILE)] or (
         name not in TUNABLE
@@ -200,7 +198,7 @@ def test_a_file_of_predictions_is_decided(tmp_path):
 
 def test_python_and_command_line_tune_the_same(trained):
     _name, folder, _data = trained
-    found = tune_source(folder, guard=False)
+    found = tune(folder, plain=True)
     assert DecisionRule.load(folder) == found.rule
     (folder / DECISION_FILE).unlink()
     (folder / TUNED_FILE).unlink()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dicetune import numbers
-from dicetune.decide import tune_scores
+from dicetune.decide.score_file import tune_scores
 from dicetune.losses import LOSSES
 from dicetune.problems import PROBLEMS
 from dicetune.records import read_json

@@ -9,14 +9,13 @@ from datasets import Dataset, DatasetDict
 from rich.console import Console
 from rich.table import Table
 
-from dicetune import display
+from dicetune import terminal
 from dicetune.cli import main
 from dicetune.data import inspect_tokens, read_tokens
 from dicetune.errors import InputError
-from dicetune.evaluate import evaluate
-from dicetune.inspection import inspect_files
-from dicetune.predict import load
+from dicetune.predictor import load
 from dicetune.records import RunRecord
+from dicetune.scoring import evaluate, inspect
 from tiny import RECORDED, tiny_bert
 
 LABELS = ["O", "B-SITE", "I-SITE"]
@@ -76,11 +75,13 @@ def test_columns_of_the_run_are_the_default_and_others_can_be_chosen(models, fil
     path = file(ROWS)
     assert evaluate(models / "ner", path)["support"] == 1
     with pytest.raises(InputError, match="got 'IN'"):
-        evaluate(models / "ner", path, tag_column="2")
-    assert evaluate(models / "pos", path, token_column=1, tag_column=2)["support"] == 4
+        evaluate(models / "ner", path, options={"tag_column": "2"})
+    assert (
+        evaluate(models / "pos", path, options={"token_column": 1, "tag_column": 2})["support"] == 4
+    )
     # without the record's columns, the last column would be read as parts of speech
     with pytest.raises(InputError, match="got 'O'"):
-        evaluate(models / "pos", path, token_column=1)
+        evaluate(models / "pos", path, options={"token_column": 1})
 
 
 def test_gold_without_an_entity_is_scored_for_a_model_as_for_a_file(models, file):
@@ -92,15 +93,15 @@ def test_gold_without_an_entity_is_scored_for_a_model_as_for_a_file(models, file
     assert of_file["predicted"] == 1
     assert [line.startswith("gold without any entity") for line in said] == [True, True]
     # no table without rows
-    assert len(display.evaluation_tables(scores | {"per_type": {}}, "a")) == 2
-    parts = display.inspection_tables(inspect_files([file("at O\n")], task="mrc-ner"))
+    assert len(terminal.evaluation_tables(scores | {"per_type": {}}, "a")) == 2
+    parts = terminal.inspection_tables(inspect([file("at O\n")], task="mrc-ner"))
     assert sum(isinstance(part, Table) for part in parts) == 1
 
 
 def test_words_that_the_tokenizer_drops_are_tagged_and_scored(models, file):
     words = ["at", "\u00a0", " ", "\u200b", "", "\u200d", "\u00ad", "\ufe0f"]
     path = file("".join(f"{word}\tB-SITE\n" for word in words) + "\n\u00ad\tO\n")
-    scores = evaluate(models / "ner", path, token_column=0, tag_column=1)
+    scores = evaluate(models / "ner", path, options={"token_column": 0, "tag_column": 1})
     assert scores["support"] == len(words)
     predictor = load(models / "ner", options={"token_column": 0})
     answers = predictor.answer(predictor.read(path, gold=False))
@@ -116,11 +117,15 @@ def test_numbers_of_columns_are_no_keys_of_json_lines(models, file):
 def test_columns_of_a_file_of_predictions(file):
     path = file("B-X a B-X O\nO b O B-X\n", "out.tsv")
     assert evaluate(path)["f1"] == 0.0
-    scores = evaluate(path, token_column="1", gold_column="0", predicted_column="2")
+    scores = evaluate(
+        path, options={"token_column": "1", "gold_column": "0", "predicted_column": "2"}
+    )
     assert scores["f1"] == 1.0
     rows = '{"words": ["a"], "truth": ["B-X"], "guess": ["B-X"]}\n'
     path = file(rows, "out.jsonl")
-    assert evaluate(path, gold_column="truth", predicted_column="guess")["f1"] == 1.0
+    assert (
+        evaluate(path, options={"gold_column": "truth", "predicted_column": "guess"})["f1"] == 1.0
+    )
 
 
 @pytest.mark.parametrize(
@@ -146,7 +151,7 @@ def test_what_was_found_is_reported(models, file):
     assert reports[0].endswith("dev.conll: tags of the scheme iob1, read as iob2")
     reports.clear()
     path = file("1 Quay NN B-SITE\n2 at IN O\n3 Nine NN I-SITE\n4 Quay NN B-SITE\n")
-    evaluate(models / "ner", path, scheme="iob2", report=reports.append)
+    evaluate(models / "ner", path, report=reports.append, options={"scheme": "iob2"})
     (report,) = reports
     assert report.startswith("tags that the scheme iob2 does not allow there: repaired")
     assert report.endswith("dev.conll:3)")
@@ -158,17 +163,35 @@ def test_what_was_found_is_reported(models, file):
 def test_options_that_mean_nothing_are_refused(models, file):
     path = file(ROWS)
     predictions = file("a NN NN\nb DT NN\n", "out.tsv")
-    for target, data, options, message in [
-        ("ner", path, {"task": "pos"}, "or its own, 'ner'; got 'pos'"),
-        ("ner", path, {"gold_column": 2}, "got gold_column=2: it is for score; leave it out"),
-        ("ner", path, {"predicted_column": 2}, "expected options of evaluate .a model on data"),
-        ("pos", path, {"convention": "strict"}, "unknown option 'convention'"),
-        ("pos", path, {"scheme": "iob1"}, "unknown option 'scheme'"),
-        (None, None, {"task": "pos", "convention": "conlleval"}, "unknown option 'convention'"),
-        (None, None, {"task": "pos", "tag_column": 1}, "expected options of score"),
+    for target, data, task, options, message in [
+        ("ner", path, "pos", {}, "or its own, 'ner'; got 'pos'"),
+        (
+            "ner",
+            path,
+            None,
+            {"gold_column": 2},
+            "got gold_column=2: it is for score; leave it out",
+        ),
+        (
+            "ner",
+            path,
+            None,
+            {"predicted_column": 2},
+            "expected options of evaluate .a model on data",
+        ),
+        ("pos", path, None, {"convention": "strict"}, "unknown option 'convention'"),
+        ("pos", path, None, {"scheme": "iob1"}, "unknown option 'scheme'"),
+        (
+            None,
+            None,
+            "pos",
+            {"convention": "conlleval"},
+            "unknown option 'convention'",
+        ),
+        (None, None, "pos", {"tag_column": 1}, "expected options of score"),
     ]:
         with pytest.raises(InputError, match=message):
-            evaluate(models / target if target else predictions, data, **options)
+            evaluate(models / target if target else predictions, data, task=task, options=options)
     assert evaluate(models / "ner", path, task="ner")["support"] == 1
     assert evaluate(predictions, task="pos")["accuracy"] == 0.5
 
@@ -204,8 +227,8 @@ def test_inspect_reads_json_lines_and_chosen_columns(command, models, file):
 def test_inspect_takes_the_columns_of_a_run(models, file):
     text = "1 at O IN\n2 Quay B-SITE NN\n"
     folder = models / "ner"
-    assert inspect_files([file(ROWS)], model=str(folder)).splits[0].labels == {"SITE": 1}
-    found = inspect_files([file(text)], model=str(folder), tag_column=2)
+    assert inspect([file(ROWS)], model=str(folder)).splits[0].labels == {"SITE": 1}
+    found = inspect([file(text)], model=str(folder), options={"tag_column": 2})
     assert found.splits[0].labels == {"SITE": 1}
 
 
@@ -226,7 +249,7 @@ def test_inspect_warns_of_unknown_subwords(command, models, file):
     _, out, _ = command("inspect", path, "--model", models / "pos")
     assert "of the sub-words are unknown" in " ".join(out.split())
     assert "--add-characters" in out
-    known = inspect_files([file("at O\nquay B-SITE\n")], model=str(models / "pos"))
+    known = inspect([file("at O\nquay B-SITE\n")], model=str(models / "pos"))
     assert known.warnings == ()
 
 
@@ -235,11 +258,11 @@ def test_names_that_look_like_markup_are_shown_as_they_are(file):
     scores = {"f1": 0.5, "per_type": {name: {"precision": 0, "recall": 0.0, "support": 1}}}
     corpus = read_tokens(file("at O\nQuay B-SITE\n"))
     tables = [
-        display.scores_table({name: scores}, name),
-        *display.details_tables(scores),
-        *display.evaluation_tables(scores, name),
-        display.plain_table([{"a": name}], name),
-        *display.inspection_tables(inspect_tokens({name: corpus})),
+        terminal.scores_table({name: scores}, name),
+        *terminal.details_tables(scores),
+        *terminal.evaluation_tables(scores, name),
+        terminal.plain_table([{"a": name}], name),
+        *terminal.inspection_tables(inspect_tokens({name: corpus})),
     ]
     for number, table in enumerate(tables):
         stream = io.StringIO()
@@ -254,7 +277,7 @@ def test_parts_of_the_data_are_shown_in_one_table():
         "has_answer": {"exact": 0.25, "total": 4},
         "best_f1": {"score": 0.75, "threshold": -1.5},
     }
-    (table,) = display.details_tables(scores)
+    (table,) = terminal.details_tables(scores)
     stream = io.StringIO()
     Console(file=stream, width=100).print(table)
     shown = stream.getvalue()

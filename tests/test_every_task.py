@@ -14,10 +14,8 @@ from safetensors.numpy import load_file
 from transformers import pipeline
 
 from dicetune.errors import InputError
-from dicetune.evaluate import evaluate
-from dicetune.inspection import inspect_files
-from dicetune.predict import load
-from dicetune.predicting import predict_source
+from dicetune.predictor import load
+from dicetune.scoring import evaluate, inspect, predict
 from dicetune.tasks import TASKS
 from dicetune.training import RunConfig, run
 from families import FAMILIES, save_family, save_slow
@@ -164,9 +162,9 @@ def test_train_evaluate_save_load_predict(name, family, tmp_path, monkeypatch):
     for out_format in task.out_formats:
         out = f"out.{out_format}"
         named = dict(zip(task.inputs, given, strict=True))
-        predict_source("out", values=named, out_format=out_format, out=out)
+        predict("out", **named, out_format=out_format, out=out)
         assert (tmp_path / out).read_text(encoding="utf-8")
-    predict_source("out", file, out="from-file")
+    predict("out", file, out="from-file")
     assert (tmp_path / "from-file").read_text(encoding="utf-8").strip()
 
 
@@ -212,7 +210,7 @@ def test_a_slow_tokenizer_is_refused_where_words_are_aligned(name, slow):
     said = "got ByT5Tokenizer: words cannot be aligned with sub-words without one"
     for use in (
         lambda: run(config),
-        lambda: inspect_files([config.train], task=name, model="model"),
+        lambda: inspect([config.train], task=name, model="model"),
     ):
         with pytest.raises(InputError, match=said) if TASKS[name].aligns else nullcontext():
             use()
@@ -223,7 +221,7 @@ def test_texts_that_are_cut_off_are_said_when_predicting(tmp_path):
     reports = []
     out = str(tmp_path / "out")
     text = "the pump is down " * 40
-    predict_source(
+    predict(
         tmp_path / "model", values={"text": [text]}, task="text", out=out, report=reports.append
     )
     (report,) = reports

@@ -19,6 +19,8 @@ HEAVY = "{'torch', 'transformers', 'datasets', 'sklearn', 'seqeval'}"
         "dicetune.data",
         "dicetune.records",
         "dicetune.reporting",
+        "dicetune.runs",
+        "dicetune.scoring",
     ],
 )
 def test_light_modules_stay_light(module):

@@ -23,9 +23,9 @@ from dicetune.data import (
     read_texts,
     read_tokens,
 )
-from dicetune.decide import tune_scores
+from dicetune.decide.score_file import tune_scores
 from dicetune.errors import DicetuneError
-from dicetune.evaluate import evaluate
+from dicetune.scoring import evaluate
 from dicetune.tasks import TASKS
 from dicetune.tasks.base import Source
 from dicetune.tasks.segmentation import SegPosTask

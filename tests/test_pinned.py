@@ -12,9 +12,10 @@ import pytest
 
 from comparisons import PROBLEMS, make_comparison
 from dicetune.comparison.summary import markdown, summarise
-from dicetune.decide import DecisionRule, tune
-from dicetune.evaluate import evaluate
+from dicetune.decide import DecisionRule
+from dicetune.decide.folder import tune
 from dicetune.records import RunRecord, read_json
+from dicetune.scoring import evaluate
 from dicetune.tasks import TASKS
 
 HERE = Path(__file__).parent

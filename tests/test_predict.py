@@ -12,10 +12,9 @@ from transformers import BertConfig, BertForTokenClassification, BertModel
 from dicetune.cli import main
 from dicetune.data import guess_format, read_lines
 from dicetune.errors import InputError, InputTypeError
-from dicetune.evaluate import evaluate
-from dicetune.predict import load
-from dicetune.predicting import predict_source
+from dicetune.predictor import load
 from dicetune.records import RunRecord
+from dicetune.scoring import evaluate, predict
 from families import save_family
 from tiny import RECORDED, wordpiece_tokenizer
 
@@ -65,7 +64,7 @@ def tag(model, tmp_path, capsys, monkeypatch):
             (tmp_path / name).write_text(text, encoding="utf-8")
             source = str(tmp_path / name)
         reports = []
-        predict_source(model, source, report=reports.append, **options)
+        predict(model, source, out="-", report=reports.append, **options)
         return capsys.readouterr().out, reports
 
     return run
@@ -187,10 +186,10 @@ def test_the_columns_of_the_run_are_the_default(tmp_path, capsys):
     settings = {"label_scheme": "iob2"}
     RunRecord(config=config, labels=LABELS, settings=settings, **RECORDED).save(folder)
     (tmp_path / "in.tsv").write_text("1\tat\n2\tQuay\n", encoding="utf-8")
-    predict_source(folder, str(tmp_path / "in.tsv"))
+    predict(folder, str(tmp_path / "in.tsv"), out="-")
     assert capsys.readouterr().out == "at\tB-SITE\nQuay\tB-SITE\n\n"
     (tmp_path / "in.jsonl").write_text('{"tokens": ["at"]}\n', encoding="utf-8")
-    predict_source(folder, str(tmp_path / "in.jsonl"))
+    predict(folder, str(tmp_path / "in.jsonl"), out="-")
     assert json.loads(capsys.readouterr().out)["tokens"] == ["at"]
 
 
@@ -231,7 +230,7 @@ def test_a_foreign_classifier_is_of_texts_unless_its_configuration_or_the_user_s
     folder = save_family("bert", "sequence", tmp_path / "foreign")
     assert load(folder).task.name == "text"
     assert load(folder, task="pair").task.name == "pair"
-    predict_source(folder, None, {"text": ["a"], "text_b": ["b"]}, task="pair")
+    predict(folder, text=["a"], text_b=["b"], task="pair", out="-")
     assert json.loads(capsys.readouterr().out)["text_b"] == "b"
     (tmp_path / "gold.tsv").write_text("text\tlabel\na\tLABEL_0\nb\tLABEL_1\n", encoding="utf-8")
     assert "accuracy" in evaluate(folder, tmp_path / "gold.tsv", task="text")
@@ -264,7 +263,7 @@ def test_values_that_are_no_texts_are_refused(model):
 def test_a_target_that_cannot_be_written_is_refused_before_the_model_is_loaded(tmp_path):
     for out in (tmp_path / "none" / "x.conll", tmp_path):
         with pytest.raises(InputError, match="expected a file"):
-            predict_source(tmp_path / "no-model", None, {"text": ["at Quay"]}, out=str(out))
+            predict(tmp_path / "no-model", text=["at Quay"], out=str(out))
 
 
 def test_a_failed_write_leaves_the_earlier_file(model, tmp_path, monkeypatch):
@@ -276,7 +275,7 @@ def test_a_failed_write_leaves_the_earlier_file(model, tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(InputError, match=r"out\.txt': No space left on device"):
-        predict_source(model, None, {"text": ["at Quay"]}, out=str(out))
+        predict(model, text=["at Quay"], out=str(out))
     assert out.read_text(encoding="utf-8") == "earlier"
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
 

@@ -1,15 +1,17 @@
-"""The ``dicetune`` command: each command parses, calls one library function and prints.
+"""The ``dicetune`` command: each command reads its flags, calls the verb of its name and prints.
 
-Whatever a user can mend is reported in one message on the error stream with exit code 2; a run
-stopped by Ctrl-C exits with 130 and can be resumed.
+Whatever a user can mend is reported in one message on the error stream with exit code 2. A run that
+Ctrl-C stops exits with 130 and can be resumed.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,12 +20,12 @@ import typer
 from dicetune import __version__
 from dicetune.errors import (
     DicetuneError,
+    InputError,
     InterruptedRunError,
     StopRequestedError,
     printable,
     quoted,
 )
-from dicetune.flags import comparison, pairs, records_comparison, run_config, task_options
 
 app = typer.Typer(
     help="Fine-tune text models for F1: dice, Tversky and self-adjusting losses.",
@@ -32,295 +34,303 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+Text = str | None
+Texts = list[str] | None
+Number = int | None
+File = Path | None
+
+
+def flag(help: str, *names: str, metavar: str | None = None) -> Any:
+    """A flag that a command takes; by default it is called as its parameter."""
+    return typer.Option(*names, help=help, metavar=metavar)
+
+
+# flags that several commands share
+Task = Annotated[
+    Text,
+    typer.Argument(help="Task: ner, qa, … (`dicetune tasks` lists them).", show_default=False),
+]
+ForeignTask = Annotated[Text, flag("Task of a model that dicetune did not train, e.g. pair.")]
+Train = Annotated[Text, flag("File to train on.")]
+Dev = Annotated[Text, flag("File that checkpoints and rules are chosen on.")]
+Test = Annotated[Text, flag("File that is scored once, at the end.")]
+Sample = Annotated[Text, flag("'sample': train on the packaged corpus, without files.")]
+Model = Annotated[Text, flag("Encoder to fine-tune: 'minilm' (default), a folder or a Hub id.")]
+Format = Annotated[Text, flag("Data format, e.g. conll; by default told by the content ('auto').")]
+AddCharacters = Annotated[
+    bool | None,
+    flag("Add characters that the tokenizer does not know as tokens.", "--add-characters"),
+]
+MaxLength = Annotated[
+    Number, flag("Longest window in sub-words; by default the model's limit, at most 512.")
+]
+MaxTrain = Annotated[Number, flag("Train on the first N examples only.", metavar="N")]
+Config = Annotated[File, flag("YAML file with the same names; flags win over it.")]
 Options = Annotated[
-    list[str] | None,
-    typer.Option(
-        "-o", "--option", metavar="KEY=VALUE", help="Option of the task (see `dicetune tasks`)."
+    Texts,
+    flag(
+        "Option of the task (`dicetune tasks NAME` lists them); may be repeated.",
+        *("-o", "--option"),
+        metavar="KEY=VALUE",
     ),
 ]
 Settings = Annotated[
-    list[str] | None,
-    typer.Option(
-        "-s", "--set", metavar="KEY=VALUE", help="Any key, e.g. trainer.learning_rate=3e-5."
+    Texts,
+    flag(
+        "Any key of the configuration, e.g. trainer.learning_rate=3e-5; may be repeated.",
+        *("-s", "--set"),
+        metavar="KEY=VALUE",
     ),
 ]
-
 Decision = Annotated[
-    str | None,
-    typer.Option(
-        help="'argmax' leaves a tuned decision aside, 'tuned' asks for it, or a file of a rule."
+    Text,
+    flag(
+        "Decision rule: 'auto' (default: the tuned rule where the folder has one), 'argmax' (ignore"
+        " the tuned rule), 'tuned' (require a tuned rule), or a file, e.g. rule.json."
     ),
 ]
+Json = Annotated[bool, flag("Print JSON in place of tables.", "--json")]
 
 
 @app.command()
 def train(
-    task: Annotated[
-        str | None, typer.Argument(help="ner, qa, … (see `dicetune tasks`).", show_default=False)
+    task: Task = None,
+    train: Train = None,
+    dev: Dev = None,
+    test: Test = None,
+    data: Sample = None,
+    model: Model = None,
+    loss: Annotated[
+        Text, flag("Loss, e.g. ce+0.5*dice (see `dicetune losses`); by default 'auto'.")
     ] = None,
-    train: Annotated[str | None, typer.Option(help="Training file.")] = None,
-    dev: Annotated[str | None, typer.Option(help="File that chooses the checkpoint.")] = None,
-    test: Annotated[str | None, typer.Option(help="File scored once, at the end.")] = None,
-    data: Annotated[str | None, typer.Option(help="'sample': the packaged corpus.")] = None,
-    model: Annotated[str | None, typer.Option(help="'minilm', a folder or a Hub id.")] = None,
-    loss: Annotated[str | None, typer.Option(help="'auto' or a loss (see `losses`).")] = None,
-    start_loss: Annotated[str | None, typer.Option(help="Loss of the start phase.")] = None,
-    start_share: Annotated[float | None, typer.Option(help="Share of the steps it takes.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
-    format: Annotated[str | None, typer.Option(help="Data format.")] = None,
-    add_characters: Annotated[
-        bool | None, typer.Option("--add-characters", help="Add unknown characters as tokens.")
+    start_loss: Annotated[Text, flag("Loss of the start phase, e.g. ce.")] = None,
+    start_share: Annotated[
+        float | None, flag("Share of the steps in the start phase, between 0 and 1.")
     ] = None,
-    max_length: Annotated[int | None, typer.Option(help="Longest window, in sub-words.")] = None,
-    max_train: Annotated[int | None, typer.Option(help="Train on the first N examples.")] = None,
-    patience: Annotated[int | None, typer.Option(help="Evaluations without gain.")] = None,
-    out: Annotated[str | None, typer.Option(help="Folder that the run makes.")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML file; flags win over it.")] = None,
+    seed: Annotated[Number, flag("Seed of weights, batches and dropout; by default 1.")] = None,
+    format: Format = None,
+    add_characters: AddCharacters = None,
+    max_length: MaxLength = None,
+    max_train: MaxTrain = None,
+    patience: Annotated[
+        Number, flag("Stop after N evaluations without a better dev score.", metavar="N")
+    ] = None,
+    out: Annotated[Text, flag("Folder that the run makes.")] = None,
+    config: Config = None,
     option: Options = None,
     settings: Settings = None,
-    overwrite: Annotated[bool, typer.Option(help="Delete an earlier run in --out.")] = False,
-    resume: Annotated[bool, typer.Option(help="Go on with an unfinished run.")] = False,
+    overwrite: Annotated[bool, flag("Delete an earlier run in --out.")] = False,
+    resume: Annotated[bool, flag("Go on with an unfinished run in --out.")] = False,
 ) -> None:
     """Fine-tune a model, choose its checkpoint on dev, score it, and leave a record."""
-    chosen = run_config(config, dict(locals()), data, option, settings)
-    from dicetune import display
-    from dicetune.records import METRICS_FILE, is_first_process, read_json
-    from dicetune.training import run
+    given = _given(locals())
+    from dicetune import runs, terminal
+    from dicetune.records import is_first_process
 
-    record = run(
-        chosen, overwrite=overwrite, resume=resume, report=display.say, progress=_on_terminal()
-    )
-    if not is_first_process():
-        return
-    scores = read_json(Path(chosen.out or ".") / METRICS_FILE)
-    title = f"{chosen.task} · {record.objective['text']} · seed {chosen.seed}"
-    display.console.print(display.scores_table(scores, title))
-    best = record.training
-    display.say(f"step {best['best_step']} of {best['steps']}, {best['seconds']} s · {chosen.out}")
+    finished = runs.train(**given, progress=_on_terminal())
+    if is_first_process():
+        _print(finished)
+        terminal.say(finished.summary_line())
 
 
 @app.command()
 def evaluate(
-    target: Annotated[Path, typer.Argument(help="A model folder, or a file of predictions.")],
-    data: Annotated[str | None, typer.Argument(help="File with gold, where it is apart.")] = None,
+    target: Annotated[Path, typer.Argument(help="Folder of a model, or file of predictions.")],
+    data: Annotated[
+        Text, typer.Argument(help="File with gold, where TARGET holds no gold.")
+    ] = None,
     task: Annotated[
-        str | None,
-        typer.Option(help="Of a file of predictions ('ner' if not given), or of a foreign model."),
+        Text,
+        flag(
+            "Task of a file of predictions (by default ner), or of a model that dicetune did not "
+            "train."
+        ),
     ] = None,
     format: Annotated[
-        str, typer.Option(help="Of the predictions; of a model's data with gold.")
+        str, flag("Format of the predictions, or of a model's DATA, e.g. conll.")
     ] = "auto",
     gold_format: Annotated[
-        str | None, typer.Option(help="Of the file with gold beside predictions.")
+        Text, flag("Format of DATA beside a file of predictions; by default 'auto'.")
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Score this split of predictions.")] = None,
+    split: Annotated[Text, flag("Split to score, where a file holds several, e.g. test.")] = None,
     decision: Decision = None,
     option: Options = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Score a model on data with gold, or the predictions of any tool."""
-    from dicetune import display
-    from dicetune.evaluate import evaluate as score
+    given = _given(locals())
+    from dicetune import scoring
 
-    options = task_options(option, score)
-    scores = score(
-        target,
-        data,
-        task=task,
-        format=format,
-        gold_format=gold_format,
-        split=split,
-        decision=decision,
-        report=display.say,
-        **options,
-    )
-    if as_json:
-        typer.echo(json.dumps(scores, indent=2, ensure_ascii=False))
-        return
-    for table in display.evaluation_tables(scores, str(data or target)):
-        display.console.print(table)
+    _print(scoring.evaluate(**given), as_json)
 
 
 @app.command()
 def predict(
-    model: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
-    source: Annotated[str | None, typer.Argument(metavar="FILE", help="'-' is stdin.")] = None,
-    text: Annotated[list[str] | None, typer.Option(help="A text; may be repeated.")] = None,
-    text_b: Annotated[list[str] | None, typer.Option(help="The second of each pair.")] = None,
-    question: Annotated[list[str] | None, typer.Option(help="A question; repeatable.")] = None,
-    context: Annotated[list[str] | None, typer.Option(help="Where its answer stands.")] = None,
-    task: Annotated[
-        str | None, typer.Option(help="Of a model that dicetune did not train.")
+    model: Annotated[Path, typer.Argument(help="Folder of a finished run, or a saved model.")],
+    source: Annotated[
+        Text, typer.Argument(metavar="FILE", help="File to read; '-' is the input stream.")
     ] = None,
-    format: Annotated[str, typer.Option(help="Input format.")] = "auto",
-    out_format: Annotated[str | None, typer.Option(help="Output format of the task.")] = None,
+    text: Annotated[Texts, flag("Text in place of FILE; may be repeated.")] = None,
+    text_b: Annotated[Texts, flag("Second text of a pair, once for each --text.")] = None,
+    question: Annotated[Texts, flag("Question in place of FILE; may be repeated.")] = None,
+    context: Annotated[Texts, flag("Text that holds the answer, once for each --question.")] = None,
+    task: ForeignTask = None,
+    format: Annotated[str, flag("Format of FILE, e.g. jsonl.")] = "auto",
+    out_format: Annotated[
+        Text, flag("Output format, e.g. jsonl; each task has its own default.")
+    ] = None,
     decision: Decision = None,
     option: Options = None,
-    out: Annotated[str, typer.Option(help="Output file; '-' is stdout.")] = "-",
+    out: Annotated[str, flag("File to write; '-' is the output stream.")] = "-",
 ) -> None:
     """Predict for texts given here, a file or a stream."""
-    from dicetune import display
-    from dicetune.predicting import predict_source
+    given = _given(locals())
+    from dicetune import scoring
 
-    values = {"text": text, "text_b": text_b, "question": question, "context": context}
-    predict_source(
-        model,
-        source,
-        {name: given for name, given in values.items() if given},
-        format=format,
-        out_format=out_format,
-        out=out,
-        options=pairs(option, "-o"),
-        task=task,
-        decision=decision or "auto",
-        report=display.say,
-    )
+    scoring.predict(**given)
 
 
 @app.command()
 def tune(
     folder: Annotated[
-        Path | None, typer.Argument(help="Folder of a finished run.", show_default=False)
+        File, typer.Argument(help="Folder of a finished run.", show_default=False)
     ] = None,
-    scores: Annotated[
-        Path | None, typer.Option(help="JSON lines with any model's scores, in its place.")
+    scores: Annotated[File, flag("JSON lines with any model's scores, in place of FOLDER.")] = None,
+    gold: Annotated[
+        File, flag("JSON lines with the gold of --scores, where --scores holds none.")
     ] = None,
-    gold: Annotated[Path | None, typer.Option(help="Gold of --scores, where apart.")] = None,
-    kind: Annotated[str | None, typer.Option(help="Of --scores: label, spans, …")] = None,
-    positive: Annotated[str | None, typer.Option(help="Of --scores: class of the F1.")] = None,
+    kind: Annotated[
+        Text, flag("What --scores decides, e.g. label or spans; by default told by its first row.")
+    ] = None,
+    positive: Annotated[
+        Text,
+        flag(
+            "Class in --scores whose F1 is asked for, e.g. spam; of two classes by default '1' or "
+            "'positive', else the rarer class."
+        ),
+    ] = None,
     objective: Annotated[
-        str | None,
-        typer.Option(help="f1, …, fbeta:2, precision@recall:0.9, logit-adjustment:1."),
+        Text,
+        flag(
+            "Metric to raise: f1, …, fbeta:2, precision@recall:0.9, logit-adjustment:1; by default "
+            "the metric that chose the checkpoint."
+        ),
     ] = None,
-    plain: Annotated[bool, typer.Option("--plain", help="Do not guard the fit.")] = False,
-    folds: Annotated[int, typer.Option(help="Parts of the cross-fit.")] = 5,
-    out: Annotated[Path | None, typer.Option(help="File for the rule of --scores.")] = None,
-    overwrite: Annotated[bool, typer.Option(help="Replace another rule there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    plain: Annotated[
+        bool,
+        flag(
+            "Use the fit as it is; by default it is shrunk by what it gains on held-out parts.",
+            "--plain",
+        ),
+    ] = False,
+    folds: Annotated[int, flag("Number of parts that are held out in turn.")] = 5,
+    out: Annotated[File, flag("File for the rule of --scores, e.g. rule.json.")] = None,
+    overwrite: Annotated[bool, flag("Replace another rule in the same place.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Fit the decision rule of a model on its dev scores."""
-    from dicetune import display
-    from dicetune.tuning import tune_source
+    given = _given(locals())
+    from dicetune import scoring
 
-    found = tune_source(
-        folder,
-        scores,
-        gold=gold,
-        kind=kind,
-        positive=positive,
-        objective=objective,
-        guard=not plain,
-        folds=folds,
-        out=out,
-        overwrite=overwrite,
-        report=display.say,
-    )
-    if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
-        return
-    for part in display.tuning_tables(found.table(), found.rule.biases, found.said):
-        display.console.print(part)
+    _print(scoring.tune(**given), as_json)
 
 
 @app.command()
 def inspect(
     files: Annotated[list[str], typer.Argument(help="Files with gold: train, dev, test.")],
-    task: Annotated[
-        str | None, typer.Option(help="Task of the files ('ner' if not given).")
-    ] = None,
-    model: Annotated[str, typer.Option(help="Whose sub-words are counted.")] = "minilm",
-    format: Annotated[str, typer.Option(help="Data format.")] = "auto",
+    task: Annotated[Text, flag("Task of the files, e.g. qa; by default ner.")] = None,
+    model: Annotated[
+        str, flag("Encoder whose sub-words are counted: 'minilm', a folder or a Hub id.")
+    ] = "minilm",
+    format: Annotated[str, flag("Data format, e.g. conll.")] = "auto",
     option: Options = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say what is in the data: imbalance, repairs, duplicates, conflicts, unknown sub-words."""
-    from dicetune import display
-    from dicetune.inspection import inspect_files
+    given = _given(locals())
+    from dicetune import scoring
 
-    options = task_options(option, inspect_files)
-    found = inspect_files(
-        files, task=task, model=model, format=format, report=display.say, **options
-    )
-    if as_json:
-        typer.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
-        return
-    for table in display.inspection_tables(found):
-        display.console.print(table)
+    _print(scoring.inspect(**given), as_json)
 
 
 @app.command()
 def tasks(
-    name: Annotated[str | None, typer.Argument(help="One of them.", show_default=False)] = None,
+    name: Annotated[
+        Text, typer.Argument(help="Task whose options are listed.", show_default=False)
+    ] = None,
 ) -> None:
-    """List the tasks; of one, what can be chosen for it with -o."""
-    from dicetune import display
+    """List the tasks, or the options of one task for -o."""
+    from dicetune import terminal
     from dicetune.tasks import describe_tasks
 
-    for part in display.tasks_tables(describe_tasks(name)):
-        display.console.print(part)
+    for part in terminal.tasks_tables(describe_tasks(name)):
+        terminal.console.print(part)
 
 
 @app.command()
 def losses() -> None:
     """List the losses: formula, equation, the kinds of input they serve, when to use them."""
-    from dicetune import display
+    from dicetune import terminal
     from dicetune.losses import table
 
-    for part in display.losses_tables(table()):
-        display.console.print(part)
+    for part in terminal.losses_tables(table()):
+        terminal.console.print(part)
 
 
 @app.command()
 def compare(
-    task: Annotated[
-        str | None, typer.Argument(help="ner, qa, … (see `dicetune tasks`).", show_default=False)
-    ] = None,
-    train: Annotated[str | None, typer.Option(help="Training file.")] = None,
-    dev: Annotated[str | None, typer.Option(help="File that all choices are made on.")] = None,
-    test: Annotated[str | None, typer.Option(help="File that the verdict is about.")] = None,
-    data: Annotated[str | None, typer.Option(help="'sample': the packaged corpus.")] = None,
-    model: Annotated[str | None, typer.Option(help="'minilm', a folder or a Hub id.")] = None,
+    task: Task = None,
+    train: Train = None,
+    dev: Dev = None,
+    test: Annotated[Text, flag("File that the verdict is about.")] = None,
+    data: Sample = None,
+    model: Model = None,
     losses: Annotated[
-        list[str] | None, typer.Option("--loss", help="'auto' or a loss; once for each.")
+        Texts, flag("Loss to compare, once for each; by default ce and auto.", "--loss")
     ] = None,
-    seeds: Annotated[str | None, typer.Option(help="How many (5), or which: 1,2,7.")] = None,
-    baseline: Annotated[str | None, typer.Option(help="By default the first loss.")] = None,
+    seeds: Annotated[Text, flag("How many seeds (by default 5), or which, e.g. 1,2,7.")] = None,
+    baseline: Annotated[
+        Text, flag("Loss that the others are compared with; by default the first loss.")
+    ] = None,
     search: Annotated[
-        int | None, typer.Option(metavar="N", help="Trials for each loss, scored on dev.")
+        Number, flag("Search hyper-parameters in N trials for each loss, on dev.", metavar="N")
     ] = None,
-    keep_models: Annotated[bool | None, typer.Option("--keep-models", help="Keep weights.")] = None,
+    keep_models: Annotated[
+        bool | None, flag("Keep the weights of each run.", "--keep-models")
+    ] = None,
     predictions: Annotated[
-        list[str] | None, typer.Option(metavar="NAME=FILE", help="Of any tool, for the test file.")
+        Texts,
+        flag(
+            "File that another tool predicted for the test file, e.g. crf=crf.tsv; repeatable.",
+            metavar="NAME=FILE",
+        ),
     ] = None,
     sources: Annotated[
         list[Path] | None,
-        typer.Option("--from", metavar="DIR", help="Records alone: comparisons and runs."),
+        flag(
+            "Folder of a comparison or a run whose records are compared, without training; may be "
+            "repeated.",
+            "--from",
+            metavar="DIR",
+        ),
     ] = None,
-    format: Annotated[str | None, typer.Option(help="Data format.")] = None,
-    add_characters: Annotated[
-        bool | None, typer.Option("--add-characters", help="Add unknown characters as tokens.")
-    ] = None,
-    max_length: Annotated[int | None, typer.Option(help="Longest window, in sub-words.")] = None,
-    max_train: Annotated[int | None, typer.Option(help="Train on the first N examples.")] = None,
-    out: Annotated[str | None, typer.Option(help="Folder; again with it alone: go on.")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML file; flags win over it.")] = None,
+    format: Format = None,
+    add_characters: AddCharacters = None,
+    max_length: MaxLength = None,
+    max_train: MaxTrain = None,
+    out: Annotated[Text, flag("Folder of the comparison; given alone, go on with it.")] = None,
+    config: Config = None,
     option: Options = None,
     settings: Settings = None,
 ) -> None:
     """Train several losses over several seeds at one budget: which is better, and how surely."""
-    given = dict(locals())
-    from dicetune import display, live
-    from dicetune.comparison.compare import compare
-    from dicetune.comparison.merge import compare_records
+    given = _given(locals())
+    from dicetune import runs
 
-    if sources:
-        outcome = compare_records(**records_comparison(given), report=display.say)
-    else:
-        asked = comparison(config, given, data, option, settings)
-        with live.live_progress(_on_terminal()) as show:
-            outcome = compare(**asked, report=display.say, show=show)
-    for part in display.comparison_tables(outcome):
-        display.console.print(part)
+    typed = shlex.join(["dicetune", *sys.argv[1:]])
+    outcome = runs.compare(**given, command=typed, progress=_on_terminal())
+    _print(outcome)
     raise typer.Exit(outcome.exit_code)
 
 
@@ -329,13 +339,51 @@ def report(
     folder: Annotated[Path, typer.Argument(help="Folder of a comparison.")],
 ) -> None:
     """Make the summary and the report of a comparison anew, from its records alone."""
-    from dicetune.comparison.summary import write_summary
-    from dicetune.reporting import write_report
+    from dicetune import runs
 
-    summary = write_summary(folder)
-    page = write_report(folder)
-    for line in (*summary["verdict"], f"Report: {page}"):
+    for line in runs.report(folder).lines():
         typer.echo(printable(line))
+
+
+# flags
+
+
+def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a verb: the flags that were given, with -o and -s as mappings."""
+    given = {name: value for name, value in flags.items() if value not in (None, [])}
+    given.pop("as_json", None)
+    for name, argument, flag in (("option", "options", "-o"), ("settings", "settings", "-s")):
+        if name in given:
+            given[argument] = pairs(given.pop(name), flag)
+    return given
+
+
+def pairs(given: list[str], flag: str) -> dict[str, str]:
+    """The values behind a repeated KEY=VALUE flag, as text; the last value of a key wins."""
+    found: dict[str, str] = {}
+    for setting in given:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise InputError(f"expected {flag} KEY=VALUE, got {quoted(setting)}")
+        found[key] = value
+    return found
+
+
+def _print(found: Any, as_json: bool = False) -> None:
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        return
+    from dicetune import terminal
+
+    for part in found.parts():
+        terminal.console.print(part)
+
+
+def _on_terminal() -> bool:
+    return sys.stderr.isatty()
+
+
+# the program
 
 
 def _version(show: bool) -> None:
@@ -347,10 +395,14 @@ def _version(show: bool) -> None:
 @app.callback()
 def root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
     """Fine-tune text models for F1: dice, Tversky and self-adjusting losses."""
+    from dicetune.terminal import show_log
+
+    show_log()
 
 
 def main() -> None:
@@ -382,13 +434,10 @@ def main() -> None:
 def _of_system(error: OSError | MemoryError) -> str:
     if isinstance(error, MemoryError):
         return "the memory of this machine is used up: give smaller batches or shorter texts"
-    files = " and ".join(quoted(Path(str(own))) for own in (error.filename, error.filename2) if own)
+    names = [name for name in (error.filename, error.filename2) if name]
+    files = " and ".join(quoted(Path(str(name))) for name in names)
     return f"expected to read or write {files or 'a file'}, got: {error.strerror or error}"
 
 
 def _interrupt(number: int, frame: Any) -> None:
     raise StopRequestedError("stopped")
-
-
-def _on_terminal() -> bool:
-    return sys.stderr.isatty()

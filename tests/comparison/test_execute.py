@@ -118,13 +118,13 @@ def test_a_failed_cell_is_shown_the_rest_goes_on_and_it_is_tried_again(tmp_path,
 
 @pytest.mark.usefixtures("in_process")
 def test_models_are_kept_on_request_and_load(tmp_path, files):
-    import dicetune.predict
+    import dicetune
 
     compare(tmp_path / "c", files.config, losses=["ce", "dice"], seeds=1, keep_models=True)
     plan = Plan.load(tmp_path / "c")
     assert {own.state for own in Progress.read(plan, tmp_path / "c").runs} == {"done"}
     for cell in plan.runs:
-        assert dicetune.predict.load(tmp_path / "c" / "cells" / cell.id)("the pump")
+        assert dicetune.load(tmp_path / "c" / "cells" / cell.id)("the pump")
 
 
 @pytest.mark.usefixtures("in_process")

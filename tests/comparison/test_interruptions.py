@@ -141,7 +141,7 @@ def test_a_killed_cell_is_a_failed_one_with_its_reason_and_resumes(plan, tmp_pat
 
 def test_one_comparison_at_a_time_in_a_folder(tmp_path):
     from dicetune.errors import InputError
-    from dicetune.lock import locked
+    from dicetune.records import locked
 
     said = []
     with (

@@ -6,9 +6,9 @@ from comparisons import make_comparison
 from dicetune.comparison import differences
 from dicetune.comparison.execute import Outcome
 from dicetune.comparison.summary import markdown, summarise
-from dicetune.decide import tune
-from dicetune.display import comparison_tables
+from dicetune.decide.folder import tune
 from dicetune.reporting import render
+from dicetune.terminal import comparison_tables
 
 ROW = {
     "name": "ce+dice", "baseline": "ce", "loss": "ce+dice", "decision": "argmax", "foreign": False,

@@ -17,7 +17,7 @@ from dicetune.data import (
     inspect_tokens,
 )
 from dicetune.data.inspect import Item, find_conflicts, find_leaks
-from dicetune.display import inspection_tables
+from dicetune.terminal import inspection_tables
 
 
 def corpus(name, *texts, scheme="iob2", notes=()):

@@ -8,7 +8,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from comparisons import PROBLEMS, make_comparison
-from dicetune.decide import DecisionRule, tune
+from dicetune.decide import DecisionRule
+from dicetune.decide.folder import tune
 from dicetune.errors import DicetuneError, InputError
 from dicetune.records import (
     DECISION_FILE,

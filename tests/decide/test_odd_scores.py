@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dicetune.decide import tune_scores
+from dicetune.decide.score_file import tune_scores
 from dicetune.errors import DicetuneError
 from score_files import write
 

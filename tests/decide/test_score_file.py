@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from dicetune.decide import DecisionRule, fit, tune_scores
+from dicetune.decide import DecisionRule
+from dicetune.decide.fit import fit
+from dicetune.decide.score_file import tune_scores
 from dicetune.errors import DicetuneError
 from dicetune.problems.score_rows import FORMS
 from lattice import draw

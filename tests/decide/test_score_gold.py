@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from dicetune.decide import DecisionRule, tune_scores
+from dicetune.decide import DecisionRule
+from dicetune.decide.score_file import tune_scores
 from dicetune.errors import DicetuneError
 from dicetune.problems.score_rows import FORMS
 from score_files import write

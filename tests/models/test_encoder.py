@@ -151,7 +151,7 @@ def test_the_limit_of_roberta_is_two_short_of_its_positions(tmp_path):
 
 def test_roberta_with_byte_level_tokens_goes_the_whole_way(tmp_path):
     from dicetune import RunConfig, run
-    from dicetune.predict import load
+    from dicetune.predictor import load
 
     rows = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n\n"
     long = "pump O\n" * 60 + "\n"

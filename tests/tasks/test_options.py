@@ -5,10 +5,8 @@ from dataclasses import dataclass
 import pytest
 
 from dicetune.errors import InputError, InputTypeError
-from dicetune.evaluate import evaluate
-from dicetune.inspection import inspect_files
-from dicetune.predict import load
-from dicetune.predicting import predict_source
+from dicetune.predictor import load
+from dicetune.scoring import evaluate, inspect, predict
 from dicetune.tasks import TASKS, build_options, describe_tasks
 from dicetune.tasks.options import USES, describe_options, option
 from dicetune.training import RunConfig
@@ -142,39 +140,39 @@ def model(tmp_path_factory):
 @pytest.mark.parametrize(("task", "options"), cases("evaluate"))
 def test_evaluation_of_a_model_refuses(task, options, model):
     with pytest.raises(InputError, match="expected options of evaluate"):
-        evaluate(model, "gold", task=task, **options)
+        evaluate(model, "gold", task=task, options=options)
 
 
 @pytest.mark.parametrize(("task", "options"), cases("predict"))
 def test_prediction_refuses(task, options, model):
     with pytest.raises(InputError, match="expected options of predict"):
-        predict_source(model, "texts.txt", options=options, task=task)
+        predict(model, "texts.txt", options=options, task=task)
 
 
 @pytest.mark.parametrize(("task", "options"), cases("ask"))
 def test_prediction_for_plain_texts_refuses_what_is_for_files(task, options, model):
     with pytest.raises(InputError, match="expected options of ask"):
-        predict_source(model, values={"text": ["a"]}, options=options, task=task)
+        predict(model, text=["a"], options=options, task=task)
     with pytest.raises(InputError, match="expected no format beside texts"):
-        predict_source(model, values={"text": ["a"]}, format="jsonl", task=task)
+        predict(model, text=["a"], format="jsonl", task=task)
 
 
 @pytest.mark.parametrize(("task", "options"), cases("score"))
 def test_scoring_a_file_refuses(task, options):
     with pytest.raises(InputError, match="expected options of score"):
-        evaluate("predictions", task=task, **options)
+        evaluate("predictions", task=task, options=options)
 
 
 @pytest.mark.parametrize(("task", "options"), cases("compare"))
 def test_scoring_beside_a_file_of_gold_refuses(task, options):
     with pytest.raises(InputError, match="expected options of compare"):
-        evaluate("predictions", "gold", task=task, **options)
+        evaluate("predictions", "gold", task=task, options=options)
 
 
 @pytest.mark.parametrize(("task", "options"), cases("inspect"))
 def test_inspection_refuses(task, options):
     with pytest.raises(InputError, match="expected options of inspect"):
-        inspect_files(["a"], task=task, **options)
+        inspect(["a"], task=task, options=options)
 
 
 def test_a_threshold_and_the_length_of_answers_may_be_chosen_at_prediction(model):

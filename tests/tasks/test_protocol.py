@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dicetune.errors import InputError
-from dicetune.predict import load
+from dicetune.predictor import load
 from dicetune.tasks import TASKS, Task, build_options, describe_tasks
 from dicetune.training import RunConfig, run
 from families import save_family

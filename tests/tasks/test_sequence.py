@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from dicetune.data import TextCorpus, TextExample
 from dicetune.errors import DataError
-from dicetune.evaluate import evaluate
 from dicetune.models import load_model, load_tokenizer
-from dicetune.predict import Predictor, load
+from dicetune.predictor import Predictor, load
+from dicetune.scoring import evaluate
 from dicetune.tasks import TASKS, Trained
 from dicetune.tasks.multilabel import MultiLabelOptions, MultiLabelTask
 from dicetune.tasks.text import PairTask, TextOptions, TextTask
@@ -120,7 +120,7 @@ def test_a_run_is_evaluated_with_its_own_names_of_labels(tmp_path, monkeypatch):
             trainer={"max_steps": 1},
         )
     )
-    expected = evaluate("out", "a.tsv", label_names="names.txt")
+    expected = evaluate("out", "a.tsv", options={"label_names": "names.txt"})
     reports = []
     assert evaluate("out", "a.tsv", report=reports.append) == expected
     assert expected["support"] == 3

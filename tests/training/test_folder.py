@@ -6,10 +6,17 @@ import shutil
 import pytest
 
 from dicetune.errors import InputError
-from dicetune.evaluate import evaluate
-from dicetune.lock import LOCK_FILE, locked
-from dicetune.predict import load
-from dicetune.records import METRICS_FILE, PREDICTIONS_FILE, RUN_FILE, SCORES_FILE, read_json
+from dicetune.predictor import load
+from dicetune.records import (
+    LOCK_FILE,
+    METRICS_FILE,
+    PREDICTIONS_FILE,
+    RUN_FILE,
+    SCORES_FILE,
+    locked,
+    read_json,
+)
+from dicetune.scoring import evaluate, tune
 from dicetune.training import RunConfig, run
 from dicetune.training.folder import (
     CHECKPOINTS,
@@ -18,7 +25,6 @@ from dicetune.training.folder import (
     drop_checkpoints,
     last_checkpoint,
 )
-from dicetune.tuning import tune_source
 from tiny import tiny_bert
 
 TAGGED = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n\n"
@@ -158,7 +164,7 @@ def test_what_a_killed_run_left_is_not_taken_for_its_result(out, traces):
     (out / RUN_FILE).unlink()
     for name in {CONFIG_FILE, CHECKPOINTS} - {*traces}:
         (out / name).rename(out.parent / name)
-    for use in (load, tune_source, lambda folder: evaluate(folder, data)):
+    for use in (load, tune, lambda folder: evaluate(folder, data)):
         with pytest.raises(
             InputError, match=r"without run\.json, .*config\.yaml --out .* --resume"
         ):

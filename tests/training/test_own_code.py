@@ -12,7 +12,7 @@ from dicetune.comparison.compare import compare, make_plan
 from dicetune.comparison.merge import compare_records
 from dicetune.comparison.plan import Plan
 from dicetune.errors import InputError, InterruptedRunError
-from dicetune.predict import load
+from dicetune.predictor import load
 from dicetune.records import read_json, sha256
 from dicetune.training import NonFiniteLossError, RunConfig, run
 from tiny import tiny_bert

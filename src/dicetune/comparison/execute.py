@@ -19,8 +19,7 @@ from dicetune.comparison.plan import Plan, PlannedRun
 from dicetune.comparison.runs import FinishedRun, Progress, RunState, check_files, check_runs
 from dicetune.comparison.summary import INSPECTION_FILE, write_summary
 from dicetune.errors import DicetuneError, InterruptedRunError
-from dicetune.lock import locked
-from dicetune.records import RUN_FILE, write_json
+from dicetune.records import RUN_FILE, locked, write_json
 from dicetune.reporting import write_report
 
 Report = Callable[[str], None]

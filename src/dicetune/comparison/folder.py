@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dicetune.errors import DataError, DicetuneError, InputError, quoted
-from dicetune.lock import LOCK_FILE
-from dicetune.records import read_json
+from dicetune.records import LOCK_FILE, read_json
 
 PLAN_FILE = "comparison.json"
 RUNS, EXTERNAL, SEARCH = "cells", "foreign", "search"

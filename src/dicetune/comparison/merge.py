@@ -27,9 +27,8 @@ from dicetune.comparison.plan import (
     what_decides,
 )
 from dicetune.comparison.runs import FinishedRun, check_read_alike, is_finished
-from dicetune.decide import tune
+from dicetune.decide.folder import tune
 from dicetune.errors import DataError, InputError, quoted, unknown_name
-from dicetune.lock import locked
 from dicetune.records import (
     DECISION_FILE,
     METRICS_FILE,
@@ -38,6 +37,7 @@ from dicetune.records import (
     SCORES_FILE,
     TUNED_FILE,
     RunRecord,
+    locked,
     sha256,
 )
 

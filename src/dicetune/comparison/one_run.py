@@ -85,7 +85,7 @@ def beside(config_file: Path, ending: str) -> Path:
 
 def make_run(config_file: Path, *, decide: bool, keep_model: bool) -> None:
     """Train, or go on, until the folder holds a finished run; then what comes after training."""
-    from dicetune.decide import tune
+    from dicetune.decide.folder import tune
     from dicetune.training import RunConfig, run
     from dicetune.training.folder import clear, drop_checkpoints
 

@@ -6,10 +6,17 @@ half: see ``DecisionRule``. ``fit`` finds it by exact searches and shrinks it on
 to a type of prediction is told by ``problems``. Needs numpy alone: no torch, no model.
 """
 
-from dicetune.decide.fit import fit, logit_adjustment
-from dicetune.decide.folder import Split, Tuned, read_scores, tune, tune_splits
+import functools
+import warnings
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from dicetune.decide.fit import fit as _fit
+from dicetune.decide.fit import logit_adjustment
+from dicetune.decide.folder import Split, Tuned, read_scores, tune_splits
+from dicetune.decide.folder import tune as _tune
 from dicetune.decide.rule import DecisionRule
-from dicetune.decide.score_file import tune_scores
+from dicetune.decide.score_file import tune_scores as _tune_scores
 
 __all__ = [
     "DecisionRule",
@@ -22,3 +29,22 @@ __all__ = [
     "tune_scores",
     "tune_splits",
 ]
+
+Call = TypeVar("Call", bound=Callable[..., Any])
+
+
+def _former(function: Call, successor: str) -> Call:
+    """A function of version 0.1, which works with a warning for one version."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        name = f"dicetune.decide.{function.__name__}"
+        warnings.warn(f"{name} is private: use {successor}", DeprecationWarning, stacklevel=2)
+        return function(*args, **options)
+
+    return cast(Call, call)
+
+
+fit = _former(_fit, "dicetune.tune(scores=rows)")
+tune = _former(_tune, "dicetune.tune(folder)")
+tune_scores = _former(_tune_scores, "dicetune.tune(scores=path)")

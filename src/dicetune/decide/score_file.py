@@ -16,10 +16,12 @@ from dicetune.records import TUNED
 
 TUNABLE = tuple(kind for kind, problem in PROBLEMS.items() if problem.tunable)
 
+ScoreSource = str | Path | Sequence[Mapping[str, Any]]
+
 
 def tune_scores(
-    path: str | Path,
-    gold: str | Path | None = None,
+    path: ScoreSource,
+    gold: ScoreSource | None = None,
     *,
     kind: str | None = None,
     positive: str | None = None,
@@ -74,9 +76,14 @@ def tune_scores(
     return found
 
 
-def _read(path: str | Path) -> list[ScoreRow]:
-    """The rows of a file, each id once in a split."""
-    rows = [ScoreRow(row, str(path), line) for line, row in json_objects(read_lines(path), path)]
+def _read(source: ScoreSource) -> list[ScoreRow]:
+    """The rows of a file or of memory, each id once in a split."""
+    path = source if isinstance(source, str | Path) else "rows"
+    if isinstance(source, str | Path):
+        numbered = json_objects(read_lines(source), source)
+    else:
+        numbered = enumerate(map(dict, source), start=1)
+    rows = [ScoreRow(row, str(path), line) for line, row in numbered]
     seen: dict[tuple[Any, str], int] = {}
     for row in rows:
         if row.values.get("id") is None:

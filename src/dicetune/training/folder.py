@@ -20,14 +20,15 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
-from dicetune.lock import LOCK_FILE, locked
 from dicetune.records import (
     DECISION_FILE,
+    LOCK_FILE,
     METRICS_FILE,
     PREDICTIONS_FILE,
     RUN_FILE,
     SCORES_FILE,
     TUNED_FILE,
+    locked,
     read_json,
     replace_text,
     write_json,

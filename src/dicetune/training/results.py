@@ -185,8 +185,8 @@ checkpoint of step {training["best_step"]} (best dev {metric})
 ## Use
 
 ```python
-import dicetune.predict
-model = dicetune.predict.load("{folder.name}")
+import dicetune
+model = dicetune.load("{folder.name}")
 model({", ".join(f'"{name} …"' for name in task.inputs)})
 ```
 """

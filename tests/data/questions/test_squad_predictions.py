@@ -7,7 +7,7 @@ import pytest
 from dicetune.data import NoteBook, match_answers, read_answers
 from dicetune.data.questions.predictions import MISSING, UNKNOWN
 from dicetune.errors import DataError
-from dicetune.evaluate import evaluate
+from dicetune.scoring import evaluate
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_missing_answers_are_wrong_and_unknown_ones_ignored(write):
         f"{UNKNOWN} (first 'x', 'y')",
     ]
     odds = write({"a": -2, "c": 3}, "odds.json")
-    scores = evaluate(answers, gold, task="qa", null_odds=str(odds))
+    scores = evaluate(answers, gold, task="qa", options={"null_odds": str(odds)})
     assert scores["best_exact"] == {"score": 0.5, "threshold": -2.0}
     with pytest.raises(DataError, match=r"4 questions .* got 1 of unknown ids alone \(first 'x'\)"):
         evaluate(write({"x": ""}), gold, task="qa")
@@ -151,14 +151,16 @@ def test_null_odds_of_the_official_script(tmp_path):
     plain = evaluate(answers, right, task="qa")
     assert "best_f1" not in plain
     # answering where the odds are at most -2.5 leaves b unanswered, as it should be
-    scores = evaluate(answers, right, task="qa", null_odds=str(odds))
+    scores = evaluate(answers, right, task="qa", options={"null_odds": str(odds)})
     assert scores["f1"] == plain["f1"] == 0.5
     assert scores["best_f1"] == {"score": 1.0, "threshold": -2.5}
     for threshold, f1 in [(-2.5, 1.0), (3, 0.5), (-3, 0.5)]:
-        found = evaluate(answers, right, task="qa", null_odds=str(odds), null_threshold=threshold)
+        found = evaluate(
+            answers, right, task="qa", options={"null_odds": str(odds), "null_threshold": threshold}
+        )
         assert found["f1"] == f1
     with pytest.raises(DataError, match=r"beside each answer for null_threshold=1, got none for 2"):
-        evaluate(answers, right, task="qa", null_threshold=1)
+        evaluate(answers, right, task="qa", options={"null_threshold": 1})
     for text, message in [
         ('{"a": 1}', r"got none for 1 \(first 'b'\): give the file that was written"),
         ('{"a": 1, "b": "x"}', "expected a number for 'b', got 'x'"),
@@ -168,4 +170,4 @@ def test_null_odds_of_the_official_script(tmp_path):
     ]:
         odds.write_text(text, encoding="utf-8")
         with pytest.raises(DataError, match=message):
-            evaluate(answers, right, task="qa", null_odds=str(odds))
+            evaluate(answers, right, task="qa", options={"null_odds": str(odds)})

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from dicetune.data import read_predictions, read_tokens
 from dicetune.errors import DataError
+from dicetune.problems.schemes import spans
 
 FORMATS = ["auto", "conll", "conllu", "conll2012", "jsonl", "word_tag", "treebank"]
 CELLS = st.sampled_from(
@@ -39,17 +40,21 @@ def check_message(error, path):
 
 @given(
     raw=FILES,
-    spans=st.booleans(),
+    tags_spell_spans=st.booleans(),
     format=st.sampled_from(FORMATS),
     scheme=st.sampled_from(["auto", "iob2", "iobes", "io"]),
     require_tags=st.booleans(),
 )
 @settings(max_examples=400)
-def test_readers(path, raw, spans, format, scheme, require_tags):
+def test_readers(path, raw, tags_spell_spans, format, scheme, require_tags):
     path.write_bytes(raw)
     try:
         corpus = read_tokens(
-            path, spans=spans, format=format, scheme=scheme, require_tags=require_tags
+            path,
+            spans=tags_spell_spans,
+            format=format,
+            scheme=scheme,
+            require_tags=require_tags,
         )
     except DataError as error:
         check_message(error, path)

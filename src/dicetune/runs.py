@@ -1,0 +1,301 @@
+"""The verbs train, compare and report: from a request to folders with records.
+
+Flags of the commands become keyword arguments; ``-o`` and ``-s`` become the mappings ``options``
+and ``settings``. What a command says on the error stream goes to the log ``dicetune``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from dicetune import terminal
+from dicetune.errors import InputError, quoted, unknown_name
+from dicetune.records import METRICS_FILE, RunRecord, read_json
+from dicetune.terminal import Finding, Printed
+
+_log = logging.getLogger("dicetune")
+
+_OF_COMPARE = {
+    "losses": list,
+    "seeds": int,
+    "baseline": str,
+    "search": int | None,
+    "keep_models": bool,
+    "predictions": dict,
+    "out": str,
+}
+
+
+@dataclass(frozen=True, repr=False)
+class TrainedRun(Printed):
+    """A finished run: its folder, its record, and the scores of each split."""
+
+    folder: Path
+    record: RunRecord
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """Scores of each split, as fractions in [0, 1]."""
+        return read_json(self.folder / METRICS_FILE)
+
+    def parts(self) -> list[Any]:
+        """The scores of each split."""
+        config, objective = self.record.config, self.record.objective["text"]
+        title = f"{config['task']} · {objective} · seed {config['seed']}"
+        return [terminal.scores_table(self.scores, title)]
+
+    def summary_line(self) -> str:
+        """Which checkpoint was chosen, the seconds of training, and the folder."""
+        training = self.record.training
+        return (
+            f"step {training['best_step']} of {training['steps']}, {training['seconds']} s · "
+            f"{self.folder}"
+        )
+
+
+@dataclass(frozen=True, repr=False)
+class ReportPage(Printed):
+    """The report of a comparison: its page and the summary that it shows."""
+
+    page: Path
+    summary: Mapping[str, Any]
+
+    def lines(self) -> list[str]:
+        """The verdict, and where the page is."""
+        return [*self.summary["verdict"], f"Report: {self.page}"]
+
+    def parts(self) -> list[Any]:
+        """The same lines with markup escaped."""
+        return [terminal.escape(line) for line in self.lines()]
+
+
+def train(
+    task: str | None = None,
+    *,
+    config: Any = None,
+    data: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: bool = False,
+    report: Callable[[str], None] = _log.info,
+    **keys: Any,
+) -> TrainedRun:
+    """Fine-tune a model, choose its checkpoint on dev, score the model, and leave a record.
+
+    Args:
+        task: "ner", "qa", … (``dicetune tasks`` lists the tasks).
+        config: YAML file, mapping or ``RunConfig``; everything else wins over it.
+        data: "sample" for the packaged corpus, in place of ``train``, ``dev`` and ``test``.
+        options: options of the task, by name.
+        settings: any key of ``RunConfig``; "trainer.learning_rate" reaches into a mapping.
+        overwrite: delete an earlier run in ``out``.
+        resume: go on with an unfinished run in ``out``.
+        progress: show a progress bar.
+        report: takes each line of progress; by default the log.
+        keys: keys of ``RunConfig``: ``train``, ``dev``, ``test``, ``model``, ``loss``, ``out``, …
+
+    Raises:
+        InputError: for a configuration, data or a model that cannot be used.
+        InterruptedRunError: after Ctrl-C, once a checkpoint is saved that ``resume`` goes on from.
+
+    Example:
+        ``dicetune.train("ner", data="sample", loss="dice", out="runs/a").scores["dev"]["f1"]``
+    """
+    from dicetune.training import RunConfig, run
+
+    _check_keys(keys)
+    values = _run_values(_config_values(config), {"task": task, **keys}, data)
+    chosen = RunConfig.from_mapping(values).updated(_changes(options, settings))
+    record = run(chosen, overwrite=overwrite, resume=resume, report=report, progress=progress)
+    return TrainedRun(Path(chosen.out or "."), record)
+
+
+def compare(
+    task: str | None = None,
+    *,
+    losses: str | Sequence[str] | None = None,
+    seeds: int | str | Sequence[int] | None = None,
+    baseline: str | None = None,
+    search: int | None = None,
+    keep_models: bool | None = None,
+    predictions: Mapping[str, str] | Sequence[str] | None = None,
+    sources: Sequence[str | Path] | None = None,
+    out: str | Path | None = None,
+    config: Any = None,
+    data: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    command: str = "",
+    progress: bool = False,
+    report: Callable[[str], None] = _log.info,
+    **keys: Any,
+) -> Finding:
+    """Train several losses over several seeds at one budget: which is better, and how surely.
+
+    Args:
+        task: as ``train`` takes it.
+        losses: specs or names of recipes; by default "ce" and "auto".
+        seeds: how many (by default 5), or which ("1,2,7").
+        baseline: the loss that the others are compared with; by default the first loss.
+        search: trials of the search for hyper-parameters, for each loss.
+        keep_models: keep the weights of each run.
+        predictions: files that other tools predicted for the test data, by a name for each.
+        sources: compare records alone (``--from``): folders of comparisons and finished runs.
+        out: folder of the comparison; given alone, an unfinished comparison goes on.
+        config: as ``train`` takes it; the other arguments of ``compare`` may stand in it.
+        data: as ``train`` takes it.
+        options: as ``train`` takes them.
+        settings: as ``train`` takes them.
+        command: what was typed, for the record.
+        progress: show a live table of the runs.
+        report: takes each line of progress; by default the log.
+        keys: keys of ``RunConfig``, for all runs.
+
+    Raises:
+        InputError: for a request that cannot be carried out; where ``out`` holds another plan.
+        InterruptedRunError: after Ctrl-C, with the command that goes on.
+
+    Example:
+        ``dicetune.compare("ner", data="sample", losses=["ce", "dice"]).summary["verdict"]``
+    """
+    from dicetune.comparison.compare import compare as compare_losses
+    from dicetune.comparison.merge import compare_records
+    from dicetune.tasks import DEFAULT_TASK
+    from dicetune.tasks.options import read_text, read_texts
+
+    given = {
+        "losses": losses,
+        "seeds": seeds,
+        "baseline": baseline,
+        "search": search,
+        "keep_models": keep_models,
+        "predictions": predictions,
+        "out": None if out is None else str(out),
+    }
+    given = {name: value for name, value in given.items() if value is not None}
+    if sources:
+        others = {"task": task, **given, "config": config, "data": data, "options": options}
+        for name, value in {**others, "settings": settings, **keys}.items():
+            if value and name not in ("out", "baseline", "predictions"):
+                raise InputError(
+                    "expected --out, --baseline and --predictions alone beside --from, got "
+                    f"{name}={quoted(value)}: nothing is trained"
+                )
+        files = _named_files(predictions or {})
+        outcome = compare_records(sources, out, baseline=baseline, predictions=files, report=report)
+        return Finding(outcome, terminal.comparison_tables)
+    _check_keys(keys)
+    values = _config_values(config)
+    asked = {name: values.pop(name) for name in _OF_COMPARE if name in values} | given
+    if isinstance(asked.get("losses"), str):
+        asked["losses"] = [asked["losses"]]
+    if isinstance(numbers := asked.get("seeds"), str) and "," in numbers:
+        asked["seeds"] = numbers.split(",")
+    if isinstance(numbers := asked.get("seeds"), list):
+        asked["seeds"] = [read_text(int, number) for number in numbers]
+    asked = read_texts(_OF_COMPARE, asked)
+    if "predictions" in asked:
+        asked["predictions"] = _named_files(asked["predictions"])
+    values = _run_values(values, {"task": task, **keys}, data)
+    if data is not None:
+        asked = {"seeds": 3, "out": "sample-comparison", **asked}
+        values.setdefault("task", DEFAULT_TASK)
+    for key, value in _changes(options, settings).items():
+        group, dot, name = key.partition(".")
+        if not dot:
+            values[key] = value
+        elif isinstance(inner := values.get(group), Mapping | None):
+            values[group] = {**(inner or {}), name: value}
+    if asked.get("out") is None:
+        raise InputError("expected a folder for the comparison, got none: give --out")
+    with terminal.live_progress(progress) as show:
+        outcome = compare_losses(
+            **asked, config=values or None, command=command, report=report, show=show
+        )
+    return Finding(outcome, terminal.comparison_tables)
+
+
+def report(folder: str | Path) -> ReportPage:
+    """Make the summary and the report of a comparison anew, from its records alone.
+
+    Args:
+        folder: folder of a comparison.
+
+    Raises:
+        InputError: where the folder is no comparison, or its records cannot be read.
+
+    Example:
+        ``dicetune.report("runs/c").page``
+    """
+    from dicetune.comparison.summary import write_summary
+    from dicetune.reporting import write_report
+
+    summary = write_summary(Path(folder))
+    return ReportPage(write_report(Path(folder)), summary)
+
+
+# from arguments to configurations
+
+
+def _config_values(config: Any) -> dict[str, Any]:
+    """The values of a YAML file, a mapping or a ``RunConfig``."""
+    from dicetune.training.config import RunConfig, read_yaml
+
+    if config is None:
+        return {}
+    if isinstance(config, RunConfig):
+        return {name: value for name, value in asdict(config).items() if value is not None}
+    return dict(config) if isinstance(config, Mapping) else read_yaml(config)
+
+
+def _check_keys(keys: Mapping[str, Any]) -> None:
+    from dicetune.training import RunConfig
+
+    valid = [entry.name for entry in fields(RunConfig)]
+    for name in keys:
+        if name not in valid:
+            raise unknown_name("argument", name, valid)
+
+
+def _run_values(
+    values: dict[str, Any], keys: Mapping[str, Any], data: str | None
+) -> dict[str, Any]:
+    """The values of a configuration, with the given keys in place of the configuration's."""
+    from dicetune.training.config import SAMPLE
+
+    values.update({name: value for name, value in keys.items() if value is not None})
+    if data is not None:
+        if data != SAMPLE or "train" in values:
+            raise InputError(
+                f"expected --data {SAMPLE}, alone, or --train and --dev with files; got --data "
+                f"{quoted(data)}" + (" beside --train" if "train" in values else "")
+            )
+        values["train"] = SAMPLE
+    return values
+
+
+def _changes(
+    options: Mapping[str, Any] | None, settings: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    changes = {f"options.{name}": value for name, value in (options or {}).items()}
+    return {**changes, **(settings or {})}
+
+
+def _named_files(given: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
+    """The files of predictions by name; a list holds NAME=FILE."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    found: dict[str, str] = {}
+    for pair in given:
+        name, equals, file = pair.partition("=")
+        if not equals or not name or not file or name in found:
+            again = " again" if name in found else ""
+            raise InputError(f"expected --predictions NAME=FILE, got {quoted(pair)}{again}")
+        found[name] = file
+    return found

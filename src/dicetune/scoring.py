@@ -1,0 +1,368 @@
+"""The verbs evaluate, predict, inspect and tune: models, files of predictions, and data in use.
+
+Flags of the commands become keyword arguments; ``-o`` becomes the mapping ``options``. What a
+command says on the error stream goes to the log ``dicetune``.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dicetune import terminal
+from dicetune.errors import InputError, listed, quoted, unknown_name
+from dicetune.records import RUN_FILE, RunRecord
+from dicetune.terminal import Finding, Printed
+
+if TYPE_CHECKING:
+    from dicetune.predictor import Predictor
+
+FOLDS = 5
+_SPLITS = ("train", "dev", "test")
+_MOST_LINES = 20
+_log = logging.getLogger("dicetune")
+
+
+class Evaluation(dict[str, Any], Printed):
+    """Scores of one file as fractions in [0, 1], with a table for each type or label."""
+
+    def __init__(self, scores: Mapping[str, Any], name: str) -> None:
+        super().__init__(scores)
+        self.name = name
+
+    def parts(self) -> list[Any]:
+        """Headline scores and tables."""
+        return terminal.evaluation_tables(self, self.name)
+
+    __repr__ = Printed.__str__
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        return dict(self)
+
+
+class Answers(list[Any], Printed):
+    """The answer to each text; ``text`` holds them in the output format."""
+
+    def __init__(self, answers: Iterable[Any], text: str) -> None:
+        super().__init__(answers)
+        self.text = text
+
+    def parts(self) -> list[Any]:
+        """The first lines of the output."""
+        lines = self.text.splitlines()
+        more = [f"… and {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
+        return [*map(terminal.escape, lines[:_MOST_LINES]), *more]
+
+    __repr__ = Printed.__str__
+
+
+def evaluate(
+    target: str | Path,
+    data: str | Path | None = None,
+    *,
+    task: str | None = None,
+    format: str = "auto",
+    gold_format: str | None = None,
+    split: str | None = None,
+    decision: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    report: Callable[[str], None] = _log.info,
+) -> Evaluation:
+    """Score a model on data with gold, or the predictions of any tool.
+
+    Args:
+        target: folder of a model, or a file of predictions in a format that the task knows
+            (columns word, gold, predicted; the official SQuAD format; JSON lines).
+        data: file with gold, where ``target`` is a model or predictions without gold.
+        task: task of a file of predictions (default: ``DEFAULT_TASK``), or of a model that
+            dicetune did not train; the folder of a run names its task.
+        format: format of the predictions, or of a model's ``data``; "auto" tells by the content.
+        gold_format: format of ``data`` beside a file of predictions; by default "auto".
+        split: the split to score, where a file of predictions names several.
+        decision: decision of a model: "auto" (by default: the tuned decision where the folder has
+            one; the scores without it are then under "argmax"), "argmax", "tuned", or a file.
+        options: options of the task, such as the column of the words or the scheme of the tags.
+        report: takes a line for each oddity of a file; by default the log.
+
+    Raises:
+        InputError: where a model has no data beside it, predictions are of several splits, or
+            an argument means nothing here.
+
+    Example:
+        ``dicetune.evaluate("runs/a", "test.conll")["f1"]``
+    """
+    from dicetune.tasks import Use, build_options, task_named
+
+    given = {name: value for name, value in (options or {}).items() if value is not None}
+    name = str(data or target)
+    if Path(target).is_dir():
+        for flag, value in (("gold_format", gold_format), ("split", split)):
+            if value is not None:
+                raise InputError(
+                    f"expected no {flag} for the model {quoted(Path(target))}, got "
+                    f"{quoted(value)}: it is for a file of predictions"
+                )
+        if data is None:
+            raise InputError(
+                f"expected a file with gold to score the model {quoted(Path(target))} on, got "
+                "none: dicetune evaluate MODEL FILE"
+            )
+        predictor = _load()(
+            target, options=given, task=task, use="evaluate", decision=decision or "auto"
+        )
+        examples = predictor.read(data, format=format, report=report)
+        return Evaluation(predictor.evaluate(examples, report), name)
+    if gold_format is not None and data is None:
+        raise InputError(
+            f"expected a file of gold beside {quoted(Path(target))} for "
+            f"gold_format={quoted(gold_format)}, got none: give the file, or leave it out"
+        )
+    if decision is not None:
+        raise InputError(
+            f"expected no decision for a file of predictions, got {quoted(decision)}: what it "
+            "holds is decided; `dicetune tune --scores` takes scores"
+        )
+    task_class = task_named(task)
+    use: Use = "score" if data is None else "compare"
+    scores = task_class.score_file(
+        target,
+        data,
+        build_options(task_class.Options, given, use=use),
+        format=format,
+        gold_format=gold_format or "auto",
+        split=split,
+        report=report,
+    )
+    if line := _no_common_label(scores):
+        report(line)
+    return Evaluation(scores, name)
+
+
+def predict(
+    model: str | Path,
+    source: str | None = None,
+    *,
+    task: str | None = None,
+    format: str = "auto",
+    out_format: str | None = None,
+    decision: str | None = None,
+    options: Mapping[str, Any] | None = None,
+    out: str | None = None,
+    report: Callable[[str], None] = _log.info,
+    **texts: Sequence[str],
+) -> Answers:
+    """Predict for texts, a file or the input stream.
+
+    ``dicetune.load`` loads a model once, to predict several times.
+
+    Args:
+        model: folder of a model.
+        source: a file, or "-" for the input stream.
+        task: task of a model that dicetune did not train, where its head fits several.
+        format: format of ``source``; "auto" tells by the content.
+        out_format: one of the task's output formats; by default the first of them.
+        decision: as ``evaluate`` takes it.
+        options: options of the task, such as the column of the words.
+        out: file to write, "-" for the output stream; by default nothing is written.
+        report: takes a line for each oddity of the source; by default the log.
+        texts: texts in place of ``source``, by the names of the task's inputs: ``text``,
+            ``text_b``, ``question``, ``context``.
+
+    Raises:
+        InputError: where there is nothing to predict for, or both a source and texts; where
+            ``out`` cannot be written.
+
+    Example:
+        ``dicetune.predict("runs/a", text=["The pump at Quay Nine is down."])[0].entities``
+    """
+    from dicetune.data import check_target, write_text
+
+    if (source is None) == (not texts):
+        raise InputError(
+            f"expected a file or --text, got {'neither' if source is None else 'both'}: "
+            "dicetune predict MODEL FILE ('-' for the input stream)"
+        )
+    if source is None and format != "auto":
+        raise InputError(
+            f"expected no format beside texts that are given as they are, got {quoted(format)}: "
+            "it says how a file is read; leave it out"
+        )
+    if out is not None:
+        check_target(out)
+    use = "ask" if source is None else "predict"
+    predictor = _load()(model, options=options, task=task, use=use, decision=decision or "auto")
+    known = predictor.task.out_formats
+    if out_format not in (None, *known):
+        raise unknown_name("output format", str(out_format), list(known))
+    if source is None:
+        examples = predictor.ask(**texts)
+    else:
+        examples = predictor.read(source, format=format, gold=False, report=report)
+    answers = predictor.answer(examples, report)
+    text = predictor.task.render(examples, answers, out_format or known[0])
+    if out is not None:
+        write_text(out, text)
+    return Answers(answers, text)
+
+
+def inspect(
+    files: str | Path | Sequence[str | Path],
+    *,
+    task: str | None = None,
+    model: str = "minilm",
+    format: str = "auto",
+    options: Mapping[str, Any] | None = None,
+    report: Callable[[str], None] = _log.info,
+) -> Finding:
+    """Describe files with gold as a model would see them.
+
+    Args:
+        files: one file or several; up to three are called train, dev and test, more by their names.
+        task: name of the task; default: ``DEFAULT_TASK``.
+        model: the encoder whose sub-words are counted: "minilm", a folder, or a Hub id. Files are
+            read like the training data of a folder that a run made.
+        format: data format of the files.
+        options: options of the task, such as the column of the words.
+        report: takes a line where a reader had to guess; by default the log.
+
+    Raises:
+        InputError: files that cannot be read, or files of the same name.
+
+    Example:
+        ``dicetune.inspect(["train.conll", "dev.conll"]).splits[0].facts``
+    """
+    from dicetune.models import load_tokenizer, resolve_encoder, subword_counter
+    from dicetune.tasks import Trained, build_options, task_named
+
+    paths = [str(file) for file in ([files] if isinstance(files, (str, Path)) else files)]
+    task_class = task_named(task)
+    given = {name: value for name, value in (options or {}).items() if value is not None}
+    chosen = build_options(task_class.Options, given, use="inspect")
+    trained = None
+    if (Path(model) / RUN_FILE).is_file():
+        record = RunRecord.load(model)
+        trained = Trained(record.config["options"], tuple(record.labels))
+    splits = [
+        task_class.read(path, chosen, format=format, trained=trained, report=report)
+        for path in paths
+    ]
+    names = [Path(path).name for path in paths]
+    if len(paths) <= len(_SPLITS):
+        names = list(_SPLITS[: len(paths)])
+    if len(set(names)) < len(names):
+        raise InputError(f"expected files with different names, got {listed(names)}")
+    tokenizer = load_tokenizer(resolve_encoder(model), aligns=task_class.aligns)
+    counter = subword_counter(tokenizer)
+    found = task_class.inspect(dict(zip(names, splits, strict=True)), counter)
+    return Finding(found, terminal.inspection_tables)
+
+
+def tune(
+    folder: str | Path | None = None,
+    scores: str | Path | Sequence[Mapping[str, Any]] | None = None,
+    *,
+    gold: str | Path | Sequence[Mapping[str, Any]] | None = None,
+    kind: str | None = None,
+    positive: str | None = None,
+    objective: str | None = None,
+    plain: bool = False,
+    folds: int = FOLDS,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    report: Callable[[str], None] = _log.info,
+) -> Finding:
+    """Fit the decision rule of a run, or of any model's scores, on dev.
+
+    Args:
+        folder: folder of a finished run, where the rule is left.
+        scores: in place of ``folder``, any model's scores: JSON lines, or their rows in memory.
+        gold: JSON lines or rows with the gold of ``scores``, where ``scores`` holds no gold.
+        kind: kind of the predictions in ``scores``, where the first row would be misread.
+        positive: class in ``scores`` whose F1 is asked for.
+        objective: a metric, "fbeta:B", "precision@recall:R" or "logit-adjustment:TAU"; by default
+            the metric that chose the checkpoint.
+        plain: use the fit as it is. By default the rule is shrunk towards the default decision by
+            what the rule gains on held-out units.
+        folds: number of parts for the held-out units.
+        out: file that the rule of ``scores`` is written to.
+        overwrite: replace another rule in the folder, or another file at ``out``.
+        report: takes a line where ``scores`` was read otherwise than written; by default the log.
+
+    Raises:
+        InputError: neither a folder nor scores, or both; the folder of a run that has not ended;
+            an argument that means nothing for a folder; another rule in the same place.
+
+    Example:
+        ``dicetune.tune("runs/a").rule.biases``
+    """
+    from dicetune.decide.folder import read_scores
+    from dicetune.decide.folder import tune as tune_folder
+    from dicetune.decide.score_file import tune_scores
+
+    how: dict[str, Any] = {"objective": objective, "guard": not plain, "folds": folds}
+    how["overwrite"] = overwrite
+    of_scores: dict[str, Any] = {"gold": gold, "kind": kind, "positive": positive, "out": out}
+    if folder is None:
+        if scores is None:
+            raise InputError("expected a run's folder or --scores, got neither: dicetune tune DIR")
+        return Finding(tune_scores(scores, **of_scores, **how, report=report), _tuning_parts)
+    for name, value in {"scores": scores, **of_scores}.items():
+        if value is not None:
+            raise InputError(
+                f"expected no {name} beside a run's folder, got {quoted(str(value))}: the run "
+                "knows its own, and keeps the rule; that is for the scores of other models"
+            )
+    if not (Path(folder) / RUN_FILE).is_file():
+        # imported here: scores of this version are tuned without torch
+        from dicetune.training.folder import check_finished
+
+        check_finished(Path(folder))
+    problem = None
+    if read_scores(folder)[1] is None:  # scores of an earlier version: the task knows
+        from dicetune.tasks import task_named
+
+        record = RunRecord.load(folder)
+        task = task_named(record.config["task"]).restore(record.labels, record.settings)
+        problem = task.problem()
+    return Finding(tune_folder(folder, problem=problem, **how), _tuning_parts)
+
+
+def _tuning_parts(tuned: Any) -> list[Any]:
+    return terminal.tuning_tables(tuned.table(), tuned.rule.biases, tuned.said)
+
+
+def _no_common_label(scores: Mapping[str, Any]) -> str | None:
+    """The warning for gold and predictions that have no label in common."""
+    rows = scores.get("per_type") or scores.get("per_label") or {}
+    gold, predicted = (
+        sorted(name for name, row in rows.items() if row[what]) for what in ("support", "predicted")
+    )
+    if not gold or not predicted or set(gold) & set(predicted):
+        return None
+    return (
+        f"no label in common: gold has {listed(gold, most=5)}, the predictions have "
+        f"{listed(predicted, most=5)}; every one of them is wrong, so check that both name the "
+        "same things alike"
+    )
+
+
+def _load() -> Callable[..., Predictor]:
+    """``load``, imported on first use: a file of predictions is scored without a model."""
+    from dicetune.predictor import load
+
+    return load
+
+
+def _earlier_load(*args: Any, **options: Any) -> Predictor:
+    """``dicetune.predict.load`` of version 0.1."""
+    warnings.warn(
+        "dicetune.predict.load is called dicetune.load: use that name", DeprecationWarning, 2
+    )
+    return _load()(*args, **options)
+
+
+predict.load = _earlier_load  # type: ignore[attr-defined]
