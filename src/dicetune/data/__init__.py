@@ -14,7 +14,7 @@ from dicetune.data.entities.read import ENTITY_FORMATS, parse_contexts, read_ent
 from dicetune.data.files.brackets import Tree, parse_brackets, plain_word
 from dicetune.data.files.hub import names_data_set
 from dicetune.data.files.json_objects import is_name, json_objects
-from dicetune.data.files.text import Note, NoteBook, check_target, read_lines, write_text
+from dicetune.data.files.text import Note, NoteBook, check_target, log_notes, read_lines, write_text
 from dicetune.data.inspect import (
     MANY_UNKNOWN,
     PAPER_RATIOS,
@@ -133,6 +133,7 @@ __all__ = [
     "is_name",
     "json_objects",
     "label_names",
+    "log_notes",
     "match_answers",
     "names_data_set",
     "parse_brackets",
