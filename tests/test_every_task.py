@@ -220,5 +220,5 @@ def test_texts_that_are_cut_off_are_said_when_predicting(tmp_path, log):
     save_family("bert", "sequence", tmp_path / "model")
     out = str(tmp_path / "out")
     text = "the pump is down " * 40
-    predict(tmp_path / "model", values={"text": [text]}, task="text", out=out)
+    predict(tmp_path / "model", text=[text], task="text", out=out)
     assert log.messages == ["1 of 1 texts are longer than 64 sub-words and were cut off"]
