@@ -139,17 +139,16 @@ def test_a_killed_cell_is_a_failed_one_with_its_reason_and_resumes(plan, tmp_pat
     assert failure_of(tmp_path / "cell") == reason
 
 
-def test_one_comparison_at_a_time_in_a_folder(tmp_path):
+def test_one_comparison_at_a_time_in_a_folder(tmp_path, log):
     from dicetune.errors import InputError
     from dicetune.records import locked
 
-    said = []
     with (
         locked(tmp_path),
         pytest.raises(InputError, match="nobody else works in"),
-        locked(tmp_path, said.append, patience=0.1),
+        locked(tmp_path, patience=0.1),
     ):
         pass
-    assert said == [f"waiting for another process that works in {tmp_path}"]
+    assert log.messages == [f"waiting for another process that works in {tmp_path}"]
     with locked(tmp_path, patience=0.1) as descriptors:
         assert len(descriptors) == 1

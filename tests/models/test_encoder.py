@@ -301,7 +301,7 @@ def test_a_row_of_the_head_goes_to_the_place_of_its_label(tmp_path, name, head):
         (["Q", "R"], "new rows for Q, R; left out: O, B-A, I-A"),
     ]:
         notes = []
-        model = load_model(HEADS[head], folder, labels, notes.append)
+        model = load_model(HEADS[head], folder, labels, notes)
         assert notes == ([f"head of {folder!r}: {said}"] if said else [])
         assert model.config.id2label == dict(enumerate(labels))
         assert model.config.label2id == {label: number for number, label in enumerate(labels)}
@@ -322,7 +322,7 @@ def test_a_row_of_the_head_goes_to_the_place_of_its_label(tmp_path, name, head):
 
 def test_names_that_the_library_gave_are_no_labels_of_the_data(tmp_path):
     folder, notes = save_family("bert", "token", tmp_path), []
-    load_model(HEADS["token"], folder, SAVED, notes.append)
+    load_model(HEADS["token"], folder, SAVED, notes)
     (note,) = notes
     assert note.endswith("new rows for O, B-A, I-A; left out: LABEL_0, LABEL_1, LABEL_2")
 
@@ -331,7 +331,7 @@ def test_a_head_of_another_kind_is_not_taken_over(tmp_path):
     """The text head of BERT has the name and the shape of its token head."""
     folder, notes = named(save_family("bert", "sequence", tmp_path)), []
     saved = load_model(HEADS["sequence"], folder)
-    model = load_model(HEADS["token"], folder, SAVED, notes.append)
+    model = load_model(HEADS["token"], folder, SAVED, notes)
     assert not torch.isclose(model.classifier.weight, saved.classifier.weight).any()
     assert notes == []
 
@@ -339,19 +339,17 @@ def test_a_head_of_another_kind_is_not_taken_over(tmp_path):
 def test_the_two_outputs_of_questions_stay_where_they_are(tmp_path):
     folder, notes = save_family("bert", "question", tmp_path), []
     saved = load_model(AutoModelForQuestionAnswering, folder)
-    model = load_model(AutoModelForQuestionAnswering, folder, ["start", "end"], notes.append)
+    model = load_model(AutoModelForQuestionAnswering, folder, ["start", "end"], notes)
     assert torch.equal(model.qa_outputs.weight, saved.qa_outputs.weight)
     assert notes == []
 
 
-def test_a_run_says_which_rows_it_goes_on_from(tmp_path):
+def test_a_run_says_which_rows_it_goes_on_from(tmp_path, log):
     folder = named(save_family("bert", "token", tmp_path / "model"), ["I-A", "O", "B-A"])
     (tmp_path / "a.conll").write_text("the O\nQuay B-A\nNine I-A\n\n" * 4, encoding="utf-8")
-    file, said = str(tmp_path / "a.conll"), []
-    prepared = prepare(
-        RunConfig("ner", file, file, out=str(tmp_path / "out"), model=folder), said.append
-    )
-    (note,) = [line for line in said if line.startswith("head of")]
+    file = str(tmp_path / "a.conll")
+    prepared = prepare(RunConfig("ner", file, file, out=str(tmp_path / "out"), model=folder))
+    (note,) = [line for line in log.messages if line.startswith("head of")]
     assert "each label keeps its row" in note
     assert note in prepared.notes
 
