@@ -85,8 +85,8 @@ def fit(
         factor = 0.0 if crossed is None else crossed.factor
     biases = problem.shrink(fitted, factor)
     sums = {
-        name: decisions.counts(own).sum(0)
-        for name, own in (("default", {}), ("fitted", fitted), ("tuned", biases))
+        name: decisions.counts(rule).sum(0)
+        for name, rule in (("default", {}), ("fitted", fitted), ("tuned", biases))
     }
     held_out: dict[str, Any] = {"gain": None, "error": None, "folds": 0}
     if crossed is not None:
@@ -151,7 +151,7 @@ def _points(gain: float, error: float) -> str:
 def logit_adjustment(
     problem: Mapping[str, Any] | Problem, counts: Sequence[float], tau: float = 1.0
 ) -> DecisionRule:
-    """Post-hoc logit adjustment as a rule of its own: see ``OneLabel.prior_biases``.
+    """Post-hoc logit adjustment as a rule: see ``OneLabel.prior_biases``.
 
     Args:
         problem: of one label or tag for each item.

@@ -121,8 +121,8 @@ def characters_f1(predicted: str, gold: str) -> float:
         >>> characters_f1("「ポンプ」が", "ポンプ")
         0.8571428571428571
     """
-    own, right = "".join(_pieces(predicted)), "".join(_pieces(gold))
-    return _f1(own, right) if own and right else float(predicted == gold == "")
+    found, right = "".join(_pieces(predicted)), "".join(_pieces(gold))
+    return _f1(found, right) if found and right else float(predicted == gold == "")
 
 
 def _pieces(text: str) -> list[str]:
@@ -134,17 +134,17 @@ def _pieces(text: str) -> list[str]:
     ).split()
 
 
-def _f1(own: Sequence[str], right: Sequence[str]) -> float:
-    common = (Counter(own) & Counter(right)).total()
+def _f1(found: Sequence[str], right: Sequence[str]) -> float:
+    common = (Counter(found) & Counter(right)).total()
     if not common:
         return 0.0
-    precision, recall = common / len(own), common / len(right)
+    precision, recall = common / len(found), common / len(right)
     return 2 * precision * recall / (precision + recall)
 
 
 def _f1_of_nothing(predicted: str, gold: str) -> float:
-    own, right = normalize_answer(predicted), normalize_answer(gold)
-    return answer_f1(predicted, gold) if own and right else float(own == right)
+    found, right = normalize_answer(predicted), normalize_answer(gold)
+    return answer_f1(predicted, gold) if found and right else float(found == right)
 
 
 def cmrc_pieces(text: str) -> list[str]:
@@ -171,11 +171,11 @@ def cmrc_f1(predicted: str, gold: str) -> float:
         >>> round(cmrc_f1("战国无双3", "《无双3》"), 3)
         0.75
     """
-    own, right = cmrc_pieces(predicted), cmrc_pieces(gold)
-    if not own or not right:
+    found, right = cmrc_pieces(predicted), cmrc_pieces(gold)
+    if not found or not right:
         return float(predicted == gold == "")
-    run = _longest_run(own, right)
-    return 2 * run / (len(own) + len(right))
+    run = _longest_run(found, right)
+    return 2 * run / (len(found) + len(right))
 
 
 def _without_marks(text: str) -> str:
