@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from dicetune.decide.fit import LOGIT_ADJUSTMENT, fit
+from dicetune.decide.fit import FOLDS, LOGIT_ADJUSTMENT, fit
 from dicetune.decide.rule import DecisionRule
-from dicetune.decide.shrinkage import FOLDS
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.problems import PROBLEMS, Problem, problem_of
 from dicetune.problems.goal import Goal

@@ -8,8 +8,8 @@ from typing import Any
 
 from dicetune.data.files.json_objects import is_name, json_objects
 from dicetune.data.files.text import NoteBook, check_target, read_lines
+from dicetune.decide.fit import FOLDS
 from dicetune.decide.folder import DEV, Split, Tuned, tune_splits
-from dicetune.decide.shrinkage import FOLDS
 from dicetune.errors import DataError, quoted, unknown_name
 from dicetune.problems import PROBLEMS, Problem, ScoreRow, problem_shown
 from dicetune.records import TUNED

@@ -17,7 +17,7 @@ from dicetune.data.inspect import (
     inspect_splits,
 )
 from dicetune.data.questions.offsets import ELSEWHERE, NOWHERE, OTHER_RULES, RESPELLED
-from dicetune.writing import words
+from dicetune.problems.answer_text import words
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from dicetune.data.files.json_objects import choose_key, is_name
 from dicetune.data.files.predictions import prediction_records, rows_of_split
 from dicetune.data.files.text import NoteBook, read_lines, source_name
 from dicetune.errors import DataError, quoted, unknown_name
-from dicetune.writing import LANGUAGES
+from dicetune.problems.answer_text import LANGUAGES
 
 ANSWER_FORMATS = ("squad", "jsonl")
 ANSWER_KEYS = ("predicted", "prediction_text", "answer")
