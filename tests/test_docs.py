@@ -14,6 +14,8 @@ from dicetune.records import read_json
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = (DOCS / "losses.md").read_text(encoding="utf-8")
+GUIDE = (DOCS / "guide.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", GUIDE, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +45,12 @@ def test_the_example_of_the_pitfalls_prints_what_it_says(capsys):
     assert capsys.readouterr().out == output
 
 
-def test_the_own_loss_of_the_guide_trains(capsys, tmp_path, monkeypatch):
-    page = (DOCS / "guide.md").read_text(encoding="utf-8")
-    ((code, output),) = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", page, re.DOTALL)
+def test_every_model_of_the_guide_is_found():
+    assert len(EXAMPLES) == GUIDE.count("```text") == 2
+
+
+@pytest.mark.parametrize(("code", "output"), EXAMPLES, ids=["model", "loss"])
+def test_a_model_of_the_guide_trains(code, output, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "guide.md", "exec"), {})
     assert capsys.readouterr().out.endswith(output)
