@@ -16,6 +16,13 @@ settings.load_profile("dicetune")
 ROOT = Path(__file__).resolve().parent.parent
 
 
+@pytest.fixture
+def log(caplog):
+    """What the library logs: ``messages`` are the lines so far, ``clear`` forgets them."""
+    caplog.set_level("INFO", logger="dicetune")
+    return caplog
+
+
 def _real_data() -> Path:
     return Path(os.environ.get("DICETUNE_DATA", ROOT.parent / "shared" / "data"))
 

@@ -1,9 +1,10 @@
 """Cells of a comparison in this process: starting torch takes far longer than a tiny run."""
 
 import contextlib
+import logging
 
 from dicetune.comparison.folder import failure_of
-from dicetune.comparison.one_run import INTERRUPTED, attempt, beside
+from dicetune.comparison.one_run import INTERRUPTED, LinesOfLog, attempt, beside
 from dicetune.errors import InterruptedRunError
 
 SENTENCES = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\nis O\ndown O\n\nall O\nquiet O\n\n"
@@ -16,11 +17,37 @@ TRAINER = {
 }
 
 
-def run_here(config, flags=(), *, keep_open=(), watch=lambda: None, report=lambda line: None):
+@contextlib.contextmanager
+def logged_by(handler):
+    """Let one handler alone take what the library logs."""
+    log = logging.getLogger("dicetune")
+    before = log.handlers, log.level, log.propagate
+    log.handlers, log.propagate = [handler], False
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.handlers, _, log.propagate = before
+        log.setLevel(before[1])
+
+
+class Lines(logging.Handler):
+    """A handler that collects lines, for fixtures that live longer than a test."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+
+    def emit(self, record):
+        self.lines.append(record.getMessage())
+
+
+def run_here(config, flags=(), *, keep_open=(), watch=lambda: None):
     """What ``run_process`` does, without a process."""
     with beside(config, ".log").open("a", encoding="utf-8") as log:
         log.write("# \n")
-        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+        out, err = contextlib.redirect_stdout(log), contextlib.redirect_stderr(log)
+        with out, err, logged_by(LinesOfLog()):
             flags = {"decide": "--decide" in flags, "keep_model": "--keep-model" in flags}
             code = attempt(config, **flags)
     watch()

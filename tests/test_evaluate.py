@@ -84,14 +84,13 @@ def test_columns_of_the_run_are_the_default_and_others_can_be_chosen(models, fil
         evaluate(models / "pos", path, options={"token_column": 1})
 
 
-def test_gold_without_an_entity_is_scored_for_a_model_as_for_a_file(models, file):
-    said = []
-    found = evaluate(models / "ner", file("1 at IN O\n2 Quay NN O\n"), report=said.append)
-    of_file = evaluate(file("at O B-SITE\nQuay O O\n", "out.tsv"), report=said.append)
+def test_gold_without_an_entity_is_scored_for_a_model_as_for_a_file(models, file, log):
+    found = evaluate(models / "ner", file("1 at IN O\n2 Quay NN O\n"))
+    of_file = evaluate(file("at O B-SITE\nQuay O O\n", "out.tsv"))
     for scores in (found, of_file):
         assert (scores["correct"], scores["support"], scores["recall"], scores["f1"]) == (0,) * 4
     assert of_file["predicted"] == 1
-    assert [line.startswith("gold without any entity") for line in said] == [True, True]
+    assert [line.startswith("gold without any entity") for line in log.messages] == [True, True]
     # no table without rows
     assert len(terminal.evaluation_tables(scores | {"per_type": {}}, "a")) == 2
     parts = terminal.inspection_tables(inspect([file("at O\n")], task="mrc-ner"))
@@ -136,28 +135,29 @@ def test_columns_of_a_file_of_predictions(file):
         ("text", "gold\tpredicted\n{}\t{}\n", "1", "true"),
     ],
 )
-def test_predictions_without_any_label_of_the_gold_are_told(task, row, gold, predicted, file):
-    said = []
-    evaluate(file(row.format(gold, predicted), "p.tsv"), task=task, report=said.append)
-    assert f"no label in common: gold has {gold}, the predictions have {predicted};" in said[-1]
-    said.clear()
-    evaluate(file(row.format(gold, gold), "p.tsv"), task=task, report=said.append)
-    assert not any("in common" in line for line in said)
+def test_predictions_without_any_label_of_the_gold_are_told(task, row, gold, predicted, file, log):
+    evaluate(file(row.format(gold, predicted), "p.tsv"), task=task)
+    assert (
+        f"no label in common: gold has {gold}, the predictions have {predicted};"
+        in log.messages[-1]
+    )
+    log.clear()
+    evaluate(file(row.format(gold, gold), "p.tsv"), task=task)
+    assert not any("in common" in line for line in log.messages)
 
 
-def test_what_was_found_is_reported(models, file):
-    reports = []
-    evaluate(models / "ner", file("1 at IN O\n2 Quay NN I-SITE\n"), report=reports.append)
-    assert reports[0].endswith("dev.conll: tags of the scheme iob1, read as iob2")
-    reports.clear()
+def test_what_was_found_is_logged(models, file, log):
+    evaluate(models / "ner", file("1 at IN O\n2 Quay NN I-SITE\n"))
+    assert log.messages[0].endswith("dev.conll: tags of the scheme iob1, read as iob2")
+    log.clear()
     path = file("1 Quay NN B-SITE\n2 at IN O\n3 Nine NN I-SITE\n4 Quay NN B-SITE\n")
-    evaluate(models / "ner", path, report=reports.append, options={"scheme": "iob2"})
-    (report,) = reports
-    assert report.startswith("tags that the scheme iob2 does not allow there: repaired")
-    assert report.endswith("dev.conll:3)")
-    reports.clear()
-    evaluate(file("a B-X I-X\nb O O\nc B-X O\n", "out.tsv"), report=reports.append)
-    assert reports[0].startswith("predicted tags that iob2 does not allow there: kept")
+    evaluate(models / "ner", path, options={"scheme": "iob2"})
+    (line,) = log.messages
+    assert line.startswith("tags that the scheme iob2 does not allow there: repaired")
+    assert line.endswith("dev.conll:3)")
+    log.clear()
+    evaluate(file("a B-X I-X\nb O O\nc B-X O\n", "out.tsv"))
+    assert log.messages[0].startswith("predicted tags that iob2 does not allow there: kept")
 
 
 def test_options_that_mean_nothing_are_refused(models, file):

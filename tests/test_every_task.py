@@ -216,13 +216,9 @@ def test_a_slow_tokenizer_is_refused_where_words_are_aligned(name, slow):
             use()
 
 
-def test_texts_that_are_cut_off_are_said_when_predicting(tmp_path):
+def test_texts_that_are_cut_off_are_said_when_predicting(tmp_path, log):
     save_family("bert", "sequence", tmp_path / "model")
-    reports = []
     out = str(tmp_path / "out")
     text = "the pump is down " * 40
-    predict(
-        tmp_path / "model", values={"text": [text]}, task="text", out=out, report=reports.append
-    )
-    (report,) = reports
-    assert report == "1 of 1 texts are longer than 64 sub-words and were cut off"
+    predict(tmp_path / "model", text=[text], task="text", out=out)
+    assert log.messages == ["1 of 1 texts are longer than 64 sub-words and were cut off"]

@@ -52,7 +52,7 @@ def model(tmp_path_factory):
 
 
 @pytest.fixture
-def tag(model, tmp_path, capsys, monkeypatch):
+def tag(model, tmp_path, capsys, monkeypatch, log):
     """Function from the bytes of a file or the input stream to output lines and reports."""
 
     def run(text, name="-", **options):
@@ -63,9 +63,8 @@ def tag(model, tmp_path, capsys, monkeypatch):
         else:
             (tmp_path / name).write_text(text, encoding="utf-8")
             source = str(tmp_path / name)
-        reports = []
-        predict(model, source, out="-", report=reports.append, **options)
-        return capsys.readouterr().out, reports
+        predict(model, source, out="-", **options)
+        return capsys.readouterr().out, log.messages
 
     return run
 

@@ -1,9 +1,19 @@
 """Records: read back as written, and refused with a reason where they cannot be."""
 
+import logging
+
 import pytest
 
 from dicetune.errors import DataError, InputError
-from dicetune.records import RunRecord, read_json, read_json_lines, sha256, versions, write_json
+from dicetune.records import (
+    RunRecord,
+    read_json,
+    read_json_lines,
+    sha256,
+    silent_log,
+    versions,
+    write_json,
+)
 from tiny import RECORDED
 
 RECORD = RunRecord(
@@ -48,3 +58,18 @@ def test_broken_json_is_named_with_its_line(tmp_path):
 def test_sha256_of_a_file(tmp_path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256(tmp_path / "a").startswith("ba7816bf8f01cfea414140de5dae2223")
+
+
+def test_the_log_is_silent_for_a_while(log):
+    of_module = logging.getLogger("dicetune.records")
+    of_module.info("before")
+    with silent_log():
+        of_module.error("meanwhile")
+    of_module.info("after")
+    assert log.messages == ["before", "after"]
+
+
+def test_a_program_that_configures_no_logging_prints_no_message(capsys, monkeypatch):
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    logging.getLogger("dicetune.records").warning("a warning")
+    assert capsys.readouterr() == ("", "")

@@ -14,11 +14,15 @@ Example:
 """
 
 import importlib
+import logging
 import sys
 from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
+
+# without this, Python prints warnings of a library whose log nobody asked for
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _PUBLIC = {
     **dict.fromkeys(("train", "compare", "report"), "dicetune.runs"),

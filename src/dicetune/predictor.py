@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from dicetune.data import log_notes
 from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, listed, quoted
 from dicetune.models import (
@@ -37,13 +39,9 @@ from dicetune.tasks import (
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.folder import check_finished
 
-Report = Callable[[str], None]
+_log = logging.getLogger(__name__)
 AUTO = "auto"
 _GIVE = "give the --out folder of `dicetune train`"
-
-
-def _silent(line: str) -> None:
-    """Report nothing."""
 
 
 class Predictor:
@@ -108,32 +106,21 @@ class Predictor:
         """Examples without gold from plain values, as a call takes them."""
         return self.task.ask(self._named(values, named))
 
-    def read(
-        self,
-        path: str | Path,
-        *,
-        format: str = "auto",
-        gold: bool = True,
-        report: Report = _silent,
-    ) -> Data:
+    def read(self, path: str | Path, *, format: str = "auto", gold: bool = True) -> Data:
         """Examples of a file, by the options that were given, else those of training.
 
         Args:
             path: whatever the task reads.
             format: of the file; "auto" tells by the content.
             gold: whether its gold is read, for ``evaluate``.
-            report: takes a line where something had to be guessed, and one for each oddity.
         """
-        data = self.task.read(
-            path, self.options, format=format, gold=gold, trained=self.trained, report=report
-        )
-        for note in data.notes:
-            report(str(note))
+        data = self.task.read(path, self.options, format=format, gold=gold, trained=self.trained)
+        log_notes(data.notes)
         return data
 
-    def answer(self, data: Data, report: Report = _silent) -> list[Any]:
+    def answer(self, data: Data) -> list[Any]:
         """Answers for what the task's reader, or ``ask``, returned; see ``scores``."""
-        scores = self.scores(data, report)
+        scores = self.scores(data)
         return list(self.task.answers(data, self.decide(scores, data), scores))
 
     def decide(self, scores: Sequence[np.ndarray], data: Data) -> list[Any]:
@@ -141,22 +128,21 @@ class Predictor:
         biased = None if self.decision is None else self.decision.apply(scores)
         return self.task.predict(scores, data, biased)
 
-    def scores(self, data: Any, report: Report = _silent) -> list[np.ndarray]:
+    def scores(self, data: Any) -> list[np.ndarray]:
         """Scores of each example, as ``scores.safetensors`` holds them.
 
         Args:
             data: what the task's reader, or ``ask``, returned; its gold is not looked at.
-            report: takes a line where texts had to be cut off.
         """
         if not len(data):
             return []
         encoded = self.task.encode(data, self.tokenizer, self.max_length)
         for note in encoded.notes:
-            report(note)
+            _log.info(note)
         return self.task.decode(self._outputs(encoded), encoded)
 
-    def evaluate(self, data: Any, report: Report = _silent) -> Scores:
-        """Scores on data with gold: fractions in [0, 1]; see ``scores`` for ``report``.
+    def evaluate(self, data: Any) -> Scores:
+        """Scores on data with gold: fractions in [0, 1].
 
         Where a decision rule is applied, the scores of the default decision stand under "argmax".
 
@@ -164,7 +150,7 @@ class Predictor:
             InputError: where the gold holds what the model does not know.
         """
         self.task.check(data)
-        scores = self.scores(data, report)
+        scores = self.scores(data)
         found = self.task.score(data, self.decide(scores, data))
         if self.decision is not None:
             found[DEFAULT] = self.task.score(data, self.task.predict(scores, data))

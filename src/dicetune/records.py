@@ -13,10 +13,11 @@ import contextlib
 import errno
 import hashlib
 import json
+import logging
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +25,7 @@ from typing import IO, Any
 
 from dicetune.errors import DataError, InputError, listed, quoted
 
+_log = logging.getLogger(__name__)
 RECORD_VERSION = 2
 RUN_FILE = "run.json"
 METRICS_FILE = "metrics.json"
@@ -119,6 +121,18 @@ class RunRecord:
 def is_first_process() -> bool:
     """Whether this process writes and speaks: under torchrun only the first does."""
     return os.environ.get("RANK", "0") == "0"
+
+
+@contextlib.contextmanager
+def silent_log() -> Iterator[None]:
+    """Log nothing meanwhile: another process, or an earlier reading, logs the same lines."""
+    log = logging.getLogger("dicetune")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def versions() -> dict[str, str]:
@@ -256,7 +270,6 @@ _PATIENCE = 60.0
 @contextlib.contextmanager
 def locked(
     folder: Path,
-    report: Callable[[str], None] = lambda line: None,
     patience: float = _PATIENCE,
     *,
     who: str = "another comparison, or a cell of one that was killed,",
@@ -268,7 +281,6 @@ def locked(
 
     Args:
         folder: of a comparison or a run.
-        report: takes a line where it has to be waited for.
         patience: seconds to wait.
         who: may be at work there, for the message.
 
@@ -304,7 +316,7 @@ def locked(
                     return
                 continue
         if not said:
-            report(f"waiting for another process that works in {folder}")
+            _log.info("waiting for another process that works in %s", folder)
             said = True
         time.sleep(0.2)
 

@@ -6,8 +6,7 @@ and ``settings``. What a command says on the error stream goes to the log ``dice
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,6 @@ from dicetune import terminal
 from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.records import METRICS_FILE, RunRecord, read_json
 from dicetune.terminal import Finding, Printed
-
-_log = logging.getLogger("dicetune")
 
 _OF_COMPARE = {
     "losses": list,
@@ -83,7 +80,6 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     progress: bool = False,
-    report: Callable[[str], None] = _log.info,
     **keys: Any,
 ) -> TrainedRun:
     """Fine-tune a model, choose its checkpoint on dev, score the model, and leave a record.
@@ -97,7 +93,6 @@ def train(
         overwrite: delete an earlier run in ``out``.
         resume: go on with an unfinished run in ``out``.
         progress: show a progress bar.
-        report: takes each line of progress; by default the log.
         keys: keys of ``RunConfig``: ``train``, ``dev``, ``test``, ``model``, ``loss``, ``out``, …
 
     Raises:
@@ -112,7 +107,7 @@ def train(
     _check_keys(keys)
     values = _run_values(_config_values(config), {"task": task, **keys}, data)
     chosen = RunConfig.from_mapping(values).updated(_changes(options, settings))
-    record = run(chosen, overwrite=overwrite, resume=resume, report=report, progress=progress)
+    record = run(chosen, overwrite=overwrite, resume=resume, progress=progress)
     return TrainedRun(Path(chosen.out or "."), record)
 
 
@@ -133,7 +128,6 @@ def compare(
     settings: Mapping[str, Any] | None = None,
     command: str = "",
     progress: bool = False,
-    report: Callable[[str], None] = _log.info,
     **keys: Any,
 ) -> Finding:
     """Train several losses over several seeds at one budget: which is better, and how surely.
@@ -154,7 +148,6 @@ def compare(
         settings: as ``train`` takes them.
         command: what was typed, for the record.
         progress: show a live table of the runs.
-        report: takes each line of progress; by default the log.
         keys: keys of ``RunConfig``, for all runs.
 
     Raises:
@@ -188,7 +181,7 @@ def compare(
                     f"{name}={quoted(value)}: nothing is trained"
                 )
         files = _named_files(predictions or {})
-        outcome = compare_records(sources, out, baseline=baseline, predictions=files, report=report)
+        outcome = compare_records(sources, out, baseline=baseline, predictions=files)
         return Finding(outcome, terminal.comparison_tables)
     _check_keys(keys)
     values = _config_values(config)
@@ -215,9 +208,7 @@ def compare(
     if asked.get("out") is None:
         raise InputError("expected a folder for the comparison, got none: give --out")
     with terminal.live_progress(progress) as show:
-        outcome = compare_losses(
-            **asked, config=values or None, command=command, report=report, show=show
-        )
+        outcome = compare_losses(**asked, config=values or None, command=command, show=show)
     return Finding(outcome, terminal.comparison_tables)
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 FOLDS = 5
 _SPLITS = ("train", "dev", "test")
 _MOST_LINES = 20
-_log = logging.getLogger("dicetune")
+_log = logging.getLogger(__name__)
 
 
 class Evaluation(dict[str, Any], Printed):
@@ -70,7 +70,6 @@ def evaluate(
     split: str | None = None,
     decision: str | None = None,
     options: Mapping[str, Any] | None = None,
-    report: Callable[[str], None] = _log.info,
 ) -> Evaluation:
     """Score a model on data with gold, or the predictions of any tool.
 
@@ -86,7 +85,6 @@ def evaluate(
         decision: decision of a model: "auto" (by default: the tuned decision where the folder has
             one; the scores without it are then under "argmax"), "argmax", "tuned", or a file.
         options: options of the task, such as the column of the words or the scheme of the tags.
-        report: takes a line for each oddity of a file; by default the log.
 
     Raises:
         InputError: where a model has no data beside it, predictions are of several splits, or
@@ -114,8 +112,8 @@ def evaluate(
         predictor = _load()(
             target, options=given, task=task, use="evaluate", decision=decision or "auto"
         )
-        examples = predictor.read(data, format=format, report=report)
-        return Evaluation(predictor.evaluate(examples, report), name)
+        examples = predictor.read(data, format=format)
+        return Evaluation(predictor.evaluate(examples), name)
     if gold_format is not None and data is None:
         raise InputError(
             f"expected a file of gold beside {quoted(Path(target))} for "
@@ -135,10 +133,9 @@ def evaluate(
         format=format,
         gold_format=gold_format or "auto",
         split=split,
-        report=report,
     )
     if line := _no_common_label(scores):
-        report(line)
+        _log.warning(line)
     return Evaluation(scores, name)
 
 
@@ -152,7 +149,6 @@ def predict(
     decision: str | None = None,
     options: Mapping[str, Any] | None = None,
     out: str | None = None,
-    report: Callable[[str], None] = _log.info,
     **texts: Sequence[str],
 ) -> Answers:
     """Predict for texts, a file or the input stream.
@@ -168,7 +164,6 @@ def predict(
         decision: as ``evaluate`` takes it.
         options: options of the task, such as the column of the words.
         out: file to write, "-" for the output stream; by default nothing is written.
-        report: takes a line for each oddity of the source; by default the log.
         texts: texts in place of ``source``, by the names of the task's inputs: ``text``,
             ``text_b``, ``question``, ``context``.
 
@@ -201,8 +196,8 @@ def predict(
     if source is None:
         examples = predictor.ask(**texts)
     else:
-        examples = predictor.read(source, format=format, gold=False, report=report)
-    answers = predictor.answer(examples, report)
+        examples = predictor.read(source, format=format, gold=False)
+    answers = predictor.answer(examples)
     text = predictor.task.render(examples, answers, out_format or known[0])
     if out is not None:
         write_text(out, text)
@@ -216,7 +211,6 @@ def inspect(
     model: str = "minilm",
     format: str = "auto",
     options: Mapping[str, Any] | None = None,
-    report: Callable[[str], None] = _log.info,
 ) -> Finding:
     """Describe files with gold as a model would see them.
 
@@ -227,7 +221,6 @@ def inspect(
             read like the training data of a folder that a run made.
         format: data format of the files.
         options: options of the task, such as the column of the words.
-        report: takes a line where a reader had to guess; by default the log.
 
     Raises:
         InputError: files that cannot be read, or files of the same name.
@@ -246,10 +239,7 @@ def inspect(
     if (Path(model) / RUN_FILE).is_file():
         record = RunRecord.load(model)
         trained = Trained(record.config["options"], tuple(record.labels))
-    splits = [
-        task_class.read(path, chosen, format=format, trained=trained, report=report)
-        for path in paths
-    ]
+    splits = [task_class.read(path, chosen, format=format, trained=trained) for path in paths]
     names = [Path(path).name for path in paths]
     if len(paths) <= len(_SPLITS):
         names = list(_SPLITS[: len(paths)])
@@ -273,7 +263,6 @@ def tune(
     folds: int = FOLDS,
     out: str | Path | None = None,
     overwrite: bool = False,
-    report: Callable[[str], None] = _log.info,
 ) -> Finding:
     """Fit the decision rule of a run, or of any model's scores, on dev.
 
@@ -290,7 +279,6 @@ def tune(
         folds: number of parts for the held-out units.
         out: file that the rule of ``scores`` is written to.
         overwrite: replace another rule in the folder, or another file at ``out``.
-        report: takes a line where ``scores`` was read otherwise than written; by default the log.
 
     Raises:
         InputError: neither a folder nor scores, or both; the folder of a run that has not ended;
@@ -309,7 +297,7 @@ def tune(
     if folder is None:
         if scores is None:
             raise InputError("expected a run's folder or --scores, got neither: dicetune tune DIR")
-        return Finding(tune_scores(scores, **of_scores, **how, report=report), _tuning_parts)
+        return Finding(tune_scores(scores, **of_scores, **how), _tuning_parts)
     for name, value in {"scores": scores, **of_scores}.items():
         if value is not None:
             raise InputError(

@@ -3,6 +3,7 @@
 Usage: carry_out.py FOLDER; starts in a second, since nothing here needs torch but the cells.
 """
 
+import logging
 import signal
 import sys
 from pathlib import Path
@@ -14,9 +15,10 @@ from dicetune.errors import InterruptedRunError
 if __name__ == "__main__":
     # as the command line does: a shell starts what it runs in the background with SIGINT ignored
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    logging.basicConfig(level="INFO", format="%(message)s", stream=sys.stdout)
     out = Path(sys.argv[1])
     try:
-        outcome = execute(Plan.load(out), out, report=lambda line: print(line, flush=True))  # noqa: T201
+        outcome = execute(Plan.load(out), out)
     except InterruptedRunError as stopped:
         print(stopped, flush=True)  # noqa: T201
         sys.exit(130)

@@ -8,7 +8,7 @@ from dicetune.comparison.plan import Plan
 from dicetune.comparison.runs import Progress
 from dicetune.errors import InputError
 from dicetune.records import read_json
-from local_runs import run_here
+from local_runs import Lines, logged_by, run_here
 
 
 def runs(folder):
@@ -18,18 +18,17 @@ def runs(folder):
 @pytest.fixture(scope="module")
 def done(files):
     """A finished comparison of two losses over two seeds, with what it said and showed."""
-    out, said, shown = files.folder / "done", [], []
-    with pytest.MonkeyPatch.context() as patch:
+    out, said, shown = files.folder / "done", Lines(), []
+    with pytest.MonkeyPatch.context() as patch, logged_by(said):
         patch.setattr("dicetune.comparison.execute.run_process", run_here)
         outcome = compare(
             *(out, files.config),
             losses=["ce", "dice"],
             seeds=2,
             command="dicetune compare …",
-            report=said.append,
             show=shown.append,
         )
-    return out, outcome, said, shown
+    return out, outcome, said.lines, shown
 
 
 def test_a_comparison_leaves_records_a_summary_and_a_report_and_no_weights(done):
@@ -74,11 +73,11 @@ def test_progress_is_shown_with_an_estimate_after_the_first_cell(done):
 
 
 @pytest.mark.usefixtures("in_process")
-def test_a_second_time_nothing_is_trained_and_what_is_added_is(done, files):
+def test_a_second_time_nothing_is_trained_and_what_is_added_is(done, files, log):
     out, *_ = done
-    before, said = runs(out), []
-    assert compare(out, files.config, losses=["ce", "dice"], seeds=2, report=said.append)
-    assert "4 are done" in said[0]
+    before = runs(out)
+    assert compare(out, files.config, losses=["ce", "dice"], seeds=2)
+    assert "4 are done" in log.messages[0]
     assert runs(out) == before
     outcome = compare(out, losses=["focal"], seeds=[3])
     after = runs(out)
@@ -100,20 +99,20 @@ def test_a_changed_plan_is_refused_and_nothing_is_touched(done, files):
 
 
 @pytest.mark.usefixtures("in_process")
-def test_a_failed_cell_is_shown_the_rest_goes_on_and_it_is_tried_again(tmp_path, files):
-    said = []
+def test_a_failed_cell_is_shown_the_rest_goes_on_and_it_is_tried_again(tmp_path, files, log):
     losses = ["wce:class_counts=5/4", "ce"]
-    outcome = compare(tmp_path / "c", files.config, losses=losses, seeds=1, report=said.append)
+    outcome = compare(tmp_path / "c", files.config, losses=losses, seeds=1)
     assert outcome.exit_code == 1
     (failed,) = outcome.failed
     assert "expected class_counts with one number for each of 3 classes" in failed.reason
-    assert any("failed: expected class_counts" in line for line in said)
+    assert any("failed: expected class_counts" in line for line in log.messages)
     assert [own.state for own in outcome.runs] == ["failed", "done"]
     assert [own["loss"] for own in outcome.summary["competitors"]] == ["ce", "ce"]
-    before, again = runs(tmp_path / "c"), []
-    assert compare(tmp_path / "c", report=again.append).exit_code == 1
+    before = runs(tmp_path / "c")
+    log.clear()
+    assert compare(tmp_path / "c").exit_code == 1
     assert runs(tmp_path / "c") == before
-    assert sum(" failed: " in line for line in again) == 1
+    assert sum(" failed: " in line for line in log.messages) == 1
 
 
 @pytest.mark.usefixtures("in_process")

@@ -33,14 +33,13 @@ def binary(gold, form="probabilities", shape=lambda score: score, count=24):
         ([0, 1], lambda score: {"true": score}, None),
     ],
 )
-def test_scores_of_the_positive_class_alone(form, gold, shape, positive, tmp_path):
-    said = []
+def test_scores_of_the_positive_class_alone(form, gold, shape, positive, tmp_path, log):
     path = write(tmp_path / "s.jsonl", binary(gold, form, shape))
-    found = tune_scores(path, positive=positive, guard=False, report=said.append)
+    found = tune_scores(path, positive=positive, guard=False)
     assert found.rule.evidence["tuned"] == 1.0
     assert len(found.rule.labels) == 2
     assert list(found.rule.biases) == [found.rule.labels[1]]
-    assert "alone: the rest is taken for" in said[0]
+    assert "alone: the rest is taken for" in log.messages[0]
 
 
 @pytest.mark.parametrize(
@@ -51,14 +50,14 @@ def test_scores_of_the_positive_class_alone(form, gold, shape, positive, tmp_pat
         (["False", "True"], [[0, 1], [False, True], ["false", "true"], ["0", "1.0"]]),
     ],
 )
-def test_gold_is_the_only_label_that_means_the_same(labels, golds, tmp_path):
+def test_gold_is_the_only_label_that_means_the_same(labels, golds, tmp_path, log):
     rules = []
     for gold in (labels, *golds):
         rows = binary(gold, shape=lambda score: {labels[0]: 1 - score, labels[1]: score})
-        said = []
+        log.clear()
         path = write(tmp_path / "s.jsonl", rows)
-        rules.append(tune_scores(path, guard=False, report=said.append).rule)
-        assert bool(said) == any(str(label) not in labels for label in gold)
+        rules.append(tune_scores(path, guard=False).rule)
+        assert bool(log.messages) == any(str(label) not in labels for label in gold)
     assert all(rule == rules[0] for rule in rules)
     assert rules[0].evidence["tuned"] == 1.0
 
@@ -127,7 +126,7 @@ def test_what_does_not_meet_is_refused(mistake, tmp_path):
     assert message in str(error.value)
 
 
-def test_gold_apart_meets_by_id_or_by_order_and_says_so(tmp_path):
+def test_gold_apart_meets_by_id_or_by_order_and_says_so(tmp_path, log):
     rows = binary(["0", "1"], shape=lambda score: {"0": 1 - score, "1": score})
     apart = write(tmp_path / "s.jsonl", [{**row, "gold": None} for row in rows])
     golds = [{"id": str(row["id"]), "gold": row["gold"]} for row in rows]
@@ -135,11 +134,11 @@ def test_gold_apart_meets_by_id_or_by_order_and_says_so(tmp_path):
         ([*golds, {"id": "x", "gold": "1"}], "without scores: not counted (first 'x') (1"),
         ([{"gold": row["gold"]} for row in rows], "no ids in"),
     ):
-        said = []
+        log.clear()
         path = write(tmp_path / "g.jsonl", gold)
-        found = tune_scores(apart, path, guard=False, report=said.append)
+        found = tune_scores(apart, path, guard=False)
         assert found.rule.evidence["tuned"] == 1.0
-        assert message in said[0]
+        assert message in log.messages[0]
     for gold, message in (
         (golds[1:], "s.jsonl:1: expected an id of"),
         ([*golds, golds[0]], "g.jsonl:25: expected each id once, got '0' again, first on line 1"),

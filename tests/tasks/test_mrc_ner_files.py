@@ -18,7 +18,6 @@ def read(request, tmp_path, monkeypatch):
     """Function from a text, in a file or on the input stream, to what the task reads of it."""
 
     def run(text, format="auto", **options):
-        reports = []
         path = tmp_path / "in.data"
         if request.param == "file":
             path.write_text(text, encoding="utf-8")
@@ -26,7 +25,7 @@ def read(request, tmp_path, monkeypatch):
             monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
             path = "-"
         chosen = MrcNerOptions(**options)
-        return MrcNerTask.read(path, chosen, gold=False, format=format, report=reports.append)
+        return MrcNerTask.read(path, chosen, gold=False, format=format)
 
     return run
 

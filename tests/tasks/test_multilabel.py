@@ -162,5 +162,5 @@ def test_a_dev_split_is_read_by_the_labels_of_the_training_split(tmp_path):
         lines = [f"a {own}\t{own}" for own in rows]
         (tmp_path / f"{name}.tsv").write_text("\n".join(["text\tlabels", *lines]) + "\n")
     files = {name: str(tmp_path / f"{name}.tsv") for name in ("train", "dev")}
-    splits, _ = read_splits(RunConfig(task="multilabel", **files), lambda line: None)
+    splits, _ = read_splits(RunConfig(task="multilabel", **files))
     assert splits["dev"].examples[0].labels == ("severe toxic",)

@@ -298,7 +298,7 @@ def test_thresholds_are_found_where_questions_have_no_answer():
     assert scores["best_f1"] == {"score": 1.0, "threshold": 2.0}
 
 
-def test_a_model_and_the_file_of_its_predictions_are_scored_in_one_language(tmp_path):
+def test_a_model_and_the_file_of_its_predictions_are_scored_in_one_language(tmp_path, log):
     """Kana and Hangul as well, also where the answers alone look otherwise."""
     texts = {"ポンプは Quay Nine で停止した": "Quay Nine", "부두 9의 펌프가": "9의 펌프"}
     for context, answer in texts.items():
@@ -313,9 +313,10 @@ def test_a_model_and_the_file_of_its_predictions_are_scored_in_one_language(tmp_
         assert task.problem(data).settings["language"] == "characters"
         lines = tmp_path / "predictions.jsonl"
         lines.write_text("".join(json.dumps(row) + "\n" for row in task.rows(data, found)))
-        said = []
-        assert QaTask.score_file(lines, None, QaOptions(), report=said.append) == scores
-        assert "compared by characters, as KorQuAD does, told by the file of predictions" in said[0]
+        log.clear()
+        assert QaTask.score_file(lines, None, QaOptions()) == scores
+        told = "compared by characters, as KorQuAD does, told by the file of predictions"
+        assert told in log.messages[0]
         assert QaTask.score_file(lines, None, QaOptions(language="en"))["language"] == "en"
 
 

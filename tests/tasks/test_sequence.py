@@ -102,7 +102,7 @@ def file(tmp_path):
     return write
 
 
-def test_a_run_is_evaluated_with_its_own_names_of_labels(tmp_path, monkeypatch):
+def test_a_run_is_evaluated_with_its_own_names_of_labels(tmp_path, monkeypatch, log):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "names.txt").write_text("good\nbad\nlost\n", encoding="utf-8")
     rows = "pump down again\t1\tx\ndock four is fine\t0\ty\nthe queue is lost\t1,2\tz\n"
@@ -121,13 +121,12 @@ def test_a_run_is_evaluated_with_its_own_names_of_labels(tmp_path, monkeypatch):
         )
     )
     expected = evaluate("out", "a.tsv", options={"label_names": "names.txt"})
-    reports = []
-    assert evaluate("out", "a.tsv", report=reports.append) == expected
+    assert evaluate("out", "a.tsv") == expected
     assert expected["support"] == 3
     (tmp_path / "names.txt").unlink()
-    reports.clear()
-    assert evaluate("out", "a.tsv", report=reports.append) == expected
-    (said,) = [line for line in reports if "the model's own" in line]
+    log.clear()
+    assert evaluate("out", "a.tsv") == expected
+    (said,) = [line for line in log.messages if "the model's own" in line]
     assert said.startswith("labels read by the names of the model's own: numbers are places")
     # names may stand where numbers stood
     (tmp_path / "b.tsv").write_text("pump down again\tbad\tx\n", encoding="utf-8")

@@ -145,15 +145,14 @@ def test_rows_score_as_the_run_did(tmp_path):
     assert TextTask.score_file(file, None, TextOptions()) == task.score(CORPUS, decisions)
 
 
-def test_predictions_beside_a_file_of_gold(tmp_path):
+def test_predictions_beside_a_file_of_gold(tmp_path, log):
     gold, own = tmp_path / "gold.tsv", tmp_path / "own.txt"
     gold.write_text("spam\tQuay Nine is down\nham\tDock four is fine\nham\tall is quiet\n")
     own.write_text("spam\nspam\nham\n")
-    reported = []
-    found = TextTask.score_file(own, gold, TextOptions(), report=reported.append)
+    found = TextTask.score_file(own, gold, TextOptions())
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert (found["positive"], found["f1"]) == ("spam", pytest.approx(2 / 3))
-    assert "quoting off" in reported[0]
+    assert "quoting off" in log.messages[0]
 
 
 def test_asking_takes_texts_alone():

@@ -22,6 +22,7 @@ from dicetune.training.folder import (
     CHECKPOINTS,
     CONFIG_FILE,
     check_place,
+    checkpoint_to_resume,
     drop_checkpoints,
     last_checkpoint,
 )
@@ -141,11 +142,10 @@ def in_the_results(out):
         (in_the_results, "resuming from checkpoint-6"),
     ],
 )
-def test_a_run_that_was_killed_ends_as_one_that_was_not(config, whole, out, kill, said):
+def test_a_run_that_was_killed_ends_as_one_that_was_not(config, whole, out, kill, said, log):
     kill(out)
-    lines = []
-    run(config.updated({"out": str(out)}), resume=True, report=lines.append)
-    assert said in "\n".join(lines)
+    run(config.updated({"out": str(out)}), resume=True)
+    assert said in "\n".join(log.messages)
     for name in ("model.safetensors", SCORES_FILE, PREDICTIONS_FILE):
         assert (out / name).read_bytes() == (whole / name).read_bytes(), name
     assert read_json(out / METRICS_FILE) == read_json(whole / METRICS_FILE)
@@ -179,18 +179,22 @@ def test_a_model_beside_which_no_run_left_anything_is_taken(out):
 
 
 @pytest.mark.parametrize("name", STATE)
-def test_a_damaged_checkpoint_is_left_out(out, name):
+def test_a_damaged_checkpoint_is_left_out(out, name, log):
     path = out / CHECKPOINTS / "checkpoint-6" / name
     data = path.read_bytes()
     for damaged in (data[: len(data) // 2], data[:-2], b"", b"\0" * len(data), None):
         path.unlink(missing_ok=True)
         if damaged is not None:
             path.write_bytes(damaged)
-        lines = []
-        found = last_checkpoint(out, lines.append)
+        log.clear()
+        found = checkpoint_to_resume(out)
+        assert found == last_checkpoint(out)
         assert found == out / CHECKPOINTS / "checkpoint-4", (name, damaged and len(damaged))
         what = "missing" if damaged is None else "damaged"
-        assert lines == [f"checkpoint-6 is left out: {name} is {what}"]
+        assert log.messages == [
+            f"checkpoint-6 is left out: {name} is {what}",
+            "resuming from checkpoint-4",
+        ]
 
 
 def test_a_checkpoint_whose_best_one_is_gone_is_left_out(out):
@@ -269,16 +273,17 @@ def test_overwriting_follows_no_link(config, out, tmp_path):
     assert read_json(out / RUN_FILE)["config"]["seed"] == 2
 
 
-def test_what_appears_after_the_check_is_kept(config, tmp_path):
+def test_what_appears_after_the_check_is_kept(config, tmp_path, monkeypatch):
     out = tmp_path / "run"
     out.mkdir()
 
-    def write(line):
+    def write(*line):
         (out / "README.md").write_text("mine", encoding="utf-8")
 
+    monkeypatch.setattr("dicetune.training.prepare._log.info", write)
     for how in ({}, {"overwrite": True}):
         with pytest.raises(InputError, match=r"expected (a new or empty folder|an earlier run)"):
-            run(config.updated({"out": str(out)}), report=write, **how)
+            run(config.updated({"out": str(out)}), **how)
         assert [path.name for path in out.iterdir()] == ["README.md"]
         (out / "README.md").unlink()
 
@@ -292,12 +297,11 @@ def test_what_the_run_reads_is_not_deleted_for_it(config, out, name):
     assert (out / "model.safetensors").is_file()
 
 
-def test_without_its_checkpoints_an_unfinished_run_begins_anew(config, out):
+def test_without_its_checkpoints_an_unfinished_run_begins_anew(config, out, log):
     unfinish(out)
     shutil.rmtree(out / CHECKPOINTS)
-    said = []
-    run(config.updated({"out": str(out)}), resume=True, report=said.append)
-    assert any("beginning with the first step" in line for line in said)
+    run(config.updated({"out": str(out)}), resume=True)
+    assert any("beginning with the first step" in line for line in log.messages)
     assert (out / RUN_FILE).is_file()
 
 

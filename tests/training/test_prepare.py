@@ -155,13 +155,12 @@ def test_counts_of_several_batches_add_up(place, monkeypatch):
     ],
 )
 def test_what_has_no_meaning_is_refused_before_anything_is_made(
-    place, task, file, head, values, message
+    place, task, file, head, values, message, log
 ):
-    lines = []
     with pytest.raises(InputError, match=message):
-        run(config(task, file, head, **values), report=lines.append)
+        run(config(task, file, head, **values))
     assert not Path("out").exists()
-    assert not any(line.startswith("objective") for line in lines)
+    assert not any(line.startswith("objective") for line in log.messages)
 
 
 RARE = "text\tlabel\nthe pump\tbad\nall is fine\tgood\nthe queue\tbad\nnobody knows\todd\n"

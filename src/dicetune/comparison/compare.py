@@ -7,7 +7,7 @@ plan, which says everything that is equal for all runs.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,6 @@ def compare(
     keep_models: bool | None = None,
     predictions: Mapping[str, str] | None = None,
     command: str = "",
-    report: Callable[[str], None] = lambda line: None,
     show: Show = lambda progress: None,
 ) -> Outcome:
     """Train several objectives at the same budget and say which is better, and how surely.
@@ -78,7 +77,6 @@ def compare(
         keep_models: keep the weights of each run.
         predictions: files that other tools predicted for the test data, by a name for each.
         command: what was typed, for the record.
-        report: takes a line of text now and then.
         show: takes the progress, twice a second.
 
     Raises:
@@ -118,9 +116,8 @@ def compare(
         keep_models=bool(keep_models),
         external=list(predictions or ()),
         command=command,
-        report=report,
     )
-    return execute(plan, folder, predictions=predictions, report=report, show=show)
+    return execute(plan, folder, predictions=predictions, show=show)
 
 
 def _check_named_again(earlier: Plan, losses: Sequence[str], folder: Path) -> None:
@@ -151,7 +148,6 @@ def make_plan(
     keep_models: bool = False,
     external: Sequence[str] = (),
     command: str = "",
-    report: Callable[[str], None] = lambda line: None,
 ) -> Plan:
     """The plan of a request; arguments are those of ``compare``, ``external`` names predictions."""
     check_group()
@@ -165,7 +161,7 @@ def make_plan(
     unused = next(seed for seed in range(len(chosen) + 1) if seed not in chosen)
     shared = _shared_config(config)
     source = resolve_encoder(shared.model)
-    splits, task = read_splits(shared, report)
+    splits, task = read_splits(shared)
     files = {
         split: DataFile(
             data.source if shared.train == SAMPLE else str(getattr(shared, split)),

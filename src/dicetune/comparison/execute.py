@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shlex
 import time
 from collections.abc import Callable, Mapping
@@ -19,10 +20,10 @@ from dicetune.comparison.plan import Plan, PlannedRun
 from dicetune.comparison.runs import FinishedRun, Progress, RunState, check_files, check_runs
 from dicetune.comparison.summary import INSPECTION_FILE, write_summary
 from dicetune.errors import DicetuneError, InterruptedRunError
-from dicetune.records import RUN_FILE, locked, write_json
+from dicetune.records import RUN_FILE, locked, silent_log, write_json
 from dicetune.reporting import write_report
 
-Report = Callable[[str], None]
+_log = logging.getLogger(__name__)
 Show = Callable[[Progress], None]
 
 
@@ -51,7 +52,6 @@ def execute(
     out: Path,
     *,
     predictions: Mapping[str, str] | None = None,
-    report: Report = lambda line: None,
     show: Show = lambda progress: None,
 ) -> Outcome:
     """Make the runs of a plan that are missing, one process each, then summarise.
@@ -62,15 +62,15 @@ def execute(
     """
     check_out(out)
     out.mkdir(parents=True, exist_ok=True)
-    with locked(out, report) as keep_open:
+    with locked(out) as keep_open:
         if (out / PLAN_FILE).is_file():
             plan = plan.going_on_from(Plan.load(out), out)
         plan.save(out)
         (out / RUNS).mkdir(exist_ok=True)
         for line in describe(plan, out):
-            report(line)
-        inspect_data(plan, out, report)
-        execution = _Execution(plan, out, keep_open, report, show)
+            _log.info(line)
+        inspect_data(plan, out)
+        execution = _Execution(plan, out, keep_open, show)
         try:
             execution.search()
             execution.make_runs()
@@ -82,7 +82,7 @@ def execute(
                 f"stopped; {len(progress.of('done'))} of {len(progress.runs)} runs are done and "
                 f"kept; go on with: dicetune compare --out {out} {again}".rstrip()
             ) from None
-        return conclude(execution.plan, out, predictions or {}, report)
+        return conclude(execution.plan, out, predictions or {})
 
 
 def describe(plan: Plan, out: Path) -> list[str]:
@@ -122,12 +122,12 @@ def describe(plan: Plan, out: Path) -> list[str]:
     return lines
 
 
-def conclude(plan: Plan, out: Path, predictions: Mapping[str, str], report: Report) -> Outcome:
+def conclude(plan: Plan, out: Path, predictions: Mapping[str, str]) -> Outcome:
     """Take in external predictions, and write summary and report over what is done."""
     notes = []
     for name, file in predictions.items():
         try:
-            plan = add_external(plan, out, name, file, report)
+            plan = add_external(plan, out, name, file)
         except DicetuneError as error:
             notes.append(f"predictions of {name}: {error}")
     plan.save(out)
@@ -139,8 +139,8 @@ def conclude(plan: Plan, out: Path, predictions: Mapping[str, str], report: Repo
     return Outcome(out, progress.runs, summary, tuple(notes))
 
 
-def inspect_data(plan: Plan, out: Path, report: Report) -> None:
-    """Inspect the data once, for the report; what cannot be inspected is said and stops nothing."""
+def inspect_data(plan: Plan, out: Path) -> None:
+    """Inspect the data once, for the report; a failure is logged and stops nothing."""
     if (out / INSPECTION_FILE).is_file():
         return
     from dicetune.models import load_tokenizer, resolve_encoder, subword_counter
@@ -149,11 +149,12 @@ def inspect_data(plan: Plan, out: Path, report: Report) -> None:
 
     try:
         config = RunConfig.from_mapping(plan.base())
-        splits, task = read_splits(config, lambda line: None)
+        with silent_log():  # the reading for the plan logged the same
+            splits, task = read_splits(config)
         tokenizer = load_tokenizer(resolve_encoder(config.model), aligns=task.aligns)
         found = task.inspect(splits, subword_counter(tokenizer))
     except DicetuneError as error:
-        report(f"the data was not inspected: {error}")
+        _log.warning("the data was not inspected: %s", error)
         return
     write_json(out / INSPECTION_FILE, found.to_dict())
 
@@ -161,11 +162,9 @@ def inspect_data(plan: Plan, out: Path, report: Report) -> None:
 class _Execution:
     """One execution of a plan: what runs, how long runs took, and who is told."""
 
-    def __init__(
-        self, plan: Plan, out: Path, keep_open: list[int], report: Report, show: Show
-    ) -> None:
+    def __init__(self, plan: Plan, out: Path, keep_open: list[int], show: Show) -> None:
         self.plan, self.out = plan, out
-        self._keep_open, self._report, self._show = keep_open, report, show
+        self._keep_open, self._show = keep_open, show
         self._taken: list[float] = []
 
     def search(self) -> None:
@@ -176,9 +175,9 @@ class _Execution:
 
         for name in self.plan.objectives:
             if name not in self.plan.search.found:
-                self.plan = search(self.plan, self.out, name, self._trial, self._report)
+                self.plan = search(self.plan, self.out, name, self._trial)
                 self.plan.save(self.out)
-                self._report(f"search {name}: {_found(self.plan, name)}")
+                _log.info("search %s: %s", name, _found(self.plan, name))
 
     def make_runs(self) -> None:
         """Every run that is not finished, in order."""
@@ -190,14 +189,15 @@ class _Execution:
                 continue
             self._check_inputs(f"run {planned.id}")
             which = f"run {number} of {len(runs)}: {planned.loss}, seed {planned.seed}"
-            self._report(which)
+            _log.info(which)
             config = self.plan.config_of(planned.loss, planned.seed)
             path = self.out / RUNS / f"{planned.id}.yaml"
             text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
             path.write_text(text, encoding="utf-8")
             flags = ["--decide", *(["--keep-model"] if self.plan.keep_models else [])]
             reason = self._process(path, flags, planned=planned)
-            self._report(f"{which} {self._ended(planned, reason)}")
+            level = logging.INFO if reason is None else logging.WARNING
+            _log.log(level, "%s %s", which, self._ended(planned, reason))
 
     def _heal(self, planned: PlannedRun) -> None:
         """A run whose records are damaged is not finished: what says that it is whole goes."""
@@ -206,7 +206,7 @@ class _Execution:
             if (run := FinishedRun.read(planned, folder)) is not None:
                 run.check()
         except DicetuneError as error:
-            self._report(f"run {planned.id} is made again, its records are damaged: {error}")
+            _log.warning("run %s is made again, its records are damaged: %s", planned.id, error)
             (folder / RUN_FILE).unlink()
 
     def _check_inputs(self, what: str) -> None:
@@ -229,9 +229,7 @@ class _Execution:
             progress = Progress.read(self.plan, self.out, running, elapsed, self._taken)
             self._show(replace(progress, what=what))
 
-        reason = run_process(
-            config, flags, keep_open=self._keep_open, watch=watch, report=self._report
-        )
+        reason = run_process(config, flags, keep_open=self._keep_open, watch=watch)
         if reason is None:
             self._taken.append(time.monotonic() - begun)
         return reason

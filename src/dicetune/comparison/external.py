@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,9 +38,7 @@ def check_predictions(predictions: Mapping[str, str]) -> None:
             )
 
 
-def add_external(
-    plan: Plan, out: Path, name: str, file: str, report: Callable[[str], None]
-) -> Plan:
+def add_external(plan: Plan, out: Path, name: str, file: str) -> Plan:
     """The plan with one more competitor, whose rows lie in ``foreign/NAME/predictions.jsonl``."""
     from dicetune.tasks import task_named
 
@@ -53,7 +51,7 @@ def add_external(
     task = task_named(plan.task).restore(record.labels, record.settings)
     rows = [row for row in read_json_lines(folder / PREDICTIONS_FILE) if row["split"] == "test"]
     split = "test" if _names_splits(Path(file)) else None
-    predicted = task.match_file(file, rows, split=split, report=report)
+    predicted = task.match_file(file, rows, split=split)
     place = out / EXTERNAL / name
     place.mkdir(parents=True, exist_ok=True)
     write_json_lines(

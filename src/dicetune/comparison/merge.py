@@ -6,15 +6,16 @@ must have seen the same data; what else differs is refused within a loss, and no
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from dicetune.comparison.execute import Outcome, Report, conclude
+from dicetune.comparison.execute import Outcome, conclude
 from dicetune.comparison.external import check_predictions
 from dicetune.comparison.folder import EXTERNAL, PLAN_FILE, check_place
 from dicetune.comparison.plan import (
@@ -41,6 +42,7 @@ from dicetune.records import (
     sha256,
 )
 
+_log = logging.getLogger(__name__)
 RECORDS = (
     PREDICTIONS_FILE,
     SCORES_FILE,
@@ -60,7 +62,6 @@ def compare_records(
     *,
     baseline: str | None = None,
     predictions: Mapping[str, str] | None = None,
-    report: Callable[[str], None] = lambda line: None,
 ) -> Outcome:
     """Compare on records alone: of a comparison, of several, of plain runs.
 
@@ -70,7 +71,6 @@ def compare_records(
             own folder, where only summary and report are made anew.
         baseline: with which the others are compared.
         predictions: files that other tools predicted for the test data, by a name for each.
-        report: takes a line of text now and then.
 
     Raises:
         InputError: where the runs cannot be compared, with what differs.
@@ -84,14 +84,14 @@ def compare_records(
     folder = folders[0] if in_place else Path(out or ".")
     check_place(folder)
     if not in_place:
-        return _merged(folders, folder, baseline, predictions, report)
+        return _merged(folders, folder, baseline, predictions)
     plan = Plan.load(folder)
     names = [*plan.competitors, *predictions]
     if baseline is not None and baseline not in names:
         raise unknown_name("baseline", baseline, names)
-    with locked(folder, report):
+    with locked(folder):
         plan = replace(plan, baseline=baseline or plan.baseline)
-        return conclude(plan, folder, predictions, report)
+        return conclude(plan, folder, predictions)
 
 
 def _merged(
@@ -99,16 +99,15 @@ def _merged(
     out: Path,
     baseline: str | None,
     predictions: Mapping[str, str],
-    report: Report,
 ) -> Outcome:
     """Records of several in one folder, which is touched once all of it is there."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as name:
         place = Path(name)
-        plan = merge(folders, out, place=place, baseline=baseline, report=report)
-        outcome = conclude(plan, place, predictions, report)
+        plan = merge(folders, out, place=place, baseline=baseline)
+        outcome = conclude(plan, place, predictions)
         out.mkdir(exist_ok=True)
-        with locked(out, report):
+        with locked(out):
             files = [path for path in place.rglob("*") if path.is_file()]
             # the plan last: it says that all of it is there
             for path in sorted(files, key=lambda path: path == place / PLAN_FILE):
@@ -175,14 +174,7 @@ def _full(trainer: Mapping[str, Any]) -> dict[str, Any]:
     return {**TRAINER_DEFAULTS, **trainer}
 
 
-def merge(
-    folders: Sequence[Path],
-    out: Path,
-    *,
-    place: Path,
-    baseline: str | None = None,
-    report: Report = lambda line: None,
-) -> Plan:
+def merge(folders: Sequence[Path], out: Path, *, place: Path, baseline: str | None = None) -> Plan:
     """The plan of everything that was given for ``out``, with the records copied below ``place``.
 
     By default the baseline is that of the first comparison, else the first competitor.
@@ -196,7 +188,7 @@ def merge(
         )
     compared = [folder for folder in folders if (folder / PLAN_FILE).is_file()]
     plans = {folder: Plan.load(folder) for folder in compared}
-    members, notes = _members(plans, [folder for folder in folders if folder not in plans], report)
+    members, notes = _members(plans, [folder for folder in folders if folder not in plans])
     if not members:
         raise InputError("expected finished runs to compare, got none")
     _check_same_data(members)
@@ -210,7 +202,7 @@ def merge(
     if chosen not in [*objectives, *external]:
         raise unknown_name("baseline", chosen, [*objectives, *external])
     for member in members:
-        _copy_run(member, place, report)
+        _copy_run(member, place)
     config = first.record.config
     settings = planned.settings if planned else what_decides(config)
     return Plan(
@@ -238,9 +230,7 @@ def merge(
     )
 
 
-def _members(
-    plans: Mapping[Path, Plan], plain: Sequence[Path], report: Report
-) -> tuple[list[_Member], list[str]]:
+def _members(plans: Mapping[Path, Plan], plain: Sequence[Path]) -> tuple[list[_Member], list[str]]:
     """The finished runs of comparisons, then the plain runs, and what was left out."""
     found: list[_Member] = []
     notes: list[str] = []
@@ -255,7 +245,7 @@ def _members(
                 found.append(_Member(planned, run.folder, run.record, objective, plan.option_files))
             else:
                 notes.append(f"{planned.id} of {folder} is not finished and left out")
-                report(notes[-1])
+                _log.warning(notes[-1])
     return [*found, *(_plain_member(folder, names) for folder in plain)], notes
 
 
@@ -348,7 +338,7 @@ def _different(first: _Member, second: _Member, but: set[str]) -> str:
     )
 
 
-def _copy_run(member: _Member, out: Path, report: Report) -> None:
+def _copy_run(member: _Member, out: Path) -> None:
     """Copy the records of a run, and fit its decision rule where there is none."""
     target = member.planned.folder(out)
     target.mkdir(parents=True, exist_ok=True)
@@ -356,7 +346,7 @@ def _copy_run(member: _Member, out: Path, report: Report) -> None:
         if (member.folder / name).is_file():
             shutil.copyfile(member.folder / name, target / name)
     if not (target / DECISION_FILE).is_file():
-        report(f"fitting the decision rule of {member.planned.id} on dev")
+        _log.info("fitting the decision rule of %s on dev", member.planned.id)
         tune(target)
 
 

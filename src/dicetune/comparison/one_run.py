@@ -9,6 +9,7 @@ says why. ``run_process`` starts such a process, waits for it and stops it witho
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import subprocess
@@ -31,6 +32,16 @@ MISTAKE = 2
 TICK = 0.5
 """Seconds between two looks at a process."""
 
+_log = logging.getLogger(MODULE)  # the name of the module is __main__ in a process of its own
+
+
+class LinesOfLog(logging.Handler):
+    """Each record is one line of the output stream, which is the log of the run."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print the message of a record."""
+        print(record.getMessage(), flush=True)  # noqa: T201
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Make a run in this process; the exit code says how it went."""
@@ -39,6 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--decide", action="store_true", help="fit the decision rule on dev")
     parser.add_argument("--keep-model", action="store_true", help="keep the weights")
     given = parser.parse_args(arguments)
+    log = logging.getLogger("dicetune")
+    log.setLevel(logging.INFO)
+    log.addHandler(LinesOfLog())
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     threading.Thread(target=_stop_with_parent, daemon=True).start()
@@ -66,13 +80,13 @@ def attempt(config_file: Path, *, decide: bool = False, keep_model: bool = False
     try:
         make_run(config_file, decide=decide, keep_model=keep_model)
     except InterruptedRunError as stopped:
-        _say(str(stopped))
+        _log.info(str(stopped))
         return INTERRUPTED
     except Exception as error:
         if not isinstance(error, DicetuneError):
             traceback.print_exc()
         reason = str(error).strip() or type(error).__name__
-        _say(f"failed: {reason}")
+        _log.error("failed: %s", reason)
         write_json(failed, {"reason": reason, "type": type(error).__name__})
         return MISTAKE if isinstance(error, DicetuneError) else 1
     return 0
@@ -95,10 +109,10 @@ def make_run(config_file: Path, *, decide: bool, keep_model: bool) -> None:
         resume = _can_go_on(folder, config)
         if not resume:
             clear(folder)
-        run(config, resume=resume, report=_say)
+        run(config, resume=resume)
     drop_checkpoints(folder)
     if decide and not (folder / DECISION_FILE).is_file():
-        _say("fitting the decision rule on dev")
+        _log.info("fitting the decision rule on dev")
         tune(folder)
     if not keep_model:
         for weights in folder.glob(WEIGHTS):
@@ -123,17 +137,12 @@ def _can_go_on(folder: Path, config: Any) -> bool:
     return bool(replace(before, out=None) == replace(config, out=None))
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201  (the log of the run)
-
-
 def run_process(
     config: Path,
     flags: Sequence[str] = (),
     *,
     keep_open: Sequence[int] = (),
     watch: Callable[[], None] = lambda: None,
-    report: Callable[[str], None] = lambda line: None,
 ) -> str | None:
     """Make the run of a configuration file to its end; ``None``, or why it failed.
 
@@ -159,7 +168,7 @@ def run_process(
                 watch()
                 time.sleep(TICK)
         except (KeyboardInterrupt, InterruptedRunError):
-            _interrupt(process, report)
+            _interrupt(process)
             raise InterruptedRunError("stopped") from None
         finally:
             if process.poll() is None:  # whatever went wrong here, nobody would watch it any more
@@ -174,9 +183,9 @@ def run_process(
     return _reason(config, process.returncode)
 
 
-def _interrupt(process: subprocess.Popen[bytes], report: Callable[[str], None]) -> None:
+def _interrupt(process: subprocess.Popen[bytes]) -> None:
     """Let a process end its step and save; at a second Ctrl-C end it at once."""
-    report("stopping: the run ends its step and saves it (Ctrl-C again: at once)")
+    _log.info("stopping: the run ends its step and saves it (Ctrl-C again: at once)")
     for number in (signal.SIGINT, signal.SIGINT, signal.SIGKILL):
         process.send_signal(number)
         try:

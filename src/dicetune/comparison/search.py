@@ -9,6 +9,7 @@ worse on dev. A search that was killed goes on with the trial it was in, to the 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from dicetune.comparison.plan import Plan, PlannedLoss, slug
 from dicetune.losses import Range, build
 from dicetune.records import METRICS_FILE, read_json
 
+_log = logging.getLogger(__name__)
 AROUND = 5.0
 """The learning rate is searched from a fifth of the configured one to five times it."""
 
@@ -27,13 +29,7 @@ RunTrial = Callable[[Path, str], str | None]
 """Makes the run of a configuration file, shown as a text; why it failed, or ``None``."""
 
 
-def search(
-    plan: Plan,
-    out: Path,
-    name: str,
-    run: RunTrial,
-    report: Callable[[str], None] = lambda line: None,
-) -> Plan:
+def search(plan: Plan, out: Path, name: str, run: RunTrial) -> Plan:
     """The plan with what was found for one competitor; ``run`` makes one trial."""
     import optuna
 
@@ -76,7 +72,14 @@ def search(
         else:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
             said = f"failed: {reason}"
-        report(f"search {name}: trial {trial.number + 1} of {trials}, {_text(chosen)}: {said}")
+        _log.info(
+            "search %s: trial %d of %d, %s: %s",
+            name,
+            trial.number + 1,
+            trials,
+            _text(chosen),
+            said,
+        )
     return _with_best(plan, name, given, study.trials, place)
 
 

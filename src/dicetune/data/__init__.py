@@ -4,17 +4,24 @@ from dicetune.data.entities.corpus import (
     EntityCorpus,
     EntitySentence,
     EntitySpan,
+    choose_queries,
+    default_query,
     entity_corpus,
     inspect_entities,
+    read_queries,
 )
 from dicetune.data.entities.mrc import is_mrc
-from dicetune.data.entities.predictions import SpanPredictions, read_span_predictions
-from dicetune.data.entities.queries import choose_queries, default_query, read_queries
-from dicetune.data.entities.read import ENTITY_FORMATS, parse_contexts, read_entities
+from dicetune.data.entities.read import (
+    ENTITY_FORMATS,
+    SpanPredictions,
+    parse_contexts,
+    read_entities,
+    read_span_predictions,
+)
 from dicetune.data.files.brackets import Tree, parse_brackets, plain_word
 from dicetune.data.files.hub import names_data_set
 from dicetune.data.files.json_objects import is_name, json_objects
-from dicetune.data.files.text import Note, NoteBook, check_target, read_lines, write_text
+from dicetune.data.files.text import Note, NoteBook, check_target, log_notes, read_lines, write_text
 from dicetune.data.inspect import (
     MANY_UNKNOWN,
     PAPER_RATIOS,
@@ -31,9 +38,9 @@ from dicetune.data.questions.corpus import (
     GoldAnswer,
     Question,
     QuestionCorpus,
+    align_answer,
     inspect_questions,
 )
-from dicetune.data.questions.offsets import align_answer
 from dicetune.data.questions.predictions import (
     AnswerRow,
     match_answers,
@@ -133,6 +140,7 @@ __all__ = [
     "is_name",
     "json_objects",
     "label_names",
+    "log_notes",
     "match_answers",
     "names_data_set",
     "parse_brackets",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dicetune.data.files.json_objects import is_name, json_objects
-from dicetune.data.files.text import NoteBook, check_target, read_lines
+from dicetune.data.files.text import NoteBook, check_target, log_notes, read_lines
 from dicetune.decide.fit import FOLDS
 from dicetune.decide.folder import DEV, Split, Tuned, tune_splits
 from dicetune.errors import DataError, quoted, unknown_name
@@ -30,7 +30,6 @@ def tune_scores(
     folds: int = FOLDS,
     out: str | Path | None = None,
     overwrite: bool = False,
-    report: Callable[[str], None] = lambda line: None,
 ) -> Tuned:
     """Fit a decision rule on scores that any model gave.
 
@@ -46,7 +45,6 @@ def tune_scores(
         folds: see ``fit``.
         out: file that the rule is written to.
         overwrite: replace another rule, or another file, there.
-        report: takes a line for what was matched or read otherwise than it is written.
 
     Raises:
         DataError: a row without gold or scores, with its line; gold that no score can meet.
@@ -65,8 +63,7 @@ def tune_scores(
         raise unknown_name("kind of predictions", kind, TUNABLE)
     shown = problem_shown(rows[0]) if kind is None else PROBLEMS[kind]
     problem, rows = shown.from_rows(rows, positive, notes.add)
-    for note in notes.notes():
-        report(str(note))
+    log_notes(notes.notes())
     splits = _splits(problem, rows)
     found = tune_splits(problem, splits, objective=objective, guard=guard, folds=folds)
     if out is not None:

@@ -8,7 +8,7 @@ refused. Nothing is downloaded for ``minilm``, no pickle is loaded, no remote co
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -149,12 +149,12 @@ def load_model(
     auto_class: Any,
     source: str,
     labels: Sequence[str] | None = None,
-    report: Callable[[str], None] = lambda line: None,
+    notes: list[str] | None = None,
 ) -> Any:
     """A model with the head of ``auto_class`` and one output for each label.
 
     A saved classifier of the same kind keeps the rows of its head label by label, in any order of
-    the labels; a label without a saved row gets a new row, and ``report`` takes a line about it.
+    the labels; a label without a saved row gets a new row, and ``notes`` a line about it.
     Without ``labels`` the model is as it was saved.
     """
     by_label = labels is not None and auto_class in _ROW_FOR_EACH_LABEL
@@ -186,7 +186,8 @@ def load_model(
         rows = saved if is_loaded else []
         _place_rows(model, labels, rows)
         if saved:
-            report(f"head of {quoted(source)}: {_placed(labels, rows)}")
+            if notes is not None:
+                notes.append(f"head of {quoted(source)}: {_placed(labels, rows)}")
             model.config.update(names)
             model.num_labels = len(labels)
     return model

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, Self
@@ -33,11 +33,6 @@ Arrays = Sequence[np.ndarray]
 """The scores of each example, (rows, columns)."""
 
 File = str | Path
-Report = Callable[[str], None]
-
-
-def silent(line: str) -> None:
-    """Report nothing."""
 
 
 class Data(Protocol):
@@ -68,12 +63,6 @@ class Source:
     path: File
     format: str = "auto"  # "auto" looks at the content
     split: str | None = None  # which rows to read, where they name several splits
-    report: Report = silent  # takes a line for each guess and each oddity
-
-    def tell(self, notes: Iterable[Note]) -> None:
-        """Report the notes of a reader."""
-        for note in notes:
-            self.report(str(note))
 
 
 @dataclass(frozen=True)
@@ -169,15 +158,13 @@ class Task(ABC):
         format: str = "auto",
         gold: bool = True,
         trained: Trained | None = None,
-        report: Report = silent,
     ) -> Data:
         """Read one split; without ``gold``, text to be predicted, whose gold is not read.
 
         ``trained`` says how a model was trained: its columns are the default in a file that has
         such columns. Oddities go to the ``notes`` of the data.
         """
-        source = Source(path, format, report=report)
-        return cls.read_source(source, options, gold, trained or Trained())
+        return cls.read_source(Source(path, format), options, gold, trained or Trained())
 
     @classmethod
     def sample(cls) -> dict[str, Data]:
@@ -202,15 +189,14 @@ class Task(ABC):
         format: str = "auto",
         gold_format: str = "auto",
         split: str | None = None,
-        report: Report = silent,
     ) -> Scores:
         """Score the predictions of any tool.
 
         ``format`` is the format of the predictions, ``gold_format`` the format of the file of gold
         beside them. Of predictions of several splits, ``split`` is scored.
         """
-        beside = None if gold is None else Source(gold, gold_format, report=report)
-        return cls.score_source(Source(predictions, format, split, report), beside, options)
+        beside = None if gold is None else Source(gold, gold_format)
+        return cls.score_source(Source(predictions, format, split), beside, options)
 
     @classmethod
     def score_source(cls, source: Source, gold: Source | None, options: Any) -> Scores:
@@ -347,12 +333,7 @@ class Task(ABC):
         """Text, "gold" and "predicted" of one example, as ``rows`` has them."""
 
     def match_file(
-        self,
-        path: File,
-        rows: Sequence[Mapping[str, Any]],
-        *,
-        split: str | None = None,
-        report: Report = silent,
+        self, path: File, rows: Sequence[Mapping[str, Any]], *, split: str | None = None
     ) -> list[Any]:
         """Read what any tool predicted for the examples of ``rows``, as ``rows`` has it.
 
@@ -362,7 +343,7 @@ class Task(ABC):
         Raises:
             DataError: predictions of other examples.
         """
-        return self.match_source(Source(path, split=split, report=report), rows)
+        return self.match_source(Source(path, split=split), rows)
 
     def match_source(self, source: Source, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Read the predictions of any tool, as ``match_file`` says."""

@@ -40,6 +40,7 @@ from dicetune.data import (
     entity_corpus,
     inspect_entities,
     is_mrc,
+    log_notes,
     names_data_set,
     parse_contexts,
     plain_corpus,
@@ -399,5 +400,5 @@ def _read_unmarked(
 def _predictions(source: Source, gold: EntityCorpus | None) -> Any:
     """Gold and predicted entities of a file; the notes of both are reported."""
     found = read_span_predictions(source.path, gold, format=source.format, split=source.split)
-    source.tell((*(gold.notes if gold else ()), *found.notes))
+    log_notes((*(gold.notes if gold else ()), *found.notes))
     return found

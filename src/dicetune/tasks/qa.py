@@ -39,6 +39,7 @@ from dicetune.data import (
     Question,
     QuestionCorpus,
     inspect_questions,
+    log_notes,
     match_answers,
     read_answers,
     read_questions,
@@ -344,7 +345,7 @@ class QaTask(Task):
         """Predicted answers to the rows' questions, by id; ``None`` where the file has none."""
         answers, notes = read_answers(source.path, split=source.split), NoteBook()
         found = match_answers(answers, [row["id"] for row in rows], source.path, notes)
-        source.tell(notes.notes())
+        log_notes(notes.notes())
         return [answer.text for answer in found]
 
     def ask(self, values: Mapping[str, Sequence[Any]]) -> QuestionCorpus:

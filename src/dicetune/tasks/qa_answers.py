@@ -19,6 +19,7 @@ from dicetune.data import (
     Note,
     NoteBook,
     QuestionCorpus,
+    log_notes,
     match_answers,
     read_answers,
     read_null_odds,
@@ -288,7 +289,7 @@ def score_answer_file(source: Source, gold: Source | None, options: Any) -> Scor
     right: list[Sequence[str]]
     if gold is not None:
         corpus = read_questions(gold.path, format=gold.format)
-        source.tell(corpus.notes)
+        log_notes(corpus.notes)
         rows = match_answers(rows, [question.id for question in corpus], source.path, notes)
         right = [[answer.text for answer in question.answers] for question in corpus]
     else:
@@ -313,7 +314,7 @@ def score_answer_file(source: Source, gold: Source | None, options: Any) -> Scor
         else:
             language, by = language_of(text for answers in right for text in answers), "gold"
         said = language_notes(language, by, len(rows))
-    source.tell((*notes.notes(), *said))
+    log_notes((*notes.notes(), *said))
     has_odds = all(row.text is None or None not in (row.span, row.null_odds) for row in rows)
     return Answer({"language": language}).scores(
         right,

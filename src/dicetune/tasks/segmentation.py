@@ -25,6 +25,7 @@ arg-max spells words already, this is the arg-max.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,7 @@ from dicetune.data import (
     format_word_tags,
     inspect_segmentation,
     label_names,
+    log_notes,
     read_lines,
     read_predictions,
     spans,
@@ -54,6 +56,7 @@ from dicetune.tasks.options import GOLD, MODEL, TaskOptions, option
 from dicetune.tasks.tag_files import pair_sentences, predicted_sentences
 from dicetune.tasks.token import OUTSIDE, Tagged, TokenTask
 
+_log = logging.getLogger(__name__)
 LETTERS = "BIES"
 
 
@@ -107,7 +110,7 @@ class SegPosTask(TokenTask):
         found = cls.read_source(source, cls.Options(), True, Trained())
         for corpus in (right, found):
             for note in corpus.notes:
-                source.report(f"{corpus.source}: {note}")
+                _log.info("%s: %s", corpus.source, note)
         _check_same_text(right, found)
         return Words({}).word_scores(corpus_words(right), corpus_words(found))
 
@@ -233,7 +236,7 @@ def _score_run(source: Source) -> Scores:
             "holds words with one tag each; only jsonl may hold its own gold"
         )
     found = read_predictions(path, format=format, scheme="iobes", split=source.split)
-    source.tell(found.notes)
+    log_notes(found.notes)
     if any(OUTSIDE in (*sentence.gold, *sentence.predicted) for sentence in found):
         raise InputError(
             f"expected characters with labels B-, I-, E-, S- in {quoted(Path(path))}, got O: "

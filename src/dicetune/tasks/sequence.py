@@ -28,6 +28,7 @@ from dicetune.data import (
     TextLayout,
     TextPredictions,
     inspect_texts,
+    log_notes,
     read_text_predictions,
     read_texts,
 )
@@ -171,7 +172,6 @@ class SequenceTask(Task):
             several=cls.several,
             label_names=options.label_names if gold else None,
             classes=_settled("classes", options, trained),
-            report=source.report,
         )
 
     @classmethod
@@ -179,7 +179,7 @@ class SequenceTask(Task):
         """Score a file with gold and predicted labels, or predictions beside a file of gold."""
         right = None if gold is None else cls.read_source(gold, options, True, Trained())
         found = cls._predictions(source, right, options)
-        source.tell((*(right.notes if right else ()), *found.notes))
+        log_notes((*(right.notes if right else ()), *found.notes))
         labels = right.label_names if right else _names(options)
         return cls.score_labels(found, list(labels), options)
 
@@ -298,7 +298,7 @@ class SequenceTask(Task):
             examples.append(TextExample(row["text"], row.get("text_b"), labels, id=row["id"]))
         gold = TextCorpus(tuple(examples), "the test data", names=self.labels)
         found = self._predictions(source, gold, self.Options())
-        source.tell(found.notes)
+        log_notes(found.notes)
         return [list(labels) if self.several else labels[0] for labels in found.predicted]
 
     def ask(self, values: Mapping[str, Sequence[Any]]) -> TextCorpus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from dicetune.data import (
     convert,
     detect_format,
     guess_format,
+    log_notes,
     plain_corpus,
     read_lines,
     read_predictions,
@@ -23,6 +25,7 @@ from dicetune.data import (
 from dicetune.errors import DataError, InputError, quoted, unknown_name
 from dicetune.tasks.base import File, Source, Trained
 
+_log = logging.getLogger(__name__)
 _MEANINGS = {"text": "plain text, one text a line", "conll": "columns, one word a row (conll)"}
 
 
@@ -45,9 +48,11 @@ def read_untagged(
         found = Guess(source.format, read_lines(source.path) if lines is None else lines)
     if found.doubt:
         name = "the input stream" if str(source.path) == "-" else source.path
-        source.report(
-            f"{name}: read as {_MEANINGS[found.format]}, since {found.doubt}; "
-            "--format says it otherwise"
+        _log.warning(
+            "%s: read as %s, since %s; --format says it otherwise",
+            name,
+            _MEANINGS[found.format],
+            found.doubt,
         )
     if found.format == "text":
         if token_column is not None:
@@ -83,11 +88,11 @@ def match_tags(
         known = {} if wanted is None or spans else {"scheme": wanted}
         found = read_predictions(source.path, spans=spans, split=source.split, **known)
         sentences, scheme = list(found), found.scheme
-        source.tell(found.notes)
+        log_notes(found.notes)
     else:
         corpus = read_tokens(source.path, spans=spans)
         sentences, scheme = predicted_sentences(corpus), corpus.scheme
-        source.tell(corpus.notes)
+        log_notes(corpus.notes)
     paired = pair_sentences(sentences, rows, source, scheme, wanted)
     return [_in_scheme(sentence.predicted, scheme, wanted) for sentence in paired]
 
@@ -160,9 +165,12 @@ def refuse_gold(source: Source, gold: Source | None) -> None:
         )
 
 
-def tell_scheme(found: Any, source: Source) -> None:
-    """Report a span scheme that was read as another."""
+def log_scheme(found: Any) -> None:
+    """Log a span scheme that was read as another."""
     if found.found_scheme != found.scheme:
-        source.report(
-            f"{found.source}: tags of the scheme {found.found_scheme}, read as {found.scheme}"
+        _log.info(
+            "%s: tags of the scheme %s, read as %s",
+            found.source,
+            found.found_scheme,
+            found.scheme,
         )

@@ -35,6 +35,7 @@ from dicetune.data import (
     check_labels,
     inspect_tokens,
     label_names,
+    log_notes,
     plain_corpus,
     read_predictions,
     read_tokens,
@@ -45,7 +46,7 @@ from dicetune.errors import InputError
 from dicetune.loss_input import IGNORED, LossTarget
 from dicetune.problems import Spans, Tags
 from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present
-from dicetune.tasks.tag_files import match_tags, read_untagged, refuse_gold, tell_scheme
+from dicetune.tasks.tag_files import log_scheme, match_tags, read_untagged, refuse_gold
 from dicetune.tasks.windows import cut_windows
 
 OUTSIDE = "O"
@@ -143,7 +144,7 @@ class TokenTask(Task):
             tag_column=options.tag_column,
             trained=trained.options,
         )
-        tell_scheme(corpus, source)
+        log_scheme(corpus)
         return corpus
 
     @classmethod
@@ -160,8 +161,8 @@ class TokenTask(Task):
             predicted_column=options.predicted_column,
             split=source.split,
         )
-        tell_scheme(found, source)
-        source.tell(found.notes)
+        log_scheme(found)
+        log_notes(found.notes)
         if found.scheme is None:
             return Tags({}).scores(found.gold, found.predicted)
         problem = Spans({"scheme": found.scheme, "convention": options.convention})

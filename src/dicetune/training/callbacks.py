@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
-from collections.abc import Callable
 from typing import Any
 
 from transformers import EarlyStoppingCallback, TrainerCallback
 
 from dicetune.losses import start_steps
 from dicetune.training.processes import any_process
+
+_log = logging.getLogger(__name__)
 
 
 class StopOnSignal(TrainerCallback):
@@ -115,17 +117,21 @@ class LogBeforeEvaluation(TrainerCallback):
 
 
 class LineForEachEvaluation(TrainerCallback):
-    """Reports each evaluation in one line, through whatever prints."""
+    """Logs each evaluation in one line."""
 
-    def __init__(self, report: Callable[[str], None], metric: str) -> None:
-        self._report = report
+    def __init__(self, metric: str) -> None:
         self._metric = metric
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **_: Any) -> None:
-        """Report."""
+        """Log the score and the loss on dev."""
         score = metrics.get(f"eval_{self._metric}")
         if score is not None and state.is_world_process_zero:
-            self._report(
-                f"epoch {state.epoch:.2f} · step {state.global_step}/{state.max_steps} · "
-                f"dev {self._metric} {100 * score:.2f} · dev loss {metrics['eval_loss']:.4f}"
+            _log.info(
+                "epoch %.2f · step %d/%d · dev %s %.2f · dev loss %.4f",
+                state.epoch,
+                state.global_step,
+                state.max_steps,
+                self._metric,
+                100 * score,
+                metrics["eval_loss"],
             )

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import re
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from dicetune.records import (
 )
 from dicetune.training.config import RunConfig
 
+_log = logging.getLogger(__name__)
 CONFIG_FILE = "config.yaml"
 CHECKPOINTS = "checkpoints"
 _FINGERPRINTS = "data.json"
@@ -304,15 +306,26 @@ def _check_resumable(folder: Path, config: RunConfig) -> None:
 # checkpoints
 
 
-def last_checkpoint(folder: Path, report: Callable[[str], None] = lambda line: None) -> Path | None:
-    """The newest whole checkpoint of a run; ``report`` takes a line for each damaged one."""
-    found = [path for path in (folder / CHECKPOINTS).glob("checkpoint-*") if _step(path)]
-    for path in sorted(found, key=_step, reverse=True):
-        fault = _fault(path)
+def last_checkpoint(folder: Path) -> Path | None:
+    """The newest whole checkpoint of a run."""
+    return next((path for path, fault in _newest_first(folder) if fault is None), None)
+
+
+def checkpoint_to_resume(folder: Path) -> Path | None:
+    """``last_checkpoint``, with a line in the log for it and for each damaged checkpoint."""
+    for path, fault in _newest_first(folder):
         if fault is None:
+            _log.info("resuming from %s", path.name)
             return path
-        report(f"{path.name} is left out: {fault}")
+        _log.warning("%s is left out: %s", path.name, fault)
+    _log.info("no checkpoint in %s yet: beginning with the first step", folder)
     return None
+
+
+def _newest_first(folder: Path) -> Iterator[tuple[Path, str | None]]:
+    """The checkpoints of a run, each with what is damaged in it, if anything."""
+    found = [path for path in (folder / CHECKPOINTS).glob("checkpoint-*") if _step(path)]
+    return ((path, _fault(path)) for path in sorted(found, key=_step, reverse=True))
 
 
 def find_best_again(checkpoint: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,7 @@ from dicetune.training.config import SAMPLE, RunConfig
 from dicetune.training.objective import Objective
 from dicetune.training.trainer import with_class_counts
 
+_log = logging.getLogger(__name__)
 _AT_ONCE = 256
 
 
@@ -57,12 +59,12 @@ class Prepared:
             start_at_prior(self.task, model, self.class_counts)
 
 
-def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
-    """Read, check and encode; report what a user should know before training."""
+def prepare(config: RunConfig) -> Prepared:
+    """Read, check and encode; log what a user should know before training."""
     recipe = config.recipe()  # an unknown loss is refused before anything is read
     code = code_of(recipe.losses)
     source = resolve_encoder(config.model)
-    splits, task = read_splits(config, report)
+    splits, task = read_splits(config)
     if config.class_weight:
         recipe = weighted(recipe, config.class_weight, task.labels)
     notes = [] if config.note is None else [config.note]
@@ -72,7 +74,7 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
     notes += [f"{split}: {note}" for split, data in splits.items() for note in data.notes]
     tokenizer = load_tokenizer(source, aligns=task.aligns)
     # the whole model and not its configuration alone: damaged weights are found here
-    model = load_model(task.auto_class, source, task.labels, notes.append)
+    model = load_model(task.auto_class, source, task.labels, notes)
     check_vocabulary(model, tokenizer)
     if config.add_characters:
         tokenizer, added = with_characters(tokenizer, task.texts(splits["train"]))
@@ -116,26 +118,24 @@ def prepare(config: RunConfig, report: Callable[[str], None]) -> Prepared:
     )
     prepared.finish(model)
     _rehearse(prepared, model)
-    report(f"objective: {recipe}")
+    _log.info("objective: %s", recipe)
     for note in notes:
-        report(note)
+        _log.info(note)
     return prepared
 
 
-def read_splits(
-    config: RunConfig, report: Callable[[str], None] = lambda line: None
-) -> tuple[dict[str, Data], Task]:
+def read_splits(config: RunConfig) -> tuple[dict[str, Data], Task]:
     """The splits of a run, checked against its task, and the task.
 
     A cut by ``max_train`` leaves the labels as they are: a small share of the data is another
-    budget and not another task. ``report`` takes a line where a reader had to guess.
+    budget and not another task.
     """
     task_class, options = TASKS[config.task], config.task_options()
     splits: dict[str, Data]
     if config.train == SAMPLE:
         splits = task_class.sample()
     else:
-        how: dict[str, Any] = {"format": config.format, "report": report}
+        how: dict[str, Any] = {"format": config.format}
         splits = {"train": task_class.read(config.train, options, **how)}
         if task_class.reads_as_train:
             labels = task_class.of(splits["train"], options).labels

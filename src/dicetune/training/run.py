@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from transformers.integrations import get_reporting_integration_callbacks
 
 from dicetune.errors import InputError, InterruptedRunError, StopRequestedError, quoted
 from dicetune.models import load_model, quiet_loading
-from dicetune.records import RunRecord, is_first_process
+from dicetune.records import RunRecord, is_first_process, silent_log
 from dicetune.training.callbacks import (
     LineForEachEvaluation,
     LogBeforeEvaluation,
@@ -27,6 +26,7 @@ from dicetune.training.config import TRAINER_DEFAULTS, RunConfig
 from dicetune.training.folder import (
     CHECKPOINTS,
     check_place,
+    checkpoint_to_resume,
     drop_checkpoints,
     find_best_again,
     held,
@@ -45,7 +45,6 @@ def run(
     *,
     overwrite: bool = False,
     resume: bool = False,
-    report: Callable[[str], None] = lambda line: None,
     progress: bool = False,
 ) -> RunRecord:
     """Fine-tune, choose the checkpoint by dev score, score, and leave a record.
@@ -58,7 +57,6 @@ def run(
         config: the run.
         overwrite: delete an earlier run in the same folder.
         resume: go on with an unfinished run.
-        report: function that takes each line of text for the user.
         progress: show a progress bar.
 
     Returns:
@@ -70,27 +68,26 @@ def run(
         InterruptedRunError: after Ctrl-C, once a resumable checkpoint is saved; also after SIGTERM
             if the program has a handler for it (else the program ends).
     """
-    if not is_first_process():  # the other processes would say the same
-        report = _silent
     folder = check_place(config, overwrite=overwrite, resume=resume)
-    with quiet_loading():
+    is_first = is_first_process()
+    # the other processes would log the same
+    log: AbstractContextManager[None] = contextlib.nullcontext() if is_first else silent_log()
+    with log, quiet_loading():
         try:
-            prepared = prepare(config, report)
+            prepared = prepare(config)
             arguments = _arguments(prepared, folder, progress)
         except _STOPS:
             raise InterruptedRunError("stopped before training began; nothing was made") from None
         place: AbstractContextManager[None] = contextlib.nullcontext()
-        if is_first_process():
+        if is_first:
             inputs = prepared.fingerprints | prepared.code
             place = held(config, inputs, overwrite=overwrite, resume=resume)
         with place:
-            checkpoint = last_checkpoint(folder, report) if resume else None
-            if resume and checkpoint is None:
-                report(f"no checkpoint in {folder} yet: beginning with the first step")
-            if checkpoint is not None and is_first_process():
+            checkpoint = checkpoint_to_resume(folder) if resume else None
+            if checkpoint is not None and is_first:
                 find_best_again(checkpoint)
             try:
-                return _train(prepared, arguments, folder, checkpoint, report)
+                return _train(prepared, arguments, folder, checkpoint)
             except _STOPS:
                 raise InterruptedRunError(f"stopped at once; {_how_to_go_on(folder)}") from None
 
@@ -100,12 +97,9 @@ def _train(
     arguments: TrainingArguments,
     folder: Path,
     checkpoint: Path | None,
-    report: Callable[[str], None],
 ) -> RunRecord:
-    if checkpoint is not None:
-        report(f"resuming from {checkpoint.name}")
     stop = StopOnSignal()
-    trainer = _trainer(prepared, arguments, stop, report)
+    trainer = _trainer(prepared, arguments, stop)
     begun = time.perf_counter()
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
@@ -138,15 +132,10 @@ def _how_to_go_on(folder: Path) -> str:
     return f"go on with --resume --out {folder}"
 
 
-def _silent(line: str) -> None:
-    """Report nothing."""
-
-
 def _trainer(
     prepared: Prepared,
     arguments: TrainingArguments,
     stop: StopOnSignal,
-    report: Callable[[str], None],
 ) -> ObjectiveTrainer:
     config, task, encoded = prepared.config, prepared.task, prepared.encoded
 
@@ -167,7 +156,7 @@ def _trainer(
     callbacks: list[Any] = [
         stop,
         LogBeforeEvaluation(),
-        LineForEachEvaluation(report, task.main_metric),
+        LineForEachEvaluation(task.main_metric),
     ]
     if config.patience is not None:
         callbacks.append(StopEarly(config.patience, recipe.start_share))

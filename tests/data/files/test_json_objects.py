@@ -1,4 +1,4 @@
-"""JSON lines: objects with their lines, keys found or chosen, lists of texts."""
+"""JSON lines: objects with their lines, keys found or chosen, lists of texts, splits."""
 
 import json
 
@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicetune.data.files.json_objects import choose_key, json_objects, strings, whole_characters
+from dicetune.data.files.json_objects import (
+    choose_key,
+    json_objects,
+    prediction_records,
+    rows_of_split,
+    strings,
+    whole_characters,
+)
 from dicetune.errors import DataError
 
 VALUES = st.dictionaries(st.text(), st.none() | st.integers() | st.text())
@@ -69,3 +76,38 @@ def test_lists_of_texts_are_kept_as_they_are():
 @given(st.text(st.characters() | st.characters(categories=["Cs"])))
 def test_whole_characters_are_those_that_can_be_encoded(text):
     assert whole_characters(text) == (text.encode("utf-8", "replace").decode() == text)
+
+
+@given(st.lists(st.sampled_from(["dev", "test", "other"])))
+def test_splits_part_the_rows(names):
+    rows = list(enumerate(names))
+    parts = {name: rows_of_split(rows, names, name, "a") for name in set(names)}
+    assert sorted(row for part in parts.values() for row in part) == rows
+    assert all(own == name for name, part in parts.items() for _, own in part)
+
+
+def test_one_split_or_none_is_taken_whole():
+    assert rows_of_split("ab", ["dev", "dev"], None, "a") == ["a", "b"]
+    assert rows_of_split("ab", [None, None], None, "a") == ["a", "b"]
+    assert rows_of_split("", [], None, "a") == []
+
+
+@pytest.mark.parametrize(
+    ("names", "split", "message"),
+    [
+        (["dev", "test"], None, "a: expected rows of one split, got dev, test: choose one with"),
+        (["dev", None], None, "a: expected rows of one split, got dev and rows that name none"),
+        (["dev", "test"], "tset", r"a: expected one of its splits \(dev, test\), got 'tset'"),
+        ([None, None], "dev", "a: expected rows that name their split, of which to take 'dev'"),
+    ],
+)
+def test_a_split_that_is_not_there_is_refused(names, split, message):
+    with pytest.raises(DataError, match=message):
+        rows_of_split("ab", names, split, "a")
+
+
+def test_objects_name_their_split():
+    lines = ['{"split": 1}', '{"split": "dev"}', "", '{"split": null}']
+    assert prediction_records(lines, "1", "a") == [(1, {"split": 1})]
+    with pytest.raises(DataError, match="got 1, dev and rows that name none"):
+        prediction_records(lines, None, "a")

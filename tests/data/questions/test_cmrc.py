@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import inspect_questions, read_questions
-from dicetune.data.questions.offsets import AMBIGUOUS, NOWHERE, RESPELLED, UNPLACED
+from dicetune.data.questions.corpus import AMBIGUOUS, NOWHERE, RESPELLED, UNPLACED
 from dicetune.data.questions.read import BLANK_ANSWER
 from dicetune.errors import DataError
 

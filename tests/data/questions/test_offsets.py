@@ -6,7 +6,7 @@ import random
 import pytest
 
 from dicetune.data import inspect_questions, read_questions
-from dicetune.data.questions.offsets import ELSEWHERE, OTHER_RULES, offset_rule
+from dicetune.data.questions.corpus import ELSEWHERE, OTHER_RULES, offset_rule
 
 # before each "Nine" stands a character that other rules count otherwise
 LINES = ["🚢🚢 Nine men.", "Größe: Nine.", "泵站 Nine.", "At quay Nine.", "🚢 and Nine again."]

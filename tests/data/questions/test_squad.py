@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import align_answer, read_questions
-from dicetune.data.questions.offsets import (
+from dicetune.data.questions.corpus import (
     AMBIGUOUS,
     ELSEWHERE,
     NOWHERE,

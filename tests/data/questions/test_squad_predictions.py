@@ -83,7 +83,7 @@ def test_answers_are_brought_to_the_order_of_the_questions(write):
     assert not notes.notes()
 
 
-def test_missing_answers_are_wrong_and_unknown_ones_ignored(write):
+def test_missing_answers_are_wrong_and_unknown_ones_ignored(write, log):
     """A question without gold too: saying nothing of it is not saying that it has no answer."""
     context = "At Quay Nine."
     qas = [
@@ -93,12 +93,11 @@ def test_missing_answers_are_wrong_and_unknown_ones_ignored(write):
         {"id": "d", "question": "?", "answers": [], "is_impossible": True},
     ]
     gold = write({"data": [{"paragraphs": [{"context": context, "qas": qas}]}]}, "gold.json")
-    said = []
     answers = write({"a": "Quay", "c": "", "x": "2", "y": "3"})
-    scores = evaluate(answers, gold, task="qa", report=said.append)
+    scores = evaluate(answers, gold, task="qa")
     assert (scores["exact"], scores["total"]) == (0.5, 4)
     assert scores["has_answer"]["exact"] == scores["no_answer"]["exact"] == 0.5
-    assert [line.split(" (2; first at")[0] for line in said] == [
+    assert [line.split(" (2; first at")[0] for line in log.messages] == [
         f"{MISSING} (first 'b', 'd')",
         f"{UNKNOWN} (first 'x', 'y')",
     ]

@@ -1,4 +1,4 @@
-"""``read_entities``: any file with entities to an EntityCorpus.
+"""Any file with entities to an EntityCorpus, and predicted entities beside the gold.
 
 Spans come from tags (every layout that ``read_tokens`` takes), from the MRC layout, or from JSON
 lines with entities. Only the last two can hold nested entities.
@@ -6,12 +6,14 @@ lines with entities. Only the last two can hold nested entities.
 JSON lines have one object a line with a list of words and a list of entities, whose ``end`` is one
 past the last word: ``{"id": "a1", "tokens": ["in", "Bonn"], "entities": [{"type": "LOC", "start":
 1, "end": 2}]}``. ``predict`` writes this layout; other tools name the type ``label``.
+Predictions are JSON lines of this layout, with the gold entities in them or in another file.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +26,15 @@ from dicetune.data.entities.corpus import (
 )
 from dicetune.data.entities.mrc import is_mrc, parse_mrc
 from dicetune.data.files.hub import names_data_set
-from dicetune.data.files.json_objects import choose_key, json_objects, strings
-from dicetune.data.files.text import NoteBook, read_lines, source_name
+from dicetune.data.files.json_objects import (
+    GOLD_KEYS,
+    PREDICTED_KEYS,
+    choose_key,
+    json_objects,
+    prediction_records,
+    strings,
+)
+from dicetune.data.files.text import Note, NoteBook, read_lines, source_name
 from dicetune.data.tagged.corpus import NO_ENTITY, NO_WORDS, Column, no_columns, no_scheme
 from dicetune.data.tagged.jsonl import TOKEN_KEYS, name_of
 from dicetune.data.tagged.read import FORMATS, detect_format, read_tokens
@@ -34,8 +43,13 @@ from dicetune.errors import DataError, quoted, unknown_name
 ENTITY_FORMATS = (*FORMATS, "mrc", "entities")
 ENTITY_KEYS = ("entities", "spans", "gold")
 
+SPAN_PREDICTION_FORMATS = ("jsonl",)
+
 _TYPE_KEYS = ("type", "label")
 _QUESTIONS = "questions of the MRC layout"
+_ENTITIES = ("entities", "spans")
+
+Spans = tuple[EntitySpan, ...]
 
 
 def read_entities(
@@ -182,3 +196,82 @@ def _filled(
     if has_gold and not any(sentence.spans for sentence in sentences):
         notes.add(NO_ENTITY, source)
     return EntityCorpus(tuple(sentences), source, notes.notes(), queries or {}, has_gold)
+
+
+@dataclass(frozen=True)
+class SpanPredictions:
+    """The gold and the predicted entities of each sentence of a file."""
+
+    gold: tuple[Spans, ...]
+    predicted: tuple[Spans, ...]
+    source: str
+    notes: tuple[Note, ...] = ()
+
+
+def read_span_predictions(
+    path: str | Path,
+    gold: EntityCorpus | None = None,
+    *,
+    format: str = "auto",
+    split: str | None = None,
+) -> SpanPredictions:
+    """Predicted entities beside the gold entities of a corpus, or of the same rows."""
+    if format not in ("auto", *SPAN_PREDICTION_FORMATS):
+        raise unknown_name("format of predictions", format, ["auto", *SPAN_PREDICTION_FORMATS])
+    source, notes = source_name(path), NoteBook()
+    records = prediction_records(read_lines(path), split, source)
+    right: list[Spans] = []
+    predicted: list[Spans] = []
+    gold_key = predicted_key = ""
+    names: tuple[str, ...]
+    for number, record in records:
+        if not predicted_key:
+            names = PREDICTED_KEYS if gold is None else (*PREDICTED_KEYS, *_ENTITIES)
+            predicted_key = choose_key(record, None, names, "predicted entities", source, number)
+            if gold is None:
+                names = (*GOLD_KEYS, *_ENTITIES)
+                gold_key = choose_key(record, None, names, "gold entities", source, number)
+        token_key = next((key for key in TOKEN_KEYS if key in record), None)
+        tokens = tuple(strings(record, token_key, source, number)) if token_key else None
+        length = None if tokens is None else len(tokens)
+        if gold is None:
+            right.append(entity_spans(record, gold_key, length, source, number, notes))
+        else:
+            if tokens is None and "text" in record:
+                raise DataError(
+                    source,
+                    f"expected the words under {' or '.join(TOKEN_KEYS)}, which spans are counted "
+                    "in, got a text, whose spans count characters: predict for a file of words, "
+                    "such as the gold",
+                    line=number,
+                )
+            sentence = _paired(gold, len(predicted), tokens, source, number)
+            right.append(sentence.spans)
+            length = len(sentence.tokens)
+        predicted.append(entity_spans(record, predicted_key, length, source, number, notes))
+    if not predicted or (gold is not None and len(gold) != len(predicted)):
+        wanted = "sentences" if gold is None else f"{len(gold)} sentences, as in {gold.source}"
+        raise DataError(source, f"expected {wanted}, got {len(predicted) or 'none'}")
+    if gold is None and not any(right):
+        notes.add(NO_ENTITY, source)
+    return SpanPredictions(tuple(right), tuple(predicted), source, notes.notes())
+
+
+def _paired(
+    gold: EntityCorpus, number: int, tokens: tuple[str, ...] | None, source: str, line: int
+) -> EntitySentence:
+    """The gold sentence of a row, which must have the same words."""
+    if number >= len(gold):
+        raise DataError(
+            source, f"expected {len(gold)} sentences, as in {gold.source}, got more", line=line
+        )
+    sentence = gold.sentences[number]
+    if tokens is not None and tokens != sentence.tokens:
+        raise DataError(
+            source,
+            f"expected the words of sentence {number + 1} of {gold.source}, "
+            f"{quoted(' '.join(sentence.tokens)[:40])}, got {quoted(' '.join(tokens)[:40])}: "
+            "predictions and gold have to be in the same order",
+            line=line,
+        )
+    return sentence

@@ -11,6 +11,7 @@ that size is refused while it is unpacked: a few bytes would fill the memory.
 from __future__ import annotations
 
 import gzip
+import logging
 import os
 import sys
 import zlib
@@ -22,6 +23,7 @@ from typing import TextIO
 
 from dicetune.errors import DataError, InputError, quoted
 
+_log = logging.getLogger(__name__)
 STDIN = "-"
 LIMIT = "DICETUNE_MAX_EXPANDED_MB"
 """Name of the environment variable that moves the limit of unpacked gzip files."""
@@ -72,6 +74,12 @@ class NoteBook:
         return tuple(
             Note(rule, count, tuple(self._places[rule])) for rule, count in self._counts.items()
         )
+
+
+def log_notes(notes: Iterable[Note]) -> None:
+    """Log what a reader noted, one line a rule."""
+    for note in notes:
+        _log.info("%s", note)
 
 
 def read_lines(path: str | Path, *, returns: bool = False) -> list[str]:

@@ -1,8 +1,29 @@
-"""Questions with their contexts and gold answers, as every reader of them returns them."""
+"""Questions with their contexts and gold answers, and how an answer finds its place.
+
+Files count offsets in several ways, or write wrong ones.
+
+**The rule of a file** (``offset_rule``). JavaScript, Java and C# count UTF-16 code units, other
+tools count UTF-8 bytes, and a context whose line ends were changed after its annotation counts each
+line end once too often or too seldom. Every offset behind such a character then misses, except
+where the same word stands there by chance. So the rule is found from all answers of a file together
+and applied to all of them.
+
+**One answer** (``align_answer``). Published files have offsets that point elsewhere (covidqa: 234
+of 1,380) or nowhere (CMRC: -1 in 193 of 9,657), and some layouts have none. In this order:
+
+1. The context holds the text at the offset.
+2. It holds the text elsewhere: the place nearest to the offset is taken, or the first place where
+   there is no offset.
+3. It holds the text in another spelling. Unicode compatibility forms (NFKD), zero-width characters
+   and runs of white space are levelled, and the nearest such place is taken.
+4. It does not hold the text.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -16,8 +37,16 @@ from dicetune.data.inspect import (
     SubwordCounter,
     inspect_splits,
 )
-from dicetune.data.questions.offsets import ELSEWHERE, NOWHERE, OTHER_RULES, RESPELLED
 from dicetune.problems.answer_text import words
+
+ELSEWHERE = "answers whose offset does not fit: the nearest place with the same text was taken"
+UNPLACED = "answers without an offset: placed where their text stands"
+AMBIGUOUS = "answers without an offset whose text stands several times: the first place was taken"
+RESPELLED = "answers that the context spells with other white space or Unicode forms: aligned to it"
+NOWHERE = "answers that stand nowhere in their context: scored by their text, not trained on"
+
+_PAIR = "\0"  # replaces a line end of two characters that an offset counts as one
+_WIDTH = {"utf-32-le": 4, "utf-16-le": 2, "utf-8": 1}  # bytes of one unit
 
 
 @dataclass(frozen=True)
@@ -132,3 +161,113 @@ def _difference(key: Any, first: frozenset[str], second: frozenset[str]) -> tupl
         return ", ".join(map(repr, sorted(gold))) or "unanswerable"
 
     return key[0], f"{shown(first)} / {shown(second)}"
+
+
+@dataclass(frozen=True)
+class OffsetRule:
+    """A way to count offsets."""
+
+    name: str  # of what is counted
+    encoding: str = "utf-32-le"  # whose units are counted; the units of UTF-32 are characters
+    ends: str = ""  # the line ends where offsets were counted, if they were others than now
+
+    @property
+    def note(self) -> str:
+        """What was done, in one sentence."""
+        return (
+            f"answers whose offset counts {self.name}, as those of the whole file do: read so, "
+            "also where the same text stood at the offset by chance"
+        )
+
+    def place(self, offset: int, context: str) -> int:
+        """The character that an offset means; an offset inside a character means all of it."""
+        if self == CHARACTERS:
+            return offset
+        if self.ends == "\n":
+            shown, back = context.replace("\r\n", _PAIR), (_PAIR, "\r\n")
+        elif self.ends:
+            shown, back = context.replace("\n", "\r\n"), ("\r\n", "\n")
+        else:
+            shown, back = context, ("", "")
+        units = shown.encode(self.encoding)[: offset * _WIDTH[self.encoding]]
+        before = units.decode(self.encoding, "ignore")
+        return len(before.replace(*back) if self.ends else before)
+
+
+CHARACTERS = OffsetRule("characters")
+_UNITS = (("characters", "utf-32-le"), ("UTF-16 code units", "utf-16-le"), ("UTF-8 bytes", "utf-8"))
+_ENDS = (("", ""), (" with CR LF as one", "\n"), (" with LF as two", "\r\n"))
+OTHER_RULES = tuple(
+    OffsetRule(unit + end, encoding, ends)
+    for end, ends in _ENDS
+    for unit, encoding in _UNITS
+    if unit + end != CHARACTERS.name
+)
+
+
+def offset_rule(answers: Iterable[tuple[str, int, str]]) -> OffsetRule:
+    """How a file counts offsets, by the text, the offset and the context of all its answers."""
+    known = [answer for answer in answers if answer[0] in answer[2]]
+    fits_as_is = [context.startswith(text, offset) for text, offset, context in known]
+    best, most = CHARACTERS, 0
+    for rule in () if all(fits_as_is) else OTHER_RULES:
+        # of the offsets that a rule moves, more must fit by the rule alone than miss by it
+        alone = against = 0
+        for (text, offset, context), fitted in zip(known, fits_as_is, strict=True):
+            place = rule.place(offset, context)
+            if place != offset:
+                fits = context.startswith(text, place)
+                alone += fits and not fitted
+                against += not fits
+        if alone > against and alone - against > most:
+            best, most = rule, alone - against
+    return best
+
+
+def align_answer(text: str, start: int | None, context: str) -> tuple[int, int, str | None] | None:
+    """First character, one past the last, and the repair, if any; ``None`` for a text not found."""
+    if start is not None and context.startswith(text, start):
+        return start, start + len(text), None
+    places = [match.start() for match in re.finditer(f"(?={re.escape(text)})", context)]
+    best = _nearest(places, start)
+    if best is not None:
+        unplaced = UNPLACED if len(places) == 1 else AMBIGUOUS
+        return best, best + len(text), unplaced if start is None else ELSEWHERE
+    needle, _ = _level(text)
+    level, origin = _level(context)
+    if not needle:
+        return None
+    # only whole characters: an expanded one (ﬁ to f, i) is taken or left
+    ends = {n for n, place in enumerate(origin) if n == 0 or place != origin[n - 1]}
+    ends.add(len(level))
+    found = {
+        origin[match.start()]: origin[match.start() + len(needle) - 1] + 1
+        for match in re.finditer(f"(?={re.escape(needle)})", level)
+        if match.start() in ends and match.start() + len(needle) in ends
+    }
+    best = _nearest(found, start)
+    return None if best is None else (best, found[best], RESPELLED)
+
+
+def _level(text: str) -> tuple[str, list[int]]:
+    """The text with its spelling levelled, and the place that each character comes from."""
+    characters: list[str] = []
+    origin: list[int] = []
+    for place, character in enumerate(text):
+        if unicodedata.category(character) == "Cf":
+            continue
+        for part in unicodedata.normalize("NFKD", character):
+            new = " " if part.isspace() else part
+            if new == " " and (not characters or characters[-1] == " "):
+                continue
+            characters.append(new)
+            origin.append(place)
+    while characters and characters[-1] == " ":
+        characters.pop()
+        origin.pop()
+    return "".join(characters), origin
+
+
+def _nearest(places: Iterable[int], start: int | None) -> int | None:
+    goal = start or 0
+    return min(places, key=lambda place: (abs(place - goal), place), default=None)

@@ -13,8 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dicetune.data.files.json_objects import choose_key, is_name
-from dicetune.data.files.predictions import prediction_records, rows_of_split
+from dicetune.data.files.json_objects import choose_key, is_name, prediction_records, refuse_split
 from dicetune.data.files.text import NoteBook, read_lines, source_name
 from dicetune.errors import DataError, quoted, unknown_name
 from dicetune.problems.answer_text import LANGUAGES
@@ -55,7 +54,7 @@ def read_answers(
             if not isinstance(text, str):
                 raise DataError(source, f"expected a text for {quoted(name)}, got {quoted(text)}")
         rows = [AnswerRow(name, text) for name, text in answers.items()]
-        rows = rows_of_split(rows, [None] * len(rows), split, source)
+        refuse_split(split, source)
     else:
         records = prediction_records(lines, split, source)
         rows = [_row(number, record, source) for number, record in records]

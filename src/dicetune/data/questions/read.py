@@ -25,8 +25,15 @@ from typing import Any
 from dicetune.data.files.hub import load_split, names_data_set
 from dicetune.data.files.json_objects import is_name, json_objects, whole_characters
 from dicetune.data.files.text import NoteBook, read_lines, source_name
-from dicetune.data.questions.corpus import GoldAnswer, Question, QuestionCorpus
-from dicetune.data.questions.offsets import NOWHERE, OffsetRule, align_answer, offset_rule
+from dicetune.data.questions.corpus import (
+    NOWHERE,
+    GoldAnswer,
+    OffsetRule,
+    Question,
+    QuestionCorpus,
+    align_answer,
+    offset_rule,
+)
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 
 QUESTION_FORMATS = ("squad", "cmrc", "jsonl", "hub")

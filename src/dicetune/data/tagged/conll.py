@@ -14,6 +14,10 @@ What is read, and by which rule:
   line that declares another layout (CoNLL-U Plus, WebAnno, brat) are errors, never words.
 - **Empty last columns.** Where every row ends in a tab, nothing behind that tab is a column.
 - **Empty words.** A row whose word is empty keeps its place and tag; the word is ``""``.
+- **Word-position digits** (Weibo NER): each row is a character and its place in its segmented word,
+  科0 技1 有0 限1. The digits are no text. They are cut where the whole file is of that kind: at
+  least 99 of 100 rows end in 0 or in one more than the row before, and most rows begin with
+  something other than ASCII.
 
 What ``write_conll`` writes is read back the same. What columns cannot hold (a tab in a word) is
 refused before anything is written.
@@ -24,16 +28,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from dicetune.data.files.text import Target, write_text
-from dicetune.data.tagged.convert import without_positions
 from dicetune.data.tagged.corpus import COMMENTS, Reading, Sentence, Tagged, paired
 from dicetune.errors import InputError, quoted
 
 DOCUMENT = "-DOCSTART-"
 EMPTY_COLUMN = "empty last columns: left out (every row ends in a tab)"
+POSITIONS = "word-position digits after a character (科0 技1): taken off"
 _DECLARED = re.compile(r"# global\.columns|#FORMAT=WebAnno|T\d+\t\S+ \d+ \d+[\d ;]*\t")
 _WORD_NAMES = {"word", "words", "token", "tokens", "form", "text"}
 _TAG_NAMES = {
@@ -42,6 +46,8 @@ _TAG_NAMES = {
 }
 _NUMBER = re.compile(r"([0-9]{1,9})(?:[-.][0-9]+)?")
 _SPACES = re.compile(r"[ \t]+")
+_LEAST_ROWS = 5
+_LEAST_SHARE = 0.99
 
 
 @dataclass
@@ -118,7 +124,7 @@ def parse_conll(reading: Reading) -> list[Sentence]:
         )
     words = table.words(int(reading.wants_tags))
     tags = table.column(tag_index, "tags") if reading.wants_tags else [[] for _ in words]
-    return without_positions(
+    return _without_positions(
         [
             Sentence(
                 tuple(sentence_words),
@@ -296,3 +302,44 @@ def _check_row(row: Sequence[str], number: int) -> None:
             f"sentence {number}: the word {DOCUMENT} means a document boundary in column files: "
             "write JSON lines instead"
         )
+
+
+def _without_positions(sentences: list[Sentence], reading: Reading) -> list[Sentence]:
+    """The sentences with bare characters if the file has word-position digits, else unchanged.
+
+    Example:
+        >>> words = ("科0", "技1", "有0", "限1", "。0")
+        >>> _without_positions([Sentence(words, line=1)], Reading([], "a.conll"))[0].tokens
+        ('科', '技', '有', '限', '。')
+    """
+    words = [word for sentence in sentences for word in sentence.tokens]
+    if len(words) < _LEAST_ROWS or 2 * sum(not word.isascii() for word in words) <= len(words):
+        return sentences
+    parted = [_part_positions(sentence.tokens) for sentence in sentences]
+    if sum(fits for parts in parted for _, fits in parts) < _LEAST_SHARE * len(words):
+        return sentences
+    for sentence in sentences:
+        for position in range(len(sentence.tokens)):
+            reading.note(POSITIONS, sentence.line_of(position))
+    return [
+        replace(sentence, tokens=tuple(word for word, _ in parts))
+        for sentence, parts in zip(sentences, parted, strict=True)
+    ]
+
+
+def _part_positions(words: Sequence[str]) -> list[tuple[str, bool]]:
+    """Each word without its position, and whether the position follows from the row before."""
+    parts = []
+    last = -1
+    for word in words:
+        digits = next((d for d in (str(last + 1), "0") if word.endswith(d) and word != d), None)
+        if digits is not None:
+            last = int(digits)
+            parts.append((word.removesuffix(digits), True))
+        elif len(word) > 1 and word[-1] in "0123456789":
+            last = int(word[-1])
+            parts.append((word[:-1], False))
+        else:
+            last = -1
+            parts.append((word, False))
+    return parts

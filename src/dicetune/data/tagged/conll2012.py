@@ -26,8 +26,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from dicetune.data.files.brackets import plain_word
-from dicetune.data.tagged.corpus import COMMENTS, Column, Reading, Sentence
-from dicetune.errors import InputError, quoted
+from dicetune.data.tagged.corpus import COMMENTS, Reading, Sentence, column_place
+from dicetune.errors import quoted
 
 WIDTH = 12
 """The fewest columns of a row."""
@@ -69,9 +69,9 @@ def parse_conll2012(reading: Reading) -> list[Sentence]:
         >>> sentence.tokens, sentence.tags, sentence.id
         (('New', 'York'), ('B-GPE', 'I-GPE'), 'bc/x:0:1')
     """
-    token_index = _index(reading.token_column, "word", "token_column")
+    token_index = column_place(reading.token_column, _COLUMNS, "word", "token_column", "CoNLL-2012")
     default = "ne" if reading.spans else "pos"
-    tag_index = _index(reading.tag_column, default, "tag_column")
+    tag_index = column_place(reading.tag_column, _COLUMNS, default, "tag_column", "CoNLL-2012")
     sentences: list[Sentence] = []
     numbers: dict[str, int] = {}
     for rows, lines in _sentences(reading):
@@ -177,18 +177,3 @@ def _column(
             f"expected a column {index} for the {what}, got {width} columns", lines[0]
         )
     return [row[index] for row in rows]
-
-
-def _index(column: Column, default: str, what: str) -> int:
-    if column is None:
-        return _COLUMNS[default]
-    name = str(column).lower()
-    if name in _COLUMNS:
-        return _COLUMNS[name]
-    try:
-        return int(name)
-    except ValueError:
-        raise InputError(
-            f"expected {what} to be one of {', '.join(_COLUMNS)} or a number for CoNLL-2012, "
-            f"got {quoted(column)}"
-        ) from None

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dicetune.data.tagged.corpus import Column, Reading, Sentence
-from dicetune.errors import InputError, quoted
+from dicetune.data.tagged.corpus import Reading, Sentence, column_place
+from dicetune.errors import quoted
 
 WIDTH = 10
 _NAMES = {"form": 1, "lemma": 2, "upos": 3, "xpos": 4, "deprel": 7}
@@ -49,8 +49,10 @@ def parse_conllu(reading: Reading) -> list[Sentence]:
             "expected entity tags, got CoNLL-U, which holds parts of speech: use task 'pos', or "
             "choose the column of the entity tags"
         )
-    token_index = _index(reading.token_column, "form", "token_column")
-    tag_index = _index(reading.tag_column, "upos", "tag_column")
+    token_index = column_place(
+        reading.token_column, _NAMES, "form", "token_column", "CoNLL-U", WIDTH
+    )
+    tag_index = column_place(reading.tag_column, _NAMES, "upos", "tag_column", "CoNLL-U", WIDTH)
     sentences: list[Sentence] = []
     rows: list[list[str]] = []
     numbers: list[int] = []
@@ -110,17 +112,3 @@ def _row(cells: list[str], number: int, reading: Reading) -> list[str] | None:
             number,
         )
     return None
-
-
-def _index(column: Column, default: str, what: str) -> int:
-    if column is None:
-        return _NAMES[default]
-    name = str(column).lower()
-    if name in _NAMES:
-        return _NAMES[name]
-    if name.isdecimal() and int(name) < WIDTH:
-        return int(name)
-    raise InputError(
-        f"expected {what} to be one of {', '.join(_NAMES)} or a number from 0 to {WIDTH - 1} "
-        f"for CoNLL-U, got {quoted(column)}"
-    )

@@ -155,6 +155,31 @@ class Reading:
             self.notes.add(ONE_LABEL.format(label=quoted(labels.pop())), self.source)
 
 
+def column_place(
+    column: Column,
+    names: Mapping[str, int],
+    default: str,
+    option: str,
+    layout: str,
+    width: int | None = None,
+) -> int:
+    """The place of a column that is chosen by its name or number, for an ``option`` of a layout."""
+    name = default if column is None else str(column).lower()
+    if name in names:
+        return names[name]
+    try:
+        number: int | None = int(name)
+    except ValueError:
+        number = None
+    if number is None or (width is not None and not 0 <= number < width):
+        numbers = "a number" if width is None else f"a number from 0 to {width - 1}"
+        raise InputError(
+            f"expected {option} to be one of {', '.join(names)} or {numbers} for {layout}, "
+            f"got {quoted(column)}"
+        )
+    return number
+
+
 def no_columns(what: str, token_column: Column, tag_column: Column) -> None:
     """Refuse the choice of a column where a format (``what``, in the plural) has no columns."""
     for name, value in (("token_column", token_column), ("tag_column", tag_column)):

@@ -11,12 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dicetune.data.files.json_objects import choose_key, strings
-from dicetune.data.files.predictions import (
+from dicetune.data.files.json_objects import (
     GOLD_KEYS,
     PREDICTED_KEYS,
+    choose_key,
     prediction_records,
-    rows_of_split,
+    refuse_split,
+    strings,
 )
 from dicetune.data.files.text import Note, read_lines, source_name
 from dicetune.data.tagged.conll import column_number, parse_table
@@ -100,7 +101,7 @@ def read_predictions(
         pairs = _from_json(reading, gold_column, predicted_column, split)
     elif format == "conll":
         pairs = _from_columns(reading, gold_column, predicted_column)
-        pairs = rows_of_split(pairs, [None] * len(pairs), split, reading.source)
+        refuse_split(split, reading.source)
     else:
         raise reading.error(
             f"expected columns or JSON lines with gold and predicted tags, got {format}"

@@ -12,7 +12,15 @@ becomes 上海/NR 浦东/NN 开发/VV.
 ``中国_NR 经济_NN 发展_VV`` or ``中国/NR 经济/NN``. Runs of spaces or tabs part the words, nothing
 else does: U+3000 is part of a word. A file has one separator, the one that most of its words have;
 the last separator in a word counts, so that ``__PU`` is the word ``_``. The People's Daily corpus
-also has compounds and names of lines: see ``convert``.
+also has:
+
+- **Compounds** (People's Daily corpus, PKU): ``[中央/n 人民/n 广播/vn 电台/n]nt`` (also ``]/nt``).
+  The words are read with their tags, the tag of the compound is ignored. A bracket that is a word,
+  ``[/w``, stays a word. Brackets mean compounds in every file of ``word/TAG``, and in a file of
+  ``word_TAG`` if some tag has a bracket behind it; else a bracket is a letter of its word.
+- **Names of lines** (PKU): ``19980101-01-001-001/m`` before the words, that is date, page, article
+  and paragraph, tagged like a number. Where every line has one, they are read as the names of the
+  sentences; where only some lines have one, they are words.
 
 In both, lines of markup between sentences (``<S ID=1>``, ``<DOC>``) are skipped and counted.
 """
@@ -20,10 +28,9 @@ In both, lines of markup between sentences (``<S ID=1>``, ``<DOC>``) are skipped
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dicetune.data.files.brackets import MARKUP, is_markup, parse_brackets, plain_word
-from dicetune.data.tagged.convert import has_compounds, line_ids, without_compounds
 from dicetune.data.tagged.corpus import NO_WORDS, Reading, Sentence, no_columns
 from dicetune.errors import InputError, quoted
 
@@ -31,10 +38,19 @@ TRACE = "-NONE-"
 TRACES = "traces (-NONE-): dropped, they are no words"
 NO_LEAVES = "trees without a word: dropped"
 ESCAPED = "names of brackets and slashes (-LRB-): read as what they stand for"
+COMPOUNDS = "compounds ([...]nt): read as the words within, the compound's own tag is left out"
+IDS = "names of lines (19980101-01-001-001/m): read as the names of the sentences, not as words"
+SOME_IDS = "words such as 19980101-01-001-001 that begin some lines, not all: kept as words"
 SEPARATORS = ("_", "/")
 _FIRST = re.compile(r"[ \t]*\([ \t]*(\(|[^ \t()]+[ \t]*(\(|[^ \t()]+[ \t]*\)))")
 _SPACES = re.compile(r"[ \t]+")
 _TAG = re.compile(r"[^\d_/][^_/]{0,19}")
+_COMPOUND_TAG = r"[^\d_/\[\]][^_/\[\]]{0,19}"
+_CLOSED = {
+    "/": re.compile(rf"(.*/{_COMPOUND_TAG})((?:\]/?{_COMPOUND_TAG})+)", re.DOTALL),
+    "_": re.compile(rf"(.*_{_COMPOUND_TAG})((?:\]{_COMPOUND_TAG})+)", re.DOTALL),
+}
+_ID = re.compile(r"(\d{6,8}(?:-\d{1,4}){2,3})(?:[_/][^_/]+)?")
 _LOOKED_AT = 100
 
 
@@ -104,8 +120,8 @@ def parse_word_tags(reading: Reading) -> list[Sentence]:
         elif words := _words(line):
             rows.append((number, words))
     separator = max(SEPARATORS, key=lambda mark: sum(mark in w for _, words in rows for w in words))
-    compounds = has_compounds((word for _, words in rows for word in words), separator)
-    ids = line_ids(rows, reading)
+    compounds = _has_compounds((word for _, words in rows for word in words), separator)
+    ids = _line_ids(rows, reading)
     sentences = []
     for place, (number, row) in enumerate(rows):
         words = row if ids is None else row[1:]
@@ -113,7 +129,7 @@ def parse_word_tags(reading: Reading) -> list[Sentence]:
             reading.note(NO_WORDS, number)
             continue
         if compounds:
-            words = without_compounds(words, separator, number, reading)
+            words = _without_compounds(words, separator, number, reading)
         pairs = [_pair(word, separator, number, reading) for word in words]
         tags = tuple(tag for _, tag in pairs) if reading.wants_tags else ()
         name = None if ids is None else ids[place]
@@ -156,3 +172,73 @@ def _pair(word: str, separator: str, line: int, reading: Reading) -> tuple[str, 
     raise reading.error(
         f"expected words with their tags, as in 'word{separator}TAG', got {quoted(word)}", line
     )
+
+
+def _has_compounds(words: Iterable[str], separator: str) -> bool:
+    """Whether brackets mean compounds in a file of these words with their tags."""
+    return separator == "/" or any(_is_closing(word, separator) for word in words)
+
+
+def _without_compounds(
+    words: Sequence[str], separator: str, line: int, reading: Reading
+) -> list[str]:
+    """The words of a line with their tags, without the brackets around compounds.
+
+    Example:
+        >>> words = ["[中央/n", "电台/n]nt", "[/w"]
+        >>> _without_compounds(words, "/", 1, Reading([], "a.txt"))
+        ['中央/n', '电台/n', '[/w']
+    """
+    found = []
+    opened: list[str] = []
+    for word in words:
+        closed = _CLOSED[separator].fullmatch(word)
+        if closed is None and _is_closing(word, separator):
+            raise reading.error(
+                f"expected the tag of a compound behind ']', as in 'word{separator}TAG]TAG', got "
+                f"{quoted(word)}",
+                line,
+            )
+        body = word if closed is None else closed[1]
+        while _opens(body, separator):
+            opened.append(word)
+            body = body[1:]
+        for _ in range(closed[2].count("]") if closed else 0):
+            if not opened:
+                raise reading.error(
+                    f"expected '[' before the compound that ends with {quoted(word)}, got none in "
+                    "its line: mend the brackets",
+                    line,
+                )
+            opened.pop()
+            reading.note(COMPOUNDS, line)
+        found.append(body)
+    if opened:
+        raise reading.error(
+            f"expected ']' and a tag behind the compound that begins with {quoted(opened[-1])}, "
+            "got the end of the line: mend the brackets",
+            line,
+        )
+    return found
+
+
+def _line_ids(rows: Sequence[tuple[int, Sequence[str]]], reading: Reading) -> list[str] | None:
+    """The name of each line, given its number and its words; ``None`` where lines have no names."""
+    found = [(number, _ID.fullmatch(words[0])) for number, words in rows]
+    ids = [match[1] for _, match in found if match]
+    are_names = len(ids) == len(found)
+    for number, match in found:
+        if match:
+            reading.note(IDS if are_names else SOME_IDS, number)
+    return ids if are_names and ids else None
+
+
+def _is_closing(word: str, separator: str) -> bool:
+    start, found, tag = word.rpartition(separator)
+    return bool(start and found) and "]" in tag
+
+
+def _opens(word: str, separator: str) -> bool:
+    """Whether a word is behind the bracket; a word that closes the bracket keeps it as a letter."""
+    start, found, _ = word[1:].rpartition(separator)
+    return word.startswith("[") and bool(start and found) and "]" not in start

@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dicetune.data.files.predictions import (
+from dicetune.data.files.json_objects import (
     GOLD_KEYS,
     PREDICTED_KEYS,
     prediction_records,
+    refuse_split,
     rows_of_split,
 )
 from dicetune.data.files.tables import parse_grid
@@ -122,7 +123,7 @@ class _Reader:
             raise DataError(self.source, "expected a file of gold beside labels alone, got none")
         else:
             rows = [_Row(None, line, number) for number, line in enumerate(lines, 1)]
-            rows = rows_of_split(rows, [None] * len(rows), self.wanted.split, self.source)
+            refuse_split(self.wanted.split, self.source)
         if self.gold is not None:
             rows = _join_gold(rows, self.gold, self.source, self.notes)
             right = [row.gold for row in rows]

@@ -12,9 +12,10 @@ negative, 3 and 4 are positive, neutral sentences are left out).
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ from dicetune.data.texts.corpus import TextCorpus, TextExample
 from dicetune.data.texts.labels import LabelCells, parse_labels, read_label_names
 from dicetune.errors import DataError, listed, quoted, unknown_name
 
+_log = logging.getLogger(__name__)
 TEXT_FORMATS = ("csv", "tsv", "jsonl", "trees", "hub", "text")
 CLASSES = ("fine", "binary")
 EMPTY = "empty texts: kept, so that answers line up with the file"
@@ -58,7 +60,6 @@ def read_texts(
     several: bool = False,
     label_names: str | Path | None = None,
     classes: str = "fine",
-    report: Callable[[str], None] = lambda line: None,
 ) -> TextCorpus:
     """Texts with their labels: with ``several`` any number a text, else exactly one."""
     wanted = wanted or TextLayout()
@@ -72,7 +73,7 @@ def read_texts(
         raw_lines = read_lines(path, returns=True)
     lines = without_returns(raw_lines)
     if format == "auto":
-        format = _format_of(lines, source, wanted, report)
+        format = _format_of(lines, source, wanted)
     names: Sequence[str] = () if label_names is None else read_label_names(label_names)
     notes = NoteBook()
     if format != "trees" and classes != "fine" and wanted.gold:
@@ -95,9 +96,7 @@ def read_texts(
     return TextCorpus(tuple(examples), source, notes.notes(), tuple(names))
 
 
-def _format_of(
-    lines: Sequence[str], source: str, wanted: TextLayout, report: Callable[[str], None]
-) -> str:
+def _format_of(lines: Sequence[str], source: str, wanted: TextLayout) -> str:
     """The format of lines by their content, and by the file's name where that leaves it open."""
     rows = [line for line in lines if line]
     name = source.removesuffix(".gz")
@@ -118,7 +117,9 @@ def _format_of(
         return "csv"
     if not wanted.gold and not wanted.pair:
         if tabs != {0}:
-            report(f"{source}: read as plain text, since some lines hold tabs, but make no table")
+            _log.warning(
+                "%s: read as plain text, since some lines hold tabs, but make no table", source
+            )
         return "text"
     raise DataError(
         source,

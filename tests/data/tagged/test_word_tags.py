@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import guess_format, read_tokens
-from dicetune.data.tagged.convert import COMPOUNDS, IDS, SOME_IDS
+from dicetune.data.tagged.treebank import COMPOUNDS, IDS, SOME_IDS
 from dicetune.errors import DataError
 
 ID = "19980101-01-001-00"
