@@ -80,6 +80,8 @@ class Corpus(Entries[Sentence]):
 class PlainCorpus(Corpus):
     """Untagged sentences that know the text they were cut from, and the place of each word."""
 
+    parts: ClassVar[tuple[str, ...]] = ("sentences", "texts", "places")
+
     texts: tuple[str | None, ...] = ()  # ``None`` for a sentence that came as words
     places: tuple[tuple[tuple[int, int], ...], ...] = ()  # first character, one past the last
 
