@@ -119,15 +119,26 @@ def _difference(own):
 
 def test_the_script_draws_every_figure_of_the_docs(drawn):
     _, folder = drawn
+    pages = [*DOCS.glob("*.md"), DOCS.parent / "CONTRIBUTING.md"]
     shown = {
         name
-        for page in DOCS.glob("*.md")
-        for name in re.findall(r"\(figures/(\w[\w-]*\.svg)\)", page.read_text(encoding="utf-8"))
+        for page in pages
+        for name in re.findall(r"figures/(\w[\w-]*\.svg)\)", page.read_text(encoding="utf-8"))
     }
     written = {path.name for path in folder.iterdir()}
     kept = {path.name for path in (DOCS / "figures").glob("*.svg")}
     assert shown == written == kept
     assert {f"{name}.svg" for name in LOSSES} <= shown
+
+
+def test_the_picture_of_the_packages_is_that_of_the_imports(drawn):
+    _, folder = drawn
+    lines = [
+        set(re.findall(r'id="imports:([\w:]+)"', (place / "packages.svg").read_text("utf-8")))
+        for place in (folder, DOCS / "figures")
+    ]
+    assert lines[0] == lines[1] != set()
+    assert "cli:runs" in lines[0]
 
 
 def test_a_figure_is_the_same_in_every_run_and_small(drawn, tmp_path):

@@ -207,3 +207,32 @@ def test_what_is_declared_is_imported_and_what_is_imported_is_declared():
         *sys.stdlib_module_names,
     }
     assert found == declared
+
+
+WALKS = re.findall(
+    r"^\*\*(.+?)\*\* \(at most (\d+) files\): (.+?)\.\n\n",
+    (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"),
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def test_there_are_five_walks():
+    assert len(WALKS) == 5
+
+
+@pytest.mark.parametrize(("title", "most", "text"), WALKS, ids=[title for title, *_ in WALKS])
+def test_a_walk_is_connected_and_short(title, most, text):
+    """Each file is imported by a file of the walk, or imports one (its methods are called)."""
+    files = re.findall(r"`([\w/]+\.py)`", text)
+    names = [f"dicetune.{file.removesuffix('.py').replace('/', '.')}" for file in files]
+    assert len(set(names)) == len(names) <= int(most)
+    assert set(names) <= MODULES.keys()
+    edges, reached = graph(inside=True), {names[0]}
+    packages = {name.rpartition(".")[0] for name in names}
+    through = {
+        name: edges[name] | {m for p in edges[name] & packages for m in edges[p]} for name in names
+    }
+    for _ in names:
+        reached |= {n for n in names if through[n] & reached}
+        reached |= {n for name in reached for n in names if n in through[name]}
+    assert reached == set(names)

@@ -1,20 +1,40 @@
-"""Fit a decision rule on units with gold, and say what it gains."""
+r"""Fit a decision rule on units with gold, shrink it, and say what it gains.
+
+A rule fitted on dev always looks good there. On WNUT-17 a bias on O fitted plainly on dev lost 0.8
+test F1 on average over three seeds. So the units are dealt into K parts; for each part a rule is
+fitted on the others and decides this part; the counts of all parts together give the cross-fitted
+score, and its gain :math:`g` over the default decision, with the jackknife's standard error
+(``Goal.gain``). The rule fitted on all units is then pulled towards the default by the
+positive-part factor
+
+.. math::
+    \lambda = \max\Big(0,\ 1 - \frac{\text{se}^2}{g^2}\Big);
+
+where the gain is no larger than its standard error, the default is used. The parts are dealt by a
+hash of the units' ids, so that they depend on no random state and on no order, and units of one id
+stay together.
+
+References: James & Stein, 1961, and its positive part, Baranchik, 1964.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from dicetune.decide.rule import DecisionRule
-from dicetune.decide.shrinkage import FOLDS, cross_fit
 from dicetune.errors import InputError, quoted
 from dicetune.problems import Problem, problem_of
+from dicetune.problems.decisions import Biases, Decisions
 from dicetune.problems.goal import Goal
 from dicetune.problems.one_label import OneLabel
 
 LOGIT_ADJUSTMENT = "logit-adjustment"
+FOLDS = 5
 
 
 def fit(
@@ -85,8 +105,8 @@ def fit(
         factor = 0.0 if crossed is None else crossed.factor
     biases = problem.shrink(fitted, factor)
     sums = {
-        name: decisions.counts(own).sum(0)
-        for name, own in (("default", {}), ("fitted", fitted), ("tuned", biases))
+        name: decisions.counts(rule).sum(0)
+        for name, rule in (("default", {}), ("fitted", fitted), ("tuned", biases))
     }
     held_out: dict[str, Any] = {"gain": None, "error": None, "folds": 0}
     if crossed is not None:
@@ -151,7 +171,7 @@ def _points(gain: float, error: float) -> str:
 def logit_adjustment(
     problem: Mapping[str, Any] | Problem, counts: Sequence[float], tau: float = 1.0
 ) -> DecisionRule:
-    """Post-hoc logit adjustment as a rule of its own: see ``OneLabel.prior_biases``.
+    """Post-hoc logit adjustment as a rule: see ``OneLabel.prior_biases``.
 
     Args:
         problem: of one label or tag for each item.
@@ -203,3 +223,84 @@ def _adjusted(
         f"fitted. Dev {goal}: {_points(gain, error)} points.",
     }
     return DecisionRule(rule.kind, rule.biases, rule.objective, rule.labels, evidence)
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """What a fit is worth on held-out units.
+
+    Args:
+        sums: (M,) summed counts of all units, each decided by a rule that did not see it.
+        score: of these sums.
+        gain: over the default decision.
+        error: the standard error of the gain.
+        folds: number of parts.
+    """
+
+    sums: np.ndarray
+    score: float
+    gain: float
+    error: float
+    folds: int
+
+    @property
+    def factor(self) -> float:
+        """How much of the fitted rule is used, from 0 to 1."""
+        return shrink_factor(self.gain, self.error)
+
+
+def shrink_factor(gain: float, error: float) -> float:
+    """The positive-part factor; 0 without a gain.
+
+    Example:
+        >>> shrink_factor(2.0, 1.0), shrink_factor(1.0, 2.0), shrink_factor(-2.0, 1.0)
+        (0.75, 0.0, 0.0)
+    """
+    return max(0.0, 1.0 - (error / gain) ** 2) if gain > 0 else 0.0
+
+
+def deal(ids: Sequence[str], folds: int) -> np.ndarray:
+    """The part of each unit, (U,), from 0 to ``folds`` - 1, as equal as ids allow.
+
+    Example:
+        >>> sorted(deal(["a", "b", "c", "d"], 2).tolist())
+        [0, 0, 1, 1]
+    """
+
+    def order(name: str) -> tuple[bytes, str]:
+        return hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest(), name
+
+    place = {name: number % folds for number, name in enumerate(sorted(set(ids), key=order))}
+    return np.array([place[name] for name in ids], dtype=np.int64)
+
+
+def cross_fit(
+    decisions: Decisions,
+    goal: Goal,
+    ids: Sequence[str],
+    folds: int = FOLDS,
+    fit: Callable[[np.ndarray], Biases] | None = None,
+) -> CrossFit | None:
+    """Fit on all parts but one, decide that part, and count all of them together.
+
+    Args:
+        decisions: on all units.
+        goal: whose gain is asked for.
+        ids: of the units.
+        folds: number of parts.
+        fit: from the units under a mask, (U,) bool, to biases; by default ``decisions.fit``.
+
+    Returns:
+        ``None`` where there are not two different ids.
+    """
+    folds = min(folds, len(set(ids)))
+    if folds < 2:
+        return None
+    part = deal(ids, folds)
+    default = decisions.counts({})
+    held_out = default.copy()
+    for number in range(folds):
+        mask = part == number
+        biases = decisions.fit(goal, ~mask) if fit is None else fit(~mask)
+        held_out[mask] = decisions.counts(biases)[mask]
+    return CrossFit(held_out.sum(0), *goal.gain(default, held_out), folds)

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from dicetune.decide.fit import LOGIT_ADJUSTMENT, fit
+from dicetune.decide.fit import FOLDS, LOGIT_ADJUSTMENT, fit
 from dicetune.decide.rule import DecisionRule
-from dicetune.decide.shrinkage import FOLDS
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.problems import PROBLEMS, Problem, problem_of
 from dicetune.problems.goal import Goal
@@ -82,8 +81,8 @@ class Tuned:
         names = {"default": DEFAULT, "fitted": "fitted", "cross_fitted": "held out"}
         rows = {f"{DEV}, {shown}": found[name] for name, shown in names.items() if name in found}
         for split, scores in self.metrics.items():
-            for decision, own in scores.items():
-                rows.setdefault(f"{split}, {decision}", own)
+            for decision, metrics in scores.items():
+                rows.setdefault(f"{split}, {decision}", metrics)
         return rows
 
     def to_dict(self) -> dict[str, Any]:
@@ -277,13 +276,13 @@ def _splits(
         check_shape(path, row, shape, f"line {number}")
         rows[row["split"]].append(row)
     found = {}
-    for name, own in rows.items():
-        if len(own) != len(arrays[name]):
+    for name, part in rows.items():
+        if len(part) != len(arrays[name]):
             raise DataError(
                 path,
-                f"expected {len(arrays[name])} rows of {name}, one for each score, got {len(own)}",
+                f"expected {len(arrays[name])} rows of {name}, one for each score, got {len(part)}",
             )
-        ids = [str(row.get("id", number)) for number, row in enumerate(own)]
-        extras = [problem.extra(row) for row in own]
-        found[name] = Split(own, list(arrays[name]), ids, extras)
+        ids = [str(row.get("id", number)) for number, row in enumerate(part)]
+        extras = [problem.extra(row) for row in part]
+        found[name] = Split(part, list(arrays[name]), ids, extras)
     return found

@@ -88,7 +88,7 @@ class DecisionRule:
             path: as ``save`` takes it.
 
         Raises:
-            InputError: what stands there.
+            InputError: another rule, or another file.
         """
         file = _file(path)
         if not file.exists():
@@ -159,13 +159,13 @@ class DecisionRule:
                 "fit it anew with `dicetune tune`",
             )
         # an integer of hundreds of digits has no float
-        if not all(isinstance(own, float) or abs(own) < 10**9 for own in biases.values()) or not (
-            np.isfinite([float(own) for own in biases.values()]).all()
-        ):
+        if not all(
+            isinstance(bias, float) or abs(bias) < 10**9 for bias in biases.values()
+        ) or not (np.isfinite([float(bias) for bias in biases.values()]).all()):
             raise DataError(file, f"expected finite biases by name, got {quoted(biases)}")
         return cls(
             values["kind"],
-            {name: float(own) for name, own in biases.items()},
+            {name: float(bias) for name, bias in biases.items()},
             values["objective"],
             tuple(labels),
             values["evidence"],

@@ -8,8 +8,8 @@ from typing import Any
 
 from dicetune.data.files.json_objects import is_name, json_objects
 from dicetune.data.files.text import NoteBook, check_target, log_notes, read_lines
+from dicetune.decide.fit import FOLDS
 from dicetune.decide.folder import DEV, Split, Tuned, tune_splits
-from dicetune.decide.shrinkage import FOLDS
 from dicetune.errors import DataError, quoted, unknown_name
 from dicetune.problems import PROBLEMS, Problem, ScoreRow, problem_shown
 from dicetune.records import TUNED
@@ -114,14 +114,16 @@ def _with_gold(
 ) -> list[ScoreRow]:
     """Rows with the gold of the other file: by id where both have ids, else by place."""
     source, other = rows[0].source, gold[0].source
-    named = ["id" in own[0].values for own in (rows, gold)]
+    named = ["id" in file[0].values for file in (rows, gold)]
     if all(named):
         return _by_id(rows, {_key(row.values, row): row for row in gold}, notes)
     if len(rows) != len(gold):
         raise DataError(other, f"expected {len(rows)} rows as in {source}, got {len(gold)}")
     if any(named):
         notes.add(f"no ids in {other if named[0] else source}: joined by order", source, len(rows))
-    return [row.changed(gold=own.values.get("gold")) for row, own in zip(rows, gold, strict=True)]
+    return [
+        row.changed(gold=right.values.get("gold")) for row, right in zip(rows, gold, strict=True)
+    ]
 
 
 def _by_id(

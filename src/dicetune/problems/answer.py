@@ -23,12 +23,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dicetune.errors import InputError, quoted
-from dicetune.problems.answer_text import best_threshold, score_answer, version_of
+from dicetune.problems.answer_text import best_threshold, language_of, score_answer, version_of
 from dicetune.problems.base import Problem
 from dicetune.problems.decisions import Biases, Decisions, Steps
 from dicetune.problems.ratios import ratio
 from dicetune.problems.score_rows import ScoreRow, numbers
-from dicetune.writing import language_of
 
 NULL = "null"
 START, END, WINDOW, FIRST, LAST = range(5)

@@ -20,6 +20,9 @@ Characters: Japanese, Thai, Lao, Burmese and Khmer have no spaces between words,
 carry their particles: there F1 is over the characters that both have, white space ignored, and all
 Unicode punctuation is off, as in KorQuAD and JaQuAD.
 
+One decision for all commands says which rules are used, from the letters of all texts of a set
+(``language_of``).
+
 References: Rajpurkar et al., EMNLP 2016 and ACL 2018 (``evaluate-v1.1.py``, ``evaluate-v2.0.py``);
 Cui et al., EMNLP 2019 (``cmrc2018_evaluate.py``); Lim et al., KorQuAD 1.0, 2019; So et al.,
 JaQuAD, 2022.
@@ -31,10 +34,35 @@ import re
 import string
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from dicetune.errors import unknown_name
-from dicetune.writing import LANGUAGES
+
+HAN = "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003134f"
+KANA = "\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f"
+HANGUL = "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"
+SOUTH_EAST = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+"""Thai, Lao, Burmese and Khmer."""
+
+LANGUAGES = ("en", "zh", "characters")
+"""Of definitions of answer scores: words as SQuAD, CMRC 2018, and every character by itself."""
+
+RULES = {
+    "en": "by words, as SQuAD does",
+    "zh": "by CMRC 2018's rules for Chinese",
+    "characters": "by characters, as KorQuAD does",
+}
+
+SHARE = 0.5
+"""Share of letters of other scripts up to which a text is compared by words."""
+
+OTHERS = 0.05
+"""Share of kana, Hangul and South-East Asian letters up to which a text is Chinese that quotes."""
+
+_UNSPACED = f"{HAN}{KANA}{SOUTH_EAST}"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+_HAN = re.compile(f"[{HAN}]")
+_OTHER = re.compile(f"[{KANA}{HANGUL}{SOUTH_EAST}]")
 
 VERSIONS = ("1.1", "2.0", "cmrc2018", "characters")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -121,8 +149,8 @@ def characters_f1(predicted: str, gold: str) -> float:
         >>> characters_f1("「ポンプ」が", "ポンプ")
         0.8571428571428571
     """
-    own, right = "".join(_pieces(predicted)), "".join(_pieces(gold))
-    return _f1(own, right) if own and right else float(predicted == gold == "")
+    found, right = "".join(_pieces(predicted)), "".join(_pieces(gold))
+    return _f1(found, right) if found and right else float(predicted == gold == "")
 
 
 def _pieces(text: str) -> list[str]:
@@ -134,17 +162,17 @@ def _pieces(text: str) -> list[str]:
     ).split()
 
 
-def _f1(own: Sequence[str], right: Sequence[str]) -> float:
-    common = (Counter(own) & Counter(right)).total()
+def _f1(found: Sequence[str], right: Sequence[str]) -> float:
+    common = (Counter(found) & Counter(right)).total()
     if not common:
         return 0.0
-    precision, recall = common / len(own), common / len(right)
+    precision, recall = common / len(found), common / len(right)
     return 2 * precision * recall / (precision + recall)
 
 
 def _f1_of_nothing(predicted: str, gold: str) -> float:
-    own, right = normalize_answer(predicted), normalize_answer(gold)
-    return answer_f1(predicted, gold) if own and right else float(own == right)
+    found, right = normalize_answer(predicted), normalize_answer(gold)
+    return answer_f1(predicted, gold) if found and right else float(found == right)
 
 
 def cmrc_pieces(text: str) -> list[str]:
@@ -171,11 +199,11 @@ def cmrc_f1(predicted: str, gold: str) -> float:
         >>> round(cmrc_f1("战国无双3", "《无双3》"), 3)
         0.75
     """
-    own, right = cmrc_pieces(predicted), cmrc_pieces(gold)
-    if not own or not right:
+    found, right = cmrc_pieces(predicted), cmrc_pieces(gold)
+    if not found or not right:
         return float(predicted == gold == "")
-    run = _longest_run(own, right)
-    return 2 * run / (len(own) + len(right))
+    run = _longest_run(found, right)
+    return 2 * run / (len(found) + len(right))
 
 
 def _without_marks(text: str) -> str:
@@ -232,3 +260,39 @@ def best_threshold(
         if current > best:
             best, threshold = current, float(null_odds[number])
     return {"score": best / len(scores), "threshold": threshold}
+
+
+def words(text: str) -> list[str]:
+    """The words of a text: between spaces, or single letters where words have none between.
+
+    Example:
+        >>> words("At Quay 9"), words("泵站 9")
+        (['At', 'Quay', '9'], ['泵', '站', '9'])
+    """
+    return _WORD.findall(text)
+
+
+def language_of(texts: Iterable[str]) -> str:
+    """By which definitions answers in some texts are compared, one of ``LANGUAGES``.
+
+    Args:
+        texts: all of a set, contexts where they are known.
+
+    Example:
+        >>> [language_of([text]) for text in ("The pump (泵) is down", "泵站停了", "ポンプが停止")]
+        ['en', 'zh', 'characters']
+        >>> language_of(["부두 9의 펌프"]), language_of(["ปั๊มหยุดทำงาน"])
+        ('characters', 'characters')
+    """
+    letters = han = others = 0
+    for text in texts:
+        letters += _letters(text)
+        han += _letters(_HAN.findall(text))
+        others += _letters(_OTHER.findall(text))
+    if han + others <= SHARE * letters:
+        return "en"
+    return "zh" if others <= OTHERS * (han + others) else "characters"
+
+
+def _letters(characters: Iterable[str]) -> int:
+    return sum(map(str.isalpha, characters))

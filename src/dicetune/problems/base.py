@@ -105,7 +105,7 @@ class Problem:
         self.metrics = self._metrics(settings.get("metric"))
 
     def check_settings(self) -> None:
-        """Refuse settings that the type cannot use, and read its own."""
+        """Refuse settings that the type cannot use, and read the settings of the type."""
 
     def _metrics(self, headline: str | None) -> tuple[str, ...]:
         metrics = self.offered_metrics()
@@ -430,7 +430,7 @@ class Problem:
         )
 
     def gold_labels(self, gold: Sequence[Any]) -> Counter[str]:
-        """How often each class stands in gold."""
+        """Number of gold items of each class."""
         return Counter(name for row in gold for _, name in self.items(row))
 
 

@@ -181,7 +181,7 @@ def best_point(edges: np.ndarray, values: np.ndarray, current: float) -> tuple[f
     Args:
         edges: (P,) breakpoints in order.
         values: (P + 1,) of the pieces; higher is better.
-        current: the bias as it is.
+        current: the present bias.
 
     Example:
         >>> best_point(np.array([1.0, 2.0, 4.0]), np.array([0.1, 0.3, 0.9, 0.2]), 0.0)

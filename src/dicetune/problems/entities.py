@@ -33,7 +33,7 @@ COLUMNS = 6
 """Scores of a candidate: number of its type, first word, one past the last word, three logits."""
 
 MOST = 4
-"""A precision-recall curve ends where so many times more candidates are taken than gold has."""
+"""A curve ends where this many times the entities of gold are taken."""
 
 Entity = Mapping[str, Any] | tuple[str, int, int]
 

@@ -37,7 +37,7 @@ STEPS = 120
 """Points of a precision-recall curve."""
 
 MOST = 4
-"""A curve ends where so many times more words are in spans than gold has."""
+"""A curve ends where this many times the words that gold has in spans are positive."""
 
 
 class Spans(Problem):

@@ -48,6 +48,7 @@ from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import IGNORED, LossTarget
 from dicetune.models import output_bias
 from dicetune.problems import Answer
+from dicetune.problems.answer_text import LANGUAGES
 from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained
 from dicetune.tasks.options import MODEL, TaskOptions, Use, option
 from dicetune.tasks.qa_answers import (
@@ -60,7 +61,6 @@ from dicetune.tasks.qa_answers import (
     score_answer_file,
 )
 from dicetune.tasks.windows import ContextWindow, Room, cut_context, cut_question, longest_first
-from dicetune.writing import LANGUAGES
 
 _SCORED: tuple[Use, ...] = ("train", "evaluate", "score", "compare")
 

@@ -29,9 +29,9 @@ from dicetune.data import (
 )
 from dicetune.errors import DataError
 from dicetune.problems import Answer
+from dicetune.problems.answer_text import RULES, language_of
 from dicetune.tasks.base import Scores, Source
 from dicetune.tasks.windows import ContextWindow
-from dicetune.writing import RULES, language_of
 
 START, END, WINDOW, FIRST, LAST = range(5)
 """Columns of the scores of one question: start, end, window, first character, one past the last."""

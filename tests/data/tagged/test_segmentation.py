@@ -99,6 +99,12 @@ def test_words_without_tags():
     assert [s.tokens for s in corpus] == [("上", "海", "的"), ()]
 
 
+def test_the_first_of_plain_sentences_keep_their_texts():
+    corpus = plain_corpus(["Quay Nine", "at four", "down"])
+    first = corpus.first(2)
+    assert (len(first), first.texts, len(first.places)) == (2, ("Quay Nine", "at four"), 2)
+
+
 def test_plain_text():
     """White space ends a word and is none; what it was cut into before does not matter."""
     corpus = to_characters(plain_corpus([" 上海 it's\u3000的", "", ["a b", "c"]]))

@@ -14,14 +14,14 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import yaml
 
-from dicetune.data.files.text import Note, NoteBook, read_lines
+from dicetune.data.files.text import Entries, Note, NoteBook, read_lines
 from dicetune.data.inspect import (
     PAPER_RATIOS,
     Contents,
@@ -91,8 +91,10 @@ class EntitySentence:
 
 
 @dataclass(frozen=True)
-class EntityCorpus:
+class EntityCorpus(Entries[EntitySentence]):
     """The sentences of one file or split, in the order of the file."""
+
+    parts: ClassVar[tuple[str, ...]] = ("sentences", "texts", "places")
 
     sentences: tuple[EntitySentence, ...]
     source: str
@@ -101,21 +103,6 @@ class EntityCorpus:
     has_gold: bool = True  # False for text to be predicted
     texts: tuple[str | None, ...] = ()  # plain texts that the sentences were cut from
     places: tuple[tuple[tuple[int, int], ...], ...] = ()  # of each word in its plain text
-
-    def __len__(self) -> int:
-        return len(self.sentences)
-
-    def __iter__(self) -> Iterator[EntitySentence]:
-        return iter(self.sentences)
-
-    def first(self, count: int) -> Self:
-        """The corpus cut to the first ``count`` sentences."""
-        return replace(
-            self,
-            sentences=self.sentences[:count],
-            texts=self.texts[:count],
-            places=self.places[:count],
-        )
 
     @property
     def types(self) -> list[str]:

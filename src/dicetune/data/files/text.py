@@ -15,11 +15,11 @@ import logging
 import os
 import sys
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import TextIO
+from typing import Any, ClassVar, Generic, Self, TextIO, TypeVar
 
 from dicetune.errors import DataError, InputError, quoted
 
@@ -32,6 +32,8 @@ _MB = 1_000_000
 _LARGEST = 256
 _DENSEST = 100
 _PLACES = 5
+
+Entry = TypeVar("Entry")
 
 Target = str | Path | TextIO
 """A file, an open text stream, or ``-`` for stdout."""
@@ -53,6 +55,24 @@ class Note:
     def __str__(self) -> str:
         first = f"; first at {', '.join(self.places)}" if self.places else ""
         return f"{self.rule} ({self.count}{first})"
+
+
+class Entries(Generic[Entry]):
+    """Rows of a file. The first of ``parts`` names their field; the other parts run beside it."""
+
+    parts: ClassVar[tuple[str, ...]]
+
+    def __len__(self) -> int:
+        return len(getattr(self, self.parts[0]))
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(getattr(self, self.parts[0]))
+
+    def first(self, count: int) -> Self:
+        """The corpus cut to the first ``count`` entries."""
+        this: Any = self
+        cut: Self = replace(this, **{part: getattr(self, part)[:count] for part in self.parts})
+        return cut
 
 
 class NoteBook:

@@ -23,11 +23,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-from dicetune.data.files.text import Note
+from dicetune.data.files.text import Entries, Note
 from dicetune.data.inspect import (
     QA_PAPER_RATIOS,
     Contents,
@@ -37,7 +37,7 @@ from dicetune.data.inspect import (
     SubwordCounter,
     inspect_splits,
 )
-from dicetune.writing import words
+from dicetune.problems.answer_text import words
 
 ELSEWHERE = "answers whose offset does not fit: the nearest place with the same text was taken"
 UNPLACED = "answers without an offset: placed where their text stands"
@@ -73,24 +73,16 @@ class Question:
 
 
 @dataclass(frozen=True)
-class QuestionCorpus:
+class QuestionCorpus(Entries[Question]):
     """The questions of one file or split, in the order of the file."""
+
+    parts: ClassVar[tuple[str, ...]] = ("questions",)
 
     questions: tuple[Question, ...]
     source: str
     notes: tuple[Note, ...] = ()
     gold: bool = True  # whether answers were read
     format: str = "text"  # of the file; "text" for plain values
-
-    def __len__(self) -> int:
-        return len(self.questions)
-
-    def __iter__(self) -> Iterator[Question]:
-        return iter(self.questions)
-
-    def first(self, count: int) -> Self:
-        """The corpus cut to the first ``count`` questions."""
-        return replace(self, questions=self.questions[:count])
 
     def place_of(self, question: Question) -> str:
         """The place of a question: "file:line", or the file and the place in its document."""

@@ -16,7 +16,7 @@ from typing import Any
 from dicetune.data.files.json_objects import choose_key, is_name, prediction_records, refuse_split
 from dicetune.data.files.text import NoteBook, read_lines, source_name
 from dicetune.errors import DataError, quoted, unknown_name
-from dicetune.writing import LANGUAGES
+from dicetune.problems.answer_text import LANGUAGES
 
 ANSWER_FORMATS = ("squad", "jsonl")
 ANSWER_KEYS = ("predicted", "prediction_text", "answer")

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
 
-from dicetune.data.files.text import Note, NoteBook
+from dicetune.data.files.text import Entries, Note, NoteBook
 from dicetune.data.inspect import (
     PAPER_RATIOS,
     Contents,
@@ -58,8 +58,10 @@ class Sentence:
 
 
 @dataclass(frozen=True)
-class Corpus:
+class Corpus(Entries[Sentence]):
     """The sentences of one file or split, and what its reader noted."""
+
+    parts: ClassVar[tuple[str, ...]] = ("sentences",)
 
     sentences: tuple[Sentence, ...]
     source: str
@@ -67,16 +69,6 @@ class Corpus:
     found_scheme: str | None = None  # of the file
     notes: tuple[Note, ...] = ()
     format: str = ""
-
-    def first(self, count: int) -> Self:
-        """The same source with its first sentences alone."""
-        return replace(self, sentences=self.sentences[:count])
-
-    def __len__(self) -> int:
-        return len(self.sentences)
-
-    def __iter__(self) -> Iterator[Sentence]:
-        return iter(self.sentences)
 
     @property
     def tag_counts(self) -> Counter[str]:
@@ -87,6 +79,8 @@ class Corpus:
 @dataclass(frozen=True)
 class PlainCorpus(Corpus):
     """Untagged sentences that know the text they were cut from, and the place of each word."""
+
+    parts: ClassVar[tuple[str, ...]] = ("sentences", "texts", "places")
 
     texts: tuple[str | None, ...] = ()  # ``None`` for a sentence that came as words
     places: tuple[tuple[tuple[int, int], ...], ...] = ()  # first character, one past the last

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import Self
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
 
-from dicetune.data.files.text import Note
+from dicetune.data.files.text import Entries, Note
 from dicetune.data.inspect import (
     Contents,
     Fact,
@@ -38,23 +38,15 @@ class TextExample:
 
 
 @dataclass(frozen=True)
-class TextCorpus:
+class TextCorpus(Entries[TextExample]):
     """The examples of one file or split, in the order of the file."""
+
+    parts: ClassVar[tuple[str, ...]] = ("examples",)
 
     examples: tuple[TextExample, ...]
     source: str
     notes: tuple[Note, ...] = ()
     names: tuple[str, ...] = ()  # of all labels, where a file of names or a ClassLabel has them
-
-    def __len__(self) -> int:
-        return len(self.examples)
-
-    def __iter__(self) -> Iterator[TextExample]:
-        return iter(self.examples)
-
-    def first(self, count: int) -> Self:
-        """The corpus cut to the first ``count`` examples."""
-        return replace(self, examples=self.examples[:count])
 
     @property
     def label_counts(self) -> Counter[str]:

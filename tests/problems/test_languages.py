@@ -2,7 +2,7 @@
 
 import pytest
 
-from dicetune.writing import language_of, words
+from dicetune.problems.answer_text import language_of, words
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from dicetune.decide.fit import fit
-from dicetune.decide.shrinkage import cross_fit, deal
+from dicetune.decide.fit import cross_fit, deal, fit
 from dicetune.problems import problem_of
 from dicetune.problems.goal import Goal
 from lattice import draw
