@@ -218,11 +218,11 @@ class Problem:
         Raises:
             InputError: unequal lengths.
         """
-        return self.seeing(gold, predicted)._item_scores(gold, predicted)
+        problem = self.seeing(gold, predicted)
+        return problem._item_scores(problem.counts(gold, predicted).sum(0))
 
-    def _item_scores(self, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[str, Any]:
+    def _item_scores(self, sums: np.ndarray) -> dict[str, Any]:
         """Counts and scores of all items, then of each class under "per_type"."""
-        sums = self.counts(gold, predicted).sum(0)
         each = zip(self.classes, *self.blocks(sums), strict=True)
         per_type = {name: counted(*counts) for name, *counts in sorted(each) if any(counts[1:])}
         return {**counted(*self.micro(sums)), "per_type": per_type}

@@ -99,11 +99,10 @@ class Spans(Problem):
             return ratio(sums[..., -2], sums[..., -1])
         return named_ratio(*self.micro(sums), metric)
 
-    def _item_scores(self, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[str, Any]:
-        words = self.counts(gold, predicted)[:, -2:].sum(0)
+    def _item_scores(self, sums: np.ndarray) -> dict[str, Any]:
         return {
-            **super()._item_scores(gold, predicted),
-            "token_accuracy": float(ratio(*words)),
+            **super()._item_scores(sums),
+            "token_accuracy": float(self.metric(sums, "token_accuracy")),
             "scheme": self.scheme,
             "convention": self.convention,
         }

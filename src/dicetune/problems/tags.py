@@ -38,8 +38,7 @@ class Tags(OneLabel):
         correct, _, gold = self.micro(sums)
         return ratio(correct, gold)
 
-    def _item_scores(self, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[str, Any]:
-        sums = self.counts(gold, predicted).sum(0)
+    def _item_scores(self, sums: np.ndarray) -> dict[str, Any]:
         return {
             **{name: float(self.metric(sums, name)) for name in self.scored},
             "support": int(self.micro(sums)[2]),

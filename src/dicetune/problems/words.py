@@ -83,10 +83,9 @@ class Words(Problem):
         right = cut if metric in ALONE else correct
         return named_ratio(right, predicted, gold, metric.removeprefix("word_"))
 
-    def _item_scores(self, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[str, Any]:
-        found = super()._item_scores(gold, predicted)
+    def _item_scores(self, sums: np.ndarray) -> dict[str, Any]:
+        found = super()._item_scores(sums)
         per_type = found.pop("per_type")
-        sums = self.counts(gold, predicted).sum(0)
         return {
             **found,
             **{name: float(self.metric(sums, name)) for name in ALONE},
