@@ -24,6 +24,7 @@ from dicetune.records import (
     TUNED,
     TUNED_FILE,
     check_shape,
+    file_of_run,
     read_json_lines,
     write_json_lines,
 )
@@ -212,13 +213,7 @@ def read_scores(folder: str | Path) -> tuple[dict[str, list[np.ndarray]], dict[s
     Raises:
         InputError: no run, or a file that cannot be read.
     """
-    path = Path(folder) / SCORES_FILE
-    if not path.is_file():
-        raise InputError(
-            f"expected the folder of a finished run (with {SCORES_FILE}), got "
-            f"{quoted(Path(folder))}: "
-            "give the --out folder of `dicetune train`, or the scores of any model with --scores"
-        )
+    path = file_of_run(folder, SCORES_FILE, ", or the scores of any model with --scores")
     try:
         with safe_open(path, framework="np") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
