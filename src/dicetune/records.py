@@ -112,11 +112,11 @@ def is_first_process() -> bool:
 
 
 @contextlib.contextmanager
-def silent_log() -> Iterator[None]:
+def silent_log(when: bool = True) -> Iterator[None]:
     """Log nothing inside: another process, or an earlier reading, logs the same lines."""
     log = logging.getLogger("dicetune")
     level = log.level
-    log.setLevel(logging.CRITICAL)
+    log.setLevel(logging.CRITICAL if when else level)
     try:
         yield
     finally:
