@@ -22,26 +22,25 @@ from dicetune.errors import DataError, quoted
 from dicetune.records import read_json, replace_text
 from dicetune.reporting import panels, tables
 
-REPORT_FILE = "report.html"
-_SUMMARY_FILE = "summary.json"
-_VERSION = 1
+SUMMARY_FILE, SUMMARY_VERSION = "summary.json", 1
 
 
 def write_report(folder: str | Path) -> Path:
     """Write ``report.html`` beside the ``summary.json`` of a comparison; the path of the page."""
-    path = Path(folder) / _SUMMARY_FILE
+    path = Path(folder) / SUMMARY_FILE
     if not path.is_file():
         raise DataError(
-            folder, f"expected a folder with {_SUMMARY_FILE}, got none: run `dicetune report` on it"
+            folder, f"expected a folder with {SUMMARY_FILE}, got none: run `dicetune report` on it"
         )
     summary = read_json(path)
-    if summary.get("version") != _VERSION:
+    version = summary.get("version")
+    if version != SUMMARY_VERSION:
         raise DataError(
             path,
-            f"expected a summary of version {_VERSION}, got {quoted(summary.get('version'))}: "
-            "make it anew with `dicetune report`",
+            f"expected a summary of version {SUMMARY_VERSION}, got {quoted(version)}: make it anew "
+            "with `dicetune report`",
         )
-    page = Path(folder) / REPORT_FILE
+    page = Path(folder) / "report.html"
     replace_text(page, render(summary))
     return page
 
