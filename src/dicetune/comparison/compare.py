@@ -108,7 +108,7 @@ def _check_named_again(earlier: Plan, losses: Sequence[str], folder: Path) -> No
     if missing:
         flags = shlex.join(part for loss in missing for part in ("--loss", loss))
         raise InputError(
-            "expected the losses that run code of your own to be named again, got a comparison in "
+            "expected the losses that run your code to be named again, got a comparison in "
             f"{quoted(str(folder))} that has {listed(map(quoted, missing))}: add {flags} if you "
             "trust that code"
         )

@@ -134,7 +134,7 @@ def describe(plan: Plan, out: Path) -> list[str]:
     if plan.search is not None:
         lines.append(
             f"before them {plan.search.trials} trials of each loss on seed {plan.search.seed}, "
-            "scored on dev (learning rate, and the loss's own parameters)"
+            "scored on dev (learning rate, and the parameters of the loss)"
         )
     kept = "kept (--keep-models)" if plan.keep_models else "dropped (--keep-models keeps them)"
     lines.append(f"weights are {kept}; records, predictions and scores are kept in {out}")

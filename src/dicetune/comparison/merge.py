@@ -147,7 +147,7 @@ def merge(folders: Sequence[Path], out: Path, *, place: Path, baseline: str | No
     The default baseline is that of the first comparison, else the first competitor.
     """
     if out.is_file() or out.resolve() in [folder.resolve() for folder in folders]:
-        raise InputError(f"expected a folder of its own for merged records, got {quoted(out)}")
+        raise InputError(f"expected a new folder for merged records, got {quoted(out)}")
     if (out / PLAN_FILE).is_file() and Plan.load(out).merged is None:
         raise InputError(
             f"expected a folder for merged records, got {quoted(out)}, which holds a "

@@ -205,7 +205,7 @@ class Plan:
         """The plan for a folder with an earlier plan: its losses and seeds are kept."""
         if earlier.merged is not None:
             raise InputError(
-                f"expected a folder of its own, got {quoted(folder)}, which holds merged "
+                f"expected another folder, got {quoted(folder)}, which holds merged "
                 "records: give another --out"
             )
         differences = "; ".join(self._changes_from(earlier))

@@ -272,7 +272,7 @@ def _item(results: Results, right: dict[str, np.ndarray], unit: int) -> dict[str
 
 
 def text_of(row: Mapping[str, Any]) -> str:
-    r"""The text of a row, the second text of a pair on a line of its own.
+    r"""The text of a row, the second text of a pair on a new line.
 
     Example:
         >>> text_of({"tokens": ["Dock", "four"]}), text_of({"text": "up?", "text_b": "is it up?"})

@@ -1,7 +1,7 @@
 """The report as one HTML page: style and script are part of it, and nothing is fetched.
 
-Everything from the data is escaped. Should a text get through all the same, the page's own policy
-(Content-Security-Policy) allows no script but the one whose hash it names, and no connection.
+Everything from the data is escaped. Should a text get through all the same, the policy of the page
+(Content-Security-Policy) allows only the script whose hash the policy names, and no connection.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -54,24 +54,27 @@ def render(summary: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: dict[str, Callable[..., str]] = {
-        "breakable": breakable,
-        "sentence": sentence,
-        "points": numbers.points,
-        "chance": numbers.chance,
-        "count": numbers.count,
-    }
-    environment.filters |= filters
-    style, script = _packaged("style.css"), _packaged("script.js")
+    environment.filters.update(
+        breakable=breakable,
+        sentence=lambda text: text[:1].upper() + text[1:],
+        points=numbers.points,
+        chance=numbers.chance,
+        count=numbers.count,
+    )
+    folder = resources.files("dicetune.reporting") / "templates"
+    style, script = ((folder / name).read_text("utf-8") for name in ("style.css", "script.js"))
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
     return environment.get_template("page.html").render(
         summary=summary,
         style=Markup(style),  # from the package; nothing of the data is in it
         script=Markup(script),
-        policy=policy(style, script),
+        policy=policy,
         scores=tables.score_table(summary),
         differences=tables.difference_table(summary),
-        effect_heads=tables.effect_heads(summary),
-        effects=tables.effect_rows(summary),
+        effects=tables.effect_table(summary),
         classes=tables.class_bars(summary),
         trade_offs=panels.precision_recall_panels(summary),
         learning=panels.learning_panels(summary),
@@ -81,19 +84,6 @@ def render(summary: Mapping[str, Any]) -> str:
         how=tables.run_facts(summary["how"]),
         dicetune_version=__version__,
     )
-
-
-def policy(style: str, script: str) -> str:
-    """What the page may do: apply its own style, run its own script, fetch nothing."""
-    parts = [
-        "default-src 'none'",
-        f"style-src '{_hash(style)}'",
-        f"script-src '{_hash(script)}'",
-        "img-src data:",
-        "base-uri 'none'",
-        "form-action 'none'",
-    ]
-    return "; ".join(parts)
 
 
 def breakable(text: str) -> Markup:
@@ -106,15 +96,6 @@ def breakable(text: str) -> Markup:
     return Markup(re.sub(r"([:,+*])(?=.)", r"\1<wbr>", str(escape(text))))
 
 
-def sentence(text: str) -> str:
-    """Text that begins with a capital, the rest as it is."""
-    return text[:1].upper() + text[1:]
-
-
 def _hash(text: str) -> str:
     digest = hashlib.sha256(text.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
-
-
-def _packaged(name: str) -> str:
-    return (resources.files("dicetune.reporting") / "templates" / name).read_text(encoding="utf-8")
