@@ -21,7 +21,7 @@ import numpy as np
 
 from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.problems.base import Problem
-from dicetune.problems.ratios import ratio
+from dicetune.problems.ratios import ratio, wilson
 
 FBETA = "fbeta"
 PRECISION_AT = "precision@recall"
@@ -130,7 +130,7 @@ class Goal:
         floor = float(self.value or 0.0)
         names, (correct, _, gold) = self.problem.focus(sums)
         found = sorted(
-            (float(right / total), name, wilson(float(right), float(total)))
+            (float(right / total), name, share_interval(float(right), float(total)))
             for name, right, total in zip(names, correct, gold, strict=True)
             if total
         )
@@ -176,21 +176,7 @@ def _mean(values: np.ndarray, occurs: np.ndarray) -> np.ndarray:
     return ratio((values * occurs).sum(-1), occurs.sum(-1))
 
 
-def wilson(right: float, total: float) -> tuple[float, float]:
-    """Wilson's 95% interval of a share, which also holds for few items and near 0 and 1.
-
-    Args:
-        right: items of the share.
-        total: all items, more than 0.
-
-    Example:
-        >>> [round(bound, 3) for bound in wilson(8, 10)]
-        [0.49, 0.943]
-
-    References:
-        Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927.
-    """
-    share, square = right / total, _Z**2 / total
-    middle = (share + square / 2) / (1 + square)
-    half = _Z * math.sqrt(share * (1 - share) / total + square / (4 * total)) / (1 + square)
-    return max(0.0, middle - half), min(1.0, middle + half)
+def share_interval(right: float, total: float) -> tuple[float, float]:
+    """The 95% interval of the share of ``right`` items among ``total``, which is above 0."""
+    share = right / total
+    return wilson(share, _Z * math.sqrt(share * (1 - share) / total), _Z**2 / total)
