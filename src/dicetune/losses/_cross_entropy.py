@@ -110,7 +110,7 @@ class CrossEntropyLoss(Loss):
         "ce": Preset(
             "-1/N Σ log p_gold",
             "Eq. 1",
-            "the baseline: where accuracy is the metric, and to compare with",
+            "as the baseline; the metric is accuracy",
         )
     }
 
