@@ -303,7 +303,7 @@ def _chosen_task(folder: Path, record: RunRecord | None, name: str | None) -> An
 
 
 def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:
-    """The model with all its weights: the library would draw missing weights at random."""
+    """The model with all its weights: transformers would draw missing weights at random."""
     with loading(folder, f"a saved {what} model", _GIVE):
         model, found = auto_class.from_pretrained(
             str(folder),

@@ -40,7 +40,7 @@ def cross_entropy_of(items: Items, class_weight: Tensor | None, reduction: str) 
         plain = items.mask is None and class_weight is None and items.logits.shape[0] > 0
         if plain and items.num_items is None and reduction == "mean":
             return F.cross_entropy(items.logits, gold)
-        if reduction == "mean":  # the library's sum; the division is ours
+        if reduction == "mean":  # the sum of torch, divided here by the number of items
             total = F.cross_entropy(items.logits, gold, class_weight, reduction="sum")
             return mean_of(total, items)
         losses = F.cross_entropy(items.logits, gold, class_weight, reduction="none")

@@ -274,7 +274,7 @@ def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_trainer(trainer: Mapping[str, Any]) -> None:
-    """Check names and values: the library checks few of them, and late."""
+    """Check names and values: transformers checks few of them, and late."""
     hints = typing.get_type_hints(TrainingArguments)
     valid = {entry.name for entry in fields(TrainingArguments) if entry.init}
     for key, value in trainer.items():
