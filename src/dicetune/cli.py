@@ -126,8 +126,8 @@ def train(
 ) -> None:
     """Fine-tune a model, choose its checkpoint on dev, score it, and write a record."""
     finished = dicetune.train(**_given(locals()), progress=sys.stderr.isatty())
-    from dicetune.records import is_first_process
     from dicetune.terminal import say
+    from dicetune.training.processes import is_first_process
 
     if is_first_process():
         _print(finished)

@@ -73,9 +73,7 @@ _RESERVED = {
     "prediction_loss_only": "the scores need the predictions",
     "batch_eval_metrics": "spans are scored over the whole set",
     "eval_do_concat_batches": "spans are scored over the whole set",
-    "do_train": "the command decides",
-    "do_eval": "the command decides",
-    "do_predict": "the command decides",
+    **dict.fromkeys(("do_train", "do_eval", "do_predict"), "the command decides"),
 }
 
 _LEAST = {"max_train": 1, "max_dev": 1, "max_test": 1, "max_length": 3, "patience": 1, "seed": 0}
