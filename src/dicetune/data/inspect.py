@@ -24,12 +24,6 @@ Fact = int | float | str | None
 MANY_UNKNOWN = 0.05
 """Share of unknown sub-words above which a tokenizer was not made for a text."""
 
-PAPER_RATIOS = {"CoNLL03": 4.98, "OntoNotes5.0": 8.18}
-"""Negative words to entity words, NER rows of Table 1 of the paper (Li et al., ACL 2020)."""
-
-QA_PAPER_RATIOS = {"SQuAD1.1": 55.9, "SQuAD2.0": 82.0, "QuoRef": 169.0}
-"""Negatives to positives, machine reading rows of the same table."""
-
 _LONGEST, _SUBWORDS, _UNKNOWN = "longest in sub-words", "sub-words", "unknown sub-words"
 _EXAMPLES = 5
 
@@ -56,12 +50,7 @@ class Ratio:
 
     @classmethod
     def of_labels(cls, counts: Mapping[str, int]) -> Self | None:
-        """Most frequent label to rarest, of those that occur; ``None`` below two.
-
-        Example:
-            >>> Ratio.of_labels({"ham": 6, "spam": 2}).value
-            3.0
-        """
+        """The most frequent label to the rarest that occurs; ``None`` below two labels."""
         ordered = Counter({label: count for label, count in counts.items() if count}).most_common()
         if len(ordered) < 2:
             return None
@@ -207,11 +196,6 @@ def _subword_facts(items: Iterable[Item], count: SubwordCounter | None) -> dict[
         _SUBWORDS: total,
         _UNKNOWN: unknown / total if total else 0.0,
     }
-
-
-def place_of(source: str, line: int | None) -> str:
-    """Where an example is: "file:line", or the file alone."""
-    return source if line is None else f"{source}:{line}"
 
 
 def find_leaks(keys: Mapping[str, Sequence[tuple[Hashable, str]]], unit: str) -> list[Leak]:
