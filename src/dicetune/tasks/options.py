@@ -156,8 +156,10 @@ def plain_types(hint: Any) -> tuple[Any, ...]:
 
 
 def describe_options(options_class: type) -> list[dict[str, str]]:
-    """Name, default, uses and meaning of each option, as its docstring has them."""
-    meanings = _meanings(options_class.__doc__ or "")
+    """Name, default, uses and meaning of each option, as the docstrings of the class have them."""
+    meanings: dict[str, str] = {}
+    for base in reversed(options_class.__mro__):
+        meanings |= _meanings(vars(base).get("__doc__") or "")
     return [
         {
             "option": entry.name,

@@ -299,14 +299,11 @@ class QaTask(Task):
         """The start and end logits alone; some models put out more."""
         return outputs[0].float(), outputs[1].float()
 
-    def predict(
-        self, scores: Arrays, data: QuestionCorpus, biased: Arrays | None = None
-    ) -> list[Prediction]:
+    def choose(self, scores: Arrays, data: QuestionCorpus, deciding: Arrays) -> list[Prediction]:
         """The best span of each question, or none."""
-        decisive = scores if biased is None else biased
         return [
-            decide(rows, question.context, self.options, self.null, deciding)
-            for rows, question, deciding in zip(scores, data, decisive, strict=True)
+            decide(rows, question.context, self.options, self.null, decisive)
+            for rows, question, decisive in zip(scores, data, deciding, strict=True)
         ]
 
     def score(self, data: QuestionCorpus, predictions: Sequence[Prediction]) -> Scores:

@@ -135,15 +135,12 @@ class SegPosTask(TokenTask):
             )
         return super().restore(labels, {**settings, "label_scheme": "iobes"})
 
-    def predict(
-        self, scores: Arrays, data: Corpus, biased: Arrays | None = None
-    ) -> list[list[str]]:
+    def choose(self, scores: Arrays, data: Corpus, deciding: Arrays) -> list[list[str]]:
         """The likeliest labels of each sentence that spell words."""
         paths = WordPaths(self.labels)
-        decisive = scores if biased is None else biased
         return [
             to_tags(paths.best(row, breaks), len(row), "iobes")
-            for row, breaks in zip(decisive, word_breaks(data), strict=True)
+            for row, breaks in zip(deciding, word_breaks(data), strict=True)
         ]
 
     def match_source(self, source: Source, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
