@@ -18,7 +18,15 @@ from dicetune.data.entities.read import (
     read_span_predictions,
 )
 from dicetune.data.files.hub import names_data_set
-from dicetune.data.files.text import Note, NoteBook, check_target, log_notes, read_lines, write_text
+from dicetune.data.files.text import (
+    Entries,
+    Note,
+    NoteBook,
+    check_target,
+    log_notes,
+    read_lines,
+    write_text,
+)
 from dicetune.data.inspect import (
     MANY_UNKNOWN,
     Fact,
@@ -75,6 +83,7 @@ __all__ = [
     "EntityCorpus",
     "EntitySentence",
     "EntitySpan",
+    "Entries",
     "Fact",
     "GoldAnswer",
     "Guess",

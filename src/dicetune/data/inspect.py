@@ -72,7 +72,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a corpus says of one split; facts and labels in the order in which they are shown."""
+    """What a corpus says about one split; facts and labels in the order in which they are shown."""
 
     source: str
     items: Sequence[Item]
@@ -144,9 +144,9 @@ def inspect_splits(
     describe: Callable[[Any, Any, Any], tuple[str, str]],
     paper_ratios: Mapping[str, float] | None = None,
 ) -> Inspection:
-    """Describe splits, the training split first, whose texts are called ``unit``.
+    """Describe splits, the training split first; messages call their texts ``unit``.
 
-    ``describe`` makes a text and a difference from a key and its first two golds. Without a
+    ``describe`` makes a text and a difference from a key and two golds of the same text. Without a
     counter, sub-words are not counted.
     """
     reports = tuple(_report(name, found, count_subwords) for name, found in splits.items())
@@ -170,7 +170,7 @@ def inspect_splits(
 
 
 def _report(name: str, found: Contents, count_subwords: SubwordCounter | None) -> SplitReport:
-    """The report of one split: its own facts around the facts that all layouts share."""
+    """The report of one split: the facts of its layout around the facts that all layouts share."""
     facts = dict(found.facts)
     facts["duplicates inside"] = len(found.items) - len({item.key for item in found.items})
     if found.unit is not None:

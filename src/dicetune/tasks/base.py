@@ -13,12 +13,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from torch import Tensor
 
-from dicetune.data import Note
+from dicetune.data import Entries
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import IGNORED, LossInput, LossTarget, item_count
 from dicetune.problems import Problem
@@ -35,25 +35,8 @@ Arrays = Sequence[np.ndarray]
 File = str | Path
 
 
-class Data(Protocol):
-    """One split as a task's reader returns it: examples in the order of the file."""
-
-    @property
-    def source(self) -> str:
-        """Name of the file."""
-
-    @property
-    def notes(self) -> tuple[Note, ...]:
-        """What was odd."""
-
-    def __len__(self) -> int:
-        """Number of examples."""
-
-    def __iter__(self) -> Iterator[Any]:
-        """Examples."""
-
-    def first(self, count: int) -> Self:
-        """The same source, cut after ``count`` examples."""
+Data = Entries[Any]
+"""One split as the reader of a task returns it: examples in the order of the file."""
 
 
 @dataclass(frozen=True)
@@ -278,8 +261,8 @@ class Task(ABC):
         """Decide: scores to predictions.
 
         ``biased`` are the scores after a decision rule (``decide.DecisionRule.apply``): they
-        decide in place of the scores, while every probability that is reported stays the
-        model's own.
+        decide in place of the scores, while every probability that is reported stays that of the
+        model.
         """
         return self.choose(scores, data, scores if biased is None else biased)
 

@@ -190,7 +190,7 @@ class MrcNerTask(Task):
 
     @classmethod
     def score_source(cls, source: Source, gold: Source | None, options: MrcNerOptions) -> Scores:
-        """Score JSON lines with predicted entities; the gold is in them or in a file of its own."""
+        """Score JSON lines with predicted entities; the gold is in them or in another file."""
         right = None if gold is None else cls.read_source(gold, options, True, Trained())
         found = _predictions(source, right)
         return Entities({}).scores(found.gold, found.predicted)
@@ -278,8 +278,8 @@ class MrcNerTask(Task):
     def loss_targets(self, labels: Mapping[str, Tensor]) -> list[LossTarget]:
         """A sigmoid for each word as a start, as an end, and for each candidate span.
 
-        While a model trains, its candidates hold the right spans, as many as fit. Of each window
-        these come first here, then wrong candidates; ``loss_inputs`` has the model's own order.
+        While a model trains, its candidates hold the right spans, as many as fit. Here the right
+        spans of a window come before the wrong ones; ``loss_inputs`` has the order of the model.
         """
         found = []
         for name in ("start", "end"):

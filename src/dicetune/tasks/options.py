@@ -114,7 +114,7 @@ def read_text(hint: Any, value: Any) -> Any:
     """
     plain = plain_types(hint)
     if isinstance(value, Mapping) and dict in plain:
-        return {key: read_text(bool | float | int, own) for key, own in value.items()}
+        return {key: read_text(bool | float | int, entry) for key, entry in value.items()}
     if not isinstance(value, str):
         return value
     if bool in plain and value in _FLAGS:

@@ -101,7 +101,7 @@ class SegPosTask(TokenTask):
     def score_source(cls, source: Source, gold: Source | None, options: Any) -> Scores:
         """Score the words of any tool (word_TAG lines and whatever else ``read`` takes).
 
-        Without a file of gold: a run's own ``predictions.jsonl``, which holds its gold.
+        Without a file of gold: the ``predictions.jsonl`` of a run, which holds gold too.
         """
         if gold is None:
             return _score_run(source)
@@ -243,7 +243,7 @@ def _score_run(source: Source) -> Scores:
 
 
 def _check_words_alone(source: Source) -> None:
-    """Refuse a run's own predictions, and a split, beside a file of gold."""
+    """Refuse the predictions of a run, and a split, beside a file of gold."""
     path = source.path
     if source.split is not None:
         raise InputError(

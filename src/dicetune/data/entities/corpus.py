@@ -269,7 +269,7 @@ def read_queries(path: str | Path) -> dict[str, str]:
 def choose_queries(
     kinds: Iterable[str], given: Mapping[str, str] | None, found: Mapping[str, str], source: str
 ) -> dict[str, str]:
-    """The query of each type: the given one, else the data's own, else one made from its name."""
+    """The query of each type: as given, else as in the data, else made from the type's name."""
     names = list(kinds)
     if given is None:
         return {kind: found.get(kind) or default_query(kind) for kind in names}

@@ -61,7 +61,7 @@ def read_entities(
     tag_column: Column = None,
     trained: Mapping[str, Any] | None = None,
 ) -> EntityCorpus:
-    """Sentences with entities, of a file or a data set; ``trained`` are a model's own options."""
+    """Sentences with entities, of a file or a data set; ``trained`` are the options of a model."""
     if format != "auto" and format not in ENTITY_FORMATS:
         raise unknown_name("data format", format, ["auto", *ENTITY_FORMATS])
     tagged: dict[str, Any] = {

@@ -57,6 +57,7 @@ class Entries(Generic[Entry]):
 
     parts: ClassVar[tuple[str, ...]]
     source: str  # the file, as messages name it
+    notes: tuple[Note, ...]  # what was odd in it
 
     def __len__(self) -> int:
         return len(getattr(self, self.parts[0]))
@@ -138,8 +139,8 @@ def log_notes(notes: Iterable[Note]) -> None:
 def read_lines(path: str | Path, *, returns: bool = False) -> list[str]:
     r"""The lines of a text file, without their ends; a byte order mark is dropped.
 
-    A gzip file is told by its first bytes, not its name; ``-`` is stdin. With ``returns`` the
-    ``\r`` of a line end stays: in a table it may be part of a cell.
+    The first bytes of a gzip file tell that it is one, not its name; ``-`` is stdin. With
+    ``returns`` the ``\r`` of a line end stays: in a table it may be part of a cell.
     """
     raw = _bytes(path)
     text = _decode(raw, path).removeprefix("\ufeff")
@@ -183,7 +184,7 @@ def _bytes(path: str | Path) -> bytes:
 
 
 def _unpacked(raw: bytes, path: str | Path) -> bytes:
-    """What a gzip file holds, as far as it is no bomb."""
+    """The content of a gzip file; a file that unpacks to too much is refused."""
     most = _limit() * _MB
     found: list[bytes] = []
     size = 0

@@ -2,7 +2,7 @@
 
 Path -> format -> reader (words and tags as in the source) -> tags brought to one scheme -> Corpus.
 
-The format of a file is told by its content, asked in this order (``detect_format``):
+The content of a file tells its format. ``detect_format`` asks in this order:
 
 1. A folder with a data set that ``datasets`` saved, or with Parquet or Arrow files; or no file, and
    the name of a data set with a split (``name:split``): ``hub``.

@@ -95,7 +95,9 @@ def read_text_predictions(
     path: str | Path, gold: TextCorpus | None = None, **options: Any
 ) -> TextPredictions:
     """Predicted labels beside a corpus of gold, or of the same rows; see ``PredictionLayout``."""
-    return _Reader(PredictionLayout(**options), gold, source_name(path), NoteBook()).read(path)
+    return _PredictionReader(PredictionLayout(**options), gold, source_name(path), NoteBook()).read(
+        path
+    )
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ class _Row:
 
 
 @dataclass(frozen=True)
-class _Reader(Reader):
+class _PredictionReader(Reader):
     """The reading of one file, beside a corpus of gold or with the gold in its rows."""
 
     wanted: PredictionLayout

@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 TEXT_FORMATS = ("csv", "tsv", "jsonl", "trees", "hub", "text")
 CLASSES = ("fine", "binary")
 EMPTY = "empty texts: kept, so that answers line up with the file"
-OWN_LABELS = "labels read by the names of the model's own: numbers are places among them"
+MODEL_LABELS = "labels read by the names of the model's own: numbers are places among them"
 NO_TREES = "classes=binary has no effect: it is for files of trees"
 NEUTRAL = "neutral sentences (label 2): left out, since classes=binary"
 
@@ -64,7 +64,7 @@ def read_texts(
     """Texts with their labels: with ``several`` any number a text, else exactly one."""
     if format != "auto" and format not in TEXT_FORMATS:
         raise unknown_name("data format", format, ["auto", *TEXT_FORMATS])
-    reader = _Reader(source_name(path), wanted or TextLayout(), several)
+    reader = _TextReader(source_name(path), wanted or TextLayout(), several)
     raw_lines: list[str] = []
     if format == "auto" and names_data_set(path):
         format = "hub"
@@ -132,7 +132,7 @@ def _hub_table(path: str | Path) -> _Table:
 
 
 @dataclass(frozen=True)
-class _Reader(Reader):
+class _TextReader(Reader):
     """The reading of one file."""
 
     source: str
@@ -227,7 +227,7 @@ class _Reader(Reader):
         names = names or table.label_names(found)
         if wanted.labels and not names and rows:
             names = wanted.labels
-            self.note(OWN_LABELS, rows[0][0], len(rows))
+            self.note(MODEL_LABELS, rows[0][0], len(rows))
         labels: Sequence[tuple[str, ...] | None] = [None] * len(rows)
         if wanted.gold:
             label, marks = found.label, found.labels
