@@ -89,10 +89,7 @@ def measure(kind, regime, seeds, gain, replications):
     )
     differences, scores, flips = [], [], []
     for _ in range(replications):
-        a, b = (
-            Runs.of_counts(name, own, f1)
-            for name, own in zip("ab", draw(rng, kind, regime, seeds, gain), strict=True)
-        )
+        a, b = (Runs.of_counts(counts, f1) for counts in draw(rng, kind, regime, seeds, gain))
         paired = a.minus(b)
         differences.append(estimate([paired]))
         scores.append((a.mean, *score_interval(a)))
@@ -110,7 +107,9 @@ def shares(estimates):
     """Shares of the variance: seeds, examples, interaction."""
     found = [one.components for one in estimates]
     seeds = found[0].seeds[0]
-    parts = np.array([(c.seed / seeds, c.examples, sum(c.interaction) / seeds) for c in found])
+    seed = [max(c.between[0] - c.interaction[0], 0.0) / seeds for c in found]
+    both = [c.interaction[0] / seeds for c in found]
+    parts = np.transpose([seed, [c.examples for c in found], both])
     return parts.mean(axis=0) / parts.mean(axis=0).sum()
 
 

@@ -34,7 +34,7 @@ def done(files):
 def test_a_comparison_leaves_records_a_summary_and_a_report_and_no_weights(done):
     out, outcome, said, _ = done
     assert outcome.exit_code == 0
-    assert {own.state for own in outcome.runs} == {"done"}
+    assert {run.state for run in outcome.runs} == {"done"}
     for name in ("comparison.json", "summary.json", "summary.md", "report.html"):
         assert (out / name).is_file()
     for cell in Plan.load(out).runs:
@@ -42,7 +42,7 @@ def test_a_comparison_leaves_records_a_summary_and_a_report_and_no_weights(done)
         assert kept >= {"run.json", "predictions.jsonl", "scores.safetensors", "decision.json"}
         assert not {"model.safetensors", "checkpoints"} & kept
         assert "dev f1" in (out / "cells" / f"{cell.id}.log").read_text(encoding="utf-8")
-    names = [own["name"] for own in outcome.summary["competitors"]]
+    names = [row["name"] for row in outcome.summary["competitors"]]
     assert names == ["ce", "dice", "ce, tuned", "dice, tuned"]
     assert said[0] == "4 runs: 2 losses (ce, dice; baseline ce) × 2 seeds (1, 2)"
     assert "dev evaluated every 2 steps" in said[1]
@@ -54,14 +54,15 @@ def test_a_comparison_leaves_records_a_summary_and_a_report_and_no_weights(done)
 def test_every_objective_has_the_same_budget(done):
     out, *_ = done
     records = [read_json(path) for path in out.glob("cells/*/run.json")]
-    same = [
-        {key: value for key, value in own["config"].items() if key not in ("loss", "seed", "out")}
-        for own in records
+    free = {"loss", "seed", "out"}
+    configs = [
+        {key: value for key, value in record["config"].items() if key not in free}
+        for record in records
     ]
-    assert all(own == same[0] for own in same)
-    evaluated = {tuple(row["step"] for row in own["training"]["history"]) for own in records}
-    assert evaluated == {(2, 4)}
-    assert all(row["train_loss"] > 0 for own in records for row in own["training"]["history"])
+    assert all(config == configs[0] for config in configs)
+    histories = [record["training"]["history"] for record in records]
+    assert {tuple(row["step"] for row in history) for history in histories} == {(2, 4)}
+    assert all(row["train_loss"] > 0 for history in histories for row in history)
 
 
 def test_progress_is_shown_with_an_estimate_after_the_first_cell(done):
@@ -106,8 +107,8 @@ def test_a_failed_cell_is_shown_the_rest_goes_on_and_it_is_tried_again(tmp_path,
     (failed,) = outcome.failed
     assert "expected class_counts with one number for each of 3 classes" in failed.reason
     assert any("failed: expected class_counts" in line for line in log.messages)
-    assert [own.state for own in outcome.runs] == ["failed", "done"]
-    assert [own["loss"] for own in outcome.summary["competitors"]] == ["ce", "ce"]
+    assert [run.state for run in outcome.runs] == ["failed", "done"]
+    assert [row["loss"] for row in outcome.summary["competitors"]] == ["ce", "ce"]
     before = runs(tmp_path / "c")
     log.clear()
     assert compare(tmp_path / "c").exit_code == 1
@@ -121,7 +122,7 @@ def test_models_are_kept_on_request_and_load(tmp_path, files):
 
     compare(tmp_path / "c", files.config, losses=["ce", "dice"], seeds=1, keep_models=True)
     plan = Plan.load(tmp_path / "c")
-    assert {own.state for own in Progress.read(plan, tmp_path / "c").runs} == {"done"}
+    assert {run.state for run in Progress.read(plan, tmp_path / "c").runs} == {"done"}
     for cell in plan.runs:
         assert dicetune.load(tmp_path / "c" / "cells" / cell.id)("the pump")
 

@@ -1,5 +1,6 @@
 """All cells of a comparison are made from the same files, or there is no verdict."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def test_a_number_among_the_settings_is_no_other_reading(tmp_path):
 def test_a_missing_fingerprint_is_a_note(tmp_path, keys):
     folder = make_comparison(tmp_path / "c", tuned=False)
     changed(folder, *keys, value=None)
-    (note,) = [own for own in summarise(folder)["how"]["notes"] if "fingerprint" in own]
+    (note,) = [line for line in summarise(folder)["how"]["notes"] if "fingerprint" in line]
     assert "1 of 6 runs have no fingerprint" in note
 
 
@@ -67,14 +68,10 @@ def test_a_file_that_changes_between_two_cells_stops_the_comparison(
     tmp_path, files, monkeypatch, name
 ):
     """It is found before the next cell, and goes on once the file is put back."""
-    paths = {own: tmp_path / f"{own}.conll" for own in ("train", "dev", "test")}
-    for own, path in paths.items():
-        path.write_bytes(Path(files.config[own]).read_bytes())
-    model = tmp_path / "model"
-    model.mkdir()
-    for own in Path(files.config["model"]).iterdir():
-        (model / own.name).write_bytes(own.read_bytes())
-    changing = {**paths, "encoder": model / "model.safetensors"}[name]
+    splits = ("train", "dev", "test")
+    paths = {split: shutil.copy(files.config[split], tmp_path) for split in splits}
+    model = shutil.copytree(files.config["model"], tmp_path / "model")
+    changing = Path({**paths, "encoder": model / "model.safetensors"}[name])
     before = changing.read_bytes()
 
     def run_and_change(config, flags=(), **how):
@@ -82,8 +79,7 @@ def test_a_file_that_changes_between_two_cells_stops_the_comparison(
         changing.write_bytes(before + b"\n")
         return reason
 
-    config = {**files.config, **{own: str(path) for own, path in paths.items()}}
-    config["model"] = str(model)
+    config = {**files.config, **paths, "model": str(model)}
     out = tmp_path / "c"
     monkeypatch.setattr(execute, "run_process", run_and_change)
     with pytest.raises(InputError) as refused:

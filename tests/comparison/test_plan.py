@@ -42,7 +42,7 @@ def test_cells_are_losses_times_seeds_a_seed_of_every_loss_first():
 
 
 def test_the_same_run_has_the_same_id_wherever_its_files_lie():
-    moved = {split: replace(own, path=f"/x/{own.path}") for split, own in PLAN.files.items()}
+    moved = {split: replace(file, path=f"/x/{file.path}") for split, file in PLAN.files.items()}
     away = replace(PLAN, files=moved, model={**PLAN.model, "name": "/y"}, settings={"note": "z"})
     assert ids(away) == ids(PLAN)
     assert ids(replace(PLAN, trainer={**PLAN.trainer, "num_train_epochs": 3.0})) == ids(PLAN)

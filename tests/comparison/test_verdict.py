@@ -86,14 +86,14 @@ def test_the_rule_of_the_baseline_stands_beside_the_best_loss(tmp_path):
     first, *rest = found["verdict"]
     assert first.startswith("dice +")
     assert "; ce with a tuned decision rule " in first
-    assert [own.split(" ")[0] for own in rest] == ["dice,", "other"]
+    assert [row.split(" ")[0] for row in rest] == ["dice,", "other"]
 
 
 def test_three_seeds_stay_descriptive_however_large_the_difference(tmp_path):
     found = summary_of(tmp_path / "c", seeds=(1, 2, 3), units=400, better=3.0)
     assert found["descriptive"]
-    assert {own["verdict"] for own in found["comparisons"]} == {"descriptive"}
-    assert not [own for own in found["verdict"] if "better" in own or "worse" in own]
+    assert {row["verdict"] for row in found["comparisons"]} == {"descriptive"}
+    assert not [row for row in found["verdict"] if "better" in row or "worse" in row]
 
 
 def test_five_seeds_and_a_large_difference_are_better(tmp_path):
@@ -108,12 +108,12 @@ def test_fewer_than_three_seeds_have_no_interval_p_or_verdict_and_a_finished_too
     tmp_path, seeds
 ):
     found = summary_of(tmp_path / "c", seeds=seeds, foreign=True)
-    for own in found["comparisons"]:
-        assert (own["interval"], own["p"], own["p_holm"], own["verdict"]) == (
+    for row in found["comparisons"]:
+        assert (row["interval"], row["p"], row["p_holm"], row["verdict"]) == (
             *(None, None, None),
             "no verdict",
         )
-    assert {own["name"]: own["interval"] is not None for own in found["competitors"]} == {
+    assert {row["name"]: row["interval"] is not None for row in found["competitors"]} == {
         name: name == "other tool" for name in ("ce", "dice", "ce, tuned", "dice, tuned")
     } | {"other tool": True}
     words = f"{'one seed' if len(seeds) == 1 else 'two seeds'}: no interval; give --seeds 3 or more"
@@ -124,7 +124,7 @@ def test_fewer_than_three_seeds_have_no_interval_p_or_verdict_and_a_finished_too
 
 def test_losses_are_corrected_for_each_other_and_not_for_the_rule(tmp_path):
     found = summary_of(tmp_path / "c", losses=("ce", "dice", "dsc"), units=60, foreign=True)
-    family = {own["name"]: own["family"] for own in found["comparisons"]}
+    family = {row["name"]: row["family"] for row in found["comparisons"]}
     assert family == {"dice": 2, "dsc": 2, "ce, tuned": 1, "dice, tuned": 2, "dsc, tuned": 2,
                       "other tool": 1}  # fmt: skip
 

@@ -1,35 +1,54 @@
-"""Carry a plan out: search, then one process a run; whatever stops it, it goes on from there."""
+"""Carry a plan out: search, then one process a run, then the summary.
+
+A stopped comparison goes on where it was stopped.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from dicetune import numbers
-from dicetune.comparison.external import add_external
-from dicetune.comparison.folder import PLAN_FILE, RUNS, check_out
+from dicetune.comparison.folder import EXTERNAL, PLAN_FILE, RUNS, check_out
 from dicetune.comparison.one_run import run_process
 from dicetune.comparison.plan import Plan, PlannedRun
 from dicetune.comparison.runs import FinishedRun, Progress, RunState, check_files, check_runs
 from dicetune.comparison.summary import INSPECTION_FILE, write_summary
-from dicetune.errors import DicetuneError, InterruptedRunError
-from dicetune.records import RUN_FILE, locked, silent_log, write_json
+from dicetune.errors import DicetuneError, InputError, InterruptedRunError
+from dicetune.records import (
+    PREDICTIONS_FILE,
+    RUN_FILE,
+    RunRecord,
+    locked,
+    read_json_lines,
+    sha256,
+    silent_log,
+    write_json,
+    write_json_lines,
+)
 from dicetune.reporting import write_report
+
+if TYPE_CHECKING:
+    from dicetune.tasks import Task
 
 _log = logging.getLogger(__name__)
 Show = Callable[[Progress], None]
 
+# what a row of predictions says of the example; the rest is what the scores of one model say
+_EXAMPLE = ("split", "id", "tokens", "text", "text_b", "question", "gold")
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a comparison came to: its folder, the state of each run, the summary, and failures."""
+    """The outcome of a comparison: its folder, the state of each run, the summary, and failures."""
 
     folder: Path
     runs: tuple[RunState, ...]
@@ -43,7 +62,7 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0 where everything came out, else 1."""
+        """0 where nothing failed and there is a summary, else 1."""
         return int(bool(self.failed or self.notes or not self.summary))
 
 
@@ -58,7 +77,7 @@ def execute(
 
     Finished runs are kept, failed runs are tried again, unfinished runs resume. A run that fails
     does not keep the others from running. In a folder that holds an earlier plan, losses and seeds
-    are added. ``predictions`` has files of external predictions by the name of the competitor.
+    are added. ``predictions`` are files of external predictions by the name of the competitor.
     """
     check_out(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -115,7 +134,7 @@ def describe(plan: Plan, out: Path) -> list[str]:
     if plan.search is not None:
         lines.append(
             f"before them {plan.search.trials} trials of each loss on seed {plan.search.seed}, "
-            "scored on dev (learning rate, and the loss's own parameters)"
+            "scored on dev (learning rate, and the parameters of the loss)"
         )
     kept = "kept (--keep-models)" if plan.keep_models else "dropped (--keep-models keeps them)"
     lines.append(f"weights are {kept}; records, predictions and scores are kept in {out}")
@@ -123,7 +142,7 @@ def describe(plan: Plan, out: Path) -> list[str]:
 
 
 def conclude(plan: Plan, out: Path, predictions: Mapping[str, str]) -> Outcome:
-    """Take in external predictions, and write summary and report over what is done."""
+    """Add external predictions, and write summary and report of the finished runs."""
     notes = []
     for name, file in predictions.items():
         try:
@@ -137,6 +156,47 @@ def conclude(plan: Plan, out: Path, predictions: Mapping[str, str]) -> Outcome:
         summary = write_summary(out)
         write_report(out)
     return Outcome(out, progress.runs, summary, tuple(notes))
+
+
+def add_external(plan: Plan, out: Path, name: str, file: str) -> Plan:
+    """The plan with one more competitor, whose rows lie in ``foreign/NAME/predictions.jsonl``."""
+    states = (RunState.read(plan, out, planned) for planned in plan.runs)
+    done = next((run.planned.folder(out) for run in states if run.state == "done"), None)
+    if done is None:
+        raise InputError("expected one finished run, whose test data they are matched with")
+    rows = [row for row in read_json_lines(done / PREDICTIONS_FILE) if row["split"] == "test"]
+    split = "test" if _names_splits(Path(file)) else None
+    predicted = task_of(RunRecord.load(done)).match_file(file, rows, split=split)
+    place = out / EXTERNAL / name
+    place.mkdir(parents=True, exist_ok=True)
+    write_json_lines(
+        place / PREDICTIONS_FILE,
+        (
+            {key: row[key] for key in _EXAMPLE if key in row} | {"predicted": prediction}
+            for row, prediction in zip(rows, predicted, strict=True)
+        ),
+    )
+    external = {**plan.external, name: {"file": file, "sha256": sha256(file)}}
+    return replace(plan, external=external)
+
+
+def task_of(record: RunRecord) -> Task:
+    """The task of a run, with the labels and settings of the run."""
+    from dicetune.tasks import task_named
+
+    task: Task = task_named(record.config["task"]).restore(record.labels, record.settings)
+    return task
+
+
+def _names_splits(file: Path) -> bool:
+    """Whether the rows of a file of JSON lines name their split."""
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        first = next((line for line in lines if line.strip()), "")
+    try:
+        row: Any = json.loads(first)
+    except ValueError:
+        return False
+    return isinstance(row, dict) and "split" in row
 
 
 def inspect_data(plan: Plan, out: Path) -> None:
@@ -160,7 +220,7 @@ def inspect_data(plan: Plan, out: Path) -> None:
 
 
 class _Execution:
-    """One execution of a plan: what runs, how long runs took, and who is told."""
+    """One execution of a plan: the runs that it makes, and how long they took."""
 
     def __init__(self, plan: Plan, out: Path, keep_open: list[int], show: Show) -> None:
         self.plan, self.out = plan, out
@@ -177,11 +237,12 @@ class _Execution:
             if name not in self.plan.search.found:
                 self.plan = search(self.plan, self.out, name, self._trial)
                 self.plan.save(self.out)
-                _log.info("search %s: %s", name, _found(self.plan, name))
+                _log.info("search %s: %s", name, _best_trial(self.plan, name))
 
     def make_runs(self) -> None:
         """Every run that is not finished, in order."""
         runs = self.plan.runs
+        flags = ["--decide", *(["--keep-model"] if self.plan.keep_models else [])]
         for planned in runs:
             self._heal(planned)
         for number, planned in enumerate(runs, start=1):
@@ -191,16 +252,12 @@ class _Execution:
             which = f"run {number} of {len(runs)}: {planned.loss}, seed {planned.seed}"
             _log.info(which)
             config = self.plan.config_of(planned.loss, planned.seed)
-            path = self.out / RUNS / f"{planned.id}.yaml"
-            text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-            path.write_text(text, encoding="utf-8")
-            flags = ["--decide", *(["--keep-model"] if self.plan.keep_models else [])]
-            reason = self._process(path, flags, planned=planned)
+            reason = self._make(planned.folder(self.out), config, flags, running=planned.id)
             level = logging.INFO if reason is None else logging.WARNING
             _log.log(level, "%s %s", which, self._ended(planned, reason))
 
     def _heal(self, planned: PlannedRun) -> None:
-        """A run whose records are damaged is not finished: what says that it is whole goes."""
+        """A run whose records are damaged is not finished: delete the file that says it is."""
         folder = planned.folder(self.out)
         try:
             if (run := FinishedRun.read(planned, folder)) is not None:
@@ -214,22 +271,30 @@ class _Execution:
         check_runs(self.plan, self.out, FinishedRun.of_plan(self.plan, self.out))
         check_files(self.plan, self.out, what)
 
-    def _trial(self, config: Path, what: str) -> str | None:
+    def _trial(self, folder: Path, config: dict[str, Any], what: str) -> str | None:
         self._check_inputs(f"the {what}")
-        return self._process(config, [], what=what)
+        return self._make(folder, config, [], what=what)
 
-    def _process(
-        self, config: Path, flags: list[str], planned: PlannedRun | None = None, what: str = ""
+    def _make(
+        self,
+        folder: Path,
+        config: dict[str, Any],
+        flags: list[str],
+        running: str | None = None,
+        what: str = "",
     ) -> str | None:
+        """Make the run of a configuration in a folder; ``None``, or why it failed."""
+        file = folder.with_name(f"{folder.name}.yaml")
+        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+        file.write_text(text, encoding="utf-8")
         begun = time.monotonic()
-        running = None if planned is None else planned.id
 
         def watch() -> None:
             elapsed = time.monotonic() - begun
             progress = Progress.read(self.plan, self.out, running, elapsed, self._taken)
             self._show(replace(progress, what=what))
 
-        reason = run_process(config, flags, keep_open=self._keep_open, watch=watch)
+        reason = run_process(file, flags, keep_open=self._keep_open, watch=watch)
         if reason is None:
             self._taken.append(time.monotonic() - begun)
         return reason
@@ -245,7 +310,7 @@ class _Execution:
         return f"is done{dev}, {numbers.duration(self._taken[-1])}{rest}"
 
 
-def _found(plan: Plan, name: str) -> str:
+def _best_trial(plan: Plan, name: str) -> str:
     found = {} if plan.search is None else plan.search.found[name]
     objective = plan.objectives[name]
     if found.get("best") is None:

@@ -1,9 +1,9 @@
-"""One run in a process of its own: ``python -m dicetune.comparison.one_run CONFIG [FLAG ...]``.
+"""One run in a separate process: ``python -m dicetune.comparison.one_run CONFIG [FLAG ...]``.
 
-The process trains what the configuration says, or goes on with it, fits the decision rule on dev
-and drops the weights. Whatever a kill left behind, a finished folder comes out of the same command.
-Exit codes are those of the command line; where the run failed, ``ID.failed.json`` beside its folder
-says why. ``run_process`` starts such a process, waits for it and stops it without losing anything.
+The process trains what the configuration says, or resumes it, fits the decision rule on dev and
+drops the weights. Whatever a kill left behind, the same command makes a finished folder of it. Exit
+codes are those of the command line; where the run failed, ``ID.failed.json`` beside its folder says
+why. ``run_process`` starts such a process, waits for it and stops it without losing anything.
 """
 
 from __future__ import annotations
@@ -32,19 +32,11 @@ MISTAKE = 2
 TICK = 0.5
 """Seconds between two looks at a process."""
 
-_log = logging.getLogger(MODULE)  # the name of the module is __main__ in a process of its own
-
-
-class LinesOfLog(logging.Handler):
-    """Each record is one line of the output stream, which is the log of the run."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print the message of a record."""
-        print(record.getMessage(), flush=True)  # noqa: T201
+_log = logging.getLogger(MODULE)  # the name of the module is __main__ in the process of a run
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make a run in this process; the exit code says how it went."""
+    """Make a run in this process, and return the exit code."""
     parser = argparse.ArgumentParser(prog=MODULE)
     parser.add_argument("config", type=Path, help="YAML file of the run")
     parser.add_argument("--decide", action="store_true", help="fit the decision rule on dev")
@@ -52,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     log = logging.getLogger("dicetune")
     log.setLevel(logging.INFO)
-    log.addHandler(LinesOfLog())
+    log.addHandler(logging.StreamHandler(sys.stdout))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     threading.Thread(target=_stop_with_parent, daemon=True).start()
@@ -74,7 +66,7 @@ def _stop_with_parent() -> None:
 
 
 def attempt(config_file: Path, *, decide: bool = False, keep_model: bool = False) -> int:
-    """Make a run, and write down why it failed, if it did; the exit code."""
+    """Make a run, and write down why it failed, if it did; return the exit code."""
     failed = beside(config_file, FAILED)
     failed.unlink(missing_ok=True)
     try:
@@ -93,7 +85,7 @@ def attempt(config_file: Path, *, decide: bool = False, keep_model: bool = False
 
 
 def beside(config_file: Path, ending: str) -> Path:
-    """What lies beside a run's configuration: its folder (no ending), log or failure."""
+    """A path beside the configuration of a run: its folder (no ending), log or failure."""
     return config_file.with_name(config_file.name.removesuffix(".yaml") + ending)
 
 
@@ -144,10 +136,10 @@ def run_process(
     keep_open: Sequence[int] = (),
     watch: Callable[[], None] = lambda: None,
 ) -> str | None:
-    """Make the run of a configuration file to its end; ``None``, or why it failed.
+    """Make the run of a configuration file in a new process; ``None``, or why it failed.
 
-    The process has a group of its own, so that Ctrl-C reaches it once, from here; and it holds the
-    other end of a pipe, by which it learns that this process was killed, and stops. It inherits the
+    The process leads a new group, so that Ctrl-C reaches it once, from here. It holds the other end
+    of a pipe, by which it learns that this process was killed, and stops. It inherits the
     descriptors in ``keep_open`` (the lock of the comparison). ``watch`` is called every ``TICK``
     seconds. After Ctrl-C ``InterruptedRunError`` is raised once a checkpoint is saved.
     """
@@ -196,9 +188,9 @@ def _interrupt(process: subprocess.Popen[bytes]) -> None:
 
 
 def _reason(config: Path, code: int) -> str:
-    """Why a run failed: what it left itself, else how its process ended and what it said last."""
-    if (told := failure_of(beside(config, ""))) is not None:
-        return told
+    """Why a run failed: what it wrote down, else how its process ended and its last line."""
+    if (reason := failure_of(beside(config, ""))) is not None:
+        return reason
     how = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     if code == -signal.SIGKILL:
         how += " (out of memory?)"

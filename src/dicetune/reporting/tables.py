@@ -10,10 +10,10 @@ from dicetune.records import DEFAULT, TUNED
 from dicetune.reporting.figures import Axis, Strip, colours, mark_of, nice_scale, stacked
 
 CLASSES_SHOWN = 12
-"""Classes with bars of their own; the table has the others."""
+"""Classes with bars; the table holds all classes."""
 
 LABELS_SHOWN = 15
-"""Labels of the data that are shown at once; the others are folded."""
+"""Labels of the data that are shown at once; the page folds further labels."""
 
 RIGHT, WRONG, MISSED = "right", "wrong", "missed"
 _MOST_OTHER = 3
@@ -123,9 +123,22 @@ def _others(competitors: Sequence[Summary]) -> list[str]:
     return names[:_MOST_OTHER]
 
 
-def effect_rows(summary: Summary) -> Rows:
-    """One row a comparison that has an interval: how large, what it varies with, what is seen."""
-    return [
+def effect_table(summary: Summary) -> dict[str, Any]:
+    """Effect sizes: name and explanation of each column, and a row for each interval."""
+    several = summary["sampled_title"]
+    heads = [
+        ("sign-flip p", f"exact test over seeds alone, on these very {several}"),
+        ("Hedges g", "the difference in standard deviations of a run"),
+        ("wins", "chance that a run of the first beats a run of the second"),
+        ("error gone", f"part of 100 − {summary['metric_title']} of the second that is gone"),
+        (
+            f"variance from seeds / {several} / both",
+            "where the uncertainty of the difference comes from",
+        ),
+        ("detectable", "smallest true difference that is found with a chance of 80%, in points"),
+        ("seeds needed", "to find a difference as large as was seen"),
+    ]
+    rows = [
         {
             "name": row["name"],
             "baseline": row["baseline"],
@@ -142,23 +155,7 @@ def effect_rows(summary: Summary) -> Rows:
         for row in summary["comparisons"]
         if row["interval"] is not None
     ]
-
-
-def effect_heads(summary: Summary) -> list[tuple[str, str]]:
-    """Name and explanation of each column of the effect sizes."""
-    several = summary["sampled_title"]
-    return [
-        ("sign-flip p", f"exact test over seeds alone, on these very {several}"),
-        ("Hedges g", "the difference in standard deviations of a run"),
-        ("wins", "chance that a run of the first beats a run of the second"),
-        ("error gone", f"part of 100 − {summary['metric_title']} of the second that is gone"),
-        (
-            f"variance from seeds / {several} / both",
-            "where the uncertainty of the difference comes from",
-        ),
-        ("detectable", "smallest true difference that is found with a chance of 80%, in points"),
-        ("seeds needed", "to find a difference as large as was seen"),
-    ]
+    return {"heads": heads, "rows": rows}
 
 
 def _share(share: float | None) -> str:
@@ -168,8 +165,8 @@ def _share(share: float | None) -> str:
 def class_bars(summary: Summary) -> dict[str, Any]:
     """The classes by support, the most frequent first, with one bar a loss."""
     competitors = [row for row in summary["competitors"] if row["per_class"]]
-    scores = {row["name"]: {one["name"]: one for one in row["per_class"]} for row in competitors}
-    support = {name: one["support"] for classes in scores.values() for name, one in classes.items()}
+    scores = {c["name"]: {row["name"]: row for row in c["per_class"]} for c in competitors}
+    support = {row["name"]: row["support"] for c in competitors for row in c["per_class"]}
     names = sorted(support, key=lambda name: -support[name])
     total = sum(support.values())
     palette = colours(summary)
@@ -261,7 +258,7 @@ def _repeats(item: Summary, row: Summary) -> bool:
 
 
 def _marked(item: Summary, name: str, several: bool) -> Rows:
-    """For each thing that seeds say the readings, each right or wrong, and what is missed."""
+    """Each prediction that seeds made: readings, right or wrong, and the missed readings."""
     gold = set(item["gold"])
     marked = []
     for variant in item["predicted"][name]:
@@ -285,7 +282,7 @@ def data_tables(data: Summary) -> dict[str, Any]:
         for name in names
     ]
     return {
-        "inspected": data.get("inspected", True),
+        "inspected": data["inspected"],
         "splits": [{"name": split["name"], "source": split["source"]} for split in splits],
         "facts": [
             {"name": name, "cells": [_fact(split["facts"].get(name)) for split in splits]}
@@ -383,7 +380,7 @@ def _grid(runs: Sequence[Summary]) -> dict[str, dict[int, dict[str, Any]]]:
 
 def _model(model: Summary) -> str:
     parts = [model["name"] or "unnamed"]
-    if model.get("parameters"):
+    if model["parameters"]:
         parts.append(f"{model['parameters'] / 1e6:.1f} million parameters")
     if model["sha256"]:
         parts.append(f"SHA-256 {model['sha256'][:12]}…")
@@ -391,7 +388,7 @@ def _model(model: Summary) -> str:
 
 
 def _span(values: Sequence[int]) -> str:
-    """One number where it is the same for all."""
+    """One number where it is the same for all runs, else the range."""
     if not values:
         return numbers.MISSING
     low, high = min(values), max(values)

@@ -7,9 +7,8 @@ one competitor), ``sign_flip`` (exact test over seeds), ``holm`` (many losses), 
 it errs is measured in ``benchmarks/error_rates.py`` and printed in docs/statistics.md.
 """
 
-from dicetune.comparison.statistics.components import Components, components
-from dicetune.comparison.statistics.interval import (
-    Estimate,
+from dicetune.comparison.statistics.estimate import (
+    components,
     detectable,
     estimate,
     power,
@@ -17,11 +16,9 @@ from dicetune.comparison.statistics.interval import (
     seeds_needed,
 )
 from dicetune.comparison.statistics.runs import Runs, by_document
-from dicetune.comparison.statistics.significance import effect, holm, sign_flip
+from dicetune.comparison.statistics.significance import effect, holm, rank_correlation, sign_flip
 
 __all__ = [
-    "Components",
-    "Estimate",
     "Runs",
     "by_document",
     "components",
@@ -30,6 +27,7 @@ __all__ = [
     "estimate",
     "holm",
     "power",
+    "rank_correlation",
     "score_interval",
     "seeds_needed",
     "sign_flip",
