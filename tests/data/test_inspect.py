@@ -7,7 +7,6 @@ import pytest
 from rich.console import Console
 
 from dicetune.data import (
-    Conflict,
     Corpus,
     Inspection,
     Note,
@@ -16,7 +15,7 @@ from dicetune.data import (
     SplitReport,
     inspect_tokens,
 )
-from dicetune.data.inspect import Item, find_conflicts, find_leaks
+from dicetune.data.inspect import Conflict, Item, find_conflicts, find_leaks
 from dicetune.terminal import inspection_tables
 
 

@@ -78,10 +78,10 @@ def _read(source: ScoreSource) -> list[ScoreRow]:
     """The rows of a file or of memory, each id once in a split."""
     path = source if isinstance(source, str | Path) else "rows"
     if isinstance(source, str | Path):
-        numbered = json_objects(read_lines(source), source)
+        found = json_objects(read_lines(source), source)
+        rows = [ScoreRow(row, str(path), place.line or 0) for place, row in found]
     else:
-        numbered = enumerate(map(dict, source), start=1)
-    rows = [ScoreRow(row, str(path), line) for line, row in numbered]
+        rows = [ScoreRow(dict(row), "rows", line) for line, row in enumerate(source, 1)]
     seen: dict[tuple[Any, str], int] = {}
     for row in rows:
         if row.values.get("id") is None:
