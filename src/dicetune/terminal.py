@@ -308,7 +308,7 @@ def tasks_tables(tasks: Sequence[Mapping[str, Any]]) -> list[Any]:
     (task,) = tasks
     options = plain_table(task["options"], f"-o KEY=VALUE of {task['task']}")
     uses = "; ".join(f"{use}: {words}" for use, words in task["uses"].items())
-    return [plain_table(table), options, f"For {uses}."]
+    return [plain_table(table), options, f"Uses: {uses}."]
 
 
 def losses_tables(rows: Sequence[Mapping[str, str]]) -> list[Any]:

@@ -70,8 +70,8 @@ class QaOptions(TaskOptions):
     """Options of question answering.
 
     Args:
-        form: softmax (start and end are positions of a window with the highest probability) or
-            sigmoid (each position has a probability of being the start, and of being the end).
+        form: softmax (one start and one end among the positions of a window) or sigmoid (each
+            position has a probability of being the start, and of being the end).
         stride: sub-words that neighbouring windows of a long context share; at most a quarter of
             the room beside the question.
         max_question: longest question in sub-words; longer questions are cut and counted.

@@ -128,7 +128,7 @@ _CMRC = _Layout("query_id", "query_text", "context_text", has_offsets=False)
 
 @dataclass(frozen=True)
 class _Record:
-    """One question as it was found, and what holds its context: a paragraph or the question."""
+    """One question as in the file, and the object with its context: paragraph or question."""
 
     values: Mapping[str, Any]
     spot: Spot
@@ -326,7 +326,7 @@ def _asked(records: Iterable[_Record], gold: bool) -> Iterator[_Asked]:
 
 
 def _check_gold(asked: Sequence[_Asked], questions: Sequence[Question], source: str) -> None:
-    """Refuse a file whose answers were taken out, or belong to other contexts."""
+    """Refuse a file whose answers were removed, or belong to other contexts."""
     answers = [answer for question in questions for answer in question.answers]
     if not answers and not any(item.flag is True for item in asked):
         raise DataError(

@@ -5,9 +5,10 @@ A column of several labels is written in one way, which is found from the whole 
 - **Lists**, as JSON and data sets have them, or in brackets as Python, JSON and numpy print them:
   ``['joy', 'fear']``, ``["joy"]``, ``['joy' 'fear']``, ``[]``. All cells of a column or none.
 - **Lists of 0 and 1**: one place for each label, and never the labels 0 and 1.
-- **Names with a separator between them.** A comma parts. ``|``, ``;``, ``#`` and a line end part
-  where some part also stands alone, or in another cell; ``/``, ``+``, ``&`` and a space only where
-  all parts stand alone. Where ``|``, ``;`` or ``#`` leave two readings, nothing is guessed.
+- **Names with a separator between them.** A comma always separates. ``|``, ``;``, ``#`` and a line
+  end separate if some part is also a whole cell, or in another cell; ``/``, ``+``, ``&`` and a
+  space only if all parts are whole cells. If ``|``, ``;`` or ``#`` have two readings, nothing is
+  guessed.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from dicetune.data.files.text import NoteBook, Reader, read_lines
 from dicetune.errors import DataError, listed, quoted
 
 AUTO, NONE = "auto", "none"
-"""In place of a separator: find it in the column; each cell is one label."""
+"""Values in place of a separator: find it in the column; each cell is one label."""
 
 LISTS = "labels in cells that are lists, such as ['a', 'b']: read as lists"
 
 Cell = tuple[int, Any]
-"""A line and the value that stands there."""
+"""A line and its value."""
 
 _USUAL = (",", "|", ";", "#", "\n")
 _RARE = ("/", "+", "&", " ")
@@ -61,7 +62,7 @@ class LabelColumn(Reader):
         else:
             self._refuse_lists(cells)
             parted = [[value] for _, value in cells]
-        # a name goes before the place of another name
+        # a label that is a name counts as a name, not as the place of another name
         known = {str(number): name for number, name in enumerate(self.names)}
         known |= {name: name for name in self.names}
         found = []
@@ -131,7 +132,7 @@ class LabelColumn(Reader):
         return found
 
     def _refuse_lists(self, cells: Sequence[Cell]) -> None:
-        """Refuse cells of several labels where each text has one; note what looks like it."""
+        """Refuse cells of several labels where each text has one; note cells that look so."""
         texts = _texts([(line, value) for line, value in cells if value not in self.names])
         lists = {line: items for line, text in texts if (items := _list_in(text)) is not None}
         named = (line for line, items in lists.items() if any(isinstance(i, str) for i in items))
@@ -311,7 +312,7 @@ def _list_in(text: str) -> list[Any] | None:
 def _evidence(
     labels: Collection[str], separator: str, seen: Collection[str]
 ) -> tuple[set[str], int]:
-    """The cells that a separator parts, and how many of them have parts that stand alone."""
+    """The cells that a separator splits, and how many of them have parts that are whole cells."""
     joined = {label for label in labels if len(_parts(label, separator)) > 1}
     alone = {*labels, *seen} - joined
     # of a rare separator all parts must stand alone, of a usual one some

@@ -71,7 +71,7 @@ class TextPredictions:
 
 @dataclass(frozen=True)
 class PredictionLayout:
-    """What a reader of predictions is asked for."""
+    """The options of a reader of predictions."""
 
     format: str = "auto"
     several: bool = False  # whether a text may have any number of labels
@@ -352,7 +352,7 @@ class _Columns:
 
 
 def _probabilities(record: Mapping[str, Any], place: Place) -> Mapping[str, float] | None:
-    """The probability of each label, where the row tells them by name."""
+    """The probability of each label, if the row has them by name."""
     found = record.get("probabilities")
     if not isinstance(found, Mapping):
         return None
