@@ -1,7 +1,7 @@
 """Summary: everything that a comparison found, as plain data, from its records alone.
 
-``summary.json`` is what the report, the Markdown table and the command line print; nothing that
-they show is computed anywhere else. Scores and differences are fractions. Needs no torch.
+The report, the Markdown table and the command line print ``summary.json``; they compute nothing.
+Scores and differences are fractions. Needs no torch.
 """
 
 from __future__ import annotations
@@ -221,7 +221,7 @@ def _how(
 
 
 def _data(folder: Path, runs: Sequence[FinishedRun]) -> dict[str, Any]:
-    """The inspection of the data in the layout of ``Inspection.to_dict``."""
+    """The inspection of the data, or facts of the records, in ``Inspection.to_dict``'s layout."""
     path = folder / INSPECTION_FILE
     if path.is_file():
         with reading(path, "delete it and run the same command again"):
