@@ -71,18 +71,6 @@ class Results:
         """What is resampled, in the singular and in the plural."""
         return self.problem.units(self.rows)
 
-    @property
-    def documents(self) -> list[str] | None:
-        """The document of each unit, where all are known and a document has several units."""
-        names = [row.get("document") for row in self.rows]
-        if None in names or len(set(names)) == len(names):
-            return None
-        return [str(name) for name in names]
-
-    def named(self, name: str) -> Competitor | None:
-        """The competitor with a name, if there is one."""
-        return next((known for known in self.competitors if known.name == name), None)
-
     def scores(self, competitor: Competitor) -> dict[str, Any]:
         """Scores of a competitor: each seed, the mean, other metrics, and each class."""
         sums = competitor.counts.sum(axis=1)
