@@ -1,8 +1,8 @@
-"""Plan: which runs a comparison consists of, on disk as ``comparison.json``. Needs no torch.
+"""Plan: the runs of a comparison, on disk as ``comparison.json``. Needs no torch.
 
-A run is one loss with one seed. Its id is a readable slug and a short hash of what decides the
-run. Data and model enter by their fingerprints and not by their places, so that the same run has
-the same id on every machine, and a changed configuration has another.
+A run is one loss with one seed. Its id is a readable slug and a short hash of its configuration.
+Data and model enter by fingerprints, not by places, so that the same run has the same id on every
+machine, and a changed configuration has another id.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class DataFile:
 
     @property
     def fingerprint(self) -> str:
-        """What tells this data from other data, wherever the file lies."""
+        """The identity of the data, independent of the place of the file."""
         return f"{self.sha256 or self.path} ({self.examples} examples)"
 
     def __str__(self) -> str:
@@ -197,12 +197,12 @@ class Plan:
         return self.model["sha256"] or self.model["name"] or ""
 
     def with_found(self, name: str, objective: PlannedLoss, found: dict[str, Any]) -> Plan:
-        """The plan with what the search found for one competitor."""
+        """The plan with the result of the search for one competitor."""
         search = self.search and replace(self.search, found={**self.search.found, name: found})
         return replace(self, search=search, objectives={**self.objectives, name: objective})
 
     def going_on_from(self, earlier: Plan, folder: Path) -> Plan:
-        """The plan for a folder with an earlier plan: its losses and seeds are kept."""
+        """The plan for a folder with an earlier plan, whose losses and seeds are kept."""
         if earlier.merged is not None:
             raise InputError(
                 f"expected another folder, got {quoted(folder)}, which holds merged "
@@ -271,7 +271,7 @@ class Plan:
                 yield changed(f"loss {quoted(name)}", *losses)
 
     def save(self, folder: Path) -> None:
-        """Write ``comparison.json``, whole or not at all."""
+        """Write ``comparison.json``; a reader never sees half a file."""
         values = {_KEYS.get(name, name): value for name, value in asdict(self).items()}
         values["cells"] = [asdict(run) for run in self.runs]
         values["merged"] = self.merged is not None
@@ -351,7 +351,7 @@ def run_id(config: Mapping[str, Any], data: Mapping[str, str], model: str) -> st
 
 
 def what_decides(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a configuration that decide how a run goes, without keys at their defaults.
+    """The keys of a configuration that decide a run, without keys at their defaults.
 
     Example:
         >>> what_decides({"task": "ner", "train": "a.conll", "max_train": None, "format": "auto"})

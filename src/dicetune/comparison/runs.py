@@ -56,7 +56,7 @@ _TRAINING = {  # what tables and curves read of the training
 
 
 def is_finished(folder: Path, *, keep_model: bool) -> bool:
-    """Whether making the run again would change nothing."""
+    """Whether the folder holds a finished run, which is not made again."""
     whole = all((folder / name).is_file() for name in (RUN_FILE, DECISION_FILE))
     return whole and (keep_model or not any(folder.glob(WEIGHTS)))
 
@@ -77,7 +77,7 @@ class RunState:
     def read(
         cls, plan: Plan, out: Path, planned: PlannedRun, running: str | None = None
     ) -> RunState:
-        """The state of a run; ``running`` is the id of the run that is made now."""
+        """The state of a run; ``running`` is the id of the running run."""
         folder = planned.folder(out)
         is_running = planned.id == running
         if not is_running and is_finished(folder, keep_model=plan.keep_models):
@@ -114,7 +114,7 @@ def _evaluations(log: Path) -> tuple[int, int, float | None]:
 
 @dataclass(frozen=True)
 class Progress:
-    """The states of all runs in the order of the plan, and how long the unfinished runs take."""
+    """The states of all runs in the order of the plan, and the time that is left."""
 
     runs: tuple[RunState, ...]
     seconds_left: float | None = None  # an estimate, once one run is done
@@ -169,7 +169,7 @@ class FinishedRun:
         return [run for run in found if run is not None]
 
     def check(self) -> None:
-        """Read everything once: damage is found here and not in the middle of a table."""
+        """Read all files once, to find damage before any table is made."""
         mend = remake(self.folder)
         with reading(self.folder / METRICS_FILE, mend):
             metrics = read_json(self.folder / METRICS_FILE)
@@ -202,7 +202,7 @@ class FinishedRun:
 
     @property
     def problem(self) -> dict[str, Any]:
-        """What is predicted: kind, labels, metric (``Task.problem``)."""
+        """The problem: kind, labels, metric (``Task.problem``)."""
         problem = self._scores[1]
         if problem is None:
             raise DataError(
