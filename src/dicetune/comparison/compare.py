@@ -74,7 +74,7 @@ def compare(
             f"expected a task and files to compare on, or a comparison in {quoted(folder)} to go "
             "on with, got neither: dicetune compare TASK --train … --dev … --test …"
         )
-    if config is None and earlier is not None:  # what is not given stays as it was
+    if config is None and earlier is not None:  # keep the values of the plan
         config = earlier.base()
         added = list(losses or ())
         losses = [*(name for name in earlier.objectives if name not in added), *added]

@@ -55,7 +55,7 @@ class Differences:
     rows: list[dict[str, Any]]
     verdict: list[str]
     intervals: dict[str, list[float] | None]  # of the score of each competitor
-    sampled: str  # what is resampled, in the plural
+    sampled: str  # the resampled units, in the plural
     descriptive: bool
     method: list[str]
 

@@ -63,7 +63,7 @@ def refuse_links(folder: Path) -> None:
                 raise DataError(
                     path,
                     "expected a file or folder of a comparison, got a link to another place: put "
-                    "what it leads to in its place, or remove it",
+                    "its target in place of the link, or remove the link",
                 )
 
 
@@ -110,13 +110,13 @@ def check_place(out: Path) -> None:
 def check_out(out: Path) -> None:
     """Refuse a folder that holds anything but a comparison, or cannot be written in."""
     check_place(out)
-    begun = {LOCK_FILE, f"{PLAN_FILE}.part"}  # what a kill may leave before there is a plan
+    begun = {LOCK_FILE, f"{PLAN_FILE}.part"}  # files that a kill may leave before there is a plan
     if (
         out.is_dir()
         and {path.name for path in out.iterdir()} - begun
         and not (out / PLAN_FILE).is_file()
     ):
         raise InputError(
-            f"expected a new or empty folder, or that of a comparison, got {quoted(out)} "
+            f"expected a new or empty folder, or the folder of a comparison, got {quoted(out)} "
             f"without {PLAN_FILE}: give another --out"
         )

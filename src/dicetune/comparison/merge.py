@@ -85,7 +85,7 @@ def _merged(
         out.mkdir(exist_ok=True)
         with locked(out):
             files = [path for path in place.rglob("*") if path.is_file()]
-            # the plan last: it says that the folder is whole
+            # the plan last: it marks the folder as complete
             for path in sorted(files, key=lambda path: path == place / PLAN_FILE):
                 target = out / path.relative_to(place)
                 target.parent.mkdir(parents=True, exist_ok=True)

@@ -129,7 +129,7 @@ class Plan:
     external: dict[str, dict[str, Any]] = field(default_factory=dict)  # file and digest by name
     merged: tuple[PlannedRun, ...] | None = None  # runs that are given and not planned
     notes: tuple[str, ...] = ()
-    command: str = ""  # what was typed first
+    command: str = ""  # the first command line
     versions: dict[str, str] = field(default_factory=versions)
     option_files: dict[str, str] = field(default_factory=dict)  # digests of files of options
     code: dict[str, str | None] = field(default_factory=dict)  # digests of losses of a user
@@ -212,15 +212,15 @@ class Plan:
         if differences:
             raise InputError(
                 f"expected the plan of the comparison in {quoted(folder)}, got another "
-                f"{differences}: give another --out, or what it was"
+                f"{differences}: give another --out, or the earlier values"
             )
         names = dict.fromkeys((*earlier.objectives, *self.objectives))
         objectives = {**self.objectives, **earlier.objectives}
         seeds = tuple(sorted({*earlier.seeds, *self.seeds}))
         if earlier.search is not None and earlier.search.seed in seeds:
             raise InputError(
-                f"expected seeds other than that of the search, got {earlier.search.seed}: "
-                "hyper-parameters were chosen on it"
+                f"expected other seeds than the seed of the search, got {earlier.search.seed}: "
+                "it chose the hyper-parameters"
             )
         return replace(
             self,
@@ -298,7 +298,7 @@ class Plan:
             if not is_folder_name(name):
                 raise DataError(
                     path,
-                    f"expected a {what} whose name is that of a folder (letters, digits, "
+                    f"expected a {what} with a name for a folder (letters, digits, "
                     f"spaces and . + - _), got {quoted(name)}: do not use this file",
                 )
         return plan

@@ -43,7 +43,7 @@ RECORDS = (
     "config.yaml",
     DECISION_FILE,
     TUNED_FILE,
-    RUN_FILE,  # last: it says that the folder is whole
+    RUN_FILE,  # last: it marks the folder as complete
 )
 """The records of a finished run."""
 
@@ -207,7 +207,7 @@ class FinishedRun:
         if problem is None:
             raise DataError(
                 self.folder / SCORES_FILE,
-                "expected scores that say what is predicted, got those of an earlier version: "
+                "expected scores with their problem, got scores of an earlier version: "
                 "train the run again",
             )
         return problem
@@ -281,7 +281,7 @@ def check_files(plan: Plan, out: Path, what: str) -> None:
             got = "no such file" if found is None else f"another one ({found[:8]})"
             raise InputError(
                 f"{what} was not begun: expected the {name} file of the comparison, "
-                f"{quoted(Path(path))} ({digest[:8]}), got {got}: put back what it was and run "
+                f"{quoted(Path(path))} ({digest[:8]}), got {got}: restore the file and run "
                 f"`dicetune compare --out {out}` again, or give another --out for a comparison on "
                 "the changed file"
             )

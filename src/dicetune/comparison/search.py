@@ -124,7 +124,7 @@ def _with_best(plan: Plan, name: str, trials: list[Any], place: Path) -> tuple[P
             row["reason"] = reason
         rows.append(row)
     if not scored:
-        said = "every trial failed; it is compared as it was given"
+        said = "every trial failed; the loss is compared with its given options"
         return plan.with_found(name, given, {"best": None, "trials": rows}), said
     _, number, best = max(scored, key=lambda trial: trial[:2])
     said = f"trial {-number} is best: {best}, learning rate {best.learning_rate:g}"

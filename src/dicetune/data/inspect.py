@@ -237,8 +237,8 @@ def _missing_labels(reports: Sequence[SplitReport]) -> list[str]:
         missing = [n for n, count in reports[0].labels.items() if count and n not in there]
         if missing and len(there) < 2:
             found.append(
-                f"{report.name} holds no item of {listed(missing)}: a score on it tells nothing "
-                "of them, and their F1 is 0 whatever a model says"
+                f"{report.name} holds no item of {listed(missing)}: a score on it says nothing "
+                "about them, and their F1 is 0 for every model"
             )
     return found
 

@@ -26,10 +26,10 @@ whole difference, they are few.
 
 The interval is never narrower, and p never smaller, than over the seeds alone. Otherwise a few
 seeds that agree by chance would get the many degrees of freedom of the examples, and with 3 seeds
-the test would err in 6.4% of cases in place of 5%. The estimate is the expected score, or difference of
-scores, of a training with a new seed on the same training data, on a new test set of the same size
-from the same source. The interval excludes 0 exactly where p is below 5%. It ends at -1 and 1,
-which costs no coverage, as no true value lies beyond.
+the test would err in 6.4% of cases in place of 5%. The estimate is the expected score, or
+difference of scores, of a training with a new seed on the same training data, on a new test set of
+the same size from the same source. The interval excludes 0 exactly where p is below 5%. It ends at
+-1 and 1, which costs no coverage, as no true value lies beyond.
 
 The interval of a score θ itself is Wilson's (``problems.ratios.wilson``), which stays between 0 and
 1, with t² · V / θ(1 - θ) in place of z² / n, since the variance of a share falls as it nears 0 or

@@ -25,7 +25,7 @@ Tagged = Sequence[Sequence[str]]
 NO_WORDS = "sentences without words: skipped"
 COMMENTS = "comment lines: skipped"
 NO_ENTITY = "gold without any entity: what is found counts as wrong, recall and F1 are 0"
-ONE_LABEL = "gold of one label alone, {label}: a score on it tells nothing of other labels"
+ONE_LABEL = "gold of one label alone, {label}: a score on it says nothing about other labels"
 
 PAPER_RATIOS = {"CoNLL03": 4.98, "OntoNotes5.0": 8.18}
 """Words outside of entities to words in entities, Table 1 of the paper (Li et al., ACL 2020)."""
