@@ -116,7 +116,7 @@ class Predictor:
         return self.task.decode(self._outputs(encoded), encoded)
 
     def evaluate(self, data: Any) -> Scores:
-        """Scores on data with gold, as fractions; with a rule also those of "argmax"."""
+        """Scores on data with gold, as fractions; with a rule also the scores of "argmax"."""
         self.task.check(data)
         scores = self.scores(data)
         found = self.task.score(data, self.decide(scores, data))

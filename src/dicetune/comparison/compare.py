@@ -191,7 +191,7 @@ def seeds_of(given: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def objective_of(loss: str) -> PlannedLoss:
-    """The objective that a name or a spec stands for, checked.
+    """The objective of a name or a spec, checked.
 
     Example:
         >>> objective_of("dice:smooth=1.0 + ce").loss

@@ -237,7 +237,7 @@ def sentence(row: Row, metric: str, several: str) -> str:
 def _verdict(rows: Sequence[Row], baseline: str, metric: str, several: str) -> list[str]:
     """Sentences on all comparisons; the best other loss and the baseline's rule come first.
 
-    So a gain that a decision rule gives to any loss stands beside the gain of the loss.
+    So a gain that a decision rule gives to any loss is shown beside the gain of the loss.
     """
     plain = [row for row in rows if not row["foreign"] and row["decision"] == ARGMAX]
     rule = next((row for row in rows if row["loss"] == baseline), None)

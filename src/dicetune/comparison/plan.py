@@ -26,7 +26,7 @@ SPLITS = ("train", "dev", "test")
 # keys of a configuration that do not change a run: places of files, and notes
 _PLACES = ("train", "dev", "test", "model", "out", "note", "keep_checkpoints")
 _SLUG_LENGTH = 40
-_KEYS = {"external": "foreign"}  # names of the file that differ from those of the class
+_KEYS = {"external": "foreign"}  # keys of the file that differ from the fields of the class
 _MEND = "put back a whole one, or give another --out"
 _SHAPE: dict[str, Any] = {
     **dict.fromkeys(("task", "metric", "baseline", "command"), str),

@@ -119,7 +119,7 @@ class CountedLoss(Loss):
     """Base of the losses that need the training items of each class.
 
     Where ``class_counts`` is ``None`` the counts come with each call. A Module is built with the
-    counts of classes, or of one logit a text; those of several ``labels`` come with the call.
+    counts of classes, or of one logit a text; counts of several ``labels`` come with the call.
     """
 
     kinds = frozenset({"classes", "labels"})

@@ -194,7 +194,7 @@ def load_model(
 
 
 def check_sizes(source: str | Path, mismatched: Iterable[tuple[str, Any, Any]]) -> None:
-    """Refuse weights (name, saved size, expected size) whose size is not that of config.json."""
+    """Refuse weights (name, saved size, expected size) whose size differs from config.json."""
     wrong = [
         f"{name} with {' x '.join(map(str, saved))} for {' x '.join(map(str, wanted))}"
         for name, saved, wanted in sorted(mismatched)

@@ -260,9 +260,8 @@ class Task(ABC):
     def predict(self, scores: Arrays, data: Any, biased: Arrays | None = None) -> list[Any]:
         """Decide: scores to predictions.
 
-        ``biased`` are the scores after a decision rule (``decide.DecisionRule.apply``): they
-        decide in place of the scores, while every probability that is reported stays that of the
-        model.
+        ``biased`` are the scores after a decision rule (``decide.DecisionRule.apply``), which
+        decide in place of the scores. Reported probabilities are the model's in any case.
         """
         return self.choose(scores, data, scores if biased is None else biased)
 

@@ -4,7 +4,7 @@ Worked example, from raw text to logits and back (WordPiece, one type, query "Fi
 
     words    ["Pump", "at", "Quay", "Nine"]        entities [site 2..4]
     encode   [CLS] find sites [SEP] pump at qu ##ay nine [SEP]
-             candidates              1    1  1       1     a word stands on its first sub-word
+             candidates              1    1  1       1     at the first sub-word of each word
              start                   0    0  1       0     elsewhere -100
              end                     0    0  0       1
     model    start logits (1, 10), end logits (1, 10); candidates (1, M, 2): positions such as

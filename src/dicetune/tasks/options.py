@@ -94,7 +94,7 @@ def check_needs_no_file(options_class: type, values: Mapping[str, Any], instead:
 
 
 def at_least(name: str, value: float | None, least: float) -> None:
-    """Refuse a number below ``least``; ``None`` stands for the default."""
+    """Refuse a number below ``least``; ``None`` means the default."""
     if value is not None and not value >= least:  # NaN neither
         raise InputError(f"expected {name} of at least {least}, got {value}")
 

@@ -154,7 +154,7 @@ class QaTask(Task):
         if not any(answer.start is not None for q in train for answer in q.answers):
             raise DataError(
                 train.source,
-                f"expected answers that stand in their contexts, got none in {len(train)} "
+                f"expected answers that are in their contexts, got none in {len(train)} "
                 "questions: there is nothing to learn",
             )
         return cls(options, any(question.impossible for question in train))

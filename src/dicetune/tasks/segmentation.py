@@ -249,7 +249,7 @@ def _check_words_alone(source: Source) -> None:
         raise InputError(
             "expected words beside a file of gold, which name no split, got "
             f"{quoted(source.split)}: leave --split out, or the file of gold, where the "
-            "predictions are those of a run"
+            "predictions are from a run"
         )
     if source.format not in ("auto", "jsonl") or str(path) == STDIN or not Path(path).is_file():
         return

@@ -93,7 +93,7 @@ class Runs:
 
 
 def by_document(counts: ArrayLike, documents: Sequence[Hashable]) -> Floats:
-    """Counts ``(S, D, M)`` of documents, in the order of first appearance, from those of units.
+    """Counts ``(S, D, M)`` of documents, in the order of first appearance, from counts of units.
 
     Units of one document are similar: if a test set is a sample of documents, every interval over
     smaller units is too narrow.

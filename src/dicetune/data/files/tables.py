@@ -125,7 +125,7 @@ def _is_quoted(quoted: _Rows, plain: _Rows) -> bool:
         return quoted.is_even() or not quoted.stray
     if quoted.stray or len(quoted.rows) != len(plain.rows):
         return False
-    # one less than all: a header may stand without quotes
+    # one less than all: a header may be without quotes
     return quoted.doubled > 0 or max(quoted.in_quotes.values()) >= max(len(plain.rows) - 1, 1)
 
 

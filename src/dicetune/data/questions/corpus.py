@@ -32,10 +32,10 @@ from dicetune.data.inspect import Contents, Inspection, Item, Ratio, SubwordCoun
 from dicetune.problems.answer_text import words
 
 ELSEWHERE = "answers whose offset does not fit: the nearest place with the same text was taken"
-UNPLACED = "answers without an offset: placed where their text stands"
-AMBIGUOUS = "answers without an offset whose text stands several times: the first place was taken"
+UNPLACED = "answers without an offset: placed where the context has their text"
+AMBIGUOUS = "answers without an offset whose text occurs several times: the first place was taken"
 RESPELLED = "answers that the context spells with other white space or Unicode forms: aligned to it"
-NOWHERE = "answers that stand nowhere in their context: scored by their text, not trained on"
+NOWHERE = "answers that are nowhere in their context: scored by their text, not trained on"
 
 PAPER_RATIOS = {"SQuAD1.1": 55.9, "SQuAD2.0": 82.0, "QuoRef": 169.0}
 """Negatives to positives, Table 1 of the paper (Li et al., ACL 2020)."""

@@ -337,7 +337,7 @@ def _check_gold(asked: Sequence[_Asked], questions: Sequence[Question], source: 
     if answers and all(answer.start is None for answer in answers):
         raise DataError(
             source,
-            "expected answers that stand in their contexts, got none among "
+            "expected answers that are in their contexts, got none among "
             f"{len(answers)} (first {quoted(answers[0].text)}): check that answers and contexts "
             "belong together",
         )

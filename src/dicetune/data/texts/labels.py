@@ -208,7 +208,7 @@ class LabelColumn(Reader):
             separator = (backed or [s for s in usual if s != ","])[-1]
             example = min(found[separator][0])
             raise self.error(
-                f"it cannot be told whether {quoted(separator)} stands between labels or in the "
+                f"it is not clear whether {quoted(separator)} is between labels or in the "
                 f"name of one in {quoted(example)}: give -o separator={quoted(separator)} if it "
                 "parts labels, -o separator=none if each cell is one label",
                 next(line for line, text in texts if text == example),
@@ -315,14 +315,14 @@ def _evidence(
     """The cells that a separator splits, and how many of them have parts that are whole cells."""
     joined = {label for label in labels if len(_parts(label, separator)) > 1}
     alone = {*labels, *seen} - joined
-    # of a rare separator all parts must stand alone, of a usual one some
+    # of a rare separator all parts must be whole cells, of a usual separator some
     enough = any if separator in _USUAL else all
     backed = sum(enough(p in alone for p in _parts(label, separator)) for label in joined)
     return joined, backed
 
 
 def _have_shared_part(joined: Collection[str], separator: str) -> bool:
-    """Whether some part stands in several cells."""
+    """Whether some part occurs in several cells."""
     counts = Counter(part for label in joined for part in {*_parts(label, separator)})
     return any(count > 1 for count in counts.values())
 

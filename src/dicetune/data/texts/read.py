@@ -288,7 +288,7 @@ class _TextReader(Reader):
             others = [count for value, count in counts.items() if value != first]
             if counts[first] == 1 and others and min(others) > 1:
                 self.note(
-                    f"label {quoted(first)} stands on the first row alone: header=on if that row "
+                    f"label {quoted(first)} is on the first row alone: header=on if that row "
                     "is a header",
                     line,
                 )
