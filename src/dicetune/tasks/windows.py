@@ -198,7 +198,7 @@ def _best_places(alignments: list[list[int | None]]) -> list[tuple[int, int]]:
             # a window may open in the middle of a word, which then began in an earlier one
             if word is None or not begins or (place == content[0] and word in best):
                 continue
-            # at the ends of the text itself nothing is cut off
+            # nothing is cut off at the ends of the text
             left = place - content[0] if window > 0 else len(alignment)
             right = content[-1] - place if window < len(alignments) - 1 else len(alignment)
             context = min(left, right)
@@ -255,7 +255,7 @@ def cut_question(text: str, tokenizer: Any, longest: int) -> tuple[str, list[int
         ids, offsets = found["input_ids"], found["offset_mapping"]
         if len(ids) <= longest:
             return text, ids
-        # a cut inside a word may leave more pieces than it had: then cut further
+        # a word that is cut may have more pieces than before: then cut further
         text = text[: offsets[kept][0]] if kept else ""
         kept -= 1
 

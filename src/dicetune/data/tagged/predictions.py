@@ -46,7 +46,7 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Predictions(Entries[Predicted]):
-    """The sentences of a prediction file, with fields as those of ``Corpus``."""
+    """The sentences of a prediction file; the fields are named as in ``Corpus``."""
 
     parts: ClassVar[tuple[str, ...]] = ("sentences",)
 
