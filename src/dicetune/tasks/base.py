@@ -291,21 +291,12 @@ class Task(ABC):
     def row(self, example: Any, prediction: Any) -> dict[str, Any]:
         """Text, "gold" and "predicted" of one example, as ``rows`` has them."""
 
-    def match_file(
-        self, path: File, rows: Sequence[Mapping[str, Any]], *, split: str | None = None
-    ) -> list[Any]:
-        """Read what any tool predicted for the examples of ``rows``, as ``rows`` has it.
-
-        By id where both have the same ids, else by their order. Of a file that names several
-        splits, ``split`` is taken.
-
-        Raises:
-            DataError: predictions of other examples.
-        """
-        return self.match_source(Source(path, split=split), rows)
-
     def match_source(self, source: Source, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """Read the predictions of any tool, as ``match_file`` says."""
+        """Read what any tool predicted for the examples of ``rows``, spelled as in ``rows``.
+
+        Examples are matched by id where both have the same ids, else by their order. The split of
+        the source chooses the rows of a file with several splits.
+        """
         raise self._reads_no_predictions()
 
     @classmethod
