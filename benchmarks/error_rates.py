@@ -26,7 +26,9 @@ import argparse
 
 import numpy as np
 
-from dicetune.comparison.statistics import Runs, estimate, score_interval, sign_flip
+from dicetune.comparison.statistics.estimate import estimate, score_interval
+from dicetune.comparison.statistics.runs import Runs
+from dicetune.comparison.statistics.significance import sign_flip
 
 UNITS = {"f1": 1000, "spans": 1000, "f1 near 1": 200}
 SEEDS = (3, 5, 10)

@@ -37,11 +37,11 @@ def test_a_comparison_leaves_records_a_summary_and_a_report_and_no_weights(done)
     assert {run.state for run in outcome.runs} == {"done"}
     for name in ("comparison.json", "summary.json", "summary.md", "report.html"):
         assert (out / name).is_file()
-    for cell in Plan.load(out).runs:
-        kept = {path.name for path in (out / "cells" / cell.id).iterdir()}
+    for run in Plan.load(out).runs:
+        kept = {path.name for path in run.folder(out).iterdir()}
         assert kept >= {"run.json", "predictions.jsonl", "scores.safetensors", "decision.json"}
         assert not {"model.safetensors", "checkpoints"} & kept
-        assert "dev f1" in (out / "cells" / f"{cell.id}.log").read_text(encoding="utf-8")
+        assert "dev f1" in (out / "cells" / f"{run.id}.log").read_text(encoding="utf-8")
     names = [row["name"] for row in outcome.summary["competitors"]]
     assert names == ["ce", "dice", "ce, tuned", "dice, tuned"]
     assert said[0] == "4 runs: 2 losses (ce, dice; baseline ce) × 2 seeds (1, 2)"
@@ -65,7 +65,7 @@ def test_every_objective_has_the_same_budget(done):
     assert all(row["train_loss"] > 0 for history in histories for row in history)
 
 
-def test_progress_is_shown_with_an_estimate_after_the_first_cell(done):
+def test_progress_is_shown_with_an_estimate_after_the_first_run(done):
     *_, shown = done
     assert shown[0].seconds_left is None
     assert shown[1].seconds_left > 0
@@ -100,7 +100,7 @@ def test_a_changed_plan_is_refused_and_nothing_is_touched(done, files):
 
 
 @pytest.mark.usefixtures("in_process")
-def test_a_failed_cell_is_shown_the_rest_goes_on_and_it_is_tried_again(tmp_path, files, log):
+def test_a_failed_run_is_shown_the_rest_goes_on_and_it_is_tried_again(tmp_path, files, log):
     losses = ["wce:class_counts=5/4", "ce"]
     outcome = compare(tmp_path / "c", files.config, losses=losses, seeds=1)
     assert outcome.exit_code == 1
@@ -123,17 +123,16 @@ def test_models_are_kept_on_request_and_load(tmp_path, files):
     compare(tmp_path / "c", files.config, losses=["ce", "dice"], seeds=1, keep_models=True)
     plan = Plan.load(tmp_path / "c")
     assert {run.state for run in Progress.read(plan, tmp_path / "c").runs} == {"done"}
-    for cell in plan.runs:
-        assert dicetune.load(tmp_path / "c" / "cells" / cell.id)("the pump")
+    for run in plan.runs:
+        assert dicetune.load(run.folder(tmp_path / "c"))("the pump")
 
 
 @pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("left", ["nothing", "half a claim", "no decision", "weights"])
-def test_whatever_a_kill_left_behind_a_cell_comes_out_whole(tmp_path, files, left):
+def test_whatever_a_kill_left_behind_a_run_comes_out_whole(tmp_path, files, left):
     out = tmp_path / "c"
     compare(out, files.config, losses=["ce", "dice"], seeds=1)
-    cell = Plan.load(out).runs[0]
-    folder = out / "cells" / cell.id
+    folder = Plan.load(out).runs[0].folder(out)
     before = (folder / "predictions.jsonl").read_bytes()
     if left == "weights":
         (folder / "model.safetensors").write_bytes(b"half")

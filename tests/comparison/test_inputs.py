@@ -1,4 +1,4 @@
-"""All cells of a comparison are made from the same files, or there is no verdict."""
+"""All runs of a comparison are made from the same files, or there is no verdict."""
 
 import shutil
 from pathlib import Path
@@ -17,7 +17,7 @@ from local_runs import run_here
 
 
 def changed(folder, *keys, value, which=1):
-    """Change one value in the record of a cell; its id."""
+    """Change one value in the record of a run; return the id of the run."""
     run = sorted((folder / "cells").iterdir())[which]
     record = place = read_json(run / "run.json")
     for key in keys[:-1]:
@@ -38,13 +38,13 @@ def changed(folder, *keys, value, which=1):
         (("settings", "queries"), {"SITE": "where?"}, "queries"),
     ],
 )
-def test_a_cell_made_from_another_input_is_refused_by_name(tmp_path, keys, value, words):
+def test_a_run_made_from_another_input_is_refused_by_name(tmp_path, keys, value, words):
     folder = make_comparison(tmp_path / "c", tuned=False)
-    cell = changed(folder, *keys, value=value)
+    run = changed(folder, *keys, value=value)
     with pytest.raises(DataError) as refused:
         summarise(folder)
     assert words in str(refused.value)
-    assert cell in str(refused.value)
+    assert run in str(refused.value)
     with pytest.raises(InputError):
         compare_records([folder], tmp_path / "merged")
 
@@ -64,10 +64,10 @@ def test_a_missing_fingerprint_is_a_note(tmp_path, keys):
 
 
 @pytest.mark.parametrize("name", ["test", "encoder"])
-def test_a_file_that_changes_between_two_cells_stops_the_comparison(
+def test_a_file_that_changes_between_two_runs_stops_the_comparison(
     tmp_path, files, monkeypatch, name
 ):
-    """It is found before the next cell, and goes on once the file is put back."""
+    """It is found before the next run, and goes on once the file is put back."""
     splits = ("train", "dev", "test")
     paths = {split: shutil.copy(files.config[split], tmp_path) for split in splits}
     model = shutil.copytree(files.config["model"], tmp_path / "model")

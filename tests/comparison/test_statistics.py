@@ -8,19 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from dicetune.comparison.statistics import (
-    Runs,
+from dicetune.comparison.statistics.estimate import (
     components,
     detectable,
-    effect,
     estimate,
-    holm,
     power,
-    rank_correlation,
     score_interval,
     seeds_needed,
-    sign_flip,
 )
+from dicetune.comparison.statistics.runs import Runs
+from dicetune.comparison.statistics.significance import effect, holm, rank_correlation, sign_flip
 from dicetune.errors import InputError
 
 

@@ -61,11 +61,11 @@ def test_summary_is_plain_data_and_repeats(tmp_path, kind):
     assert (folder / "summary.md").read_text().startswith("# ")
 
 
-def test_failed_cells_are_left_out_and_said(tmp_path):
+def test_failed_runs_are_left_out_and_said(tmp_path):
     summary = summarise(make_comparison(tmp_path / "c", failed=True))
-    cells = summary["how"]["cells"]
-    assert [cell["state"] for cell in cells] == ["done"] * 5 + ["failed"]
-    assert SCRIPT in cells[-1]["reason"]
+    runs = summary["how"]["cells"]
+    assert [run["state"] for run in runs] == ["done"] * 5 + ["failed"]
+    assert SCRIPT in runs[-1]["reason"]
     seeds = {row["name"]: row["seeds"] for row in summary["competitors"]}
     assert seeds["ce"] == [1, 2, 3]
     assert seeds["dice"] == seeds["dice, tuned"] == [1, 2]

@@ -23,58 +23,36 @@ def said(**changes):
     return differences.sentence(row, "F1", "sentences")
 
 
+ABLE = "(a difference of 1.9 could have been detected; one of this size needs"
+CLEAR = {"interval": [0.002, 0.014], "p": 0.01, "p_holm": 0.02}
+NO_INTERVAL = {"interval": None, "p": None, "p_holm": None}
+
+
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("changes", "difference", "surely", "verdict"),
     [
-        (
-            {},
-            "ce+dice +0.8 F1 over ce (95% interval −0.4 to +2.1, 5 seeds): not distinguishable "
-            "(a difference of 1.9 could have been detected; one of this size needs about 14 "
-            "seeds).",
-        ),
-        (
-            {"seeds_needed": None},
-            "ce+dice +0.8 F1 over ce (95% interval −0.4 to +2.1, 5 seeds): not distinguishable "
-            "(a difference of 1.9 could have been detected; one of this size needs more sentences, "
-            "seeds alone will not show it).",
-        ),
-        (
-            {"interval": [0.002, 0.014], "p": 0.01, "p_holm": 0.02},
-            "ce+dice +0.8 F1 over ce (95% interval +0.2 to +1.4, 5 seeds): better.",
-        ),
-        (
-            {"difference": -0.008, "interval": [-0.014, -0.002], "p": 0.01, "p_holm": 0.02},
-            "ce+dice −0.8 F1 over ce (95% interval −1.4 to −0.2, 5 seeds): worse.",
-        ),
-        (
-            {"interval": [0.0, 0.016], "p": 0.04, "p_holm": 0.08, "seeds_needed": 6},
-            "ce+dice +0.8 F1 over ce (95% interval 0.0 to +1.6, 5 seeds): not distinguishable once "
-            "2 comparisons are allowed for (a difference of 1.9 could have been detected; one of "
-            "this size needs about 6 seeds).",
-        ),
-        (
-            {"interval": [0.002, 0.014], "p": 0.001, "p_holm": 0.002, "runs": 3},
-            "ce+dice +0.8 F1 over ce (95% interval +0.2 to +1.4, 3 seeds): no conclusion, fewer "
-            "than 5 seeds describe these runs alone.",
-        ),
-        (
-            {"interval": None, "p": None, "p_holm": None, "runs": 1},
-            "ce+dice +0.8 F1 over ce (1 seed): no verdict (one seed: no interval; give --seeds 3 "
-            "or more).",
-        ),
-        (
-            {"interval": None, "p": None, "p_holm": None, "runs": 2},
-            "ce+dice +0.8 F1 over ce (2 seeds): no verdict (two seeds: no interval; give --seeds 3 "
-            "or more).",
-        ),
-        (
-            {"difference": 0.0, "interval": [0.0, 0.0], "p": 1.0, "p_holm": 1.0},
-            "ce+dice 0.0 F1 over ce (95% interval 0.0 to 0.0, 5 seeds): no difference.",
-        ),
+        ({}, "+0.8", "95% interval −0.4 to +2.1, 5 seeds",
+         f"not distinguishable {ABLE} about 14 seeds)"),
+        ({"seeds_needed": None}, "+0.8", "95% interval −0.4 to +2.1, 5 seeds",
+         f"not distinguishable {ABLE} more sentences, seeds alone will not show it)"),
+        (CLEAR, "+0.8", "95% interval +0.2 to +1.4, 5 seeds", "better"),
+        ({**CLEAR, "difference": -0.008, "interval": [-0.014, -0.002]},
+         "−0.8", "95% interval −1.4 to −0.2, 5 seeds", "worse"),
+        ({"interval": [0.0, 0.016], "p": 0.04, "p_holm": 0.08, "seeds_needed": 6},
+         "+0.8", "95% interval 0.0 to +1.6, 5 seeds",
+         f"not distinguishable once 2 comparisons are allowed for {ABLE} about 6 seeds)"),
+        ({**CLEAR, "runs": 3}, "+0.8", "95% interval +0.2 to +1.4, 3 seeds",
+         "no conclusion, fewer than 5 seeds describe these runs alone"),
+        ({**NO_INTERVAL, "runs": 1}, "+0.8", "1 seed",
+         "no verdict (one seed: no interval; give --seeds 3 or more)"),
+        ({**NO_INTERVAL, "runs": 2}, "+0.8", "2 seeds",
+         "no verdict (two seeds: no interval; give --seeds 3 or more)"),
+        ({"difference": 0.0, "interval": [0.0, 0.0], "p": 1.0, "p_holm": 1.0},
+         "0.0", "95% interval 0.0 to 0.0, 5 seeds", "no difference"),
     ],
-)
-def test_sentences(changes, expected):
-    assert said(**changes) == expected
+)  # fmt: skip
+def test_sentences(changes, difference, surely, verdict):
+    assert said(**changes) == f"ce+dice {difference} F1 over ce ({surely}): {verdict}."
 
 
 def summary_of(folder, **how):

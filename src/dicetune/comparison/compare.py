@@ -146,7 +146,11 @@ def make_plan(
         )
         for split, data in splits.items()
     }
-    given = ((entry, getattr(shared, entry.name)) for entry in fields(RunConfig))
+    settings = {
+        entry.name: getattr(shared, entry.name)
+        for entry in fields(RunConfig)
+        if entry.name not in _IN_PLAN and getattr(shared, entry.name) != entry.default
+    }
     return Plan(
         task=shared.task,
         metric=task.main_metric,
@@ -157,11 +161,7 @@ def make_plan(
         baseline=baseline or losses[0],
         options=dict(shared.options),
         trainer=dict(shared.trainer),
-        settings={
-            entry.name: value
-            for entry, value in given
-            if entry.name not in _IN_PLAN and value != entry.default
-        },
+        settings=settings,
         search=Search(search, unused) if search else None,
         keep_models=keep_models,
         command=command,

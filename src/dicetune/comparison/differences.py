@@ -19,17 +19,14 @@ from typing import Any
 
 from dicetune import numbers
 from dicetune.comparison.results import Competitor, Results, competitor_name
-from dicetune.comparison.statistics import (
-    Runs,
-    by_document,
+from dicetune.comparison.statistics.estimate import (
     detectable,
-    effect,
     estimate,
-    holm,
     score_interval,
     seeds_needed,
-    sign_flip,
 )
+from dicetune.comparison.statistics.runs import Runs, by_document
+from dicetune.comparison.statistics.significance import effect, holm, sign_flip
 from dicetune.records import DEFAULT as ARGMAX
 from dicetune.records import TUNED
 
@@ -57,7 +54,8 @@ class Differences:
 
     rows: list[dict[str, Any]]
     verdict: list[str]
-    intervals: dict[str, list[float] | None]
+    intervals: dict[str, list[float] | None]  # of the score of each competitor
+    sampled: str  # what is resampled, in the plural
     descriptive: bool
     method: list[str]
 
@@ -66,7 +64,10 @@ def differences(results: Results, baseline: str) -> Differences:
     """Compare all competitors with the baseline, the name of a loss or of an external tool."""
     metric = results.problem.metrics[0]
     least = -1.0 if metric == "mcc" else 0.0  # the least value that the metric can have
-    runs = {competitor.name: _runs(results, competitor) for competitor in results.competitors}
+    documents, said = _documents(results)
+    runs = {
+        competitor.name: _runs(results, competitor, documents) for competitor in results.competitors
+    }
     pairs = _pairs(results, baseline)
     rows = [_row(competitor, other, runs, least) for competitor, other in pairs]
     families = [_family(competitor, other) for competitor, other in pairs]
@@ -75,7 +76,7 @@ def differences(results: Results, baseline: str) -> Differences:
         for row, corrected in zip(members, holm([row["p"] for row in members]), strict=True):
             row |= {"p_holm": corrected, "family": len(members)}
             row["verdict"] = judge(row)
-    several = sampled(results)
+    several = results.units[1] if documents is None else "documents"
     return Differences(
         rows,
         _verdict(rows, baseline, results.problem.metric_title(metric), several),
@@ -83,41 +84,36 @@ def differences(results: Results, baseline: str) -> Differences:
             name: list(score_interval(found, least)) if _enough([found]) else None
             for name, found in runs.items()
         },
+        several,
         any(row["verdict"] in (NONE, DESCRIPTIVE) for row in rows),
-        [*_method(several), *_said_of_documents(results)],
+        [*_method(several), *said],
     )
 
 
-def sampled(results: Results) -> str:
-    """What is resampled, in the plural: documents where they are known and many enough."""
-    return "documents" if _documents(results) is not None else results.units[1]
+def _documents(results: Results) -> tuple[list[str] | None, list[str]]:
+    """The document of each unit, where documents are resampled, and a sentence on them.
 
-
-def _documents(results: Results) -> list[str] | None:
-    """The document of each unit, where the test set was drawn by documents."""
-    documents = results.documents
-    return documents if documents and len(set(documents)) >= FEWEST_DOCUMENTS else None
-
-
-def _said_of_documents(results: Results) -> list[str]:
-    """A sentence on the documents, where they are known."""
-    if results.documents is None:
-        return []
-    several, many = results.units[1], len(set(results.documents))
-    if _documents(results) is None:
-        return [
+    The data must name the document of each unit, and a document must have several units.
+    """
+    names = [row.get("document") for row in results.rows]
+    several, many = results.units[1], len(set(names))
+    if None in names or many == len(names):
+        return None, []
+    if many < FEWEST_DOCUMENTS:
+        return None, [
             f"The {several} are from {many} documents, too few to resample (fewer than "
             f"{FEWEST_DOCUMENTS}): the intervals hold for new {several} of such documents, and "
             "are too narrow for documents of another kind."
         ]
-    return [f"The {many:,} documents that the {several} are from are resampled whole."]
+    said = f"The {many:,} documents that the {several} are from are resampled whole."
+    return [str(name) for name in names], [said]
 
 
-def _runs(results: Results, competitor: Competitor) -> Runs:
+def _runs(results: Results, competitor: Competitor, documents: Sequence[str] | None) -> Runs:
     """Scores of the runs of a competitor, and what each unit weighs in them."""
-    problem, documents = results.problem, _documents(results)
+    problem, counts = results.problem, competitor.counts
     return Runs.of_counts(
-        competitor.counts if documents is None else by_document(competitor.counts, documents),
+        counts if documents is None else by_document(counts, documents),
         lambda sums: problem.score(sums, problem.metrics[0]),
         competitor.seeds,
         fixed=competitor.external,
@@ -126,10 +122,11 @@ def _runs(results: Results, competitor: Competitor) -> Runs:
 
 def _pairs(results: Results, baseline: str) -> list[tuple[Competitor, Competitor]]:
     """Each competitor, and what it is compared with."""
-    plain = results.named(baseline)
-    if plain is None:
+    named = {competitor.name: competitor for competitor in results.competitors}
+    if baseline not in named:
         return []
-    tuned = results.named(competitor_name(baseline, TUNED)) or plain
+    plain = named[baseline]
+    tuned = named.get(competitor_name(baseline, TUNED), plain)
     pairs = []
     for competitor in results.competitors:
         is_tuned = competitor.decision == TUNED and competitor is not tuned

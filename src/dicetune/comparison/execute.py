@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 Show = Callable[[Progress], None]
 
-# what a row of predictions says of the example; the rest is what the scores of one model say
+# keys of a row of predictions that describe the example; other keys depend on the model
 _EXAMPLE = ("split", "id", "tokens", "text", "text_b", "question", "gold")
 
 
@@ -73,7 +73,7 @@ def execute(
     predictions: Mapping[str, str] | None = None,
     show: Show = lambda progress: None,
 ) -> Outcome:
-    """Make the runs of a plan that are missing, one process each, then summarise.
+    """Make the missing runs of a plan, one process each, then summarise.
 
     Finished runs are kept, failed runs are tried again, unfinished runs resume. A run that fails
     does not keep the others from running. In a folder that holds an earlier plan, losses and seeds
@@ -105,20 +105,17 @@ def execute(
 
 
 def describe(plan: Plan, out: Path) -> list[str]:
-    """The plan in words: how many runs, and what is equal for all of them."""
+    """The plan in words: the number of runs, and everything that is equal for all runs."""
     progress = Progress.read(plan, out)
     done = len(progress.of("done"))
     keys = plan.trainer
-    length = (
-        f"{keys['max_steps']} steps"
-        if keys.get("max_steps", -1) > 0
-        else f"{keys['num_train_epochs']:g} epochs"
-    )
-    often = (
-        "after each epoch"
-        if keys.get("eval_strategy") == "epoch"
-        else f"every {_often(keys.get('eval_steps', 0))}"
-    )
+    length = f"{keys['num_train_epochs']:g} epochs"
+    if keys.get("max_steps", -1) > 0:
+        length = f"{keys['max_steps']} steps"
+    steps = keys.get("eval_steps", 0)
+    often = f"every {steps:g} steps" if steps >= 1 else f"every {100 * steps:g}% of the run"
+    if keys.get("eval_strategy") == "epoch":
+        often = "after each epoch"
     names = ", ".join(
         name if str(objective) == name else f"{name} = {objective}"
         for name, objective in plan.objectives.items()
@@ -159,7 +156,7 @@ def conclude(plan: Plan, out: Path, predictions: Mapping[str, str]) -> Outcome:
 
 
 def add_external(plan: Plan, out: Path, name: str, file: str) -> Plan:
-    """The plan with one more competitor, whose rows lie in ``foreign/NAME/predictions.jsonl``."""
+    """The plan with external predictions, copied to ``foreign/NAME/predictions.jsonl``."""
     from dicetune.tasks.base import Source
 
     states = (RunState.read(plan, out, planned) for planned in plan.runs)
@@ -211,7 +208,7 @@ def inspect_data(plan: Plan, out: Path) -> None:
 
     try:
         config = RunConfig.from_mapping(plan.base())
-        with silent_log():  # the reading for the plan logged the same
+        with silent_log():  # reading the data for the plan logged the same lines
             splits, task = read_splits(config)
         tokenizer = load_tokenizer(resolve_encoder(config.model), aligns=task.aligns)
         found = task.inspect(splits, subword_counter(tokenizer))
@@ -230,7 +227,7 @@ class _Execution:
         self._taken: list[float] = []
 
     def search(self) -> None:
-        """The trials of each loss that has not been searched for yet."""
+        """Make the trials of each loss whose search is not finished."""
         if self.plan.search is None:
             return
         from dicetune.comparison.search import search
@@ -239,10 +236,9 @@ class _Execution:
             if name not in self.plan.search.found:
                 self.plan = search(self.plan, self.out, name, self._trial)
                 self.plan.save(self.out)
-                _log.info("search %s: %s", name, _best_trial(self.plan, name))
 
     def make_runs(self) -> None:
-        """Every run that is not finished, in order."""
+        """Make every run that is not finished, in order."""
         runs = self.plan.runs
         flags = ["--decide", *(["--keep-model"] if self.plan.keep_models else [])]
         for planned in runs:
@@ -269,7 +265,7 @@ class _Execution:
             (folder / RUN_FILE).unlink()
 
     def _check_inputs(self, what: str) -> None:
-        """Every file, and every finished run, belongs to the plan."""
+        """Refuse to go on where a file, or a finished run, does not fit the plan."""
         check_runs(self.plan, self.out, FinishedRun.of_plan(self.plan, self.out))
         check_files(self.plan, self.out, what)
 
@@ -310,15 +306,3 @@ class _Execution:
         dev = "" if state.dev is None else f": dev {self.plan.metric} {100 * state.dev:.2f}"
         rest = f"; about {numbers.duration(left)} left" if left else ""
         return f"is done{dev}, {numbers.duration(self._taken[-1])}{rest}"
-
-
-def _best_trial(plan: Plan, name: str) -> str:
-    found = {} if plan.search is None else plan.search.found[name]
-    objective = plan.objectives[name]
-    if found.get("best") is None:
-        return "every trial failed; it is compared as it was given"
-    return f"trial {found['best']} is best: {objective}, learning rate {objective.learning_rate:g}"
-
-
-def _often(steps: float) -> str:
-    return f"{steps:g} steps" if steps >= 1 else f"{100 * steps:g}% of the run"

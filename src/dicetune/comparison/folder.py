@@ -23,11 +23,11 @@ WEIGHTS = "model*.safetensors*"
 
 _FOLDER_NAME = re.compile(r"[\w+-][\w.+ -]*")
 _LONGEST_NAME = 200
-"""Bytes; file systems allow 255, and endings follow."""
+"""Bytes; file systems allow 255, and endings are added."""
 
 
 def is_folder_name(name: object) -> bool:
-    """Whether a name may become a folder below that of a comparison, and nothing else.
+    """Whether a name may become a folder below the folder of a comparison, and nowhere else.
 
     Example:
         >>> [is_folder_name(name) for name in ("ce-seed1-43477994", "other tool", "../x", "/x", "")]
@@ -77,7 +77,7 @@ def reading(path: Path, mend: str) -> Iterator[None]:
         raise DataError(path, f"{said}; {mend}") from None
     except (PermissionError, BlockingIOError):  # the file may be whole
         raise
-    except Exception as error:  # a damaged file may break whatever reads it
+    except Exception as error:  # a damaged file may break any code that reads it
         why = quoted(str(error).partition("\n")[0])
         raise DataError(
             path,

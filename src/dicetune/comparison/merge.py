@@ -115,7 +115,7 @@ class _Member(FinishedRun):
 
     @property
     def model(self) -> str:
-        """Fingerprint of the encoder."""
+        """Fingerprint of the encoder, or its name."""
         return str(self.record.model["sha256"] or self.record.model["name"])
 
     @property

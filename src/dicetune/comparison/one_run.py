@@ -90,7 +90,7 @@ def beside(config_file: Path, ending: str) -> Path:
 
 
 def make_run(config_file: Path, *, decide: bool, keep_model: bool) -> None:
-    """Train, or go on, until the folder holds a finished run; then what comes after training."""
+    """Train, or resume, until the folder holds a finished run; then fit its rule on dev."""
     from dicetune.decide.folder import tune
     from dicetune.training import RunConfig, run
     from dicetune.training.folder import clear, drop_checkpoints
@@ -112,9 +112,9 @@ def make_run(config_file: Path, *, decide: bool, keep_model: bool) -> None:
 
 
 def _can_go_on(folder: Path, config: Any) -> bool:
-    """Whether a killed or stopped run left something to resume, of the same configuration.
+    """Whether a killed or stopped run of the same configuration can be resumed.
 
-    A kill while the folder was made leaves half of it; the folder is made anew.
+    A kill while the folder was made leaves half a folder, which is made anew.
     """
     from dicetune.training import RunConfig
     from dicetune.training.folder import CHECKPOINTS, CONFIG_FILE, last_checkpoint
@@ -125,7 +125,7 @@ def _can_go_on(folder: Path, config: Any) -> bool:
         before = RunConfig.from_yaml(folder / CONFIG_FILE)
     except DicetuneError:
         return False
-    # the folder may have been moved: where the run lies is not compared
+    # the folder may have been moved: its place is not compared
     return bool(replace(before, out=None) == replace(config, out=None))
 
 
@@ -163,7 +163,7 @@ def run_process(
             _interrupt(process)
             raise InterruptedRunError("stopped") from None
         finally:
-            if process.poll() is None:  # whatever went wrong here, nobody would watch it any more
+            if process.poll() is None:  # after an error here nobody watches the process
                 process.send_signal(signal.SIGINT)
             if process.stdin is not None:
                 process.stdin.close()

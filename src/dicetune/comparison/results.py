@@ -34,7 +34,7 @@ LONGEST = 2000
 
 
 def competitor_name(loss: str, decision: str) -> str:
-    """How a loss with its decision rule is called.
+    """The name of a loss with its decision rule.
 
     Example:
         >>> competitor_name("ce", "argmax"), competitor_name("ce", "tuned")
@@ -48,12 +48,12 @@ class Competitor:
     """One way to decide, with all its seeds: a loss and a decision rule, or an external tool."""
 
     name: str  # as tables show it
-    loss: str  # that it was trained with; of an external tool the tool's name
+    loss: str  # name of the loss, or of the external tool
     decision: str  # "argmax" or "tuned"
-    objective: str | None  # what it was trained with, in full; None of an external tool
-    seeds: tuple[int, ...]  # of its runs; none of an external tool, which is one file
+    objective: str | None  # the loss in full; None for an external tool
+    seeds: tuple[int, ...]  # seeds of the runs; none for an external tool, which is one file
     predicted: tuple[list[Any], ...]  # for each seed one prediction a unit
-    counts: np.ndarray  # of each seed and unit, (S, U, M)
+    counts: np.ndarray  # counts of each seed and unit, (S, U, M)
     seconds: float | None = None  # mean time of training, where it is known
     external: bool = False
 
@@ -71,20 +71,8 @@ class Results:
         """What is resampled, in the singular and in the plural."""
         return self.problem.units(self.rows)
 
-    @property
-    def documents(self) -> list[str] | None:
-        """The document of each unit, where all are known and a document has several units."""
-        names = [row.get("document") for row in self.rows]
-        if None in names or len(set(names)) == len(names):
-            return None
-        return [str(name) for name in names]
-
-    def named(self, name: str) -> Competitor | None:
-        """The competitor of that name, if it is there."""
-        return next((known for known in self.competitors if known.name == name), None)
-
     def scores(self, competitor: Competitor) -> dict[str, Any]:
-        """Scores of a competitor: of each seed, their mean, other metrics, and each class."""
+        """Scores of a competitor: each seed, the mean, other metrics, and each class."""
         sums = competitor.counts.sum(axis=1)
         headline, *others = self.problem.metrics
         scores = self.problem.score(sums, headline)
@@ -219,7 +207,7 @@ def _mean_curve(curves: Sequence[Counts]) -> list[list[float]]:
 
 
 def differing_items(results: Results) -> tuple[list[dict[str, Any]], int]:
-    """The units that are right in other shares of the seeds of each competitor, and their number.
+    """The units on which competitors differ in the share of seeds that are right, and their number.
 
     A unit is right where all of it is: every entity of a sentence, every label of a text. An answer
     is right where it is an exact match. Units whose shares are furthest apart come first.

@@ -1,4 +1,4 @@
-"""The runs of a comparison as their folders, logs and records say. Needs no torch.
+"""The runs of a comparison, read from their folders, logs and records. Needs no torch.
 
 One comparison has one set of inputs: data, encoder, and files that options name, by fingerprint. A
 file may change while a comparison runs, and records may come from elsewhere. So the files are
@@ -49,7 +49,7 @@ RECORDS = (
 
 _EVALUATION = re.compile(r"step (\d+)/(\d+) · dev \S+ (-?[\d.]+)")
 _NUMBER = int | float
-_TRAINING = {  # what tables and curves read of a run
+_TRAINING = {  # what tables and curves read of the training
     **dict.fromkeys(("seconds", "steps", "best_step"), _NUMBER),
     "history": [{"step": _NUMBER}],
 }
@@ -154,7 +154,7 @@ class FinishedRun:
 
     @classmethod
     def read(cls, planned: PlannedRun, folder: Path) -> FinishedRun | None:
-        """The run in a folder, or ``None`` where it is not finished."""
+        """The run in a folder, or ``None`` where the run is not finished."""
         if not (folder / RUN_FILE).is_file():
             return None
         with reading(folder / RUN_FILE, remake(folder)):
@@ -269,11 +269,11 @@ def in_order(rows: Sequence[Row], like: Sequence[Row], path: Path) -> list[Row]:
 
 
 def check_files(plan: Plan, out: Path, what: str) -> None:
-    """Refuse to begin ``what`` on files that are not those of the plan."""
+    """Refuse to begin ``what`` on other files than the files of the plan."""
     files = [(split, file.path, file.sha256) for split, file in plan.files.items()]
     files += [(name, plan.options[name], digest) for name, digest in plan.option_files.items()]
     encoder = Path(plan.model["name"] or "")
-    if encoder.is_dir():  # what a name means lies in a cache, and is not edited
+    if encoder.is_dir():  # a model that is given by name lies in a cache, and is not edited
         files.append(("encoder", str(encoder / "model.safetensors"), plan.model["sha256"]))
     for name, path, digest in files:
         found = sha256(path) if digest is not None and Path(path).is_file() else None
@@ -288,7 +288,7 @@ def check_files(plan: Plan, out: Path, what: str) -> None:
 
 
 def check_runs(plan: Plan, out: Path, runs: Sequence[FinishedRun]) -> list[str]:
-    """Refuse a verdict over runs that were made from other inputs than the plan says.
+    """Refuse a verdict over runs that were made from other inputs than the inputs of the plan.
 
     Returns notes that name the inputs without a fingerprint, which could not be checked.
     """
@@ -335,8 +335,8 @@ def _short(value: Any) -> str:
 def check_read_alike(runs: Iterable[FinishedRun]) -> None:
     """Refuse runs whose task has other labels or reads otherwise (queries, the scheme of tags).
 
-    Settings that are numbers (a stride, a threshold) are choices of a run: whoever compares their
-    configurations says that they differ.
+    Settings that are numbers (a stride, a threshold) are choices of a run: the comparison of
+    configurations notes them.
     """
     first: tuple[Path, dict[str, Any]] | None = None
     for run in runs:

@@ -74,7 +74,9 @@ def search(plan: Plan, out: Path, name: str, run: RunTrial) -> Plan:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
             said = f"failed: {reason}"
         _log.info("search %s: trial %d of %d, %s: %s", name, number, trials, _text(chosen), said)
-    return _with_best(plan, name, study.trials, place)
+    plan, said = _with_best(plan, name, study.trials, place)
+    _log.info("search %s: %s", name, said)
+    return plan
 
 
 def space_of(objective: PlannedLoss, learning_rate: float) -> dict[str, tuple[float, Range]]:
@@ -105,8 +107,8 @@ def _text(chosen: PlannedLoss) -> str:
     return f"{chosen.loss}, learning rate {chosen.learning_rate:g}"
 
 
-def _with_best(plan: Plan, name: str, trials: list[Any], place: Path) -> Plan:
-    """The plan with the best trial as the objective, and all trials in the record."""
+def _with_best(plan: Plan, name: str, trials: list[Any], place: Path) -> tuple[Plan, str]:
+    """The plan with the best trial as the objective and all trials in the record, and a line."""
     given = plan.objectives[name]
     rows = []
     scored: list[tuple[float, int, PlannedLoss]] = []
@@ -122,9 +124,11 @@ def _with_best(plan: Plan, name: str, trials: list[Any], place: Path) -> Plan:
             row["reason"] = reason
         rows.append(row)
     if not scored:
-        return plan.with_found(name, given, {"best": None, "trials": rows})
+        said = "every trial failed; it is compared as it was given"
+        return plan.with_found(name, given, {"best": None, "trials": rows}), said
     _, number, best = max(scored, key=lambda trial: trial[:2])
-    return plan.with_found(name, best, {"best": -number, "trials": rows})
+    said = f"trial {-number} is best: {best}, learning rate {best.learning_rate:g}"
+    return plan.with_found(name, best, {"best": -number, "trials": rows}), said
 
 
 def _sample_files(place: Path) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Summary: everything that a comparison found, as plain data, from its records alone.
 
-``summary.json`` is what the report, the Markdown table and the command line print; nothing that
-they show is computed anywhere else. Scores and differences are fractions. Needs no torch.
+The report, the Markdown table and the command line print ``summary.json``; they compute nothing.
+Scores and differences are fractions. Needs no torch.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from dicetune import numbers
-from dicetune.comparison.differences import differences, sampled
+from dicetune.comparison.differences import differences
 from dicetune.comparison.folder import reading
 from dicetune.comparison.plan import SPLITS, Plan
 from dicetune.comparison.results import SPLIT, differing_items, precision_recall, read_results
 from dicetune.comparison.runs import FinishedRun, RunState, check_runs
-from dicetune.comparison.statistics import rank_correlation
+from dicetune.comparison.statistics.significance import rank_correlation
 from dicetune.errors import InputError, listed, quoted
 from dicetune.problems import problem_of
 from dicetune.records import read_json, replace_text, write_json
@@ -76,7 +76,7 @@ def summarise(folder: Path) -> dict[str, Any]:
         "unit": unit,
         "units": len(results.rows),
         "units_title": several,
-        "sampled_title": sampled(results),
+        "sampled_title": found.sampled,
         "class_unit": results.problem.items_title or several,
         "split": SPLIT,
         "baseline": plan.baseline,
@@ -221,7 +221,7 @@ def _how(
 
 
 def _data(folder: Path, runs: Sequence[FinishedRun]) -> dict[str, Any]:
-    """The inspection of the data in the layout of ``Inspection.to_dict``."""
+    """The inspection of the data, or facts of the records, in ``Inspection.to_dict``'s layout."""
     path = folder / INSPECTION_FILE
     if path.is_file():
         with reading(path, "delete it and run the same command again"):

@@ -53,7 +53,7 @@ def colours(summary: Mapping[str, Any]) -> dict[str, str]:
 
 def mark_of(competitor: Mapping[str, Any]) -> str:
     """The shape of a competitor's points."""
-    return "square" if competitor.get("foreign") else MARKS[competitor["decision"]]
+    return "square" if competitor["foreign"] else MARKS[competitor["decision"]]
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,11 @@ def nice_scale(
     return Scale(ticks[0], ticks[-1], tuple(ticks))
 
 
-def fitted_scale(low: float, high: float, parts: int = 3) -> Scale:
+def fitted_scale(low: float, high: float) -> Scale:
     """The scale from ``low`` to ``high`` as they are, with round ticks between."""
     if high <= low:
         high = low + 1
-    nice = nice_scale([low, high], parts)
+    nice = nice_scale([low, high], parts=3)
     return Scale(low, high, tuple(tick for tick in nice.ticks if low <= tick <= high))
 
 

@@ -26,10 +26,12 @@ Rows = list[dict[str, Any]]
 def score_table(summary: Summary) -> dict[str, Any]:
     """Axis, columns and rows of the table of scores."""
     competitors = summary["competitors"]
-    decimals = _decimals(competitors)
-    values = [score for row in competitors for score in row["scores"]]
-    scale = nice_scale(_percent(values + _bounds(competitors)), parts=5, within=(0.0, 100.0))
-    others = _others(competitors)
+    bounds, decimals = _intervals(competitors)
+    values = [score for row in competitors for score in row["scores"]] + bounds
+    scale = nice_scale([100 * value for value in values], parts=5, within=(0.0, 100.0))
+    # further metrics: precision and recall before all others
+    others = list(dict.fromkeys(name for row in competitors for name in row["other"]))
+    others = sorted(others, key=lambda name: name not in ("precision", "recall"))[:_MOST_OTHER]
     palette = colours(summary)
     means = {row["name"]: row["mean"] for row in competitors}
 
@@ -38,9 +40,9 @@ def score_table(summary: Summary) -> dict[str, Any]:
 
     rows = []
     for row in competitors:
-        bounds = numbers.interval(row["interval"], decimals)
+        interval = numbers.interval(row["interval"], decimals)
         label = f"mean {points(row['mean'])}, seeds {', '.join(map(points, row['scores']))}"
-        label += f", 95% interval {bounds}" if row["interval"] else ""
+        label += f", 95% interval {interval}" if row["interval"] else ""
         rows.append(
             {
                 **{name: row[name] for name in ("name", "loss", "decision", "foreign")},
@@ -50,7 +52,7 @@ def score_table(summary: Summary) -> dict[str, Any]:
                 "strip": Strip.of(scale, row, row["scores"], row["mean"], label, points),
                 "mean": points(row["mean"]),
                 "value": row["mean"],
-                "interval": bounds,
+                "interval": interval,
                 "other": [points(row["other"].get(name)) for name in others],
                 "other_values": [row["other"].get(name, 0.0) for name in others],
                 "seeds": len(row["seeds"]),
@@ -63,64 +65,45 @@ def score_table(summary: Summary) -> dict[str, Any]:
         "axis": Axis.of(scale, means.get(summary["baseline"])),
         "others": [name.replace("_", " ") for name in others],
         "rows": rows,
-        "with_interval": any(row["interval"] for row in competitors),
+        "with_interval": bool(bounds),
     }
 
 
 def difference_table(summary: Summary) -> dict[str, Any]:
     """Axis and rows of the table of differences from the baseline."""
     comparisons = summary["comparisons"]
-    decimals = _decimals(comparisons)
-    values = [0.0, *(row["difference"] for row in comparisons)]
+    bounds, decimals = _intervals(comparisons)
+    values = [0.0, *bounds, *(row["difference"] for row in comparisons)]
     values += [value for row in comparisons for value in row["seed_differences"]]
-    scale = nice_scale(_percent(values + _bounds(comparisons)), parts=5)
+    scale = nice_scale([100 * value for value in values], parts=5)
     palette = colours(summary)
-    known = {row["name"]: row for row in summary["competitors"]}
 
     def signed(difference: float) -> str:
         return numbers.signed(difference, decimals)
 
     rows = []
     for row in comparisons:
-        competitor, middle = known[row["name"]], row["difference"]
-        bounds = numbers.interval(row["interval"], decimals, sign=True)
-        label = f"{signed(middle)} points" + (f", {bounds}" if row["interval"] else "")
+        middle = row["difference"]
+        interval = numbers.interval(row["interval"], decimals, sign=True)
+        label = f"{signed(middle)} points" + (f", {interval}" if row["interval"] else "")
         rows.append(
             {
                 **row,
-                "decision": competitor["decision"],
-                "colour": palette[competitor["loss"]],
-                "mark": mark_of(competitor),
+                "colour": palette[row["loss"]],
+                "mark": mark_of(row),
                 "strip": Strip.of(scale, row, row["seed_differences"], middle, label, signed),
                 "points": signed(middle),
-                "bounds": bounds,
+                "bounds": interval,
             }
         )
-    return {
-        "axis": Axis.of(scale, 0.0),
-        "rows": rows,
-        "with_interval": any(row["interval"] for row in comparisons),
-    }
+    return {"axis": Axis.of(scale, 0.0), "rows": rows, "with_interval": bool(bounds)}
 
 
-def _percent(values: Sequence[float]) -> list[float]:
-    return [100 * value for value in values]
-
-
-def _bounds(rows: Sequence[Summary]) -> list[float]:
-    return [bound for row in rows for bound in row["interval"] or ()]
-
-
-def _decimals(rows: Sequence[Summary]) -> int:
+def _intervals(rows: Sequence[Summary]) -> tuple[list[float], int]:
+    """The bounds of all intervals, and the decimals that numbers beside them need."""
     intervals = [row["interval"] for row in rows if row["interval"]]
-    return numbers.decimals_for([high - low for low, high in intervals])
-
-
-def _others(competitors: Sequence[Summary]) -> list[str]:
-    """Further metrics that are shown: precision and recall before all others."""
-    names = list(dict.fromkeys(name for row in competitors for name in row["other"]))
-    names.sort(key=lambda name: name not in ("precision", "recall"))
-    return names[:_MOST_OTHER]
+    bounds = [bound for interval in intervals for bound in interval]
+    return bounds, numbers.decimals_for([high - low for low, high in intervals])
 
 
 def effect_table(summary: Summary) -> dict[str, Any]:
