@@ -71,8 +71,8 @@ class MrcNerConfig(PretrainedConfig):
 class MrcNerOutput(ModelOutput):
     """Logits of a batch: start and end (B, T), spans (B, M) beside their positions (B, M, 2).
 
-    The positions are the first and the last sub-word of each candidate. Windows with fewer
-    candidates are filled with the position -1 and logits without meaning.
+    A candidate has the positions of a first and a last sub-word. Windows with fewer candidates are
+    filled with the position -1, whose logit means nothing.
     """
 
     start_logits: Tensor | None = None
@@ -121,7 +121,7 @@ class MrcNerModel(PreTrainedModel):
     def from_pretrained(cls, source: Any, *positional: Any, **options: Any) -> Any:
         """A saved model with its heads, or any saved encoder with new heads.
 
-        ``options`` are options of transformers' ``from_pretrained`` and of ``MrcNerConfig``.
+        ``options`` go to the ``from_pretrained`` of transformers and to ``MrcNerConfig``.
         """
         options.setdefault("trust_remote_code", False)  # without an answer transformers asks
         config = options.get("config")

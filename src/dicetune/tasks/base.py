@@ -116,8 +116,8 @@ class Task(ABC):
     ) -> Data:
         """Read one split; without ``gold``, a text to predict, in which gold is ignored.
 
-        ``trained`` says how a model was trained: a file that has the columns of the training is
-        read by them. Oddities go to the ``notes`` of the data.
+        ``trained`` says how a model was trained: the columns of the model are the default in a file
+        that has such columns. The ``notes`` of the data count what was odd.
         """
         return cls.read_source(Source(path, format), options, gold, trained or Trained())
 
@@ -179,7 +179,7 @@ class Task(ABC):
         return {}
 
     def problem(self, train: Any = None) -> Problem:
-        """The problem: the type of the predictions and its settings.
+        """The type of the predictions with everything that scores them.
 
         A run stores the settings of the problem with its scores, so that decision rules and
         comparisons read the folder of the run alone.
@@ -215,13 +215,13 @@ class Task(ABC):
     ) -> Encoded:
         """Turn examples into windows of sub-words, with targets where there is gold.
 
-        The longest windows are first, so that batches need little padding. ``training`` may omit
-        windows (sampled negatives); otherwise every example has its windows.
+        Windows come longest first: batches then need little padding. ``training`` may leave
+        windows out (sampled negatives); without it every example has all windows.
         """
 
     @abstractmethod
     def loss_targets(self, labels: Mapping[str, Tensor]) -> list[LossTarget]:
-        """The right outputs of a batch, from its ``targets`` alone."""
+        """The right outputs for a batch, from the ``targets`` of the batch."""
 
     def loss_inputs(self, outputs: Any, labels: Mapping[str, Tensor]) -> list[LossInput]:
         """The targets of a batch beside the model's outputs."""
@@ -248,7 +248,7 @@ class Task(ABC):
     def preprocess_logits(self, outputs: Any, labels: Any) -> Any:
         """Reduce outputs (one tensor, or a tuple of several) to the tensors that decoding needs.
 
-        By default these are the log-probabilities of a softmax. Later steps do not need torch.
+        The default is the log-probabilities of a softmax.
         """
         return outputs.float().log_softmax(-1)
 
@@ -278,8 +278,8 @@ class Task(ABC):
     def rows(self, data: Any, predictions: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """For ``predictions.jsonl``: id, text, gold and prediction of each example.
 
-        Where the data names the document of each example, the row has it as "document": a
-        comparison then resamples documents.
+        Where the data names the document of each example, a row has "document" too: a comparison
+        then resamples documents.
         """
         for number, (example, prediction) in enumerate(zip(data, predictions, strict=True)):
             document = getattr(example, self.document_name, None)
@@ -290,21 +290,12 @@ class Task(ABC):
     def row(self, example: Any, prediction: Any) -> dict[str, Any]:
         """Text, "gold" and "predicted" of one example, as ``rows`` has them."""
 
-    def match_file(
-        self, path: File, rows: Sequence[Mapping[str, Any]], *, split: str | None = None
-    ) -> list[Any]:
-        """Read the predictions of any tool for the examples of ``rows``, in the form of ``rows``.
-
-        Examples are joined by id where both have the same ids, else by order. ``split`` chooses one
-        of several splits.
-
-        Raises:
-            DataError: predictions of other examples.
-        """
-        return self.match_source(Source(path, split=split), rows)
-
     def match_source(self, source: Source, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """Read the predictions of any tool, as ``match_file`` says."""
+        """Read what any tool predicted for the examples of ``rows``, spelled as in ``rows``.
+
+        Examples are matched by id where both have the same ids, else by their order. The split of
+        the source chooses the rows of a file with several splits.
+        """
         raise self._reads_no_predictions()
 
     @classmethod

@@ -134,7 +134,7 @@ class QaTask(Task):
     def read_source(
         cls, source: Source, options: QaOptions, gold: bool, trained: Trained
     ) -> QuestionCorpus:
-        """Read SQuAD's JSON, JSON lines or a data set, and say how its answers are compared."""
+        """Read SQuAD's JSON, JSON lines or a data set; a note says how answers are compared."""
         corpus = read_questions(source.path, format=source.format, gold=gold)
         if not gold or options.language != "auto":
             return corpus
@@ -163,8 +163,8 @@ class QaTask(Task):
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
         """The task of a saved model.
 
-        A threshold says that questions may be left unanswered also of another tool's model, and
-        of a model whose training data had no such questions.
+        With a threshold a model may leave questions unanswered, even a model of another tool or a
+        model whose training data had no such questions.
         """
         if len(labels) != len(cls.labels):
             raise InputError(
@@ -207,10 +207,11 @@ class QaTask(Task):
     ) -> Encoded:
         """Windows of a question and a piece of its context, longest first.
 
-        The targets of a window with the whole answer are the first and last sub-word of the answer,
-        the target of any other window is the null row. If no window has the whole answer (the
-        answer is longer than the overlap, dropped by the tokenizer, or not in the context), the
-        targets of all its windows are ignored, and training omits these windows.
+        A window that shows the whole answer has the first and the last sub-word of the answer as
+        targets. Any other window of the question has its null row as target, even if it cuts
+        through the answer: another window shows the answer. Where no window does (the answer is
+        longer than windows overlap, the tokenizer drops it, or the context does not hold it), no
+        target is true for any window of the question: all are ignored, and left out in training.
         """
         tokenizer.padding_side = tokenizer.truncation_side = "right"
         counts: Counter[str] = Counter()
