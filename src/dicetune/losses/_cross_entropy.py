@@ -110,7 +110,7 @@ class CrossEntropyLoss(Loss):
         "ce": Preset(
             "-1/N Σ log p_gold",
             "Eq. 1",
-            "as the baseline; the metric is accuracy",
+            "accuracy is the metric; also as the baseline",
         )
     }
 
