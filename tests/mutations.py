@@ -8,13 +8,7 @@ ODD += ["", " ", "x", "\x1b[2J", "\ud83d", [], {}, [[]], {"x": 1}, ["x", 1]]
 
 
 def mutated(rows, random, *, lines=True):
-    """The bytes of a spoilt file.
-
-    Args:
-        rows: of JSON lines, or one document.
-        random: ``random.Random``.
-        lines: whether ``rows`` are lines.
-    """
+    """The bytes of a spoilt file of JSON: of ``rows`` as lines, or as one document."""
     value = copy.deepcopy(rows)
     for _ in range(random.randint(1, 3)):
         spoil(value, random)

@@ -31,9 +31,8 @@ from dicetune.tasks.base import Source
 from dicetune.tasks.segmentation import SegPosTask
 from dicetune.tasks.tag_files import read_untagged
 from dicetune.training.config import RunConfig
-from lattice import draw
+from lattice import draw, rows_of
 from mutations import mutated, mutated_text
-from score_files import rows_of
 
 CONTEXT = "The pump at Quay Nine is down 🚢. Nine men wait."
 ANSWERS = [{"text": "Quay Nine", "answer_start": 12}, {"text": "Nine", "answer_start": 33}]

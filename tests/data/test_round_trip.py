@@ -6,7 +6,7 @@ Formats for people alone are no part of this: marked text (ner), and answers one
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import (
@@ -78,7 +78,6 @@ def test_texts(task, form, tmp_path_factory):
     path = tmp_path_factory.mktemp("own") / f"own.{form}"
     several = TASKS[task].several
 
-    @settings(max_examples=40)
     @given(texts(task))
     def holds(made):
         data, answers = made
@@ -145,7 +144,6 @@ def test_tags(task, form, tmp_path_factory):
     known = TASKS[task]
     path = tmp_path_factory.mktemp("own") / "own"
 
-    @settings(max_examples=40)
     @given(tagged(task))
     def holds(made):
         data, sentences, answers = made
@@ -187,7 +185,6 @@ def entities(draw):
 def test_entities(tmp_path):
     path, known = tmp_path / "own.jsonl", TASKS["mrc-ner"]
 
-    @settings(max_examples=40)
     @given(entities())
     def holds(data):
         task = known({"a": "where?"})
@@ -227,7 +224,6 @@ def questions(draw):
 def test_answers(tmp_path):
     path, known = tmp_path / "own.json", TASKS["qa"]
 
-    @settings(max_examples=40)
     @given(questions())
     def holds(made):
         answers, asked = [], []

@@ -1,6 +1,4 @@
-"""Logit adjustment: by hand, and what it makes of the best model."""
-
-import math
+"""Logit adjustment: what it makes of the best model, and the log-prior."""
 
 import pytest
 import torch
@@ -8,19 +6,6 @@ import torch
 from dicetune.errors import InputError
 from dicetune.losses import build, log_prior, logit_adjusted_loss
 from tolerances import assert_exact, assert_same
-
-
-def test_by_hand():
-    """A model that says nothing, z = 0, has after the adjustment the prior."""
-    logits = torch.zeros(2, 2, dtype=torch.float64)
-    got = logit_adjusted_loss(logits, torch.tensor([0, 1]), class_counts=[90, 10], reduction="none")
-    assert_exact(got, [-math.log(0.9), -math.log(0.1)])
-    # τ = 1/2: the prior's roots, 3 : 1
-    got = logit_adjusted_loss(logits[:1], torch.tensor([1]), class_counts=[90, 10], tau=0.5)
-    assert_exact(got, math.log(4))
-    # a sigmoid: log(1/9) + log 3, so p = (1/3) / (4/3)
-    one = torch.tensor([math.log(3)], dtype=torch.float64)
-    assert_exact(logit_adjusted_loss(one, torch.tensor([1]), class_counts=[90, 10]), math.log(4))
 
 
 def test_the_best_model_says_the_likelihood_ratio_and_not_the_posterior():

@@ -1,27 +1,9 @@
-"""Majority or minority: by hand, and which class is the majority."""
-
-import math
+"""Majority or minority: which class is the majority."""
 
 import torch
 
-from dicetune.losses import (
-    build,
-    cross_entropy_loss,
-    majority_or_minority_loss,
-)
+from dicetune.losses import build, cross_entropy_loss
 from tolerances import assert_exact, assert_same
-
-
-def test_by_hand():
-    """p = 3/4 and 1/2 for gold 1 and 0; 0 is the background, and counts 1 + λ times."""
-    logits = torch.tensor([[0.0, math.log(3)], [0.0, 0.0]], dtype=torch.float64)
-    target = torch.tensor([1, 0])
-    got = majority_or_minority_loss(logits, target, background=0, majority_weight=0.5)
-    assert_exact(got, (math.log(4 / 3) + 1.5 * math.log(2)) / 2)
-    # one logit, set in most items: set is the majority
-    one = torch.tensor([math.log(3), 0.0], dtype=torch.float64)
-    got = majority_or_minority_loss(one, target, class_counts=[10, 90], majority_weight=0.5)
-    assert_exact(got, (1.5 * math.log(4 / 3) + math.log(2)) / 2)
 
 
 def test_is_cross_entropy_and_a_second_one_over_the_majority_alone():

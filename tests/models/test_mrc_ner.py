@@ -17,17 +17,17 @@ from dicetune.models import (
     select_spans,
     span_count,
 )
-from families import FAMILIES, save_family
+from families import FAMILIES
 
 LABELS = ["LOC", "PER"]
 HEADS = {"start.weight", "start.bias", "end.weight", "end.bias"}
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
-def saved(request, tmp_path_factory):
+def saved(request, saved_family, tmp_path_factory):
     """An encoder folder, a model on it, and the folder of that model."""
     folder = tmp_path_factory.mktemp("models")
-    encoder = save_family(request.param, "token", folder / "encoder")
+    encoder = saved_family(request.param)
     torch.manual_seed(1)
     model = load_model(MrcNerModel, encoder, LABELS)
     model.save_pretrained(folder / "model")

@@ -1,6 +1,5 @@
 """MultiLabelTask: a sigmoid for each label."""
 
-import json
 import math
 
 import numpy as np
@@ -56,39 +55,26 @@ def test_one_half_is_not_above_one_half():
     assert task.predict([scores], None)[0].labels == ("fear",)
 
 
-def test_the_loss_counts_the_same_items():
-    from dicetune.loss_input import item_count
-
-    task = MultiLabelTask.of(CORPUS)
-    batch = PaddingCollator(TOKENIZER, task.targets)(task.encode(CORPUS, TOKENIZER, 24).features)
-    labels = {"labels": batch["labels"]}
-    (item,) = task.loss_inputs({"logits": torch.zeros(3, 3)}, labels)
-    assert item_count(item) == task.item_counts(labels)["label"] == 3
-
-
-def test_rows_score_as_the_run_did(tmp_path):
+def test_rows_score_as_the_run_did(file):
     task = MultiLabelTask.of(CORPUS)
     decisions = task.predict([np.log([[0.9, 0.6, 0.1]])] * 3, CORPUS)
-    file = tmp_path / "predictions.jsonl"
     rows = list(task.rows(CORPUS, decisions))
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found = MultiLabelTask.score_file(file, None, MultiLabelOptions())
+    found = MultiLabelTask.score_file(file(rows, "a.jsonl"), None, MultiLabelOptions())
     assert found == task.score(CORPUS, decisions)
     assert found["average_precision"] > 0
     assert rows[0]["probabilities"] == {"anger": 0.9, "fear": 0.6, "joy": 0.1}
 
 
-def test_average_precision_asks_for_every_label_that_all_rows_tell_of(tmp_path):
-    file = tmp_path / "own.jsonl"
+def test_average_precision_asks_for_every_label_that_all_rows_tell_of(file):
+    def score(*rows):
+        return MultiLabelTask.score_file(file([*rows], "own.jsonl"), None, MultiLabelOptions())
+
     first = {"gold": ["a"], "predicted": ["a"], "probabilities": {"a": 0.9, "b": 0.2, "c": 0.1}}
     second = {"gold": ["b"], "predicted": [], "probabilities": {"b": 0.3, "a": 0.4}}
-    file.write_text(json.dumps(first) + "\n" + json.dumps(second) + "\n")
-    found = MultiLabelTask.score_file(file, None, MultiLabelOptions())
+    found = score(first, second)
     # by probability: a of the first (right), a of the second, b of the second (right), b
     assert found["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
-    second["gold"] = ["c"]
-    file.write_text(json.dumps(first) + "\n" + json.dumps(second) + "\n")
-    assert "average_precision" not in MultiLabelTask.score_file(file, None, MultiLabelOptions())
+    assert "average_precision" not in score(first, {**second, "gold": ["c"]})
 
 
 def test_predictions_of_another_tool_with_numbers(tmp_path):

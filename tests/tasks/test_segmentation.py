@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import (
@@ -21,22 +21,13 @@ from dicetune.data import (
 from dicetune.errors import DataError, InputError
 from dicetune.tasks import SegPosTask
 from dicetune.tasks.segmentation import SegPosOptions, WordPaths
-from tiny import byte_level_tokenizer, sure_outputs, wordpiece_tokenizer
+from families import TOKENIZERS
+from tiny import sure_outputs
 
-TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "byte-level": byte_level_tokenizer()}
 WORDS = Corpus((Sentence(("上海", "的"), ("NR", "DEG"), line=1),), "a.txt")
 CORPUS = to_characters(WORDS)
+NAME = "gold.txt"
 GOLD = "上海_NR 的_DEG\n人_NN\n"
-
-
-@pytest.fixture
-def file(tmp_path):
-    def write(text, name="gold.txt"):
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write
 
 
 def test_worked_example():
@@ -108,7 +99,6 @@ def corpora(draw):
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
-@settings(max_examples=40)
 @given(corpus=corpora(), max_length=st.integers(8, 40))
 def test_decoding_gold_outputs_gives_the_gold(kind, corpus, max_length):
     task = SegPosTask([f"{letter}-{tag}" for tag in ("NN", "B-V") for letter in "BIES"], "iobes")

@@ -133,16 +133,15 @@ def test_answers_and_files(tmp_path):
         task.render(data, answers, "xml")
 
 
-def test_rows_score_as_the_run_did(tmp_path):
+def test_rows_score_as_the_run_did(file):
     task = TextTask.of(CORPUS)
     scores = [np.log([[0.6, 0.4]]), np.log([[0.3, 0.7]]), np.log([[0.9, 0.1]])]
     decisions = task.predict(scores, CORPUS)
     rows = [row | {"split": "dev"} for row in task.rows(CORPUS, decisions)]
     assert rows[0]["gold"] == "spam"
     assert rows[0]["predicted"] == "ham"
-    file = tmp_path / "predictions.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert TextTask.score_file(file, None, TextOptions()) == task.score(CORPUS, decisions)
+    path = file(rows, "predictions.jsonl")
+    assert TextTask.score_file(path, None, TextOptions()) == task.score(CORPUS, decisions)
 
 
 def test_predictions_beside_a_file_of_gold(tmp_path, log):

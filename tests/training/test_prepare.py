@@ -15,7 +15,7 @@ from dicetune.tasks import TASKS, build_options
 from dicetune.training import RunConfig, run
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.prepare import count_classes, doubts_of_choice, start_at_prior, weighted
-from families import FAMILIES, save_family
+from families import FAMILIES
 from tiny import tiny_bert, wordpiece_tokenizer
 
 QUESTIONS = [
@@ -33,14 +33,14 @@ EMOTIONS = "text\tlabels\n" + "quay is down\tfear\ngate is up\tjoy\nit is\tjoy,f
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(saved_family, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = "\n".join(map(json.dumps, QUESTIONS))
     files = {"qa.jsonl": lines, "ner.conll": TAGS, "text.tsv": TEXTS, "multilabel.tsv": EMOTIONS}
     for name, text in files.items():
         Path(name).write_text(text, encoding="utf-8")
     for head in ("token", "sequence", "question"):
-        save_family("bert", head, tmp_path / head)
+        Path(head).symlink_to(saved_family("bert", head))
     return tmp_path
 
 
@@ -69,10 +69,10 @@ def test_class_counts_come_from_the_training_items(place, task, file, head, opti
 
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("task", ["multilabel", "qa", "mrc-ner"])
-def test_sigmoids_start_at_the_share_of_their_positives(tmp_path, name, task):
+def test_sigmoids_start_at_the_share_of_their_positives(saved_family, name, task):
     """With the weights of the last layer at 0, what comes out is the bias: the prior."""
     heads = {"multilabel": "sequence", "qa": "question", "mrc-ner": "token"}
-    source = save_family(name, heads[task], tmp_path)
+    source = saved_family(name, heads[task])
     own = {
         "multilabel": TASKS["multilabel"](["a", "b", "c"], metric="macro_f1"),
         "qa": TASKS["qa"](TASKS["qa"].Options(form="sigmoid"), False),

@@ -156,12 +156,15 @@ def test_the_split_is_fixed(split):
     assert digest == SHA256[split], "the sample changed: scores are no longer comparable"
 
 
-def test_size():
-    sizes = {split: len(CORPORA[split]) for split in SPLITS}
-    assert sizes["train"] >= 400
-    assert sizes["dev"] >= 110
-    assert sizes["test"] >= 130
+def test_sizes_lengths_and_names():
+    sizes = [len(CORPORA[split]) for split in SPLITS]
+    assert all(size >= least for size, least in zip(sizes, (400, 110, 130), strict=True))
     assert len(ALL) >= 640
+    lengths = [len(sentence.tokens) for sentence in ALL]
+    assert max(lengths) <= 45
+    assert sum(length < 7 for length in lengths) > 30
+    assert sum(length > 22 for length in lengths) > 30
+    assert sum(" " in name for _, name in mentions(ALL)) > len(mentions(ALL)) / 3
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -206,11 +209,6 @@ def test_some_names_are_never_seen_in_training(split):
     assert 0.25 <= sum(mention not in seen for mention in found) / len(found) <= 0.5
 
 
-def test_many_names_have_several_words():
-    found = mentions(ALL)
-    assert sum(" " in name for _, name in found) > len(found) / 3
-
-
 def test_nothing_leaks_between_splits():
     rows = [
         (split, folded(s), set(grams(folded(s), 5))) for split in SPLITS for s in CORPORA[split]
@@ -227,10 +225,3 @@ def test_sentences_follow_no_template():
     assert len(openings) > 0.85 * len(ALL)
     sixes = Counter(gram for s in ALL if len(s.tokens) >= 6 for gram in grams(folded(s), 6))
     assert max(sixes.values()) <= 3
-
-
-def test_lengths_vary():
-    lengths = [len(sentence.tokens) for sentence in ALL]
-    assert max(lengths) <= 45
-    assert sum(length < 7 for length in lengths) > 30
-    assert sum(length > 22 for length in lengths) > 30

@@ -3,17 +3,10 @@
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from dicetune.data import (
-    Sentence,
-    read_predictions,
-    read_tokens,
-    to_tags,
-    write_conll,
-    write_jsonl,
-)
+from dicetune.data import Sentence, read_predictions, read_tokens, to_tags, write_conll, write_jsonl
 from dicetune.errors import InputError
 
 ODD = [
@@ -62,7 +55,6 @@ def path(tmp_path_factory):
 
 @pytest.mark.parametrize("scheme", ["iob2", "iobes"])
 @given(data=st.data())
-@settings(max_examples=150)
 def test_columns_there_and_back(path, scheme, data):
     written = data.draw(corpora(scheme))
     write_conll(path, written)
@@ -72,12 +64,6 @@ def test_columns_there_and_back(path, scheme, data):
     assert all("repaired" not in note.rule for note in corpus.notes)
     read_again = read_tokens(path, spans=False)
     assert [s.tags for s in read_again] == [s.tags for s in written]
-
-
-@given(written=corpora())
-def test_json_lines_there_and_back(path, written):
-    write_jsonl(path, written)
-    assert [(s.tokens, s.tags) for s in read_tokens(path)] == [(s.tokens, s.tags) for s in written]
 
 
 @pytest.mark.parametrize("write", [write_conll, write_jsonl])

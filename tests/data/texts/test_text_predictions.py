@@ -6,16 +6,6 @@ from dicetune.data import TextCorpus, TextExample, read_text_predictions
 from dicetune.errors import DataError, InputError
 
 
-@pytest.fixture
-def file(tmp_path):
-    def write(text, name="a"):
-        path = tmp_path / name
-        path.write_text(text)
-        return path
-
-    return write
-
-
 def gold(*labels, ids=None):
     examples = [
         TextExample("x", labels=(label,), id=ids[n] if ids else None)
