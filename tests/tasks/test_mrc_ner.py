@@ -265,9 +265,8 @@ def test_the_queries_of_the_data_are_kept_and_saved():
     assert list(task.texts(corpus)) == ["a", "Find", "the", "x.", "Find", "the", "y."]
 
 
-def test_a_file_of_queries(tmp_path):
-    path = tmp_path / "queries.tsv"
-    path.write_text("site\tWhere?\nother\tWhat?\n")
+def test_a_file_of_queries(file):
+    path = file("site\tWhere?\nother\tWhat?\n", "queries.tsv")
     options = MrcNerOptions(queries=str(path))
     task = MrcNerTask.of(CORPUS, options)
     assert task.queries == {"site": "Where?"}
@@ -336,11 +335,10 @@ def test_a_query_that_fills_the_window():
         task.encode(CORPUS, TOKENIZERS["wordpiece"], 30)
 
 
-def test_files_of_predictions(tmp_path, log):
+def test_files_of_predictions(file, tmp_path, log):
     task = MrcNerTask.of(CORPUS)
     rows = [json.dumps(row) for row in task.rows(CORPUS, [[EntitySpan("site", 2, 4)]])]
-    path = tmp_path / "predictions.jsonl"
-    path.write_text("\n".join(rows) + "\n")
+    path = file("\n".join(rows) + "\n", "predictions.jsonl")
     assert MrcNerTask.score_file(path, None, MrcNerOptions())["f1"] == 1.0
     gold = tmp_path / "gold.jsonl"
     entities = [{"type": "site", "start": 2, "end": 4}, {"type": "site", "start": 0, "end": 1}]

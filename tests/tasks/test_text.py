@@ -112,7 +112,7 @@ def test_unknown_labels_are_refused_with_their_line():
         task.check(CORPUS)
 
 
-def test_answers_and_files(tmp_path):
+def test_answers_and_files(file):
     task = TextTask.of(CORPUS)
     data = TextCorpus((TextExample('a "b"\tc', id="x"), TextExample("d")), "text")
     decisions = task.predict([np.log([[0.25, 0.75]]), np.log([[0.5, 0.5]])], data)
@@ -125,8 +125,7 @@ def test_answers_and_files(tmp_path):
     first, second = map(json.loads, task.render(data, answers, "jsonl").splitlines())
     assert (first["id"], first["text"], first["label"]) == ("x", 'a "b"\tc', "spam")
     assert ("id" in second, second["label"]) == (False, "ham")
-    table = tmp_path / "a.tsv"
-    table.write_text(task.render(data, answers, "tsv"))
+    table = file(task.render(data, answers, "tsv"), "a.tsv")
     back = TextTask.read(table, TextOptions(label_column="predicted"))
     assert [(e.text, e.labels) for e in back] == [('a "b"\tc', ("spam",)), ("d", ("ham",))]
     with pytest.raises(InputError, match="unknown output format 'xml'"):

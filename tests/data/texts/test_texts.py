@@ -105,9 +105,8 @@ def test_a_known_name_that_comes_again_is_no_header(file):
     assert len(corpus) == 3
 
 
-def test_labels_by_name(file, tmp_path):
-    names = tmp_path / "labels.txt"
-    names.write_text("joy\nanger\nfear\n")
+def test_labels_by_name(file):
+    names = file("joy\nanger\nfear\n", "labels.txt")
     path = file("some text here\t0,2\tx1\nand more of it\t2\tx2\nthe third one\t2\tx3\n", "a.tsv")
     corpus = read_texts(path, several=True, label_names=names)
     assert [example.labels for example in corpus] == [("joy", "fear"), ("fear",), ("fear",)]
