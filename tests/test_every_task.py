@@ -86,6 +86,7 @@ PAIRS = [
     *product(("ner", "mrc-ner", "qa", "pair"), FAMILIES),
     *zip(("pos", "seg-pos", "text", "multilabel"), list(FAMILIES)[1:], strict=False),
 ]
+FIRST = dict(reversed(PAIRS))
 
 
 def test_every_task_and_family_is_here():
@@ -154,8 +155,8 @@ def test_train_evaluate_save_load_predict(name, family, saved_family, tmp_path, 
     for score in shown:
         assert scored[score] == pytest.approx(metrics["test"][score], abs=1e-6), score
 
-    # plain files in, every format out
-    for out_format in task.out_formats:
+    # plain files in, every format out, which a family has no part in
+    for out_format in task.out_formats if family == FIRST[name] else ():
         out = f"out.{out_format}"
         named = dict(zip(task.inputs, given, strict=True))
         predict("out", **named, out_format=out_format, out=out)

@@ -141,7 +141,9 @@ def test_roberta_with_byte_level_tokens_goes_the_whole_way(tmp_path, saved_famil
     (tmp_path / "a.conll").write_text(rows * 8 + long, encoding="utf-8")
     out = tmp_path / "out"
     trainer = {
-        "num_train_epochs": 20,
+        "max_steps": 100,
+        **{f"{what}_strategy": "steps" for what in ("save", "eval")},
+        **{f"{what}_steps": 50 for what in ("save", "eval")},
         "learning_rate": 3e-3,
         "per_device_train_batch_size": 4,
         "use_cpu": True,
