@@ -26,7 +26,9 @@ import argparse
 
 import numpy as np
 
-from dicetune.comparison.statistics import Runs, estimate, score_interval, sign_flip
+from dicetune.comparison.statistics.estimate import estimate, score_interval
+from dicetune.comparison.statistics.runs import Runs
+from dicetune.comparison.statistics.significance import sign_flip
 
 UNITS = {"f1": 1000, "spans": 1000, "f1 near 1": 200}
 SEEDS = (3, 5, 10)
@@ -89,10 +91,7 @@ def measure(kind, regime, seeds, gain, replications):
     )
     differences, scores, flips = [], [], []
     for _ in range(replications):
-        a, b = (
-            Runs.of_counts(name, own, f1)
-            for name, own in zip("ab", draw(rng, kind, regime, seeds, gain), strict=True)
-        )
+        a, b = (Runs.of_counts(counts, f1) for counts in draw(rng, kind, regime, seeds, gain))
         paired = a.minus(b)
         differences.append(estimate([paired]))
         scores.append((a.mean, *score_interval(a)))
@@ -110,7 +109,9 @@ def shares(estimates):
     """Shares of the variance: seeds, examples, interaction."""
     found = [one.components for one in estimates]
     seeds = found[0].seeds[0]
-    parts = np.array([(c.seed / seeds, c.examples, sum(c.interaction) / seeds) for c in found])
+    seed = [max(c.between[0] - c.interaction[0], 0.0) / seeds for c in found]
+    both = [c.interaction[0] / seeds for c in found]
+    parts = np.transpose([seed, [c.examples for c in found], both])
     return parts.mean(axis=0) / parts.mean(axis=0).sum()
 
 

@@ -11,7 +11,7 @@ import torch
 
 from dicetune.data import read_tokens
 from dicetune.models import load_tokenizer, resolve_encoder
-from dicetune.tasks import TokenTask
+from dicetune.tasks.token import TokenTask
 from dicetune.training.batches import LengthGroupedSampler
 
 ROOT = Path(__file__).resolve().parent.parent

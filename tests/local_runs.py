@@ -4,7 +4,7 @@ import contextlib
 import logging
 
 from dicetune.comparison.folder import failure_of
-from dicetune.comparison.one_run import INTERRUPTED, LinesOfLog, attempt, beside
+from dicetune.comparison.one_run import INTERRUPTED, attempt, beside
 from dicetune.errors import InterruptedRunError
 
 SENTENCES = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\nis O\ndown O\n\nall O\nquiet O\n\n"
@@ -47,7 +47,7 @@ def run_here(config, flags=(), *, keep_open=(), watch=lambda: None):
     with beside(config, ".log").open("a", encoding="utf-8") as log:
         log.write("# \n")
         out, err = contextlib.redirect_stdout(log), contextlib.redirect_stderr(log)
-        with out, err, logged_by(LinesOfLog()):
+        with out, err, logged_by(logging.StreamHandler(log)):
             flags = {"decide": "--decide" in flags, "keep_model": "--keep-model" in flags}
             code = attempt(config, **flags)
     watch()

@@ -165,7 +165,7 @@ MISTAKES = [
     ((*FILES, "--model", "weightless"), "expected model.safetensors in the model folder"),
     ((*FILES, "--model", "no-such-org/no-such-model"), "expected a model that can be loaded, got"),
     ((*FILES, "--out", "used"), "expected a new or empty folder, got 'used'"),
-    ((*FILES, "--out", "used", "--overwrite"), "only what dicetune made is deleted"),
+    ((*FILES, "--out", "used", "--overwrite"), "dicetune deletes only its files"),
     ((*FILES, "--out", "used", "--resume"), "expected an unfinished run to resume"),
     ((*FILES, "--loss", "dcie"), "unknown loss 'dcie': did you mean 'dice'"),
     ((*FILES, "--loss", "dice:smoth=1"), "did you mean 'smooth'"),

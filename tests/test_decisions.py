@@ -173,7 +173,7 @@ def test_a_rule_of_another_model_is_refused(tmp_path, trained):
     other.save(tmp_path / "rule.json")
     with pytest.raises(InputError, match="expected a decision rule for"):
         evaluate(folder, data, decision=str(tmp_path / "rule.json"))
-    with pytest.raises(InputError, match="which is not there"):
+    with pytest.raises(InputError, match="which does not exist"):
         evaluate(folder, data, decision=str(tmp_path / "none.json"))
     if kind != "words":
         labels = (*read_scores(folder)[1]["labels"][:-1], "other")

@@ -148,7 +148,7 @@ def test_options_that_mean_nothing_are_refused(models, file):
     path = file(ROWS)
     predictions = file("a NN NN\nb DT NN\n", "out.tsv")
     for target, data, task, options, message in [
-        ("ner", path, "pos", {}, "or its own, 'ner'; got 'pos'"),
+        ("ner", path, "pos", {}, "the task of the run, 'ner', or none, got 'pos'"),
         ("ner", path, None, {"gold_column": 2}, "got gold_column=2: it is for score; leave it out"),
         (
             "ner",

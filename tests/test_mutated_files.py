@@ -15,7 +15,6 @@ from dicetune.data import (
     inspect_texts,
     inspect_tokens,
     read_entities,
-    read_inline,
     read_predictions,
     read_queries,
     read_questions,
@@ -182,7 +181,6 @@ FILES = {
     "plain text": (INLINE, None, plain, 60),
     "lines of entities": (ENTITIES, True, places, 60),
     "predicted entities": (ENTITIES, True, read_span_predictions, 60),
-    "inline": (INLINE, None, read_inline, 75),
     "configuration": (CONFIG, None, RunConfig.from_yaml, 75),
 }
 

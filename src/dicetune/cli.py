@@ -1,7 +1,8 @@
 """The ``dicetune`` command: each command reads its flags, calls the verb of its name and prints.
 
-Whatever a user can mend is reported in one message on the error stream with exit code 2. A run that
-Ctrl-C stops exits with 130 and can be resumed.
+Faults that a user can mend are one message on the error stream and exit code 2. A run that Ctrl-C
+stops exits with 130 and can be resumed. The help says again what ``RunConfig`` says of its fields,
+because ``RunConfig`` needs transformers, which ``dicetune --help`` does not load.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dicetune import __version__
+import dicetune
 from dicetune.errors import (
     DicetuneError,
     InputError,
@@ -42,35 +43,34 @@ File = Path | None
 
 
 def flag(help: str, *names: str, metavar: str | None = None) -> Any:
-    """A flag that a command takes; by default it is called as its parameter."""
+    """A flag of a command, named like its parameter where ``names`` are not given."""
     return typer.Option(*names, help=help, metavar=metavar)
 
 
 # flags that several commands share
 Task = Annotated[
     Text,
-    typer.Argument(help="Task: ner, qa, … (`dicetune tasks` lists them).", show_default=False),
+    typer.Argument(help="Task, e.g. ner or qa (`dicetune tasks` lists all).", show_default=False),
 ]
-ForeignTask = Annotated[Text, flag("Task of a model that dicetune did not train, e.g. pair.")]
-Train = Annotated[Text, flag("File to train on.")]
-Dev = Annotated[Text, flag("File that checkpoints and rules are chosen on.")]
-Test = Annotated[Text, flag("File that is scored once, at the end.")]
-Sample = Annotated[Text, flag("'sample': train on the packaged corpus, without files.")]
+Train = Annotated[Text, flag("File to train on, e.g. train.conll.")]
+Dev = Annotated[Text, flag("File that chooses the checkpoint and fits decision rules.")]
+Sample = Annotated[Text, flag("'sample': use the packaged corpus in place of files.")]
 Model = Annotated[Text, flag("Encoder to fine-tune: 'minilm' (default), a folder or a Hub id.")]
-Format = Annotated[Text, flag("Data format, e.g. conll; by default told by the content ('auto').")]
+Format = Annotated[Text, flag("Format of the files, e.g. conll; by default found ('auto').")]
 AddCharacters = Annotated[
     bool | None,
-    flag("Add characters that the tokenizer does not know as tokens.", "--add-characters"),
+    flag("Add unknown characters of the training file to the tokenizer.", "--add-characters"),
 ]
 MaxLength = Annotated[
-    Number, flag("Longest window in sub-words; by default the model's limit, at most 512.")
+    Number,
+    flag("Longest window in sub-words, e.g. 256; by default the model's limit, at most 512."),
 ]
-MaxTrain = Annotated[Number, flag("Train on the first N examples only.", metavar="N")]
-Config = Annotated[File, flag("YAML file with the same names; flags win over it.")]
+MaxTrain = Annotated[Number, flag("Train on the first N examples; by default on all.", metavar="N")]
+Config = Annotated[File, flag("YAML file with keys of the configuration; flags override it.")]
 Options = Annotated[
     Texts,
     flag(
-        "Option of the task (`dicetune tasks NAME` lists them); may be repeated.",
+        "Option of the task, e.g. stride=64 (`dicetune tasks NAME` lists all); may be repeated.",
         *("-o", "--option"),
         metavar="KEY=VALUE",
     ),
@@ -86,8 +86,8 @@ Settings = Annotated[
 Decision = Annotated[
     Text,
     flag(
-        "Decision rule: 'auto' (default: the tuned rule where the folder has one), 'argmax' (ignore"
-        " the tuned rule), 'tuned' (require a tuned rule), or a file, e.g. rule.json."
+        "Decision rule: 'auto' (default: the tuned rule, if the folder has one), 'argmax' (ignore "
+        "the tuned rule), 'tuned' (require a tuned rule), or a file, e.g. rule.json."
     ),
 ]
 Json = Annotated[bool, flag("Print JSON in place of tables.", "--json")]
@@ -98,47 +98,47 @@ def train(
     task: Task = None,
     train: Train = None,
     dev: Dev = None,
-    test: Test = None,
+    test: Annotated[Text, flag("File that is scored once, at the end.")] = None,
     data: Sample = None,
     model: Model = None,
     loss: Annotated[
-        Text, flag("Loss, e.g. ce+0.5*dice (see `dicetune losses`); by default 'auto'.")
+        Text, flag("Loss, e.g. ce+0.5*dice (`dicetune losses` lists all); by default 'auto'.")
     ] = None,
-    start_loss: Annotated[Text, flag("Loss of the start phase, e.g. ce.")] = None,
+    start_loss: Annotated[Text, flag("Loss of the start phase, e.g. ce; by default none.")] = None,
     start_share: Annotated[
-        float | None, flag("Share of the steps in the start phase, between 0 and 1.")
+        float | None, flag("Share of the steps in the start phase, between 0 and 1, e.g. 0.2.")
     ] = None,
-    seed: Annotated[Number, flag("Seed of weights, batches and dropout; by default 1.")] = None,
+    seed: Annotated[Number, flag("Seed of head, batches and dropout; by default 1.")] = None,
     format: Format = None,
     add_characters: AddCharacters = None,
     max_length: MaxLength = None,
     max_train: MaxTrain = None,
     patience: Annotated[
-        Number, flag("Stop after N evaluations without a better dev score.", metavar="N")
+        Number,
+        flag("Stop after N evaluations without a better dev score; by default never.", metavar="N"),
     ] = None,
-    out: Annotated[Text, flag("Folder that the run makes.")] = None,
+    out: Annotated[Text, flag("Folder that the run makes, e.g. runs/a.")] = None,
     config: Config = None,
     option: Options = None,
     settings: Settings = None,
     overwrite: Annotated[bool, flag("Delete an earlier run in --out.")] = False,
-    resume: Annotated[bool, flag("Go on with an unfinished run in --out.")] = False,
+    resume: Annotated[bool, flag("Continue an unfinished run in --out.")] = False,
 ) -> None:
-    """Fine-tune a model, choose its checkpoint on dev, score it, and leave a record."""
-    given = _given(locals())
-    from dicetune import runs, terminal
+    """Fine-tune a model, choose its checkpoint on dev, score it, and write a record."""
+    finished = dicetune.train(**_given(locals()), progress=sys.stderr.isatty())
     from dicetune.records import is_first_process
+    from dicetune.terminal import say
 
-    finished = runs.train(**given, progress=_on_terminal())
     if is_first_process():
         _print(finished)
-        terminal.say(finished.summary_line())
+        say(finished.summary_line())
 
 
 @app.command()
 def evaluate(
     target: Annotated[Path, typer.Argument(help="Folder of a model, or file of predictions.")],
     data: Annotated[
-        Text, typer.Argument(help="File with gold, where TARGET holds no gold.")
+        Text, typer.Argument(help="File with gold; needed where TARGET holds no gold.")
     ] = None,
     task: Annotated[
         Text,
@@ -148,47 +148,41 @@ def evaluate(
         ),
     ] = None,
     format: Annotated[
-        str, flag("Format of the predictions, or of a model's DATA, e.g. conll.")
+        str, flag("Format of the predictions, or of DATA where TARGET is a model, e.g. conll.")
     ] = "auto",
     gold_format: Annotated[
         Text, flag("Format of DATA beside a file of predictions; by default 'auto'.")
     ] = None,
-    split: Annotated[Text, flag("Split to score, where a file holds several, e.g. test.")] = None,
+    split: Annotated[Text, flag("Split to score, e.g. test, in a file of several.")] = None,
     decision: Decision = None,
     option: Options = None,
     as_json: Json = False,
 ) -> None:
     """Score a model on data with gold, or the predictions of any tool."""
-    given = _given(locals())
-    from dicetune import scoring
-
-    _print(scoring.evaluate(**given), as_json)
+    _print(dicetune.evaluate(**_given(locals())), as_json)
 
 
 @app.command()
 def predict(
     model: Annotated[Path, typer.Argument(help="Folder of a finished run, or a saved model.")],
     source: Annotated[
-        Text, typer.Argument(metavar="FILE", help="File to read; '-' is the input stream.")
+        Text, typer.Argument(metavar="FILE", help="File to predict for; '-' is the input stream.")
     ] = None,
     text: Annotated[Texts, flag("Text in place of FILE; may be repeated.")] = None,
     text_b: Annotated[Texts, flag("Second text of a pair, once for each --text.")] = None,
     question: Annotated[Texts, flag("Question in place of FILE; may be repeated.")] = None,
     context: Annotated[Texts, flag("Text that holds the answer, once for each --question.")] = None,
-    task: ForeignTask = None,
+    task: Annotated[Text, flag("Task of a model that dicetune did not train, e.g. pair.")] = None,
     format: Annotated[str, flag("Format of FILE, e.g. jsonl.")] = "auto",
     out_format: Annotated[
-        Text, flag("Output format, e.g. jsonl; each task has its own default.")
+        Text, flag("Output format, e.g. jsonl (`dicetune tasks` lists all; default: the first).")
     ] = None,
     decision: Decision = None,
     option: Options = None,
     out: Annotated[str, flag("File to write; '-' is the output stream.")] = "-",
 ) -> None:
     """Predict for texts given here, a file or a stream."""
-    given = _given(locals())
-    from dicetune import scoring
-
-    scoring.predict(**given)
+    dicetune.predict(**_given(locals()))
 
 
 @app.command()
@@ -198,15 +192,15 @@ def tune(
     ] = None,
     scores: Annotated[File, flag("JSON lines with any model's scores, in place of FOLDER.")] = None,
     gold: Annotated[
-        File, flag("JSON lines with the gold of --scores, where --scores holds none.")
+        File, flag("JSON lines with the gold of --scores, where --scores holds no gold.")
     ] = None,
     kind: Annotated[
-        Text, flag("What --scores decides, e.g. label or spans; by default told by its first row.")
+        Text, flag("Type of the predictions in --scores, e.g. spans; by default found in row 1.")
     ] = None,
     positive: Annotated[
         Text,
         flag(
-            "Class in --scores whose F1 is asked for, e.g. spam; of two classes by default '1' or "
+            "Class in --scores whose F1 is raised, e.g. spam; of two classes by default '1' or "
             "'positive', else the rarer class."
         ),
     ] = None,
@@ -220,20 +214,18 @@ def tune(
     plain: Annotated[
         bool,
         flag(
-            "Use the fit as it is; by default it is shrunk by what it gains on held-out parts.",
+            "Use the fitted rule as it is; by default the rule is shrunk towards the default "
+            "decision where it gains little on held-out parts.",
             "--plain",
         ),
     ] = False,
     folds: Annotated[int, flag("Number of parts that are held out in turn.")] = 5,
     out: Annotated[File, flag("File for the rule of --scores, e.g. rule.json.")] = None,
-    overwrite: Annotated[bool, flag("Replace another rule in the same place.")] = False,
+    overwrite: Annotated[bool, flag("Replace an earlier rule in the same place.")] = False,
     as_json: Json = False,
 ) -> None:
     """Fit the decision rule of a model on its dev scores."""
-    given = _given(locals())
-    from dicetune import scoring
-
-    _print(scoring.tune(**given), as_json)
+    _print(dicetune.tune(**_given(locals())), as_json)
 
 
 @app.command()
@@ -247,35 +239,30 @@ def inspect(
     option: Options = None,
     as_json: Json = False,
 ) -> None:
-    """Say what is in the data: imbalance, repairs, duplicates, conflicts, unknown sub-words."""
-    given = _given(locals())
-    from dicetune import scoring
-
-    _print(scoring.inspect(**given), as_json)
+    """Describe data with gold: imbalance, repairs, duplicates, conflicts, unknown sub-words."""
+    _print(dicetune.inspect(**_given(locals())), as_json)
 
 
 @app.command()
 def tasks(
     name: Annotated[
-        Text, typer.Argument(help="Task whose options are listed.", show_default=False)
+        Text, typer.Argument(help="Task whose options are listed, e.g. ner.", show_default=False)
     ] = None,
 ) -> None:
     """List the tasks, or the options of one task for -o."""
-    from dicetune import terminal
     from dicetune.tasks import describe_tasks
+    from dicetune.terminal import Finding, tasks_tables
 
-    for part in terminal.tasks_tables(describe_tasks(name)):
-        terminal.console.print(part)
+    _print(Finding(describe_tasks(name), tasks_tables))
 
 
 @app.command()
 def losses() -> None:
-    """List the losses: formula, equation, the kinds of input they serve, when to use them."""
-    from dicetune import terminal
+    """List the losses: formula, equation, kinds of input, when to use which, options."""
     from dicetune.losses import table
+    from dicetune.terminal import Finding, losses_tables
 
-    for part in terminal.losses_tables(table()):
-        terminal.console.print(part)
+    _print(Finding(table(), losses_tables))
 
 
 @app.command()
@@ -283,34 +270,33 @@ def compare(
     task: Task = None,
     train: Train = None,
     dev: Dev = None,
-    test: Annotated[Text, flag("File that the verdict is about.")] = None,
+    test: Annotated[Text, flag("File that decides which loss is better.")] = None,
     data: Sample = None,
     model: Model = None,
     losses: Annotated[
-        Texts, flag("Loss to compare, once for each; by default ce and auto.", "--loss")
+        Texts, flag("Loss to compare, e.g. dice; repeated; by default ce and auto.", "--loss")
     ] = None,
-    seeds: Annotated[Text, flag("How many seeds (by default 5), or which, e.g. 1,2,7.")] = None,
+    seeds: Annotated[Text, flag("Number of seeds (by default 5), or a list, e.g. 1,2,7.")] = None,
     baseline: Annotated[
-        Text, flag("Loss that the others are compared with; by default the first loss.")
+        Text, flag("Loss that each other loss is compared with; by default the first loss.")
     ] = None,
     search: Annotated[
-        Number, flag("Search hyper-parameters in N trials for each loss, on dev.", metavar="N")
+        Number, flag("Search hyper-parameters on dev, in N trials for each loss.", metavar="N")
     ] = None,
     keep_models: Annotated[
-        bool | None, flag("Keep the weights of each run.", "--keep-models")
+        bool | None, flag("Keep the weights of each run; by default deleted.", "--keep-models")
     ] = None,
     predictions: Annotated[
         Texts,
         flag(
-            "File that another tool predicted for the test file, e.g. crf=crf.tsv; repeatable.",
+            "Predictions of another tool for the test file, e.g. crf=crf.tsv; may be repeated.",
             metavar="NAME=FILE",
         ),
     ] = None,
     sources: Annotated[
         list[Path] | None,
         flag(
-            "Folder of a comparison or a run whose records are compared, without training; may be "
-            "repeated.",
+            "Folder of a comparison or a run: compare its records, train nothing; may be repeated.",
             "--from",
             metavar="DIR",
         ),
@@ -319,17 +305,15 @@ def compare(
     add_characters: AddCharacters = None,
     max_length: MaxLength = None,
     max_train: MaxTrain = None,
-    out: Annotated[Text, flag("Folder of the comparison; given alone, go on with it.")] = None,
+    out: Annotated[Text, flag("Folder of the comparison; --out alone continues it.")] = None,
     config: Config = None,
     option: Options = None,
     settings: Settings = None,
 ) -> None:
-    """Train several losses over several seeds at one budget: which is better, and how surely."""
+    """Train several losses with several seeds each: which loss is better, and how surely."""
     given = _given(locals())
-    from dicetune import runs
-
     typed = shlex.join(["dicetune", *sys.argv[1:]])
-    outcome = runs.compare(**given, command=typed, progress=_on_terminal())
+    outcome = dicetune.compare(**given, command=typed, progress=sys.stderr.isatty())
     _print(outcome)
     raise typer.Exit(outcome.exit_code)
 
@@ -338,10 +322,8 @@ def compare(
 def report(
     folder: Annotated[Path, typer.Argument(help="Folder of a comparison.")],
 ) -> None:
-    """Make the summary and the report of a comparison anew, from its records alone."""
-    from dicetune import runs
-
-    for line in runs.report(folder).lines():
+    """Write the summary and the report of a comparison again, from its records."""
+    for line in dicetune.report(folder).lines():
         typer.echo(printable(line))
 
 
@@ -349,7 +331,7 @@ def report(
 
 
 def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments of a verb: the flags that were given, with -o and -s as mappings."""
+    """The arguments of a verb: all flags with a value, -o and -s as mappings."""
     given = {name: value for name, value in flags.items() if value not in (None, [])}
     given.pop("as_json", None)
     for name, argument, flag in (("option", "options", "-o"), ("settings", "settings", "-s")):
@@ -359,7 +341,7 @@ def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def pairs(given: list[str], flag: str) -> dict[str, str]:
-    """The values behind a repeated KEY=VALUE flag, as text; the last value of a key wins."""
+    """The values of a repeated KEY=VALUE flag, as text; of equal keys the last counts."""
     found: dict[str, str] = {}
     for setting in given:
         key, equals, value = setting.partition("=")
@@ -379,16 +361,12 @@ def _print(found: Any, as_json: bool = False) -> None:
         terminal.console.print(part)
 
 
-def _on_terminal() -> bool:
-    return sys.stderr.isatty()
-
-
 # the program
 
 
 def _version(show: bool) -> None:
     if show:
-        typer.echo(f"dicetune {__version__}")
+        typer.echo(f"dicetune {dicetune.__version__}")
         raise typer.Exit
 
 
@@ -406,8 +384,8 @@ def root(
 
 
 def main() -> None:
-    """Entry point: one message and exit code 2 for what a user can mend, 130 after Ctrl-C."""
-    # read when the libraries are imported, which the commands do
+    """Entry point: exit code 2 for a fault that a user can mend, 130 after Ctrl-C."""
+    # the libraries read these when a command imports them
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -422,7 +400,7 @@ def main() -> None:
     except (OSError, MemoryError) as error:  # a full disk, a file that went away
         typer.echo(f"dicetune: {printable(_of_system(error))}", err=True)
         code = 2
-    except SystemExit as done:  # how typer ends, well or not
+    except SystemExit as done:  # typer ends every command in this way
         code = done.code
     if "dicetune.training" in sys.modules:
         from dicetune.training.processes import leave_processes

@@ -1,8 +1,7 @@
-"""Exceptions for what a user can mend: what was expected, what came, what to do.
+"""Exceptions for faults that a user can mend: what was expected, what came, what to do.
 
-Everything dicetune raises on purpose is a ``DicetuneError``; the command line prints its
-message and exits with code 2. Anything else that escapes is a fault of ours and keeps its
-traceback.
+Everything that dicetune raises on purpose is a ``DicetuneError``: the command line prints the
+message and exits with code 2. Any other exception is a fault of dicetune and keeps its traceback.
 """
 
 import re
@@ -12,15 +11,12 @@ from pathlib import Path
 
 _LONGEST_VALUE = 80
 _LONGEST_MESSAGE = 4_000
-# controls, which a terminal may obey, but the line end; and marks that turn the direction of text
+# control characters that a terminal may obey (all but the line end), and marks that turn text
 _CONTROL = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:
-    r"""Text as a terminal may show it: what it would obey is written as an escape.
-
-    Args:
-        text: from a file, or from anywhere else.
+    r"""Text that a terminal may show: control characters are written as escapes.
 
     Example:
         >>> printable("a\x1b[31mb")
@@ -30,11 +26,9 @@ def printable(text: str) -> str:
 
 
 def quoted(value: object) -> str:
-    r"""A value as messages quote it: escaped, and of a long one its beginning and its length.
+    r"""A value as messages quote it: escaped, a long value as its beginning and its length.
 
-    Args:
-        value: what came: a cell, an option, anything with a ``repr``. A ``Path`` is never
-            shortened: what a message names must be found.
+    A ``Path`` is never shortened: the reader of the message must find the file.
 
     Example:
         >>> quoted("a\tb"), quoted(7)
@@ -48,20 +42,15 @@ def quoted(value: object) -> str:
         if len(value) > _LONGEST_VALUE:
             return f"{printable(repr(value[: _LONGEST_VALUE - 20]))}… (of {len(value)} characters)"
         return printable(repr(value))
-    # an int of more digits than the interpreter prints raises
     try:
         text = repr(value)
-    except ValueError:
+    except ValueError:  # an int of more digits than the interpreter prints
         return f"a {type(value).__name__} too long to print"
     return printable(text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…")
 
 
 def listed(names: Iterable[object], most: int = 12) -> str:
-    """Names one after the other; of many the first ones and how many more there are.
-
-    Args:
-        names: of columns, labels, keys.
-        most: shown at most.
+    """Names joined by commas; of more than ``most`` names the beginning and how many follow.
 
     Example:
         >>> listed(["text", "label"]), listed(range(20), most=2)
@@ -74,11 +63,7 @@ def listed(names: Iterable[object], most: int = 12) -> str:
 
 
 class DicetuneError(Exception):
-    """Base of every exception that dicetune raises on purpose.
-
-    Args:
-        message: what was expected, what came, what to do. What a terminal would obey is escaped.
-    """
+    """Base of every exception that dicetune raises on purpose; control characters are escaped."""
 
     def __init__(self, message: str = "") -> None:
         if len(message) > _LONGEST_MESSAGE:
@@ -100,16 +85,11 @@ class InterruptedRunError(DicetuneError):
 
 
 class StopRequestedError(InterruptedRunError):
-    """Ctrl-C where no training step is there to be ended first."""
+    """Ctrl-C outside the training loop, where no step has to end first."""
 
 
 class DataError(InputError):
-    """Something wrong in a data file, with the file and, where known, the line.
-
-    Args:
-        path: the file.
-        message: what was expected, what came, what to do.
-        line: 1-based line number, or ``None`` where the whole file is meant.
+    """A fault in a data file, with the file and, where it is known, the line (from 1).
 
     Example:
         >>> str(DataError("a.conll", "expected 2 columns, got 3", line=7))
@@ -124,7 +104,7 @@ class DataError(InputError):
 
 
 def unknown_name(what: str, name: str, valid: Iterable[str]) -> InputError:
-    """The error for a name that is not one of ``valid``, with the nearest valid one.
+    """The error for a name that is not in ``valid``, with the nearest valid name.
 
     Example:
         >>> str(unknown_name("loss", "dcie", ["dice", "ce"]))

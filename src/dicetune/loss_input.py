@@ -1,7 +1,7 @@
 """LossTarget and LossInput: the small types in which tasks, losses and the trainer meet.
 
-A task states the targets of a batch; with a model's outputs they are what a loss turns into a
-number. Neither knows the other.
+A task states the targets of a batch, and a loss turns targets and model outputs into a number.
+Tasks and losses do not know each other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ IGNORED = -100
 
 @dataclass(frozen=True)
 class LossInput:
-    """One set of decisions that a model makes, and what they should have been.
+    """One set of decisions that a model makes, and the right decisions.
 
     Args:
         name: what is decided ("tags", "start", "end"): names the loss in logs.
@@ -53,13 +53,9 @@ class LossInput:
 
 @dataclass(frozen=True)
 class LossTarget:
-    """A ``LossInput`` before the model has run: all but its logits, and where these come from.
+    """A ``LossInput`` before the model has run: ``output`` names the model output with its logits.
 
-    Args:
-        name: as in ``LossInput``, and so are the other fields but ``output``.
-        target: a target of ``labels`` has an axis of labels, of size 1 where each item is one
-            decision.
-        output: name of the model's output that holds the logits.
+    A target of ``labels`` has an axis of labels, of size 1 where each item is one decision.
     """
 
     name: str
@@ -76,22 +72,11 @@ class LossTarget:
         logits = outputs[self.output]
         if self.kind == "labels" and logits.ndim < self.target.ndim:
             logits = logits[..., None]
-        return LossInput(
-            self.name,
-            logits,
-            self.target,
-            kind=self.kind,
-            mask=self.mask,
-            class_mask=self.class_mask,
-            background=self.background,
-            coefficient=self.coefficient,
-        )
+        shared = {name: value for name, value in vars(self).items() if name != "output"}
+        return LossInput(logits=logits, **shared)
 
     def class_counts(self, classes: int) -> Tensor | None:
-        """Items of each class, as ``LossInput.class_counts`` holds them; positions are no classes.
-
-        Batches add up.
-        """
+        """``LossInput.class_counts`` of this batch: batches add up, positions have no classes."""
         if self.kind == "positions":
             return None
         there = self.target != IGNORED

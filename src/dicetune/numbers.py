@@ -1,4 +1,4 @@
-"""Numbers as people read them: fractions in percent points, times, chances, counts."""
+"""Numbers for people: fractions in percent points, times, p-values, counts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def interval(bounds: Sequence[float] | None, decimals: int = 1, *, sign: bool = 
 
 
 def decimals_for(widths: Sequence[float]) -> int:
-    """Decimals for scores whose intervals are this wide, as fractions: two where they are narrow.
+    """Decimals of scores with intervals of these widths (fractions): two for narrow intervals.
 
     Example:
         >>> decimals_for([0.02, 0.03]), decimals_for([0.004]), decimals_for([])
@@ -57,7 +57,7 @@ def decimals_for(widths: Sequence[float]) -> int:
 
 
 def chance(p: float | None) -> str:
-    """A p-value with two digits that count.
+    """A p-value with two significant digits.
 
     Example:
         >>> chance(0.0312), chance(0.4), chance(0.00004), chance(None)
@@ -91,7 +91,7 @@ def count(number: int) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A time as people say it.
+    """A time in the two largest units.
 
     Example:
         >>> duration(41.2), duration(357.4), duration(7260), duration(None)

@@ -47,16 +47,8 @@ _GIVE = "give the --out folder of `dicetune train`"
 class Predictor:
     """A saved model with its task: texts in, answers out.
 
-    Args:
-        model: a model with the task's head.
-        tokenizer: its tokenizer; a fast one where the task aligns words.
-        task: the task it was trained for.
-        batch_size: windows that run through the model at once.
-        max_length: longest window in sub-words.
-        options: of the task, for reading files; by default its defaults.
-        trained: how it was trained, where that is known.
-        decision: rule that decides in place of the task's default; reported probabilities stay
-            the model's own.
+    ``options`` are for reading files, ``trained`` says how the model was trained, and ``decision``
+    is a rule in place of the task's default; reported probabilities are the model's in any case.
     """
 
     def __init__(
@@ -87,53 +79,35 @@ class Predictor:
         return f"<code>{html.escape(repr(self))}</code>"
 
     def __call__(self, *values: Any, **named: Any) -> list[Any]:
-        """Answers for plain values.
+        """The list of answers for texts, by the order or the names of the task's ``inputs``.
 
-        Args:
-            values: for each of the task's ``inputs`` (``("text",)``, ``("question", "context")``)
-                one text or a list of texts, in that order; a tagger also takes lists of words.
-            named: the same by name.
-
-        Returns:
-            One answer for each example, also where it is a single one.
-
-        Raises:
-            InputError: where an input is missing, unknown, or has another number of texts.
+        Each input (such as ``question`` and ``context``) takes one text or a list of texts; the
+        input of a tagger also takes lists of words.
         """
         return self.answer(self.ask(*values, **named))
 
     def ask(self, *values: Any, **named: Any) -> Data:
-        """Examples without gold from plain values, as a call takes them."""
+        """Examples without gold from texts, as a call takes them."""
         return self.task.ask(self._named(values, named))
 
     def read(self, path: str | Path, *, format: str = "auto", gold: bool = True) -> Data:
-        """Examples of a file, by the options that were given, else those of training.
-
-        Args:
-            path: whatever the task reads.
-            format: of the file; "auto" tells by the content.
-            gold: whether its gold is read, for ``evaluate``.
-        """
+        """Examples of a file, by the given options or else by the options of the training."""
         data = self.task.read(path, self.options, format=format, gold=gold, trained=self.trained)
         log_notes(data.notes)
         return data
 
     def answer(self, data: Data) -> list[Any]:
-        """Answers for what the task's reader, or ``ask``, returned; see ``scores``."""
+        """Answers for examples of ``read`` or ``ask``."""
         scores = self.scores(data)
         return list(self.task.answers(data, self.decide(scores, data), scores))
 
     def decide(self, scores: Sequence[np.ndarray], data: Data) -> list[Any]:
-        """Predictions by the decision rule, or by default where there is none."""
+        """Predictions by the decision rule, or by the default decision without a rule."""
         biased = None if self.decision is None else self.decision.apply(scores)
         return self.task.predict(scores, data, biased)
 
     def scores(self, data: Any) -> list[np.ndarray]:
-        """Scores of each example, as ``scores.safetensors`` holds them.
-
-        Args:
-            data: what the task's reader, or ``ask``, returned; its gold is not looked at.
-        """
+        """Scores of each example, as ``scores.safetensors`` holds them; gold is ignored."""
         if not len(data):
             return []
         encoded = self.task.encode(data, self.tokenizer, self.max_length)
@@ -142,13 +116,7 @@ class Predictor:
         return self.task.decode(self._outputs(encoded), encoded)
 
     def evaluate(self, data: Any) -> Scores:
-        """Scores on data with gold: fractions in [0, 1].
-
-        Where a decision rule is applied, the scores of the default decision stand under "argmax".
-
-        Raises:
-            InputError: where the gold holds what the model does not know.
-        """
+        """Scores on data with gold, as fractions; with a rule also those of "argmax"."""
         self.task.check(data)
         scores = self.scores(data)
         found = self.task.score(data, self.decide(scores, data))
@@ -168,20 +136,19 @@ class Predictor:
             if name not in inputs:
                 raise InputError(
                     f"expected {' and '.join(inputs)}, which a model of task "
-                    f"{quoted(self.task.name)} "
-                    f"takes, got {name}"
+                    f"{quoted(self.task.name)} takes, got {name}"
                 )
             given[name] = value
         if missing := [name for name in inputs if name not in given]:
             raise InputError(f"expected {' and '.join(inputs)}, got no {' and no '.join(missing)}")
         texts = {name: _listed(name, value) for name, value in given.items()}
-        if len({len(own) for own in texts.values()}) > 1:
-            counts = ", ".join(f"{len(own)} of {name}" for name, own in texts.items())
+        if len({len(column) for column in texts.values()}) > 1:
+            counts = ", ".join(f"{len(column)} of {name}" for name, column in texts.items())
             raise InputError(f"expected equally many of {' and '.join(inputs)}, got {counts}")
         return texts
 
     def _outputs(self, encoded: Encoded) -> Any:
-        """Outputs of all windows, as the trainer's evaluation would give them."""
+        """Outputs of all windows, as the trainer's evaluation gives them."""
         task = self.task
         collate = PaddingCollator.of(task, self.tokenizer, self.model.config)
         ignored = getattr(self.model.config, "keys_to_ignore_at_inference", None) or ()
@@ -205,7 +172,7 @@ class Predictor:
 
 
 def _listed(name: str, value: Any) -> list[Any]:
-    """One text or several as a list; a tokenizer takes whole characters alone."""
+    """One text or several as a list; half a character is refused, as no tokenizer takes it."""
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, Iterable):
@@ -221,7 +188,7 @@ def _listed(name: str, value: Any) -> list[Any]:
 
 
 def _join(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Batches of windows one below the other, padded on the right as the trainer pads them."""
+    """Batches of windows in one array, padded on the right as the trainer pads them."""
     shape = tuple(max(part.shape[axis] for part in parts) for axis in range(1, parts[0].ndim))
     whole = np.full((sum(len(part) for part in parts), *shape), -100, dtype=parts[0].dtype)
     begin = 0
@@ -252,25 +219,23 @@ def load(
             tokens, sequences or answers.
         batch_size: windows that run through the model at once.
         device: "cpu", "cuda", …
-        options: of the task, in place of those it was trained with.
-        task: of a model that dicetune did not train; by default the first that its head, its
-            labels and its configuration fit (a classifier of texts is ``text``, not ``pair``).
+        options: options of the task, in place of the options of the training.
+        task: task of a model that dicetune did not train; by default the first task of ``dicetune
+            tasks`` that fits its head and labels (``text`` for a classifier, not ``pair``).
         use: what the options are for: "predict", or "evaluate", which reads files with gold.
-        decision: "auto" (the folder's decision rule where it has one, see ``dicetune tune``),
-            "argmax" (leave it aside), "tuned" (refuse a folder without one), a file of a rule, or
-            a rule.
+        decision: "auto" (use the decision rule of the folder, if ``dicetune tune`` wrote one),
+            "argmax" (ignore the rule), "tuned" (require a rule), a file of a rule, or a rule.
 
     Raises:
-        InputError: where the folder is no saved model, one without a trained head, or that of a
-            run which has not ended; where it is of another task; for an option that its task does
-            not have, or not in this use; for a decision rule that does not fit the model.
+        InputError: where the folder is no saved model, has no trained head, or belongs to an
+            unfinished run or another task; for an option that the task does not have in this use;
+            for a decision rule that does not fit the model.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(
-            f"expected the folder of a saved model, got {quoted(Path(folder))}, which is not "
-            f"one: give "
-            "the --out folder of `dicetune train`"
+            f"expected the folder of a saved model, got {quoted(folder)}, which is no folder: "
+            f"{_GIVE}"
         )
     check_finished(folder)
     check_weights(folder)
@@ -282,14 +247,15 @@ def load(
     labels = label_names(model.config)
     tokenizer = load_tokenizer(str(folder), aligns=task_class.aligns)
     check_vocabulary(model, tokenizer)
-    trained = None if record is None else Trained(record.config["options"], tuple(labels))
-    settings = {} if record is None else record.settings
+    trained, settings, max_length = None, {}, None
+    if record is not None:
+        trained = Trained(record.config["options"], tuple(labels))
+        settings, max_length = record.settings, record.config.get("max_length")
     restored = task_class.restore(labels, {**settings, **(options or {})})
     rule = _rule(folder, decision, options or {})
     if rule is not None:
         rule.check(restored.problem())
-    wanted = None if record is None else record.config.get("max_length")
-    length = window_length(model.config, tokenizer, wanted)
+    length = window_length(model.config, tokenizer, max_length)
     return Predictor(model, tokenizer, restored, batch_size, length, chosen, trained, rule)
 
 
@@ -317,20 +283,18 @@ def _rule(
 
 
 def _chosen_task(folder: Path, record: RunRecord | None, name: str | None) -> Any:
-    """The task of a run, else the one that is named, else one that fits."""
+    """The task of a run, else the task ``name``, else the first task that fits the model."""
     named = None if name is None else task_named(name)
-    own = None if record is None else record.config["task"]
-    if own is not None and name not in (None, own):
-        raise InputError(
-            f"expected no task beside the folder of a run, or its own, {quoted(own)}; got "
-            f"{quoted(name)} for "
-            f"{quoted(Path(folder))}: leave it out"
-        )
-    return task_named(own) if own is not None else named or _task_of(folder)
-
-
-def _task_of(folder: Path) -> Any:
-    """The first task that can read a foreign model: by its head, labels and configuration."""
+    if record is not None:
+        task = record.config["task"]
+        if name not in (None, task):
+            raise InputError(
+                f"expected the task of the run, {quoted(task)}, or none, got {quoted(name)} for "
+                f"{quoted(folder)}: leave the task out"
+            )
+        return task_named(task)
+    if named is not None:
+        return named
     from transformers import AutoConfig
 
     with loading(folder, "a saved model", _GIVE):
@@ -339,7 +303,7 @@ def _task_of(folder: Path) -> Any:
 
 
 def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:
-    """The model with every weight of its head: the library would draw missing ones at random."""
+    """The model with all its weights: the library would draw missing weights at random."""
     with loading(folder, f"a saved {what} model", _GIVE):
         model, found = auto_class.from_pretrained(
             str(folder),
@@ -353,7 +317,7 @@ def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:
     missing = sorted(found["missing_keys"])
     if missing:
         raise InputError(
-            f"expected a saved {what} model, got {quoted(Path(folder))} "
+            f"expected a saved {what} model, got {quoted(folder)} "
             f"(saved as {saved_as(model.config)}) without the weights {listed(missing, most=4)}: "
             "they would be random, so fine-tune it first with `dicetune train` and give its --out "
             "folder"

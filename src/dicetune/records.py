@@ -1,10 +1,10 @@
-"""RunRecord: what a run leaves on disk beside the model, readable without torch.
+"""RunRecord: the files that a run writes beside the model, readable without torch.
 
-A finished run's folder holds ``run.json`` (this record: configuration, versions, data
-fingerprints, how training went), ``metrics.json`` (scores of each split), ``predictions.jsonl``
-(dev and test: id, text, gold, predicted) and ``scores.safetensors`` (what the model put out for
-them, and as metadata the problem), so that decision rules and comparisons never need to train
-again.
+The folder of a finished run holds ``run.json`` (this record: configuration, versions, data
+fingerprints, course of the training), ``metrics.json`` (scores of each split),
+``predictions.jsonl`` (dev and test: id, text, gold, predicted) and ``scores.safetensors`` (model
+outputs for dev and test, and the problem as metadata). Decision rules and comparisons read these
+files and never train again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DEFAULT, TUNED = "argmax", "tuned"
 
 _HEALS = "make the run again, or restore the file"
 _NUMBER = int | float
-# what is read of a record; more may stand in it
+# the keys that are read from a record; a record may hold more
 _SHAPE = {
     "config": {"task": str, "train": str, "seed": int, "options": dict, "trainer": dict},
     "objective": {"text": str, "loss": str},
@@ -58,30 +58,17 @@ _LIBRARIES = ("dicetune", "torch", "transformers", "tokenizers", "accelerate", "
 
 @dataclass(frozen=True)
 class RunRecord:
-    """How one model was made.
-
-    Args:
-        config: the run's configuration, as its YAML file would hold it.
-        objective: the loss in full, its start phase included, as it was built.
-        labels: the label names, in the order of the model's outputs.
-        settings: what the task needs beside the labels to be loaded again.
-        data: for each split its source, SHA-256 and counts.
-        model: name, SHA-256 and number of parameters of the encoder that was fine-tuned.
-        training: steps, seconds, the chosen checkpoint and the phase in which it lies.
-        versions: of Python and of each library that matters.
-        notes: what a reader of the scores should know, in sentences.
-        record_version: version of this layout.
-    """
+    """How one model was made: ``run.json``."""
 
     config: dict[str, Any]
-    objective: dict[str, Any]
-    labels: list[str]
-    settings: dict[str, Any]
-    data: dict[str, dict[str, Any]]
-    model: dict[str, Any]
-    training: dict[str, Any]
+    objective: dict[str, Any]  # the loss in full, with its start phase
+    labels: list[str]  # in the order of the model's outputs
+    settings: dict[str, Any]  # what the task needs beside the labels to be loaded again
+    data: dict[str, dict[str, Any]]  # source, SHA-256 and counts of each split
+    model: dict[str, Any]  # name, SHA-256 and number of parameters of the encoder
+    training: dict[str, Any]  # steps, seconds, the chosen checkpoint and its phase
     versions: dict[str, str] = field(default_factory=lambda: versions())
-    notes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # sentences for a reader of the scores
     record_version: int = RECORD_VERSION
 
     def save(self, folder: Path) -> None:
@@ -90,18 +77,8 @@ class RunRecord:
 
     @classmethod
     def load(cls, folder: str | Path) -> RunRecord:
-        """Read the record of a finished run.
-
-        Raises:
-            InputError: where the folder holds no record, or one of a later layout.
-        """
-        path = Path(folder) / RUN_FILE
-        if not path.is_file():
-            raise InputError(
-                f"expected the folder of a finished run (with {RUN_FILE}), got "
-                f"{quoted(Path(folder))}: "
-                "give the --out folder of `dicetune train`"
-            )
+        """Read the record of a finished run."""
+        path = file_of_run(folder, RUN_FILE)
         values = read_json(path)
         if values.get("record_version") != RECORD_VERSION:
             raise DataError(
@@ -118,17 +95,28 @@ class RunRecord:
         return cls(**values)
 
 
+def file_of_run(folder: str | Path, name: str, other: str = "") -> Path:
+    """A file that every finished run has; refused where the folder holds no such file."""
+    path = Path(folder) / name
+    if not path.is_file():
+        raise InputError(
+            f"expected the folder of a finished run (with {name}), got {quoted(Path(folder))}: "
+            f"give the --out folder of `dicetune train`{other}"
+        )
+    return path
+
+
 def is_first_process() -> bool:
-    """Whether this process writes and speaks: under torchrun only the first does."""
+    """Whether this process writes files and messages: of several processes one does."""
     return os.environ.get("RANK", "0") == "0"
 
 
 @contextlib.contextmanager
-def silent_log() -> Iterator[None]:
-    """Log nothing meanwhile: another process, or an earlier reading, logs the same lines."""
+def silent_log(when: bool = True) -> Iterator[None]:
+    """Log nothing inside: another process, or an earlier reading, logs the same lines."""
     log = logging.getLogger("dicetune")
     level = log.level
-    log.setLevel(logging.CRITICAL)
+    log.setLevel(logging.CRITICAL if when else level)
     try:
         yield
     finally:
@@ -153,20 +141,12 @@ def sha256(path: str | Path) -> str:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write ``value`` as JSON; the file appears whole or not at all."""
+    """Write ``value`` as JSON; a reader never sees half a file."""
     replace_text(path, json.dumps(value, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
 def read_json(path: Path, heals: str = _HEALS) -> dict[str, Any]:
-    """Read a JSON object of a record.
-
-    Args:
-        path: the file.
-        heals: what to do where it is damaged, for the message.
-
-    Raises:
-        DataError: where it is broken.
-    """
+    """Read a JSON object of a record; ``heals`` says what to do where the file is damaged."""
     try:
         text = path.read_text(encoding="utf-8")
     except (UnicodeDecodeError, OSError) as error:
@@ -195,17 +175,9 @@ def _object(path: Path, text: str, heals: str, line: int | None) -> dict[str, An
 
 
 def check_shape(path: Path, value: Any, shape: Any, where: str = "", heals: str = _HEALS) -> None:
-    """Refuse a record whose values have other types than what reads them expects.
+    """Refuse a record whose values have unexpected types; the message names the file and key.
 
-    Args:
-        path: the file, for the message.
-        value: what it holds.
-        shape: a type, a list of one shape, or the shape of each key; ``...`` stands for any key.
-        where: the key, for the message.
-        heals: as ``read_json`` takes it.
-
-    Raises:
-        DataError: names the key.
+    A shape is a type, a list of one shape, or the shape of each key; ``...`` means any key.
 
     Example:
         >>> check_shape(Path("run.json"), {"steps": [1, 2]}, {"steps": [int]})
@@ -221,31 +193,23 @@ def check_shape(path: Path, value: Any, shape: Any, where: str = "", heals: str 
             f"expected {where or 'a record'} as {what}, got {type(value).__name__}: {heals}",
         )
     if isinstance(shape, list):
-        for own in value:
-            check_shape(path, own, shape[0], f"what {where} lists", heals)
+        for entry in value:
+            check_shape(path, entry, shape[0], f"what {where} lists", heals)
     elif isinstance(shape, dict):
         for key in value if ... in shape else shape:
             if key not in value:
                 raise DataError(path, f"expected {where}{' with ' * bool(where)}{key}: {heals}")
-            own = shape.get(key, shape.get(...))
-            check_shape(path, value[key], own, f"{where}.{key}".strip("."), heals)
+            inner = shape.get(key, shape.get(...))
+            check_shape(path, value[key], inner, f"{where}.{key}".strip("."), heals)
 
 
 def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write one JSON object a line; the file appears whole or not at all."""
+    """Write one JSON object a line; a reader never sees half a file."""
     replace_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def read_json_lines(path: Path, heals: str = _HEALS) -> Iterator[dict[str, Any]]:
-    """Read one JSON object a line of a record.
-
-    Args:
-        path: the file.
-        heals: as ``read_json`` takes it.
-
-    Raises:
-        DataError: where it is broken.
-    """
+    """Read a record of one JSON object a line; ``heals`` as for ``read_json``."""
     try:
         with path.open(encoding="utf-8", newline="\n") as file:
             for number, line in enumerate(file, start=1):
@@ -255,7 +219,7 @@ def read_json_lines(path: Path, heals: str = _HEALS) -> Iterator[dict[str, Any]]
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a text file: beside it, then renamed, so that a reader never meets half of it."""
+    """Write a text file under another name and rename it: a reader never sees half a file."""
     partial = path.with_name(path.name + ".part")
     partial.write_text(text, encoding="utf-8")
     os.replace(partial, path)
@@ -264,31 +228,20 @@ def replace_text(path: Path, text: str) -> None:
 # one process at a time in a folder
 
 LOCK_FILE = ".lock"
-_PATIENCE = 60.0
 
 
 @contextlib.contextmanager
 def locked(
     folder: Path,
-    patience: float = _PATIENCE,
+    patience: float = 60.0,
     *,
-    who: str = "another comparison, or a cell of one that was killed,",
+    who: str = "another comparison, or a run of a comparison that was killed,",
 ) -> Iterator[list[int]]:
-    """Hold the lock of a folder.
+    """Hold the lock of a folder, after at most ``patience`` seconds; ``who`` may hold it now.
 
-    A running cell inherits it: after a kill of the comparison the folder is free only when its cell
-    has saved and ended too, which takes a step and is waited for.
-
-    Args:
-        folder: of a comparison or a run.
-        patience: seconds to wait.
-        who: may be at work there, for the message.
-
-    Yields:
-        File descriptors that a cell inherits; none where the system has no such locks.
-
-    Raises:
-        InputError: where another process works in the folder.
+    A run inherits the lock of its comparison by the yielded file descriptors (none where the system
+    has no such locks): after a kill of the comparison, the folder is free once its run has saved
+    its step and ended too.
     """
     try:
         import fcntl
@@ -322,7 +275,7 @@ def locked(
 
 
 def _is_current(file: IO[str], folder: Path) -> bool:
-    """Whether others would find the file that was locked: who held it may have deleted it."""
+    """Whether the locked file is still there: the process that held the lock may delete it."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), os.stat(folder / LOCK_FILE))
     except FileNotFoundError:

@@ -1,7 +1,7 @@
 """The verbs train, compare and report: from a request to folders with records.
 
-Flags of the commands become keyword arguments; ``-o`` and ``-s`` become the mappings ``options``
-and ``settings``. What a command says on the error stream goes to the log ``dicetune``.
+Flags of the commands are keyword arguments; ``-o`` and ``-s`` are the mappings ``options`` and
+``settings``. The lines that a command prints on the error stream go to the log ``dicetune``.
 """
 
 from __future__ import annotations
@@ -82,31 +82,30 @@ def train(
     progress: bool = False,
     **keys: Any,
 ) -> TrainedRun:
-    """Fine-tune a model, choose its checkpoint on dev, score the model, and leave a record.
+    """Fine-tune a model, choose its checkpoint on dev, score the model, and write a record.
 
     Args:
         task: "ner", "qa", … (``dicetune tasks`` lists the tasks).
-        config: YAML file, mapping or ``RunConfig``; everything else wins over it.
+        config: YAML file, mapping or ``RunConfig``; the other arguments override it.
         data: "sample" for the packaged corpus, in place of ``train``, ``dev`` and ``test``.
         options: options of the task, by name.
         settings: any key of ``RunConfig``; "trainer.learning_rate" reaches into a mapping.
         overwrite: delete an earlier run in ``out``.
-        resume: go on with an unfinished run in ``out``.
+        resume: continue an unfinished run in ``out``.
         progress: show a progress bar.
         keys: keys of ``RunConfig``: ``train``, ``dev``, ``test``, ``model``, ``loss``, ``out``, …
 
     Raises:
         InputError: for a configuration, data or a model that cannot be used.
-        InterruptedRunError: after Ctrl-C, once a checkpoint is saved that ``resume`` goes on from.
+        InterruptedRunError: after Ctrl-C, once a checkpoint is saved for ``resume``.
 
     Example:
         ``dicetune.train("ner", data="sample", loss="dice", out="runs/a").scores["dev"]["f1"]``
     """
     from dicetune.training import RunConfig, run
 
-    _check_keys(keys)
-    values = _run_values(_config_values(config), {"task": task, **keys}, data)
-    chosen = RunConfig.from_mapping(values).updated(_changes(options, settings))
+    values = _run_values(_config_values(config), task, keys, data, options, settings)
+    chosen = RunConfig.from_mapping(values)
     record = run(chosen, overwrite=overwrite, resume=resume, progress=progress)
     return TrainedRun(Path(chosen.out or "."), record)
 
@@ -130,29 +129,29 @@ def compare(
     progress: bool = False,
     **keys: Any,
 ) -> Finding:
-    """Train several losses over several seeds at one budget: which is better, and how surely.
+    """Train several losses with several seeds each: which loss is better, and how surely.
 
     Args:
         task: as ``train`` takes it.
         losses: specs or names of recipes; by default "ce" and "auto".
-        seeds: how many (by default 5), or which ("1,2,7").
-        baseline: the loss that the others are compared with; by default the first loss.
-        search: trials of the search for hyper-parameters, for each loss.
+        seeds: the number of seeds (by default 5), or a list ("1,2,7").
+        baseline: the loss that each other loss is compared with; by default the first loss.
+        search: number of trials of the search for hyper-parameters, for each loss.
         keep_models: keep the weights of each run.
-        predictions: files that other tools predicted for the test data, by a name for each.
-        sources: compare records alone (``--from``): folders of comparisons and finished runs.
-        out: folder of the comparison; given alone, an unfinished comparison goes on.
-        config: as ``train`` takes it; the other arguments of ``compare`` may stand in it.
+        predictions: files with the predictions of other tools for the test data, by name.
+        sources: folders of comparisons and finished runs: compare their records, train nothing.
+        out: folder of the comparison; without other arguments, an unfinished comparison continues.
+        config: as ``train`` takes it; it may also hold arguments of ``compare``.
         data: as ``train`` takes it.
         options: as ``train`` takes them.
         settings: as ``train`` takes them.
-        command: what was typed, for the record.
+        command: the command line, for the record.
         progress: show a live table of the runs.
         keys: keys of ``RunConfig``, for all runs.
 
     Raises:
         InputError: for a request that cannot be carried out; where ``out`` holds another plan.
-        InterruptedRunError: after Ctrl-C, with the command that goes on.
+        InterruptedRunError: after Ctrl-C, with the command that continues.
 
     Example:
         ``dicetune.compare("ner", data="sample", losses=["ce", "dice"]).summary["verdict"]``
@@ -183,7 +182,6 @@ def compare(
         files = _named_files(predictions or {})
         outcome = compare_records(sources, out, baseline=baseline, predictions=files)
         return Finding(outcome, terminal.comparison_tables)
-    _check_keys(keys)
     values = _config_values(config)
     asked = {name: values.pop(name) for name in _OF_COMPARE if name in values} | given
     if isinstance(asked.get("losses"), str):
@@ -195,16 +193,10 @@ def compare(
     asked = read_texts(_OF_COMPARE, asked)
     if "predictions" in asked:
         asked["predictions"] = _named_files(asked["predictions"])
-    values = _run_values(values, {"task": task, **keys}, data)
     if data is not None:
         asked = {"seeds": 3, "out": "sample-comparison", **asked}
         values.setdefault("task", DEFAULT_TASK)
-    for key, value in _changes(options, settings).items():
-        group, dot, name = key.partition(".")
-        if not dot:
-            values[key] = value
-        elif isinstance(inner := values.get(group), Mapping | None):
-            values[group] = {**(inner or {}), name: value}
+    values = _run_values(values, task, keys, data, options, settings)
     if asked.get("out") is None:
         raise InputError("expected a folder for the comparison, got none: give --out")
     with terminal.live_progress(progress) as show:
@@ -213,7 +205,7 @@ def compare(
 
 
 def report(folder: str | Path) -> ReportPage:
-    """Make the summary and the report of a comparison anew, from its records alone.
+    """Write the summary and the report of a comparison again, from its records.
 
     Args:
         folder: folder of a comparison.
@@ -245,22 +237,23 @@ def _config_values(config: Any) -> dict[str, Any]:
     return dict(config) if isinstance(config, Mapping) else read_yaml(config)
 
 
-def _check_keys(keys: Mapping[str, Any]) -> None:
-    from dicetune.training import RunConfig
+def _run_values(
+    values: dict[str, Any],
+    task: str | None,
+    keys: Mapping[str, Any],
+    data: str | None,
+    options: Mapping[str, Any] | None,
+    settings: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """The values of a configuration, overridden by the arguments of a verb."""
+    from dicetune.training.config import SAMPLE, RunConfig, with_changes
 
     valid = [entry.name for entry in fields(RunConfig)]
     for name in keys:
         if name not in valid:
             raise unknown_name("argument", name, valid)
-
-
-def _run_values(
-    values: dict[str, Any], keys: Mapping[str, Any], data: str | None
-) -> dict[str, Any]:
-    """The values of a configuration, with the given keys in place of the configuration's."""
-    from dicetune.training.config import SAMPLE
-
-    values.update({name: value for name, value in keys.items() if value is not None})
+    given = {"task": task, **keys}
+    values.update({name: value for name, value in given.items() if value is not None})
     if data is not None:
         if data != SAMPLE or "train" in values:
             raise InputError(
@@ -268,14 +261,8 @@ def _run_values(
                 f"{quoted(data)}" + (" beside --train" if "train" in values else "")
             )
         values["train"] = SAMPLE
-    return values
-
-
-def _changes(
-    options: Mapping[str, Any] | None, settings: Mapping[str, Any] | None
-) -> dict[str, Any]:
     changes = {f"options.{name}": value for name, value in (options or {}).items()}
-    return {**changes, **(settings or {})}
+    return with_changes(values, {**changes, **(settings or {})})
 
 
 def _named_files(given: Mapping[str, str] | Sequence[str]) -> dict[str, str]:

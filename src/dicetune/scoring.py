@@ -1,14 +1,14 @@
-"""The verbs evaluate, predict, inspect and tune: models, files of predictions, and data in use.
+"""The verbs evaluate, predict, inspect and tune: models, files of predictions, and data.
 
-Flags of the commands become keyword arguments; ``-o`` becomes the mapping ``options``. What a
-command says on the error stream goes to the log ``dicetune``.
+Flags of the commands are keyword arguments; ``-o`` is the mapping ``options``. The lines that a
+command prints on the error stream go to the log ``dicetune``.
 """
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,12 +83,12 @@ def evaluate(
         gold_format: format of ``data`` beside a file of predictions; by default "auto".
         split: the split to score, where a file of predictions names several.
         decision: decision of a model: "auto" (by default: the tuned decision where the folder has
-            one; the scores without it are then under "argmax"), "argmax", "tuned", or a file.
+            a rule; "argmax" then holds the scores without it), "argmax", "tuned", or a file.
         options: options of the task, such as the column of the words or the scheme of the tags.
 
     Raises:
-        InputError: where a model has no data beside it, predictions are of several splits, or
-            an argument means nothing here.
+        InputError: for a model without data, predictions of several splits, or an argument that
+            means nothing here.
 
     Example:
         ``dicetune.evaluate("runs/a", "test.conll")["f1"]``
@@ -109,9 +109,10 @@ def evaluate(
                 f"expected a file with gold to score the model {quoted(Path(target))} on, got "
                 "none: dicetune evaluate MODEL FILE"
             )
-        predictor = _load()(
-            target, options=given, task=task, use="evaluate", decision=decision or "auto"
-        )
+        from dicetune.predictor import load
+
+        decision = decision or "auto"
+        predictor = load(target, options=given, task=task, use="evaluate", decision=decision)
         examples = predictor.read(data, format=format)
         return Evaluation(predictor.evaluate(examples), name)
     if gold_format is not None and data is None:
@@ -121,8 +122,8 @@ def evaluate(
         )
     if decision is not None:
         raise InputError(
-            f"expected no decision for a file of predictions, got {quoted(decision)}: what it "
-            "holds is decided; `dicetune tune --scores` takes scores"
+            f"expected no decision for a file of predictions, got {quoted(decision)}: "
+            "predictions are decided; `dicetune tune --scores` takes scores"
         )
     task_class = task_named(task)
     use: Use = "score" if data is None else "compare"
@@ -160,7 +161,7 @@ def predict(
         source: a file, or "-" for the input stream.
         task: task of a model that dicetune did not train, where its head fits several.
         format: format of ``source``; "auto" tells by the content.
-        out_format: one of the task's output formats; by default the first of them.
+        out_format: an output format of the task; by default the first format of the task.
         decision: as ``evaluate`` takes it.
         options: options of the task, such as the column of the words.
         out: file to write, "-" for the output stream; by default nothing is written.
@@ -168,13 +169,14 @@ def predict(
             ``text_b``, ``question``, ``context``.
 
     Raises:
-        InputError: where there is nothing to predict for, or both a source and texts; where
-            ``out`` cannot be written.
+        InputError: for neither a source nor texts, or both; where ``out`` cannot be written.
 
     Example:
         ``dicetune.predict("runs/a", text=["The pump at Quay Nine is down."])[0].entities``
     """
     from dicetune.data import check_target, write_text
+    from dicetune.predictor import load
+    from dicetune.tasks import Use
 
     if (source is None) == (not texts):
         raise InputError(
@@ -183,13 +185,13 @@ def predict(
         )
     if source is None and format != "auto":
         raise InputError(
-            f"expected no format beside texts that are given as they are, got {quoted(format)}: "
-            "it says how a file is read; leave it out"
+            f"expected no format beside texts, got {quoted(format)}: a format says how a file is "
+            "read; leave it out"
         )
     if out is not None:
         check_target(out)
-    use = "ask" if source is None else "predict"
-    predictor = _load()(model, options=options, task=task, use=use, decision=decision or "auto")
+    use: Use = "ask" if source is None else "predict"
+    predictor = load(model, options=options, task=task, use=use, decision=decision or "auto")
     known = predictor.task.out_formats
     if out_format not in (None, *known):
         raise unknown_name("output format", str(out_format), list(known))
@@ -212,13 +214,13 @@ def inspect(
     format: str = "auto",
     options: Mapping[str, Any] | None = None,
 ) -> Finding:
-    """Describe files with gold as a model would see them.
+    """Describe files with gold as a model reads them.
 
     Args:
-        files: one file or several; up to three are called train, dev and test, more by their names.
+        files: one file or several; up to three are called train, dev and test, more by name.
         task: name of the task; default: ``DEFAULT_TASK``.
-        model: the encoder whose sub-words are counted: "minilm", a folder, or a Hub id. Files are
-            read like the training data of a folder that a run made.
+        model: the encoder whose sub-words are counted: "minilm", a folder, or a Hub id. With the
+            folder of a run, files are read like its training data.
         format: data format of the files.
         options: options of the task, such as the column of the words.
 
@@ -267,22 +269,22 @@ def tune(
     """Fit the decision rule of a run, or of any model's scores, on dev.
 
     Args:
-        folder: folder of a finished run, where the rule is left.
+        folder: folder of a finished run, where the rule is written.
         scores: in place of ``folder``, any model's scores: JSON lines, or their rows in memory.
         gold: JSON lines or rows with the gold of ``scores``, where ``scores`` holds no gold.
-        kind: kind of the predictions in ``scores``, where the first row would be misread.
-        positive: class in ``scores`` whose F1 is asked for.
+        kind: type of the predictions in ``scores``; by default found from the first row.
+        positive: class in ``scores`` whose F1 is raised.
         objective: a metric, "fbeta:B", "precision@recall:R" or "logit-adjustment:TAU"; by default
             the metric that chose the checkpoint.
-        plain: use the fit as it is. By default the rule is shrunk towards the default decision by
-            what the rule gains on held-out units.
+        plain: use the fitted rule as it is. By default the rule is shrunk towards the default
+            decision where it gains little on held-out units.
         folds: number of parts for the held-out units.
         out: file that the rule of ``scores`` is written to.
-        overwrite: replace another rule in the folder, or another file at ``out``.
+        overwrite: replace an earlier rule in the folder, or an earlier file at ``out``.
 
     Raises:
-        InputError: neither a folder nor scores, or both; the folder of a run that has not ended;
-            an argument that means nothing for a folder; another rule in the same place.
+        InputError: for neither a folder nor scores, or both; the folder of an unfinished run; an
+            argument that means nothing for a folder; an earlier rule in the same place.
 
     Example:
         ``dicetune.tune("runs/a").rule.biases``
@@ -301,8 +303,8 @@ def tune(
     for name, value in {"scores": scores, **of_scores}.items():
         if value is not None:
             raise InputError(
-                f"expected no {name} beside a run's folder, got {quoted(str(value))}: the run "
-                "knows its own, and keeps the rule; that is for the scores of other models"
+                f"expected no {name} beside a run's folder, got {quoted(str(value))}: {name} is "
+                "for the scores of other models; a run has its own, and keeps the rule"
             )
     if not (Path(folder) / RUN_FILE).is_file():
         # imported here: scores of this version are tuned without torch
@@ -333,16 +335,9 @@ def _no_common_label(scores: Mapping[str, Any]) -> str | None:
         return None
     return (
         f"no label in common: gold has {listed(gold, most=5)}, the predictions have "
-        f"{listed(predicted, most=5)}; every one of them is wrong, so check that both name the "
-        "same things alike"
+        f"{listed(predicted, most=5)}; every prediction is wrong, so check that both files use the "
+        "same names"
     )
-
-
-def _load() -> Callable[..., Predictor]:
-    """``load``, imported on first use: a file of predictions is scored without a model."""
-    from dicetune.predictor import load
-
-    return load
 
 
 def _earlier_load(*args: Any, **options: Any) -> Predictor:
@@ -350,7 +345,9 @@ def _earlier_load(*args: Any, **options: Any) -> Predictor:
     warnings.warn(
         "dicetune.predict.load is called dicetune.load: use that name", DeprecationWarning, 2
     )
-    return _load()(*args, **options)
+    from dicetune.predictor import load
+
+    return load(*args, **options)
 
 
 predict.load = _earlier_load  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""What people see: tables of plain data for the terminal and for notebooks, and lines of progress.
+"""Tables of plain data for the terminal and for notebooks, and lines of progress.
 
 Nothing is computed here. Results go to the output stream, progress to the error stream.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import html
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,15 +20,15 @@ from rich.table import Table
 from rich.text import Text
 
 from dicetune.comparison.runs import Progress, RunState
-from dicetune.data import Fact, Inspection, Ratio, SplitReport
-from dicetune.errors import printable
+from dicetune.data import Fact, Inspection, Ratio
+from dicetune.errors import listed, printable
 from dicetune.numbers import duration
 from dicetune.records import DEFAULT, TUNED
 
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
 
-# single scores in the order in which people read them, whatever the task
+# the order of single scores for people, in every task
 HEADLINES = (
     "exact",
     "exact_match",
@@ -49,7 +49,7 @@ _WIDTH = 100
 
 
 def escape(text: str) -> str:
-    r"""Text from data for a table or a line: without markup, and nothing that a terminal obeys.
+    r"""Text from data for a table or a line, with markup and control characters escaped.
 
     Example:
         >>> escape("[b]\x1b[2J")
@@ -77,7 +77,7 @@ class LinesOfProgress(logging.Handler):
 
 
 def show_log() -> None:
-    """Print what the library logs; called once or more by the command line."""
+    """Print the log of the library; a second call changes nothing."""
     log = logging.getLogger("dicetune")
     log.setLevel(logging.INFO)
     if not any(isinstance(handler, LinesOfProgress) for handler in log.handlers):
@@ -85,7 +85,7 @@ def show_log() -> None:
 
 
 class Printed:
-    """Base of what the verbs return: tables as text, in rich and in a notebook."""
+    """Base of the results of the verbs: tables as text, in rich and in a notebook."""
 
     def parts(self) -> list[Any]:
         """Tables and lines with markup, from top to bottom."""
@@ -112,7 +112,7 @@ class Printed:
 
 @dataclass(frozen=True, repr=False)
 class Finding(Printed):
-    """What a verb found, ``value``, with tables for people; attributes are those of ``value``."""
+    """The result ``value`` of a verb, with its attributes, and tables for people."""
 
     value: Any
     make_parts: Callable[[Any], list[Any]]
@@ -122,7 +122,7 @@ class Finding(Printed):
         return self.make_parts(self.value)
 
     def __getattr__(self, name: str) -> Any:
-        if name in ("value", "make_parts"):  # copy and pickle look before these are set
+        if name in ("value", "make_parts"):  # copy and pickle ask before these are set
             raise AttributeError(name)
         return getattr(self.value, name)
 
@@ -141,85 +141,69 @@ def _html_text(text: Any) -> str:
     return html.escape(Text.from_markup(str(text)).plain)
 
 
-def _titled(title: str | None) -> Table:
-    """An empty table; rich reads a title as markup, and a path may look like it."""
-    return Table(title=None if title is None else escape(title), title_justify="left")
-
-
-def plain_table(
-    rows: Sequence[Mapping[str, Any]], title: str | None = None, numbers: Sequence[str] = ()
+def _table(
+    title: str | None, heads: Iterable[str], rows: Iterable[Iterable[str]], texts: int = 1
 ) -> Table:
-    """Rows with the same keys, one column a key."""
-    table = _titled(title)
-    for name in rows[0] if rows else ():
-        table.add_column(name, justify="right" if name in numbers else "left", overflow="fold")
+    """A table with markup escaped: ``texts`` columns of text, then columns of numbers."""
+    table = Table(title=None if title is None else escape(title), title_justify="left")
+    for at, head in enumerate(heads):
+        table.add_column(escape(head), justify="left" if at < texts else "right", overflow="fold")
     for row in rows:
-        table.add_row(*(escape("" if value is None else str(value)) for value in row.values()))
+        table.add_row(*map(escape, row))
     return table
+
+
+def plain_table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> Table:
+    """Rows with the same keys, one column a key."""
+    heads = list(rows[0]) if rows else []
+    cells = (["" if value is None else str(value) for value in row.values()] for row in rows)
+    return _table(title, heads, cells, texts=len(heads))
 
 
 def scores_table(scores: Mapping[str, Mapping[str, Any]], title: str | None = None) -> Table:
-    """Headline scores, one row a split or run; one column each where the scores are many."""
+    """Headline scores, one row a split or run; one column a split or run for many scores."""
     names = [name for name in HEADLINES if any(name in values for values in scores.values())]
-    cells = {
-        row: [percent(values[name]) if name in values else "" for name in names]
-        for row, values in scores.items()
-    }
-    heads = [name.replace("_", " ") for name in names]
+    lines = [["", *(name.replace("_", " ") for name in names)]]
+    for row, values in scores.items():
+        lines.append([row, *(percent(values[n]) if n in values else "" for n in names)])
     if len(names) > _MOST_COLUMNS:
-        turned = {head: [row[at] for row in cells.values()] for at, head in enumerate(heads)}
-        heads, cells = list(cells), turned
-    table = _titled(title)
-    table.add_column("")
-    for head in heads:
-        table.add_column(escape(head), justify="right", overflow="fold")
-    for name, row in cells.items():
-        table.add_row(escape(name), *row)
-    return table
+        lines = [list(column) for column in zip(*lines, strict=True)]
+    return _table(title, lines[0], lines[1:])
 
 
 def details_tables(scores: Mapping[str, Any]) -> list[Table]:
     """The tables among the scores, in percent: of each type, label or part of the data."""
-    tables = []
-    nested = {name: rows for name, rows in scores.items() if isinstance(rows, Mapping) and rows}
-    parts = {
-        name.replace("_", " "): rows
-        for name, rows in nested.items()
-        if not any(isinstance(row, Mapping) for row in rows.values())
-    }
-    whole = {name: rows for name, rows in nested.items() if name.replace("_", " ") not in parts}
-    for title, rows in {**whole, **({"parts": parts} if parts else {})}.items():
+    tables: dict[str, Any] = {}
+    parts: dict[str, Any] = {}
+    for name, rows in scores.items():
+        if isinstance(rows, Mapping) and rows:
+            is_table = any(isinstance(row, Mapping) for row in rows.values())
+            (tables if is_table else parts)[name.replace("_", " ")] = rows
+    if parts:
+        tables["parts"] = parts
+    found = []
+    for title, rows in tables.items():
         names = list(dict.fromkeys(name for row in rows.values() for name in row))
-        table = _titled(title.replace("_", " "))
-        table.add_column("")
-        for name in names:
-            table.add_column(name.replace("_", " "), justify="right")
-        for kind, values in rows.items():
-            table.add_row(escape(kind), *(_cell(name, values.get(name)) for name in names))
-        tables.append(table)
-    return tables
+        cells = ([kind, *(_cell(n, row.get(n)) for n in names)] for kind, row in rows.items())
+        found.append(_table(title, ["", *(name.replace("_", " ") for name in names)], cells))
+    return found
 
 
 def _cell(name: str, value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if name == "threshold" else percent(value)
-    return "" if value is None else escape(str(value))
+    return "" if value is None else str(value)
 
 
 def evaluation_tables(scores: Mapping[str, Any], name: str) -> list[Any]:
-    """Headline scores of a file, tables, and what was counted how.
-
-    Where a decision rule decided, the scores of the default decision are under "argmax".
-    """
+    """Headline scores of a file, tables, and facts; "argmax" holds scores without the rule."""
     default = scores.get(DEFAULT)
     scores = {key: value for key, value in scores.items() if key != DEFAULT}
     rows = {name: scores}
     if default is not None:
         rows = {f"{name}, {DEFAULT}": default, f"{name}, {TUNED}": scores}
     facts = ", ".join(
-        f"{key.replace('_', ' ')} {value:.4g}"
-        if isinstance(value, float)
-        else f"{key.replace('_', ' ')} {value}"
+        f"{key.replace('_', ' ')} {f'{value:.4g}' if isinstance(value, float) else value}"
         for key, value in scores.items()
         if key not in HEADLINES and not isinstance(value, Mapping)
     )
@@ -229,21 +213,20 @@ def evaluation_tables(scores: Mapping[str, Any], name: str) -> list[Any]:
 def tuning_tables(
     rows: Mapping[str, Mapping[str, float]], biases: Mapping[str, float], said: str
 ) -> list[Any]:
-    """Scores of each split with a tuned decision, the biases, and what was done."""
-    table = _titled("Decisions, in percent")
-    table.add_column("", overflow="fold")
-    for name in rows:
-        table.add_column(escape(name), justify="right", overflow="fold")
+    """Scores of each split with a tuned decision, the biases, and ``said``."""
     # one row a metric: there may be more metrics than fit side by side
-    for metric in dict.fromkeys(name for scores in rows.values() for name in scores):
-        shown = (percent(scores[metric]) if metric in scores else "" for scores in rows.values())
-        table.add_row(escape(metric.replace("_", " ")), *shown)
+    metrics = dict.fromkeys(name for scores in rows.values() for name in scores)
+    cells = (
+        [
+            metric.replace("_", " "),
+            *(percent(s[metric]) if metric in s else "" for s in rows.values()),
+        ]
+        for metric in metrics
+    )
+    table = _table("Decisions, in percent", ["", *rows], cells)
     moved = [f"{name} {value:+.3f}" for name, value in biases.items() if value]
-    if not moved:
-        return [table, escape(said)]
-    first = ", ".join(moved[:_MOST_BIASES])
-    more = f" and {len(moved) - _MOST_BIASES} more" if len(moved) > _MOST_BIASES else ""
-    return [table, escape(f"Biases: {first}{more}"), escape(said)]
+    lines = [f"Biases: {listed(moved, _MOST_BIASES)}", said] if moved else [said]
+    return [table, *map(escape, lines)]
 
 
 def comparison_tables(outcome: Any) -> list[Any]:
@@ -251,80 +234,58 @@ def comparison_tables(outcome: Any) -> list[Any]:
     summary = outcome.summary
     parts: list[Any] = []
     if summary:
-        table = _titled(f"Test, {summary['metric_title']}, %")
-        for head in ("", "mean", "95% interval", "seeds"):
-            table.add_column(head, justify="left" if not head else "right", overflow="fold")
-        for competitor in summary["competitors"]:
-            bounds = competitor["interval"]
-            table.add_row(
-                escape(competitor["name"]),
+        rows = [
+            [
+                competitor["name"],
                 percent(competitor["mean"]),
-                "" if bounds is None else " to ".join(map(percent, bounds)),
-                " ".join(percent(score) for score in competitor["scores"]),
-            )
-        parts += [table, *(escape(sentence) for sentence in summary["verdict"])]
+                " to ".join(map(percent, competitor["interval"] or ())),
+                " ".join(map(percent, competitor["scores"])),
+            ]
+            for competitor in summary["competitors"]
+        ]
+        title = f"Test, {summary['metric_title']}, %"
+        parts.append(_table(title, ("", "mean", "95% interval", "seeds"), rows))
+    lines = [*summary["verdict"]] if summary else []
     for state in outcome.failed:
-        parts.append(
-            escape(f"Failed: {state.planned.loss}, seed {state.planned.seed}: {state.reason}")
-        )
-    parts += [escape(f"Failed: {note}") for note in outcome.notes]
+        lines.append(f"Failed: {state.planned.loss}, seed {state.planned.seed}: {state.reason}")
+    lines += [f"Failed: {note}" for note in outcome.notes]
     if summary:
-        parts.append(escape(f"Report: {outcome.folder / 'report.html'}"))
-    return parts
+        lines.append(f"Report: {outcome.folder / 'report.html'}")
+    return [*parts, *map(escape, lines)]
 
 
 def inspection_tables(found: Inspection) -> list[Any]:
     """Sizes and imbalance of each split, then labels, leaks, conflicts and repairs."""
     splits = found.splits
-    parts: list[Any] = [_facts_table(splits)]
+    heads = ["", *(split.name for split in splits)]
+    facts = dict.fromkeys(name for split in splits for name in split.facts)
+    rows = [["file", *(split.source for split in splits)]]
+    rows += [[name, *(_fact(split.facts.get(name)) for split in splits)] for name in facts]
+    ratios = [split.ratio for split in splits]
+    for name in dict.fromkeys(r.name for r in ratios if r) or ["negative : positive"]:
+        rows.append([name, *(_ratio(r if r and r.name == name else None) for r in ratios)])
+    parts: list[Any] = [_table("What the data holds", heads, rows)]
     if found.paper_ratios:
         paper = ", ".join(f"{name} {value}" for name, value in found.paper_ratios.items())
-        parts.append(
-            escape(f"For comparison, negative : positive in Table 1 of the paper: {paper}.")
-        )
-    if any(split.labels for split in splits):
-        table = _split_table(found.labels_title, splits)
-        for name in dict.fromkeys(name for split in splits for name in split.labels):
-            table.add_row(escape(name), *(f"{split.labels.get(name, 0):,}" for split in splits))
-        parts.append(table)
+        parts.append(f"For comparison, negative : positive in Table 1 of the paper: {paper}.")
+    labels = dict.fromkeys(name for split in splits for name in split.labels)
+    counts = [[name, *(f"{split.labels.get(name, 0):,}" for split in splits)] for name in labels]
+    if counts:
+        parts.append(_table(found.labels_title, heads, counts))
+    lines = []
     for leak in found.leaks:
-        parts.append(
-            escape(
-                f"{leak.count} {leak.unit} of {leak.split} ({100 * leak.share:.1f}%) also stand in "
-                f"{leak.other}, first at {', '.join(leak.places)}"
-            )
+        lines.append(
+            f"{leak.count} {leak.unit} of {leak.split} ({100 * leak.share:.1f}%) are also in "
+            f"{leak.other}, first at {', '.join(leak.places)}"
         )
     if found.conflicts:
-        parts.append(f"{found.conflicts} texts are labelled in more than one way:")
-        parts += [
-            escape(f"  {conflict.text} ({', '.join(conflict.places)}): {conflict.differences}")
-            for conflict in found.conflict_examples
-        ]
-    for split in splits:
-        parts += [escape(f"{split.name}: {note}") for note in split.notes]
-    parts += [escape(f"Warning: {warning}") for warning in found.warnings]
-    return parts
-
-
-def _split_table(title: str, splits: Sequence[SplitReport]) -> Table:
-    table = _titled(title)
-    table.add_column("")
-    for split in splits:
-        table.add_column(escape(split.name), justify="right", overflow="fold")
-    return table
-
-
-def _facts_table(splits: Sequence[SplitReport]) -> Table:
-    """One row a fact, one column a split."""
-    table = _split_table("What the data holds", splits)
-    table.add_row("file", *(escape(split.source) for split in splits))
-    for name in dict.fromkeys(name for split in splits for name in split.facts):
-        table.add_row(escape(name), *(escape(_fact(split.facts.get(name))) for split in splits))
-    ratios = [split.ratio for split in splits]
-    names = dict.fromkeys(ratio.name for ratio in ratios if ratio) or ["negative : positive"]
-    for name in names:
-        table.add_row(name, *(_ratio(r if r and r.name == name else None) for r in ratios))
-    return table
+        lines.append(f"{found.conflicts} texts are labelled in more than one way:")
+        for conflict in found.conflict_examples:
+            places = ", ".join(conflict.places)
+            lines.append(f"  {conflict.text} ({places}): {conflict.differences}")
+    lines += [f"{split.name}: {note}" for split in splits for note in split.notes]
+    lines += [f"Warning: {warning}" for warning in found.warnings]
+    return [*parts, *map(escape, lines)]
 
 
 def _ratio(ratio: Ratio | None) -> str:
@@ -340,10 +301,10 @@ def _fact(value: Fact) -> str:
 
 
 def tasks_tables(tasks: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """The tasks; of a single task the options too."""
+    """The tasks; for a single task also its options."""
     table = [{k: v for k, v in task.items() if k not in ("options", "uses")} for task in tasks]
     if len(tasks) > 1:
-        return [plain_table(table, "Tasks"), "Options of one: dicetune tasks NAME."]
+        return [plain_table(table, "Tasks"), "Options of a task: dicetune tasks NAME."]
     (task,) = tasks
     options = plain_table(task["options"], f"-o KEY=VALUE of {task['task']}")
     uses = "; ".join(f"{use}: {words}" for use, words in task["uses"].items())
@@ -351,7 +312,7 @@ def tasks_tables(tasks: Sequence[Mapping[str, Any]]) -> list[Any]:
 
 
 def losses_tables(rows: Sequence[Mapping[str, str]]) -> list[Any]:
-    """The losses: what each computes and serves, then its options."""
+    """The losses: formula, source, kinds and use of each, then its options."""
     kinds = ("classes", "labels", "positions")
     what = [
         {
@@ -383,21 +344,19 @@ _SPARE = 8
 
 
 @contextlib.contextmanager
-def live_progress(
-    on_terminal: bool, where: Console = stderr
-) -> Iterator[Callable[[Progress], None]]:
+def live_progress(on_terminal: bool) -> Iterator[Callable[[Progress], None]]:
     """A function that shows progress: a table that redraws itself on a terminal, else nothing."""
     if not on_terminal:
         yield lambda progress: None
         return
-    with Live(console=where, auto_refresh=False, transient=True) as live:
+    with Live(console=stderr, auto_refresh=False, transient=True) as live:
         yield lambda progress: live.update(
-            progress_table(progress, where.height - _SPARE), refresh=True
+            progress_table(progress, stderr.height - _SPARE), refresh=True
         )
 
 
-def progress_table(progress: Progress, most: int = 40) -> Table:
-    """One row a run; of more than ``most`` runs the ones around the running run."""
+def progress_table(progress: Progress, most: int) -> Table:
+    """One row a run; of more than ``most`` runs those around the running run."""
     table = Table(title=_title(progress), title_justify="left")
     table.add_column("loss")
     table.add_column("seed", justify="right")

@@ -1,6 +1,6 @@
 """Run by the interruption tests: `dicetune compare` over a plan that is there, without planning it.
 
-Usage: carry_out.py FOLDER; starts in a second, since nothing here needs torch but the cells.
+Usage: carry_out.py FOLDER; starts in a second, since only the runs need torch.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""A tiny comparison: a model, three files, and cells that run in this process."""
+"""A tiny comparison: a model, three files, and runs in this process."""
 
 from types import SimpleNamespace
 
@@ -24,5 +24,5 @@ def files(tmp_path_factory):
 
 @pytest.fixture
 def in_process(monkeypatch):
-    """Cells run in this process."""
+    """Runs are made in this process."""
     monkeypatch.setattr(execute, "run_process", run_here)

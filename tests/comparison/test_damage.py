@@ -23,7 +23,7 @@ DAMAGES = {
     "half": None,
     "gone": None,
 }
-CELL_FILES = ("run.json", "metrics.json", "predictions.jsonl", "scores.safetensors",
+RUN_FILES = ("run.json", "metrics.json", "predictions.jsonl", "scores.safetensors",
               "decision.json", "tuned.jsonl")  # fmt: skip
 
 
@@ -46,10 +46,10 @@ def made(tmp_path_factory):
 
 
 @pytest.mark.parametrize("how", DAMAGES)
-@pytest.mark.parametrize("name", ["comparison.json", *CELL_FILES])
+@pytest.mark.parametrize("name", ["comparison.json", *RUN_FILES])
 def test_a_damaged_record_is_one_message_and_nothing_is_merged(tmp_path, made, name, how):
     folder = shutil.copytree(made, tmp_path / "c")
-    place = next((folder / "cells").glob("dice-*/")) if name in CELL_FILES else folder
+    place = next((folder / "cells").glob("dice-*/")) if name in RUN_FILES else folder
     damage(place / name, how)
     unfinished = how == "gone" and name in ("run.json", "decision.json")  # as a kill leaves it
     for act in (lambda: write_summary(folder), lambda: compare_records([folder], tmp_path / "m")):
@@ -92,11 +92,11 @@ def trained(files):
 @pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize(
     ("name", "how"),
-    [*zip(CELL_FILES[:4], DAMAGES, strict=False), ("tuned.jsonl", "gone")],
+    [*zip(RUN_FILES[:4], DAMAGES, strict=False), ("tuned.jsonl", "gone")],
 )
-def test_a_damaged_cell_is_made_again_by_the_same_command(tmp_path, trained, name, how, log):
+def test_a_damaged_run_is_made_again_by_the_same_command(tmp_path, trained, name, how, log):
     out = shutil.copytree(trained, tmp_path / "c")
-    first, second = (out / "cells" / cell.id for cell in Plan.load(out).runs)
+    first, second = (run.folder(out) for run in Plan.load(out).runs)
     before, other = (first / "predictions.jsonl").read_bytes(), everything(second)
     damage(first / name, how)
     assert compare(out).exit_code == 0
@@ -111,12 +111,12 @@ def test_a_damaged_cell_is_made_again_by_the_same_command(tmp_path, trained, nam
     "name",
     ["../../x", "/x", "..", "", "a/b", "a\\b", "a\x1bb", "a\nb", ".hidden", "x" * 300],
 )
-@pytest.mark.parametrize("what", ["cell", "foreign"])
+@pytest.mark.parametrize("what", ["run", "foreign"])
 def test_a_name_that_would_lead_elsewhere_is_refused_where_it_is_read(tmp_path, made, what, name):
     inside = tmp_path / "deep" / "er"
     folder = shutil.copytree(made, inside / "c")
     values = read_json(folder / "comparison.json")
-    if what == "cell":
+    if what == "run":
         values["cells"][0]["id"], values["merged"] = name, True
     else:
         values["foreign"] = {name: {"file": "f", "sha256": "0"}}
@@ -129,11 +129,11 @@ def test_a_name_that_would_lead_elsewhere_is_refused_where_it_is_read(tmp_path, 
     assert everything(tmp_path) == before
 
 
-@pytest.mark.parametrize("place", ["cells", "cells/CELL", "cells/CELL/predictions.jsonl",
+@pytest.mark.parametrize("place", ["cells", "cells/RUN", "cells/RUN/predictions.jsonl",
                                    "summary.json.part", "foreign"])  # fmt: skip
 def test_a_link_in_a_folder_that_was_received_is_refused(tmp_path, made, place):
     folder = shutil.copytree(made, tmp_path / "c")
-    path = folder / place.replace("CELL", Plan.load(folder).runs[0].id)
+    path = folder / place.replace("RUN", Plan.load(folder).runs[0].id)
     elsewhere = tmp_path / "elsewhere"
     if path.exists():
         path.rename(elsewhere)

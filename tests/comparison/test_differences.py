@@ -23,11 +23,10 @@ def test_plain_with_plain_and_tuned_with_tuned(tmp_path):
 
 def test_differences_are_those_of_the_seeds_that_both_have(tmp_path):
     summary = summarise(make_comparison(tmp_path / "c", failed=True))
-    scores = {own["name"]: own for own in summary["competitors"]}
+    scores = {row["name"]: row["scores"] for row in summary["competitors"]}
     row = summary["comparisons"][0]
-    own, other = scores["dice"], scores["ce"]
     assert row["seeds"] == [1, 2]  # the third run of dice failed
-    expected = np.subtract(own["scores"], other["scores"][:2])
+    expected = np.subtract(scores["dice"], scores["ce"][:2])
     assert row["difference"] == pytest.approx(expected.mean())
     assert row["seed_differences"] == pytest.approx(expected)
 

@@ -34,15 +34,15 @@ def done(files):
 def test_a_comparison_leaves_records_a_summary_and_a_report_and_no_weights(done):
     out, outcome, said, _ = done
     assert outcome.exit_code == 0
-    assert {own.state for own in outcome.runs} == {"done"}
+    assert {run.state for run in outcome.runs} == {"done"}
     for name in ("comparison.json", "summary.json", "summary.md", "report.html"):
         assert (out / name).is_file()
-    for cell in Plan.load(out).runs:
-        kept = {path.name for path in (out / "cells" / cell.id).iterdir()}
+    for run in Plan.load(out).runs:
+        kept = {path.name for path in run.folder(out).iterdir()}
         assert kept >= {"run.json", "predictions.jsonl", "scores.safetensors", "decision.json"}
         assert not {"model.safetensors", "checkpoints"} & kept
-        assert "dev f1" in (out / "cells" / f"{cell.id}.log").read_text(encoding="utf-8")
-    names = [own["name"] for own in outcome.summary["competitors"]]
+        assert "dev f1" in (out / "cells" / f"{run.id}.log").read_text(encoding="utf-8")
+    names = [row["name"] for row in outcome.summary["competitors"]]
     assert names == ["ce", "dice", "ce, tuned", "dice, tuned"]
     assert said[0] == "4 runs: 2 losses (ce, dice; baseline ce) × 2 seeds (1, 2)"
     assert "dev evaluated every 2 steps" in said[1]
@@ -54,17 +54,18 @@ def test_a_comparison_leaves_records_a_summary_and_a_report_and_no_weights(done)
 def test_every_objective_has_the_same_budget(done):
     out, *_ = done
     records = [read_json(path) for path in out.glob("cells/*/run.json")]
-    same = [
-        {key: value for key, value in own["config"].items() if key not in ("loss", "seed", "out")}
-        for own in records
+    free = {"loss", "seed", "out"}
+    configs = [
+        {key: value for key, value in record["config"].items() if key not in free}
+        for record in records
     ]
-    assert all(own == same[0] for own in same)
-    evaluated = {tuple(row["step"] for row in own["training"]["history"]) for own in records}
-    assert evaluated == {(2, 4)}
-    assert all(row["train_loss"] > 0 for own in records for row in own["training"]["history"])
+    assert all(config == configs[0] for config in configs)
+    histories = [record["training"]["history"] for record in records]
+    assert {tuple(row["step"] for row in history) for history in histories} == {(2, 4)}
+    assert all(row["train_loss"] > 0 for history in histories for row in history)
 
 
-def test_progress_is_shown_with_an_estimate_after_the_first_cell(done):
+def test_progress_is_shown_with_an_estimate_after_the_first_run(done):
     *_, shown = done
     assert shown[0].seconds_left is None
     assert shown[1].seconds_left > 0
@@ -99,15 +100,15 @@ def test_a_changed_plan_is_refused_and_nothing_is_touched(done, files):
 
 
 @pytest.mark.usefixtures("in_process")
-def test_a_failed_cell_is_shown_the_rest_goes_on_and_it_is_tried_again(tmp_path, files, log):
+def test_a_failed_run_is_shown_the_rest_goes_on_and_it_is_tried_again(tmp_path, files, log):
     losses = ["wce:class_counts=5/4", "ce"]
     outcome = compare(tmp_path / "c", files.config, losses=losses, seeds=1)
     assert outcome.exit_code == 1
     (failed,) = outcome.failed
     assert "expected class_counts with one number for each of 3 classes" in failed.reason
     assert any("failed: expected class_counts" in line for line in log.messages)
-    assert [own.state for own in outcome.runs] == ["failed", "done"]
-    assert [own["loss"] for own in outcome.summary["competitors"]] == ["ce", "ce"]
+    assert [run.state for run in outcome.runs] == ["failed", "done"]
+    assert [row["loss"] for row in outcome.summary["competitors"]] == ["ce", "ce"]
     before = runs(tmp_path / "c")
     log.clear()
     assert compare(tmp_path / "c").exit_code == 1
@@ -121,18 +122,17 @@ def test_models_are_kept_on_request_and_load(tmp_path, files):
 
     compare(tmp_path / "c", files.config, losses=["ce", "dice"], seeds=1, keep_models=True)
     plan = Plan.load(tmp_path / "c")
-    assert {own.state for own in Progress.read(plan, tmp_path / "c").runs} == {"done"}
-    for cell in plan.runs:
-        assert dicetune.load(tmp_path / "c" / "cells" / cell.id)("the pump")
+    assert {run.state for run in Progress.read(plan, tmp_path / "c").runs} == {"done"}
+    for run in plan.runs:
+        assert dicetune.load(run.folder(tmp_path / "c"))("the pump")
 
 
 @pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("left", ["nothing", "half a claim", "no decision", "weights"])
-def test_whatever_a_kill_left_behind_a_cell_comes_out_whole(tmp_path, files, left):
+def test_whatever_a_kill_left_behind_a_run_comes_out_whole(tmp_path, files, left):
     out = tmp_path / "c"
     compare(out, files.config, losses=["ce", "dice"], seeds=1)
-    cell = Plan.load(out).runs[0]
-    folder = out / "cells" / cell.id
+    folder = Plan.load(out).runs[0].folder(out)
     before = (folder / "predictions.jsonl").read_bytes()
     if left == "weights":
         (folder / "model.safetensors").write_bytes(b"half")

@@ -1,5 +1,6 @@
-"""All cells of a comparison are made from the same files, or there is no verdict."""
+"""All runs of a comparison are made from the same files, or there is no verdict."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from local_runs import run_here
 
 
 def changed(folder, *keys, value, which=1):
-    """Change one value in the record of a cell; its id."""
+    """Change one value in the record of a run; return the id of the run."""
     run = sorted((folder / "cells").iterdir())[which]
     record = place = read_json(run / "run.json")
     for key in keys[:-1]:
@@ -37,13 +38,13 @@ def changed(folder, *keys, value, which=1):
         (("settings", "queries"), {"SITE": "where?"}, "queries"),
     ],
 )
-def test_a_cell_made_from_another_input_is_refused_by_name(tmp_path, keys, value, words):
+def test_a_run_made_from_another_input_is_refused_by_name(tmp_path, keys, value, words):
     folder = make_comparison(tmp_path / "c", tuned=False)
-    cell = changed(folder, *keys, value=value)
+    run = changed(folder, *keys, value=value)
     with pytest.raises(DataError) as refused:
         summarise(folder)
     assert words in str(refused.value)
-    assert cell in str(refused.value)
+    assert run in str(refused.value)
     with pytest.raises(InputError):
         compare_records([folder], tmp_path / "merged")
 
@@ -58,23 +59,19 @@ def test_a_number_among_the_settings_is_no_other_reading(tmp_path):
 def test_a_missing_fingerprint_is_a_note(tmp_path, keys):
     folder = make_comparison(tmp_path / "c", tuned=False)
     changed(folder, *keys, value=None)
-    (note,) = [own for own in summarise(folder)["how"]["notes"] if "fingerprint" in own]
+    (note,) = [line for line in summarise(folder)["how"]["notes"] if "fingerprint" in line]
     assert "1 of 6 runs have no fingerprint" in note
 
 
 @pytest.mark.parametrize("name", ["test", "encoder"])
-def test_a_file_that_changes_between_two_cells_stops_the_comparison(
+def test_a_file_that_changes_between_two_runs_stops_the_comparison(
     tmp_path, files, monkeypatch, name
 ):
-    """It is found before the next cell, and goes on once the file is put back."""
-    paths = {own: tmp_path / f"{own}.conll" for own in ("train", "dev", "test")}
-    for own, path in paths.items():
-        path.write_bytes(Path(files.config[own]).read_bytes())
-    model = tmp_path / "model"
-    model.mkdir()
-    for own in Path(files.config["model"]).iterdir():
-        (model / own.name).write_bytes(own.read_bytes())
-    changing = {**paths, "encoder": model / "model.safetensors"}[name]
+    """It is found before the next run, and goes on once the file is put back."""
+    splits = ("train", "dev", "test")
+    paths = {split: shutil.copy(files.config[split], tmp_path) for split in splits}
+    model = shutil.copytree(files.config["model"], tmp_path / "model")
+    changing = Path({**paths, "encoder": model / "model.safetensors"}[name])
     before = changing.read_bytes()
 
     def run_and_change(config, flags=(), **how):
@@ -82,8 +79,7 @@ def test_a_file_that_changes_between_two_cells_stops_the_comparison(
         changing.write_bytes(before + b"\n")
         return reason
 
-    config = {**files.config, **{own: str(path) for own, path in paths.items()}}
-    config["model"] = str(model)
+    config = {**files.config, **paths, "model": str(model)}
     out = tmp_path / "c"
     monkeypatch.setattr(execute, "run_process", run_and_change)
     with pytest.raises(InputError) as refused:

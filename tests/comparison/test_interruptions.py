@@ -52,8 +52,8 @@ def wait_for(condition, seconds=120):
     return found
 
 
-def cell_of(process):
-    """The process of the running cell: the only child."""
+def run_of(process):
+    """The process of the current run: the only child."""
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     return int(wait_for(lambda: children.read_text().split())[0])
 
@@ -76,22 +76,22 @@ def test_kills_and_ctrl_c_lose_nothing(plan, uninterrupted, tmp_path):
     out.mkdir()
     plan.save(out)
 
-    # comparison and cell at once, as a machine without memory or power ends them
+    # comparison and run at once, as a machine without memory or power ends them
     process = start(out)
-    cell = cell_of(process)
+    run = run_of(process)
     wait_for(lambda: checkpoints(out))
     os.kill(process.pid, signal.SIGKILL)
-    os.kill(cell, signal.SIGKILL)
+    os.kill(run, signal.SIGKILL)
     process.communicate()
     first = max(checkpoints(out))
 
-    # the comparison alone: its cell learns of it, saves and ends, and nobody finds it in the way
+    # the comparison alone: its run learns of the kill, saves and ends, and is in nobody's way
     process = start(out)
-    cell = cell_of(process)
+    run = run_of(process)
     wait_for(lambda: max(checkpoints(out), default=0) > first)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    wait_for(lambda: is_gone(cell))
+    wait_for(lambda: is_gone(run))
     second = max(checkpoints(out))
     assert "go on with --resume" in next(out.glob("cells/*.log")).read_text(encoding="utf-8")
 
@@ -122,12 +122,12 @@ def test_kills_and_ctrl_c_lose_nothing(plan, uninterrupted, tmp_path):
         assert (out / name).is_file()
 
 
-def test_a_killed_cell_is_a_failed_one_with_its_reason_and_resumes(plan, tmp_path, monkeypatch):
+def test_a_killed_run_is_a_failed_one_with_its_reason_and_resumes(plan, tmp_path, monkeypatch):
     from dicetune.comparison import one_run
     from dicetune.comparison.folder import failure_of
     from dicetune.comparison.one_run import run_process
 
-    config = tmp_path / "cell.yaml"
+    config = tmp_path / "run.yaml"
     config.write_text("", encoding="utf-8")
     (tmp_path / "killed.py").write_text(
         "import os, signal\nprint('at work', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
@@ -136,7 +136,7 @@ def test_a_killed_cell_is_a_failed_one_with_its_reason_and_resumes(plan, tmp_pat
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     reason = "killed by signal 9 (out of memory?); last said: at work"
     assert run_process(config) == reason
-    assert failure_of(tmp_path / "cell") == reason
+    assert failure_of(tmp_path / "run") == reason
 
 
 def test_one_comparison_at_a_time_in_a_folder(tmp_path, log):

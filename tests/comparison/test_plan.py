@@ -30,11 +30,11 @@ PLAN = Plan(
 
 
 def ids(plan):
-    return [cell.id for cell in plan.runs]
+    return [run.id for run in plan.runs]
 
 
-def test_cells_are_losses_times_seeds_a_seed_of_every_loss_first():
-    assert [(cell.loss, cell.seed) for cell in PLAN.runs] == [
+def test_runs_are_losses_times_seeds_a_seed_of_every_loss_first():
+    assert [(run.loss, run.seed) for run in PLAN.runs] == [
         *(("ce", 1), ("auto", 1), ("ce", 2), ("auto", 2))
     ]
     assert len(set(ids(PLAN))) == 4
@@ -42,7 +42,7 @@ def test_cells_are_losses_times_seeds_a_seed_of_every_loss_first():
 
 
 def test_the_same_run_has_the_same_id_wherever_its_files_lie():
-    moved = {split: replace(own, path=f"/x/{own.path}") for split, own in PLAN.files.items()}
+    moved = {split: replace(file, path=f"/x/{file.path}") for split, file in PLAN.files.items()}
     away = replace(PLAN, files=moved, model={**PLAN.model, "name": "/y"}, settings={"note": "z"})
     assert ids(away) == ids(PLAN)
     assert ids(replace(PLAN, trainer={**PLAN.trainer, "num_train_epochs": 3.0})) == ids(PLAN)
@@ -97,7 +97,7 @@ def test_a_file_among_the_options_that_changed_is_refused_and_the_ids_stay(tmp_p
     with pytest.raises(InputError, match=r"options\.queries \(the file .* was changed\)"):
         now.going_on_from(Plan.load(tmp_path), tmp_path)
     with pytest.raises(InputError, match=r"expected the queries file of the comparison"):
-        check_files(replace(planned, files={}), tmp_path, "a cell")
+        check_files(replace(planned, files={}), tmp_path, "a run")
     queries.unlink()
     assert ids(Plan.load(tmp_path)) == before
 

@@ -7,9 +7,9 @@ import pytest
 from sklearn.metrics import precision_recall_curve
 
 from comparisons import LABELS, PROBLEMS, SCRIPT, make_comparison
-from dicetune.comparison.items import LONGEST, text_of
+from dicetune.comparison.results import LONGEST, text_of
 from dicetune.comparison.runs import in_order
-from dicetune.comparison.summary import summarise, write_summary
+from dicetune.comparison.summary import loss_against_metric, summarise, write_summary
 from dicetune.decide import read_scores
 from dicetune.errors import DataError, InputError
 from dicetune.problems import problem_of
@@ -27,25 +27,28 @@ def rows_of_test(path):
     return [row for row in read_json_lines(path) if row["split"] == "test"]
 
 
+def run_folder(folder, which="ce-*"):
+    return next((folder / "cells").glob(which))
+
+
 @pytest.mark.parametrize("kind", PROBLEMS)
 def test_scores_are_those_of_the_metrics(tmp_path, kind):
     folder = make_comparison(tmp_path / "c", kind, foreign=True)
-    summary = summarise(folder)
-    for own in summary["competitors"]:
-        if own["foreign"]:
-            files = [folder / "foreign" / own["name"] / "predictions.jsonl"]
+    competitors = summarise(folder)["competitors"]
+    for row in competitors:
+        if row["foreign"]:
+            files = [folder / "foreign" / row["name"] / "predictions.jsonl"]
         else:
-            name = "predictions.jsonl" if own["decision"] == "argmax" else "tuned.jsonl"
+            name = "predictions.jsonl" if row["decision"] == "argmax" else "tuned.jsonl"
             files = [
-                next((folder / "cells").glob(f"{own['loss']}-seed{seed}-*")) / name
-                for seed in own["seeds"]
+                run_folder(folder, f"{row['loss']}-seed{seed}-*") / name for seed in row["seeds"]
             ]
         expected = [scored(kind, rows_of_test(file)) for file in files]
-        assert own["scores"] == pytest.approx(expected, abs=1e-12)
-        assert own["mean"] == pytest.approx(np.mean(expected), abs=1e-12)
-    decisions = [(own["loss"], own["decision"]) for own in summary["competitors"]]
+        assert row["scores"] == pytest.approx(expected, abs=1e-12)
+        assert row["mean"] == pytest.approx(np.mean(expected), abs=1e-12)
     plain = [("ce", "argmax"), ("dice", "argmax")]
     tuned = [] if kind == "answer" else [("ce", "tuned"), ("dice", "tuned")]
+    decisions = [(row["loss"], row["decision"]) for row in competitors]
     assert decisions == [*plain, *tuned, ("other tool", "argmax")]
 
 
@@ -58,28 +61,27 @@ def test_summary_is_plain_data_and_repeats(tmp_path, kind):
     assert (folder / "summary.md").read_text().startswith("# ")
 
 
-def test_failed_cells_are_left_out_and_said(tmp_path):
+def test_failed_runs_are_left_out_and_said(tmp_path):
     summary = summarise(make_comparison(tmp_path / "c", failed=True))
-    cells = summary["how"]["cells"]
-    assert [cell["state"] for cell in cells] == ["done"] * 5 + ["failed"]
-    assert SCRIPT in cells[-1]["reason"]
-    seeds = {own["name"]: own["seeds"] for own in summary["competitors"]}
+    runs = summary["how"]["cells"]
+    assert [run["state"] for run in runs] == ["done"] * 5 + ["failed"]
+    assert SCRIPT in runs[-1]["reason"]
+    seeds = {row["name"]: row["seeds"] for row in summary["competitors"]}
     assert seeds["ce"] == [1, 2, 3]
     assert seeds["dice"] == seeds["dice, tuned"] == [1, 2]
 
 
 def test_per_class_is_the_mean_over_seeds(tmp_path):
     folder = make_comparison(tmp_path / "c", "spans")
-    own = summarise(folder)["competitors"][0]
-    rows = [
-        rows_of_test(path) for path in sorted((folder / "cells").glob("ce-*/predictions.jsonl"))
-    ]
+    per_class = summarise(folder)["competitors"][0]["per_class"]
+    files = sorted((folder / "cells").glob("ce-*/predictions.jsonl"))
+    rows = [rows_of_test(path) for path in files]
     scores = problem_of(PROBLEMS["spans"]).scores
     per_type = [
         scores([r["gold"] for r in seed], [r["predicted"] for r in seed])["per_type"]["SITE"]
         for seed in rows
     ]
-    site = next(row for row in own["per_class"] if row["name"] == "SITE")
+    site = next(row for row in per_class if row["name"] == "SITE")
     assert site["f1_seeds"] == pytest.approx([one["f1"] for one in per_type])
     assert site["f1"] == pytest.approx(np.mean(site["f1_seeds"]))
     assert site["support"] == per_type[0]["support"]
@@ -90,7 +92,7 @@ def test_precision_recall_of_one_seed_is_that_of_scikit_learn(tmp_path):
     found = summarise(folder)["precision_recall"]["ce"]
     from safetensors.numpy import load_file
 
-    place = next((folder / "cells").glob("ce-*/"))
+    place = run_folder(folder)
     scores = load_file(place / "scores.safetensors")["test"]
     truth = [row["gold"] == LABELS[1] for row in rows_of_test(place / "predictions.jsonl")]
     precision, recall, _ = precision_recall_curve(truth, scores[:, 1] - scores[:, 0])
@@ -114,12 +116,11 @@ def test_the_curve_of_entities_is_that_of_one_bias_on_all_logits(tmp_path):
     """Flat entities, of which the likeliest of those that share words stays."""
     folder = make_comparison(tmp_path / "c", "entities", units=60, seeds=(1,), tuned=False)
     found = summarise(folder)["precision_recall"]["ce"]
-    arrays, problem = read_scores(next((folder / "cells").glob("ce-*/")))
-    place = next((folder / "cells").glob("ce-*/predictions.jsonl"))
-    gold = [row["gold"] for row in rows_of_test(place)]
+    arrays, problem = read_scores(run_folder(folder))
+    gold = [row["gold"] for row in rows_of_test(run_folder(folder) / "predictions.jsonl")]
     decisions = problem_of(problem).decisions(gold, arrays["test"])
     points = set()
-    for logit in np.concatenate([weakest_logits(own) for own in arrays["test"]]):
+    for logit in np.concatenate([weakest_logits(rows) for rows in arrays["test"]]):
         sums = decisions.counts(dict.fromkeys(HEADS, 1e-9 - float(logit))).sum(0)
         pair = (decisions.problem.score(sums, name) for name in ("recall", "precision"))
         points.add(tuple(round(float(value), 5) for value in pair))
@@ -131,7 +132,7 @@ def test_items_are_those_that_competitors_differ_on(tmp_path):
     summary = summarise(make_comparison(tmp_path / "c", tuned=False))
     assert summary["items_differing"] == len(summary["items"]) > 0
     shares = [list(item["right"].values()) for item in summary["items"]]
-    apart = [round(max(own) - min(own), 3) for own in shares]
+    apart = [round(max(item) - min(item), 3) for item in shares]
     assert min(apart) > 0
     assert apart == sorted(apart, reverse=True)
     item = summary["items"][0]
@@ -160,6 +161,23 @@ def test_learning_is_read_from_the_history(tmp_path):
     assert point["error"] == 1 - run["dev_metric"][0]
 
 
+def test_a_loss_that_rises_while_the_score_rises_tracks_nothing():
+    run = {"seed": 1, "steps": [1, 2, 3], "train_loss": [0.3, 0.2, 0.1],
+           "dev_loss": [0.1, 0.2, 0.3], "dev_metric": [0.5, 0.6, 0.7], "best_step": 3}  # fmt: skip
+    found = loss_against_metric({"ce": [run]})["ce"]
+    assert found["train"]["spearman"] == pytest.approx(1.0)
+    assert found["dev"]["spearman"] == pytest.approx(-1.0)
+    np.testing.assert_allclose([p["error"] for p in found["points"]], [0.5, 0.4, 0.3])
+
+
+def test_too_few_evaluations_and_missing_losses_say_nothing():
+    run = {"seed": 1, "steps": [1, 2], "train_loss": [None, None], "dev_loss": [0.2, 0.1],
+           "dev_metric": [0.5, 0.6], "best_step": 2}  # fmt: skip
+    found = loss_against_metric({"ce": [run]})["ce"]
+    assert found["train"] == {"spearman": None, "per_seed": [None]}
+    assert found["dev"]["spearman"] is None
+
+
 def test_a_stored_inspection_is_taken_as_it_is(tmp_path):
     folder = make_comparison(tmp_path / "c")
     plain = summarise(folder)["data"]
@@ -186,7 +204,7 @@ def test_no_comparison_and_nothing_finished(tmp_path):
 
 def test_runs_on_other_gold_are_refused(tmp_path):
     folder = make_comparison(tmp_path / "c", tuned=False)
-    path = next((folder / "cells").glob("dice-seed2-*")) / "predictions.jsonl"
+    path = run_folder(folder, "dice-seed2-*") / "predictions.jsonl"
     rows = list(read_json_lines(path))
     rows[-1]["gold"] = LABELS[0] if rows[-1]["gold"] == LABELS[1] else LABELS[1]
     write_json_lines(path, rows)
@@ -207,7 +225,7 @@ def test_scores_of_an_earlier_version_are_refused(tmp_path):
     from safetensors.numpy import load_file, save_file
 
     folder = make_comparison(tmp_path / "c", tuned=False)
-    path = next((folder / "cells").glob("ce-seed1-*")) / "scores.safetensors"
+    path = run_folder(folder, "ce-seed1-*") / "scores.safetensors"
     save_file(load_file(path), path)
     with pytest.raises(DataError, match="those of an earlier version"):
         summarise(folder)

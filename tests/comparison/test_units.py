@@ -7,7 +7,8 @@ from comparisons import make_comparison
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.results import read_results
 from dicetune.comparison.runs import FinishedRun
-from dicetune.comparison.statistics import Runs, by_document, estimate
+from dicetune.comparison.statistics.estimate import estimate
+from dicetune.comparison.statistics.runs import Runs, by_document
 from dicetune.comparison.summary import summarise
 from dicetune.records import PREDICTIONS_FILE, read_json_lines, write_json_lines
 
@@ -18,7 +19,7 @@ def with_documents(folder, document_of, **how):
     for run in (folder / "cells").iterdir():
         rows = list(read_json_lines(run / PREDICTIONS_FILE))
         named = [
-            row | ({} if (own := document_of(number)) is None else {"document": own})
+            row | ({} if (document := document_of(number)) is None else {"document": document})
             for number, row in enumerate(rows)
         ]
         write_json_lines(run / PREDICTIONS_FILE, named)
@@ -34,21 +35,18 @@ def test_documents_are_resampled_whole(tmp_path):
     assert "The 15 documents that the sentences are from" in found["method"][-1]
 
     plan = Plan.load(folder)
-    cells = FinishedRun.of_plan(plan, folder)
-    field = read_results(plan, folder, cells, "test")
+    results = read_results(plan, folder, FinishedRun.of_plan(plan, folder))
     documents = [f"d{number % 15}" for number in range(60)]
     ce, dice = (
         Runs.of_counts(
-            own.name,
-            by_document(own.counts, documents),
-            lambda sums: field.problem.score(sums, "f1"),
-            seeds=own.seeds,
+            by_document(competitor.counts, documents),
+            lambda sums: results.problem.score(sums, "f1"),
         )
-        for own in field.competitors
+        for competitor in results.competitors
     )
     assert dice.influence.shape == (5, 15)
     expected = estimate([dice.minus(ce)])
-    (row,) = (own for own in found["comparisons"] if own["name"] == "dice")
+    (row,) = found["comparisons"]
     assert row["interval"] == pytest.approx([expected.low, expected.high])
     plain = summarise(with_documents(tmp_path / "p", lambda number: None))
     assert plain["sampled_title"] == "sentences"

@@ -23,58 +23,36 @@ def said(**changes):
     return differences.sentence(row, "F1", "sentences")
 
 
+ABLE = "(a difference of 1.9 could have been detected; one of this size needs"
+CLEAR = {"interval": [0.002, 0.014], "p": 0.01, "p_holm": 0.02}
+NO_INTERVAL = {"interval": None, "p": None, "p_holm": None}
+
+
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("changes", "difference", "surely", "verdict"),
     [
-        (
-            {},
-            "ce+dice +0.8 F1 over ce (95% interval −0.4 to +2.1, 5 seeds): not distinguishable "
-            "(a difference of 1.9 could have been detected; one of this size needs about 14 "
-            "seeds).",
-        ),
-        (
-            {"seeds_needed": None},
-            "ce+dice +0.8 F1 over ce (95% interval −0.4 to +2.1, 5 seeds): not distinguishable "
-            "(a difference of 1.9 could have been detected; one of this size needs more sentences, "
-            "seeds alone will not show it).",
-        ),
-        (
-            {"interval": [0.002, 0.014], "p": 0.01, "p_holm": 0.02},
-            "ce+dice +0.8 F1 over ce (95% interval +0.2 to +1.4, 5 seeds): better.",
-        ),
-        (
-            {"difference": -0.008, "interval": [-0.014, -0.002], "p": 0.01, "p_holm": 0.02},
-            "ce+dice −0.8 F1 over ce (95% interval −1.4 to −0.2, 5 seeds): worse.",
-        ),
-        (
-            {"interval": [0.0, 0.016], "p": 0.04, "p_holm": 0.08, "seeds_needed": 6},
-            "ce+dice +0.8 F1 over ce (95% interval 0.0 to +1.6, 5 seeds): not distinguishable once "
-            "2 comparisons are allowed for (a difference of 1.9 could have been detected; one of "
-            "this size needs about 6 seeds).",
-        ),
-        (
-            {"interval": [0.002, 0.014], "p": 0.001, "p_holm": 0.002, "runs": 3},
-            "ce+dice +0.8 F1 over ce (95% interval +0.2 to +1.4, 3 seeds): no conclusion, fewer "
-            "than 5 seeds describe these runs alone.",
-        ),
-        (
-            {"interval": None, "p": None, "p_holm": None, "runs": 1},
-            "ce+dice +0.8 F1 over ce (1 seed): no verdict (one seed: no interval; give --seeds 3 "
-            "or more).",
-        ),
-        (
-            {"interval": None, "p": None, "p_holm": None, "runs": 2},
-            "ce+dice +0.8 F1 over ce (2 seeds): no verdict (two seeds: no interval; give --seeds 3 "
-            "or more).",
-        ),
-        (
-            {"difference": 0.0, "interval": [0.0, 0.0], "p": 1.0, "p_holm": 1.0},
-            "ce+dice 0.0 F1 over ce (95% interval 0.0 to 0.0, 5 seeds): no difference.",
-        ),
+        ({}, "+0.8", "95% interval −0.4 to +2.1, 5 seeds",
+         f"not distinguishable {ABLE} about 14 seeds)"),
+        ({"seeds_needed": None}, "+0.8", "95% interval −0.4 to +2.1, 5 seeds",
+         f"not distinguishable {ABLE} more sentences, seeds alone will not show it)"),
+        (CLEAR, "+0.8", "95% interval +0.2 to +1.4, 5 seeds", "better"),
+        ({**CLEAR, "difference": -0.008, "interval": [-0.014, -0.002]},
+         "−0.8", "95% interval −1.4 to −0.2, 5 seeds", "worse"),
+        ({"interval": [0.0, 0.016], "p": 0.04, "p_holm": 0.08, "seeds_needed": 6},
+         "+0.8", "95% interval 0.0 to +1.6, 5 seeds",
+         f"not distinguishable once 2 comparisons are allowed for {ABLE} about 6 seeds)"),
+        ({**CLEAR, "runs": 3}, "+0.8", "95% interval +0.2 to +1.4, 3 seeds",
+         "no conclusion, fewer than 5 seeds describe these runs alone"),
+        ({**NO_INTERVAL, "runs": 1}, "+0.8", "1 seed",
+         "no verdict (one seed: no interval; give --seeds 3 or more)"),
+        ({**NO_INTERVAL, "runs": 2}, "+0.8", "2 seeds",
+         "no verdict (two seeds: no interval; give --seeds 3 or more)"),
+        ({"difference": 0.0, "interval": [0.0, 0.0], "p": 1.0, "p_holm": 1.0},
+         "0.0", "95% interval 0.0 to 0.0, 5 seeds", "no difference"),
     ],
-)
-def test_sentences(changes, expected):
-    assert said(**changes) == expected
+)  # fmt: skip
+def test_sentences(changes, difference, surely, verdict):
+    assert said(**changes) == f"ce+dice {difference} F1 over ce ({surely}): {verdict}."
 
 
 def summary_of(folder, **how):
@@ -86,14 +64,14 @@ def test_the_rule_of_the_baseline_stands_beside_the_best_loss(tmp_path):
     first, *rest = found["verdict"]
     assert first.startswith("dice +")
     assert "; ce with a tuned decision rule " in first
-    assert [own.split(" ")[0] for own in rest] == ["dice,", "other"]
+    assert [row.split(" ")[0] for row in rest] == ["dice,", "other"]
 
 
 def test_three_seeds_stay_descriptive_however_large_the_difference(tmp_path):
     found = summary_of(tmp_path / "c", seeds=(1, 2, 3), units=400, better=3.0)
     assert found["descriptive"]
-    assert {own["verdict"] for own in found["comparisons"]} == {"descriptive"}
-    assert not [own for own in found["verdict"] if "better" in own or "worse" in own]
+    assert {row["verdict"] for row in found["comparisons"]} == {"descriptive"}
+    assert not [row for row in found["verdict"] if "better" in row or "worse" in row]
 
 
 def test_five_seeds_and_a_large_difference_are_better(tmp_path):
@@ -108,12 +86,12 @@ def test_fewer_than_three_seeds_have_no_interval_p_or_verdict_and_a_finished_too
     tmp_path, seeds
 ):
     found = summary_of(tmp_path / "c", seeds=seeds, foreign=True)
-    for own in found["comparisons"]:
-        assert (own["interval"], own["p"], own["p_holm"], own["verdict"]) == (
+    for row in found["comparisons"]:
+        assert (row["interval"], row["p"], row["p_holm"], row["verdict"]) == (
             *(None, None, None),
             "no verdict",
         )
-    assert {own["name"]: own["interval"] is not None for own in found["competitors"]} == {
+    assert {row["name"]: row["interval"] is not None for row in found["competitors"]} == {
         name: name == "other tool" for name in ("ce", "dice", "ce, tuned", "dice, tuned")
     } | {"other tool": True}
     words = f"{'one seed' if len(seeds) == 1 else 'two seeds'}: no interval; give --seeds 3 or more"
@@ -124,7 +102,7 @@ def test_fewer_than_three_seeds_have_no_interval_p_or_verdict_and_a_finished_too
 
 def test_losses_are_corrected_for_each_other_and_not_for_the_rule(tmp_path):
     found = summary_of(tmp_path / "c", losses=("ce", "dice", "dsc"), units=60, foreign=True)
-    family = {own["name"]: own["family"] for own in found["comparisons"]}
+    family = {row["name"]: row["family"] for row in found["comparisons"]}
     assert family == {"dice": 2, "dsc": 2, "ce, tuned": 1, "dice, tuned": 2, "dsc, tuned": 2,
                       "other tool": 1}  # fmt: skip
 

@@ -7,7 +7,6 @@ import pytest
 from rich.console import Console
 
 from dicetune.data import (
-    Conflict,
     Corpus,
     Inspection,
     Note,
@@ -16,7 +15,7 @@ from dicetune.data import (
     SplitReport,
     inspect_tokens,
 )
-from dicetune.data.inspect import Item, find_conflicts, find_leaks
+from dicetune.data.inspect import Conflict, Item, find_conflicts, find_leaks
 from dicetune.terminal import inspection_tables
 
 
@@ -195,7 +194,7 @@ def test_tagged_text_is_shown():
     for part in (
         "5 words, train.conll:9",
         "2.33 (7 : 3)",
-        "2 sentences of test (66.7%) also stand in train, first at test.conll:1, test.conll:5",
+        "2 sentences of test (66.7%) are also in train, first at test.conll:1, test.conll:5",
         "1 texts are labelled in more than one way:",
         "hi (train.conll:5, test.conll:1): 'hi': O / B-PER",
         "train: repaired (2; first at train.conll:1)",

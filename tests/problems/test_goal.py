@@ -7,7 +7,7 @@ from sklearn.metrics import fbeta_score
 from dicetune.decide import Split, tune_splits
 from dicetune.errors import InputError
 from dicetune.problems import problem_of
-from dicetune.problems.goal import Goal, wilson
+from dicetune.problems.goal import Goal, share_interval
 
 SPAM = {"kind": "label", "labels": ["ham", "spam"], "positive": "spam"}
 SPANS = {"kind": "spans", "labels": ["O", "B-x", "I-x"]}
@@ -79,7 +79,7 @@ def test_precision_at_recall_ranks_by_precision_where_the_recall_is_reached_else
 )
 def test_wilson_by_published_numbers(right, total, low, high):
     """Newcombe, Statistics in Medicine, 1998, has 81 of 263."""
-    assert wilson(right, total) == pytest.approx((low, high), abs=1e-4)
+    assert share_interval(right, total) == pytest.approx((low, high), abs=1e-4)
 
 
 def split(gold, positives, labels=("a", "b")):

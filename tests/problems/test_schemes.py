@@ -5,9 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
-from dicetune.data import convert, spans, split_tag, to_tags, violations
 from dicetune.errors import InputError
-from dicetune.problems.schemes import PREFIXES
+from dicetune.problems.schemes import PREFIXES, convert, spans, split_tag, to_tags, violations
 
 KINDS = st.sampled_from(["PER", "LOC", "creative-work", "-", "O", "B-LOC", "日本", "PER.NOM"])
 

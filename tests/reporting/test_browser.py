@@ -83,7 +83,7 @@ def test_opens_quietly_and_fits(opened, kind, width):
     for fold in page.query_selector_all("details"):
         fold.evaluate("node => { node.open = true }")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    # nothing sticks out of the page but what scrolls in a box of its own
+    # nothing sticks out of the page but what scrolls in a separate box
     wide = page.evaluate(
         """width => [...document.querySelectorAll("body *")].filter(node =>
              node.getBoundingClientRect().right > width + 1 && !node.closest(".plain-table")
@@ -208,8 +208,8 @@ def test_the_policy_refuses_what_is_not_ours(opened, browser, pages):
     page.on("console", lambda message: refused.append(message.text))
     page.goto(pages["label"].as_uri())
     page.evaluate(
-        """() => { const own = document.createElement("script");
-             own.textContent = "window.reached = true"; document.body.append(own); }"""
+        """() => { const script = document.createElement("script");
+             script.textContent = "window.reached = true"; document.body.append(script); }"""
     )
     assert page.evaluate("window.reached") is None
     assert page.evaluate("fetch('data:,x').then(() => true, () => false)") is False

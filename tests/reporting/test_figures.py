@@ -12,7 +12,6 @@ from dicetune.reporting.figures import (
     Scale,
     fitted_scale,
     nice_scale,
-    path_of,
     stacked,
     thinned,
     tick_text,
@@ -71,8 +70,8 @@ def test_tick_texts(ticks, texts):
 def test_stacked_dots_do_not_touch(places, width):
     rows = stacked(places, width)
     for row in set(rows):
-        own = sorted(place for place, at in zip(places, rows, strict=True) if at == row)
-        assert all(b - a >= width for a, b in itertools.pairwise(own))
+        dots = sorted(place for place, at in zip(places, rows, strict=True) if at == row)
+        assert all(b - a >= width for a, b in itertools.pairwise(dots))
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=2, max_size=60), st.integers(2, 20))
@@ -106,20 +105,20 @@ def panel():
 
 
 def test_a_panel_grows_upwards():
-    own = panel()
-    own.line([(0, 0), (100, 100)], "main")
-    width, height = own.inner_width, own.inner_height
-    assert own.lines[0].path == path_of([(0, height), (width, 0)])
-    assert own.y_ticks == [(height, "0"), (height / 2, "50"), (0, "100")]
-    assert own.x_ticks[-1] == (width, "100")
+    drawn = panel()
+    drawn.line([(0, 0), (100, 100)], "main")
+    width, height = drawn.inner_width, drawn.inner_height
+    assert drawn.lines[0].path == f"M0 {height:g}L{width:g} 0"
+    assert drawn.y_ticks == [(height, "0"), (height / 2, "50"), (0, "100")]
+    assert drawn.x_ticks[-1] == (width, "100")
 
 
 def test_marks_and_notes_outside_the_axes_are_left_out_and_lines_are_not_bent():
-    own = panel()
-    own.mark((101, 50), "out")
-    own.note(0, "at the edge")
-    own.line([(50, 50), (150, 50)], "main")
-    own.line([(50, 50)], "one point")
-    assert own.marks == own.notes == []
-    assert [line.style for line in own.lines] == ["main"]
-    assert own.lines[0].path.endswith(f"{1.5 * own.inner_width:g} {own.inner_height / 2:g}")
+    drawn = panel()
+    drawn.mark((101, 50), "out")
+    drawn.note(0, "at the edge")
+    drawn.line([(50, 50), (150, 50)], "main")
+    drawn.line([(50, 50)], "one point")
+    assert drawn.marks == drawn.notes == []
+    assert [line.style for line in drawn.lines] == ["main"]
+    assert drawn.lines[0].path.endswith(f"{1.5 * drawn.inner_width:g} {drawn.inner_height / 2:g}")

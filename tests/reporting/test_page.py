@@ -60,7 +60,7 @@ def test_everything_of_the_data_is_escaped(tmp_path, kind):
     assert names.count("script") == 1
     assert "img" not in names
     assert "<i>" not in page.raw["script"][0]
-    attributes = [name for _, own in page.elements for name in own]
+    attributes = [name for _, found in page.elements for name in found]
     assert not [name for name in attributes if name.startswith("on")]
     text = " ".join(page.text)
     assert SCRIPT in text
@@ -71,9 +71,10 @@ def test_everything_of_the_data_is_escaped(tmp_path, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_nothing_is_fetched(tmp_path, kind):
     page = Page(page_of(tmp_path / "c", kind))
-    places = [own[name] for _, own in page.elements for name in ("src", "href") if name in own]
+    elements = [found for _, found in page.elements]
+    places = [found[name] for found in elements for name in ("src", "href") if name in found]
     assert {place[0] for place in places if place != "data:,"} == {"#"}
-    assert not [own for _, own in page.elements if "style" in own]  # the policy would refuse it
+    assert not any("style" in found for found in elements)  # the policy would refuse it
     assert "url(" not in page.raw["style"][0]
     assert "@import" not in page.raw["style"][0]
 
@@ -84,33 +85,36 @@ def test_the_policy_names_style_and_script_by_their_hashes(tmp_path):
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     for name in ("script", "style"):
-        own = re.search(f"<{name}>(.*?)</{name}>", text, re.DOTALL)[1]
-        digest = base64.b64encode(hashlib.sha256(own.encode()).digest()).decode()
+        inside = re.search(f"<{name}>(.*?)</{name}>", text, re.DOTALL)[1]
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
         assert f"{name}-src 'sha256-{digest}'" in policy
 
 
 def test_links_within_the_page_lead_somewhere(tmp_path):
     page = Page(page_of(tmp_path / "c", "label"))
-    names = {own["id"] for _, own in page.elements if "id" in own}
-    links = {own["href"][1:] for tag, own in page.elements if tag == "a"}
-    assert links <= names
-    ids = [own["id"] for _, own in page.elements if "id" in own]
+    ids = [found["id"] for _, found in page.elements if "id" in found]
+    links = {found["href"][1:] for tag, found in page.elements if tag == "a"}
+    assert links <= set(ids)
     assert len(ids) == len(set(ids))
 
 
 def test_every_drawing_says_what_it_shows(tmp_path):
     page = Page(page_of(tmp_path / "c", "label"))
-    drawings = [own for tag, own in page.elements if tag == "svg" and own.get("role") == "img"]
-    assert len(drawings) > 10
-    assert all(own["aria-label"] for own in drawings)
+    labels = [
+        found["aria-label"]
+        for tag, found in page.elements
+        if tag == "svg" and found.get("role") == "img"
+    ]
+    assert len(labels) > 10
+    assert all(labels)
 
 
 def test_scores_and_their_seeds_are_printed(tmp_path):
     text = page_of(tmp_path / "c", "label")
     summary = read_json(tmp_path / "c" / "summary.json")
-    for own in summary["competitors"]:
-        assert f"{100 * own['mean']:.1f}</td>" in text
-        for score in own["scores"]:
+    for row in summary["competitors"]:
+        assert f"{100 * row['mean']:.1f}</td>" in text
+        for score in row["scores"]:
             assert f"{100 * score:.1f}</title>" in text
 
 

@@ -127,11 +127,11 @@ def in_the_results(out):
 @pytest.mark.parametrize(
     ("kill", "said"),
     [
-        (before_the_configuration, "beginning with the first step"),
-        (before_the_fingerprints, "beginning with the first step"),
-        (before_any_checkpoint, "beginning with the first step"),
-        (in_the_first_checkpoint, "checkpoint-2 is left out: trainer_state.json is missing"),
-        (in_a_later_checkpoint, "checkpoint-4 is left out: model.safetensors is damaged"),
+        (before_the_configuration, "starting with the first step"),
+        (before_the_fingerprints, "starting with the first step"),
+        (before_any_checkpoint, "starting with the first step"),
+        (in_the_first_checkpoint, "checkpoint-2 is ignored: trainer_state.json is missing"),
+        (in_a_later_checkpoint, "checkpoint-4 is ignored: model.safetensors is damaged"),
         (after_the_last_step, "resuming from checkpoint-6"),
         (in_the_results, "resuming from checkpoint-6"),
     ],
@@ -186,7 +186,7 @@ def test_a_damaged_checkpoint_is_left_out(out, name, log):
         assert found == out / CHECKPOINTS / "checkpoint-4", (name, damaged and len(damaged))
         what = "missing" if damaged is None else "damaged"
         assert log.messages == [
-            f"checkpoint-6 is left out: {name} is {what}",
+            f"checkpoint-6 is ignored: {name} is {what}",
             "resuming from checkpoint-4",
         ]
 
@@ -295,7 +295,7 @@ def test_without_its_checkpoints_an_unfinished_run_begins_anew(config, out, log)
     unfinish(out)
     shutil.rmtree(out / CHECKPOINTS)
     run(config.updated({"out": str(out)}), resume=True)
-    assert any("beginning with the first step" in line for line in log.messages)
+    assert any("starting with the first step" in line for line in log.messages)
     assert (out / RUN_FILE).is_file()
 
 

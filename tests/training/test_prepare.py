@@ -190,7 +190,7 @@ def test_a_run_weighs_the_classes_that_are_named(tmp_path):
     ("loss", "weights", "message"),
     [
         ("ce", {"spma": 2}, "unknown label in class_weight 'spma': did you mean 'spam'"),
-        ("ce:class_weight=1/2", {"spam": 2}, "got 'ce:class_weight=1/2' with its own"),
+        ("ce:class_weight=1/2", {"spam": 2}, "got 'ce:class_weight=1/2' with a class_weight"),
         ("ce+mom", {"spam": 2}, "got 'mom' with no such option"),
         ("ce", {"spam": 0, "ham": 0}, "at least one weight > 0"),
     ],

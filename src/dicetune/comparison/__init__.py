@@ -1,5 +1,5 @@
-"""Compare objectives: plan, run one process a cell, search, merge, and say which is better.
+"""Compare objectives: plan, search, make each run in a process, merge, and say which is better.
 
-What only reads records (``plan``, ``progress``, the statistics, whose door is ``statistics``) needs
-neither torch nor transformers.
+The modules that only read records (``plan``, ``runs``, ``results``, ``summary``, ``statistics``)
+need neither torch nor transformers.
 """

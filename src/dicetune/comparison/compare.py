@@ -1,7 +1,7 @@
-"""compare: from what is asked for to a plan, and its execution.
+"""compare: from a request to a plan, and its execution.
 
-What is wrong with a request is found before a folder is made: the data is read and checked for the
-plan, which says everything that is equal for all runs.
+A request is checked before a folder is made. The data is read for the plan, which holds everything
+that is equal for all runs.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.comparison.execute import Outcome, Show, execute
-from dicetune.comparison.external import check_predictions
-from dicetune.comparison.folder import PLAN_FILE, check_place
+from dicetune.comparison.folder import PLAN_FILE, check_place, check_predictions
 from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search, digests_of
 from dicetune.errors import InputError, listed, quoted, unknown_name
 from dicetune.losses import build, code_of, imported_names, recipe
@@ -25,17 +24,16 @@ from dicetune.training.prepare import read_splits
 from dicetune.training.processes import check_group
 from dicetune.training.results import weights_of
 
-TENTH = 0.1
+OFTEN = 0.1
 """Share of the steps after which every objective is evaluated on dev."""
 
-SAMPLE_TRAINER: dict[str, Any] = {
+# the packaged sample is small
+_SAMPLE_TRAINER: dict[str, Any] = {
     "num_train_epochs": 7,
     "per_device_train_batch_size": 16,
     "learning_rate": 3e-4,
 }
-"""The packaged sample is small."""
-
-# a comparison decides these for every run alike
+# keys of a configuration that are the same for every run, or come from other arguments
 _DECIDED = {
     "loss": "give the losses (--loss, once for each)",
     "start_loss": "objectives with a start phase are compared by name only ('auto')",
@@ -61,31 +59,9 @@ def compare(
     command: str = "",
     show: Show = lambda progress: None,
 ) -> Outcome:
-    """Train several objectives at the same budget and say which is better, and how surely.
+    """Train several objectives at the same budget, and compare them; the verb explains arguments.
 
-    What ``out`` holds already is kept: run again with the same plan, the comparison goes on; losses
-    and seeds may be added.
-
-    Args:
-        out: folder of the comparison.
-        config: task, files, model and everything else that all runs share, by the names of
-            ``RunConfig``; ``None`` to go on in ``out``.
-        losses: specs or names of recipes; by default "ce" and "auto".
-        seeds: how many (by default 5), or which.
-        baseline: with which the others are compared; by default the first loss.
-        search: trials of the search for hyper-parameters, for each loss.
-        keep_models: keep the weights of each run.
-        predictions: files that other tools predicted for the test data, by a name for each.
-        command: what was typed, for the record.
-        show: takes the progress, twice a second.
-
-    Raises:
-        InputError: for a request that cannot be carried out; where ``out`` holds another plan.
-        InterruptedRunError: after Ctrl-C, with the command that goes on.
-
-    Example:
-        ``compare("runs/spam", {"task": "text", "train": "a.tsv", "dev": "b.tsv", "test": "c.tsv"},
-        losses=["ce", "ce+dice"], seeds=5).summary["verdict"]``
+    A folder with the same plan goes on: finished runs are kept, losses and seeds may be added.
     """
     folder = Path(out)
     check_place(folder)
@@ -98,7 +74,7 @@ def compare(
             f"expected a task and files to compare on, or a comparison in {quoted(folder)} to go "
             "on with, got neither: dicetune compare TASK --train … --dev … --test …"
         )
-    if config is None and earlier is not None:  # what is not asked for stays as it was
+    if config is None and earlier is not None:  # what is not given stays as it was
         config = earlier.base()
         added = list(losses or ())
         losses = [*(name for name in earlier.objectives if name not in added), *added]
@@ -121,7 +97,7 @@ def compare(
 
 
 def _check_named_again(earlier: Plan, losses: Sequence[str], folder: Path) -> None:
-    """A loss of a user's own is code: that a folder names it is no reason to run it."""
+    """A loss that a user wrote is code: it runs only where the user names it again."""
     again = set(imported_names("+".join(losses)))
     missing = [
         name if imported_names(name) else spec
@@ -132,7 +108,7 @@ def _check_named_again(earlier: Plan, losses: Sequence[str], folder: Path) -> No
     if missing:
         flags = shlex.join(part for loss in missing for part in ("--loss", loss))
         raise InputError(
-            "expected the losses that run code of your own to be named again, got a comparison in "
+            "expected the losses that run your code to be named again, got a comparison in "
             f"{quoted(str(folder))} that has {listed(map(quoted, missing))}: add {flags} if you "
             "trust that code"
         )
@@ -149,7 +125,7 @@ def make_plan(
     external: Sequence[str] = (),
     command: str = "",
 ) -> Plan:
-    """The plan of a request; arguments are those of ``compare``, ``external`` names predictions."""
+    """The plan of a request: the arguments of ``compare``, and names of external predictions."""
     check_group()
     chosen = seeds_of(seeds)
     objectives = {loss: objective_of(loss) for loss in losses}
@@ -170,7 +146,11 @@ def make_plan(
         )
         for split, data in splits.items()
     }
-    given = ((entry, getattr(shared, entry.name)) for entry in fields(RunConfig))
+    settings = {
+        entry.name: getattr(shared, entry.name)
+        for entry in fields(RunConfig)
+        if entry.name not in _IN_PLAN and getattr(shared, entry.name) != entry.default
+    }
     return Plan(
         task=shared.task,
         metric=task.main_metric,
@@ -181,11 +161,7 @@ def make_plan(
         baseline=baseline or losses[0],
         options=dict(shared.options),
         trainer=dict(shared.trainer),
-        settings={
-            entry.name: value
-            for entry, value in given
-            if entry.name not in _IN_PLAN and value != entry.default
-        },
+        settings=settings,
         search=Search(search, unused) if search else None,
         keep_models=keep_models,
         command=command,
@@ -215,7 +191,7 @@ def seeds_of(given: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def objective_of(loss: str) -> PlannedLoss:
-    """The objective of a name, spelled out and checked.
+    """The objective that a name or a spec stands for, checked.
 
     Example:
         >>> objective_of("dice:smooth=1.0 + ce").loss
@@ -230,7 +206,7 @@ def objective_of(loss: str) -> PlannedLoss:
 def _check_losses(
     losses: Sequence[str], objectives: Mapping[str, PlannedLoss], external: Sequence[str]
 ) -> None:
-    """Refuse what is no comparison."""
+    """Refuse fewer than two competitors, and one loss or name given twice."""
     if len(losses) + len(external) < 2 or not losses:
         raise InputError(
             f"expected at least two losses to compare, got {', '.join(losses) or 'none'}: "
@@ -253,7 +229,7 @@ def _check_losses(
 
 
 def _shared_config(given: Mapping[str, Any]) -> RunConfig:
-    """What all runs share, checked as a run checks it."""
+    """The configuration that all runs share, checked as a run checks it."""
     for name, why in _DECIDED.items():
         if given.get(name) is not None:
             raise InputError(
@@ -270,13 +246,13 @@ def _shared_config(given: Mapping[str, Any]) -> RunConfig:
 
 
 def budgeted(trainer: Mapping[str, Any], sample: bool = False) -> dict[str, Any]:
-    """Keys of the trainer in full: ten evaluations on dev, where nothing else was asked for.
+    """Keys of the trainer in full, with ten evaluations on dev as the default.
 
-    What a user chose wins for all objectives alike; the packaged sample has other defaults.
+    The keys that a user chose win for all objectives alike.
     """
-    keys = {**TRAINER_DEFAULTS, **(SAMPLE_TRAINER if sample else {})}
+    keys = {**TRAINER_DEFAULTS, **(_SAMPLE_TRAINER if sample else {})}
     if not {"eval_strategy", "save_strategy"} & trainer.keys():
-        often = trainer.get("eval_steps", TENTH)
+        often = trainer.get("eval_steps", OFTEN)
         keys |= {"eval_strategy": "steps", "eval_steps": often}
         keys |= {"save_strategy": "steps", "save_steps": often}
     return {**keys, **trainer}

@@ -1,13 +1,13 @@
 """Differences between competitors: who is compared with whom, and what the statistics say.
 
-Every plain decision, the baseline's tuned one and every external tool is compared with the baseline
-as it is; every other tuned decision with the baseline's tuned one. So a gain that a decision rule
-alone would give is never counted as one of the loss.
+Every plain decision, the baseline's tuned decision and every external tool are compared with the
+baseline's plain decision; every other tuned decision with the baseline's tuned decision. So a gain
+that a decision rule alone would give is never counted as a gain of the loss.
 
 The verdict in words never says more than the data does. With fewer than 3 seeds there is no
 interval, no p and no verdict. With fewer than 5 seeds the interval cannot be trusted and the words
 only describe the runs. From 5 seeds on a difference is called better or worse only where its
-p-value, corrected for the number of losses (Holm), is below 0.05; else the two are not
+p-value, corrected for the number of losses (Holm), is below 0.05; else the two competitors are not
 distinguishable, and what the design could have seen is said beside it.
 """
 
@@ -19,32 +19,33 @@ from typing import Any
 
 from dicetune import numbers
 from dicetune.comparison.results import Competitor, Results, competitor_name
-from dicetune.comparison.statistics import (
-    Runs,
-    by_document,
+from dicetune.comparison.statistics.estimate import (
     detectable,
-    effect,
     estimate,
-    holm,
     score_interval,
     seeds_needed,
-    sign_flip,
 )
+from dicetune.comparison.statistics.runs import Runs, by_document
+from dicetune.comparison.statistics.significance import effect, holm, sign_flip
 from dicetune.records import DEFAULT as ARGMAX
 from dicetune.records import TUNED
 
 FEWEST_DOCUMENTS = 10
-"""With fewer, the variance between documents cannot be told."""
+"""With fewer documents, the variance between them cannot be told."""
 
 FEWEST_RUNS = 3
-"""With fewer, an interval is so wide that it says nothing, and p has no meaning."""
-
+"""With fewer runs, an interval is so wide that it says nothing, and p has no meaning."""
 
 FEWEST_SEEDS = 5
+"""With fewer seeds, there is no verdict of better or worse."""
+
 ALPHA = 0.05
 
 SAME, BETTER, WORSE, UNCLEAR = "no difference", "better", "worse", "not distinguishable"
 DESCRIPTIVE, NONE = "descriptive", "no verdict"
+
+Row = Mapping[str, Any]
+"""One comparison, as the summary holds it."""
 
 
 @dataclass(frozen=True)
@@ -53,153 +54,135 @@ class Differences:
 
     rows: list[dict[str, Any]]
     verdict: list[str]
-    intervals: dict[str, list[float] | None]
+    intervals: dict[str, list[float] | None]  # of the score of each competitor
+    sampled: str  # what is resampled, in the plural
     descriptive: bool
     method: list[str]
 
 
 def differences(results: Results, baseline: str) -> Differences:
     """Compare all competitors with the baseline, the name of a loss or of an external tool."""
-    runs = {own.name: runs_of(results, own) for own in results.competitors}
-    pairs = compared(results, baseline)
-    least = least_score(results.problem.metrics[0])
-    rows = [_row(own, other, runs, least) for own, other in pairs]
-    _correct(rows, [family_of(own, other) for own, other in pairs])
-    for row in rows:
-        row["verdict"] = judge(row)
-    metric = results.problem.metric_title(results.problem.metrics[0])
-    several = sampled(results)
-    intervals = {
-        name: list(score_interval(own, least=least)) if _enough([own]) else None
-        for name, own in runs.items()
+    metric = results.problem.metrics[0]
+    least = -1.0 if metric == "mcc" else 0.0  # the least value that the metric can have
+    documents, said = _documents(results)
+    runs = {
+        competitor.name: _runs(results, competitor, documents) for competitor in results.competitors
     }
+    pairs = _pairs(results, baseline)
+    rows = [_row(competitor, other, runs, least) for competitor, other in pairs]
+    families = [_family(competitor, other) for competitor, other in pairs]
+    for family in dict.fromkeys(families):
+        members = [row for row, name in zip(rows, families, strict=True) if name == family]
+        for row, corrected in zip(members, holm([row["p"] for row in members]), strict=True):
+            row |= {"p_holm": corrected, "family": len(members)}
+            row["verdict"] = judge(row)
+    several = results.units[1] if documents is None else "documents"
     return Differences(
         rows,
-        lead(rows, baseline, metric, several),
-        intervals,
+        _verdict(rows, baseline, results.problem.metric_title(metric), several),
+        {
+            name: list(score_interval(found, least)) if _enough([found]) else None
+            for name, found in runs.items()
+        },
+        several,
         any(row["verdict"] in (NONE, DESCRIPTIVE) for row in rows),
-        _method(several) + _parted(results),
+        [*_method(several), *said],
     )
 
 
-def sampled(results: Results) -> str:
-    """What is resampled, in the plural: documents where they are known and many enough."""
-    return "documents" if _documents(results) is not None else results.units[1]
+def _documents(results: Results) -> tuple[list[str] | None, list[str]]:
+    """The document of each unit, where documents are resampled, and a sentence on them.
 
-
-def _documents(results: Results) -> list[str] | None:
-    """The document of each unit, where they are what the test set was drawn by."""
-    documents = results.documents
-    return documents if documents and len(set(documents)) >= FEWEST_DOCUMENTS else None
-
-
-def _parted(results: Results) -> list[str]:
-    """What is to be said where documents are known."""
-    if results.documents is None:
-        return []
-    several, many = results.units[1], len(set(results.documents))
-    if _documents(results) is None:
-        return [
+    The data must name the document of each unit, and a document must have several units.
+    """
+    names = [row.get("document") for row in results.rows]
+    several, many = results.units[1], len(set(names))
+    if None in names or many == len(names):
+        return None, []
+    if many < FEWEST_DOCUMENTS:
+        return None, [
             f"The {several} are from {many} documents, too few to resample (fewer than "
             f"{FEWEST_DOCUMENTS}): the intervals hold for new {several} of such documents, and "
             "are too narrow for documents of another kind."
         ]
-    return [f"The {many:,} documents that the {several} are from are resampled whole."]
+    said = f"The {many:,} documents that the {several} are from are resampled whole."
+    return [str(name) for name in names], [said]
 
 
-def runs_of(results: Results, own: Competitor) -> Runs:
+def _runs(results: Results, competitor: Competitor, documents: Sequence[str] | None) -> Runs:
     """Scores of the runs of a competitor, and what each unit weighs in them."""
-    metric = results.problem.metrics[0]
-    documents = _documents(results)
+    problem, counts = results.problem, competitor.counts
     return Runs.of_counts(
-        own.name,
-        own.counts if documents is None else by_document(own.counts, documents),
-        lambda sums: results.problem.score(sums, metric),
-        seeds=own.seeds,
-        fixed=own.external,
+        counts if documents is None else by_document(counts, documents),
+        lambda sums: problem.score(sums, problem.metrics[0]),
+        competitor.seeds,
+        fixed=competitor.external,
     )
 
 
-def compared(results: Results, baseline: str) -> list[tuple[Competitor, Competitor]]:
-    """Pairs of a competitor and what it is compared with."""
-    plain = results.named(baseline)
-    tuned = results.named(competitor_name(baseline, TUNED))
-    if plain is None:
+def _pairs(results: Results, baseline: str) -> list[tuple[Competitor, Competitor]]:
+    """Each competitor, and what it is compared with."""
+    named = {competitor.name: competitor for competitor in results.competitors}
+    if baseline not in named:
         return []
+    plain = named[baseline]
+    tuned = named.get(competitor_name(baseline, TUNED), plain)
     pairs = []
-    for own in results.competitors:
-        other = tuned if own.decision == TUNED and own is not tuned and tuned is not None else plain
-        if own is not other:
-            pairs.append((own, other))
+    for competitor in results.competitors:
+        is_tuned = competitor.decision == TUNED and competitor is not tuned
+        other = tuned if is_tuned else plain
+        if competitor is not other:
+            pairs.append((competitor, other))
     return pairs
 
 
-def family_of(own: Competitor, other: Competitor) -> str:
-    """Comparisons that one correction for many tries counts together.
+def _family(competitor: Competitor, other: Competitor) -> str:
+    """The comparisons that one correction for many tries counts together.
 
-    The losses with a plain decision are one family, the losses with a tuned one are another; the
-    baseline's own decision rule answers a question of its own, and so do the external tools.
+    The losses with a plain decision are one family, the losses with a tuned decision are another.
+    The decision rule of the baseline answers another question, and so do the external tools.
     """
-    if own.external:
+    if competitor.external:
         return "external"
-    return "rule" if own.loss == other.loss else own.decision
+    return "rule" if competitor.loss == other.loss else competitor.decision
 
 
-def least_score(metric: str) -> float:
-    """The least value that a metric can have; the largest is 1.
-
-    Example:
-        >>> least_score("f1"), least_score("mcc")
-        (0.0, -1.0)
-    """
-    return -1.0 if metric == "mcc" else 0.0
-
-
-def _row(own: Competitor, other: Competitor, runs: dict[str, Runs], least: float) -> dict[str, Any]:
-    """One comparison, but for what depends on the others."""
-    mine, theirs = runs[own.name], runs[other.name]
-    paired = _paired(mine, theirs)
-    groups = [mine, -theirs] if paired is None else [paired]
-    found = estimate(groups, least=least) if _enough(groups) else None
-    by_seed = [] if paired is None or paired.fixed else paired.scores.tolist()
+def _row(
+    competitor: Competitor, other: Competitor, runs: Mapping[str, Runs], least: float
+) -> dict[str, Any]:
+    """One comparison, without what depends on the other comparisons."""
+    a, b = runs[competitor.name], runs[other.name]
+    # run against run of the same seed: both begin from one head and see one order of the data
+    paired = a.minus(b) if a.fixed == b.fixed and set(a.seeds) & set(b.seeds) else None
+    groups = [a, -b] if paired is None else [paired]
+    found = estimate(groups, least) if _enough(groups) else None
+    seeds: list[int] = []
+    values: list[float] = []
+    if paired is not None and not paired.fixed:
+        seeds, values = list(paired.seeds), paired.scores.tolist()
     return {
-        "name": own.name,
+        "name": competitor.name,
         "baseline": other.name,
-        "loss": own.loss,
-        "decision": own.decision,
-        "foreign": own.external,
+        "loss": competitor.loss,
+        "decision": competitor.decision,
+        "foreign": competitor.external,
         "difference": sum(group.mean for group in groups),
         "runs": min((len(group.scores) for group in groups if not group.fixed), default=0),
-        "seeds": [] if paired is None or paired.fixed else list(paired.seeds),
-        "seed_differences": by_seed,
+        "seeds": seeds,
+        "seed_differences": values,
         "interval": None if found is None else [found.low, found.high],
         "p": None if found is None else found.p,
-        "sign_flip": sign_flip(by_seed),
-        "effect": effect(mine.scores.tolist(), theirs.scores.tolist()),
+        "sign_flip": sign_flip(values),
+        "effect": effect(a.scores.tolist(), b.scores.tolist()),
         "shares": None if found is None else found.components.shares(),
         "detectable": None if found is None else detectable(found.components),
         "seeds_needed": None if found is None else seeds_needed(found.components, found.value),
     }
 
 
-def _paired(mine: Runs, theirs: Runs) -> Runs | None:
-    """Run against run of the same seed: both begin from one head and see one order of the data."""
-    if mine.fixed != theirs.fixed or not set(mine.seeds) & set(theirs.seeds):
-        return None
-    return mine.minus(theirs)
-
-
-def _enough(groups: list[Runs]) -> bool:
-    """Whether there are runs enough to say what the next would do; a finished tool has no next."""
+def _enough(groups: Sequence[Runs]) -> bool:
+    """Whether there are enough runs to say what another run would do; a fixed tool has no other."""
     return all(group.fixed or len(group.scores) >= FEWEST_RUNS for group in groups)
-
-
-def _correct(rows: list[dict[str, Any]], families: list[str]) -> None:
-    """Add the p-values after Holm, and of how many comparisons the family is."""
-    for family in dict.fromkeys(families):
-        own = [row for row, its in zip(rows, families, strict=True) if its == family]
-        for row, corrected in zip(own, holm([row["p"] for row in own]), strict=True):
-            row |= {"p_holm": corrected, "family": len(own)}
 
 
 def _method(several: str) -> list[str]:
@@ -222,11 +205,8 @@ def _method(several: str) -> list[str]:
     ]
 
 
-def judge(row: Mapping[str, Any]) -> str:
-    """The verdict on one comparison in a word or two.
-
-    Args:
-        row: with "difference", "interval", "p_holm", and "runs", the number of seeds behind it.
+def judge(row: Row) -> str:
+    """The verdict on one comparison in a word or two; "runs" is the number of seeds behind it.
 
     Example:
         >>> judge({"difference": 0.01, "interval": [0.002, 0.018], "p_holm": 0.03, "runs": 5})
@@ -249,62 +229,61 @@ def judge(row: Mapping[str, Any]) -> str:
     return UNCLEAR
 
 
-def sentence(row: Mapping[str, Any], metric: str, several: str) -> str:
-    """The verdict on one comparison in a sentence."""
-    return f"{_claim(row, metric)}{_ending(row, several)}."
+def sentence(row: Row, metric: str, several: str) -> str:
+    """The verdict on one comparison in a sentence; metric and units (``several``) in words."""
+    return f"{_claim(row, metric, several)}."
 
 
-def lead(rows: Sequence[Mapping[str, Any]], baseline: str, metric: str, several: str) -> list[str]:
-    """Sentences on all comparisons; the best other loss and the baseline's own rule come first.
+def _verdict(rows: Sequence[Row], baseline: str, metric: str, several: str) -> list[str]:
+    """Sentences on all comparisons; the best other loss and the baseline's rule come first.
 
-    So that a gain that a decision rule gives to any loss stands beside that of the loss.
-
-    Args:
-        rows: of all comparisons.
-        baseline: name of the plain baseline.
-        metric: in words.
-        several: the units in words.
+    So a gain that a decision rule gives to any loss stands beside the gain of the loss.
     """
-    plain = [own for own in rows if not own["foreign"] and own["decision"] == ARGMAX]
-    rule = next((own for own in rows if own["loss"] == baseline), None)
+    plain = [row for row in rows if not row["foreign"] and row["decision"] == ARGMAX]
+    rule = next((row for row in rows if row["loss"] == baseline), None)
     if not plain or rule is None:
-        return [sentence(own, metric, several) for own in rows]
-    best = max(plain, key=lambda own: float(own["difference"]))
+        return [sentence(row, metric, several) for row in rows]
+    best = max(plain, key=lambda row: float(row["difference"]))
     echoes = _echoes(rows, plain, rule)
     all_same = len(echoes) == len(plain)
     of_rules = "tuned decision rules change nothing" if all_same else _rule(rule, baseline)
-    first = f"{_claim(best, metric)}{_ending(best, several)}; {of_rules}."
-    rest = [own for own in rows if own is not best and own is not rule and own not in echoes]
-    return [first, *(sentence(own, metric, several) for own in rest)]
+    first = f"{_claim(best, metric, several)}; {of_rules}."
+    rest = [row for row in rows if row is not best and row is not rule and row not in echoes]
+    return [first, *(sentence(row, metric, several) for row in rest)]
 
 
-def _echoes(
-    rows: Sequence[Mapping[str, Any]],
-    plain: Sequence[Mapping[str, Any]],
-    rule: Mapping[str, Any],
-) -> list[Mapping[str, Any]]:
-    """Tuned comparisons that say again what the plain ones said: no rule moved a score."""
+def _echoes(rows: Sequence[Row], plain: Sequence[Row], rule: Row) -> list[Row]:
+    """Tuned comparisons that say again what the plain comparisons say: no rule moved a score."""
     if any(rule["seed_differences"]):
         return []
-    said = {own["loss"]: own["seed_differences"] for own in plain}
+    said = {row["loss"]: row["seed_differences"] for row in plain}
     return [
-        own
-        for own in rows
-        if own not in plain
-        and own is not rule
-        and not own["foreign"]
-        and own["seed_differences"] == said.get(own["loss"])
+        row
+        for row in rows
+        if row not in plain
+        and row is not rule
+        and not row["foreign"]
+        and row["seed_differences"] == said.get(row["loss"])
     ]
 
 
-def _claim(row: Mapping[str, Any], metric: str) -> str:
-    return (
+def _claim(row: Row, metric: str, several: str) -> str:
+    """Difference, interval and verdict, and what an unclear difference would have needed."""
+    claim = (
         f"{row['name']} {numbers.signed(row['difference'])} {metric} over {row['baseline']} "
         f"({_how_surely(row)}): {_word(row)}"
     )
+    if row["verdict"] != UNCLEAR:
+        return claim
+    claim += f" (a difference of {numbers.points(row['detectable'])} could have been detected"
+    if row["seeds_needed"] is not None:
+        return f"{claim}; one of this size needs about {row['seeds_needed']} seeds)"
+    if round(abs(row["difference"]), 4) == 0:
+        return f"{claim})"
+    return f"{claim}; one of this size needs more {several}, seeds alone will not show it)"
 
 
-def _word(row: Mapping[str, Any]) -> str:
+def _word(row: Row) -> str:
     verdict = row["verdict"]
     if verdict == NONE:
         seeds = "one seed" if row["runs"] == 1 else "two seeds"
@@ -316,19 +295,8 @@ def _word(row: Mapping[str, Any]) -> str:
     return str(verdict)
 
 
-def _ending(row: Mapping[str, Any], several: str) -> str:
-    """What an unclear difference would have needed."""
-    if row["verdict"] != UNCLEAR:
-        return ""
-    able = f" (a difference of {numbers.points(row['detectable'])} could have been detected"
-    if row["seeds_needed"] is not None:
-        return f"{able}; one of this size needs about {row['seeds_needed']} seeds)"
-    if round(abs(row["difference"]), 4) == 0:
-        return f"{able})"
-    return f"{able}; one of this size needs more {several}, seeds alone will not show it)"
-
-
-def _rule(row: Mapping[str, Any], baseline: str) -> str:
+def _rule(row: Row, baseline: str) -> str:
+    """What a tuned decision rule changes for the baseline."""
     gain = round(row["difference"], 4)
     if not any(row["seed_differences"]):
         return f"a tuned decision rule changes nothing for {baseline}"
@@ -339,7 +307,7 @@ def _rule(row: Mapping[str, Any], baseline: str) -> str:
     )
 
 
-def _how_surely(row: Mapping[str, Any]) -> str:
+def _how_surely(row: Row) -> str:
     seeds = f"{row['runs']} seed{'s' if row['runs'] != 1 else ''}" if row["runs"] else "no seeds"
     if row["interval"] is None:
         return seeds

@@ -1,35 +1,54 @@
-"""Carry a plan out: search, then one process a run; whatever stops it, it goes on from there."""
+"""Carry a plan out: search, then one process a run, then the summary.
+
+A stopped comparison goes on where it was stopped.
+"""
 
 from __future__ import annotations
 
+import json
 import logging
 import shlex
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from dicetune import numbers
-from dicetune.comparison.external import add_external
-from dicetune.comparison.folder import PLAN_FILE, RUNS, check_out
+from dicetune.comparison.folder import EXTERNAL, PLAN_FILE, RUNS, check_out
 from dicetune.comparison.one_run import run_process
 from dicetune.comparison.plan import Plan, PlannedRun
 from dicetune.comparison.runs import FinishedRun, Progress, RunState, check_files, check_runs
 from dicetune.comparison.summary import INSPECTION_FILE, write_summary
-from dicetune.errors import DicetuneError, InterruptedRunError
-from dicetune.records import RUN_FILE, locked, silent_log, write_json
+from dicetune.errors import DicetuneError, InputError, InterruptedRunError
+from dicetune.records import (
+    PREDICTIONS_FILE,
+    RUN_FILE,
+    RunRecord,
+    locked,
+    read_json_lines,
+    sha256,
+    silent_log,
+    write_json,
+    write_json_lines,
+)
 from dicetune.reporting import write_report
+
+if TYPE_CHECKING:
+    from dicetune.tasks import Task
 
 _log = logging.getLogger(__name__)
 Show = Callable[[Progress], None]
 
+# keys of a row of predictions that describe the example; other keys depend on the model
+_EXAMPLE = ("split", "id", "tokens", "text", "text_b", "question", "gold")
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a comparison came to: its folder, the state of each run, the summary, and failures."""
+    """The outcome of a comparison: its folder, the state of each run, the summary, and failures."""
 
     folder: Path
     runs: tuple[RunState, ...]
@@ -43,7 +62,7 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0 where everything came out, else 1."""
+        """0 where nothing failed and there is a summary, else 1."""
         return int(bool(self.failed or self.notes or not self.summary))
 
 
@@ -54,11 +73,11 @@ def execute(
     predictions: Mapping[str, str] | None = None,
     show: Show = lambda progress: None,
 ) -> Outcome:
-    """Make the runs of a plan that are missing, one process each, then summarise.
+    """Make the missing runs of a plan, one process each, then summarise.
 
     Finished runs are kept, failed runs are tried again, unfinished runs resume. A run that fails
     does not keep the others from running. In a folder that holds an earlier plan, losses and seeds
-    are added. ``predictions`` has files of external predictions by the name of the competitor.
+    are added. ``predictions`` are files of external predictions by the name of the competitor.
     """
     check_out(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -86,20 +105,17 @@ def execute(
 
 
 def describe(plan: Plan, out: Path) -> list[str]:
-    """The plan in words: how many runs, and what is equal for all of them."""
+    """The plan in words: the number of runs, and everything that is equal for all runs."""
     progress = Progress.read(plan, out)
     done = len(progress.of("done"))
     keys = plan.trainer
-    length = (
-        f"{keys['max_steps']} steps"
-        if keys.get("max_steps", -1) > 0
-        else f"{keys['num_train_epochs']:g} epochs"
-    )
-    often = (
-        "after each epoch"
-        if keys.get("eval_strategy") == "epoch"
-        else f"every {_often(keys.get('eval_steps', 0))}"
-    )
+    length = f"{keys['num_train_epochs']:g} epochs"
+    if keys.get("max_steps", -1) > 0:
+        length = f"{keys['max_steps']} steps"
+    steps = keys.get("eval_steps", 0)
+    often = f"every {steps:g} steps" if steps >= 1 else f"every {100 * steps:g}% of the run"
+    if keys.get("eval_strategy") == "epoch":
+        often = "after each epoch"
     names = ", ".join(
         name if str(objective) == name else f"{name} = {objective}"
         for name, objective in plan.objectives.items()
@@ -115,7 +131,7 @@ def describe(plan: Plan, out: Path) -> list[str]:
     if plan.search is not None:
         lines.append(
             f"before them {plan.search.trials} trials of each loss on seed {plan.search.seed}, "
-            "scored on dev (learning rate, and the loss's own parameters)"
+            "scored on dev (learning rate, and the parameters of the loss)"
         )
     kept = "kept (--keep-models)" if plan.keep_models else "dropped (--keep-models keeps them)"
     lines.append(f"weights are {kept}; records, predictions and scores are kept in {out}")
@@ -123,7 +139,7 @@ def describe(plan: Plan, out: Path) -> list[str]:
 
 
 def conclude(plan: Plan, out: Path, predictions: Mapping[str, str]) -> Outcome:
-    """Take in external predictions, and write summary and report over what is done."""
+    """Add external predictions, and write summary and report of the finished runs."""
     notes = []
     for name, file in predictions.items():
         try:
@@ -139,6 +155,47 @@ def conclude(plan: Plan, out: Path, predictions: Mapping[str, str]) -> Outcome:
     return Outcome(out, progress.runs, summary, tuple(notes))
 
 
+def add_external(plan: Plan, out: Path, name: str, file: str) -> Plan:
+    """The plan with external predictions, copied to ``foreign/NAME/predictions.jsonl``."""
+    states = (RunState.read(plan, out, planned) for planned in plan.runs)
+    done = next((run.planned.folder(out) for run in states if run.state == "done"), None)
+    if done is None:
+        raise InputError("expected one finished run, whose test data they are matched with")
+    rows = [row for row in read_json_lines(done / PREDICTIONS_FILE) if row["split"] == "test"]
+    split = "test" if _names_splits(Path(file)) else None
+    predicted = task_of(RunRecord.load(done)).match_file(file, rows, split=split)
+    place = out / EXTERNAL / name
+    place.mkdir(parents=True, exist_ok=True)
+    write_json_lines(
+        place / PREDICTIONS_FILE,
+        (
+            {key: row[key] for key in _EXAMPLE if key in row} | {"predicted": prediction}
+            for row, prediction in zip(rows, predicted, strict=True)
+        ),
+    )
+    external = {**plan.external, name: {"file": file, "sha256": sha256(file)}}
+    return replace(plan, external=external)
+
+
+def task_of(record: RunRecord) -> Task:
+    """The task of a run, with the labels and settings of the run."""
+    from dicetune.tasks import task_named
+
+    task: Task = task_named(record.config["task"]).restore(record.labels, record.settings)
+    return task
+
+
+def _names_splits(file: Path) -> bool:
+    """Whether the rows of a file of JSON lines name their split."""
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        first = next((line for line in lines if line.strip()), "")
+    try:
+        row: Any = json.loads(first)
+    except ValueError:
+        return False
+    return isinstance(row, dict) and "split" in row
+
+
 def inspect_data(plan: Plan, out: Path) -> None:
     """Inspect the data once, for the report; a failure is logged and stops nothing."""
     if (out / INSPECTION_FILE).is_file():
@@ -149,7 +206,7 @@ def inspect_data(plan: Plan, out: Path) -> None:
 
     try:
         config = RunConfig.from_mapping(plan.base())
-        with silent_log():  # the reading for the plan logged the same
+        with silent_log():  # reading the data for the plan logged the same lines
             splits, task = read_splits(config)
         tokenizer = load_tokenizer(resolve_encoder(config.model), aligns=task.aligns)
         found = task.inspect(splits, subword_counter(tokenizer))
@@ -160,7 +217,7 @@ def inspect_data(plan: Plan, out: Path) -> None:
 
 
 class _Execution:
-    """One execution of a plan: what runs, how long runs took, and who is told."""
+    """One execution of a plan: the runs that it makes, and how long they took."""
 
     def __init__(self, plan: Plan, out: Path, keep_open: list[int], show: Show) -> None:
         self.plan, self.out = plan, out
@@ -168,7 +225,7 @@ class _Execution:
         self._taken: list[float] = []
 
     def search(self) -> None:
-        """The trials of each loss that has not been searched for yet."""
+        """Make the trials of each loss whose search is not finished."""
         if self.plan.search is None:
             return
         from dicetune.comparison.search import search
@@ -177,11 +234,11 @@ class _Execution:
             if name not in self.plan.search.found:
                 self.plan = search(self.plan, self.out, name, self._trial)
                 self.plan.save(self.out)
-                _log.info("search %s: %s", name, _found(self.plan, name))
 
     def make_runs(self) -> None:
-        """Every run that is not finished, in order."""
+        """Make every run that is not finished, in order."""
         runs = self.plan.runs
+        flags = ["--decide", *(["--keep-model"] if self.plan.keep_models else [])]
         for planned in runs:
             self._heal(planned)
         for number, planned in enumerate(runs, start=1):
@@ -191,16 +248,12 @@ class _Execution:
             which = f"run {number} of {len(runs)}: {planned.loss}, seed {planned.seed}"
             _log.info(which)
             config = self.plan.config_of(planned.loss, planned.seed)
-            path = self.out / RUNS / f"{planned.id}.yaml"
-            text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-            path.write_text(text, encoding="utf-8")
-            flags = ["--decide", *(["--keep-model"] if self.plan.keep_models else [])]
-            reason = self._process(path, flags, planned=planned)
+            reason = self._make(planned.folder(self.out), config, flags, running=planned.id)
             level = logging.INFO if reason is None else logging.WARNING
             _log.log(level, "%s %s", which, self._ended(planned, reason))
 
     def _heal(self, planned: PlannedRun) -> None:
-        """A run whose records are damaged is not finished: what says that it is whole goes."""
+        """A run whose records are damaged is not finished: delete the file that says it is."""
         folder = planned.folder(self.out)
         try:
             if (run := FinishedRun.read(planned, folder)) is not None:
@@ -210,26 +263,34 @@ class _Execution:
             (folder / RUN_FILE).unlink()
 
     def _check_inputs(self, what: str) -> None:
-        """Every file, and every finished run, belongs to the plan."""
+        """Refuse to go on where a file, or a finished run, does not fit the plan."""
         check_runs(self.plan, self.out, FinishedRun.of_plan(self.plan, self.out))
         check_files(self.plan, self.out, what)
 
-    def _trial(self, config: Path, what: str) -> str | None:
+    def _trial(self, folder: Path, config: dict[str, Any], what: str) -> str | None:
         self._check_inputs(f"the {what}")
-        return self._process(config, [], what=what)
+        return self._make(folder, config, [], what=what)
 
-    def _process(
-        self, config: Path, flags: list[str], planned: PlannedRun | None = None, what: str = ""
+    def _make(
+        self,
+        folder: Path,
+        config: dict[str, Any],
+        flags: list[str],
+        running: str | None = None,
+        what: str = "",
     ) -> str | None:
+        """Make the run of a configuration in a folder; ``None``, or why it failed."""
+        file = folder.with_name(f"{folder.name}.yaml")
+        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+        file.write_text(text, encoding="utf-8")
         begun = time.monotonic()
-        running = None if planned is None else planned.id
 
         def watch() -> None:
             elapsed = time.monotonic() - begun
             progress = Progress.read(self.plan, self.out, running, elapsed, self._taken)
             self._show(replace(progress, what=what))
 
-        reason = run_process(config, flags, keep_open=self._keep_open, watch=watch)
+        reason = run_process(file, flags, keep_open=self._keep_open, watch=watch)
         if reason is None:
             self._taken.append(time.monotonic() - begun)
         return reason
@@ -243,15 +304,3 @@ class _Execution:
         dev = "" if state.dev is None else f": dev {self.plan.metric} {100 * state.dev:.2f}"
         rest = f"; about {numbers.duration(left)} left" if left else ""
         return f"is done{dev}, {numbers.duration(self._taken[-1])}{rest}"
-
-
-def _found(plan: Plan, name: str) -> str:
-    found = {} if plan.search is None else plan.search.found[name]
-    objective = plan.objectives[name]
-    if found.get("best") is None:
-        return "every trial failed; it is compared as it was given"
-    return f"trial {found['best']} is best: {objective}, learning rate {objective.learning_rate:g}"
-
-
-def _often(steps: float) -> str:
-    return f"{steps:g} steps" if steps >= 1 else f"{100 * steps:g}% of the run"

@@ -1,11 +1,11 @@
-"""The folder of a comparison: names in it, and what is refused of a folder from elsewhere."""
+"""The folder of a comparison: the names in it, and the checks of a folder from elsewhere."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from dicetune.errors import DataError, DicetuneError, InputError, quoted
@@ -23,11 +23,11 @@ WEIGHTS = "model*.safetensors*"
 
 _FOLDER_NAME = re.compile(r"[\w+-][\w.+ -]*")
 _LONGEST_NAME = 200
-"""Bytes; file systems allow 255, and endings follow."""
+"""Bytes; file systems allow 255, and endings are added."""
 
 
 def is_folder_name(name: object) -> bool:
-    """Whether a name may become a folder below that of a comparison, and nothing else.
+    """Whether a name may become a folder below the folder of a comparison, and nowhere else.
 
     Example:
         >>> [is_folder_name(name) for name in ("ce-seed1-43477994", "other tool", "../x", "/x", "")]
@@ -40,8 +40,22 @@ def is_folder_name(name: object) -> bool:
     )
 
 
+def check_predictions(predictions: Mapping[str, str]) -> None:
+    """Refuse names and files of external predictions that cannot be used, before any training."""
+    for name, file in predictions.items():
+        if not is_folder_name(name):
+            raise InputError(
+                f"expected a name of letters, digits, spaces and . + - _ for external predictions, "
+                f"got {quoted(name)}: --predictions NAME=FILE"
+            )
+        if not Path(file).is_file():
+            raise InputError(
+                f"expected a file of predictions for {quoted(name)}, got {quoted(file)}: no such"
+            )
+
+
 def refuse_links(folder: Path) -> None:
-    """Refuse a folder with links in it: they lead elsewhere, to be read or written over."""
+    """Refuse a folder with links in it: what they lead to would be read or written over."""
     for place, names, files in os.walk(folder):
         for name in (*names, *files):
             path = Path(place) / name
@@ -55,7 +69,7 @@ def refuse_links(folder: Path) -> None:
 
 @contextlib.contextmanager
 def reading(path: Path, mend: str) -> Iterator[None]:
-    """Whatever is wrong with a record becomes one ``DataError``, with what mends the record."""
+    """Turn any error of a damaged record into one ``DataError`` that says how to mend it."""
     try:
         yield
     except DicetuneError as error:
@@ -63,7 +77,7 @@ def reading(path: Path, mend: str) -> Iterator[None]:
         raise DataError(path, f"{said}; {mend}") from None
     except (PermissionError, BlockingIOError):  # the file may be whole
         raise
-    except Exception as error:  # a damaged file may break whatever reads it
+    except Exception as error:  # a damaged file may break any code that reads it
         why = quoted(str(error).partition("\n")[0])
         raise DataError(
             path,
@@ -84,7 +98,7 @@ def failure_of(folder: Path) -> str | None:
 
 def check_place(out: Path) -> None:
     """Refuse a folder that cannot be made or written in, before anything is done."""
-    there = next((path for path in (out, *out.absolute().parents) if _exists(path)), out)
+    there = next((path for path in (out, *out.absolute().parents) if os.path.lexists(path)), out)
     if not there.is_dir():
         raise InputError(f"expected a folder for the comparison, got the file {quoted(there)}")
     if not os.access(there, os.W_OK | os.X_OK):
@@ -93,16 +107,8 @@ def check_place(out: Path) -> None:
         )
 
 
-def _exists(path: Path) -> bool:
-    try:
-        path.lstat()
-    except OSError:
-        return False
-    return True
-
-
 def check_out(out: Path) -> None:
-    """Refuse a folder that holds something else than a comparison, or cannot be written in."""
+    """Refuse a folder that holds anything but a comparison, or cannot be written in."""
     check_place(out)
     begun = {LOCK_FILE, f"{PLAN_FILE}.part"}  # what a kill may leave before there is a plan
     if (

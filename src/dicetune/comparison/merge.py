@@ -1,7 +1,8 @@
 """Compare on records alone: runs of comparisons on several machines, and of ``dicetune train``.
 
-Works on what runs left, and copies it: nothing is trained, no folder that was given is changed. All
-must have seen the same data; what else differs is refused within a loss, and noted between losses.
+The records of runs are copied: nothing is trained, no folder that was given is changed. All runs
+must have the same data. Other differences are refused between runs of one loss, and noted between
+losses.
 """
 
 from __future__ import annotations
@@ -15,9 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from dicetune.comparison.execute import Outcome, conclude
-from dicetune.comparison.external import check_predictions
-from dicetune.comparison.folder import EXTERNAL, PLAN_FILE, check_place
+from dicetune.comparison.execute import Outcome, conclude, task_of
+from dicetune.comparison.folder import EXTERNAL, PLAN_FILE, check_place, check_predictions
 from dicetune.comparison.plan import (
     SPLITS,
     DataFile,
@@ -27,32 +27,15 @@ from dicetune.comparison.plan import (
     run_id,
     what_decides,
 )
-from dicetune.comparison.runs import FinishedRun, check_read_alike, is_finished
+from dicetune.comparison.runs import RECORDS, FinishedRun, check_read_alike, is_finished
 from dicetune.decide.folder import tune
 from dicetune.errors import DataError, InputError, quoted, unknown_name
-from dicetune.records import (
-    DECISION_FILE,
-    METRICS_FILE,
-    PREDICTIONS_FILE,
-    RUN_FILE,
-    SCORES_FILE,
-    TUNED_FILE,
-    RunRecord,
-    locked,
-    sha256,
-)
+from dicetune.records import DECISION_FILE, PREDICTIONS_FILE, RUN_FILE, locked, sha256
+from dicetune.training.config import TRAINER_DEFAULTS
 
 _log = logging.getLogger(__name__)
-RECORDS = (
-    PREDICTIONS_FILE,
-    SCORES_FILE,
-    METRICS_FILE,
-    "config.yaml",
-    DECISION_FILE,
-    TUNED_FILE,
-    RUN_FILE,  # last: it says that the folder is whole
-)
-# what competitors differ in, and a search may
+
+# keys in which losses may differ; a search may change them too
 _FREE = {"loss", "start_loss", "start_share", "seed", "code"}
 
 
@@ -63,17 +46,10 @@ def compare_records(
     baseline: str | None = None,
     predictions: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Compare on records alone: of a comparison, of several, of plain runs.
+    """Compare on the records of comparisons and of finished runs on the same data.
 
-    Args:
-        sources: folders of comparisons and of finished runs on the same data.
-        out: folder that the merged records are copied to; of a single comparison by default its
-            own folder, where only summary and report are made anew.
-        baseline: with which the others are compared.
-        predictions: files that other tools predicted for the test data, by a name for each.
-
-    Raises:
-        InputError: where the runs cannot be compared, with what differs.
+    Merged records are copied to ``out``. For a single comparison ``out`` is by default the folder
+    of the comparison, where only summary and report are made anew.
     """
     folders = [Path(source) for source in sources]
     predictions = predictions or {}
@@ -100,7 +76,7 @@ def _merged(
     baseline: str | None,
     predictions: Mapping[str, str],
 ) -> Outcome:
-    """Records of several in one folder, which is touched once all of it is there."""
+    """Merge records into one folder, which is touched once all of them are there."""
     out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as name:
         place = Path(name)
@@ -109,7 +85,7 @@ def _merged(
         out.mkdir(exist_ok=True)
         with locked(out):
             files = [path for path in place.rglob("*") if path.is_file()]
-            # the plan last: it says that all of it is there
+            # the plan last: it says that the folder is whole
             for path in sorted(files, key=lambda path: path == place / PLAN_FILE):
                 target = out / path.relative_to(place)
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -118,18 +94,15 @@ def _merged(
 
 
 @dataclass(frozen=True)
-class _Member:
-    """One finished run that was given."""
+class _Member(FinishedRun):
+    """One finished run that is merged."""
 
-    planned: PlannedRun
-    folder: Path
-    record: RunRecord
     objective: PlannedLoss
     option_files: Mapping[str, str]
 
     @property
     def files(self) -> dict[str, DataFile]:
-        """The data that the run saw."""
+        """The data of the run."""
         return {
             split: DataFile(data["source"], data["sha256"], data["examples"])
             for split, data in self.record.data.items()
@@ -137,29 +110,29 @@ class _Member:
 
     @property
     def code(self) -> dict[str, str | None]:
-        """Digests of the user's own losses; records of an earlier version name none."""
+        """Digests of losses that a user wrote; records of an earlier version name none."""
         return dict(self.record.objective.get("code", {}))
 
     @property
     def model(self) -> str:
-        """Fingerprint of the encoder."""
+        """Fingerprint of the encoder, or its name."""
         return str(self.record.model["sha256"] or self.record.model["name"])
 
     @property
     def config(self) -> dict[str, Any]:
-        """The configuration with its objective spelled out and its trainer's keys in full."""
-        made = self.record.objective
+        """The configuration with the objective spelled out and the trainer's keys in full."""
+        made, config = self.record.objective, self.record.config
         return {
-            **self.record.config,
+            **config,
             "loss": made["loss"],
             "start_loss": made["start_loss"],
             "start_share": made["start_share"] or None,
-            "trainer": _full(self.record.config["trainer"]),
+            "trainer": {**TRAINER_DEFAULTS, **config["trainer"]},
         }
 
     @property
     def decides(self) -> dict[str, Any]:
-        """The configuration, flat, as far as it decides the run."""
+        """The keys of the configuration that decide the run, flat."""
         options = {**self.config["options"], **self.option_files}
         decides = what_decides({**self.config, "options": options})
         flat = {name: value for name, value in decides.items() if not isinstance(value, Mapping)}
@@ -168,31 +141,24 @@ class _Member:
         return {**flat, "code": self.code or None, "model": self.model}
 
 
-def _full(trainer: Mapping[str, Any]) -> dict[str, Any]:
-    from dicetune.training.config import TRAINER_DEFAULTS
-
-    return {**TRAINER_DEFAULTS, **trainer}
-
-
 def merge(folders: Sequence[Path], out: Path, *, place: Path, baseline: str | None = None) -> Plan:
-    """The plan of everything that was given for ``out``, with the records copied below ``place``.
+    """The plan of merged records for ``out``; the records are copied below ``place``.
 
-    By default the baseline is that of the first comparison, else the first competitor.
+    The default baseline is that of the first comparison, else the first competitor.
     """
     if out.is_file() or out.resolve() in [folder.resolve() for folder in folders]:
-        raise InputError(f"expected a folder of its own for merged records, got {quoted(out)}")
+        raise InputError(f"expected a new folder for merged records, got {quoted(out)}")
     if (out / PLAN_FILE).is_file() and Plan.load(out).merged is None:
         raise InputError(
             f"expected a folder for merged records, got {quoted(out)}, which holds a "
             "comparison: give another --out"
         )
-    compared = [folder for folder in folders if (folder / PLAN_FILE).is_file()]
-    plans = {folder: Plan.load(folder) for folder in compared}
+    plans = {folder: Plan.load(folder) for folder in folders if (folder / PLAN_FILE).is_file()}
     members, notes = _members(plans, [folder for folder in folders if folder not in plans])
     if not members:
         raise InputError("expected finished runs to compare, got none")
     _check_same_data(members)
-    check_read_alike((member.folder, member.record) for member in members)
+    check_read_alike(members)
     members = _each_once(members)
     notes += _check_configurations(members)
     first, planned = members[0], next(iter(plans.values()), None)
@@ -207,14 +173,14 @@ def merge(folders: Sequence[Path], out: Path, *, place: Path, baseline: str | No
     settings = planned.settings if planned else what_decides(config)
     return Plan(
         task=config["task"],
-        metric=planned.metric if planned else _metric(first.record),
+        metric=planned.metric if planned else str(task_of(first.record).main_metric),
         files=first.files,
         model={name: first.record.model[name] for name in ("name", "sha256")},
         objectives=objectives,
         seeds=tuple(sorted({member.planned.seed for member in members})),
         baseline=chosen,
         options=config["options"],
-        trainer=_full(config["trainer"]),
+        trainer=first.config["trainer"],
         settings={
             name: value
             for name, value in settings.items()
@@ -231,7 +197,7 @@ def merge(folders: Sequence[Path], out: Path, *, place: Path, baseline: str | No
 
 
 def _members(plans: Mapping[Path, Plan], plain: Sequence[Path]) -> tuple[list[_Member], list[str]]:
-    """The finished runs of comparisons, then the plain runs, and what was left out."""
+    """The finished runs of comparisons, then the plain runs; notes on runs that are left out."""
     found: list[_Member] = []
     notes: list[str] = []
     names: dict[PlannedLoss, str] = {}
@@ -250,7 +216,7 @@ def _members(plans: Mapping[Path, Plan], plain: Sequence[Path]) -> tuple[list[_M
 
 
 def _plain_member(folder: Path, names: Mapping[PlannedLoss, str]) -> _Member:
-    """A run of ``dicetune train``; its loss has the name that a comparison gave it, if one did."""
+    """A run of ``dicetune train``; its loss has the name that a comparison gave the loss."""
     for name in RECORDS:
         if (folder / name).is_symlink():
             raise DataError(folder / name, "expected a file of a run, got a link to another place")
@@ -292,7 +258,7 @@ def _check_same_data(members: Sequence[_Member]) -> None:
 
 
 def _each_once(members: Sequence[_Member]) -> list[_Member]:
-    """Each run once; the same run with another result is refused."""
+    """Each run once; a run that is given with two results is refused."""
     kept: dict[str, _Member] = {}
     for member in members:
         other = kept.setdefault(member.planned.id, member)
@@ -305,7 +271,7 @@ def _each_once(members: Sequence[_Member]) -> list[_Member]:
 
 
 def _check_configurations(members: Sequence[_Member]) -> list[str]:
-    """Refuse one loss in two configurations; say where losses had other budgets."""
+    """Refuse one loss in two configurations; note where losses had other budgets."""
     first_of: dict[str, _Member] = {}
     for member in members:
         loss, seed = member.planned.loss, member.planned.seed
@@ -329,7 +295,7 @@ def _check_configurations(members: Sequence[_Member]) -> list[str]:
 
 
 def _different(first: _Member, second: _Member, but: set[str]) -> str:
-    """What two runs differ in, in words."""
+    """The differences between two runs, in words."""
     then, now = first.decides, second.decides
     return "; ".join(
         f"{name} {quoted(then.get(name))} and {quoted(now.get(name))}"
@@ -351,7 +317,7 @@ def _copy_run(member: _Member, out: Path) -> None:
 
 
 def _copy_external(plans: Mapping[Path, Plan], out: Path) -> dict[str, dict[str, Any]]:
-    """External competitors of all comparisons; of one name they have to be the same."""
+    """External competitors of all comparisons; of one name there may be one file."""
     found: dict[str, dict[str, Any]] = {}
     for folder, plan in plans.items():
         for name, given in plan.external.items():
@@ -364,10 +330,3 @@ def _copy_external(plans: Mapping[Path, Plan], out: Path) -> dict[str, dict[str,
             target.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / EXTERNAL / name / PREDICTIONS_FILE, target / PREDICTIONS_FILE)
     return found
-
-
-def _metric(record: RunRecord) -> str:
-    from dicetune.tasks import task_named
-
-    task = task_named(record.config["task"]).restore(record.labels, record.settings)
-    return str(task.main_metric)

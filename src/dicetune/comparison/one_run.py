@@ -1,9 +1,9 @@
-"""One run in a process of its own: ``python -m dicetune.comparison.one_run CONFIG [FLAG ...]``.
+"""One run in a separate process: ``python -m dicetune.comparison.one_run CONFIG [FLAG ...]``.
 
-The process trains what the configuration says, or goes on with it, fits the decision rule on dev
-and drops the weights. Whatever a kill left behind, a finished folder comes out of the same command.
-Exit codes are those of the command line; where the run failed, ``ID.failed.json`` beside its folder
-says why. ``run_process`` starts such a process, waits for it and stops it without losing anything.
+The process trains what the configuration says, or resumes it, fits the decision rule on dev and
+drops the weights. Whatever a kill left behind, the same command makes a finished folder of it. Exit
+codes are those of the command line; where the run failed, ``ID.failed.json`` beside its folder says
+why. ``run_process`` starts such a process, waits for it and stops it without losing anything.
 """
 
 from __future__ import annotations
@@ -32,19 +32,11 @@ MISTAKE = 2
 TICK = 0.5
 """Seconds between two looks at a process."""
 
-_log = logging.getLogger(MODULE)  # the name of the module is __main__ in a process of its own
-
-
-class LinesOfLog(logging.Handler):
-    """Each record is one line of the output stream, which is the log of the run."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print the message of a record."""
-        print(record.getMessage(), flush=True)  # noqa: T201
+_log = logging.getLogger(MODULE)  # the name of the module is __main__ in the process of a run
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Make a run in this process; the exit code says how it went."""
+    """Make a run in this process, and return the exit code."""
     parser = argparse.ArgumentParser(prog=MODULE)
     parser.add_argument("config", type=Path, help="YAML file of the run")
     parser.add_argument("--decide", action="store_true", help="fit the decision rule on dev")
@@ -52,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     log = logging.getLogger("dicetune")
     log.setLevel(logging.INFO)
-    log.addHandler(LinesOfLog())
+    log.addHandler(logging.StreamHandler(sys.stdout))
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     threading.Thread(target=_stop_with_parent, daemon=True).start()
@@ -74,7 +66,7 @@ def _stop_with_parent() -> None:
 
 
 def attempt(config_file: Path, *, decide: bool = False, keep_model: bool = False) -> int:
-    """Make a run, and write down why it failed, if it did; the exit code."""
+    """Make a run, and write down why it failed, if it did; return the exit code."""
     failed = beside(config_file, FAILED)
     failed.unlink(missing_ok=True)
     try:
@@ -93,12 +85,12 @@ def attempt(config_file: Path, *, decide: bool = False, keep_model: bool = False
 
 
 def beside(config_file: Path, ending: str) -> Path:
-    """What lies beside a run's configuration: its folder (no ending), log or failure."""
+    """A path beside the configuration of a run: its folder (no ending), log or failure."""
     return config_file.with_name(config_file.name.removesuffix(".yaml") + ending)
 
 
 def make_run(config_file: Path, *, decide: bool, keep_model: bool) -> None:
-    """Train, or go on, until the folder holds a finished run; then what comes after training."""
+    """Train, or resume, until the folder holds a finished run; then fit its rule on dev."""
     from dicetune.decide.folder import tune
     from dicetune.training import RunConfig, run
     from dicetune.training.folder import clear, drop_checkpoints
@@ -120,9 +112,9 @@ def make_run(config_file: Path, *, decide: bool, keep_model: bool) -> None:
 
 
 def _can_go_on(folder: Path, config: Any) -> bool:
-    """Whether a killed or stopped run left something to resume, of the same configuration.
+    """Whether a killed or stopped run of the same configuration can be resumed.
 
-    A kill while the folder was made leaves half of it; the folder is made anew.
+    A kill while the folder was made leaves half a folder, which is made anew.
     """
     from dicetune.training import RunConfig
     from dicetune.training.folder import CHECKPOINTS, CONFIG_FILE, last_checkpoint
@@ -133,7 +125,7 @@ def _can_go_on(folder: Path, config: Any) -> bool:
         before = RunConfig.from_yaml(folder / CONFIG_FILE)
     except DicetuneError:
         return False
-    # the folder may have been moved: where the run lies is not compared
+    # the folder may have been moved: its place is not compared
     return bool(replace(before, out=None) == replace(config, out=None))
 
 
@@ -144,10 +136,10 @@ def run_process(
     keep_open: Sequence[int] = (),
     watch: Callable[[], None] = lambda: None,
 ) -> str | None:
-    """Make the run of a configuration file to its end; ``None``, or why it failed.
+    """Make the run of a configuration file in a new process; ``None``, or why it failed.
 
-    The process has a group of its own, so that Ctrl-C reaches it once, from here; and it holds the
-    other end of a pipe, by which it learns that this process was killed, and stops. It inherits the
+    The process leads a new group, so that Ctrl-C reaches it once, from here. It holds the other end
+    of a pipe, by which it learns that this process was killed, and stops. It inherits the
     descriptors in ``keep_open`` (the lock of the comparison). ``watch`` is called every ``TICK``
     seconds. After Ctrl-C ``InterruptedRunError`` is raised once a checkpoint is saved.
     """
@@ -171,7 +163,7 @@ def run_process(
             _interrupt(process)
             raise InterruptedRunError("stopped") from None
         finally:
-            if process.poll() is None:  # whatever went wrong here, nobody would watch it any more
+            if process.poll() is None:  # after an error here nobody watches the process
                 process.send_signal(signal.SIGINT)
             if process.stdin is not None:
                 process.stdin.close()
@@ -196,9 +188,9 @@ def _interrupt(process: subprocess.Popen[bytes]) -> None:
 
 
 def _reason(config: Path, code: int) -> str:
-    """Why a run failed: what it left itself, else how its process ended and what it said last."""
-    if (told := failure_of(beside(config, ""))) is not None:
-        return told
+    """Why a run failed: what it wrote down, else how its process ended and its last line."""
+    if (reason := failure_of(beside(config, ""))) is not None:
+        return reason
     how = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     if code == -signal.SIGKILL:
         how += " (out of memory?)"

@@ -1,8 +1,8 @@
 """Plan: which runs a comparison consists of, on disk as ``comparison.json``. Needs no torch.
 
 A run is one loss with one seed. Its id is a readable slug and a short hash of what decides the
-run: data and model by their fingerprints, not by where they lie, so that the same run has the same
-id on every machine, and a changed configuration has another.
+run. Data and model enter by their fingerprints and not by their places, so that the same run has
+the same id on every machine, and a changed configuration has another.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dicetune.records import check_shape, read_json, sha256, versions, write_jso
 PLAN_VERSION = 1
 SPLITS = ("train", "dev", "test")
 
-# of a configuration: where things lie, and what says nothing of how a run goes
+# keys of a configuration that do not change a run: places of files, and notes
 _PLACES = ("train", "dev", "test", "model", "out", "note", "keep_checkpoints")
 _SLUG_LENGTH = 40
 _KEYS = {"external": "foreign"}  # names of the file that differ from those of the class
@@ -53,7 +53,7 @@ class DataFile:
 
     @property
     def fingerprint(self) -> str:
-        """What tells this data from other data, wherever it lies."""
+        """What tells this data from other data, wherever the file lies."""
         return f"{self.sha256 or self.path} ({self.examples} examples)"
 
     def __str__(self) -> str:
@@ -63,12 +63,12 @@ class DataFile:
 
 @dataclass(frozen=True)
 class PlannedLoss:
-    """What one competitor trains with: specs of its losses, and a learning rate that was found."""
+    """The objective of one competitor: specs of losses, and a learning rate from the search."""
 
     loss: str
     start_loss: str | None = None
     start_share: float | None = None  # share of the steps that the start phase takes
-    learning_rate: float | None = None  # None: that of the plan
+    learning_rate: float | None = None  # None: the learning rate of the plan
 
     def __str__(self) -> str:
         if self.start_loss is None or self.start_share is None:
@@ -78,7 +78,7 @@ class PlannedLoss:
 
     @property
     def specs(self) -> list[str]:
-        """Specs of the loss and of the start phase's, where there is one."""
+        """Specs of the loss and of the loss of the start phase, if there is one."""
         return [spec for spec in (self.loss, self.start_loss) if spec is not None]
 
 
@@ -88,7 +88,7 @@ class Search:
 
     trials: int
     seed: int  # of all trials; none of the compared seeds
-    found: dict[str, dict[str, Any]] = field(default_factory=dict)  # by loss, once it is over
+    found: dict[str, dict[str, Any]] = field(default_factory=dict)  # by loss, once finished
 
 
 @dataclass(frozen=True)
@@ -101,16 +101,17 @@ class PlannedRun:
     seed: int
 
     def folder(self, out: Path) -> Path:
-        """Where the run lies in the folder of a comparison."""
+        """The folder of the run in the folder of a comparison."""
         return out / RUNS / self.id
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A comparison: what is compared, on what, at which budget.
+    """A comparison: its losses and seeds, its data, its budget.
 
-    ``options`` are the task's; ``trainer`` has the keys of ``transformers.TrainingArguments`` in
-    full; ``settings`` is everything else of the configuration that is no default.
+    ``options`` are options of the task; ``trainer`` has the keys of
+    ``transformers.TrainingArguments`` in full; ``settings`` are all other keys of the
+    configuration that are no defaults.
     """
 
     task: str
@@ -135,7 +136,7 @@ class Plan:
 
     @property
     def runs(self) -> tuple[PlannedRun, ...]:
-        """Losses × seeds, a seed of every loss before the next seed: soon there is something."""
+        """Losses × seeds; one seed of every loss comes before the next seed."""
         if self.merged is not None:
             return self.merged
         return tuple(
@@ -182,26 +183,29 @@ class Plan:
         data = {split: file.fingerprint for split, file in self.files.items()}
         objective = str(self.objectives[name])
         data |= {code: str(digest) for code, digest in self.code.items() if code in objective}
-        config = {**self.config_of(name, seed), "options": self.told_options}
-        return run_id(config, data, self.model["sha256"] or self.model["name"] or "")
+        config = {**self.config_of(name, seed), "options": self.options_by_content}
+        return run_id(config, data, self.encoder)
 
     @property
-    def told_options(self) -> dict[str, Any]:
-        """The options of the task, a file as its fingerprint when the plan was made."""
+    def options_by_content(self) -> dict[str, Any]:
+        """The options of the task; a file is the fingerprint that it had for the plan."""
         return {**self.options, **self.option_files}
+
+    @property
+    def encoder(self) -> str:
+        """Fingerprint of the encoder, or its name."""
+        return self.model["sha256"] or self.model["name"] or ""
 
     def with_found(self, name: str, objective: PlannedLoss, found: dict[str, Any]) -> Plan:
         """The plan with what the search found for one competitor."""
-        if self.search is None:
-            raise InputError("expected a plan with a search, got one without")
-        search = replace(self.search, found={**self.search.found, name: found})
+        search = self.search and replace(self.search, found={**self.search.found, name: found})
         return replace(self, search=search, objectives={**self.objectives, name: objective})
 
     def going_on_from(self, earlier: Plan, folder: Path) -> Plan:
-        """This plan in a folder that holds an earlier one: losses and seeds are added to it."""
+        """The plan for a folder with an earlier plan: its losses and seeds are kept."""
         if earlier.merged is not None:
             raise InputError(
-                f"expected a folder of its own, got {quoted(folder)}, which holds merged "
+                f"expected another folder, got {quoted(folder)}, which holds merged "
                 "records: give another --out"
             )
         differences = "; ".join(self._changes_from(earlier))
@@ -230,41 +234,39 @@ class Plan:
         )
 
     def _changes_from(self, earlier: Plan) -> Iterator[str]:
-        """What differs from an earlier plan and may not, in words."""
+        """The differences from an earlier plan that are refused, in words."""
 
         def changed(what: str, then: Any, now: Any) -> str:
             return f"{what} ({then} then, {now} now)"
 
+        both = (earlier, self)
         for split in SPLITS:
-            then, now = earlier.files[split], self.files[split]
+            then, now = (plan.files[split] for plan in both)
             if then.fingerprint != now.fingerprint:
                 yield changed(f"{split} data", then, now)
-        known = [plan.model["sha256"] or plan.model["name"] for plan in (earlier, self)]
-        if known[0] != known[1]:
+        if earlier.encoder != self.encoder:
             yield changed("model", _identity(earlier.model), _identity(self.model))
         if earlier.task != self.task:
             yield changed("task", earlier.task, self.task)
-        trials = [plan.search.trials if plan.search else 0 for plan in (earlier, self)]
+        trials = [plan.search.trials if plan.search else 0 for plan in both]
         if trials[0] != trials[1]:
             yield changed("number of trials", *trials)
-        told = [_with_contents(plan.told_options) for plan in (earlier, self)]
-        for name in _differing(*told):
-            options = [quoted(plan.options.get(name)) for plan in (earlier, self)]
+        for name in _differing(*(_with_contents(plan.options_by_content) for plan in both)):
+            options = [quoted(plan.options.get(name)) for plan in both]
             if options[0] == options[1]:
                 yield f"options.{name} (the file {options[0]} was changed)"
             else:
                 yield changed(f"options.{name}", *options)
         for name in _differing(_plain(earlier.trainer), _plain(self.trainer)):
-            values = [quoted(plan.trainer.get(name)) for plan in (earlier, self)]
-            yield changed(f"trainer.{name}", *values)
+            yield changed(f"trainer.{name}", *(quoted(plan.trainer.get(name)) for plan in both))
         for name in _differing(_plain(earlier.settings), _plain(self.settings)):
-            yield changed(name, *(quoted(plan.settings.get(name)) for plan in (earlier, self)))
+            yield changed(name, *(quoted(plan.settings.get(name)) for plan in both))
         for name in earlier.code.keys() & self.code.keys():
             if earlier.code[name] != self.code[name]:
                 yield f"file of {name} (it was changed)"
         searched = earlier.search.found if earlier.search else {}
         for name in earlier.objectives.keys() & self.objectives.keys() - searched.keys():
-            losses = str(earlier.objectives[name]), str(self.objectives[name])
+            losses = [str(plan.objectives[name]) for plan in both]
             if losses[0] != losses[1]:
                 yield changed(f"loss {quoted(name)}", *losses)
 
@@ -280,7 +282,7 @@ class Plan:
 
     @classmethod
     def load(cls, folder: Path) -> Plan:
-        """Read ``comparison.json``; refuse names in it that are no folders, and links beside it."""
+        """Read ``comparison.json``; refuse names that cannot be folders, and links beside it."""
         path = folder / PLAN_FILE
         if not path.is_file():
             raise DataError(
@@ -349,7 +351,7 @@ def run_id(config: Mapping[str, Any], data: Mapping[str, str], model: str) -> st
 
 
 def what_decides(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a configuration that decide how a run goes, without those at their defaults.
+    """The keys of a configuration that decide how a run goes, without keys at their defaults.
 
     Example:
         >>> what_decides({"task": "ner", "train": "a.conll", "max_train": None, "format": "auto"})
@@ -378,7 +380,7 @@ def _plain(value: Any) -> Any:
 
 
 def _with_contents(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options of a task, where a file (of queries, of label names) is its content."""
+    """Options of a task; a file (of queries, of label names) is the digest of its content."""
     known = {name: _plain(value) for name, value in options.items() if value is not None}
     return {**known, **digests_of(options)}
 

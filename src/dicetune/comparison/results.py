@@ -1,11 +1,13 @@
 """Results: what each loss with its decision rule, or an external tool, predicted for the test set.
 
-All of them predicted the same units in the same order, so that counts can be compared unit by unit.
+All competitors predicted the same units in the same order, so that counts can be compared unit by
+unit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +19,22 @@ from dicetune.comparison.plan import Plan
 from dicetune.comparison.runs import FinishedRun, Row, in_order
 from dicetune.errors import DataError, quoted
 from dicetune.problems import Problem, problem_of
+from dicetune.problems.base import is_unspaced
+from dicetune.problems.ratios import Counts, precision_recall_f1
 from dicetune.records import DEFAULT as ARGMAX
-from dicetune.records import PREDICTIONS_FILE, TUNED, read_json_lines
+from dicetune.records import PREDICTIONS_FILE, TUNED, TUNED_FILE, read_json_lines
+
+SPLIT = "test"
+
+MOST_ITEMS = 500
+"""Units that the summary holds, those on which competitors differ most first."""
+
+LONGEST = 2000
+"""Characters of a text that the summary holds."""
 
 
 def competitor_name(loss: str, decision: str) -> str:
-    """How a loss with its decision rule is called.
+    """The name of a loss with its decision rule.
 
     Example:
         >>> competitor_name("ce", "argmax"), competitor_name("ce", "tuned")
@@ -36,12 +48,12 @@ class Competitor:
     """One way to decide, with all its seeds: a loss and a decision rule, or an external tool."""
 
     name: str  # as tables show it
-    loss: str  # that it was trained with; of an external tool the tool's name
+    loss: str  # name of the loss, or of the external tool
     decision: str  # "argmax" or "tuned"
-    objective: str | None  # what it was trained with, in full; None of an external tool
-    seeds: tuple[int, ...]  # of its runs; none of an external tool, which is one file
+    objective: str | None  # the loss in full; None for an external tool
+    seeds: tuple[int, ...]  # seeds of the runs; none for an external tool, which is one file
     predicted: tuple[list[Any], ...]  # for each seed one prediction a unit
-    counts: np.ndarray  # of each seed and unit, (S, U, M)
+    counts: np.ndarray  # counts of each seed and unit, (S, U, M)
     seconds: float | None = None  # mean time of training, where it is known
     external: bool = False
 
@@ -55,29 +67,12 @@ class Results:
     competitors: list[Competitor]
 
     @property
-    def gold(self) -> list[Any]:
-        """The gold of each unit."""
-        return [row["gold"] for row in self.rows]
-
-    @property
     def units(self) -> tuple[str, str]:
         """What is resampled, in the singular and in the plural."""
         return self.problem.units(self.rows)
 
-    @property
-    def documents(self) -> list[str] | None:
-        """The document of each unit, where all are known and a document has several units."""
-        names = [row.get("document") for row in self.rows]
-        if None in names or len(set(names)) == len(names):
-            return None
-        return [str(name) for name in names]
-
-    def named(self, name: str) -> Competitor | None:
-        """The competitor of that name, if it is there."""
-        return next((known for known in self.competitors if known.name == name), None)
-
     def scores(self, competitor: Competitor) -> dict[str, Any]:
-        """Scores of a competitor: of each seed, their mean, other metrics, and each class."""
+        """Scores of a competitor: each seed, the mean, other metrics, and each class."""
         sums = competitor.counts.sum(axis=1)
         headline, *others = self.problem.metrics
         scores = self.problem.score(sums, headline)
@@ -89,72 +84,69 @@ class Results:
         }
 
 
-def read_results(plan: Plan, folder: Path, runs: Sequence[FinishedRun], split: str) -> Results:
-    """Gather the predictions of all finished runs and external files for one split."""
-    rows = runs[0].predictions(split)
+def read_results(plan: Plan, folder: Path, runs: Sequence[FinishedRun]) -> Results:
+    """Gather the predictions of all finished runs and external files for the test set."""
+    rows = runs[0].predictions(SPLIT)
     groups: list[tuple[dict[str, Any], list[list[Any]]]] = []
     for decision in (ARGMAX, TUNED):
         for loss in plan.objectives:
-            told = [
-                (run, predicted)
-                for run in runs
-                if run.planned.loss == loss
-                and (predicted := _decided(run, decision, split, rows)) is not None
-            ]
-            if told:
-                head = _head([run for run, _ in told], decision)
-                groups.append((head, [predicted for _, predicted in told]))
+            deciding, predictions = [], []
+            for run in runs:
+                if run.planned.loss == loss:
+                    predicted = _decided(run, decision, rows)
+                    if predicted is not None:
+                        deciding.append(run)
+                        predictions.append(predicted)
+            if deciding:
+                seconds = [run.record.training["seconds"] for run in deciding]
+                facts = {
+                    "name": competitor_name(loss, decision),
+                    "loss": loss,
+                    "decision": decision,
+                    "objective": deciding[0].planned.objective,
+                    "seeds": tuple(run.planned.seed for run in deciding),
+                    "seconds": float(np.mean(seconds)),
+                }
+                groups.append((facts, predictions))
     for name in plan.external:
         path = folder / EXTERNAL / name / PREDICTIONS_FILE
         with reading(path, f"give them again: --predictions {quoted(f'{name}=FILE')}"):
-            given = in_order(list(read_json_lines(path)), rows, path)
-            head = {"name": name, "loss": name, "decision": ARGMAX, "objective": None}
-            head |= {"seeds": (), "external": True}
-            groups.append((head, [_predicted(given, rows, path)]))
+            facts = {"name": name, "loss": name, "decision": ARGMAX, "objective": None}
+            facts |= {"seeds": (), "external": True}
+            groups.append((facts, [_predicted(list(read_json_lines(path)), rows, path)]))
     gold = [row["gold"] for row in rows]
     every = [unit for _, seeds in groups for predicted in seeds for unit in predicted]
     problem = problem_of(runs[0].problem, gold, every)
     competitors = [
         Competitor(
-            **head,
+            **facts,
             predicted=tuple(seeds),
             counts=np.stack([problem.counts(gold, predicted) for predicted in seeds]),
         )
-        for head, seeds in groups
+        for facts, seeds in groups
     ]
     return Results(problem, rows, competitors)
 
 
-def _head(runs: Sequence[FinishedRun], decision: str) -> dict[str, Any]:
-    first = runs[0].planned
-    return {
-        "name": competitor_name(first.loss, decision),
-        "loss": first.loss,
-        "decision": decision,
-        "objective": first.objective,
-        "seeds": tuple(run.planned.seed for run in runs),
-        "seconds": float(np.mean([run.record.training["seconds"] for run in runs])),
-    }
-
-
-def _decided(run: FinishedRun, decision: str, split: str, rows: Sequence[Row]) -> list[Any] | None:
+def _decided(run: FinishedRun, decision: str, rows: Sequence[Row]) -> list[Any] | None:
     """What one run predicted by a decision, in the order of ``rows``; ``None`` without it."""
-    found = run.predictions(split) if decision == ARGMAX else run.tuned(split)
-    if found is None:
-        return None
-    return _predicted(in_order(found, rows, run.folder), rows, run.folder)
+    if decision == ARGMAX:
+        return _predicted(run.predictions(SPLIT), rows, run.folder / PREDICTIONS_FILE)
+    tuned = run.tuned(SPLIT)
+    return None if tuned is None else _predicted(tuned, rows, run.folder / TUNED_FILE)
 
 
 def _predicted(given: Sequence[Row], rows: Sequence[Row], path: Path) -> list[Any]:
-    """The predictions of rows whose gold is that of the others."""
-    for row, like in zip(given, rows, strict=True):
+    """The predictions for the examples of ``rows``, whose gold must be the same."""
+    ordered = in_order(given, rows, path)
+    for row, like in zip(ordered, rows, strict=True):
         if row["gold"] != like["gold"]:
             raise DataError(
                 path,
                 f"expected the gold that the other runs have, got another for {quoted(row['id'])}: "
                 "compare runs on the same test file",
             )
-    return [row["predicted"] for row in given]
+    return [row["predicted"] for row in ordered]
 
 
 def _per_class(problem: Problem, sums: np.ndarray) -> list[dict[str, Any]]:
@@ -162,7 +154,6 @@ def _per_class(problem: Problem, sums: np.ndarray) -> list[dict[str, Any]]:
     seeds = [{row.name: row for row in problem.per_class(seed_sums)} for seed_sums in sums]
     rows = []
     for name in dict.fromkeys(name for classes in seeds for name in classes):
-        known = [classes[name] for classes in seeds if name in classes]
         each = {
             what: [getattr(row[name], what) if name in row else 0.0 for row in seeds]
             for what in ("precision", "recall", "f1")
@@ -170,9 +161,115 @@ def _per_class(problem: Problem, sums: np.ndarray) -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": name,
-                "support": known[0].support,
+                "support": next(classes[name].support for classes in seeds if name in classes),
                 **{what: float(np.mean(values)) for what, values in each.items()},
                 "f1_seeds": each["f1"],
             }
         )
     return rows
+
+
+def precision_recall(results: Results, runs: Sequence[FinishedRun]) -> dict[str, dict[str, Any]]:
+    """For each loss the mean curve of its seeds and the points that its decisions chose.
+
+    A curve runs over the number of positive decisions (``Problem.tradeoff``): texts called
+    positive, labels given, words that are part of an entity, candidate spans that are one. Seeds
+    are averaged where they make equally many, so that each point of the mean is the mean of
+    decisions that can really be made, and nothing is interpolated between precision and recall
+    (which would be too good: Davis & Goadrich, ICML 2006).
+    """
+    tradeoff = results.problem.tradeoff([row["gold"] for row in results.rows])
+    if tradeoff is None:
+        return {}
+    what, counts_of = tradeoff
+    found = {}
+    for loss in dict.fromkeys(run.planned.loss for run in runs):
+        curves = [counts_of(run.scores(SPLIT)) for run in runs if run.planned.loss == loss]
+        points = {}
+        for competitor in results.competitors:
+            if competitor.loss == loss and not competitor.external:
+                chosen = results.problem.operating_point(competitor.counts.sum(axis=1))
+                points[competitor.decision] = np.stack(chosen, axis=-1).tolist()
+        found[loss] = {
+            "what": what,
+            "curve": _mean_curve(curves),
+            "chosen": {name: np.mean(seeds, axis=0).tolist() for name, seeds in points.items()},
+            "seeds": points,
+        }
+    return found
+
+
+def _mean_curve(curves: Sequence[Counts]) -> list[list[float]]:
+    """[recall, precision] of the mean over seeds, at each step where something is predicted."""
+    points = np.mean([precision_recall_f1(*counts)[:2] for counts in curves], axis=0)
+    some = np.min([predicted for _, predicted, _ in curves], axis=0) > 0
+    return [[round(float(r), 5), round(float(p), 5)] for p, r in points.T[some]]
+
+
+def differing_items(results: Results) -> tuple[list[dict[str, Any]], int]:
+    """The units on which competitors differ in the share of seeds that are right, and their number.
+
+    A unit is right where all of it is: every entity of a sentence, every label of a text. An answer
+    is right where it is an exact match. Units whose shares are furthest apart come first.
+    """
+    right = {
+        competitor.name: np.array(
+            [
+                results.problem.right_units(results.rows, predicted, counts)
+                for predicted, counts in zip(competitor.predicted, competitor.counts, strict=True)
+            ],
+            dtype=float,
+        )
+        for competitor in results.competitors
+    }
+    shares = np.stack([seeds.mean(axis=0) for seeds in right.values()])
+    apart = shares.max(axis=0) - shares.min(axis=0)
+    order = np.argsort(-apart, kind="stable")
+    chosen = [int(unit) for unit in order if apart[unit] > 0]
+    return [_item(results, right, unit) for unit in chosen[:MOST_ITEMS]], len(chosen)
+
+
+def _item(results: Results, right: dict[str, np.ndarray], unit: int) -> dict[str, Any]:
+    row = results.rows[unit]
+    gold = list(results.problem.readings(row, row["gold"]))
+    predicted: dict[str, list[dict[str, Any]]] = {}
+    for competitor in results.competitors:
+        said = Counter(
+            (results.problem.readings(row, predictions[unit]), bool(is_right))
+            for predictions, is_right in zip(
+                competitor.predicted, right[competitor.name][:, unit], strict=True
+            )
+        )
+        predicted[competitor.name] = [
+            {"says": list(says), "right": is_right, "seeds": count}
+            for (says, is_right), count in said.most_common()
+        ]
+    if results.problem.misses_only:
+        variants = [variant for found in predicted.values() for variant in found]
+        missed = {reading for variant in variants for reading in {*gold} ^ {*variant["says"]}}
+        gold = [reading for reading in gold if reading in missed]
+        for variant in variants:
+            variant["says"] = [reading for reading in variant["says"] if reading in missed]
+    return {
+        "id": str(row["id"]),
+        "text": text_of(row),
+        "gold": gold,
+        "predicted": predicted,
+        "right": {name: round(float(seeds[:, unit].mean()), 4) for name, seeds in right.items()},
+    }
+
+
+def text_of(row: Mapping[str, Any]) -> str:
+    r"""The text of a row, the second text of a pair on a new line.
+
+    Example:
+        >>> text_of({"tokens": ["Dock", "four"]}), text_of({"text": "up?", "text_b": "is it up?"})
+        ('Dock four', 'up?\nis it up?')
+    """
+    tokens = row.get("tokens")
+    if tokens is not None:
+        text = ("" if is_unspaced(tokens) else " ").join(tokens)
+    else:
+        parts = (row.get(key) for key in ("question", "text", "text_b"))
+        text = "\n".join(str(part) for part in parts if part)
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -1,8 +1,8 @@
-"""The runs of a comparison as their folders, logs and records say. Needs no torch.
+"""The runs of a comparison, read from their folders, logs and records. Needs no torch.
 
 One comparison has one set of inputs: data, encoder, and files that options name, by fingerprint. A
-file may change while a comparison runs, and records may come from elsewhere. Files are looked at
-before each run, and what each finished run was made from before any verdict.
+file may change while a comparison runs, and records may come from elsewhere. So the files are
+checked before each run, and the inputs of each finished run before any verdict.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from dicetune.comparison.folder import PLAN_FILE, RUNS, WEIGHTS, failure_of, reading
-from dicetune.comparison.plan import SPLITS, Plan, PlannedRun
+from dicetune.comparison.plan import Plan, PlannedRun
 from dicetune.decide import DecisionRule, read_scores
 from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
 from dicetune.records import (
@@ -36,34 +36,42 @@ from dicetune.records import (
 
 Row = dict[str, Any]
 
+RECORDS = (
+    PREDICTIONS_FILE,
+    SCORES_FILE,
+    METRICS_FILE,
+    "config.yaml",
+    DECISION_FILE,
+    TUNED_FILE,
+    RUN_FILE,  # last: it says that the folder is whole
+)
+"""The records of a finished run."""
+
 _EVALUATION = re.compile(r"step (\d+)/(\d+) · dev \S+ (-?[\d.]+)")
 _NUMBER = int | float
-_TRAINING = {  # what tables and curves read of a run
+_TRAINING = {  # what tables and curves read of the training
     **dict.fromkeys(("seconds", "steps", "best_step"), _NUMBER),
     "history": [{"step": _NUMBER}],
 }
 
 
-def is_finished(folder: Path, *, decide: bool = True, keep_model: bool = False) -> bool:
+def is_finished(folder: Path, *, keep_model: bool) -> bool:
     """Whether making the run again would change nothing."""
-    return (
-        (folder / RUN_FILE).is_file()
-        and ((folder / DECISION_FILE).is_file() or not decide)
-        and (keep_model or not any(folder.glob(WEIGHTS)))
-    )
+    whole = all((folder / name).is_file() for name in (RUN_FILE, DECISION_FILE))
+    return whole and (keep_model or not any(folder.glob(WEIGHTS)))
 
 
 @dataclass(frozen=True)
 class RunState:
-    """One run of a plan as its folder and its log tell."""
+    """The state of one planned run, read from its folder and its log."""
 
     planned: PlannedRun
     state: str  # "done", "running", "failed" or "waiting"
-    step: int = 0  # of training that was last evaluated
-    steps: int = 0  # of training in all, once known
+    step: int = 0  # the step of the last evaluation
+    steps: int = 0  # all steps of training, once known
     dev: float | None = None  # main score of the chosen checkpoint, or of the best so far
-    seconds: float | None = None  # of training, where it is done
-    reason: str | None = None  # why it failed
+    seconds: float | None = None  # of training, where the run is done
+    reason: str | None = None  # why the run failed
 
     @classmethod
     def read(
@@ -74,7 +82,11 @@ class RunState:
         is_running = planned.id == running
         if not is_running and is_finished(folder, keep_model=plan.keep_models):
             try:
-                return cls._done(plan, planned, folder)
+                training = read_json(folder / RUN_FILE)["training"]
+                steps, seconds = int(training["steps"]), float(training["seconds"])
+                dev = read_json(folder / METRICS_FILE)["dev"].get(plan.metric)
+                dev = None if dev is None else float(dev)
+                return cls(planned, "done", steps, steps, dev, seconds)
             except (DicetuneError, OSError, AttributeError, LookupError, TypeError, ValueError):
                 return cls(planned, "failed", reason="its records are damaged")
         evaluated = _evaluations(folder.with_name(folder.name + ".log"))
@@ -82,16 +94,9 @@ class RunState:
         state = "running" if is_running else "waiting" if reason is None else "failed"
         return cls(planned, state, *evaluated, reason=reason)
 
-    @classmethod
-    def _done(cls, plan: Plan, planned: PlannedRun, folder: Path) -> RunState:
-        training = read_json(folder / RUN_FILE)["training"]
-        steps, seconds = int(training["steps"]), float(training["seconds"])
-        dev = read_json(folder / METRICS_FILE)["dev"].get(plan.metric)
-        return cls(planned, "done", steps, steps, None if dev is None else float(dev), seconds)
-
     @property
     def share(self) -> float:
-        """How much of its training is over, in [0, 1]."""
+        """The share of the training that is over, in [0, 1]."""
         if self.state in ("done", "failed"):
             return 1.0
         return self.step / self.steps if self.steps else 0.0
@@ -99,10 +104,7 @@ class RunState:
 
 def _evaluations(log: Path) -> tuple[int, int, float | None]:
     """Last step, all steps and best dev score of the run that a log ends with."""
-    try:
-        text = log.read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return 0, 0, None
+    text = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
     found = _EVALUATION.findall(text)
     if not found:
         return 0, 0, None
@@ -112,11 +114,11 @@ def _evaluations(log: Path) -> tuple[int, int, float | None]:
 
 @dataclass(frozen=True)
 class Progress:
-    """The states of all runs in the order of the plan, and how long the rest takes."""
+    """The states of all runs in the order of the plan, and how long the unfinished runs take."""
 
     runs: tuple[RunState, ...]
     seconds_left: float | None = None  # an estimate, once one run is done
-    what: str = ""  # what runs now beside the runs (a trial of the search), if anything
+    what: str = ""  # the trial of the search that is made now, if one is
 
     @classmethod
     def read(
@@ -138,7 +140,7 @@ class Progress:
         return cls(states, left)
 
     def of(self, state: str) -> list[RunState]:
-        """The runs of that state."""
+        """The runs in a state."""
         return [run for run in self.runs if run.state == state]
 
 
@@ -152,7 +154,7 @@ class FinishedRun:
 
     @classmethod
     def read(cls, planned: PlannedRun, folder: Path) -> FinishedRun | None:
-        """The run in a folder, or ``None`` where it is not finished."""
+        """The run in a folder, or ``None`` where the run is not finished."""
         if not (folder / RUN_FILE).is_file():
             return None
         with reading(folder / RUN_FILE, remake(folder)):
@@ -188,16 +190,15 @@ class FinishedRun:
                     raise ValueError(f"decisions on {tuned} examples, predictions of {counts}")
 
     def predictions(self, split: str) -> list[Row]:
-        """Rows of the plain decision, in the order of the file."""
+        """Rows of the default decision, in the order of the file."""
         return [row for row in self._predictions if row.get("split") == split]
 
     def tuned(self, split: str) -> list[Row] | None:
-        """Rows of the tuned decision, in the order of the plain ones; ``None`` without one."""
+        """Rows of the tuned decision, in the order of the file; ``None`` without a file."""
         path = self.folder / TUNED_FILE
         if not path.is_file():
             return None
-        rows = [row for row in read_json_lines(path) if row.get("split") == split]
-        return in_order(rows, self.predictions(split), path)
+        return [row for row in read_json_lines(path) if row.get("split") == split]
 
     @property
     def problem(self) -> dict[str, Any]:
@@ -212,7 +213,7 @@ class FinishedRun:
         return problem
 
     def scores(self, split: str) -> list[np.ndarray]:
-        """What the model put out for each example, (rows, columns) each."""
+        """The outputs of the model for each example, (rows, columns) each."""
         return self._scores[0][split]
 
     @cached_property
@@ -225,7 +226,7 @@ class FinishedRun:
 
 
 def remake(folder: Path) -> str:
-    """What mends a damaged run, in words."""
+    """How a damaged run is made whole again, in words."""
     out = folder.parent.parent
     if folder.parent.name == RUNS and (out / PLAN_FILE).is_file():
         return (
@@ -236,7 +237,7 @@ def remake(folder: Path) -> str:
 
 
 def _counts(rows: Iterable[Row]) -> dict[str, int]:
-    """Rows of each split; each must say what was predicted of what."""
+    """How many rows each split has; a row must hold gold and prediction."""
     found: dict[str, int] = {}
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, dict) or not {"split", "id", "gold", "predicted"} <= row.keys():
@@ -268,11 +269,11 @@ def in_order(rows: Sequence[Row], like: Sequence[Row], path: Path) -> list[Row]:
 
 
 def check_files(plan: Plan, out: Path, what: str) -> None:
-    """Refuse to begin ``what`` on files that are not those of the plan."""
+    """Refuse to begin ``what`` on other files than the files of the plan."""
     files = [(split, file.path, file.sha256) for split, file in plan.files.items()]
     files += [(name, plan.options[name], digest) for name, digest in plan.option_files.items()]
     encoder = Path(plan.model["name"] or "")
-    if encoder.is_dir():  # what a name means lies in a cache, and is not edited
+    if encoder.is_dir():  # a model that is given by name lies in a cache, and is not edited
         files.append(("encoder", str(encoder / "model.safetensors"), plan.model["sha256"]))
     for name, path, digest in files:
         found = sha256(path) if digest is not None and Path(path).is_file() else None
@@ -287,16 +288,16 @@ def check_files(plan: Plan, out: Path, what: str) -> None:
 
 
 def check_runs(plan: Plan, out: Path, runs: Sequence[FinishedRun]) -> list[str]:
-    """Refuse a verdict over runs that were made from other inputs than the plan says.
+    """Refuse a verdict over runs that were made from other inputs than the inputs of the plan.
 
-    The notes that come back name what has no fingerprint, and so could not be checked.
+    Returns notes that name the inputs without a fingerprint, which could not be checked.
     """
     unknown: dict[str, int] = {}
     for run in runs:
-        for name, planned, told in _told(plan, run.record):
-            if planned is None or told is None:
+        for name, planned, recorded in _inputs(plan, run.record):
+            if planned is None or recorded is None:
                 unknown[name] = unknown.get(name, 0) + 1
-            elif planned != told:
+            elif planned != recorded:
                 mend = (
                     f"delete {quoted(run.planned.folder(out))} and run `dicetune compare --out "
                     f"{out}` again, which makes it anew from the files of the comparison"
@@ -306,9 +307,9 @@ def check_runs(plan: Plan, out: Path, runs: Sequence[FinishedRun]) -> list[str]:
                 raise DataError(
                     run.folder,
                     f"expected run {run.planned.id} to be made from the {name} of the comparison "
-                    f"({_short(planned)}), got another ({_short(told)}): {mend}",
+                    f"({_short(planned)}), got another ({_short(recorded)}): {mend}",
                 )
-    check_read_alike((run.folder, run.record) for run in runs)
+    check_read_alike(runs)
     return [
         f"{name}: {count} of {len(runs)} runs have no fingerprint, so that it was not checked "
         "whether all were made from the same"
@@ -316,40 +317,38 @@ def check_runs(plan: Plan, out: Path, runs: Sequence[FinishedRun]) -> list[str]:
     ]
 
 
-def _told(plan: Plan, record: RunRecord) -> list[tuple[str, Any, Any]]:
-    """What the plan and what a record say of each input; ``None`` where they do not."""
-    told: list[tuple[str, Any, Any]] = []
-    for split in SPLITS:
-        file, made = plan.files.get(split), record.data.get(split, {})
-        if file is None:
-            continue
-        told.append((f"number of {split} examples", file.examples, made.get("examples")))
+def _inputs(plan: Plan, record: RunRecord) -> list[tuple[str, Any, Any]]:
+    """Name of each input, and its fingerprint in the plan and in a record, where they have it."""
+    found: list[tuple[str, Any, Any]] = []
+    for split, file in plan.files.items():
+        recorded = record.data.get(split, {})
+        found.append((f"number of {split} examples", file.examples, recorded.get("examples")))
         if not file.path.startswith("sample:"):
-            told.append((f"{split} data", file.sha256, made.get("sha256")))
-    return [*told, ("encoder", plan.model.get("sha256"), record.model.get("sha256"))]
+            found.append((f"{split} data", file.sha256, recorded.get("sha256")))
+    return [*found, ("encoder", plan.model.get("sha256"), record.model.get("sha256"))]
 
 
 def _short(value: Any) -> str:
     return quoted(value[:8]) if isinstance(value, str) else quoted(value)
 
 
-def check_read_alike(runs: Iterable[tuple[Path, RunRecord]]) -> None:
+def check_read_alike(runs: Iterable[FinishedRun]) -> None:
     """Refuse runs whose task has other labels or reads otherwise (queries, the scheme of tags).
 
-    Settings that are numbers (a stride, a threshold) are choices of a run: whoever compares their
-    configurations says that they differ.
+    Settings that are numbers (a stride, a threshold) are choices of a run: the comparison of
+    configurations notes them.
     """
     first: tuple[Path, dict[str, Any]] | None = None
-    for folder, record in runs:
-        read: dict[str, Any] = {"labels": record.labels}
-        for name, value in record.settings.items():
+    for run in runs:
+        read: dict[str, Any] = {"labels": run.record.labels}
+        for name, value in run.record.settings.items():
             if value is not None and not isinstance(value, int | float):
                 read[name] = value
-        first = first or (folder, read)
+        first = first or (run.folder, read)
         for name in first[1].keys() | read.keys():
             if first[1].get(name) != read.get(name):
                 raise DataError(
-                    folder,
+                    run.folder,
                     f"expected the {name} that {quoted(first[0])} has, "
                     f"{quoted(first[1].get(name))}, got {quoted(read.get(name))}: make one of the "
                     "two runs again, or leave it out",

@@ -1,20 +1,19 @@
 """Search for hyper-parameters: as many trials for every loss, scored on dev alone.
 
 A trial is a run without a test file, on a seed that is not compared. The learning rate is drawn
-log-uniformly around the configured rate, and with it what the loss says may change
+log-uniformly around the configured rate, and with it the parameters of the loss that may change
 (``Loss.ranges``). The first trial is the configuration as it was given, so that a search never ends
-worse on dev. A search that was killed goes on with the trial it was in, to the same values.
+worse on dev. A search that was killed goes on with its unfinished trial, to the same values.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from dicetune.comparison.folder import SEARCH, failure_of
 from dicetune.comparison.plan import Plan, PlannedLoss, slug
@@ -23,10 +22,10 @@ from dicetune.records import METRICS_FILE, read_json
 
 _log = logging.getLogger(__name__)
 AROUND = 5.0
-"""The learning rate is searched from a fifth of the configured one to five times it."""
+"""The learning rate is searched from a fifth of the configured rate to five times it."""
 
-RunTrial = Callable[[Path, str], str | None]
-"""Makes the run of a configuration file, shown as a text; why it failed, or ``None``."""
+RunTrial = Callable[[Path, dict[str, Any], str], str | None]
+"""Makes the run of a configuration in a folder, under a title; why it failed, or ``None``."""
 
 
 def search(plan: Plan, out: Path, name: str, run: RunTrial) -> Plan:
@@ -58,13 +57,15 @@ def search(plan: Plan, out: Path, name: str, run: RunTrial) -> Plan:
         study.sampler = optuna.samplers.TPESampler(seed=1000 * seed + finished)
         unfinished = [t for t in study.trials if t.state == optuna.trial.TrialState.RUNNING]
         trial = optuna.trial.Trial(study, unfinished[0]._trial_id) if unfinished else study.ask()
-        values = {key: _draw(trial, key, allowed) for key, (_, allowed) in space.items()}
-        folder = place / f"trial-{trial.number:03d}"
-        chosen = with_values(given, values)
-        _write_config(plan, out, name, chosen, seed, folder.with_suffix(".yaml"))
-        reason = run(
-            folder.with_suffix(".yaml"), f"search · {name} · trial {trial.number + 1}/{trials}"
-        )
+        for key, (_, allowed) in space.items():
+            trial.suggest_float(key, allowed.low, allowed.high, log=allowed.log)
+        chosen = with_values(given, trial.params)
+        config = replace(plan, objectives={name: chosen}).config_of(name, seed)
+        if plan.files["train"].path.startswith("sample:"):
+            config |= _sample_files(out / SEARCH)
+        config.pop("test", None)  # so that no trial sees the test data
+        folder, number = place / f"trial-{trial.number:03d}", trial.number + 1
+        reason = run(folder, config, f"search · {name} · trial {number}/{trials}")
         if reason is None:
             score = read_json(folder / METRICS_FILE)["dev"][plan.metric]
             study.tell(trial, score)
@@ -72,19 +73,14 @@ def search(plan: Plan, out: Path, name: str, run: RunTrial) -> Plan:
         else:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
             said = f"failed: {reason}"
-        _log.info(
-            "search %s: trial %d of %d, %s: %s",
-            name,
-            trial.number + 1,
-            trials,
-            _text(chosen),
-            said,
-        )
-    return _with_best(plan, name, given, study.trials, place)
+        _log.info("search %s: trial %d of %d, %s: %s", name, number, trials, _text(chosen), said)
+    plan, said = _with_best(plan, name, study.trials, place)
+    _log.info("search %s: %s", name, said)
+    return plan
 
 
 def space_of(objective: PlannedLoss, learning_rate: float) -> dict[str, tuple[float, Range]]:
-    """What is searched for an objective: value and range of each parameter, by name.
+    """Value and range of each parameter that is searched for an objective, by name.
 
     Example:
         >>> sorted(space_of(PlannedLoss("ce+dice"), 1e-4))
@@ -94,65 +90,45 @@ def space_of(objective: PlannedLoss, learning_rate: float) -> dict[str, tuple[fl
     return {"learning_rate": (learning_rate, allowed), **build(objective.loss).searchable()}
 
 
-def with_values(objective: PlannedLoss, values: dict[str, float]) -> PlannedLoss:
-    """The objective with other values of some of ``space_of``.
+def with_values(objective: PlannedLoss, drawn: Mapping[str, float]) -> PlannedLoss:
+    """The objective with values of ``space_of``, of four digits as a configuration shows them.
 
     Example:
         >>> with_values(PlannedLoss("ce+dice"), {"2": 0.5, "learning_rate": 3e-5})
         PlannedLoss(loss='ce+0.5*dice', start_loss=None, start_share=None, learning_rate=3e-05)
     """
-    of_loss = {key: value for key, value in values.items() if key != "learning_rate"}
-    loss = build(objective.loss).with_values(of_loss).spec
-    return PlannedLoss(loss, objective.start_loss, objective.start_share, values["learning_rate"])
+    values = {key: float(f"{value:.4g}") for key, value in drawn.items()}
+    rate = values.pop("learning_rate")
+    loss = build(objective.loss).with_values(values).spec
+    return replace(objective, loss=loss, learning_rate=rate)
 
 
-def _draw(trial: Any, key: str, allowed: Range) -> float:
-    """A value of four digits, as it will stand in the configuration."""
-    return _short(trial.suggest_float(key, allowed.low, allowed.high, log=allowed.log))
+def _text(chosen: PlannedLoss) -> str:
+    return f"{chosen.loss}, learning rate {chosen.learning_rate:g}"
 
 
-def _short(value: float) -> float:
-    return float(f"{value:.4g}")
-
-
-def _with_best(plan: Plan, name: str, given: PlannedLoss, trials: list[Any], place: Path) -> Plan:
-    rows: list[dict[str, Any]] = []
+def _with_best(plan: Plan, name: str, trials: list[Any], place: Path) -> tuple[Plan, str]:
+    """The plan with the best trial as the objective and all trials in the record, and a line."""
+    given = plan.objectives[name]
+    rows = []
+    scored: list[tuple[float, int, PlannedLoss]] = []
     for trial in trials:
         if not trial.state.is_finished():
             continue
-        values = {key: _short(value) for key, value in trial.params.items()}
-        chosen = with_values(given, values)
-        reason = failure_of(place / f"trial-{trial.number:03d}") if trial.value is None else None
-        rows.append(
-            {
-                "number": trial.number + 1,
-                "dev": trial.value,
-                "loss": chosen.loss,
-                "learning_rate": chosen.learning_rate,
-                **({"reason": reason} if reason is not None else {}),
-            }
-        )
-    scored = [row for row in rows if row["dev"] is not None]
+        chosen, number = with_values(given, trial.params), trial.number + 1
+        row: dict[str, Any] = {"number": number, "dev": trial.value, "loss": chosen.loss}
+        row["learning_rate"] = chosen.learning_rate
+        if trial.value is not None:
+            scored.append((trial.value, -number, chosen))
+        elif (reason := failure_of(place / f"trial-{trial.number:03d}")) is not None:
+            row["reason"] = reason
+        rows.append(row)
     if not scored:
-        return plan.with_found(name, given, {"best": None, "trials": rows})
-    best = max(scored, key=lambda row: (row["dev"], -row["number"]))
-    objective = PlannedLoss(
-        best["loss"], given.start_loss, given.start_share, best["learning_rate"]
-    )
-    return plan.with_found(name, objective, {"best": best["number"], "trials": rows})
-
-
-def _write_config(
-    plan: Plan, out: Path, name: str, chosen: PlannedLoss, seed: int, path: Path
-) -> None:
-    """The configuration of a trial: no test file, so that none of it can be seen."""
-    config = plan.config_of(name, seed)
-    config |= {"loss": chosen.loss}
-    config["trainer"] = {**config["trainer"], "learning_rate": chosen.learning_rate}
-    if plan.files["train"].path.startswith("sample:"):
-        config |= _sample_files(out / SEARCH)
-    config.pop("test", None)
-    path.write_text(yaml.safe_dump(config, sort_keys=False, allow_unicode=True), encoding="utf-8")
+        said = "every trial failed; it is compared as it was given"
+        return plan.with_found(name, given, {"best": None, "trials": rows}), said
+    _, number, best = max(scored, key=lambda trial: trial[:2])
+    said = f"trial {-number} is best: {best}, learning rate {best.learning_rate:g}"
+    return plan.with_found(name, best, {"best": -number, "trials": rows}), said
 
 
 def _sample_files(place: Path) -> dict[str, str]:
@@ -168,10 +144,6 @@ def _sample_files(place: Path) -> dict[str, str]:
             write_conll(stream, corpus, [sentence.tags for sentence in corpus])
         files[split] = str(path)
     return files
-
-
-def _text(chosen: PlannedLoss) -> str:
-    return f"{chosen.loss}, learning rate {chosen.learning_rate:g}"
 
 
 def _storage(path: Path) -> Any:

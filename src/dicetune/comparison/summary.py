@@ -1,7 +1,7 @@
 """Summary: everything that a comparison found, as plain data, from its records alone.
 
-``summary.json`` is what the report, the Markdown table and the command line print; nothing that
-they show is computed anywhere else. Scores and differences are fractions. Needs no torch.
+The report, the Markdown table and the command line print ``summary.json``; they compute nothing.
+Scores and differences are fractions. Needs no torch.
 """
 
 from __future__ import annotations
@@ -11,24 +11,25 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dicetune import numbers
-from dicetune.comparison.curves import learning_curves, loss_against_metric, precision_recall
-from dicetune.comparison.differences import differences, sampled
+from dicetune.comparison.differences import differences
 from dicetune.comparison.folder import reading
-from dicetune.comparison.items import differing_items
 from dicetune.comparison.plan import SPLITS, Plan
-from dicetune.comparison.results import Results, read_results
+from dicetune.comparison.results import SPLIT, differing_items, precision_recall, read_results
 from dicetune.comparison.runs import FinishedRun, RunState, check_runs
+from dicetune.comparison.statistics.significance import rank_correlation
 from dicetune.errors import InputError, listed, quoted
 from dicetune.problems import problem_of
 from dicetune.records import read_json, replace_text, write_json
+from dicetune.reporting import SUMMARY_FILE, SUMMARY_VERSION
 
-SUMMARY_VERSION = 1
-SUMMARY_FILE = "summary.json"
-MARKDOWN_FILE = "summary.md"
-SPLIT = "test"
 INSPECTION_FILE = "inspection.json"
 """``Inspection.to_dict()`` of the three splits, where the comparison made one."""
+
+LEAST = 3
+"""Evaluations of a run below which a rank correlation says nothing."""
 
 _COUNTED = {
     "examples": "examples",
@@ -40,112 +41,150 @@ _COUNTED = {
 _INSPECTED = {"splits", "labels_title", "leaks", "conflicts", "conflict_examples", "warnings"}
 
 
-def write_summary(folder: str | Path) -> dict[str, Any]:
-    """Write ``summary.json`` and ``summary.md`` of a comparison.
-
-    Args:
-        folder: of the comparison.
-
-    Returns:
-        The summary.
-
-    Raises:
-        InputError: no comparison, or no finished run in it.
-    """
-    folder = Path(folder)
+def write_summary(folder: Path) -> dict[str, Any]:
+    """Write ``summary.json`` and ``summary.md`` of a comparison, and return the summary."""
     summary = summarise(folder)
     write_json(folder / SUMMARY_FILE, summary)
-    replace_text(folder / MARKDOWN_FILE, markdown(summary))
+    replace_text(folder / "summary.md", markdown(summary))
     return summary
 
 
-def summarise(folder: str | Path) -> dict[str, Any]:
-    """Everything that a comparison found.
-
-    Args:
-        folder: of the comparison, with ``comparison.json``, ``cells`` and perhaps ``foreign``.
-
-    Raises:
-        InputError: no comparison, or no finished run in it.
-        DataError: records that cannot be read, or runs on other data.
-    """
-    folder = Path(folder)
+def summarise(folder: Path) -> dict[str, Any]:
+    """Everything that a comparison found; records that are damaged or do not fit are refused."""
     plan = Plan.load(folder)
     runs = FinishedRun.of_plan(plan, folder)
     if not runs:
         raise InputError(
-            f"expected at least one finished run in {quoted(Path(folder))}, got none of "
+            f"expected at least one finished run in {quoted(folder)}, got none of "
             f"{len(plan.runs)}: go on with `dicetune compare --out {folder}`"
         )
     for run in runs:
         run.check()
     unchecked = check_runs(plan, folder, runs)
-    results = read_results(plan, folder, runs, SPLIT)
+    results = read_results(plan, folder, runs)
     curves = learning_curves(runs, plan.metric)
     items, differing = differing_items(results)
     found = differences(results, plan.baseline)
     unit, several = results.units
+    file = plan.files[SPLIT].path.rsplit("/", 1)[-1] if SPLIT in plan.files else ""
     return {
         "version": SUMMARY_VERSION,
         "task": plan.task,
-        "title": _title(plan),
+        "title": f"{plan.task} on {file}" if file else plan.task,
         "metric": results.problem.metrics[0],
         "metric_title": results.problem.metric_title(results.problem.metrics[0]),
         "unit": unit,
         "units": len(results.rows),
         "units_title": several,
-        "sampled_title": sampled(results),
+        "sampled_title": found.sampled,
         "class_unit": results.problem.items_title or several,
         "split": SPLIT,
         "baseline": plan.baseline,
         "descriptive": found.descriptive,
         "verdict": found.verdict,
-        "competitors": _competitors(results, found.intervals),
+        "competitors": [
+            {
+                "name": competitor.name,
+                "loss": competitor.loss,
+                "decision": competitor.decision,
+                "objective": competitor.objective,
+                "seeds": list(competitor.seeds),
+                **results.scores(competitor),
+                "interval": found.intervals[competitor.name],
+                "seconds": competitor.seconds,
+                "foreign": competitor.external,
+            }
+            for competitor in results.competitors
+        ],
         "comparisons": found.rows,
         "method": found.method,
         "curves": curves,
         "loss_against_metric": loss_against_metric(curves),
-        "precision_recall": precision_recall(results, runs, SPLIT),
+        "precision_recall": precision_recall(results, runs),
         "items": items,
         "items_differing": differing,
         "several_readings": results.problem.several_readings,
-        "data": data_facts(folder, runs),
+        "data": _data(folder, runs),
         "how": _how(plan, folder, runs, unchecked),
     }
 
 
-def _title(plan: Plan) -> str:
-    path = plan.files[SPLIT].path if SPLIT in plan.files else ""
-    return f"{plan.task} on {path.rsplit('/', 1)[-1]}" if path else plan.task
+def learning_curves(runs: Sequence[FinishedRun], metric: str) -> dict[str, list[dict[str, Any]]]:
+    """For each loss and seed, loss on train and dev and the dev metric at each evaluation."""
+    curves: dict[str, list[dict[str, Any]]] = {}
+    for run in runs:
+        history = run.record.training["history"]
+        curves.setdefault(run.planned.loss, []).append(
+            {
+                "seed": run.planned.seed,
+                "steps": [row["step"] for row in history],
+                "train_loss": [row.get("train_loss") for row in history],
+                "dev_loss": [row.get("eval_loss") for row in history],
+                "dev_metric": [row.get(f"eval_{metric}") for row in history],
+                "best_step": run.record.training["best_step"],
+            }
+        )
+    return curves
 
 
-def _competitors(results: Results, intervals: dict[str, Any]) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": competitor.name,
-            "loss": competitor.loss,
-            "decision": competitor.decision,
-            "objective": competitor.objective,
-            "seeds": list(competitor.seeds),
-            **results.scores(competitor),
-            "interval": intervals.get(competitor.name),
-            "seconds": competitor.seconds,
-            "foreign": competitor.external,
+def loss_against_metric(
+    curves: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> dict[str, dict[str, Any]]:
+    """How well each loss tracked 1 - metric on dev over its runs, from ``learning_curves``.
+
+    Spearman's rank correlation between the loss and the error, over the evaluations of a run, then
+    the mean over seeds: 1 where every fall of the loss was a fall of the error. ``train`` is the
+    loss in training (the mean since the evaluation before), ``dev`` the same objective on dev;
+    ``None`` with fewer than ``LEAST`` evaluations, or where loss or error never changed.
+    """
+    found = {}
+    for loss, runs in curves.items():
+        traces = [
+            [
+                {
+                    "seed": run["seed"],
+                    "step": step,
+                    "train_loss": train,
+                    "dev_loss": dev,
+                    "error": None if score is None else 1 - score,
+                }
+                for step, train, dev, score in zip(
+                    run["steps"], run["train_loss"], run["dev_loss"], run["dev_metric"], strict=True
+                )
+            ]
+            for run in runs
+        ]
+        found[loss] = {
+            "train": _tracking(traces, "train_loss"),
+            "dev": _tracking(traces, "dev_loss"),
+            "evaluations": min((len(run["steps"]) for run in runs), default=0),
+            "points": [point for trace in traces for point in trace],
         }
-        for competitor in results.competitors
-    ]
+    return found
+
+
+def _tracking(traces: Sequence[Sequence[Mapping[str, Any]]], name: str) -> dict[str, Any]:
+    """The rank correlation of a loss with the error, mean and of each run."""
+    per_seed = []
+    for trace in traces:
+        pairs = [(point[name], point["error"]) for point in trace]
+        pairs = [pair for pair in pairs if None not in pair]
+        enough = len(pairs) >= LEAST
+        per_seed.append(rank_correlation(*zip(*pairs, strict=True)) if enough else None)
+    known = [value for value in per_seed if value is not None]
+    return {"spearman": float(np.mean(known)) if known else None, "per_seed": per_seed}
 
 
 def _how(
     plan: Plan, folder: Path, runs: Sequence[FinishedRun], unchecked: Sequence[str]
 ) -> dict[str, Any]:
-    """How it was run: what was typed, with what, at which budget, and the state of each run."""
-    finished = {run.planned.id: run for run in runs}
+    """How the comparison was run: command, versions, budget, and the state of each run."""
+    finished = {run.planned.id: run.record for run in runs}
     rows = []
     for planned in plan.runs:
         row = asdict(planned)
         if planned.id in finished:
-            training = finished[planned.id].record.training
+            training = finished[planned.id].training
             row |= {
                 "state": "done",
                 "seconds": training["seconds"],
@@ -158,14 +197,11 @@ def _how(
             state = RunState.read(plan, folder, planned)
             row |= {"state": state.state, "seconds": None, "reason": state.reason}
         rows.append(row)
-    notes: dict[str, int] = {}
-    for run in runs:
-        for note in run.record.notes:
-            notes[note] = notes.get(note, 0) + 1
+    first = runs[0].record
     return {
         "command": plan.command,
-        "versions": runs[0].record.versions,
-        "model": {**plan.model, "parameters": runs[0].record.model.get("parameters")},
+        "versions": first.versions,
+        "model": {**plan.model, "parameters": first.model.get("parameters")},
         "device": sorted({run.record.training.get("device", "") for run in runs}),
         "files": {split: asdict(file) for split, file in plan.files.items()},
         "options": plan.options,
@@ -176,12 +212,16 @@ def _how(
         else {"trials": plan.search.trials, "found": plan.search.found},
         "foreign": plan.external,
         "cells": rows,
-        "notes": [*plan.notes, *unchecked, *notes],
+        "notes": [
+            *plan.notes,
+            *unchecked,
+            *dict.fromkeys(note for run in runs for note in run.record.notes),
+        ],
     }
 
 
-def data_facts(folder: Path, runs: Sequence[FinishedRun]) -> dict[str, Any]:
-    """The inspection of the data in the layout of ``Inspection.to_dict``."""
+def _data(folder: Path, runs: Sequence[FinishedRun]) -> dict[str, Any]:
+    """The inspection of the data, or facts of the records, in ``Inspection.to_dict``'s layout."""
     path = folder / INSPECTION_FILE
     if path.is_file():
         with reading(path, "delete it and run the same command again"):
@@ -190,9 +230,10 @@ def data_facts(folder: Path, runs: Sequence[FinishedRun]) -> dict[str, Any]:
                 raise KeyError(listed(sorted(missing)))
         return {"inspected": True, **found}
     run = runs[0]
+    splits = [split for split in SPLITS if split in run.record.data]
     return {
         "inspected": False,
-        "splits": [_split(run, split) for split in SPLITS if split in run.record.data],
+        "splits": [_split(run, split) for split in splits],
         "leaks": [],
         "conflicts": 0,
         "conflict_examples": [],
@@ -203,14 +244,14 @@ def data_facts(folder: Path, runs: Sequence[FinishedRun]) -> dict[str, Any]:
 
 
 def _split(run: FinishedRun, split: str) -> dict[str, Any]:
-    told = run.record.data[split]
-    facts: dict[str, Any] = {words: told[name] for name, words in _COUNTED.items() if name in told}
-    if told.get("subwords"):
-        facts["unknown sub-words"] = told.get("unknown_subwords", 0) / told["subwords"]
+    data = run.record.data[split]
+    facts: dict[str, Any] = {words: data[name] for name, words in _COUNTED.items() if name in data}
+    if data.get("subwords"):
+        facts["unknown sub-words"] = data.get("unknown_subwords", 0) / data["subwords"]
     gold = [row["gold"] for row in run.predictions(split)]
     return {
         "name": split,
-        "source": told["source"],
+        "source": data["source"],
         "facts": facts,
         "labels": dict(problem_of(run.problem, gold).gold_labels(gold).most_common()),
         "ratio": None,
@@ -227,53 +268,43 @@ def markdown(summary: Mapping[str, Any]) -> str:
         f"{_text(summary['metric_title'])} on {summary['split']}, in percent, "
         f"{numbers.count(summary['units'])} {summary['units_title']}; intervals are 95%."
     )
-    parts.append(_scores(summary))
-    if summary["comparisons"]:
-        parts.append(_differences(summary))
-    if any(own["per_class"] for own in summary["competitors"]):
-        parts.append(f"F1 of each class (support: {summary['class_unit']})")
-        parts.append(_classes(summary))
-    return "\n\n".join(parts) + "\n"
-
-
-def _scores(summary: Mapping[str, Any]) -> str:
-    rows = [
-        [
-            own["name"],
-            numbers.points(own["mean"]),
-            numbers.interval(own["interval"]),
-            " ".join(numbers.points(score) for score in own["scores"]),
-            numbers.duration(own["seconds"]),
-        ]
-        for own in summary["competitors"]
-    ]
-    return table(["objective", "mean", "interval", "of each seed", "time of a run"], rows)
-
-
-def _differences(summary: Mapping[str, Any]) -> str:
-    rows = [
-        [
-            f"{own['name']} − {own['baseline']}",
-            numbers.signed(own["difference"]),
-            numbers.interval(own["interval"], sign=True),
-            numbers.chance(own["p_holm"]),
-            numbers.points(own["detectable"]),
-            own["verdict"],
-        ]
-        for own in summary["comparisons"]
-    ]
-    return table(["difference", "points", "interval", "p (Holm)", "detectable", "verdict"], rows)
-
-
-def _classes(summary: Mapping[str, Any]) -> str:
+    heads = ["objective", "mean", "interval", "of each seed", "time of a run"]
     competitors = summary["competitors"]
-    support = {row["name"]: row["support"] for own in competitors for row in own["per_class"]}
-    found = [{row["name"]: row["f1"] for row in own["per_class"]} for own in competitors]
     rows = [
-        [name, numbers.count(support[name]), *(numbers.points(own.get(name)) for own in found)]
+        [
+            competitor["name"],
+            numbers.points(competitor["mean"]),
+            numbers.interval(competitor["interval"]),
+            " ".join(numbers.points(score) for score in competitor["scores"]),
+            numbers.duration(competitor["seconds"]),
+        ]
+        for competitor in competitors
+    ]
+    parts.append(table(heads, rows))
+    heads = ["difference", "points", "interval", "p (Holm)", "detectable", "verdict"]
+    rows = [
+        [
+            f"{row['name']} − {row['baseline']}",
+            numbers.signed(row["difference"]),
+            numbers.interval(row["interval"], sign=True),
+            numbers.chance(row["p_holm"]),
+            numbers.points(row["detectable"]),
+            row["verdict"],
+        ]
+        for row in summary["comparisons"]
+    ]
+    if rows:
+        parts.append(table(heads, rows))
+    support = {row["name"]: row["support"] for c in competitors for row in c["per_class"]}
+    f1 = [{row["name"]: row["f1"] for row in c["per_class"]} for c in competitors]
+    rows = [
+        [name, numbers.count(support[name]), *(numbers.points(one.get(name)) for one in f1)]
         for name in support
     ]
-    return table(["class", "support", *(own["name"] for own in competitors)], rows)
+    if rows:
+        parts.append(f"F1 of each class (support: {summary['class_unit']})")
+        parts.append(table(["class", "support", *(c["name"] for c in competitors)], rows))
+    return "\n\n".join(parts) + "\n"
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -24,12 +24,6 @@ Fact = int | float | str | None
 MANY_UNKNOWN = 0.05
 """Share of unknown sub-words above which a tokenizer was not made for a text."""
 
-PAPER_RATIOS = {"CoNLL03": 4.98, "OntoNotes5.0": 8.18}
-"""Negative words to entity words, NER rows of Table 1 of the paper (Li et al., ACL 2020)."""
-
-QA_PAPER_RATIOS = {"SQuAD1.1": 55.9, "SQuAD2.0": 82.0, "QuoRef": 169.0}
-"""Negatives to positives, machine reading rows of the same table."""
-
 _LONGEST, _SUBWORDS, _UNKNOWN = "longest in sub-words", "sub-words", "unknown sub-words"
 _EXAMPLES = 5
 
@@ -56,12 +50,7 @@ class Ratio:
 
     @classmethod
     def of_labels(cls, counts: Mapping[str, int]) -> Self | None:
-        """Most frequent label to rarest, of those that occur; ``None`` below two.
-
-        Example:
-            >>> Ratio.of_labels({"ham": 6, "spam": 2}).value
-            3.0
-        """
+        """The most frequent label to the rarest that occurs; ``None`` below two labels."""
         ordered = Counter({label: count for label, count in counts.items() if count}).most_common()
         if len(ordered) < 2:
             return None
@@ -83,7 +72,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Contents:
-    """What a corpus says of one split; facts and labels in the order in which they are shown."""
+    """What a corpus says about one split; facts and labels in the order in which they are shown."""
 
     source: str
     items: Sequence[Item]
@@ -155,9 +144,9 @@ def inspect_splits(
     describe: Callable[[Any, Any, Any], tuple[str, str]],
     paper_ratios: Mapping[str, float] | None = None,
 ) -> Inspection:
-    """Describe splits, the training split first, whose texts are called ``unit``.
+    """Describe splits, the training split first; messages call their texts ``unit``.
 
-    ``describe`` makes a text and a difference from a key and its first two golds. Without a
+    ``describe`` makes a text and a difference from a key and two golds of the same text. Without a
     counter, sub-words are not counted.
     """
     reports = tuple(_report(name, found, count_subwords) for name, found in splits.items())
@@ -181,7 +170,7 @@ def inspect_splits(
 
 
 def _report(name: str, found: Contents, count_subwords: SubwordCounter | None) -> SplitReport:
-    """The report of one split: its own facts around the facts that all layouts share."""
+    """The report of one split: the facts of its layout around the facts that all layouts share."""
     facts = dict(found.facts)
     facts["duplicates inside"] = len(found.items) - len({item.key for item in found.items})
     if found.unit is not None:
@@ -207,11 +196,6 @@ def _subword_facts(items: Iterable[Item], count: SubwordCounter | None) -> dict[
         _SUBWORDS: total,
         _UNKNOWN: unknown / total if total else 0.0,
     }
-
-
-def place_of(source: str, line: int | None) -> str:
-    """Where an example is: "file:line", or the file alone."""
-    return source if line is None else f"{source}:{line}"
 
 
 def find_leaks(keys: Mapping[str, Sequence[tuple[Hashable, str]]], unit: str) -> list[Leak]:

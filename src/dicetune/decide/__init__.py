@@ -1,9 +1,10 @@
-"""Decision rules: what a model's scores mean, fitted on dev for the metric that is asked for.
+"""Decision rules: how scores of a model become predictions, fitted on dev for a chosen metric.
 
 A rule is a bias on some scores before the default decision, the arg-max or the threshold of one
-half: see ``DecisionRule``. ``fit`` finds it by exact searches and shrinks it on a small dev set;
-``tune`` does so for a run's folder, ``tune_scores`` for the scores of any model. What a rule does
-to a type of prediction is told by ``problems``. Needs numpy alone: no torch, no model.
+half: see ``DecisionRule``. ``fit`` finds a rule by exact searches and shrinks the rule on a small
+dev set; ``tune`` does this for the folder of a run, ``tune_scores`` for the scores of any model.
+``problems`` says how a rule moves the scores of each type. This needs numpy alone: no torch, no
+model.
 """
 
 import functools

@@ -1,4 +1,4 @@
-"""Tune a run's folder: fit on its dev scores, write the rule and what it predicts beside them."""
+"""Tune the folder of a run: fit on its dev scores, write the rule and its predictions."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from dicetune.records import (
     TUNED,
     TUNED_FILE,
     check_shape,
+    file_of_run,
     read_json_lines,
     write_json_lines,
 )
@@ -37,10 +38,10 @@ class Split:
     """One split of a model's scores, with gold.
 
     Args:
-        rows: of ``predictions.jsonl``, with "gold" and with "predicted" by default.
+        rows: of ``predictions.jsonl``, with "gold" and, by the default decision, "predicted".
         scores: of each row.
         ids: of the rows.
-        extras: of each row, what ``Problem.extra`` reads of it.
+        extras: ``Problem.extra`` of each row.
     """
 
     rows: list[dict[str, Any]]
@@ -56,12 +57,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Tuned:
-    """A decision rule and what it gives.
+    """A decision rule, its scores and its predictions.
 
     Args:
         rule: with its evidence.
         metrics: for each split the scores of "argmax" and "tuned", by metric.
-        predicted: for each split what the rule predicts for each row.
+        predicted: for each split the prediction of the rule for each row.
     """
 
     rule: DecisionRule
@@ -70,7 +71,7 @@ class Tuned:
 
     @property
     def said(self) -> str:
-        """What was done, in one sentence, then whatever there is to note."""
+        """The fit in one sentence, and the notes."""
         evidence = self.rule.evidence
         notes = "".join(f" {note[0].upper()}{note[1:]}." for note in evidence.get("notes", ()))
         return f"{evidence['said']}{notes}"
@@ -129,7 +130,7 @@ def tune_splits(
     metrics, predicted, notes = {}, {}, list(rule.evidence.get("notes", ()))
     for name, split in splits.items():
         metrics[name], predicted[name], reached = _decided(problem, split, rule, name)
-        notes += reached if name != DEV else []  # of dev the fit has told
+        notes += reached if name != DEV else []  # the fit reports the recall on dev
     if "notes" in rule.evidence:
         rule = replace(rule, evidence={**rule.evidence, "notes": notes})
     return Tuned(rule, metrics, predicted)
@@ -138,7 +139,7 @@ def tune_splits(
 def _decided(
     problem: Problem, split: Split, rule: DecisionRule, name: str
 ) -> tuple[dict[str, dict[str, float]], list[Any], list[str]]:
-    """Scores of both decisions on a split, what is predicted, and the recall that was asked for."""
+    """Scores of both decisions on a split, the predictions, and the recall of the goal."""
     if rule.is_default:
         problem = problem.seeing(split.gold)
         predicted = [row["predicted"] for row in split.rows]
@@ -164,20 +165,19 @@ def tune(
     problem: Mapping[str, Any] | None = None,
     overwrite: bool = False,
 ) -> Tuned:
-    """Fit the decision rule of a run and leave it in the run's folder.
+    """Fit the decision rule of a run and write the rule into the folder of the run.
 
     Writes ``decision.json`` (the rule, its evidence, and the scores of the tuned decision on each
-    split) and ``tuned.jsonl`` (the rows of ``predictions.jsonl`` as the rule decides them). The
-    model and what the run wrote stay as they are; deleting ``decision.json`` brings the default
-    back.
+    split) and ``tuned.jsonl`` (the rows of ``predictions.jsonl`` with the decisions of the rule).
+    The model and the other files stay the same; deleting ``decision.json`` restores the default.
 
     Args:
         folder: of a finished run; the model itself is not needed.
         objective: see ``fit``; by default the metric that chose the checkpoint.
-        guard: shrink the rule by what it gains on held-out units.
-        folds: parts of the cross-fit.
-        problem: of a run whose scores do not hold it (one of an earlier version).
-        overwrite: replace another rule that the folder holds.
+        guard: shrink the rule by its gain on held-out units.
+        folds: number of parts of the cross-fit.
+        problem: of a run of an earlier version, whose scores do not hold the problem.
+        overwrite: replace another rule in the folder.
 
     Raises:
         InputError: a folder without dev scores or gold, or with another rule, or an objective that
@@ -188,7 +188,7 @@ def tune(
     settings = stored if problem is None else problem
     if settings is None:
         raise InputError(
-            f"expected scores that say what they decide, got those of an earlier version in "
+            f"expected scores with their problem, got scores of an earlier version in "
             f"{quoted(Path(folder))}: tune them with `dicetune tune`, which asks the model's task"
         )
     decided = problem_of(settings)
@@ -212,13 +212,7 @@ def read_scores(folder: str | Path) -> tuple[dict[str, list[np.ndarray]], dict[s
     Raises:
         InputError: no run, or a file that cannot be read.
     """
-    path = Path(folder) / SCORES_FILE
-    if not path.is_file():
-        raise InputError(
-            f"expected the folder of a finished run (with {SCORES_FILE}), got "
-            f"{quoted(Path(folder))}: "
-            "give the --out folder of `dicetune train`, or the scores of any model with --scores"
-        )
+    path = file_of_run(folder, SCORES_FILE, ", or the scores of any model with --scores")
     try:
         with safe_open(path, framework="np") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -236,7 +230,7 @@ def read_scores(folder: str | Path) -> tuple[dict[str, list[np.ndarray]], dict[s
 
 
 def _problem(path: Path, text: str) -> dict[str, Any]:
-    """What the scores decide, as their file says it."""
+    """The problem in the metadata of the scores."""
     try:
         problem = json.loads(text)
     except (ValueError, RecursionError):

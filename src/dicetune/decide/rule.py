@@ -1,4 +1,4 @@
-"""DecisionRule: biases that are added to a model's scores before it decides."""
+"""DecisionRule: biases that are added to the scores of a model before the decision."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _SHAPE = {
 
 @dataclass(frozen=True)
 class DecisionRule:
-    """How scores become predictions: a bias on some of them, and the default decision after it.
+    """How scores become predictions: biases on some scores, then the default decision.
 
     Args:
-        kind: of the predictions (a key of ``problems.PROBLEMS``).
-        biases: by label; "null" for answers; "start", "end" and "match" for candidate spans. What
-            is not there, or 0, is decided by default.
-        objective: what it was fitted for.
+        kind: type of the predictions (a key of ``problems.PROBLEMS``).
+        biases: by label; "null" for answers; "start", "end" and "match" for candidate spans. A
+            missing bias is 0.
+        objective: the goal of the fit.
         labels: of the model, in the order of its outputs.
-        evidence: what it was fitted on and what it gains there; see ``fit``.
+        evidence: the units of the fit and the gain there; see ``fit``.
 
     Example:
         >>> rule = DecisionRule("label", {"spam": 1.0}, "f1", ("ham", "spam"))
@@ -50,14 +50,14 @@ class DecisionRule:
 
     @property
     def is_default(self) -> bool:
-        """Whether it changes nothing."""
+        """Whether the rule changes nothing."""
         return not any(self.biases.values())
 
     def apply(self, scores: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The scores with the biases on them.
+        """The scores after the biases are added.
 
         Args:
-            scores: of each example, as the task's ``decode`` gives them; they stay as they are.
+            scores: of each example, as the task's ``decode`` gives them; they are not changed.
 
         Returns:
             float64 arrays of the same shapes, for ``Task.predict(scores, data, biased)``.
@@ -82,7 +82,7 @@ class DecisionRule:
             )
 
     def check_place(self, path: str | Path) -> None:
-        """Refuse to replace another rule, or a file that holds none.
+        """Refuse to replace another rule, or a file without a rule.
 
         Args:
             path: as ``save`` takes it.
@@ -108,7 +108,7 @@ class DecisionRule:
             )
 
     def _decision(self) -> tuple[object, ...]:
-        """What it decides and for what, without its evidence."""
+        """The rule without its evidence."""
         return self.kind, self.biases, self.objective, self.labels
 
     def save(self, path: str | Path, metrics: Mapping[str, Any] | None = None) -> None:
@@ -116,7 +116,7 @@ class DecisionRule:
 
         Args:
             path: the folder, or the file.
-            metrics: scores of the tuned decision on each split, to stand beside it.
+            metrics: scores of the tuned decision on each split, written beside the rule.
         """
         values = {"version": RULE_VERSION, **asdict(self), "metrics": dict(metrics or {})}
         write_json(_file(path), values)
@@ -126,17 +126,17 @@ class DecisionRule:
         """The rule of a folder, or of a file.
 
         Returns:
-            ``None`` where the folder has none.
+            ``None`` where the folder has no rule.
 
         Raises:
-            InputError: a file that there is not, or that holds no rule.
+            InputError: a missing file, or a file without a rule.
         """
         file = _file(path)
         if not file.is_file():
             if Path(path).is_dir():
                 return None
             raise InputError(
-                f"expected a decision rule, got {quoted(Path(path))}, which is not there"
+                f"expected a decision rule, got {quoted(Path(path))}, which does not exist"
             )
         values = read_json(file)
         if values.get("version") != RULE_VERSION:

@@ -35,11 +35,12 @@ def tune_scores(
 
     Args:
         path: JSON lines as ``score_rows`` describes them. Rows may name their split: the rule is
-            fitted on "dev" (and on all rows where none names one) and scored on the others.
+            fitted on "dev" (without split names on all rows) and scored on the other splits.
         gold: JSON lines with "gold", and "id" where the other rows have it, in place of the gold
             in the rows.
-        kind: of the predictions, where the first row would be misread.
-        positive: the class whose F1 is asked for; of two "1" or "positive", else the rarer.
+        kind: type of the predictions; by default found from the first row.
+        positive: the class whose F1 is raised; of two classes by default "1" or "positive", else
+            the rarer class.
         objective: see ``fit``.
         guard: see ``fit``.
         folds: see ``fit``.
@@ -48,7 +49,7 @@ def tune_scores(
 
     Raises:
         DataError: a row without gold or scores, with its line; gold that no score can meet.
-        InputError: an objective or a class that there is not; a file that would be replaced.
+        InputError: an unknown objective or class; a file that would be replaced.
     """
     if out is not None:
         check_target(out)
@@ -77,10 +78,10 @@ def _read(source: ScoreSource) -> list[ScoreRow]:
     """The rows of a file or of memory, each id once in a split."""
     path = source if isinstance(source, str | Path) else "rows"
     if isinstance(source, str | Path):
-        numbered = json_objects(read_lines(source), source)
+        found = json_objects(read_lines(source), source)
+        rows = [ScoreRow(row, str(path), place.line or 0) for place, row in found]
     else:
-        numbered = enumerate(map(dict, source), start=1)
-    rows = [ScoreRow(row, str(path), line) for line, row in numbered]
+        rows = [ScoreRow(dict(row), "rows", line) for line, row in enumerate(source, 1)]
     seen: dict[tuple[Any, str], int] = {}
     for row in rows:
         if row.values.get("id") is None:
@@ -112,7 +113,7 @@ def _key(values: Mapping[str, Any], row: ScoreRow) -> tuple[Any, str]:
 def _with_gold(
     rows: Sequence[ScoreRow], gold: Sequence[ScoreRow], notes: NoteBook
 ) -> list[ScoreRow]:
-    """Rows with the gold of the other file: by id where both have ids, else by place."""
+    """Rows with the gold of the other file: by id where both have ids, else by order."""
     source, other = rows[0].source, gold[0].source
     named = ["id" in file[0].values for file in (rows, gold)]
     if all(named):

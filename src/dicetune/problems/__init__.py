@@ -1,7 +1,7 @@
 """Problems: the types of predictions. numpy alone; no torch, no task, no file format.
 
 =============  =====================================  ============================
-type           what a row's gold and predicted are    tasks
+type           gold and predicted of a row            tasks
 =============  =====================================  ============================
 ``spans``      tags of a span scheme                  ner
 ``words``      labels of characters                   seg-pos
@@ -36,7 +36,7 @@ PROBLEMS: dict[str, type[Problem]] = {
 
 
 def problem_named(kind: object) -> type[Problem]:
-    """The type of prediction of that name.
+    """The type of prediction with a name.
 
     Raises:
         InputError: an unknown name.
@@ -52,9 +52,9 @@ def problem_of(
     """The problem of plain data, as a run stores it.
 
     Args:
-        settings: "kind", "labels", "metric" and what the type asks for beside them.
-        gold: rows whose classes are counted beside those of the labels.
-        predicted: the same.
+        settings: "kind", "labels", "metric" and the settings of the type.
+        gold: rows whose classes are counted beside the labels.
+        predicted: as ``gold``.
 
     Raises:
         InputError: an unknown type or metric, or settings that the type cannot use.

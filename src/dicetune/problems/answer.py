@@ -1,15 +1,16 @@
 r"""Answers of questions, or none: exact match and F1 of texts.
 
-A decision rule is one bias on the null rows of a question's windows, added to start and end of
-each. In the softmax form the null score of a question, the least of start plus end over its
-windows, rises by :math:`2b`, so that
+A decision rule is one bias on the null rows of a question's windows, added to start and end. In the
+softmax form the null score of a question, the lowest sum of start and end over its windows, rises
+by :math:`2b`, so that
 
 .. math::
     \text{no answer} \iff \min_w (s_w + e_w) + 2b - \text{best} > \tau
     \iff b > \tfrac12 \big(\tau + \text{best} - \min_w (s_w + e_w)\big);
 
 SQuAD's threshold on the null odds becomes :math:`\tau - 2b`. In the sigmoid form both logits move,
-and the score is the sum of their log-probabilities. With :math:`x = e^{-b}` a window is level where
+and the score is the sum of their log-probabilities. With :math:`x = e^{-b}` a window is at the
+threshold where
 :math:`(1 + e^{-s} x)(1 + e^{-e} x) = e^{-(\text{best} + \tau)}`: one positive root of a quadratic.
 The largest over the windows is the question's only breakpoint.
 """
@@ -32,7 +33,7 @@ from dicetune.problems.score_rows import ScoreRow, numbers
 NULL = "null"
 START, END, WINDOW, FIRST, LAST = range(5)
 NULL_ROW = -1
-"""In the column of the first character."""
+"""Value in the column of the first character."""
 
 
 class Answer(Problem):
@@ -87,11 +88,11 @@ class Answer(Problem):
 
         Args:
             gold: the gold answers of each question, none where it is unanswerable.
-            predicted: one text each; empty where the system gives no answer, ``None`` where it
-                says nothing, which is wrong whatever the gold.
-            spans: the text that the system would give if it had to; with ``null_odds`` and
-                unanswerable questions, the best thresholds are found on them.
-            null_odds: how much each question looks unanswerable; any scale, higher is likelier.
+            predicted: one text for each question: empty for no answer, ``None`` for no prediction,
+                which is always wrong.
+            spans: the best span of each question; with ``null_odds`` and unanswerable questions,
+                the best thresholds are found.
+            null_odds: score of "no answer" for each question, on any scale; higher is likelier.
 
         Raises:
             InputError: unequal lengths, or no question.
@@ -142,7 +143,7 @@ class Answer(Problem):
         raise InputError("answers have no precision and recall")
 
     def why_fixed(self, gold: Sequence[Any]) -> str | None:
-        """A null threshold needs a model that can give up, and questions of both kinds."""
+        """A null threshold needs a model that can give no answer, and questions of both kinds."""
         if not self.settings.get("null"):
             return (
                 "The model answers every question, since none of its training data was "
@@ -156,7 +157,7 @@ class Answer(Problem):
         return None
 
     def score_shape(self, gold: Any) -> tuple[int | None, int]:
-        """A row a candidate or null row: start, end, window, first character, one past the last."""
+        """Start, end, window, first character, one past the last: of each candidate or null row."""
         return None, 5
 
     @classmethod
@@ -251,7 +252,7 @@ class NullDecisions(Decisions):
         at = []
         for table, (text, best) in zip(scores, spans, strict=True):
             nulls = table[table[:, FIRST] == NULL_ROW, : END + 1]
-            # without a span there is nothing to answer with, without a null row no way out
+            # without a span there is no answer to give, without a null row always an answer
             if not text or not len(nulls):
                 at.append(np.inf if text else -np.inf)
             else:
@@ -268,7 +269,7 @@ class NullDecisions(Decisions):
         return self.problem.counts(self._gold, self.predicted(biases))
 
     def steps(self, name: str, biases: Biases) -> Steps:
-        """A question is given up at its breakpoint."""
+        """A question turns to no answer at its breakpoint."""
         answered = self.problem.counts(self._gold, self._spans)
         silent = self.problem.counts(self._gold, [""] * len(self._gold))
         columns = np.arange(2)
@@ -282,7 +283,7 @@ class NullDecisions(Decisions):
 
 
 def breakpoint_softmax(nulls: np.ndarray, best: float) -> float:
-    """The bias at which the null score draws level.
+    """The bias at which the null score reaches the score of the best span.
 
     Args:
         nulls: (windows, 2) start and end of the null rows.
@@ -296,7 +297,7 @@ def breakpoint_softmax(nulls: np.ndarray, best: float) -> float:
 
 
 def breakpoint_sigmoid(nulls: np.ndarray, best: float) -> float:
-    """The same for logits of a sigmoid each; infinite where the null row can never win.
+    """The same bias for sigmoids; infinite where the null row can never win.
 
     Example:
         >>> round(breakpoint_sigmoid(np.array([[-1.0, -1.0]]), 2 * np.log(0.5)), 6)

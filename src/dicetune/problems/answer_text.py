@@ -1,27 +1,26 @@
 """Exact match and F1 of answers, as the official scripts of the field define them.
 
-A prediction is compared with each gold answer, and the best counts. Texts are levelled first:
-lower case, ASCII punctuation off, the articles a, an and the off, white space to single blanks. F1
-is over the words that both have.
+A prediction is compared with each gold answer, and the best score counts. Texts are normalized
+first: lower case, no ASCII punctuation, no articles (a, an, the), single blanks. F1 is over the
+words that both texts have.
 
-The two SQuAD scripts differ where nothing is left of a text. 2.0 (any question without gold): gold
-answers of which nothing is left are not counted, a question without gold answers is right only
-where the prediction is empty, and then with F1 1. 1.1: F1 over no common word is 0.
+The two SQuAD scripts differ for a text that is empty after normalization. 2.0 (for data with any
+question without gold): empty gold answers are ignored, and a question without gold answers is right
+only for an empty prediction, with F1 1. 1.1: F1 without a common word is 0.
 
-CMRC 2018, for Chinese: texts are lower-cased, a list of punctuation marks goes, and each Chinese
-character is a piece; what lies between is split as words. F1 is over the longest *run* of pieces
-that both have (precision: of the prediction's pieces, recall: of the gold's), not over a bag of
-words. Where the official script calls NLTK's English tokenizer for what lies between Chinese
-characters, words and numbers are split off from punctuation here: the two differ in contractions
-and abbreviations ("A.", "it's"). Of the 9,657 gold answers of CMRC 2018's dev file, 46 come out in
-other pieces, most of them in the spelling of quotation marks alone.
+CMRC 2018, for Chinese: texts are lower-cased, a list of punctuation marks is removed, each Chinese
+character is a piece, and text between Chinese characters is split into words. F1 is over the
+longest *run* of pieces that both texts have (precision: by the pieces of the prediction, recall: by
+the pieces of gold), not over a bag of words. The official script splits the text between with
+NLTK's English tokenizer; here words and numbers are split from punctuation. The results differ for
+contractions and abbreviations ("A.", "it's"): of the 9,657 gold answers of the dev file of CMRC
+2018, 46 have other pieces, mostly in the spelling of quotation marks.
 
 Characters: Japanese, Thai, Lao, Burmese and Khmer have no spaces between words, and Korean words
-carry their particles: there F1 is over the characters that both have, white space ignored, and all
-Unicode punctuation is off, as in KorQuAD and JaQuAD.
+carry their particles. For these, F1 is over the characters that both texts have, without white
+space and Unicode punctuation, as in KorQuAD and JaQuAD.
 
-One decision for all commands says which rules are used, from the letters of all texts of a set
-(``language_of``).
+All commands choose the rules in the same way, from the letters of all texts (``language_of``).
 
 References: Rajpurkar et al., EMNLP 2016 and ACL 2018 (``evaluate-v1.1.py``, ``evaluate-v2.0.py``);
 Cui et al., EMNLP 2019 (``cmrc2018_evaluate.py``); Lim et al., KorQuAD 1.0, 2019; So et al.,
@@ -45,7 +44,7 @@ SOUTH_EAST = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Thai, Lao, Burmese and Khmer."""
 
 LANGUAGES = ("en", "zh", "characters")
-"""Of definitions of answer scores: words as SQuAD, CMRC 2018, and every character by itself."""
+"""Definitions of answer scores: words as in SQuAD, CMRC 2018, and every character by itself."""
 
 RULES = {
     "en": "by words, as SQuAD does",
@@ -54,10 +53,10 @@ RULES = {
 }
 
 SHARE = 0.5
-"""Share of letters of other scripts up to which a text is compared by words."""
+"""Highest share of letters of other scripts in a text that is compared by words."""
 
 OTHERS = 0.05
-"""Share of kana, Hangul and South-East Asian letters up to which a text is Chinese that quotes."""
+"""Highest share of kana, Hangul and South-East Asian letters in a text that counts as Chinese."""
 
 _UNSPACED = f"{HAN}{KANA}{SOUTH_EAST}"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
@@ -123,12 +122,12 @@ def normalize_answer(text: str) -> str:
 
 
 def answer_exact(predicted: str, gold: str) -> float:
-    """1 where two texts are the same after levelling, else 0."""
+    """1 where two texts are the same after normalization, else 0."""
     return float(normalize_answer(predicted) == normalize_answer(gold))
 
 
 def answer_f1(predicted: str, gold: str) -> float:
-    """F1 of the words of two texts after levelling; 0 where they have none in common.
+    """F1 of the words of two texts after normalization; 0 without a common word.
 
     Example:
         >>> answer_f1("the Quay Nine pump", "Quay Nine")
@@ -154,7 +153,7 @@ def characters_f1(predicted: str, gold: str) -> float:
 
 
 def _pieces(text: str) -> list[str]:
-    """Between blanks, in lower case and without punctuation."""
+    """The pieces between blanks, in lower case and without punctuation."""
     return "".join(
         character
         for character in text.lower().translate(_PUNCTUATION)
@@ -186,7 +185,7 @@ def cmrc_pieces(text: str) -> list[str]:
 
 
 def cmrc_exact(predicted: str, gold: str) -> float:
-    """1 where two texts are the same after levelling, else 0."""
+    """1 where two texts are the same after normalization, else 0."""
     return float(_without_marks(predicted) == _without_marks(gold))
 
 
@@ -232,19 +231,19 @@ def best_threshold(
 ) -> dict[str, float]:
     """The threshold on null odds with the highest mean score, as the SQuAD 2.0 script finds it.
 
-    All questions start as unanswered, which is right for those without gold. They are answered
-    in the order of their odds: a question with gold adds its score, a question without takes its
-    point away.
+    At first no question is answered, and each question without gold scores a point. Then questions
+    are answered in the order of their odds: a question with gold adds its score, a question without
+    gold loses its point.
 
     Args:
         scores: of each question's answer, from 0 to 1.
-        answerable: whether it has gold answers.
-        answered: whether there is an answer at all.
-        null_odds: higher is likelier to be unanswerable.
+        answerable: whether each question has gold answers.
+        answered: whether each question has a predicted answer.
+        null_odds: of each question; higher is likelier to be unanswerable.
 
     Returns:
-        The mean "score", and the "threshold": a question whose null odds are above it has no
-        answer; where answering none is best, 0 as in the official script.
+        The mean "score", and the "threshold": a question whose null odds are higher has no
+        answer. Where no answers at all are best, the threshold is 0 as in the official script.
 
     Example:
         >>> best_threshold([1.0, 0.0, 1.0], [True, False, True], [True] * 3, [-5.0, 3.0, -1.0])
@@ -273,10 +272,10 @@ def words(text: str) -> list[str]:
 
 
 def language_of(texts: Iterable[str]) -> str:
-    """By which definitions answers in some texts are compared, one of ``LANGUAGES``.
+    """The definitions by which answers are compared, one of ``LANGUAGES``.
 
     Args:
-        texts: all of a set, contexts where they are known.
+        texts: all texts of a set: the contexts, or else the answers.
 
     Example:
         >>> [language_of([text]) for text in ("The pump (泵) is down", "泵站停了", "ポンプが停止")]

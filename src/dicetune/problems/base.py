@@ -1,8 +1,8 @@
 r"""Problem: one type of prediction, with everything that depends on the type.
 
-Counts add up: a score of any choice of units (resampled, left out, cross-fitted) is computed from
-summed counts and never averaged. Micro scores are over the sums of all classes; macro-F1 is the
-mean over the classes that occur in gold or predicted.
+Counts add up: a score of any selection of units (resampled, without one unit, cross-fitted) is
+computed from summed counts and never averaged. Micro scores are over the sums of all classes;
+macro-F1 is the mean over the classes that occur in gold or predicted.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class Problem:
 
     Args:
         settings: plain data, as a run stores it: "labels" in the order of the model's outputs,
-            "metric" (the headline), and what the type asks for beside them.
-        gold: rows whose classes are counted beside those that the settings name.
-        predicted: the same.
+            "metric" (the headline), and settings of the type.
+        gold: rows whose classes are counted beside the classes in the settings.
+        predicted: as ``gold``.
 
     Raises:
         InputError: an unknown metric.
@@ -66,16 +66,16 @@ class Problem:
     kind: ClassVar[str]
     unit: ClassVar[tuple[str, str]] = ("sentence", "sentences")
     items_title: ClassVar[str | None] = None
-    """What the support of a class counts, in the plural; by default the units."""
+    """Name of the items that the support of a class counts, in the plural; by default the units."""
     titles: ClassVar[Mapping[str, str]] = {}
     """Titles of metrics that differ from ``METRIC_TITLES``."""
     scored: ClassVar[tuple[str, ...]]
-    """Metrics that summed counts give, the default headline first."""
+    """Metrics of summed counts; the default headline is first."""
     more: ClassVar[tuple[str, ...]] = ()
     several_readings: ClassVar[bool] = True
-    """Whether a prediction says several things that can be right or wrong."""
+    """Whether a prediction has several parts that can be right or wrong."""
     misses_only: ClassVar[bool] = False
-    """Whether an item shows only the readings that somebody misses."""
+    """Whether an item shows only the readings that some competitor misses."""
     tunable: ClassVar[bool] = True
     """Whether score files can be tuned."""
     has_classes: ClassVar[bool] = True
@@ -86,7 +86,7 @@ class Problem:
     gold_shape: ClassVar[Any] = [str]
     """Gold of a stored row, as ``records.check_shape`` takes it."""
     row_shape: ClassVar[Mapping[str, Any]] = {}
-    """What else a stored row must hold."""
+    """Other keys of a stored row, as ``records.check_shape`` takes them."""
 
     def __init__(
         self, settings: Mapping[str, Any], gold: Sequence[Any] = (), predicted: Sequence[Any] = ()
@@ -134,7 +134,7 @@ class Problem:
         return (name for _, name in self.items(row))
 
     def items(self, row: Any) -> Iterable[tuple[Hashable, str]]:
-        """Place and class of everything in a row that is counted."""
+        """Place and class of each item in a row."""
         raise NotImplementedError
 
     def number(self, name: Any) -> int:
@@ -175,7 +175,7 @@ class Problem:
         return counts.reshape(len(gold), 3 * len(self.classes))
 
     def blocks(self, sums: np.ndarray) -> Counts:
-        """Correct, predicted and gold of each class: (..., M) to three of (..., C)."""
+        """Correct, predicted and gold items of each class: (..., M) to three arrays (..., C)."""
         classes = np.asarray(sums, dtype=np.float64)[..., : 3 * len(self.classes)]
         correct, predicted, gold = np.split(classes, 3, axis=-1)
         return correct, predicted, gold
@@ -192,7 +192,7 @@ class Problem:
         return ratio(ratio(2 * correct, both).sum(-1), (both > 0).sum(-1))
 
     def focus(self, sums: np.ndarray) -> tuple[tuple[str, ...], Counts]:
-        """Names and counts, (..., C), of the classes that precision, recall and F-beta are of."""
+        """Names and counts, (..., C), of the classes in precision, recall and F-beta."""
         correct, predicted, gold = (block.sum(-1, keepdims=True) for block in self.blocks(sums))
         return ("all",), (correct, predicted, gold)
 
@@ -213,7 +213,7 @@ class Problem:
         return named_ratio(*self.micro(sums), metric)
 
     def scores(self, gold: Sequence[Any], predicted: Sequence[Any]) -> dict[str, Any]:
-        """All that ``metrics.json`` holds of a split: every score, and a table of the classes.
+        """The scores of a split for ``metrics.json``: every score, and a table of the classes.
 
         Raises:
             InputError: unequal lengths.
@@ -236,7 +236,7 @@ class Problem:
         ]
 
     def operating_point(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Recall and precision of summed counts; accuracy as both where there are none."""
+        """Recall and precision of summed counts; a type without them has accuracy as both."""
         if {"recall", "precision"} <= set(self.metrics):
             return self.score(sums, "recall"), self.score(sums, "precision")
         return self.score(sums, "accuracy"), self.score(sums, "accuracy")
@@ -244,7 +244,7 @@ class Problem:
     def tradeoff(
         self, gold: Sequence[Any]
     ) -> tuple[str, Callable[[Sequence[np.ndarray]], Counts]] | None:
-        """What a precision-recall curve decides, and the counts at each step of it from scores.
+        """The decision of a precision-recall curve in words, and the counts at each of its steps.
 
         ``None`` where no threshold trades precision for recall.
         """
@@ -261,7 +261,7 @@ class Problem:
 
     @classmethod
     def shrink(cls, biases: Biases, factor: float) -> dict[str, float]:
-        """A rule pulled towards the default decision: factor 0 is the default, 1 the rule."""
+        """A rule shrunk towards the default decision: factor 0 is the default, 1 the rule."""
         return {name: factor * bias + 0.0 for name, bias in biases.items()}  # no -0.0
 
     def why_fixed(self, gold: Sequence[Any]) -> str | None:
@@ -283,7 +283,7 @@ class Problem:
         Args:
             gold: of each unit.
             scores: of each unit, as the task's ``decode`` gives them.
-            extras: of each unit, what ``extra`` reads of its row.
+            extras: of each unit, the value of ``extra`` for its row.
 
         Raises:
             InputError: no gold, scores that do not fit the gold, or scores that are no numbers.
@@ -341,7 +341,7 @@ class Problem:
         Args:
             rows: with gold.
             positive: the class whose F1 is asked for, of the user.
-            note: takes a rule and a place where gold or scores are read otherwise than written.
+            note: called with a rule and a place where gold or scores are not read as written.
 
         Raises:
             DataError: rows that no decision can be fitted on.
@@ -363,7 +363,7 @@ class Problem:
 
     @classmethod
     def row_settings(cls, labels: Sequence[str]) -> dict[str, Any]:
-        """What the labels of a score file say of the settings."""
+        """The settings that the labels of a score file show."""
         return {}
 
     @classmethod
@@ -392,7 +392,7 @@ class Problem:
 
     @classmethod
     def extra(cls, row: Mapping[str, Any]) -> Any:
-        """What decisions need of a stored row beside its scores."""
+        """The value of a stored row that decisions need beside the scores."""
         return None
 
     # words for people
@@ -402,11 +402,11 @@ class Problem:
         return self.titles.get(metric) or METRIC_TITLES.get(metric, metric.replace("_", " "))
 
     def units(self, rows: Sequence[Mapping[str, Any]] = ()) -> tuple[str, str]:
-        """What the units are called, one and several."""
+        """The name of a unit, singular and plural."""
         return self.unit
 
     def readings(self, row: Mapping[str, Any], prediction: Any) -> tuple[str, ...]:
-        """What a prediction says, one short text for each thing that can be right or wrong.
+        """One short text for each part of a prediction that can be right or wrong.
 
         Args:
             row: of the unit, for its words.
@@ -440,7 +440,7 @@ def is_unspaced(tokens: Sequence[str]) -> bool:
 
 
 def words_of(tokens: Sequence[str], place: Any) -> str:
-    """The words of a span, with the place where the same words stand elsewhere in the text too."""
+    """The words of a span, with their place if the text has the same words elsewhere."""
     start, end = place
     words, length = list(tokens), end - start
     same = sum(words[at : at + length] == words[start:end] for at in range(len(words)))

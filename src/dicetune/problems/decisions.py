@@ -1,15 +1,14 @@
 r"""Decisions on units with gold as functions of a few biases, and the exact search for the best.
 
-While one bias :math:`b` moves from :math:`-\infty` to :math:`\infty` and everything else stays, the
-decision on an item changes at single points alone. So the summed counts are constant between
-neighbouring breakpoints, and with the breakpoints sorted one cumulative sum has them all:
-:math:`O(E \log E)` for :math:`E` breakpoints, and no grid that could miss the best.
+While one bias :math:`b` moves from :math:`-\infty` to :math:`\infty` and the other biases are
+fixed, the decision on an item changes only at single points. The summed counts are constant between
+neighbouring breakpoints, so one cumulative sum over the sorted breakpoints gives them all:
+:math:`O(E \log E)` for :math:`E` breakpoints, and no grid that could miss the best value.
 
-With one bias this is the exact optimum. With several, each is set to its best value while the
-others stay (coordinate ascent), in a fixed order and until a whole turn gains nothing: every turn
-is exact, and so is the result where each bias has a score of its own; otherwise the result is a
-point that no change of a single bias improves. Nothing is random: the same scores give the same
-rule.
+One bias is found exactly. Several biases are found by coordinate ascent: each bias in turn is set
+to its best value while the others are fixed, in a fixed order, until a whole turn gains nothing.
+The result is exact where each bias has a separate score; otherwise it is a point that no change of
+a single bias improves. Nothing is random: the same scores give the same rule.
 """
 
 from __future__ import annotations
@@ -25,24 +24,24 @@ if TYPE_CHECKING:
     from dicetune.problems.goal import Goal
 
 NARROW = 1e-9
-"""A piece narrower than this is passed over: rounding alone would make it."""
+"""A narrower piece is ignored, as rounding alone can make it."""
 
 EQUAL = 1e-12
-"""Values that differ by less are equal: the same counts, added up in another order."""
+"""Values that differ by less are equal: sums of the same counts in another order."""
 
 MOST_TURNS = 20
 
 Biases = Mapping[str, float]
-"""By name; a name that is missing has the bias 0, which is the default decision."""
+"""Biases by name; a missing name has the bias 0, the default decision."""
 
 
 class Decisions:
-    """What a type predicts for units with gold, and counts, as a function of biases.
+    """Predictions of a type for units with gold, and their counts, as functions of biases.
 
     Attributes:
         problem: with the classes of the gold.
         names: of the biases, in the order in which they are searched.
-        notes: what a user should hear of.
+        notes: sentences for the user.
     """
 
     problem: Problem
@@ -50,7 +49,7 @@ class Decisions:
     notes: tuple[str, ...] = ()
 
     def predicted(self, biases: Biases) -> list[Any]:
-        """What is predicted for each unit, as ``predictions.jsonl`` has it."""
+        """The prediction of each unit, as ``predictions.jsonl`` has it."""
         raise NotImplementedError
 
     def counts(self, biases: Biases) -> np.ndarray:
@@ -58,22 +57,22 @@ class Decisions:
         raise NotImplementedError
 
     def steps(self, name: str, biases: Biases) -> Steps:
-        """Counts as functions of the bias ``name`` alone, the others as they are."""
+        """Counts as functions of the bias ``name``, with the other biases fixed."""
         raise NotImplementedError
 
     def present(self, mask: np.ndarray) -> list[str]:
-        """The names whose bias the units under the mask, (U,) bool, say something about."""
+        """The names whose bias can be fitted on the units under the mask, (U,) bool."""
         raise NotImplementedError
 
     def starts(self, mask: np.ndarray) -> Sequence[Biases]:
-        """Biases to search from beside the default; a start wins only where it ends higher."""
+        """Starting points of the search beside the default; the best end point wins."""
         return ()
 
     def fit(self, goal: Goal, mask: np.ndarray) -> dict[str, float]:
         """The biases that score best on the units under the mask.
 
         Returns:
-            A bias for each name; 0 where these units say nothing about it.
+            A bias for each name; 0 where it cannot be fitted on these units.
         """
         names = self.present(mask)
         best, highest = dict.fromkeys(self.names, 0.0), -np.inf
@@ -102,8 +101,8 @@ class Steps:
         base: (U, M) counts where the bias is minus infinity.
         at: (E,) finite breakpoints, in any order.
         unit: (E,) the unit whose counts change there.
-        columns: (K,) the counts that change at all.
-        change: (E, K) by how much.
+        columns: (K,) the columns that change.
+        change: (E, K) the change of each column.
     """
 
     base: np.ndarray
@@ -121,7 +120,7 @@ class Steps:
         columns: np.ndarray,
         change: np.ndarray,
     ) -> Self:
-        """Steps from breakpoints that may be infinite: passed from the start on, or never."""
+        """Steps from breakpoints that may be infinite: already passed, or never reached."""
         always = at == -np.inf
         if always.any():
             base = base.copy()
@@ -173,10 +172,10 @@ class Steps:
 def best_point(edges: np.ndarray, values: np.ndarray, current: float) -> tuple[float, float]:
     """The bias in the best piece, and the value there.
 
-    Within a piece every bias decides alike. The middle between its two breakpoints is farthest
-    from both; beyond the outermost breakpoint the bias is one past it. Of equally good pieces the
-    piece nearest to the current bias is taken (the default, to begin with), then the lower piece;
-    the piece that holds the current bias does not change it.
+    All biases within a piece give the same decisions. The result is the middle between the two
+    breakpoints of the piece, or 1 beyond the outermost breakpoint. Of equally good pieces the piece
+    nearest to the current bias is taken, then the lower piece; a best piece that holds the current
+    bias keeps it.
 
     Args:
         edges: (P,) breakpoints in order.

@@ -1,14 +1,14 @@
 r"""Entities by place, which may be nested: candidate spans with three logits.
 
-A decision rule is a bias each on start, end and match:
+A decision rule has three biases, on start, end and match:
 
 .. math::
     \text{entity} \iff \min(s + b_s,\ e + b_e,\ m + b_m) > 0
 
-Of one bias, the other two as they are, a candidate is in from :math:`b_s = -s` on where the other
-two say yes. Where spans of one type may not overlap, the likeliest stay, and which of two is
-likelier may change too: where the start of one draws level with the lesser of the other logits of
-the other. Those points are breakpoints as well, and a sentence is decided again between each two
+With two biases fixed, a candidate is an entity from :math:`b_s = -s` on, if its other two logits
+are positive. Where spans of one type may not overlap, the likelier span of two is kept, and their
+order may change too: where the start logit of one span equals the lowest other logit of the other
+span. These points are also breakpoints, and a sentence is decided again between each two
 neighbours.
 """
 
@@ -33,7 +33,7 @@ COLUMNS = 6
 """Scores of a candidate: number of its type, first word, one past the last word, three logits."""
 
 MOST = 4
-"""A curve ends where this many times the entities of gold are taken."""
+"""A curve ends at this number times the entities of gold."""
 
 Entity = Mapping[str, Any] | tuple[str, int, int]
 
@@ -86,7 +86,7 @@ class Entities(Problem):
     def tradeoff(
         self, gold: Sequence[Any]
     ) -> tuple[str, Callable[[Sequence[np.ndarray]], Counts]] | None:
-        """The k likeliest candidates are taken."""
+        """The k likeliest candidates are entities."""
         return (
             "how readily a candidate is an entity (one bias on all its logits)",
             lambda scores: self._proposed(scores, gold),
@@ -176,7 +176,7 @@ class CandidateDecisions(Decisions):
         return self.problem.counts(self._gold, self._found(biases))
 
     def steps(self, name: str, biases: Biases) -> Steps:
-        """Each sentence is decided once between each two of its breakpoints."""
+        """Each sentence is decided once between each two neighbouring breakpoints."""
         moved = self.problem.move(self._scores, {**biases, name: 0.0}, self.labels)
         column = START_LOGIT + HEADS.index(name)
         rest = [START_LOGIT + n for n in range(len(HEADS)) if HEADS[n] != name]
@@ -198,11 +198,11 @@ class CandidateDecisions(Decisions):
         return Steps.collected(base, steps, np.arange(2 * size))
 
     def present(self, mask: np.ndarray) -> list[str]:
-        """All three, where any sentence under the mask has an entity."""
+        """All three biases, where any sentence under the mask has an entity."""
         return list(HEADS) if any(self._gold[unit] for unit in np.flatnonzero(mask)) else []
 
     def _edges(self, table: np.ndarray, column: int, rest: list[int]) -> np.ndarray:
-        """Where a candidate comes in, or overtakes a candidate that it shares words with."""
+        """Biases at which a candidate turns positive, or overtakes an overlapping candidate."""
         edges = (-table[:, column]).tolist()
         if not self.problem.nested:
             least = table[:, rest].min(1, initial=np.inf)
@@ -234,7 +234,7 @@ def entity_of(entity: Entity) -> tuple[str, int, int]:
 
 
 def weakest_logits(scores: np.ndarray) -> np.ndarray:
-    """The least of the three logits of each candidate: positive where all three say yes."""
+    """The lowest of the three logits of each candidate: positive where all three are."""
     least: np.ndarray = scores[:, START_LOGIT : MATCH_LOGIT + 1].min(axis=1, initial=np.inf)
     return least
 
@@ -244,7 +244,7 @@ def likely_spans(scores: np.ndarray, nested: bool = True) -> list[tuple[int, int
 
     Args:
         scores: (spans, 6), columns as above, in the order of type and place.
-        nested: whether those of one type may share words; else the likeliest of them stay.
+        nested: whether spans of one type may overlap; else the likeliest spans are kept.
 
     Returns:
         Number of the type, first word and one past the last, in the order of their places.
@@ -258,9 +258,9 @@ def likely_spans(scores: np.ndarray, nested: bool = True) -> list[tuple[int, int
 
 
 def side_by_side(spans: np.ndarray, scores: np.ndarray) -> list[int]:
-    """Which spans stay when, of those of one type that share a word, the likeliest stays.
+    """Which spans are kept, if of overlapping spans of one type the likeliest is kept.
 
-    Whether a span stays depends on likelier spans alone, so that a threshold never changes it.
+    Only likelier spans decide about a span, so that a threshold never changes the result.
     """
     chosen: list[int] = []
     for number in np.argsort(-scores, kind="stable"):

@@ -1,15 +1,15 @@
-r"""Goal: what a decision rule is fitted for, a score of summed counts.
+r"""Goal: the score of summed counts for which a decision rule is fitted.
 
 - The name of a metric of the problem: ``f1``, ``macro_f1``, ``micro_f1``, ``accuracy``, ``mcc``,
   ``exact_match``, ``exact``, ….
 - ``fbeta:B``: :math:`F_\beta = (1 + \beta^2) P R / (\beta^2 P + R)`; recall weighs more above 1.
-- ``precision@recall:R``: the highest precision at a recall of at least R; where no rule reaches it,
-  the highest recall. This is an operating point that was asked for, not an estimate of what is
-  best, so that a rule for it is never shrunk towards the default.
+- ``precision@recall:R``: the highest precision at a recall of at least R; where no rule reaches R,
+  the highest recall. This is an operating point that the user chose, not an estimate of the best
+  point, so a rule for it is never shrunk towards the default.
 
-Precision and recall are those of the positive class where one of several labels is chosen (the mean
-of F-beta over classes without one), of each label apart where there may be several (and then the
-mean over labels), and of all spans together otherwise: ``Problem.focus``.
+``Problem.focus`` says whose precision and recall count: of one label for each text the positive
+class (without a positive class the mean of F-beta over classes), of several labels each label (then
+the mean over labels), else all spans together.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 
 from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.problems.base import Problem
-from dicetune.problems.ratios import ratio
+from dicetune.problems.ratios import ratio, wilson
 
 FBETA = "fbeta"
 PRECISION_AT = "precision@recall"
@@ -89,11 +89,11 @@ class Goal:
 
     @property
     def is_operating_point(self) -> bool:
-        """Whether it asks for a point and not for the best score."""
+        """Whether the goal is a recall to reach, not the best score."""
         return self.name == PRECISION_AT
 
     def key(self, sums: np.ndarray) -> np.ndarray:
-        """What a search maximises, (..., M) to (...); higher is better."""
+        """The key that a search maximises, (..., M) to (...)."""
         if self.is_operating_point:
             precision, recall, occurs = self._precision_recall(sums)
             reached = recall >= float(self.value or 0.0)
@@ -101,7 +101,7 @@ class Goal:
         return self.score(sums)
 
     def score(self, sums: np.ndarray) -> np.ndarray:
-        """The score that is reported, (..., M) to (...): of an operating point the precision."""
+        """The reported score, (..., M) to (...); for an operating point the precision."""
         if self.value is None:
             return self.problem.score(sums, self.name)
         precision, recall, occurs = self._precision_recall(sums)
@@ -117,10 +117,10 @@ class Goal:
         return found | {name: float(self.problem.score(sums, name)) for name in metrics}
 
     def reached(self, sums: np.ndarray, where: str) -> list[str]:
-        """What is reached of the recall that was asked for, on units that ``where`` names.
+        """The recall that is reached on the units ``where``, beside the recall of the goal.
 
-        On dev the recall is at least R by choice; elsewhere it is what it is. It is a share of
-        gold items, so it has Wilson's interval.
+        On dev the rule was chosen for this recall; elsewhere the recall may be lower. It is a share
+        of gold items, so it has Wilson's interval.
 
         Returns:
             One sentence; nothing where no recall was asked for.
@@ -130,7 +130,7 @@ class Goal:
         floor = float(self.value or 0.0)
         names, (correct, _, gold) = self.problem.focus(sums)
         found = sorted(
-            (float(right / total), name, wilson(float(right), float(total)))
+            (float(right / total), name, share_interval(float(right), float(total)))
             for name, right, total in zip(names, correct, gold, strict=True)
             if total
         )
@@ -154,7 +154,7 @@ class Goal:
     def gain(self, default: np.ndarray, counts: np.ndarray) -> tuple[float, float, float]:
         r"""Score, gain over the default decision, and the jackknife's standard error of the gain.
 
-        Each unit is left out once and both scores are computed again:
+        Both scores are computed again without each unit in turn:
 
         .. math::
             \text{se}^2 = \frac{U - 1}{U} \sum_u \big(g_{-u} - \bar g\big)^2
@@ -176,21 +176,7 @@ def _mean(values: np.ndarray, occurs: np.ndarray) -> np.ndarray:
     return ratio((values * occurs).sum(-1), occurs.sum(-1))
 
 
-def wilson(right: float, total: float) -> tuple[float, float]:
-    """Wilson's 95% interval of a share, which is right for few items and near 0 and 1 as well.
-
-    Args:
-        right: items of the share.
-        total: all items, more than 0.
-
-    Example:
-        >>> [round(bound, 3) for bound in wilson(8, 10)]
-        [0.49, 0.943]
-
-    References:
-        Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927.
-    """
-    share, square = right / total, _Z**2 / total
-    middle = (share + square / 2) / (1 + square)
-    half = _Z * math.sqrt(share * (1 - share) / total + square / (4 * total)) / (1 + square)
-    return max(0.0, middle - half), min(1.0, middle + half)
+def share_interval(right: float, total: float) -> tuple[float, float]:
+    """The 95% interval of the share of ``right`` items among ``total``, which is above 0."""
+    share = right / total
+    return wilson(share, _Z * math.sqrt(share * (1 - share) / total), _Z**2 / total)

@@ -22,17 +22,17 @@ from dicetune.problems.ratios import Counts, average_precision, named_ratio, ran
 from dicetune.problems.score_rows import ScoreRow, meaning, named_gold
 
 POSITIVE_NAMES = ("1", "positive", "label_1")
-"""Names of a positive class, in any case: GLUE's, sentiment's, and those of unnamed models."""
+"""Names of a positive class, in any case: of GLUE, of sentiment, and of models without names."""
 
 OF_ALL = ("macro_f1", "accuracy", "micro_f1", "mcc")
 OF_POSITIVE = ("f1", "precision", "recall")
 
 
 class Label(OneLabel):
-    """One label a text; with "positive" the headline is F1 of that class, else macro-F1.
+    """One label a text; the headline is F1 of the class "positive", else macro-F1.
 
-    The F1 of one class says little alone: where its class is the larger (label 1 in MRPC), calling
-    everything positive scores well. So the F1 of the other of two classes is counted beside it.
+    The F1 of one class alone may mislead: for a frequent class (label 1 in MRPC), predicting it
+    everywhere scores well. So the F1 of the other of two classes is reported too.
     """
 
     kind: ClassVar[str] = "label"
@@ -67,7 +67,7 @@ class Label(OneLabel):
         return list(unit_names)
 
     def focus(self, sums: np.ndarray) -> tuple[tuple[str, ...], Counts]:
-        """The positive class alone, where there is one."""
+        """Only the positive class, where there is one."""
         if self.positive is None:
             return super().focus(sums)
         place = self.number(self.positive)
@@ -222,10 +222,10 @@ def positive_class(counts: Mapping[str, int], chosen: str | None = None) -> str 
 def _both_classes(
     rows: Sequence[ScoreRow], positive: str | None, note: Callable[[str, str], None]
 ) -> tuple[list[ScoreRow], str | None]:
-    """Rows with a score of each of two classes where they had one, and the positive class.
+    """Rows of two classes with both scores in place of one score, and the positive class.
 
-    The class of a bare number is ``positive``, else "1" where gold is 0 and 1; the class of
-    ``{label: number}`` is that label. The other class is the only other gold.
+    A bare number is the score of ``positive``, else of "1" where gold is 0 and 1; ``{label:
+    number}`` names the class. The other class is the only other gold.
 
     Raises:
         DataError: classes that cannot be told.
@@ -263,7 +263,7 @@ def _both_classes(
 
 
 def _with_rest(row: ScoreRow, name: str, other: str) -> ScoreRow:
-    """The row with both scores; as it was where it holds something else, which is refused later."""
+    """The row with both scores; a row without numbers is unchanged and refused later."""
     value = row.raw
     if isinstance(value, Mapping):
         value = value.get(name) if len(value) == 1 else None

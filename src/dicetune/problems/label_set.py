@@ -5,9 +5,9 @@ A decision rule is a threshold for each label, as an additive bias on its logit:
 .. math::
     c \in \hat y \iff \operatorname{logit} p_c + b_c > 0 \iff p_c > \frac{1}{1 + e^{b_c}}
 
-With the scores of a label sorted, every threshold that could matter is one breakpoint, at
-:math:`b_c = -\operatorname{logit} p_c`. F-scores of one label depend on the threshold of that
-label alone, so that their mean over labels is highest where each is (Lipton et al., 2014).
+Each score of a label is one breakpoint, at :math:`b_c = -\operatorname{logit} p_c`. The F-score of
+a label depends only on its threshold, so the mean over labels is highest where each F-score is
+highest (Lipton et al., 2014).
 """
 
 from __future__ import annotations
@@ -121,9 +121,9 @@ class LabelSet(Problem):
     def move(
         cls, scores: Sequence[np.ndarray], biases: Biases, labels: Sequence[str]
     ) -> list[np.ndarray]:
-        """Log-probabilities whose logits have the biases on them."""
+        """The log-probabilities after the biases are added to the logits."""
         added = vector(biases, labels)
-        moved = added != 0  # the others stay as they are to the last bit
+        moved = added != 0  # other scores stay the same to the last bit
         found = []
         for table in scores:
             table = np.array(table, dtype=np.float64)
@@ -148,7 +148,7 @@ class LabelSet(Problem):
         return column_names(rows)
 
     def read_scores(self, row: ScoreRow) -> np.ndarray:
-        """Each label has a probability of its own."""
+        """Each label has an independent probability."""
         return score_table(row, self.labels, 1, alone=True)
 
     def write_scores(self, scores: np.ndarray) -> dict[str, Any]:
@@ -189,7 +189,7 @@ class LabelSetDecisions(Decisions):
         return self.problem.tally(self._truth, self._padded(self._made(biases)))
 
     def steps(self, name: str, biases: Biases) -> Steps:
-        """A text takes the label ``name`` on at its breakpoint."""
+        """A text gets the label ``name`` at its breakpoint."""
         column, size = self.labels.index(name), len(self.problem.classes)
         made = self._padded(self._made(biases))
         made[:, column] = False
@@ -209,17 +209,17 @@ class LabelSetDecisions(Decisions):
         return [name for number, name in enumerate(self.labels) if known[number]]
 
     def fit(self, goal: Goal, mask: np.ndarray) -> dict[str, float]:
-        r"""The best biases; for micro-F1, which ties all thresholds together, exactly as well.
+        r"""The best biases; exact also for micro-F1, which depends on all thresholds together.
 
         .. math::
             F = \frac{2 \sum_c \text{TP}_c(b_c)}
                 {\sum_c \big(\text{predicted}_c(b_c) + \text{gold}_c\big)}
 
-        For a guess :math:`\lambda` the numerator less :math:`\lambda` times the denominator falls
-        apart into labels, each of which has an exact search. Its maximum is above 0 if and only if
-        some thresholds score above :math:`\lambda`; the score that they reach is the next guess
-        (Dinkelbach, 1967). The guesses rise and take finitely many values, so that the last guess
-        is the global optimum.
+        For a guess :math:`\lambda` the numerator minus :math:`\lambda` times the denominator is a
+        sum over labels, and each label has an exact search. The maximum is above 0 if and only if
+        some thresholds score above :math:`\lambda`; their score is the next guess (Dinkelbach,
+        1967). The guesses rise and have finitely many values, so the last guess is the global
+        optimum.
         """
         if goal.name != MICRO:
             return super().fit(goal, mask)
@@ -246,12 +246,12 @@ class LabelSetDecisions(Decisions):
         return made
 
     def _padded(self, made: np.ndarray) -> np.ndarray:
-        """With columns for classes that gold alone has."""
+        """The scores with columns for classes that only gold has."""
         return np.pad(made, ((0, 0), (0, self._truth.shape[1] - made.shape[1])))
 
 
 def logit(log_probability: np.ndarray) -> np.ndarray:
-    """The logit of p from log p, log p - log(1 - p), without loss where p is near 0 or 1.
+    """The logit of p from log p, log p - log(1 - p), accurate for p near 0 and 1.
 
     Example:
         >>> logit(np.log([0.5, 0.75])).round(6).tolist()

@@ -5,12 +5,11 @@ A decision rule adds a bias to each log-probability before the arg-max,
 .. math::
     \hat y = \arg\max_c\,(\log p_c + b_c).
 
-As a function of one bias :math:`b_c` an item is a step function with one breakpoint, where
-:math:`c` draws level with the best other class:
-:math:`b_c = \max_{k \ne c}(\log p_k + b_k) - \log p_c`. Of two classes one bias does, on the
-positive class: it is the threshold :math:`p > 1 / (1 + e^{b})`.
+As a function of one bias :math:`b_c` the decision on an item has one breakpoint, where :math:`c`
+equals the best other class: :math:`b_c = \max_{k \ne c}(\log p_k + b_k) - \log p_c`. Two classes
+need one bias, on the positive class: it is the threshold :math:`p > 1 / (1 + e^{b})`.
 
-A class without gold in the data that a rule is fitted on has the bias 0: nothing is known of it.
+A class without gold in the data of the fit has the bias 0, as nothing is known about it.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from dicetune.problems.score_rows import ScoreRow, column_names
 
 
 class OneLabel(Problem):
-    """Items that have one class each; a unit is a text, or a sentence with an item a word."""
+    """Items with one class each; a unit is a text, or a sentence whose words are the items."""
 
     has_prior: ClassVar[bool] = True
 
@@ -83,12 +82,12 @@ class OneLabel(Problem):
         return [np.asarray(table, dtype=np.float64) + vector(biases, labels) for table in scores]
 
     def together(self, unit_names: Sequence[str], lengths: Sequence[int]) -> list[Any]:
-        """The names of all items, dealt to units of some lengths."""
+        """The names of all items, split into units of these lengths."""
         ends = np.cumsum(lengths)
         return [list(unit_names[end - n : end]) for end, n in zip(ends, lengths, strict=True)]
 
     def prior(self, gold: Sequence[Any]) -> tuple[list[float], str]:
-        """Items of each label in training where the settings tell, else in gold; and which."""
+        """Items of each label in training (if the settings have them) or in gold; the source."""
         if self.settings.get("class_counts"):
             return list(self.settings["class_counts"]), "the training data"
         names = [name for row in gold for _, name in self.items(row)]
@@ -97,14 +96,13 @@ class OneLabel(Problem):
     def prior_biases(self, counts: Sequence[float], tau: float = 1.0) -> dict[str, float]:
         """Post-hoc logit adjustment: -tau log prior of each label.
 
-        What a model of p(c | x) that was trained on classes of unequal size says of the classes is
-        decided as if all classes were equally frequent. With tau = 1 this is optimal for the
-        balanced error (the mean over classes of the share that is missed), not for accuracy nor
-        for F1. Nothing is fitted.
+        A model p(c | x) that was trained on classes of unequal size decides as if all classes were
+        equally frequent. With tau = 1 this is optimal for the balanced error (the mean over classes
+        of the share of errors), not for accuracy nor for F1. Nothing is fitted.
 
         Args:
-            counts: training items of each label; a label without any counts as having one.
-            tau: how much of the prior is taken off.
+            counts: training items of each label; a label without items counts as one item.
+            tau: share of the log prior that is subtracted.
 
         Raises:
             InputError: another number of counts than of labels, a count below 0, no finite tau.
@@ -184,7 +182,7 @@ class ClassDecisions(Decisions):
         return [name for number, name in enumerate(self.labels) if number in known]
 
     def starts(self, mask: np.ndarray) -> Sequence[Biases]:
-        """The prior taken off, where there are more than two labels."""
+        """Minus the log prior, where there are more than two labels."""
         if len(self.labels) <= 2:
             return ()
         gold = [row for row, chosen in zip(self._rows, mask, strict=True) if chosen]
@@ -199,7 +197,7 @@ class ClassDecisions(Decisions):
 
 
 def gold_notes(absent: Sequence[str], unknown: Sequence[str]) -> tuple[str, ...]:
-    """What is said of labels without gold, and of gold that is none of the labels."""
+    """Notes on labels without gold, and on gold that the model has no label for."""
     notes = []
     if absent:
         notes.append(f"no dev gold of {listed(absent, most=5)}: the default is kept there")

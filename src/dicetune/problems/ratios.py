@@ -1,4 +1,4 @@
-r"""Ratios of counts: precision, recall, F1, curves; what has the denominator 0 is 0.
+r"""Ratios of counts: precision, recall, F1, curves; a ratio with the denominator 0 is 0.
 
 .. math::
     P_c = \frac{\text{correct}_c}{\text{predicted}_c}, \quad
@@ -38,7 +38,7 @@ def precision_recall_f1(correct: Any, predicted: Any, gold: Any) -> Counts:
 
 
 def named_ratio(correct: Any, predicted: Any, gold: Any, name: str) -> np.ndarray:
-    """The one of precision, recall and F1 that a metric is named after."""
+    """Precision, recall or F1, by the name of a metric."""
     names = ("precision", "recall", "f1")
     return precision_recall_f1(correct, predicted, gold)[names.index(name)]
 
@@ -54,6 +54,24 @@ def counted(correct: Any, predicted: Any, gold: Any) -> dict[str, Any]:
         "recall": recall,
         "f1": f1,
     }
+
+
+def wilson(share: float, half: float, wide: float) -> tuple[float, float]:
+    """Wilson's interval of a share: every τ with (share - τ)² <= wide · τ(1 - τ).
+
+    It is right for few items and near 0 and 1 as well. ``half`` is half the width of the plain
+    interval; ``wide`` is z² / n for a share of n items.
+
+    Example:
+        >>> [round(bound, 3) for bound in wilson(0.8, 1.96 * 0.4 / 10**0.5, 1.96**2 / 10)]
+        [0.49, 0.943]
+
+    References:
+        Wilson, Probable Inference, the Law of Succession, and Statistical Inference, 1927.
+    """
+    middle = (share + wide / 2) / (1 + wide)
+    reach = (half**2 + wide**2 / 4) ** 0.5 / (1 + wide)
+    return max(middle - reach, 0.0), min(middle + reach, 1.0)
 
 
 def label_table(classes: Iterable[str], blocks: Counts) -> dict[str, dict[str, Any]]:
@@ -72,8 +90,7 @@ def average_precision(truth: np.ndarray, scores: np.ndarray) -> float | None:
 
     .. math:: \text{AP} = \sum_n (R_n - R_{n-1}) P_n
 
-    over the different scores from the highest down, so that no threshold enters and nothing is
-    interpolated.
+    over the different scores from the highest down, without a threshold and without interpolation.
     """
     truth, scores = np.ravel(truth).astype(bool), np.ravel(scores)
     if not truth.any():
@@ -92,15 +109,15 @@ def ranked(
     gold: int | None = None,
     steps: int = 120,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Correct, predicted and gold items where the k highest scores are called positive.
+    """Correct, predicted and gold items where the k highest scores are positive.
 
-    Among equal scores the correct items are spread evenly: any order of them is as good.
+    Among equal scores the correct items are spread evenly, as their order is arbitrary.
 
     Args:
         scores: of all items.
         truth: whether each is right.
-        last: the largest k; by default all items. Where there are fewer, all of them are positive.
-        gold: right items, where some of them are not among these.
+        last: the largest k; by default, and at most, all items.
+        gold: number of right items, if some have no score here.
         steps: points of the curve.
     """
     order = np.argsort(-scores, kind="stable")

@@ -6,20 +6,20 @@ A span is ``(type, start, end)`` over word positions, ``end`` exclusive. The sch
 name   ``New York`` / ``Bonn``  what the letters mean
 =====  =====================  =========================================================
 io     I-LOC I-LOC / I-LOC    inside; two touching spans of one type cannot be told apart
-iob1   I-LOC I-LOC / I-LOC    B- only where a span touches an earlier one of its own type
+iob1   I-LOC I-LOC / I-LOC    B- only where a span touches an earlier span of its type
 iob2   B-LOC I-LOC / B-LOC    B- on each first word
 iobes  B-LOC E-LOC / S-LOC    the last word is E-, a single word S-
 bmes   B-LOC E-LOC / S-LOC    iobes with M- in place of I-
 bilou  B-LOC L-LOC / U-LOC    iobes with L- in place of E- and U- in place of S-
 =====  =====================  =========================================================
 
-Two conventions say what tags spell that a scheme does not allow where they are:
+Two conventions read tags that the scheme does not allow in their place:
 
 - **strict**: a span is B- I-* in IOB2; S- or B- I-* E- in IOBES, all of one type; anything else is
   no span.
-- **conlleval**: B- and S- start a span; I- and E- continue the span before them if it is still open
-  and of their type, else they start a span; E- and S- close their span, and so does any change. No
-  tagged word is lost: only ``O`` is outside of spans. Files are read by this rule.
+- **conlleval**: B- and S- start a span; I- and E- continue an open span of their type, else they
+  start a span; E-, S- and any change close a span. Every tagged word is in a span: only ``O`` is
+  outside. Files are read by this rule.
 
 References: Tjong Kim Sang & Buchholz, CoNLL 2000 (``conlleval.pl``); Nakayama, seqeval, 2018.
 """
@@ -50,7 +50,7 @@ _FROM_IOBES = {"bmes": {"I": "M"}, "bilou": {"E": "L", "S": "U"}}
 
 
 def scheme_of(labels: Iterable[str]) -> str | None:
-    """The scheme to score in that label names show; ``None`` where they are no tags of spans.
+    """The scheme that label names show, for scoring; ``None`` for labels that are no span tags.
 
     Example:
         >>> scheme_of(["O", "B-PER", "I-PER"]), scheme_of(["S-PER", "O"]), scheme_of(["NOUN", "O"])
@@ -89,7 +89,7 @@ def check_tags(rows: Sequence[Sequence[str]], scheme: str, which: str) -> None:
     Args:
         rows: the tags of each sentence.
         scheme: a key of ``LETTERS``.
-        which: the rows are, for the message: "gold" or "predicted".
+        which: name of the rows for the message, "gold" or "predicted".
     """
     known = {OUTSIDE}
     for number, tags in enumerate(rows):

@@ -1,4 +1,4 @@
-"""Rows with the scores of any model, one JSON object each: gold, and what the model put out.
+"""Rows with gold and the scores of any model, one JSON object each.
 
 ==============  ===================================================================================
 type            a row, beside "gold", "id" and "split" (both may be left out)
@@ -14,10 +14,9 @@ type            a row, beside "gold", "id" and "split" (both may be left out)
                 list of {type, start, end}
 ==============  ===================================================================================
 
-The first row tells the type. Gold is read in the names of the scores: a table program writes 1 as
-1.0, another tool writes true, so gold is the label of the same name, else the only label that
-means the same. Other gold is refused: gold that no score can meet would count as missed by every
-decision.
+The first row shows the type. Gold may be written in another way than the labels of the scores, such
+as 1.0 or true for 1: gold is the label of the same name, else the only label with the same meaning.
+Other gold is refused, as every decision would miss it.
 """
 
 from __future__ import annotations
@@ -35,10 +34,10 @@ from dicetune.errors import DataError, listed, quoted
 
 FORMS = ("probabilities", "log_probabilities", "logits")
 LARGEST = 1e30
-"""Score from which sums of scores could overflow."""
+"""Largest score whose sums cannot overflow."""
 
 ROUNDING = 1e-6
-"""By how much a probability may be above 1."""
+"""Largest excess of a probability above 1."""
 
 _TRUTH = {"true": "1", "false": "0"}
 _WHOLE = re.compile(r"-?[0-9]{1,15}(\.0+)?")
@@ -124,7 +123,7 @@ def _is_label(value: object) -> bool:
 
 
 def meaning(label: object) -> str:
-    """What a label means however it is written: whole numbers and truth values have one form.
+    """One form of all spellings of a label: whole numbers and truth values have several.
 
     Example:
         >>> [meaning(label) for label in (1, 1.0, True, "1", "1.0", "true", "spam")]
@@ -194,8 +193,8 @@ def score_table(
     Args:
         row: of the file.
         labels: names of the columns.
-        rows: how many the table must have.
-        alone: whether each label has a probability of its own, not one of a softmax.
+        rows: number of rows that the table must have.
+        alone: whether the labels have independent probabilities, not a softmax.
 
     Raises:
         DataError: what is missing or no number.
@@ -239,7 +238,7 @@ def _raw_table(row: ScoreRow, labels: Sequence[str]) -> Any:
 
 
 def numbers(row: ScoreRow, read: Callable[[], Any]) -> np.ndarray:
-    """What ``read`` takes out of a row as an array of numbers; minus infinity is a number.
+    """The array of numbers that ``read`` finds in a row; minus infinity is a number.
 
     Raises:
         DataError: what is missing or no number.

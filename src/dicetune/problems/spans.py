@@ -5,9 +5,9 @@ A decision rule is one bias on the tag outside of spans,
 .. math::
     \hat y_t = \arg\max_c\,(\log p_{t,c} + b\,[c = \text{O}]).
 
-A word has one breakpoint, where O draws level with its best other tag. Which spans a sentence has
-changes there and nowhere else, so each sentence is read again once for each of its words; the sums
-over all sentences follow in one pass over the sorted breakpoints.
+A word has one breakpoint, where O equals the best other tag. The spans of a sentence change only
+there, so each sentence is read once for each of its words; one pass over the sorted breakpoints
+gives the sums over all sentences.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ STEPS = 120
 """Points of a precision-recall curve."""
 
 MOST = 4
-"""A curve ends where this many times the words that gold has in spans are positive."""
+"""A curve ends at this number times the words in gold spans."""
 
 
 class Spans(Problem):
     """Whole spans by type, micro, and the share of words with the right tag.
 
-    Settings beside those of every problem: "scheme" of the tags ("iob2" or "iobes"), "convention"
-    ("strict" or "conlleval"), "background" (the tag outside of spans, where the model has it).
+    Settings of the type: "scheme" of the tags ("iob2" or "iobes"), "convention" ("strict" or
+    "conlleval"), "background" (the tag outside of spans, if the model has this tag).
     """
 
     kind: ClassVar[str] = "spans"
@@ -66,7 +66,7 @@ class Spans(Problem):
         return types_of(self.labels)
 
     def classes_of(self, row: Sequence[str]) -> Iterable[str]:
-        """The types of the tags, those that begin no span too."""
+        """The types of the tags, also of tags that begin no span."""
         return types_of(row)
 
     def items(self, row: Sequence[str]) -> list[tuple[tuple[int, int], str]]:
@@ -133,14 +133,14 @@ class Spans(Problem):
     def tradeoff(
         self, gold: Sequence[Any]
     ) -> tuple[str, Callable[[Sequence[np.ndarray]], Counts]] | None:
-        """The k words that look least like O get their likeliest other tag."""
+        """The k words with the lowest score of O get their likeliest other tag."""
         return (
             "how readily a word is part of an entity (bias on O)",
             lambda scores: self._swept(scores, gold),
         )
 
     def _swept(self, scores: Sequence[np.ndarray], gold: Sequence[Sequence[str]]) -> Counts:
-        """From step to step only the sentences that gained a word are read again."""
+        """The counts of each step; only sentences that changed are read again."""
         outside = self.labels.index(self.settings.get("background") or OUTSIDE)
         table = np.concatenate(scores).astype(float)
         others = np.delete(table, outside, axis=1)

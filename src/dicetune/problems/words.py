@@ -1,9 +1,8 @@
 r"""Words with their tags, cut out of labelled characters: joint segmentation and tagging.
 
-A word of a sentence is the interval of its characters, :math:`[a, b)`, counted over the sentence
-without anything between words. A word is right where interval and tag are; the scores of words
-alone ask for the interval only. This is the scoring of the SIGHAN bakeoffs, and the joint score is
-never above the score of the words.
+A word is the interval of its characters, :math:`[a, b)`, in the sentence without spaces. A word is
+right where interval and tag are right; scores of words alone use the interval only. This is the
+scoring of the SIGHAN bakeoffs. The joint score is never above the score of the words.
 
 References: Sproat & Emerson, The First International Chinese Word Segmentation Bakeoff, 2003;
 Ng & Low, Chinese Part-of-Speech Tagging: One-at-a-Time or All-at-Once?, EMNLP 2004.

@@ -1,7 +1,7 @@
 """Numbers to geometry: scales with round ticks, panels, strips of dots, colours and marks.
 
-Strips and bars are in percent of the width that the page gives them, panels in the units of their
-own ``viewBox``. Everything here is plain data that the templates turn into SVG.
+Strips and bars are in percent of the width that the page gives them, panels in the units of a
+``viewBox``. Everything here is plain data that the templates turn into SVG.
 """
 
 from __future__ import annotations
@@ -25,14 +25,17 @@ STRIP = 4.0, 96.0
 """Ends of a strip's scale, in percent of its width: marks at the ends are not cut off."""
 
 DOT = 2.2
-"""Width of a dot on a strip, in the same unit."""
+"""Width of a dot on a strip, in percent of the strip's width."""
+
+MOST_POINTS = 200
+"""Points of a line that are drawn."""
 
 _ROWS_APART = 5  # pixels between the rows of dots
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0, 20.0)
 
 
 def colours(summary: Mapping[str, Any]) -> dict[str, str]:
-    """The style class of each loss, the baseline's first; past the last colour they start again.
+    """The style class of each loss, ``c0`` for the baseline; past ``c7`` comes ``c1`` again.
 
     Example:
         >>> rows = [{"loss": "ce"}, {"loss": "dice"}, {"loss": "ce"}]
@@ -50,7 +53,7 @@ def colours(summary: Mapping[str, Any]) -> dict[str, str]:
 
 def mark_of(competitor: Mapping[str, Any]) -> str:
     """The shape of a competitor's points."""
-    return "square" if competitor.get("foreign") else MARKS[competitor["decision"]]
+    return "square" if competitor["foreign"] else MARKS[competitor["decision"]]
 
 
 @dataclass(frozen=True)
@@ -103,11 +106,11 @@ def nice_scale(
     return Scale(ticks[0], ticks[-1], tuple(ticks))
 
 
-def fitted_scale(low: float, high: float, parts: int = 3) -> Scale:
+def fitted_scale(low: float, high: float) -> Scale:
     """The scale from ``low`` to ``high`` as they are, with round ticks between."""
     if high <= low:
         high = low + 1
-    nice = nice_scale([low, high], parts)
+    nice = nice_scale([low, high], parts=3)
     return Scale(low, high, tuple(tick for tick in nice.ticks if low <= tick <= high))
 
 
@@ -193,7 +196,7 @@ class Strip:
 
 @dataclass(frozen=True)
 class Axis:
-    """What all strips of a table share: ticks, and the line that the strips are read against."""
+    """The axis of all strips of a table: ticks, and the line that the strips are read against."""
 
     ticks: list[tuple[float, str]]
     reference: float | None
@@ -207,7 +210,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point of a panel: its place, shape and style, and what it says when pointed at."""
+    """A point of a panel: place, shape, style, and the title that the pointer shows."""
 
     x: float
     y: float
@@ -218,7 +221,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a panel: the SVG path, its style, and what it says when pointed at."""
+    """A line of a panel: SVG path, style, and the title that the pointer shows."""
 
     path: str
     style: str
@@ -232,7 +235,7 @@ class Panel:
     x: Scale
     y: Scale
     x_title: str
-    y_title: str  # it stands above the axis
+    y_title: str  # drawn above the axis
     label: str  # what the figure shows, in a sentence, for those who cannot see it
     width: float = 260.0
     height: float = 200.0
@@ -272,11 +275,12 @@ class Panel:
         """Vertical place of a value, from the upper edge of the axes."""
         return round(self.inner_height - self.y.along(value, self.inner_height), 2)
 
-    def line(self, points: Iterable[Point], style: str, title: str = "", most: int = 200) -> None:
+    def line(self, points: Iterable[Point], style: str, title: str = "") -> None:
         """Add a line; points outside the axes are cut off where the line is drawn."""
         places = [(self.across(x), self.down(y)) for x, y in points]
         if len(places) > 1:
-            self.lines.append(Line(path_of(thinned(places, most)), style, title))
+            path = "M" + "L".join(f"{x:g} {y:g}" for x, y in thinned(places, MOST_POINTS))
+            self.lines.append(Line(path, style, title))
 
     def mark(self, point: Point, style: str, title: str = "", shape: str = "circle") -> None:
         """Add a mark, if it lies within the axes."""
@@ -288,11 +292,6 @@ class Panel:
         """Add a short text above the axes, if its place is within them."""
         if self.x.low < value < self.x.high:
             self.notes.append((self.across(value), text))
-
-
-def path_of(points: Sequence[Point]) -> str:
-    """The SVG path through points."""
-    return "M" + "L".join(f"{x:g} {y:g}" for x, y in points)
 
 
 def thinned(points: Sequence[Point], most: int) -> list[Point]:

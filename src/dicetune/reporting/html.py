@@ -1,7 +1,7 @@
 """The report as one HTML page: style and script are part of it, and nothing is fetched.
 
-Everything from the data is escaped. Should a text get through all the same, the page's own policy
-(Content-Security-Policy) allows no script but the one whose hash it names, and no connection.
+Everything from the data is escaped. Should a text get through all the same, the policy of the page
+(Content-Security-Policy) allows only the script whose hash the policy names, and no connection.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -22,26 +22,25 @@ from dicetune.errors import DataError, quoted
 from dicetune.records import read_json, replace_text
 from dicetune.reporting import panels, tables
 
-REPORT_FILE = "report.html"
-_SUMMARY_FILE = "summary.json"
-_VERSION = 1
+SUMMARY_FILE, SUMMARY_VERSION = "summary.json", 1
 
 
 def write_report(folder: str | Path) -> Path:
     """Write ``report.html`` beside the ``summary.json`` of a comparison; the path of the page."""
-    path = Path(folder) / _SUMMARY_FILE
+    path = Path(folder) / SUMMARY_FILE
     if not path.is_file():
         raise DataError(
-            folder, f"expected a folder with {_SUMMARY_FILE}, got none: run `dicetune report` on it"
+            folder, f"expected a folder with {SUMMARY_FILE}, got none: run `dicetune report` on it"
         )
     summary = read_json(path)
-    if summary.get("version") != _VERSION:
+    version = summary.get("version")
+    if version != SUMMARY_VERSION:
         raise DataError(
             path,
-            f"expected a summary of version {_VERSION}, got {quoted(summary.get('version'))}: "
-            "make it anew with `dicetune report`",
+            f"expected a summary of version {SUMMARY_VERSION}, got {quoted(version)}: make it anew "
+            "with `dicetune report`",
         )
-    page = Path(folder) / REPORT_FILE
+    page = Path(folder) / "report.html"
     replace_text(page, render(summary))
     return page
 
@@ -55,24 +54,27 @@ def render(summary: Mapping[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters: dict[str, Callable[..., str]] = {
-        "breakable": breakable,
-        "sentence": sentence,
-        "points": numbers.points,
-        "chance": numbers.chance,
-        "count": numbers.count,
-    }
-    environment.filters |= filters
-    style, script = _packaged("style.css"), _packaged("script.js")
+    environment.filters.update(
+        breakable=breakable,
+        sentence=lambda text: text[:1].upper() + text[1:],
+        points=numbers.points,
+        chance=numbers.chance,
+        count=numbers.count,
+    )
+    folder = resources.files("dicetune.reporting") / "templates"
+    style, script = ((folder / name).read_text("utf-8") for name in ("style.css", "script.js"))
+    policy = (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
     return environment.get_template("page.html").render(
         summary=summary,
         style=Markup(style),  # from the package; nothing of the data is in it
         script=Markup(script),
-        policy=policy(style, script),
+        policy=policy,
         scores=tables.score_table(summary),
         differences=tables.difference_table(summary),
-        effect_heads=tables.effect_heads(summary),
-        effects=tables.effect_rows(summary),
+        effects=tables.effect_table(summary),
         classes=tables.class_bars(summary),
         trade_offs=panels.precision_recall_panels(summary),
         learning=panels.learning_panels(summary),
@@ -82,19 +84,6 @@ def render(summary: Mapping[str, Any]) -> str:
         how=tables.run_facts(summary["how"]),
         dicetune_version=__version__,
     )
-
-
-def policy(style: str, script: str) -> str:
-    """What the page may do: apply its own style, run its own script, fetch nothing."""
-    parts = [
-        "default-src 'none'",
-        f"style-src '{_hash(style)}'",
-        f"script-src '{_hash(script)}'",
-        "img-src data:",
-        "base-uri 'none'",
-        "form-action 'none'",
-    ]
-    return "; ".join(parts)
 
 
 def breakable(text: str) -> Markup:
@@ -107,15 +96,6 @@ def breakable(text: str) -> Markup:
     return Markup(re.sub(r"([:,+*])(?=.)", r"\1<wbr>", str(escape(text))))
 
 
-def sentence(text: str) -> str:
-    """Text that begins with a capital, the rest as it is."""
-    return text[:1].upper() + text[1:]
-
-
 def _hash(text: str) -> str:
     digest = hashlib.sha256(text.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
-
-
-def _packaged(name: str) -> str:
-    return (resources.files("dicetune.reporting") / "templates" / name).read_text(encoding="utf-8")

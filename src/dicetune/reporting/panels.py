@@ -10,7 +10,6 @@ from dicetune.reporting.figures import (
     MARKS,
     Panel,
     Point,
-    Scale,
     colours,
     fitted_scale,
     nice_scale,
@@ -18,14 +17,26 @@ from dicetune.reporting.figures import (
 
 
 def precision_recall_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """For each loss its curve, those of the others behind it, and the chosen points."""
+    """For each loss its curve, the curves of other losses behind it, and the chosen points."""
     found = summary["precision_recall"]
     palette = colours(summary)
-    scale = _shared_scale(found)
+    # both axes run from somewhat below the lowest chosen point to 100
+    decisions = [seeds for trade_off in found.values() for seeds in trade_off["seeds"].values()]
+    chosen_values = [value for seeds in decisions for point in seeds for value in point]
+    lowest = 100 * min(chosen_values, default=0.0)
+    scale = nice_scale([max(0.0, lowest - 0.4 * (100 - lowest)), 100.0], within=(0.0, 100.0))
     curves = {loss: _percent(trade_off["curve"]) for loss, trade_off in found.items()}
     panels = []
     for loss, trade_off in found.items():
-        chosen = _chosen(trade_off)
+        chosen = [
+            {
+                "decision": decision,
+                "mark": MARKS[decision],
+                "precision": numbers.points(precision),
+                "recall": numbers.points(recall),
+            }
+            for decision, (recall, precision) in trade_off["chosen"].items()
+        ]
         points = "; ".join(
             f"{row['decision']} at precision {row['precision']}, recall {row['recall']}"
             for row in chosen
@@ -61,39 +72,14 @@ def _add_guides(panel: Panel) -> None:
             panel.note(line[0][0], f"F1 {tick:g}")
 
 
-def equal_f1(f1: float, steps: int = 40) -> list[Point]:
-    """Points (recall, precision) that have this F1, from precision 1 to recall 1.
+def equal_f1(f1: float) -> list[Point]:
+    """40 points (recall, precision) that have this F1, from precision 1 to recall 1.
 
     Precision is ``F R / (2 R - F)``, so the line runs from ``R = F / (2 - F)``.
     """
     first = f1 / (2 - f1)
-    recalls = [first + (1 - first) * number / (steps - 1) for number in range(steps)]
+    recalls = [first + (1 - first) * number / 39 for number in range(40)]
     return [(recall, f1 * recall / (2 * recall - f1)) for recall in recalls]
-
-
-def _shared_scale(found: Mapping[str, Any]) -> Scale:
-    """From somewhat below the lowest chosen point to 100, the same for both axes."""
-    chosen = [
-        value
-        for trade_off in found.values()
-        for seeds in trade_off["seeds"].values()
-        for point in seeds
-        for value in point
-    ]
-    lowest = 100 * min(chosen, default=0.0)
-    return nice_scale([max(0.0, lowest - 0.4 * (100 - lowest)), 100.0], within=(0.0, 100.0))
-
-
-def _chosen(trade_off: Mapping[str, Any]) -> list[dict[str, str]]:
-    return [
-        {
-            "decision": decision,
-            "mark": MARKS[decision],
-            "precision": numbers.points(precision),
-            "recall": numbers.points(recall),
-        }
-        for decision, (recall, precision) in trade_off["chosen"].items()
-    ]
 
 
 def learning_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -155,12 +141,11 @@ def tracking_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     panels = []
     for loss, tracked in summary["loss_against_metric"].items():
         points = tracked["points"]
-        errors = [100 * point["error"] for point in points if point["error"] is not None]
-        y = nice_scale(errors, parts=3)
+        y = nice_scale([100 * error for error in _values(points, "error")], parts=3)
         found = []
         for where, words in (("train", "in training"), ("dev", "on dev")):
             name = f"{where}_loss"
-            values = [point[name] for point in points if point[name] is not None]
+            values = _values(points, name)
             if not values:
                 continue
             label = f"Loss {words} of {loss} against 100 minus dev {summary['metric_title']}"
@@ -192,6 +177,10 @@ def _add_traces(panel: Panel, points: Sequence[Mapping[str, Any]], name: str, co
             last = " last" if number == len(trace) else ""
             title = f"seed {seed}, step {step}: loss {x:.3g}, error {error:.1f}"
             panel.mark((x, error), f"point {colour}{last}", title)
+
+
+def _values(points: Sequence[Mapping[str, Any]], name: str) -> list[float]:
+    return [point[name] for point in points if point[name] is not None]
 
 
 def _rho(tracked: Mapping[str, Any]) -> dict[str, Any]:

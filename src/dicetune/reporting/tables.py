@@ -10,10 +10,10 @@ from dicetune.records import DEFAULT, TUNED
 from dicetune.reporting.figures import Axis, Strip, colours, mark_of, nice_scale, stacked
 
 CLASSES_SHOWN = 12
-"""Classes with bars of their own; the table has the others."""
+"""Classes with bars; the table holds all classes."""
 
 LABELS_SHOWN = 15
-"""Labels of the data that are shown at once; the others are folded."""
+"""Labels of the data that are shown at once; the page folds further labels."""
 
 RIGHT, WRONG, MISSED = "right", "wrong", "missed"
 _MOST_OTHER = 3
@@ -26,10 +26,12 @@ Rows = list[dict[str, Any]]
 def score_table(summary: Summary) -> dict[str, Any]:
     """Axis, columns and rows of the table of scores."""
     competitors = summary["competitors"]
-    decimals = _decimals(competitors)
-    values = [score for row in competitors for score in row["scores"]]
-    scale = nice_scale(_percent(values + _bounds(competitors)), parts=5, within=(0.0, 100.0))
-    others = _others(competitors)
+    bounds, decimals = _intervals(competitors)
+    values = [score for row in competitors for score in row["scores"]] + bounds
+    scale = nice_scale([100 * value for value in values], parts=5, within=(0.0, 100.0))
+    # further metrics: precision and recall before all others
+    others = list(dict.fromkeys(name for row in competitors for name in row["other"]))
+    others = sorted(others, key=lambda name: name not in ("precision", "recall"))[:_MOST_OTHER]
     palette = colours(summary)
     means = {row["name"]: row["mean"] for row in competitors}
 
@@ -38,9 +40,9 @@ def score_table(summary: Summary) -> dict[str, Any]:
 
     rows = []
     for row in competitors:
-        bounds = numbers.interval(row["interval"], decimals)
+        interval = numbers.interval(row["interval"], decimals)
         label = f"mean {points(row['mean'])}, seeds {', '.join(map(points, row['scores']))}"
-        label += f", 95% interval {bounds}" if row["interval"] else ""
+        label += f", 95% interval {interval}" if row["interval"] else ""
         rows.append(
             {
                 **{name: row[name] for name in ("name", "loss", "decision", "foreign")},
@@ -50,7 +52,7 @@ def score_table(summary: Summary) -> dict[str, Any]:
                 "strip": Strip.of(scale, row, row["scores"], row["mean"], label, points),
                 "mean": points(row["mean"]),
                 "value": row["mean"],
-                "interval": bounds,
+                "interval": interval,
                 "other": [points(row["other"].get(name)) for name in others],
                 "other_values": [row["other"].get(name, 0.0) for name in others],
                 "seeds": len(row["seeds"]),
@@ -63,69 +65,63 @@ def score_table(summary: Summary) -> dict[str, Any]:
         "axis": Axis.of(scale, means.get(summary["baseline"])),
         "others": [name.replace("_", " ") for name in others],
         "rows": rows,
-        "with_interval": any(row["interval"] for row in competitors),
+        "with_interval": bool(bounds),
     }
 
 
 def difference_table(summary: Summary) -> dict[str, Any]:
     """Axis and rows of the table of differences from the baseline."""
     comparisons = summary["comparisons"]
-    decimals = _decimals(comparisons)
-    values = [0.0, *(row["difference"] for row in comparisons)]
+    bounds, decimals = _intervals(comparisons)
+    values = [0.0, *bounds, *(row["difference"] for row in comparisons)]
     values += [value for row in comparisons for value in row["seed_differences"]]
-    scale = nice_scale(_percent(values + _bounds(comparisons)), parts=5)
+    scale = nice_scale([100 * value for value in values], parts=5)
     palette = colours(summary)
-    known = {row["name"]: row for row in summary["competitors"]}
 
     def signed(difference: float) -> str:
         return numbers.signed(difference, decimals)
 
     rows = []
     for row in comparisons:
-        competitor, middle = known[row["name"]], row["difference"]
-        bounds = numbers.interval(row["interval"], decimals, sign=True)
-        label = f"{signed(middle)} points" + (f", {bounds}" if row["interval"] else "")
+        middle = row["difference"]
+        interval = numbers.interval(row["interval"], decimals, sign=True)
+        label = f"{signed(middle)} points" + (f", {interval}" if row["interval"] else "")
         rows.append(
             {
                 **row,
-                "decision": competitor["decision"],
-                "colour": palette[competitor["loss"]],
-                "mark": mark_of(competitor),
+                "colour": palette[row["loss"]],
+                "mark": mark_of(row),
                 "strip": Strip.of(scale, row, row["seed_differences"], middle, label, signed),
                 "points": signed(middle),
-                "bounds": bounds,
+                "bounds": interval,
             }
         )
-    return {
-        "axis": Axis.of(scale, 0.0),
-        "rows": rows,
-        "with_interval": any(row["interval"] for row in comparisons),
-    }
+    return {"axis": Axis.of(scale, 0.0), "rows": rows, "with_interval": bool(bounds)}
 
 
-def _percent(values: Sequence[float]) -> list[float]:
-    return [100 * value for value in values]
-
-
-def _bounds(rows: Sequence[Summary]) -> list[float]:
-    return [bound for row in rows for bound in row["interval"] or ()]
-
-
-def _decimals(rows: Sequence[Summary]) -> int:
+def _intervals(rows: Sequence[Summary]) -> tuple[list[float], int]:
+    """The bounds of all intervals, and the decimals that numbers beside them need."""
     intervals = [row["interval"] for row in rows if row["interval"]]
-    return numbers.decimals_for([high - low for low, high in intervals])
+    bounds = [bound for interval in intervals for bound in interval]
+    return bounds, numbers.decimals_for([high - low for low, high in intervals])
 
 
-def _others(competitors: Sequence[Summary]) -> list[str]:
-    """Further metrics that are shown: precision and recall before all others."""
-    names = list(dict.fromkeys(name for row in competitors for name in row["other"]))
-    names.sort(key=lambda name: name not in ("precision", "recall"))
-    return names[:_MOST_OTHER]
-
-
-def effect_rows(summary: Summary) -> Rows:
-    """One row a comparison that has an interval: how large, what it varies with, what is seen."""
-    return [
+def effect_table(summary: Summary) -> dict[str, Any]:
+    """Effect sizes: name and explanation of each column, and a row for each interval."""
+    several = summary["sampled_title"]
+    heads = [
+        ("sign-flip p", f"exact test over seeds alone, on these very {several}"),
+        ("Hedges g", "the difference in standard deviations of a run"),
+        ("wins", "chance that a run of the first beats a run of the second"),
+        ("error gone", f"part of 100 − {summary['metric_title']} of the second that is gone"),
+        (
+            f"variance from seeds / {several} / both",
+            "where the uncertainty of the difference comes from",
+        ),
+        ("detectable", "smallest true difference that is found with a chance of 80%, in points"),
+        ("seeds needed", "to find a difference as large as was seen"),
+    ]
+    rows = [
         {
             "name": row["name"],
             "baseline": row["baseline"],
@@ -142,23 +138,7 @@ def effect_rows(summary: Summary) -> Rows:
         for row in summary["comparisons"]
         if row["interval"] is not None
     ]
-
-
-def effect_heads(summary: Summary) -> list[tuple[str, str]]:
-    """Name and explanation of each column of the effect sizes."""
-    several = summary["sampled_title"]
-    return [
-        ("sign-flip p", f"exact test over seeds alone, on these very {several}"),
-        ("Hedges g", "the difference in standard deviations of a run"),
-        ("wins", "chance that a run of the first beats a run of the second"),
-        ("error gone", f"part of 100 − {summary['metric_title']} of the second that is gone"),
-        (
-            f"variance from seeds / {several} / both",
-            "where the uncertainty of the difference comes from",
-        ),
-        ("detectable", "smallest true difference that is found with a chance of 80%, in points"),
-        ("seeds needed", "to find a difference as large as was seen"),
-    ]
+    return {"heads": heads, "rows": rows}
 
 
 def _share(share: float | None) -> str:
@@ -168,8 +148,8 @@ def _share(share: float | None) -> str:
 def class_bars(summary: Summary) -> dict[str, Any]:
     """The classes by support, the most frequent first, with one bar a loss."""
     competitors = [row for row in summary["competitors"] if row["per_class"]]
-    scores = {row["name"]: {one["name"]: one for one in row["per_class"]} for row in competitors}
-    support = {name: one["support"] for classes in scores.values() for name, one in classes.items()}
+    scores = {c["name"]: {row["name"]: row for row in c["per_class"]} for c in competitors}
+    support = {row["name"]: row["support"] for c in competitors for row in c["per_class"]}
     names = sorted(support, key=lambda name: -support[name])
     total = sum(support.values())
     palette = colours(summary)
@@ -261,7 +241,7 @@ def _repeats(item: Summary, row: Summary) -> bool:
 
 
 def _marked(item: Summary, name: str, several: bool) -> Rows:
-    """For each thing that seeds say the readings, each right or wrong, and what is missed."""
+    """Each prediction that seeds made: readings, right or wrong, and the missed readings."""
     gold = set(item["gold"])
     marked = []
     for variant in item["predicted"][name]:
@@ -285,7 +265,7 @@ def data_tables(data: Summary) -> dict[str, Any]:
         for name in names
     ]
     return {
-        "inspected": data.get("inspected", True),
+        "inspected": data["inspected"],
         "splits": [{"name": split["name"], "source": split["source"]} for split in splits],
         "facts": [
             {"name": name, "cells": [_fact(split["facts"].get(name)) for split in splits]}
@@ -383,7 +363,7 @@ def _grid(runs: Sequence[Summary]) -> dict[str, dict[int, dict[str, Any]]]:
 
 def _model(model: Summary) -> str:
     parts = [model["name"] or "unnamed"]
-    if model.get("parameters"):
+    if model["parameters"]:
         parts.append(f"{model['parameters'] / 1e6:.1f} million parameters")
     if model["sha256"]:
         parts.append(f"SHA-256 {model['sha256'][:12]}…")
@@ -391,7 +371,7 @@ def _model(model: Summary) -> str:
 
 
 def _span(values: Sequence[int]) -> str:
-    """One number where it is the same for all."""
+    """One number where it is the same for all runs, else the range."""
     if not values:
         return numbers.MISSING
     low, high = min(values), max(values)

@@ -13,7 +13,6 @@ from dicetune.tasks.qa import QaTask
 from dicetune.tasks.segmentation import SegPosTask
 from dicetune.tasks.tags import NerTask, PosTask
 from dicetune.tasks.text import PairTask, TextTask
-from dicetune.tasks.token import TokenTask
 
 TASKS: dict[str, Any] = {
     "ner": NerTask,
@@ -53,7 +52,7 @@ def task_of_model(config: Any, labels: Sequence[str]) -> Any:
         except InputError:
             continue
         return task
-    # without a head of its own it is refused where the weights are counted
+    # a model without a head is refused where the weights are counted
     return PosTask
 
 
@@ -79,14 +78,8 @@ __all__ = [
     "TASKS",
     "Data",
     "Encoded",
-    "NerTask",
-    "PairTask",
-    "PosTask",
     "Scores",
-    "SegPosTask",
     "Task",
-    "TextTask",
-    "TokenTask",
     "Trained",
     "Use",
     "build_options",

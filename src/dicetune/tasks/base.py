@@ -13,12 +13,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from torch import Tensor
 
-from dicetune.data import Note
+from dicetune.data import Entries
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import IGNORED, LossInput, LossTarget, item_count
 from dicetune.problems import Problem
@@ -35,25 +35,8 @@ Arrays = Sequence[np.ndarray]
 File = str | Path
 
 
-class Data(Protocol):
-    """One split as a task's reader returns it: examples in the order of the file."""
-
-    @property
-    def source(self) -> str:
-        """Name of the file."""
-
-    @property
-    def notes(self) -> tuple[Note, ...]:
-        """What was odd."""
-
-    def __len__(self) -> int:
-        """Number of examples."""
-
-    def __iter__(self) -> Iterator[Any]:
-        """Examples."""
-
-    def first(self, count: int) -> Self:
-        """The same source, cut after ``count`` examples."""
+Data = Entries[Any]
+"""One split as the reader of a task returns it: examples in the order of the file."""
 
 
 @dataclass(frozen=True)
@@ -67,21 +50,14 @@ class Source:
 
 @dataclass(frozen=True)
 class Encoded:
-    """Model inputs of one split, with the way back to its texts.
+    """Model inputs of one split, with the way back to its texts."""
 
-    Args:
-        features: one mapping a window, in the order in which they are fed: lists of one value a
-            position under the model's input names and the task's ``targets``, or single numbers.
-        back: where the scores of each example are in the outputs; ``None`` where training left
-            windows out.
-        facts: counts for the record; "subwords" and "unknown_subwords" always.
-        notes: what a user should hear of before training (cut texts), in sentences.
-    """
-
+    # one mapping a window, in the order of feeding: model inputs and ``targets`` by name
     features: list[dict[str, Any]]
+    # where the scores of each example are in the outputs; ``None`` where windows were left out
     back: Any
-    facts: dict[str, Any]
-    notes: tuple[str, ...] = ()
+    facts: dict[str, Any]  # counts for the record; "subwords" and "unknown_subwords" always
+    notes: tuple[str, ...] = ()  # what a user should know before training, in sentences
 
 
 @dataclass(frozen=True)
@@ -93,58 +69,37 @@ class Trained:
 
 
 class Task(ABC):
-    """Everything that the trainer, the command line and the predictor ask of a task.
+    """Everything that the trainer, the command line and the predictor ask of a task."""
 
-    Facts of a class:
-        name: key in ``TASKS``.
-        title: what a model of the task is, in words, for the model card ("named-entity").
-        Options: frozen dataclass of what a user may choose for the task; the configuration's
-            ``options`` and ``-o KEY=VALUE`` fill it.
-        predicts: type of the predictions, which scores them.
-        scored: what the scores are, in one sentence.
-        auto_class: what ``from_pretrained`` is called on.
-        aligns: whether words or characters must be found again among the sub-words, which takes a
-            fast tokenizer.
-        reads_as_train: whether the labels of the training split say how to read another split.
-        pipeline: the library's pipeline that serves the saved folder, or ``None``.
-        targets: keys of a batch that are targets and no model inputs, each with the value that
-            pads it (0 where it is a single number).
-        model_config: values that the saved model's configuration has for other tools.
-        extra_inputs: model inputs that the tokenizer does not know, with their padding value.
-        inputs: names of the texts that one example needs at prediction ("question", "context").
-        out_formats: what ``render`` writes, the default first.
-        inspect: ``f(splits, count_subwords) -> Inspection``; the counter gives (sub-words, unknown
-            sub-words) of a text.
-        document_name: attribute of an example that names its document, where it has one.
-
-    Facts of a task:
-        labels: names of the model's outputs, in their order.
-        main_metric: the dev score that chooses the checkpoint; higher is better.
-        shown: the scores that tables and model cards print, most important last.
-    """
-
-    name: ClassVar[str]
-    title: ClassVar[str]
-    Options: ClassVar[type]
-    predicts: ClassVar[type[Problem]]
-    scored: ClassVar[str]
-    auto_class: Any
+    # facts of a class
+    name: ClassVar[str]  # key in ``TASKS``
+    title: ClassVar[str]  # what a model of the task is, in words, for the model card
+    Options: ClassVar[type]  # frozen dataclass, filled by ``options`` and ``-o KEY=VALUE``
+    predicts: ClassVar[type[Problem]]  # type of the predictions, which scores them
+    scored: ClassVar[str]  # what the scores are, in one sentence
+    auto_class: Any  # what ``from_pretrained`` is called on
+    # whether words or characters must be found again among sub-words: takes a fast tokenizer
     aligns: ClassVar[bool] = True
+    # whether the labels of the training split say how to read another split
     reads_as_train: ClassVar[bool] = False
-    pipeline: ClassVar[str | None] = None
+    pipeline: ClassVar[str | None] = None  # of the library, that serves the saved folder
+    # keys of a batch that are targets and no model inputs, each with the value that pads it
     targets: ClassVar[Mapping[str, int]] = {"labels": IGNORED}
-    model_config: ClassVar[Mapping[str, Any]] = {}
+    model_config: ClassVar[Mapping[str, Any]] = {}  # of the saved model, for other tools
+    # model inputs that the tokenizer does not know, with their padding values
     extra_inputs: ClassVar[Mapping[str, int]] = {}
-    inputs: ClassVar[tuple[str, ...]] = ("text",)
-    out_formats: ClassVar[tuple[str, ...]] = ("jsonl",)
-    inspect: ClassVar[Any]
-    document_name: ClassVar[str] = "document"
-    labels: tuple[str, ...]
-    main_metric: str
+    inputs: ClassVar[tuple[str, ...]] = ("text",)  # texts that one example needs at prediction
+    out_formats: ClassVar[tuple[str, ...]] = ("jsonl",)  # of ``render``, the default first
+    inspect: ClassVar[Any]  # ``f(splits, count_subwords) -> Inspection``
+    document_name: ClassVar[str] = "document"  # attribute of an example that names its document
+
+    # facts of a task
+    labels: tuple[str, ...]  # names of the model's outputs, in their order
+    main_metric: str  # the dev score that chooses the checkpoint; higher is better
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The main metric; a class variable will do."""
+        """The scores that tables and model cards print, most important last."""
         return (self.main_metric,)
 
     # files
@@ -302,14 +257,18 @@ class Task(ABC):
         found: list[np.ndarray] = encoded.back.gather(outputs)
         return found
 
-    @abstractmethod
     def predict(self, scores: Arrays, data: Any, biased: Arrays | None = None) -> list[Any]:
         """Decide: scores to predictions.
 
         ``biased`` are the scores after a decision rule (``decide.DecisionRule.apply``): they
-        decide in place of the scores, while every probability that is reported stays the
-        model's own.
+        decide in place of the scores, while every probability that is reported stays that of the
+        model.
         """
+        return self.choose(scores, data, scores if biased is None else biased)
+
+    @abstractmethod
+    def choose(self, scores: Arrays, data: Any, deciding: Arrays) -> list[Any]:
+        """The predictions that the ``deciding`` scores give, with probabilities from the scores."""
 
     def score(self, data: Any, predictions: Sequence[Any]) -> Scores:
         """Compare predictions with the gold of ``data``; fractions in [0, 1]."""

@@ -55,7 +55,7 @@ from dicetune.models import CANDIDATES, MAX_SPAN_WORDS, MrcNerModel, span_count
 from dicetune.problems import Entities
 from dicetune.problems.entities import END, FIRST, KIND, likely_spans, weakest_logits
 from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present
-from dicetune.tasks.mrc_ner_spans import encode_pairs
+from dicetune.tasks.mrc_ner_spans import ask_sentences, encode_pairs
 from dicetune.tasks.options import GOLD, MODEL, TaskOptions, at_least, option
 from dicetune.tasks.tag_files import read_untagged
 from dicetune.tasks.token import Entity
@@ -190,7 +190,7 @@ class MrcNerTask(Task):
 
     @classmethod
     def score_source(cls, source: Source, gold: Source | None, options: MrcNerOptions) -> Scores:
-        """Score JSON lines with predicted entities; the gold is in them or in a file of its own."""
+        """Score JSON lines with predicted entities; the gold is in them or in another file."""
         right = None if gold is None else cls.read_source(gold, options, True, Trained())
         found = _predictions(source, right)
         return Entities({}).scores(found.gold, found.predicted)
@@ -269,23 +269,17 @@ class MrcNerTask(Task):
         self, data: EntityCorpus, tokenizer: Any, max_length: int, *, training: bool = False
     ) -> Encoded:
         """Windows of every sentence for every type, with targets where there is gold."""
+        share = self.options.negative_share if training and data.has_gold else 1.0
+        pairs = ask_sentences(data.sentences, list(self.queries), share)
         return encode_pairs(
-            data.sentences,
-            self.queries,
-            tokenizer,
-            max_length,
-            stride=self.options.stride,
-            max_words=self.max_span_words,
-            candidates=self.options.candidates,
-            gold=data.has_gold,
-            negative_share=self.options.negative_share if training else 1.0,
+            data, pairs, self.queries, tokenizer, max_length, self.max_span_words, self.options
         )
 
     def loss_targets(self, labels: Mapping[str, Tensor]) -> list[LossTarget]:
         """A sigmoid for each word as a start, as an end, and for each candidate span.
 
-        While a model trains, its candidates hold the right spans, as many as fit. Of each window
-        these come first here, then wrong candidates; ``loss_inputs`` has the model's own order.
+        While a model trains, its candidates hold the right spans, as many as fit. Here the right
+        spans of a window come before the wrong ones; ``loss_inputs`` has the order of the model.
         """
         found = []
         for name in ("start", "end"):
@@ -322,15 +316,12 @@ class MrcNerTask(Task):
         logits = [start_logits.gather(1, first), end_logits.gather(1, last), span_logits]
         return torch.cat([spans.float(), torch.stack(logits, dim=-1).float()], dim=-1)
 
-    def predict(
-        self, scores: Arrays, data: Any, biased: Arrays | None = None
-    ) -> list[list[EntitySpan]]:
+    def choose(self, scores: Arrays, data: Any, deciding: Arrays) -> list[list[EntitySpan]]:
         """The candidates whose three logits are above 0."""
         nested = self.options.nested
-        decisive = scores if biased is None else biased
         return [
             [EntitySpan(self.labels[kind], a, b) for kind, a, b in likely_spans(rows, nested)]
-            for rows in decisive
+            for rows in deciding
         ]
 
     def row(self, example: EntitySentence, prediction: Sequence[EntitySpan]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.data import EntitySentence, EntitySpan
+from dicetune.data import EntityCorpus, EntitySentence, EntitySpan
 from dicetune.loss_input import IGNORED
 from dicetune.tasks.base import Encoded
 from dicetune.tasks.windows import ShownWords, cut_windows
@@ -25,27 +25,38 @@ from dicetune.tasks.windows import ShownWords, cut_windows
 _WHOLE = np.iinfo(np.int64).max  # context on a side on which nothing is cut off
 
 
+def ask_sentences(
+    sentences: Sequence[EntitySentence], kinds: Sequence[str], share: float
+) -> list[tuple[int, int]]:
+    """The pairs of a sentence and a type that are asked: of pairs without an entity, a share."""
+    return [
+        (number, kind)
+        for number, sentence in enumerate(sentences)
+        for kind, name in enumerate(kinds if sentence.tokens else ())
+        if share >= 1
+        or any(span.type == name for span in sentence.spans)
+        or _draw(name, sentence.tokens) < share
+    ]
+
+
 def encode_pairs(
-    sentences: Sequence[EntitySentence],
+    data: EntityCorpus,
+    pairs: Sequence[tuple[int, int]],
     queries: Mapping[str, str],
     tokenizer: Any,
     max_length: int,
-    *,
-    stride: int | None,
     max_words: int,
-    candidates: int,
-    gold: bool,
-    negative_share: float = 1.0,
+    options: Any,
 ) -> Encoded:
-    """Windows of every sentence that has words, for every type; with targets where ``gold``."""
-    kinds = list(queries)
+    """Windows of pairs of a sentence and a type; with targets where the data has gold."""
+    sentences, kinds = data.sentences, list(queries)
     asked = [query.split() for query in queries.values()]
-    pairs, dropped = _pairs(sentences, kinds, negative_share if gold else 1.0)
+    stride = _stride(asked, tokenizer, max_length) if options.stride is None else options.stride
     windows = cut_windows(
         [sentences[sentence].tokens for sentence, _ in pairs],
         tokenizer,
         max_length,
-        _stride(asked, tokenizer, max_length) if stride is None else stride,
+        stride,
         [asked[kind] for _, kind in pairs],
     )
     features = windows.inputs
@@ -61,35 +72,18 @@ def encode_pairs(
         **windows.facts(),
     }
     notes: tuple[str, ...] = ()
-    if gold:
-        facts["dropped_pairs"] = dropped
+    if data.has_gold:
+        filled = sum(bool(sentence.tokens) for sentence in sentences)
+        facts["dropped_pairs"] = filled * len(kinds) - len(pairs)
         inside = []
         for feature, shown in zip(features, windows.shown, strict=True):
             sentence, kind = pairs[shown.text]
             spans = [span for span in sentences[sentence].spans if span.type == kinds[kind]]
             found = _add_targets(feature, shown, spans, max_words)
             inside.append([(sentence, span) for span in found])
-        facts |= _gold_facts(sentences, features, inside, max_words, candidates)
-        notes = _gold_notes(facts, max_words, candidates)
+        facts |= _gold_facts(sentences, features, inside, max_words, options.candidates)
+        notes = _gold_notes(facts, max_words, options.candidates)
     return Encoded(features, span_places(sentences, pairs, windows.shown), facts, notes)
-
-
-def _pairs(
-    sentences: Sequence[EntitySentence], kinds: Sequence[str], share: float
-) -> tuple[list[tuple[int, int]], int]:
-    """The pairs of a sentence and a type that are asked, and how many are left out."""
-    pairs = []
-    dropped = 0
-    for number, sentence in enumerate(sentences):
-        if not sentence.tokens:
-            continue
-        present = {span.type for span in sentence.spans}
-        for kind, name in enumerate(kinds):
-            if name in present or share >= 1 or _draw(name, sentence.tokens) < share:
-                pairs.append((number, kind))
-            else:
-                dropped += 1
-    return pairs, dropped
 
 
 def _draw(kind: str, tokens: Sequence[str]) -> float:

@@ -23,27 +23,30 @@ import torch
 from torch import Tensor
 
 from dicetune.data import TextCorpus, TextExample, TextPredictions
-from dicetune.data.files.tables import QUOTING
-from dicetune.data.texts.columns import HEADERS
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import Kind
 from dicetune.models import output_bias
 from dicetune.problems import LabelSet
-from dicetune.tasks.base import Arrays, Scores
-from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
-from dicetune.tasks.sequence import Decision, Labelled, SequenceTask, label_columns, label_order
+from dicetune.tasks.base import Scores
+from dicetune.tasks.options import GOLD, option
+from dicetune.tasks.sequence import (
+    Decision,
+    Labelled,
+    LabelOptions,
+    SequenceTask,
+    label_columns,
+    label_order,
+)
 
 METRICS = ("auto", "macro_f1", "micro_f1", "exact_match")
 _HALF = float(np.log(0.5))
 
 
 @dataclass(frozen=True)
-class MultiLabelOptions(TaskOptions):
+class MultiLabelOptions(LabelOptions):
     """What can be chosen for texts of any number of labels each.
 
     Args:
-        text_column: name or number (from 0) of the text; default: a known name, else the column
-            with the longest cells.
         label_column: name or number of the labels, a list or joined by a separator; default:
             a known name, else the column with the fewest different cells.
         label_columns: names or numbers of columns of 0 and 1, one for each label, joined by commas
@@ -51,26 +54,12 @@ class MultiLabelOptions(TaskOptions):
             names of the places in lists of 0 and 1.
         separator: between the labels of a cell; none: each cell is one label; auto looks at the
             whole column.
-        id_column: name or number of the id; default: a known name.
-        header: whether a table's first row names its columns: on, off; auto looks for known names.
-        quoting: whether cells of a table may stand in quotes: on, off; auto looks at all of it.
-        label_names: file with the names of all labels, one a line, where rows have numbers.
         metric: dev score that chooses the checkpoint: macro_f1 (also auto), micro_f1, exact_match.
-        gold_column: name or number of the gold labels in a file of predictions.
-        predicted_column: name or number of the predicted labels in a file of predictions.
     """
 
-    text_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
-    label_column: int | str | None = option(None, uses=(*GOLD, "compare"))
     label_columns: str | None = option(None, uses=(*GOLD, "score", "compare"))
     separator: str = option("auto", uses=(*GOLD, "score", "compare"))
-    id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
-    header: str = option("auto", uses=FILES, choices=HEADERS)
-    quoting: str = option("auto", uses=FILES, choices=QUOTING)
-    label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
     metric: str = option("auto", uses=["train"], choices=METRICS)
-    gold_column: int | str | None = option(None, uses=["score"])
-    predicted_column: int | str | None = option(None, uses=("score", "compare"))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -99,6 +88,7 @@ class MultiLabelTask(SequenceTask):
     scored = "Labels of texts above a probability of one half, in percent."
     model_config: ClassVar[Mapping[str, Any]] = {"problem_type": "multi_label_classification"}
     several = True
+    answer_class = Labelled
     reads_as_train = True
     kind: ClassVar[Kind] = "labels"
 
@@ -170,12 +160,6 @@ class MultiLabelTask(SequenceTask):
             "predicted": list(prediction.labels),
             "probabilities": prediction.rounded(self.labels),
         }
-
-    def answers(
-        self, data: TextCorpus, predictions: Sequence[Decision], scores: Arrays
-    ) -> list[Labelled]:
-        """Each text's labels with all probabilities."""
-        return [Labelled.of(self.labels, decision) for decision in predictions]
 
 
 def _metric(chosen: str | None) -> str:

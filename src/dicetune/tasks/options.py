@@ -114,7 +114,7 @@ def read_text(hint: Any, value: Any) -> Any:
     """
     plain = plain_types(hint)
     if isinstance(value, Mapping) and dict in plain:
-        return {key: read_text(bool | float | int, own) for key, own in value.items()}
+        return {key: read_text(bool | float | int, entry) for key, entry in value.items()}
     if not isinstance(value, str):
         return value
     if bool in plain and value in _FLAGS:
@@ -156,8 +156,10 @@ def plain_types(hint: Any) -> tuple[Any, ...]:
 
 
 def describe_options(options_class: type) -> list[dict[str, str]]:
-    """Name, default, uses and meaning of each option, as its docstring has them."""
-    meanings = _meanings(options_class.__doc__ or "")
+    """Name, default, uses and meaning of each option, as the docstrings of the class have them."""
+    meanings: dict[str, str] = {}
+    for base in reversed(options_class.__mro__):
+        meanings |= _meanings(vars(base).get("__doc__") or "")
     return [
         {
             "option": entry.name,

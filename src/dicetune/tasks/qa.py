@@ -299,14 +299,11 @@ class QaTask(Task):
         """The start and end logits alone; some models put out more."""
         return outputs[0].float(), outputs[1].float()
 
-    def predict(
-        self, scores: Arrays, data: QuestionCorpus, biased: Arrays | None = None
-    ) -> list[Prediction]:
+    def choose(self, scores: Arrays, data: QuestionCorpus, deciding: Arrays) -> list[Prediction]:
         """The best span of each question, or none."""
-        decisive = scores if biased is None else biased
         return [
-            decide(rows, question.context, self.options, self.null, deciding)
-            for rows, question, deciding in zip(scores, data, decisive, strict=True)
+            decide(rows, question.context, self.options, self.null, decisive)
+            for rows, question, decisive in zip(scores, data, deciding, strict=True)
         ]
 
     def score(self, data: QuestionCorpus, predictions: Sequence[Prediction]) -> Scores:
@@ -369,7 +366,7 @@ class QaTask(Task):
     ) -> list[QaAnswer]:
         """Each question with its answer and the n best."""
         pairs = zip(data, predictions, strict=True)
-        return [QaAnswer(question.id, question.question, own) for question, own in pairs]
+        return [QaAnswer(question.id, question.question, found) for question, found in pairs]
 
     def render(self, data: QuestionCorpus, answers: Sequence[QaAnswer], out_format: str) -> str:
         """JSON lines, one answer a line ("text"), or the official documents.
@@ -382,7 +379,7 @@ class QaTask(Task):
         if out_format == "jsonl":
             return self.json_lines(answer.to_dict() for answer in answers)
         if out_format == "text":
-            return "".join(" ".join(own.prediction.text.split()) + "\n" for own in answers)
+            return "".join(" ".join(answer.prediction.text.split()) + "\n" for answer in answers)
         value = "text" if out_format == "squad" else "null_odds"
         document = {answer.id: getattr(answer.prediction, value) for answer in answers}
         return json.dumps(document, ensure_ascii=False, indent=1) + "\n"

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from dicetune.data import (
-    AnswerRow,
     Note,
     NoteBook,
     QuestionCorpus,
@@ -269,7 +268,7 @@ def language_of_contexts(corpus: QuestionCorpus) -> str:
 
 
 def language_notes(language: str, by: str, count: int) -> tuple[Note, ...]:
-    """What is said of the definitions where they are not those of SQuAD; ``by`` told them."""
+    """A note where answers are not compared as in SQuAD; ``by`` is what told the language."""
     if language == "en":
         return ()
     rule = (
@@ -282,7 +281,7 @@ def language_notes(language: str, by: str, count: int) -> tuple[Note, ...]:
 def score_answer_file(source: Source, gold: Source | None, options: Any) -> Scores:
     """Exact match and F1, with the best null thresholds where the file has null scores.
 
-    A language "auto" is told by a model's own file, else by the contexts, else by the gold answers.
+    A language "auto" comes from the file of predictions, else the contexts, else the gold answers.
     """
     rows = read_answers(source.path, format=source.format, split=source.split)
     notes = NoteBook()
@@ -307,8 +306,9 @@ def score_answer_file(source: Source, gold: Source | None, options: Any) -> Scor
     language = options.language
     said: tuple[Note, ...] = ()
     if language == "auto":
-        if stored := _stored(rows):
-            language, by = stored, "file of predictions"
+        stored = {row.language for row in rows if row.text is not None}
+        if len(stored) == 1 and (name := stored.pop()):
+            language, by = name, "file of predictions"
         elif gold is not None:
             language, by = language_of_contexts(corpus), "contexts"
         else:
@@ -322,9 +322,3 @@ def score_answer_file(source: Source, gold: Source | None, options: Any) -> Scor
         spans=[row.span for row in rows] if has_odds else None,
         null_odds=[row.null_odds or 0.0 for row in rows] if has_odds else None,
     )
-
-
-def _stored(rows: Sequence[AnswerRow]) -> str | None:
-    """The language that all answered rows name."""
-    named = {row.language for row in rows if row.text is not None}
-    return named.pop() if len(named) == 1 else None

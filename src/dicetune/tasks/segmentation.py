@@ -101,7 +101,7 @@ class SegPosTask(TokenTask):
     def score_source(cls, source: Source, gold: Source | None, options: Any) -> Scores:
         """Score the words of any tool (word_TAG lines and whatever else ``read`` takes).
 
-        Without a file of gold: a run's own ``predictions.jsonl``, which holds its gold.
+        Without a file of gold: the ``predictions.jsonl`` of a run, which holds gold too.
         """
         if gold is None:
             return _score_run(source)
@@ -135,15 +135,12 @@ class SegPosTask(TokenTask):
             )
         return super().restore(labels, {**settings, "label_scheme": "iobes"})
 
-    def predict(
-        self, scores: Arrays, data: Corpus, biased: Arrays | None = None
-    ) -> list[list[str]]:
+    def choose(self, scores: Arrays, data: Corpus, deciding: Arrays) -> list[list[str]]:
         """The likeliest labels of each sentence that spell words."""
         paths = WordPaths(self.labels)
-        decisive = scores if biased is None else biased
         return [
             to_tags(paths.best(row, breaks), len(row), "iobes")
-            for row, breaks in zip(decisive, word_breaks(data), strict=True)
+            for row, breaks in zip(deciding, word_breaks(data), strict=True)
         ]
 
     def match_source(self, source: Source, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
@@ -246,7 +243,7 @@ def _score_run(source: Source) -> Scores:
 
 
 def _check_words_alone(source: Source) -> None:
-    """Refuse a run's own predictions, and a split, beside a file of gold."""
+    """Refuse the predictions of a run, and a split, beside a file of gold."""
     path = source.path
     if source.split is not None:
         raise InputError(

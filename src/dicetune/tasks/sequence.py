@@ -32,10 +32,13 @@ from dicetune.data import (
     read_text_predictions,
     read_texts,
 )
+from dicetune.data.files.tables import QUOTING
+from dicetune.data.texts.columns import HEADERS
 from dicetune.data.texts.labels import AUTO, read_label_names
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import Kind, LossTarget
 from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present
+from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
 from dicetune.tasks.windows import longest_first
 
 # names that a reader of joined labels cannot take for several, or for 0 and 1 of a list
@@ -49,6 +52,33 @@ _COLUMNS = ("text", "pair", "label", "id")
 
 _NAMING = ("label_names", "label_columns")
 """Options that name a model's labels beside the rows of its files."""
+
+
+@dataclass(frozen=True)
+class LabelOptions(TaskOptions):
+    """What can be chosen for texts with labels.
+
+    Args:
+        text_column: name or number (from 0) of the text; default: a known name, else the column
+            with the longest cells.
+        label_column: name or number of the label; default: a known name, else the column with the
+            fewest different cells.
+        id_column: name or number of the id; default: a known name.
+        header: whether a table's first row names its columns: on, off; auto looks for known names.
+        quoting: whether cells of a table may stand in quotes: on, off; auto looks at all of it.
+        label_names: file with the names of all labels, one a line, where rows have numbers.
+        gold_column: name or number of the gold labels in a file of predictions.
+        predicted_column: name or number of the predicted labels in a file of predictions.
+    """
+
+    text_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
+    label_column: int | str | None = option(None, uses=(*GOLD, "compare"))
+    id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
+    header: str = option("auto", uses=FILES, choices=HEADERS)
+    quoting: str = option("auto", uses=FILES, choices=QUOTING)
+    label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
+    gold_column: int | str | None = option(None, uses=["score"])
+    predicted_column: int | str | None = option(None, uses=("score", "compare"))
 
 
 @dataclass(frozen=True)
@@ -138,6 +168,7 @@ class SequenceTask(Task):
     inspect = staticmethod(inspect_texts)
     several: ClassVar[bool] = False
     kind: ClassVar[Kind] = "classes"
+    answer_class: ClassVar[type[Classified | Labelled]] = Classified
 
     def __init__(self, labels: Sequence[str], *, positive: str | None = None, metric: str) -> None:
         self.labels = tuple(labels)
@@ -274,17 +305,22 @@ class SequenceTask(Task):
         """One decision a text."""
         return [LossTarget("label", labels["labels"], kind=self.kind)]
 
-    def predict(self, scores: Arrays, data: Any, biased: Arrays | None = None) -> list[Decision]:
+    def choose(self, scores: Arrays, data: Any, deciding: Arrays) -> list[Decision]:
         """The labels of each text, with the probabilities of all labels."""
-        decisive = scores if biased is None else biased
         return [
-            Decision(self.chosen(deciding[0]), tuple(map(float, np.exp(row[0]))))
-            for row, deciding in zip(scores, decisive, strict=True)
+            Decision(self.chosen(decisive[0]), tuple(map(float, np.exp(row[0]))))
+            for row, decisive in zip(scores, deciding, strict=True)
         ]
 
     def chosen(self, scores: np.ndarray) -> tuple[str, ...]:
         """The labels that scores of one text, (labels,), decide for: the likeliest one."""
         return (self.labels[int(scores.argmax())],)
+
+    def answers(
+        self, data: TextCorpus, predictions: Sequence[Decision], scores: Arrays
+    ) -> list[Classified | Labelled]:
+        """The label or labels of each text, with all probabilities."""
+        return [self.answer_class.of(self.labels, decision) for decision in predictions]
 
     def row(self, example: TextExample, prediction: Decision) -> dict[str, Any]:
         """The text, or both of a pair; a subclass adds the labels."""

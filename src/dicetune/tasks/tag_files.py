@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from dicetune.data import FORMATS as TAGGED_FORMATS
@@ -153,16 +152,6 @@ def _holds_gold(path: File) -> bool:
     if format == "jsonl":
         return {"predicted", "gold"} <= json.loads(rows[0]).keys()
     return format == "conll" and len(rows[0].split()) > 2
-
-
-def refuse_gold(source: Source, gold: Source | None) -> None:
-    """Refuse a file of gold beside a file of predicted tags, which holds its own gold."""
-    if gold is not None:
-        raise InputError(
-            f"expected a model folder before {quoted(Path(gold.path))}, got "
-            f"{quoted(Path(source.path))}: a file of predicted tags holds its own gold and is "
-            "given alone; answers and other predictions are scored with --task (qa, text, …)"
-        )
 
 
 def log_scheme(found: Any) -> None:

@@ -22,29 +22,39 @@ CONVENTIONS = ("strict", "conlleval")
 
 
 @dataclass(frozen=True)
-class NerOptions(TaskOptions):
-    """What can be chosen for named entities.
+class PosOptions(TaskOptions):
+    """What can be chosen for parts of speech.
 
     Args:
-        scheme: span scheme of the files: io, iob1, iob2, iobes, bmes, bilou; auto looks at all
-            tags of a file.
         token_column: number (from 0) or key of the words; default: the first column.
-        tag_column: number or key of the tags; default: the last column.
+        tag_column: number or key of the tags; default: the last column, upos in CoNLL-U.
         gold_column: number or key of the gold tags in a file of predictions.
         predicted_column: number or key of the predicted tags in a file of predictions.
-        convention: what counts as a span when scoring: strict, or conlleval (an I- that continues
-            nothing starts one).
         stride: sub-words that neighbouring windows of a long text share; default: 32, at most a
             quarter of the window.
     """
 
-    scheme: str = option("auto", uses=(*GOLD, "score"))
     token_column: int | str | None = option(None, uses=(*GOLD, "predict", "score"))
     tag_column: int | str | None = option(None, uses=GOLD)
     gold_column: int | str | None = option(None, uses=["score"])
     predicted_column: int | str | None = option(None, uses=["score"])
-    convention: str = option("strict", uses=("train", "evaluate", "score"), choices=CONVENTIONS)
     stride: int | None = option(None, uses=MODEL, least=0)
+
+
+@dataclass(frozen=True)
+class NerOptions(PosOptions):
+    """What can be chosen for named entities.
+
+    Args:
+        tag_column: number or key of the tags; default: the last column.
+        scheme: span scheme of the files: io, iob1, iob2, iobes, bmes, bilou; auto looks at all
+            tags of a file.
+        convention: what counts as a span when scoring: strict, or conlleval (an I- that continues
+            nothing starts one).
+    """
+
+    scheme: str = option("auto", uses=(*GOLD, "score"))
+    convention: str = option("strict", uses=("train", "evaluate", "score"), choices=CONVENTIONS)
 
 
 class NerTask(TokenTask):
@@ -82,26 +92,6 @@ class NerTask(TokenTask):
             "scheme": self.scheme or "iob2",
             "convention": self.convention,
         }
-
-
-@dataclass(frozen=True)
-class PosOptions(TaskOptions):
-    """What can be chosen for parts of speech.
-
-    Args:
-        token_column: number (from 0) or key of the words; default: the first column.
-        tag_column: number or key of the tags; default: the last column, upos in CoNLL-U.
-        gold_column: number or key of the gold tags in a file of predictions.
-        predicted_column: number or key of the predicted tags in a file of predictions.
-        stride: sub-words that neighbouring windows of a long text share; default: 32, at most a
-            quarter of the window.
-    """
-
-    token_column: int | str | None = option(None, uses=(*GOLD, "predict", "score"))
-    tag_column: int | str | None = option(None, uses=GOLD)
-    gold_column: int | str | None = option(None, uses=["score"])
-    predicted_column: int | str | None = option(None, uses=["score"])
-    stride: int | None = option(None, uses=MODEL, least=0)
 
 
 class PosTask(TokenTask):

@@ -27,50 +27,39 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from dicetune.data import TextCorpus, TextExample, TextPredictions
-from dicetune.data.files.tables import QUOTING
-from dicetune.data.texts.columns import HEADERS
 from dicetune.data.texts.read import CLASSES
 from dicetune.errors import InputError
 from dicetune.problems import Label, positive_class
-from dicetune.tasks.base import Arrays, Scores
-from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
-from dicetune.tasks.sequence import Classified, Decision, SequenceTask, label_order
+from dicetune.tasks.base import Scores
+from dicetune.tasks.options import GOLD, option
+from dicetune.tasks.sequence import Decision, LabelOptions, SequenceTask, label_order
 
 METRICS = ("auto", "accuracy", "f1", "macro_f1", "micro_f1", "mcc")
 
 
 @dataclass(frozen=True)
-class TextOptions(TaskOptions):
-    """What can be chosen for texts of one label each.
+class OneLabelOptions(LabelOptions):
+    """What can be chosen where one label is right.
 
     Args:
-        text_column: name or number (from 0) of the text; default: a known name, else the column
-            with the longest cells.
-        label_column: name or number of the label; default: a known name, else the column with the
-            fewest different cells.
-        id_column: name or number of the id; default: a known name.
-        header: whether a table's first row names its columns: on, off; auto looks for known names.
-        quoting: whether cells of a table may stand in quotes: on, off; auto looks at all of it.
-        label_names: file with the names of all labels, one a line, where rows have numbers.
-        classes: of Sentiment Treebank files: fine (0 to 4) or binary (without neutral sentences).
         positive: class whose F1 is reported; default: 1 or positive, else the rarer of two.
         metric: dev score that chooses the checkpoint: accuracy, f1, macro_f1, micro_f1, mcc; auto
             is f1 of the positive class where there is one, else macro_f1.
-        gold_column: name or number of the gold labels in a file of predictions.
-        predicted_column: name or number of the predicted labels in a file of predictions.
     """
 
-    text_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
-    label_column: int | str | None = option(None, uses=(*GOLD, "compare"))
-    id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
-    header: str = option("auto", uses=FILES, choices=HEADERS)
-    quoting: str = option("auto", uses=FILES, choices=QUOTING)
-    label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
-    classes: str = option("fine", uses=(*GOLD, "compare"), choices=tuple(CLASSES))
     positive: int | str | None = option(None, uses=("train", "evaluate", "score", "compare"))
     metric: str = option("auto", uses=["train"], choices=METRICS)
-    gold_column: int | str | None = option(None, uses=["score"])
-    predicted_column: int | str | None = option(None, uses=("score", "compare"))
+
+
+@dataclass(frozen=True)
+class TextOptions(OneLabelOptions):
+    """What can be chosen for texts of one label each.
+
+    Args:
+        classes: of Sentiment Treebank files: fine (0 to 4) or binary (without neutral sentences).
+    """
+
+    classes: str = option("fine", uses=(*GOLD, "compare"), choices=tuple(CLASSES))
 
 
 class TextTask(SequenceTask):
@@ -156,45 +145,18 @@ class TextTask(SequenceTask):
             row["probabilities"] = prediction.rounded(self.labels)
         return row
 
-    def answers(
-        self, data: TextCorpus, predictions: Sequence[Decision], scores: Arrays
-    ) -> list[Classified]:
-        """Each text's label with all probabilities."""
-        return [Classified.of(self.labels, decision) for decision in predictions]
-
 
 @dataclass(frozen=True)
-class PairOptions(TaskOptions):
+class PairOptions(OneLabelOptions):
     """What can be chosen for pairs of texts.
 
     Args:
         text_column: name or number (from 0) of the first text; default: known names, else the two
             columns with the longest cells.
         pair_column: name or number of the second text.
-        label_column: name or number of the label; default: a known name, else the column with the
-            fewest different cells.
-        id_column: name or number of the id; default: a known name.
-        header: whether a table's first row names its columns: on, off; auto looks for known names.
-        quoting: whether cells of a table may stand in quotes: on, off; auto looks at all of it.
-        label_names: file with the names of all labels, one a line, where rows have numbers.
-        positive: class whose F1 is reported; default: 1, else the rarer of two.
-        metric: dev score that chooses the checkpoint: accuracy, f1, macro_f1, micro_f1, mcc; auto
-            is f1 of the positive class where there is one, else macro_f1.
-        gold_column: name or number of the gold labels in a file of predictions.
-        predicted_column: name or number of the predicted labels in a file of predictions.
     """
 
-    text_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
     pair_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
-    label_column: int | str | None = option(None, uses=(*GOLD, "compare"))
-    id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
-    header: str = option("auto", uses=FILES, choices=HEADERS)
-    quoting: str = option("auto", uses=FILES, choices=QUOTING)
-    label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
-    positive: int | str | None = option(None, uses=("train", "evaluate", "score", "compare"))
-    metric: str = option("auto", uses=["train"], choices=METRICS)
-    gold_column: int | str | None = option(None, uses=["score"])
-    predicted_column: int | str | None = option(None, uses=("score", "compare"))
 
 
 class PairTask(TextTask):

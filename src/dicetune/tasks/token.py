@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from io import StringIO
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -42,11 +43,11 @@ from dicetune.data import (
     spans,
     write_conll,
 )
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.loss_input import IGNORED, LossTarget
 from dicetune.problems import Spans, Tags
 from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present
-from dicetune.tasks.tag_files import log_scheme, match_tags, read_untagged, refuse_gold
+from dicetune.tasks.tag_files import log_scheme, match_tags, read_untagged
 from dicetune.tasks.windows import cut_windows
 
 OUTSIDE = "O"
@@ -135,28 +136,33 @@ class TokenTask(Task):
         """Tagged sentences; without ``gold`` plain text too, one text a line."""
         if not gold:
             return read_untagged(source, cls.spells_spans, options.token_column, trained)
-        corpus = read_tokens(
-            source.path,
-            spans=cls.spells_spans,
-            format=source.format,
-            scheme=getattr(options, "scheme", "auto"),
-            token_column=options.token_column,
-            tag_column=options.tag_column,
-            trained=trained.options,
-        )
+        layout = cls._layout(source, options)
+        corpus = read_tokens(**layout, tag_column=options.tag_column, trained=trained.options)
         log_scheme(corpus)
         return corpus
 
     @classmethod
+    def _layout(cls, source: Source, options: Any) -> dict[str, Any]:
+        """How the words and tags of a source are read, gold or predicted."""
+        return {
+            "path": source.path,
+            "spans": cls.spells_spans,
+            "format": source.format,
+            "scheme": getattr(options, "scheme", "auto"),
+            "token_column": options.token_column,
+        }
+
+    @classmethod
     def score_source(cls, source: Source, gold: Source | None, options: Any) -> Scores:
         """Score columns word, gold, predicted, or JSON lines with tokens, gold, predicted."""
-        refuse_gold(source, gold)
+        if gold is not None:
+            raise InputError(
+                f"expected a model folder before {quoted(Path(gold.path))}, got "
+                f"{quoted(Path(source.path))}: a file of predicted tags holds its own gold and is "
+                "given alone; answers and other predictions are scored with --task (qa, text, …)"
+            )
         found = read_predictions(
-            source.path,
-            spans=cls.spells_spans,
-            format=source.format,
-            scheme=getattr(options, "scheme", "auto"),
-            token_column=options.token_column,
+            **cls._layout(source, options),
             gold_column=options.gold_column,
             predicted_column=options.predicted_column,
             split=source.split,
@@ -233,10 +239,9 @@ class TokenTask(Task):
         """One softmax a word."""
         return [LossTarget("tags", labels["labels"], background=self.background)]
 
-    def predict(self, scores: Arrays, data: Any, biased: Arrays | None = None) -> list[list[str]]:
+    def choose(self, scores: Arrays, data: Any, deciding: Arrays) -> list[list[str]]:
         """The likeliest label of each word."""
-        decisive = scores if biased is None else biased
-        return [[self.labels[number] for number in text.argmax(-1)] for text in decisive]
+        return [[self.labels[number] for number in text.argmax(-1)] for text in deciding]
 
     def row(self, example: Sentence, prediction: Sequence[str]) -> dict[str, Any]:
         """Tokens, gold and predicted tags of a sentence."""

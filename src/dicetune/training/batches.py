@@ -1,4 +1,4 @@
-"""Batches: windows of like length in an order that a resume repeats, padded to tensors."""
+"""Batches: windows of similar length in an order that a resume repeats, padded to tensors."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class LengthGroupedSampler(Sampler[int]):
     """Indices grouped by length, shuffled by seed and epoch.
 
     All texts are shuffled and cut into blocks of many batches; each block is sorted by length, and
-    the batches are shuffled. Padding nearly vanishes while each batch stays a random draw. The
-    order depends on (seed, epoch) alone and never on the global random state, so a resumed run sees
-    the same batches.
+    the batches are shuffled. There is little padding, and each batch is a random draw. The order
+    depends only on seed and epoch, not on the global random state: a resumed run has the same
+    batches.
 
     Example:
         >>> sampler = LengthGroupedSampler([3, 9, 3, 8], batch_size=2, seed=1)
@@ -41,7 +41,7 @@ class LengthGroupedSampler(Sampler[int]):
 
     @classmethod
     def of(cls, dataset: Any, batch_size: int, seed: int) -> Self:
-        """The sampler of a datasets.Dataset, or of any sequence of mappings."""
+        """The sampler of a datasets.Dataset, or of a sequence of mappings."""
         if "input_ids" in getattr(dataset, "column_names", ()):
             return cls([len(ids) for ids in dataset["input_ids"]], batch_size, seed)
         lengths = []
@@ -67,7 +67,7 @@ class LengthGroupedSampler(Sampler[int]):
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         order = torch.randperm(len(self.lengths), generator=generator)
         full: list[Tensor] = []
-        rest: list[Tensor] = []  # the batch that is not full stays last
+        rest: list[Tensor] = []  # a batch that is not full comes last
         for block in torch.split(order, self.batch_size * _BATCHES_PER_BLOCK):
             by_length = block[self.lengths[block].argsort(descending=True, stable=True)]
             for batch in torch.split(by_length, self.batch_size):
@@ -79,7 +79,7 @@ class LengthGroupedSampler(Sampler[int]):
 
 
 class EpochOfSampler(TrainerCallback):
-    """Sets the sampler's epoch, also after a resume and behind the wrappers of several ranks."""
+    """Sets the epoch of the sampler, also after a resume and with several processes."""
 
     def __init__(self, sampler: LengthGroupedSampler) -> None:
         self._sampler = sampler
@@ -90,10 +90,10 @@ class EpochOfSampler(TrainerCallback):
 
 
 class PaddingCollator:
-    """Pads model inputs with the tokenizer, every key of ``paddings`` with the value given there.
+    """Pads model inputs with the tokenizer, and each key of ``paddings`` with its value there.
 
-    Lists of such a key are padded to the longest of the batch, on the tokenizer's side; plain
-    numbers are stacked. Model inputs are padded to a multiple of ``multiple``.
+    Lists are padded to the longest list of the batch, on the side of the tokenizer; plain numbers
+    are stacked. Model inputs are padded to a multiple of ``multiple``.
 
     Example:
         ``PaddingCollator(tokenizer, {"labels": -100})(features)["labels"]``

@@ -18,12 +18,12 @@ _log = logging.getLogger(__name__)
 class StopOnSignal(TrainerCallback):
     """Ctrl-C or SIGTERM ends the step, saves a checkpoint and stops; a second signal stops at once.
 
-    The second signal does what it would have done without this callback: it calls the program's
-    own handler, or takes the default action. The callback adds and drops no evaluation, so a
-    resumed run equals the uninterrupted run.
+    The second signal does the same as without this callback: it calls the handler of the program,
+    or takes the default action. The evaluations stay the same, so that a resumed run equals the
+    uninterrupted run.
 
-    ``ObjectiveTrainer.train`` gives the signals back however it ends. Another trainer that fails
-    does not call its callbacks: call ``restore`` there.
+    ``ObjectiveTrainer.train`` always restores the handlers. Another trainer that fails does not
+    call its callbacks: call ``restore`` there.
     """
 
     def __init__(self) -> None:
@@ -32,17 +32,17 @@ class StopOnSignal(TrainerCallback):
         self._before: dict[int, Any] = {}
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Take the signals."""
+        """Replace the signal handlers."""
         self.stopped, self._seen = False, None
         if threading.current_thread() is not threading.main_thread():
-            return  # Python allows handlers in the main thread alone
+            return  # Python allows handlers only in the main thread
         for number in (signal.SIGINT, signal.SIGTERM):
-            # what is ignored stays ignored, and a handler of C code could not be given back
+            # an ignored signal stays ignored; a handler of C code (None) cannot be restored
             if signal.getsignal(number) not in (signal.SIG_IGN, None, self._note):
                 self._before[number] = signal.signal(number, self._note)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        """Save and stop, if any process was asked to: all must leave at the same step."""
+        """Save and stop, if any process got a signal: all must stop at the same step."""
         self.stopped = any_process(self._seen is not None, args.device)
         if self.stopped:
             control.should_save = True
@@ -50,23 +50,23 @@ class StopOnSignal(TrainerCallback):
         return control
 
     def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        """An epoch that was cut short is not evaluated: the resumed run will end it."""
+        """Skip the evaluation of an epoch that was cut short: the resumed run ends the epoch."""
         if self.stopped and not float(state.epoch).is_integer():
             control.should_evaluate = control.should_save = False
         return control
 
     def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Give the signals back."""
+        """Restore the signal handlers."""
         self.restore()
 
     def restore(self) -> None:
-        """Give the signals back."""
+        """Restore the signal handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
 
     def pass_on(self) -> None:
-        """Let the signal that stopped the training do what it would have done without it."""
+        """Raise the signal that stopped the training again, for the handler of the program."""
         if self._seen is not None:
             self.restore()
             signal.raise_signal(self._seen)
@@ -91,22 +91,22 @@ class StopEarly(EarlyStoppingCallback):
             super().on_evaluate(args, state, control, metrics, **other)
 
     def state(self) -> dict[str, Any]:
-        """What a resume makes an equal callback from."""
+        """The state from which a resume makes an equal callback."""
         stored: dict[str, Any] = super().state()
         stored["args"] = {"patience": self.early_stopping_patience, "start_share": self.start_share}
         return stored
 
 
 class LogBeforeEvaluation(TrainerCallback):
-    """Ends a log row wherever the run is evaluated or saved.
+    """Logs before each evaluation and each checkpoint.
 
-    The training loss between two evaluations is then the mean of whole rows, and a resume, which
-    forgets what was not logged yet, loses no row. The callback comes after every callback that
-    decides on an evaluation or a checkpoint.
+    The training loss between two evaluations is then the mean of whole log rows, and a resume,
+    which forgets steps that were not logged, loses none. This callback must come after every
+    callback that decides on an evaluation or a checkpoint.
     """
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        """Log what leads up to an evaluation or a checkpoint."""
+        """Log before an evaluation or a checkpoint."""
         if control.should_evaluate or control.should_save:
             control.should_log = True
         return control

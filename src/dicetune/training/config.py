@@ -1,6 +1,6 @@
 """RunConfig: everything that decides a run, in one frozen, flat, checked dataclass.
 
-A YAML file holds the same names, and command-line flags win over the file.
+A YAML file holds the same names, and command-line flags override the file.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import typing
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "logging_steps": 20,
 }
 
-# keys that dicetune sets: each has a name in the configuration, or one right value
+# keys that dicetune sets, because the configuration has another name or one value is right
 _RESERVED = {
     "output_dir": "give out (--out)",
     "seed": "give seed (--seed)",
@@ -89,7 +89,7 @@ _TRAINER_ABOVE_0 = ("num_train_epochs", "eval_steps", "save_steps", "logging_ste
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides a run; ``trainer`` and ``options`` hold mappings of their own.
+    """Everything that decides a run; ``trainer``, ``options``, ``class_weight`` are mappings.
 
     Args:
         task: one of ``dicetune.tasks.TASKS`` ("ner", "qa", …).
@@ -102,26 +102,26 @@ class RunConfig:
         start_loss: loss of the start phase, such as "ce"; by default there is no start phase.
         start_share: share of the steps that the start phase takes, in (0, 1).
         seed: decides the first weights of the head, the order of batches and dropout.
-        format: format of the files; "auto" to tell it from the content.
+        format: format of the files; "auto" finds the format from the content.
         options: options of the task by name (``dicetune tasks`` lists them).
-        hard_negatives: number of negatives for each positive that a batch is trained on, the
-            hardest ones (such as 3); by default all negatives.
+        hard_negatives: train each batch on this number of hardest negatives for each positive
+            (such as 3); by default on all negatives.
         prior_bias: start each sigmoid at the share of its positives in the training split; by
-            default it starts at one half.
+            default each sigmoid starts at one half.
         max_train: number of training examples, from the start of the file; by default all.
         max_dev: number of dev examples that choose the checkpoint; by default all.
         max_test: number of test examples that are scored; by default all.
-        add_characters: add the training split's unknown characters to the tokenizer.
+        add_characters: add unknown characters of the training split to the tokenizer.
         max_length: longest window in sub-words; by default the model's limit, at most 512.
-        patience: number of evaluations of the main phase without a better dev score after which
-            the run stops; by default all steps are run.
-        note: text for readers of the record, such as how the splits were made.
-        keep_checkpoints: keep the trainer's checkpoints after a finished run.
+        patience: stop after this number of evaluations of the main phase without a better dev
+            score; by default the run takes all steps.
+        note: text for readers of the record, such as the origin of the splits.
+        keep_checkpoints: keep the checkpoints of the trainer after a finished run.
         trainer: keys of ``transformers.TrainingArguments``.
-        class_weight: weight of each class by label, for every loss; 1 for labels not named.
+        class_weight: weight of each class by label, for every loss; other labels weigh 1.
 
     Raises:
-        InputError: for values that cannot be used; for an unknown name the nearest valid one.
+        InputError: for values that cannot be used, and unknown names (with the nearest valid name).
 
     Example:
         >>> config = RunConfig.from_mapping({"task": "ner", "train": "sample", "loss": "dice"})
@@ -189,7 +189,7 @@ class RunConfig:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> RunConfig:
-        """Build from names and values; unknown names are refused, texts are read by their type."""
+        """Build from names and values; unknown names are refused, each field reads its text."""
         valid = [entry.name for entry in fields(cls)]
         for name in values:
             if name not in valid:
@@ -213,7 +213,7 @@ class RunConfig:
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> RunConfig:
-        """Read a YAML file of the same names; messages name it."""
+        """Read a YAML file of the same names; messages name the file."""
         values = read_yaml(path)
         try:
             return cls.from_mapping(values)
@@ -221,25 +221,8 @@ class RunConfig:
             raise DataError(path, str(error)) from None
 
     def updated(self, changes: Mapping[str, Any]) -> RunConfig:
-        """A copy with other values, by name.
-
-        The names "trainer.KEY", "options.KEY" and "class_weight.LABEL" reach into these mappings.
-        """
-        values = asdict(self)
-        values.update({key: value for key, value in changes.items() if "." not in key})
-        for key, value in changes.items():
-            mapping, dot, name = key.partition(".")
-            if not dot:
-                continue
-            if mapping not in _MAPPINGS:
-                raise unknown_name("configuration mapping", mapping, _MAPPINGS)
-            if isinstance(values[mapping], Mapping | None):
-                values[mapping] = {**(values[mapping] or {}), name: value}
-        return RunConfig.from_mapping(values)
-
-    def without_place(self) -> RunConfig:
-        """The same run, wherever its folder lies."""
-        return replace(self, out=None)
+        """A copy with other values, by the names of ``with_changes``."""
+        return RunConfig.from_mapping(with_changes(asdict(self), changes))
 
     def to_yaml(self) -> str:
         """YAML text that ``from_yaml`` reads back to an equal configuration."""
@@ -252,6 +235,18 @@ class RunConfig:
             raise InputTypeError(
                 f"expected plain numbers and texts in a configuration, got {quoted(error.args[-1])}"
             ) from None
+
+
+def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Values with changes by name; "trainer.KEY", "options.KEY" and "class_weight.LABEL" too."""
+    changed = {**values, **{key: value for key, value in changes.items() if "." not in key}}
+    for key, value in changes.items():
+        mapping, dot, name = key.partition(".")
+        if dot and mapping not in _MAPPINGS:
+            raise unknown_name("configuration mapping", mapping, _MAPPINGS)
+        if dot and isinstance(inner := changed.get(mapping), Mapping | None):
+            changed[mapping] = {**(inner or {}), name: value}
+    return changed
 
 
 def _misplaced(name: str, values: Mapping[str, Any]) -> InputError | None:
@@ -269,7 +264,7 @@ def _misplaced(name: str, values: Mapping[str, Any]) -> InputError | None:
 
 
 def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Names and values with each text read by its type, in the two mappings too."""
+    """Names and values; the type of each key reads its text, in options and trainer too."""
     typed = read_texts(typing.get_type_hints(RunConfig), values)
     inner = {"options": task_named(str(typed["task"])).Options, "trainer": TrainingArguments}
     for name, of in inner.items():
@@ -279,7 +274,7 @@ def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_trainer(trainer: Mapping[str, Any]) -> None:
-    """Check names and values: the library itself checks few of them, and late."""
+    """Check names and values: the library checks few of them, and late."""
     hints = typing.get_type_hints(TrainingArguments)
     valid = {entry.name for entry in fields(TrainingArguments) if entry.init}
     for key, value in trainer.items():
@@ -314,10 +309,10 @@ def _check_trainer(trainer: Mapping[str, Any]) -> None:
 def read_yaml(path: str | Path) -> dict[str, Any]:
     """The mapping in a YAML file, its scalars as texts: the type of a key reads each text.
 
-    YAML itself would read ``010`` as 8, ``1:30`` as 90 and ``no`` as false. Nothing behind a colon
-    is ``None``, and so is a plain ``null``; in ``options`` and ``class_weight`` a ``null`` may be a
-    label and stays. A configuration needs no anchors, tags and several documents; as most of them
-    can break a program, they are refused.
+    YAML itself would read ``010`` as 8, ``1:30`` as 90 and ``no`` as false. An empty value and a
+    plain ``null`` are ``None``, except in ``options`` and ``class_weight``, where ``null`` may be a
+    label. Anchors, tags and several documents are refused: no configuration needs them, and most of
+    them can break a program.
     """
     try:
         with Path(path).open("rb") as file:
@@ -346,7 +341,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 
 
 def _check_plain(path: str | Path, text: str) -> None:
-    """Refuse what is more than names, values and lists, before anything is built of it."""
+    """Refuse all but names, values and lists, before anything is built."""
     depth = 0
     event: Any
     for event in yaml.parse(text, yaml.BaseLoader):
@@ -362,7 +357,7 @@ def _check_plain(path: str | Path, text: str) -> None:
 
 
 def _value_of(path: str | Path, node: yaml.Node, of_labels: bool = False) -> Any:
-    """A node as a text, a list or a mapping; a plain scalar of nothing as ``None``."""
+    """A node as a text, a list or a mapping; an empty plain scalar as ``None``."""
     if isinstance(node, yaml.ScalarNode):
         nothing = ("",) if of_labels else ("", "null", "~")
         return None if node.value in nothing and node.style is None else node.value

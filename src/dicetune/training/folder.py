@@ -1,10 +1,10 @@
-"""The folder of a run: held while the run goes on, whole or resumable at any moment after.
+"""The folder of a run: locked during the run, finished or resumable at any moment after.
 
-While a run goes on, its folder holds ``config.yaml`` and ``checkpoints/``; ``run.json`` is written
-last and says that the run is finished. A run that failed or was killed leaves its checkpoints.
+During a run the folder holds ``config.yaml`` and ``checkpoints/``; ``run.json`` is written last and
+says that the run is finished. A run that failed or was killed keeps its checkpoints.
 
-Only files that a run made are deleted: files of known names, in a folder that a ``run.json``, or a
-``config.yaml`` as a run writes it, shows to be the folder of a run.
+Only files that a run made are deleted: files of known names, in a folder that is shown to be the
+folder of a run by a ``run.json``, or by a ``config.yaml`` in the layout that a run writes.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 
 from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
@@ -47,7 +48,7 @@ _RECORDS = (
     *(CONFIG_FILE, RUN_FILE, METRICS_FILE, PREDICTIONS_FILE, SCORES_FILE, DECISION_FILE),
     *(TUNED_FILE, "README.md", LOCK_FILE, ".mode"),
 )
-# what save_pretrained of a model and of any tokenizer writes
+# files that save_pretrained of a model and of any tokenizer writes
 _MODEL = re.compile(
     r"(model|adapter_model)(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
     r"|(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens"
@@ -61,7 +62,7 @@ _MODEL = re.compile(
 
 
 def check_place(config: RunConfig, *, overwrite: bool = False, resume: bool = False) -> Path:
-    """The folder of a run; refused where the run may not work in it. Nothing is touched."""
+    """The folder of a run, or an error where the run may not use it; nothing is changed."""
     if config.out is None:
         raise InputError("expected a folder for the run, got none: give out (--out)")
     if overwrite and resume:
@@ -80,7 +81,7 @@ def check_place(config: RunConfig, *, overwrite: bool = False, resume: bool = Fa
         _check_resumable(folder, config)
     elif not overwrite:
         hint = (
-            "give --resume to go on with it, --overwrite to delete it, or another --out"
+            "give --resume to continue the run, --overwrite to delete it, or another --out"
             if (folder / CHECKPOINTS).is_dir()
             else "give --overwrite to delete it, or another --out"
         )
@@ -91,7 +92,7 @@ def check_place(config: RunConfig, *, overwrite: bool = False, resume: bool = Fa
 
 
 def check_finished(folder: Path) -> None:
-    """Refuse the folder of a run that has not ended: its files may be half of the results."""
+    """Refuse the folder of an unfinished run: it may hold half of the results."""
     begun = _has_record(folder) or (folder / CHECKPOINTS / _FINGERPRINTS).is_file()
     if begun and not (folder / RUN_FILE).is_file():
         raise InputError(
@@ -105,11 +106,11 @@ def check_finished(folder: Path) -> None:
 def held(
     config: RunConfig, fingerprints: dict[str, str | None], *, overwrite: bool, resume: bool
 ) -> Iterator[None]:
-    """Hold the run's folder: made anew, or as the unfinished run left it.
+    """Lock the folder of a run: a new folder, or the folder of the unfinished run.
 
-    The place is checked again under the lock, as another process may have come first. A run that
-    fails before its first checkpoint deletes what it made. A resume compares ``fingerprints``, the
-    SHA-256 of each split, with those of the unfinished run.
+    The folder is checked again under the lock, as another process may have been faster. A run that
+    fails before its first checkpoint deletes its files. A resume compares ``fingerprints``, the
+    SHA-256 of each split, with the fingerprints of the unfinished run.
     """
     folder = Path(str(config.out))
     made = not folder.exists()
@@ -123,7 +124,7 @@ def held(
     with locked(folder, patience=0, who="another `dicetune train`"):
         try:
             if _is_used(folder):
-                foreign = True  # until the check has passed, the files are not this run's
+                foreign = True  # until the check passes, the files belong to another run
                 check_place(config, overwrite=overwrite, resume=resume)
             if resume and (folder / CONFIG_FILE).is_file():
                 _check_same_data(folder, fingerprints)
@@ -138,7 +139,7 @@ def held(
         finally:
             begun = any((folder / CHECKPOINTS).glob(f"checkpoint-*/{_TRAINER_STATE}"))
             if not (foreign or begun or (folder / RUN_FILE).exists()):
-                with contextlib.suppress(InputError):  # somebody's file is there by now
+                with contextlib.suppress(InputError):  # somebody added a file meanwhile
                     clear(folder)
             (folder / LOCK_FILE).unlink(missing_ok=True)
             if made and not any(folder.iterdir()):
@@ -146,13 +147,13 @@ def held(
 
 
 def clear(folder: Path) -> None:
-    """Delete what a run made in a folder, but for its lock; a link is deleted, never followed.
+    """Delete the files of a run except the lock; a link is deleted, never followed.
 
-    Where the folder holds anything that no run makes, nothing is deleted.
+    A folder with a file that no run makes is refused, and nothing is deleted.
     """
     _check_no_strangers(folder)
     drop_checkpoints(folder)
-    # what shows the folder to be a run's goes last, so that a kill in between is no dead end
+    # the files that show the folder to be a run's go last: after a kill, clear works again
     last = {RUN_FILE: 1, CONFIG_FILE: 2}
     for path in sorted(folder.glob("*"), key=lambda path: last.get(path.name, 0)):
         if path.name != LOCK_FILE and (path.is_symlink() or not path.is_dir()):
@@ -160,10 +161,7 @@ def clear(folder: Path) -> None:
 
 
 def follow_umask(folder: str | Path) -> None:
-    """Let others read weights as far as the umask allows: safetensors writes for its owner alone.
-
-    The safetensors files of the folder get the mode of a file that is made there now.
-    """
+    """Give weights the mode of a new file: safetensors writes files that only the owner reads."""
     fresh = Path(folder) / ".mode"
     fresh.touch()
     mode = fresh.stat().st_mode
@@ -173,7 +171,7 @@ def follow_umask(folder: str | Path) -> None:
 
 
 def _is_used(folder: Path) -> bool:
-    """Whether the folder holds more than a lock and the trainer's reports of an earlier try."""
+    """Whether the folder holds more than a lock and reports of the trainer."""
     if not folder.is_dir():
         return False
     names = {path.name for path in folder.iterdir()} - {LOCK_FILE}
@@ -184,7 +182,7 @@ def _is_used(folder: Path) -> bool:
 
 
 def _has_record(folder: Path) -> bool:
-    """Whether a run wrote a record or a configuration there; a handwritten file is no proof."""
+    """Whether a run wrote a record or a configuration there; other layouts prove nothing."""
     with contextlib.suppress(DicetuneError, OSError):
         if "record_version" in read_json(folder / RUN_FILE):
             return True
@@ -195,7 +193,7 @@ def _has_record(folder: Path) -> bool:
 
 
 def _is_bare(folder: Path) -> bool:
-    """Whether a kill left no more there than what comes before ``config.yaml``."""
+    """Whether a run was killed there before it wrote ``config.yaml``."""
     place = folder / CHECKPOINTS
     first = {LOCK_FILE, CHECKPOINTS, f"{CONFIG_FILE}.part"}
     within = {_FINGERPRINTS, f"{_FINGERPRINTS}.part", "runs"}
@@ -205,11 +203,11 @@ def _is_bare(folder: Path) -> bool:
 
 
 def _check_deletable(folder: Path, config: RunConfig) -> None:
-    """Refuse to delete a folder that is not a run's, or that the new run reads."""
+    """Refuse to delete a folder that no run made, or that the new run reads."""
     if not _has_record(folder) and not _is_bare(folder):
         raise InputError(
             f"expected an earlier run to overwrite, got {quoted(folder)} without a {RUN_FILE} or "
-            f"{CONFIG_FILE} of a run: only what dicetune made is deleted; remove the folder "
+            f"{CONFIG_FILE} of a run: dicetune deletes only its files; remove the folder "
             "yourself or give another --out"
         )
     _check_no_strangers(folder)
@@ -224,7 +222,7 @@ def _check_deletable(folder: Path, config: RunConfig) -> None:
 
 
 def _check_no_strangers(folder: Path) -> None:
-    """Refuse a folder that holds anything that no run makes."""
+    """Refuse a folder with a file that no run makes."""
     found = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         plain = path.name.removesuffix(".part")
@@ -242,13 +240,13 @@ def _check_no_strangers(folder: Path) -> None:
     if found:
         raise InputError(
             f"expected nothing but a run in the folder, got {quoted(folder)}, which holds "
-            f"{listed(found, most=3)} too: only what dicetune made is deleted; move it elsewhere "
-            "or give another --out"
+            f"{listed(found, most=3)} too: dicetune deletes only its files; move the others "
+            "elsewhere or give another --out"
         )
 
 
 def _check_same_data(folder: Path, fingerprints: dict[str, str | None]) -> None:
-    """Refuse to resume on data that was changed since the run began."""
+    """Refuse to resume on data that changed since the run began."""
     path = folder / CHECKPOINTS / _FINGERPRINTS
     if not path.is_file() and last_checkpoint(folder) is None:
         path.parent.mkdir(exist_ok=True)
@@ -258,14 +256,14 @@ def _check_same_data(folder: Path, fingerprints: dict[str, str | None]) -> None:
         before = read_json(path)
     except (OSError, DataError) as error:
         raise InputError(
-            f"expected {path}, which says with what data the run began, got none that can be read "
-            f"({error}): give --overwrite in place of --resume to begin anew"
+            f"expected {path}, the fingerprints of the data of the run, got none that can be read "
+            f"({error}): give --overwrite in place of --resume to start again"
         ) from None
     changed = [split for split in before if before[split] != fingerprints.get(split)]
     if changed:
         raise InputError(
             f"expected the data with which the run in {quoted(folder)} began, got other "
-            f"files for {listed(changed)}: start a new run, or restore them"
+            f"files for {listed(changed)}: start a new run, or restore the files"
         )
 
 
@@ -282,15 +280,15 @@ def _check_resumable(folder: Path, config: RunConfig) -> None:
                 f"expected an unfinished run to resume, got {quoted(folder)} without "
                 f"{CONFIG_FILE}: give another --out"
             )
-        return  # a kill before the first step: it begins anew
+        return  # killed before the first step: the run starts again
     try:
-        before = asdict(RunConfig.from_yaml(folder / CONFIG_FILE).without_place())
+        before = asdict(RunConfig.from_yaml(folder / CONFIG_FILE)) | {"out": None}
     except DicetuneError as error:
         raise InputError(
             f"expected the configuration of the unfinished run, got one that cannot be read "
-            f"({error}): delete {quoted(folder)} to begin anew"
+            f"({error}): delete {quoted(folder)} to start again"
         ) from None
-    now = asdict(config.without_place())
+    now = asdict(config) | {"out": None}
     changes = [
         f"{name} ({quoted(before[name])} then, {quoted(now[name])} now)"
         for name in before
@@ -312,27 +310,27 @@ def last_checkpoint(folder: Path) -> Path | None:
 
 
 def checkpoint_to_resume(folder: Path) -> Path | None:
-    """``last_checkpoint``, with a line in the log for it and for each damaged checkpoint."""
+    """``last_checkpoint``; the log names the checkpoint and each damaged checkpoint."""
     for path, fault in _newest_first(folder):
         if fault is None:
             _log.info("resuming from %s", path.name)
             return path
-        _log.warning("%s is left out: %s", path.name, fault)
-    _log.info("no checkpoint in %s yet: beginning with the first step", folder)
+        _log.warning("%s is ignored: %s", path.name, fault)
+    _log.info("no checkpoint in %s yet: starting with the first step", folder)
     return None
 
 
 def _newest_first(folder: Path) -> Iterator[tuple[Path, str | None]]:
-    """The checkpoints of a run, each with what is damaged in it, if anything."""
+    """The checkpoints of a run, each with its fault, or ``None``."""
     found = [path for path in (folder / CHECKPOINTS).glob("checkpoint-*") if _step(path)]
     return ((path, _fault(path)) for path in sorted(found, key=_step, reverse=True))
 
 
 def find_best_again(checkpoint: Path) -> None:
-    """Let the state of a checkpoint name the best checkpoint by its path of today.
+    """Update the path of the best checkpoint in the state of a checkpoint.
 
-    The trainer stores the path as it was, and would silently take the last checkpoint in place of
-    the best checkpoint of a folder that was moved.
+    The trainer stores the path: after a move of the folder it would silently take the last
+    checkpoint for the best checkpoint.
     """
     path = checkpoint / _TRAINER_STATE
     best, state = _best_of(checkpoint), read_json(path)
@@ -341,7 +339,7 @@ def find_best_again(checkpoint: Path) -> None:
 
 
 def drop_checkpoints(folder: Path) -> None:
-    """Delete what only a resume would need; what the trainer reports to ``runs`` stays."""
+    """Delete the files that only a resume needs; reports of the trainer in ``runs`` stay."""
     place = folder / CHECKPOINTS
     if not place.is_dir() or place.is_symlink():
         return
@@ -360,27 +358,24 @@ def _step(checkpoint: Path) -> int:
 
 
 def _fault(checkpoint: Path) -> str | None:
-    """What a kill, or a full disk, left unfinished in a checkpoint."""
-    weights = _weights(checkpoint)
+    """The file that a kill, or a full disk, left missing or damaged in a checkpoint."""
     random = sorted(checkpoint.glob("rng_state*.pth"))
-    for what, found in ((_WEIGHTS, weights), ("rng_state.pth", random)):
+    needed = {_WEIGHTS: _weights(checkpoint), "rng_state.pth": random}
+    needed |= {name: sorted(checkpoint.glob(name)) for name in _STATE}
+    for name, found in needed.items():
         if not found:
-            return f"{what} is missing"
-    for name in _STATE:
-        if not (checkpoint / name).is_file():
             return f"{name} is missing"
-    scaler = sorted(checkpoint.glob("scaler.pt"))
-    for path in (*weights, *random, *scaler, *(checkpoint / name for name in _STATE)):
+    for path in (*chain(*needed.values()), *checkpoint.glob("scaler.pt")):
         if not _is_whole(path):
             return f"{path.name} is damaged"
     best = _best_of(checkpoint)
     if best is not None and not all(map(_is_whole, _weights(best) or [best / _WEIGHTS])):
-        return f"{best.name}, the best one until then, is missing or damaged"
+        return f"{best.name}, the best checkpoint until then, is missing or damaged"
     return None
 
 
 def _best_of(checkpoint: Path) -> Path | None:
-    """The best checkpoint until then, where the folder lies now."""
+    """The best checkpoint until this checkpoint, as a path in the present folder."""
     best = read_json(checkpoint / _TRAINER_STATE).get("best_model_checkpoint")
     return None if best is None else checkpoint.with_name(Path(str(best)).name)
 

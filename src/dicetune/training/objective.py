@@ -1,13 +1,13 @@
 """Objective: one loss over a task's list of LossInputs, scaled so that steps add up.
 
-An additive loss (a mean over items) is the same whether a step is computed in one piece or in
-many: each micro-batch contributes its sum over the item count of the whole step. A set-level loss
-is a ratio of sums and is not: it is computed over what one forward pass sees, and the
-micro-batches are averaged. A sum of losses is split into the two kinds, term by term.
+An additive loss (a mean over items) is the same for any number of micro-batches in a step: each
+micro-batch adds its sum over the item count of the whole step. A set-level loss is a ratio of sums:
+it is computed over the items of one forward pass, and the micro-batches are averaged. A sum of
+losses is split into the two kinds, term by term.
 
-Where hard negatives are selected, what is hard is ranked over what one forward pass sees, so every
-loss becomes set-level; but for ``positions``, where each text is ranked on its own. Evaluation is
-always over everything: a dev loss over chosen items would say how hard the choice was.
+Hard negatives are ranked over the items of one forward pass, which makes every loss set-level; of
+``positions`` each text is ranked by itself. Evaluation uses all items: a dev loss over selected
+items would say how hard the selection was.
 """
 
 from __future__ import annotations
@@ -26,13 +26,7 @@ from dicetune.losses import Loss, check_selection, hardest_negatives
 class Objective:
     """A loss, applied to every input of a task and summed with the inputs' coefficients.
 
-    Args:
-        loss: any ``Loss``.
-        hard_negatives: train on the positives and this many hardest negatives for each of them;
-            ``None`` for all.
-
-    Raises:
-        InputError: for a number of hard negatives that is not > 0.
+    Training uses ``hard_negatives`` hardest negatives for each positive; ``None`` means all.
     """
 
     def __init__(self, loss: Loss, hard_negatives: float | None = None) -> None:
@@ -61,13 +55,11 @@ class Objective:
         micro_batches: int,
         world_size: int,
     ) -> Tensor:
-        """What one micro-batch adds to the loss of its optimizer step.
+        """The addend of one micro-batch to the loss of its optimizer step.
 
-        Args:
-            inputs: the inputs of this micro-batch.
-            counts: number of kept items of each input in the whole step, over all ranks.
-            micro_batches: how many micro-batches the step has on this rank.
-            world_size: number of ranks, over which gradients are averaged.
+        ``counts`` are the items of each input in the whole step over all ranks, ``micro_batches``
+        the micro-batches of the step on this rank, ``world_size`` the ranks, whose gradients are
+        averaged.
         """
         total = inputs[0].logits.new_zeros((), dtype=torch.float32)
         for item in inputs:
@@ -86,8 +78,8 @@ class Objective:
 class EvaluationLoss:
     """The loss over a whole evaluation set, from sums that add up over its batches.
 
-    A mean of batch losses would be another number: for additive losses where batches differ in
-    their item counts, for set-level losses always.
+    A mean of batch losses is another number: of additive losses where batches have different item
+    counts, of set-level losses always.
     """
 
     def __init__(self, objective: Objective) -> None:
@@ -126,7 +118,7 @@ class EvaluationLoss:
 
 
 def _hardest(item: LossInput, per_positive: float) -> LossInput:
-    """The same input with a mask on all but the positives and the hardest negatives."""
+    """The same input, in which only the positives and the hardest negatives count."""
     chosen = hardest_negatives(item.logits, item.target, per_positive=per_positive, **_given(item))
     if item.kind == "classes":
         return replace(item, mask=chosen)

@@ -1,4 +1,4 @@
-"""Prepare a run: everything is read, checked and encoded before anything is made or trained."""
+"""Prepare a run: read, check and encode everything before anything is made or trained."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ class Prepared:
     code: dict[str, str | None] = field(default_factory=dict)
 
     def finish(self, model: Any) -> None:
-        """What a loaded model still needs before it is trained: embeddings, biases."""
+        """Fit the embeddings and the biases of a loaded model to the run."""
         fit_vocabulary(model, self.tokenizer)
         if self.config.prior_bias and self.class_counts is not None:
             start_at_prior(self.task, model, self.class_counts)
 
 
 def prepare(config: RunConfig) -> Prepared:
-    """Read, check and encode; log what a user should know before training."""
+    """Read, check and encode; log the notes for the user before training."""
     recipe = config.recipe()  # an unknown loss is refused before anything is read
     code = code_of(recipe.losses)
     source = resolve_encoder(config.model)
@@ -73,7 +73,7 @@ def prepare(config: RunConfig) -> Prepared:
             notes.append(f"{split}: capped to its first {len(splits[split]):,} examples")
     notes += [f"{split}: {note}" for split, data in splits.items() for note in data.notes]
     tokenizer = load_tokenizer(source, aligns=task.aligns)
-    # the whole model and not its configuration alone: damaged weights are found here
+    # loads the whole model, not only its configuration, to find damaged weights here
     model = load_model(task.auto_class, source, task.labels, notes)
     check_vocabulary(model, tokenizer)
     if config.add_characters:
@@ -90,7 +90,7 @@ def prepare(config: RunConfig) -> Prepared:
             hint = "" if config.add_characters else "; try --add-characters"
             notes.append(
                 f"{split}: {100 * share:.1f}% of the sub-words are unknown to the tokenizer of "
-                f"{quoted(config.model)}: it was not made for this text{hint}"
+                f"{quoted(config.model)}: the tokenizer was not made for this text{hint}"
             )
         notes += [f"{split}: {line}" for line in windows.notes]
     collator = PaddingCollator.of(task, tokenizer, model.config)
@@ -127,8 +127,8 @@ def prepare(config: RunConfig) -> Prepared:
 def read_splits(config: RunConfig) -> tuple[dict[str, Data], Task]:
     """The splits of a run, checked against its task, and the task.
 
-    A cut by ``max_train`` leaves the labels as they are: a small share of the data is another
-    budget and not another task.
+    The labels come from all training data, also under ``max_train``: a small share of the data is
+    another budget, not another task.
     """
     task_class, options = TASKS[config.task], config.task_options()
     splits: dict[str, Data]
@@ -160,7 +160,7 @@ def _most(config: RunConfig) -> dict[str, int | None]:
 
 
 def weighted(recipe: Recipe, weights: Mapping[str, float], labels: Sequence[str]) -> Recipe:
-    """The recipe whose losses weigh the classes by label; a label that is not named weighs 1.
+    """The recipe whose losses weigh the classes by label; other labels weigh 1.
 
     Example:
         >>> from dicetune.losses import recipe
@@ -186,10 +186,10 @@ def _weighted(loss: Loss, vector: Sequence[float]) -> Loss:
         if term.imported is not None:
             raise InputError(
                 f"expected losses of dicetune beside class_weight, got {quoted(term.spec)}: give "
-                "your own loss its weights as an option of its own, and leave class_weight out"
+                "your loss its weights as an option of the loss, and leave class_weight out"
             )
         if options.get("class_weight", vector) is not None:
-            what = "its own" if "class_weight" in options else "no such option"
+            what = "a class_weight" if "class_weight" in options else "no such option"
             raise InputError(
                 f"expected losses that take class_weight, got {quoted(term.spec)} with {what}: "
                 "leave class_weight out, or name another loss (`dicetune losses`)"
@@ -201,15 +201,14 @@ def _weighted(loss: Loss, vector: Sequence[float]) -> Loss:
 def count_classes(task: Task, encoded: Encoded, collator: PaddingCollator) -> dict[str, Tensor]:
     """Items of each class in the training split, by the name of the loss input.
 
-    A class without items counts as one: no item has it, so its weight, which would be infinite,
-    multiplies nothing.
+    A class without items counts as one item: its weight would be infinite, and multiplies nothing.
     """
     counts = _class_totals(task, encoded, collator)
     return {name: items.clamp(min=1) for name, items in counts.items()}
 
 
 def doubts_of_choice(task: Task, encoded: Encoded, collator: PaddingCollator) -> list[str]:
-    """Why the score of the dev split cannot choose a checkpoint, in sentences."""
+    """Sentences that say why the score on dev cannot choose a checkpoint."""
     problem = task.problem()
     if not problem.has_classes:  # no answer is an answer too
         return []
@@ -231,7 +230,7 @@ def doubts_of_choice(task: Task, encoded: Encoded, collator: PaddingCollator) ->
             )
         elif len(names) == 1 < len(task.labels):
             found.append(
-                f"dev holds items of class {quoted(names[0])} alone: its score tells nothing of "
+                f"dev holds items of class {quoted(names[0])} alone: its score says nothing about "
                 f"other classes, {means}"
             )
     return list(dict.fromkeys(found))
@@ -251,9 +250,9 @@ def _class_totals(task: Task, encoded: Encoded, collator: PaddingCollator) -> di
 def start_at_prior(task: Task, model: Any, class_counts: Mapping[str, Tensor]) -> None:
     """Write the log-odds of the training items, b = log(n_positive / n_negative), into the biases.
 
-    A new head says one half everywhere. With 50 or 2,000 negatives to a positive, cross-entropy
-    first lowers every logit, and the encoder helps: on GoEmotions the encoder collapsed to two
-    directions and did not come back. From the prior on there is nothing to lower.
+    A new head predicts one half everywhere. With 50 or 2,000 negatives for each positive,
+    cross-entropy first lowers every logit, and changes the encoder too: on GoEmotions the encoder
+    collapsed to two directions for good. A head that starts at the prior has nothing to lower.
 
     ``class_counts`` are training items without and with each label, (C, 2), by input name.
 
@@ -271,11 +270,11 @@ def start_at_prior(task: Task, model: Any, class_counts: Mapping[str, Tensor]) -
 
 
 def _rehearse(prepared: Prepared, model: Any) -> None:
-    """Run the longest window through the model and each loss of the recipe; nothing is learnt.
+    """Run one window through the model and each loss of the recipe, without training.
 
-    Only a task's inputs show that a loss or a selection has no meaning (class weights over the
-    positions of a text, hard negatives without a background class). One forward pass finds it
-    before anything is made.
+    Some losses and selections have no meaning for the inputs of a task (class weights over the
+    positions of a text, hard negatives without a background class). One forward pass shows this
+    before the folder is made.
     """
     task = prepared.task
     batch = prepared.collator(prepared.encoded["train"].features[:1])
@@ -284,7 +283,7 @@ def _rehearse(prepared: Prepared, model: Any) -> None:
         outputs = model.eval()(**batch)
         items = with_class_counts(task.loss_inputs, prepared.class_counts or {})(outputs, labels)
         for loss in prepared.recipe.losses:
-            # a loss of the user may have buffers, which a rehearsal must not change
+            # a loss of the user may have buffers, which must not change here
             objective = Objective(deepcopy(loss), prepared.config.hard_negatives)
             objective.check(items)
             objective.share(items, task.item_counts(labels), 1, 1)

@@ -17,8 +17,8 @@ _ALONE = "unset WORLD_SIZE, RANK and LOCAL_RANK to train with one process"
 def group_arguments(use_cpu: bool = False) -> dict[str, Any]:
     """Keys of ``TrainingArguments`` by which the processes of torchrun find each other.
 
-    Without a GPU (or with ``use_cpu``) the library forms a group only if both keys say so;
-    otherwise each process trains a model of its own.
+    Without a GPU (or with ``use_cpu``) transformers forms a group only with both keys; otherwise
+    each process trains another model.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return {}
@@ -35,7 +35,7 @@ def group_arguments(use_cpu: bool = False) -> dict[str, Any]:
 
 
 def check_group(processes: int = 1, index: int = 0) -> None:
-    """Refuse a group of other size, or another index in it, than WORLD_SIZE and RANK say."""
+    """Refuse a group whose size is not WORLD_SIZE, or where the index is not RANK."""
     for name, found in (("WORLD_SIZE", processes), ("RANK", index)):
         if (given := os.environ.get(name)) is not None and given != str(found):
             raise InputError(
@@ -55,12 +55,12 @@ def any_process(asked: bool, device: torch.device) -> bool:
 
 
 def leave_processes(code: int = 0) -> None:
-    """End this process with ``code`` if it is one of several; return if it is alone.
+    """End this process with ``code`` if it belongs to a group; else return.
 
     The interpreter is not torn down: its teardown races with a thread of gloo, which holds the
-    tensors of the last exchange. It aborts or hangs now and then after all work is done (torch
-    2.13: the group's destructor joins that thread while it holds the interpreter's lock, and the
-    thread waits for the lock), and the launcher then reports a failure.
+    tensors of the last exchange. The process sometimes aborts or hangs after all work is done
+    (torch 2.13: the destructor of the group joins the thread while it holds the lock of the
+    interpreter, and the thread waits for the lock), and the launcher then reports a failure.
     """
     if not torch.distributed.is_initialized():
         return

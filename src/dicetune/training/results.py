@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -84,10 +83,10 @@ def record_of(prepared: Prepared, trainer: ObjectiveTrainer, seconds: float) -> 
 
 
 def history_of(log: Sequence[Mapping[str, Any]], metric: str) -> list[dict[str, Any]]:
-    """The evaluations of a run, each with the mean training loss since the evaluation before.
+    """The evaluations of a run, each with the mean training loss since the previous evaluation.
 
-    Each training row of the trainer's ``log`` holds the mean ``loss`` of the steps since the row
-    before; evaluations are known by the dev score ``metric``.
+    A training row of the trainer's ``log`` holds the mean ``loss`` of the steps since the previous
+    row; a row of an evaluation holds the dev score ``metric``.
 
     Example:
         >>> log = [{"step": 3, "loss": 2.0}, {"step": 4, "loss": 1.0}, {"step": 4, "eval_f1": 0.5}]
@@ -112,6 +111,7 @@ def write_results(
 ) -> None:
     """Score the chosen checkpoint on each held-out split and write everything, the record last."""
     task = prepared.task
+    trainer.compute_metrics = None  # it scores dev alone; here every split is scored from outputs
     metrics: dict[str, Any] = {}
     arrays: dict[str, np.ndarray] = {}
     rows: list[dict[str, Any]] = []
@@ -119,8 +119,7 @@ def write_results(
         if split not in prepared.splits:
             continue
         data, encoded = prepared.splits[split], prepared.encoded[split]
-        with _without_metrics(trainer):
-            output = trainer.predict(encoded.features, metric_key_prefix=split)
+        output = trainer.predict(encoded.features, metric_key_prefix=split)
         scores = task.decode(output.predictions, encoded)
         predictions = task.predict(scores, data)
         metrics[split] = {
@@ -204,7 +203,7 @@ model = pipeline("{task.pipeline}", model="{folder.name}")
 
 
 def _set_of(trainer: ObjectiveTrainer) -> str | None:
-    """What the sums of a set-level loss run over; ``None`` where the loss is additive."""
+    """The set of a set-level loss, in words; ``None`` for an additive loss."""
     terms = [term for _, term in trainer.objective.terms]
     additive = all(term.is_additive(kind) for term in terms for kind in trainer.kinds)
     if additive and trainer.objective.hard_negatives is None:
@@ -213,16 +212,6 @@ def _set_of(trainer: ObjectiveTrainer) -> str | None:
 
 
 def weights_of(source: str) -> str | None:
-    """Fingerprint of the encoder's weights, where they lie in one local file."""
+    """SHA-256 of the encoder's weights, where one local file holds them."""
     path = Path(source) / "model.safetensors"
     return sha256(path) if path.is_file() else None
-
-
-@contextlib.contextmanager
-def _without_metrics(trainer: ObjectiveTrainer) -> Iterator[None]:
-    """Compute no dev metrics: they belong to dev alone, and splits are scored from outputs."""
-    metrics, trainer.compute_metrics = trainer.compute_metrics, None
-    try:
-        yield
-    finally:
-        trainer.compute_metrics = metrics

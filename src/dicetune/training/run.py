@@ -1,10 +1,9 @@
-"""run: from a configuration to a folder with model, record, metrics, predictions and scores."""
+"""run: from a configuration to a folder of model, record, metrics, predictions and scores."""
 
 from __future__ import annotations
 
 import contextlib
 import time
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -47,16 +46,16 @@ def run(
     resume: bool = False,
     progress: bool = False,
 ) -> RunRecord:
-    """Fine-tune, choose the checkpoint by dev score, score, and leave a record.
+    """Fine-tune, choose the checkpoint by dev score, score, and write a record.
 
-    Everything that can be wrong with the configuration and the data is found before the folder is
-    made. A run that is stopped or fails later leaves its checkpoints: ``resume=True`` goes on to
-    the same weights as an uninterrupted run.
+    Faults of the configuration and the data are found before the folder is made. A run that is
+    stopped or fails later keeps its checkpoints: ``resume=True`` continues to the same weights as
+    an uninterrupted run.
 
     Args:
         config: the run.
         overwrite: delete an earlier run in the same folder.
-        resume: go on with an unfinished run.
+        resume: continue an unfinished run.
         progress: show a progress bar.
 
     Returns:
@@ -65,24 +64,21 @@ def run(
     Raises:
         InputError: if the configuration, the data or the model cannot be used.
         NonFiniteLossError: if the loss becomes NaN or infinite.
-        InterruptedRunError: after Ctrl-C, once a resumable checkpoint is saved; also after SIGTERM
-            if the program has a handler for it (else the program ends).
+        InterruptedRunError: after Ctrl-C, once a checkpoint is saved; after SIGTERM too, if the
+            program has a handler for SIGTERM (else the program ends).
     """
     folder = check_place(config, overwrite=overwrite, resume=resume)
     is_first = is_first_process()
-    # the other processes would log the same
-    log: AbstractContextManager[None] = contextlib.nullcontext() if is_first else silent_log()
-    with log, quiet_loading():
+    with silent_log(when=not is_first), quiet_loading():
         try:
             prepared = prepare(config)
             arguments = _arguments(prepared, folder, progress)
         except _STOPS:
             raise InterruptedRunError("stopped before training began; nothing was made") from None
-        place: AbstractContextManager[None] = contextlib.nullcontext()
-        if is_first:
-            inputs = prepared.fingerprints | prepared.code
-            place = held(config, inputs, overwrite=overwrite, resume=resume)
-        with place:
+        with contextlib.ExitStack() as place:
+            if is_first:
+                inputs = prepared.fingerprints | prepared.code
+                place.enter_context(held(config, inputs, overwrite=overwrite, resume=resume))
             checkpoint = checkpoint_to_resume(folder) if resume else None
             if checkpoint is not None and is_first:
                 find_best_again(checkpoint)
@@ -93,10 +89,7 @@ def run(
 
 
 def _train(
-    prepared: Prepared,
-    arguments: TrainingArguments,
-    folder: Path,
-    checkpoint: Path | None,
+    prepared: Prepared, arguments: TrainingArguments, folder: Path, checkpoint: Path | None
 ) -> RunRecord:
     stop = StopOnSignal()
     trainer = _trainer(prepared, arguments, stop)
@@ -133,9 +126,7 @@ def _how_to_go_on(folder: Path) -> str:
 
 
 def _trainer(
-    prepared: Prepared,
-    arguments: TrainingArguments,
-    stop: StopOnSignal,
+    prepared: Prepared, arguments: TrainingArguments, stop: StopOnSignal
 ) -> ObjectiveTrainer:
     config, task, encoded = prepared.config, prepared.task, prepared.encoded
 
@@ -153,11 +144,7 @@ def _trainer(
         return {name: value for name, value in found.items() if isinstance(value, float)}
 
     recipe = prepared.recipe
-    callbacks: list[Any] = [
-        stop,
-        LogBeforeEvaluation(),
-        LineForEachEvaluation(task.main_metric),
-    ]
+    callbacks: list[Any] = [stop, LogBeforeEvaluation(), LineForEachEvaluation(task.main_metric)]
     if config.patience is not None:
         callbacks.append(StopEarly(config.patience, recipe.start_share))
     trainer = ObjectiveTrainer(
@@ -204,7 +191,11 @@ def _arguments(prepared: Prepared, folder: Path, progress: bool) -> TrainingArgu
             label_names=list(task.targets),
             restore_callback_states_from_checkpoint=True,
         )
-        _check_optimizer(arguments)
+        try:  # a missing package of an optimizer is found before the folder is made
+            Trainer.get_optimizer_cls_and_kwargs(arguments)
+        except ValueError as error:
+            if "pass a model" not in str(error):  # GaLore and LOMO ask for the model
+                raise
     except (ValueError, TypeError, ImportError) as error:
         raise InputError(f"expected trainer keys that fit together, got: {error}") from None
     for name in arguments.report_to:
@@ -218,12 +209,3 @@ def _arguments(prepared: Prepared, folder: Path, progress: bool) -> TrainingArgu
             ) from None
     check_group(arguments.world_size, arguments.process_index)
     return arguments
-
-
-def _check_optimizer(arguments: TrainingArguments) -> None:
-    """Refuse an optimizer whose package is not installed, before the folder is made."""
-    try:
-        Trainer.get_optimizer_cls_and_kwargs(arguments)
-    except ValueError as error:
-        if "pass a model" not in str(error):  # GaLore and LOMO ask for it when they are built
-            raise

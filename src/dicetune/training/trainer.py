@@ -1,14 +1,13 @@
 """ObjectiveTrainer: the transformers Trainer with any loss of ``dicetune.losses``.
 
-Every objective takes the same path, plain cross-entropy too: the model runs without labels, its
-outputs become ``LossInput``s, and the loss is applied to the inputs. Two runs with two losses
-therefore differ in the loss and in nothing else. (In the stock trainer each model computes a loss
-of its own, and token heads average over the micro-batch: under accumulation or on several devices
-the average is another objective.)
+Every objective takes the same path, also cross-entropy: the model runs without labels, its outputs
+become ``LossInput``s, and the loss is applied to the inputs. Two runs with two losses therefore
+differ in the loss and in nothing else. (In the stock trainer the model computes the loss, and token
+heads average over the micro-batch, which is another objective under accumulation or on several
+devices.)
 
 An additive loss and its gradient are the same for any number of accumulation steps and processes.
-A set-level loss is computed over the items of one forward pass, and so is any loss with a selection
-of hard negatives.
+A set-level loss, and any loss with hard negatives, is computed over the items of one forward pass.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from dicetune.training.processes import check_group
 LossInputs = Callable[[Any, Mapping[str, Tensor]], list[LossInput]]
 ItemCounts = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 ClassCounts = Tensor | Mapping[str, Tensor]
-"""Of all loss inputs, or of each by its name."""
+"""One tensor for all loss inputs, or a tensor for each name of an input."""
 
 _POSITIONS = ("start_positions", "end_positions")
 _OTHER_HEAD = "give loss_inputs= and item_counts= to ObjectiveTrainer for a head of your own"
@@ -50,20 +49,20 @@ class ObjectiveTrainer(Trainer):
 
     Args:
         loss: a spec ("dice", "ce+0.5*tversky:alpha=0.3,beta=0.7"), the name of a recipe ("auto",
-            the default), a ``Loss``, or any callable ``f(logits, target)`` that returns the mean
-            over its items, or one loss an item (``dicetune.losses.OwnLoss``).
+            the default), a ``Loss``, or a callable ``f(logits, target)`` that returns the mean loss
+            or one loss an item (``dicetune.losses.OwnLoss``).
         start_loss: loss of the start phase, as ``loss``; by default there is no start phase.
         start_share: share of all steps that the start phase takes, in [0, 1).
         background: index of the negative class ("O"), for the standard heads.
-        class_counts: training items of each class, for class-weighted losses, as ``LossInput`` has
-            them; for several inputs a mapping from the input's name to its tensor.
-        loss_inputs: ``f(outputs, labels) -> list[LossInput]`` for heads other than the
-            library's for sequences, tokens and answers; needs ``item_counts``.
-        item_counts: ``f(labels) -> {input's name: number of items}``.
-        hard_negatives: number of negatives for each positive that training uses, the hardest ones
-            (``hardest_negatives``); by default all. Evaluation always uses all.
-        length_grouped: whether batches hold texts of like length (default); else the library
-            samples.
+        class_counts: training items of each class, for class-weighted losses, as in ``LossInput``;
+            for several inputs a mapping from the name of the input to its tensor.
+        loss_inputs: ``f(outputs, labels) -> list[LossInput]`` for heads that transformers does not
+            have (it has heads for sequences, tokens and answers); needs ``item_counts``.
+        item_counts: ``f(labels) -> {name of the input: number of items}``.
+        hard_negatives: train on this number of hardest negatives for each positive
+            (``hardest_negatives``); by default on all. Evaluation always uses all.
+        length_grouped: put texts of similar length into a batch (default); ``False`` leaves the
+            order to transformers.
         **trainer: all arguments of ``transformers.Trainer``.
 
     Raises:
@@ -128,7 +127,7 @@ class ObjectiveTrainer(Trainer):
 
     @property
     def phase(self) -> str:
-        """Which loss the next step is trained with: "start" or "main"."""
+        """The phase of the next step: "start" or "main"."""
         last = start_steps(self.recipe.start_share, self.state.max_steps)
         return "start" if self.state.global_step < last else "main"
 
@@ -142,7 +141,7 @@ class ObjectiveTrainer(Trainer):
             follow_umask(self.args.output_dir if output_dir is None else output_dir)
 
     def train(self, *positional: Any, **named: Any) -> TrainOutput:
-        """The stock training, with a check of the weights; the signals are given back."""
+        """The stock training, which then checks the weights and restores signal handlers."""
         try:
             output = super().train(*positional, **named)
         finally:
@@ -190,7 +189,7 @@ class ObjectiveTrainer(Trainer):
     def get_batch_samples(
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
     ) -> tuple[list[Any], Any]:
-        """The micro-batches of one step, with the number of items of each input over all ranks."""
+        """The micro-batches of one step, and the items of each input over all ranks."""
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         self._micro_batches = max(len(batches), 1)
         counts: dict[str, Tensor] = {}
@@ -202,7 +201,7 @@ class ObjectiveTrainer(Trainer):
         return batches, counts
 
     def evaluation_loop(self, *positional: Any, **named: Any) -> EvalLoopOutput:
-        """The stock loop, with the loss computed over the whole set and not averaged by batch."""
+        """The stock loop, but the loss is computed over the whole set, not averaged by batch."""
         self._evaluation = EvaluationLoss(self.objective)
         try:
             output = super().evaluation_loop(*positional, **named)
@@ -235,7 +234,7 @@ class ObjectiveTrainer(Trainer):
         return sampler
 
     def _check_first_step(self, items: list[LossInput], counts: Mapping[str, Tensor]) -> None:
-        """Refuse a loss without meaning for the inputs, and counts that are not theirs."""
+        """Refuse a loss without meaning for the inputs, and wrong counts."""
         for objective in filter(None, (self.objective, self.start_objective)):
             objective.check(items)
         if counts.keys() != {item.name for item in items}:
@@ -252,24 +251,31 @@ class ObjectiveTrainer(Trainer):
                 )
 
     def _labels(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The labels of a batch; for a standard head, positions beyond the window are ignored."""
+        """The labels of a batch; standard heads ignore positions beyond the window."""
         labels = {name: batch[name] for name in self.label_names if name in batch}
-        return _within_window(labels, batch) if self._standard_head else labels
+        for name in labels.keys() & set(_POSITIONS) if self._standard_head else ():
+            # the heads of transformers take a column too
+            target = labels[name].squeeze(-1) if labels[name].ndim > 1 else labels[name]
+            window = batch.get("input_ids", batch.get("inputs_embeds"))
+            if isinstance(window, Tensor):
+                target = target.masked_fill(target >= window.shape[1], IGNORED)
+            labels[name] = target
+        return labels
 
     def _check_trainable(self) -> None:
-        """Refuse a loss with weights to train: only the model is trained and saved."""
+        """Refuse a loss with trainable weights: only the model is trained and saved."""
         trained = {id(parameter) for parameter in self.model.parameters()}
         for objective in filter(None, (self.objective, self.start_objective)):
             for name, parameter in objective.loss.named_parameters():
                 if parameter.requires_grad and id(parameter) not in trained:
                     raise InputError(
                         f"expected a loss without weights to train, got {quoted(name)} in "
-                        f"{quoted(objective.loss.spec)}: the model alone is trained; make it part "
+                        f"{quoted(objective.loss.spec)}: only the model is trained; make it part "
                         "of the model, or a buffer, or call requires_grad_(False)"
                     )
 
     def _check_weights(self) -> None:
-        """Refuse a trained model with a NaN: after the last step no loss would show it."""
+        """Refuse a trained model with a NaN, which no loss shows after the last step."""
         for name, weight in self.model.named_parameters():
             wrong = int((~torch.isfinite(weight)).sum())
             if wrong:
@@ -289,7 +295,7 @@ class ObjectiveTrainer(Trainer):
 
 
 def _facts(item: LossInput) -> str:
-    """Facts about an input's logits that explain a loss that is not finite."""
+    """Facts about the logits of an input that explain a non-finite loss."""
     logits = item.logits.detach().float()
     finite = torch.isfinite(logits)
     size = logits[finite].abs().max().item() if finite.any() else float("nan")
@@ -303,7 +309,7 @@ def _facts(item: LossInput) -> str:
 
 
 def standard_head(background: int | None, one_logit: bool) -> tuple[LossInputs, ItemCounts]:
-    """``loss_inputs`` and ``item_counts`` of any transformers head, told apart by names and shapes.
+    """``loss_inputs`` and ``item_counts`` of transformers heads, by names and shapes of tensors.
 
     - sequence and token classification: integer ``labels`` beside ``logits`` with one more axis
       (``classes``), or float ``labels`` of the logits' shape (``labels``, a sigmoid each); for a
@@ -362,20 +368,8 @@ def standard_head(background: int | None, one_logit: bool) -> tuple[LossInputs, 
     return loss_inputs, item_counts
 
 
-def _within_window(labels: dict[str, Tensor], inputs: Mapping[str, Any]) -> dict[str, Tensor]:
-    """Labels in which a position beyond the window is ignored, as in the library's own head."""
-    for name in labels.keys() & set(_POSITIONS):
-        # the library's own head takes a column too
-        target = labels[name].squeeze(-1) if labels[name].ndim > 1 else labels[name]
-        window = inputs.get("input_ids", inputs.get("inputs_embeds"))
-        if isinstance(window, Tensor):
-            target = target.masked_fill(target >= window.shape[1], IGNORED)
-        labels[name] = target
-    return labels
-
-
 def _logits_of(outputs: Any, *names: str) -> list[Tensor]:
-    """The outputs of these names, or those with which a tuple begins."""
+    """The outputs of these names, or the first outputs of a tuple."""
     if isinstance(outputs, Tensor):
         outputs = (outputs,)
     if isinstance(outputs, Mapping):

@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from dicetune.data.files.json_objects import (
     choose_key,
+    is_name,
     json_objects,
     prediction_records,
     rows_of_split,
     strings,
     whole_characters,
 )
+from dicetune.data.files.text import Place
 from dicetune.errors import DataError
 
 VALUES = st.dictionaries(st.text(), st.none() | st.integers() | st.text())
@@ -23,7 +25,9 @@ VALUES = st.dictionaries(st.text(), st.none() | st.integers() | st.text())
 def test_what_is_written_is_read_back_with_its_lines(records):
     lines = [text for record in records for text in (json.dumps(record, ensure_ascii=False), " ")]
     found = list(json_objects(lines, "a.jsonl"))
-    assert found == [(2 * number + 1, record) for number, record in enumerate(records)]
+    assert [(place.line, record) for place, record in found] == [
+        (2 * number + 1, record) for number, record in enumerate(records)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -43,15 +47,15 @@ def test_lines_that_are_no_objects(line, message):
 
 
 def test_keys_are_found_in_the_order_of_what_is_known_or_chosen():
-    assert choose_key(["b", "a"], None, ["a", "b"], "words", "a.jsonl") == "a"
-    assert choose_key(["b", "x"], "x", ["a", "b"], "words", "a.jsonl") == "x"
+    assert choose_key(["b", "a"], None, ["a", "b"], "words", Place("a.jsonl")) == "a"
+    assert choose_key(["b", "x"], "x", ["a", "b"], "words", Place("a.jsonl")) == "x"
     with pytest.raises(DataError, match=r"a.jsonl:4: expected the key 'y' for the words, got b, x"):
-        choose_key(["b", "x"], "y", ["b"], "words", "a.jsonl", 4)
+        choose_key(["b", "x"], "y", ["b"], "words", Place("a.jsonl", 4))
     with pytest.raises(
         DataError,
         match=r"expected a key for the words \(a, b\), got none: give -o token_column=NAME",
     ):
-        choose_key([], None, ["a", "b"], "words", "a.jsonl", option="token_column")
+        choose_key([], None, ["a", "b"], "words", Place("a.jsonl"), option="token_column")
 
 
 @pytest.mark.parametrize(
@@ -66,11 +70,15 @@ def test_keys_are_found_in_the_order_of_what_is_known_or_chosen():
 )
 def test_lists_that_hold_no_texts(record, message):
     with pytest.raises(DataError, match=f"a.jsonl:7: {message}"):
-        strings(record, "words", "a.jsonl", 7)
+        strings(record, "words", Place("a.jsonl", 7))
 
 
 def test_lists_of_texts_are_kept_as_they_are():
-    assert strings({"words": ["", "\u2028", "泵"]}, "words", "a.jsonl", 1) == ["", "\u2028", "泵"]
+    assert strings({"words": ["", "\u2028", "泵"]}, "words", Place("a.jsonl", 1)) == [
+        "",
+        "\u2028",
+        "泵",
+    ]
 
 
 @given(st.text(st.characters() | st.characters(categories=["Cs"])))
@@ -108,6 +116,11 @@ def test_a_split_that_is_not_there_is_refused(names, split, message):
 
 def test_objects_name_their_split():
     lines = ['{"split": 1}', '{"split": "dev"}', "", '{"split": null}']
-    assert prediction_records(lines, "1", "a") == [(1, {"split": 1})]
+    assert prediction_records(lines, "1", "a") == [(Place("a", 1), {"split": 1})]
     with pytest.raises(DataError, match="got 1, dev and rows that name none"):
         prediction_records(lines, None, "a")
+
+
+def test_an_id_is_a_text_or_a_whole_number():
+    values = ["q1", 7, " ", None, True, [1], 10**30]
+    assert [value for value in values if is_name(value)] == ["q1", 7]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicetune.data import align_answer, read_questions
+from dicetune.data import read_questions
 from dicetune.data.questions.corpus import (
     AMBIGUOUS,
     ELSEWHERE,
@@ -15,6 +15,7 @@ from dicetune.data.questions.corpus import (
     RESPELLED,
     UNPLACED,
     OffsetRule,
+    align_answer,
 )
 from dicetune.data.questions.read import BLANK_ANSWER, FLAGGED, NO_QUESTION, UNFLAGGED
 from dicetune.errors import DataError, InputError

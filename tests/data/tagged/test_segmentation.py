@@ -8,13 +8,13 @@ from dicetune.data import (
     Corpus,
     Sentence,
     corpus_words,
-    from_characters,
     inspect_segmentation,
     plain_corpus,
     read_tokens,
     to_characters,
     word_breaks,
 )
+from dicetune.data.tagged.segmentation import from_characters
 from dicetune.errors import InputError
 
 # letters, combining marks, characters beyond the basic plane, joiners, white space inside words

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicetune.data import Sentence, read_predictions, read_tokens, to_tags, write_conll, write_jsonl
+from dicetune.data import Sentence, read_predictions, read_tokens, to_tags, write_conll
 from dicetune.errors import InputError
 
 ODD = [
@@ -66,12 +66,11 @@ def test_columns_there_and_back(path, scheme, data):
     assert [s.tags for s in read_again] == [s.tags for s in written]
 
 
-@pytest.mark.parametrize("write", [write_conll, write_jsonl])
 @given(data=st.data())
-def test_predictions_there_and_back(path, write, data):
+def test_predictions_there_and_back(path, data):
     written = data.draw(corpora())
     own = [tuple(data.draw(st.permutations(s.tags))) for s in written]
-    write(path, written, own)
+    write_conll(path, written, own)
     found = read_predictions(path, scheme="iob2")
     assert found.gold == [s.tags for s in written]
     assert found.predicted == own
@@ -80,9 +79,8 @@ def test_predictions_there_and_back(path, write, data):
 
 def test_a_file_of_predictions_alone_is_a_tagged_file(path):
     plain = [Sentence(("in", "Bonn"), id="s1")]
-    for write in (write_conll, write_jsonl):
-        write(path, plain, [["O", "B-LOC"]])
-        assert read_tokens(path).sentences[0].tags == ("O", "B-LOC")
+    write_conll(path, plain, [["O", "B-LOC"]])
+    assert read_tokens(path).sentences[0].tags == ("O", "B-LOC")
 
 
 def test_streams(capsys):
@@ -90,8 +88,8 @@ def test_streams(capsys):
     write_conll("-", sentence)
     assert capsys.readouterr().out == "in\tO\nBonn\tB-LOC\n\n"
     out = io.StringIO()
-    write_jsonl(out, sentence)
-    assert out.getvalue() == '{"tokens": ["in", "Bonn"], "tags": ["O", "B-LOC"]}\n'
+    write_conll(out, sentence)
+    assert out.getvalue() == "in\tO\nBonn\tB-LOC\n\n"
 
 
 @pytest.mark.parametrize(

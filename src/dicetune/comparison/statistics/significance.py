@@ -1,4 +1,4 @@
-r"""Tests and sizes of the differences between runs, from the scores of the runs alone.
+r"""Tests and sizes of differences between runs, from the scores of the runs alone; correlations.
 
 The exact **sign-flip test** asks about new seeds on this very test set, and nothing about new
 examples. If neither objective were better, the difference of each seed would as well have come out
@@ -19,9 +19,9 @@ p-value up, the i-th of m is multiplied by ``m - i + 1``, and none is below the 
 - ``hedges_g``: the difference in standard deviations of a run,
   :math:`g = \big(1 - \tfrac{3}{4\nu - 1}\big) (\bar a - \bar b) / s`, with the pooled :math:`s` of
   the scores and :math:`\nu = S_a + S_b - 2`.
-- ``superiority``: the chance that a run of the first beats a run of the second,
+- ``superiority``: the chance that a run beats a run of the baseline,
   :math:`P(a > b) + P(a = b) / 2` over all pairs of runs; 0.5 where they are alike.
-- ``error_reduction``: what part of the second's error is gone,
+- ``error_reduction``: what part of the baseline's error is gone,
   :math:`(\bar a - \bar b) / (1 - \bar b)`.
 
 Sources: Fisher, *The Design of Experiments*, 1935, section 21; Holm, "A simple sequentially
@@ -53,7 +53,8 @@ def sign_flip(differences: Sequence[float]) -> dict[str, Any]:
         return {"reason": "too few seeds for a test"}
     if len(values) > MOST:
         return {"reason": f"not counted out with more than {MOST} seeds"}
-    # all sums are a sum of one half plus a sum of the other; counted without making all pairs
+    # each sum is a sum of one half of the values plus a sum of the other half: counted without
+    # making all pairs
     half = len(values) // 2
     first, second = np.sort(_signed_sums(values[:half])), _signed_sums(values[half:])
     # sums that are equal in exact arithmetic differ in the last digits
@@ -90,22 +91,34 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 def effect(scores: Sequence[float], baseline: Sequence[float]) -> dict[str, float | None]:
     """Effect sizes of scores against those of a baseline, ``None`` where one is not defined."""
-    first, second = (np.asarray(values, dtype=np.float64) for values in (scores, baseline))
-    difference = float(first.mean() - second.mean())
-    left = 1 - float(second.mean())
+    a, b = (np.asarray(values, dtype=np.float64) for values in (scores, baseline))
+    difference, error = float(a.mean() - b.mean()), 1 - float(b.mean())
+    free = len(a) + len(b) - 2
+    squares = sum(float(((runs - runs.mean()) ** 2).sum()) for runs in (a, b))
+    spread = float(np.sqrt(squares / max(free, 1)))
+    varies = free > 0 and spread > 1e-12  # below it is rounding alone
     return {
-        "hedges_g": _hedges(difference, first, second),
-        "superiority": float(0.5 + np.sign(first[:, None] - second).mean() / 2),
-        "error_reduction": difference / left if left > 0 else None,
+        "hedges_g": (1 - 3 / (4 * free - 1)) * difference / spread if varies else None,
+        "superiority": float(0.5 + np.sign(a[:, None] - b).mean() / 2),
+        "error_reduction": difference / error if error > 0 else None,
     }
 
 
-def _hedges(difference: float, first: np.ndarray, second: np.ndarray) -> float | None:
-    free = len(first) + len(second) - 2
-    if free <= 0:
-        return None
-    squares = sum(float(((runs - runs.mean()) ** 2).sum()) for runs in (first, second))
-    spread = float(np.sqrt(squares / free))
-    if spread <= 1e-12:  # rounding alone
-        return None
-    return (1 - 3 / (4 * free - 1)) * difference / spread
+def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
+    """Spearman's rank correlation, ties at their mean rank; ``None`` where one never changes.
+
+    Example:
+        >>> rank_correlation([0.9, 0.5, 0.4, 0.1], [0.6, 0.3, 0.4, 0.2])
+        0.8
+    """
+    a, b = (_ranks(values) for values in (first, second))
+    a, b = a - a.mean(), b - b.mean()
+    scale = float(np.sqrt((a @ a) * (b @ b)))
+    return None if scale == 0 else round(float(a @ b) / scale, 12)
+
+
+def _ranks(values: Sequence[float]) -> np.ndarray:
+    _, place, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    ranks: np.ndarray = (last - (counts - 1) / 2)[place]
+    return ranks

@@ -21,18 +21,9 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import yaml
 
-from dicetune.data.files.text import Entries, Note, NoteBook, read_lines
-from dicetune.data.inspect import (
-    PAPER_RATIOS,
-    Contents,
-    Inspection,
-    Item,
-    Ratio,
-    SubwordCounter,
-    inspect_splits,
-    place_of,
-)
-from dicetune.data.tagged.corpus import Corpus
+from dicetune.data.files.text import Entries, Note, NoteBook, Place, read_lines
+from dicetune.data.inspect import Contents, Inspection, Item, Ratio, SubwordCounter, inspect_splits
+from dicetune.data.tagged.corpus import PAPER_RATIOS, Corpus
 from dicetune.errors import DataError, listed, quoted
 from dicetune.problems.schemes import spans
 
@@ -47,31 +38,27 @@ class EntitySpan(NamedTuple):
     end: int
 
     @classmethod
-    def checked(
-        cls, kind: str, start: int, end: int, length: int | None, path: str | Path, line: int | None
-    ) -> Self:
-        """A span that lies in its sentence; ``length`` is ``None`` where it is not known."""
+    def checked(cls, kind: str, start: int, end: int, length: int | None, place: Place) -> Self:
+        """A span that lies in its sentence of ``length`` words, where that number is known."""
         if start >= end:
-            raise DataError(
-                path,
+            raise place.error(
                 f"expected a span that ends behind its start, got words {start} to {end} "
-                f"(end exclusive) of {quoted(kind)}: mend the entry",
-                line=line,
+                f"(end exclusive) of {quoted(kind)}: mend the entry"
             )
         if start < 0 or (length is not None and end > length):
             size = "from 0"
             if length is not None:
                 size = f"from 0 to {length - 1}, as the sentence has them"
-            raise DataError(
-                path,
+            raise place.error(
                 f"expected a span of words {size}, got words {start} to {end - 1} of "
-                f"{quoted(kind)}: mend the entry",
-                line=line,
+                f"{quoted(kind)}: mend the entry"
             )
         return cls(kind, start, end)
 
 
-def sorted_once(found: Sequence[EntitySpan], place: str, notes: NoteBook) -> tuple[EntitySpan, ...]:
+def sorted_once(
+    found: Sequence[EntitySpan], place: Place, notes: NoteBook
+) -> tuple[EntitySpan, ...]:
     """Spans in the order of their places, each once; a repeated span is noted."""
     once = sorted(set(found), key=lambda span: (span.start, span.end, span.type))
     for _ in range(len(found) - len(once)):
@@ -152,7 +139,7 @@ def _contents(corpus: EntityCorpus) -> Contents:
     items = [
         Item(
             sentence.tokens,
-            place_of(corpus.source, sentence.line),
+            corpus.place_of(sentence),
             sentence.spans,
             (sentence.tokens,),
             len(sentence.tokens),
@@ -270,14 +257,11 @@ def read_queries(path: str | Path) -> dict[str, str]:
         found = [(kind, query, None) for kind, query in _mapping("\n".join(lines), path).items()]
     queries: dict[str, str] = {}
     for kind, query, line in found:
+        place = Place(str(path), line)
         if not isinstance(kind, str) or not isinstance(query, str) or not query.strip() or not kind:
-            raise DataError(
-                path, f"expected a type and its query, got {quoted(kind)}: {quoted(query)}", line
-            )
+            raise place.error(f"expected a type and its query, got {quoted(kind)}: {quoted(query)}")
         if kind in queries:
-            raise DataError(
-                path, f"expected one query for a type, got a second for {quoted(kind)}", line
-            )
+            raise place.error(f"expected one query for a type, got a second for {quoted(kind)}")
         queries[kind] = query
     return queries
 
@@ -285,7 +269,7 @@ def read_queries(path: str | Path) -> dict[str, str]:
 def choose_queries(
     kinds: Iterable[str], given: Mapping[str, str] | None, found: Mapping[str, str], source: str
 ) -> dict[str, str]:
-    """The query of each type: the given one, else the data's own, else one made from its name."""
+    """The query of each type: as given, else as in the data, else made from the type's name."""
     names = list(kinds)
     if given is None:
         return {kind: found.get(kind) or default_query(kind) for kind in names}
@@ -305,16 +289,12 @@ def _mapping(text: str, path: str | Path) -> dict[Any, Any]:
         # JSON is read as JSON: YAML takes no tabs in it
         value = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
     except json.JSONDecodeError as error:
-        raise DataError(
-            path, f"expected a mapping from type to query, got no JSON ({error.msg})", error.lineno
-        ) from None
+        message = f"expected a mapping from type to query, got no JSON ({error.msg})"
+        raise DataError(path, message, error.lineno) from None
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise DataError(
-            path,
-            f"expected a mapping from type to query, got no YAML ({getattr(error, 'problem', '')})",
-            None if mark is None else mark.line + 1,
-        ) from None
+        mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", "")
+        message = f"expected a mapping from type to query, got no YAML ({problem})"
+        raise DataError(path, message, None if mark is None else mark.line + 1) from None
     if not isinstance(value, dict) or not value:
         raise DataError(
             path,

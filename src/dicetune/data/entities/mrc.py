@@ -14,15 +14,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from dicetune.data.entities.corpus import EntitySentence, EntitySpan, sorted_once
 from dicetune.data.files.json_objects import json_list, json_objects
-from dicetune.data.files.text import NoteBook
-from dicetune.errors import DataError, quoted
+from dicetune.data.files.text import NoteBook, Place
+from dicetune.errors import quoted
 
 LABEL, CONTEXT, QUERY = "entity_label", "context", "query"
 _STARTS, _ENDS, _SPANS = "start_position", "end_position", "span_position"
@@ -42,47 +41,48 @@ NOT_ASKED = "sentences that are not asked for every type: the others count as wi
 
 @dataclass
 class _AskedSentence:
-    """One sentence: its words, its first line, and what was asked and found so far."""
+    """One sentence: its words, its first place, and what was asked and found so far."""
 
     tokens: tuple[str, ...]
-    line: int
+    place: Place
     kinds: set[str] = field(default_factory=set)
     spans: list[EntitySpan] = field(default_factory=list)
 
 
 def parse_mrc(
-    lines: Sequence[str], path: str | Path, notes: NoteBook, *, gold: bool = True
+    lines: Sequence[str], source: str, notes: NoteBook, *, gold: bool = True
 ) -> tuple[list[EntitySentence], dict[str, str]]:
     """The sentences and the query of each type; without ``gold``, the contexts alone."""
     asked: dict[tuple[str | None, str], _AskedSentence] = {}
     queries: dict[str, str] = {}
-    for line, record in _records(lines, path):
-        context = _text(record, CONTEXT, path, line)
+    is_list = next((line for line in lines if line.strip()), "").lstrip().startswith("[")
+    for place, record in (json_list if is_list else json_objects)(lines, source):
+        context = _text(record, CONTEXT, place)
         name = record.get("qas_id")
         key = (None if name is None else str(name).split(".", 1)[0], context)
         if key not in asked:
             if "  " in context:
-                notes.add(MANY_SPACES, f"{path}:{line}")
-            asked[key] = _AskedSentence(tuple(context.split(" ")) if context else (), line)
+                notes.add(MANY_SPACES, place)
+            asked[key] = _AskedSentence(tuple(context.split(" ")) if context else (), place)
         if not gold:
             continue
         sentence = asked[key]
-        kind, query = _text(record, LABEL, path, line), _text(record, QUERY, path, line)
+        kind, query = _text(record, LABEL, place), _text(record, QUERY, place)
         if queries.setdefault(kind, query) != query:
-            notes.add(OTHER_QUERY, f"{path}:{line}")
-        found = _spans(record, kind, len(sentence.tokens), path, line, notes)
+            notes.add(OTHER_QUERY, place)
+        found = _spans(record, kind, len(sentence.tokens), place, notes)
         if found and record.get("impossible") is True:
-            notes.add(IMPOSSIBLE, f"{path}:{line}")
+            notes.add(IMPOSSIBLE, place)
         if kind in sentence.kinds:
-            notes.add(ASKED_AGAIN, f"{path}:{line}")
+            notes.add(ASKED_AGAIN, place)
         sentence.spans += found
         sentence.kinds.add(kind)
     for sentence in asked.values() if gold else ():
         if sentence.kinds != queries.keys():
-            notes.add(NOT_ASKED, f"{path}:{sentence.line}")
+            notes.add(NOT_ASKED, sentence.place)
     return [
         EntitySentence(
-            item.tokens, sorted_once(item.spans, f"{path}:{item.line}", notes), name, item.line
+            item.tokens, sorted_once(item.spans, item.place, notes), name, item.place.line
         )
         for (name, _), item in asked.items()
     ], queries
@@ -103,76 +103,59 @@ def is_mrc(lines: Sequence[str]) -> bool:
     return isinstance(record, dict) and CONTEXT in record and LABEL in record
 
 
-def _records(lines: Sequence[str], path: str | Path) -> Iterable[tuple[int, Mapping[str, Any]]]:
-    """Objects with the line on which each begins."""
-    first = next((line for line in lines if line.strip()), "")
-    return (json_list if first.lstrip().startswith("[") else json_objects)(lines, path)
-
-
-def _text(record: Mapping[str, Any], key: str, path: str | Path, line: int) -> str:
+def _text(record: Mapping[str, Any], key: str, place: Place) -> str:
     value = record.get(key)
     if not isinstance(value, str) or (key != CONTEXT and not value.strip()):
         there = "nothing" if key not in record else repr(value)
-        raise DataError(
-            path,
+        raise place.error(
             f"expected text under {quoted(key)}, got {there}: a question of the MRC layout has "
-            f"{CONTEXT}, {LABEL}, {QUERY} and its spans",
-            line=line,
+            f"{CONTEXT}, {LABEL}, {QUERY} and its spans"
         )
     return value
 
 
 def _spans(
-    record: Mapping[str, Any], kind: str, length: int, path: str | Path, line: int, notes: NoteBook
+    record: Mapping[str, Any], kind: str, length: int, place: Place, notes: NoteBook
 ) -> list[EntitySpan]:
     """The spans of one question, with the last word excluded as everywhere else here."""
     if _SPANS not in record and not (_STARTS in record and _ENDS in record):
-        raise DataError(
-            path,
+        raise place.error(
             f"expected {_SPANS}, or {_STARTS} and {_ENDS}, got neither: give empty lists where "
-            "there is no entity",
-            line=line,
+            "there is no entity"
         )
     pairs: list[tuple[int, int]] | None = None
     if _STARTS in record and _ENDS in record:
-        starts = _numbers(record, _STARTS, path, line)
-        ends = _numbers(record, _ENDS, path, line)
+        starts, ends = (_numbers(record, key, place) for key in (_STARTS, _ENDS))
         if len(starts) == len(ends):
             pairs = list(zip(starts, ends, strict=True))
         elif _SPANS not in record:
-            raise DataError(
-                path,
+            raise place.error(
                 f"expected as many numbers in {_STARTS} as in {_ENDS}, got {len(starts)} and "
-                f"{len(ends)}: which belong together cannot be told without {_SPANS}",
-                line=line,
+                f"{len(ends)}: which belong together cannot be told without {_SPANS}"
             )
     if _SPANS in record:
-        named = _pairs(record, path, line)
+        named = _pairs(record, place)
         if pairs is not None and set(pairs) != set(named):
-            notes.add(DIFFERENT, f"{path}:{line}")
+            notes.add(DIFFERENT, place)
         pairs = named
-    return [EntitySpan.checked(kind, a, b + 1, length, path, line) for a, b in pairs or ()]
+    return [EntitySpan.checked(kind, a, b + 1, length, place) for a, b in pairs or ()]
 
 
-def _pairs(record: Mapping[str, Any], path: str | Path, line: int) -> list[tuple[int, int]]:
+def _pairs(record: Mapping[str, Any], place: Place) -> list[tuple[int, int]]:
     value = record[_SPANS]
     items = value if isinstance(value, list) else [value]
     matches = [_PAIR.fullmatch(item) if isinstance(item, str) else None for item in items]
     if not isinstance(value, list) or not all(matches):
-        raise DataError(
-            path,
-            f'expected a list such as ["2;4"] under {quoted(_SPANS)}, got {quoted(value)}',
-            line=line,
+        raise place.error(
+            f'expected a list such as ["2;4"] under {quoted(_SPANS)}, got {quoted(value)}'
         )
     return [(int(match[1]), int(match[2])) for match in matches if match]
 
 
-def _numbers(record: Mapping[str, Any], key: str, path: str | Path, line: int) -> list[int]:
+def _numbers(record: Mapping[str, Any], key: str, place: Place) -> list[int]:
     value = record[key]
     if not isinstance(value, list) or any(type(item) is not int for item in value):
-        raise DataError(
-            path,
-            f"expected a list of word numbers under {quoted(key)}, got {quoted(value)}",
-            line=line,
+        raise place.error(
+            f"expected a list of word numbers under {quoted(key)}, got {quoted(value)}"
         )
     return value

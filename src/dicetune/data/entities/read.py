@@ -34,7 +34,7 @@ from dicetune.data.files.json_objects import (
     prediction_records,
     strings,
 )
-from dicetune.data.files.text import Note, NoteBook, read_lines, source_name
+from dicetune.data.files.text import Note, NoteBook, Place, read_lines, source_name
 from dicetune.data.tagged.corpus import NO_ENTITY, NO_WORDS, Column, no_columns, no_scheme
 from dicetune.data.tagged.jsonl import TOKEN_KEYS, name_of
 from dicetune.data.tagged.read import FORMATS, detect_format, read_tokens
@@ -61,7 +61,7 @@ def read_entities(
     tag_column: Column = None,
     trained: Mapping[str, Any] | None = None,
 ) -> EntityCorpus:
-    """Sentences with entities, of a file or a data set; ``trained`` are a model's own options."""
+    """Sentences with entities, of a file or a data set; ``trained`` are the options of a model."""
     if format != "auto" and format not in ENTITY_FORMATS:
         raise unknown_name("data format", format, ["auto", *ENTITY_FORMATS])
     tagged: dict[str, Any] = {
@@ -103,49 +103,39 @@ def entity_spans(
     record: Mapping[str, Any],
     key: str,
     length: int | None,
-    path: str | Path,
-    line: int,
+    place: Place,
     notes: NoteBook,
 ) -> tuple[EntitySpan, ...]:
     """The entities under a key of an object; ``length`` is the number of words, if it is known."""
     value = record.get(key)
     if not isinstance(value, list):
         got = "nothing" if key not in record else type(value).__name__
-        raise DataError(
-            path, f"expected a list of entities under {quoted(key)}, got {got}", line=line
-        )
-    found = [_span(item, length, path, line) for item in value]
-    return sorted_once(found, f"{path}:{line}", notes)
+        raise place.error(f"expected a list of entities under {quoted(key)}, got {got}")
+    return sorted_once([_span(item, length, place) for item in value], place, notes)
 
 
-def _span(item: Any, length: int | None, path: str | Path, line: int) -> EntitySpan:
+def _span(item: Any, length: int | None, place: Place) -> EntitySpan:
     if not isinstance(item, dict):
-        raise DataError(
-            path,
+        raise place.error(
             'expected an entity such as {"type": "LOC", "start": 1, "end": 2}, got '
-            f"{type(item).__name__} {quoted(item)}",
-            line=line,
+            f"{type(item).__name__} {quoted(item)}"
         )
     kind = next((item[key] for key in _TYPE_KEYS if key in item), None)
     if not isinstance(kind, str) or not kind:
-        raise DataError(
-            path,
-            f"expected a type ({' or '.join(_TYPE_KEYS)}) in the entity {quoted(item)}",
-            line=line,
+        raise place.error(
+            f"expected a type ({' or '.join(_TYPE_KEYS)}) in the entity {quoted(item)}"
         )
     for key in ("start", "end"):
         if type(item.get(key)) is not int:  # a bool is an int, too
-            raise DataError(
-                path,
-                f"expected the number of a word under {quoted(key)} in the entity {quoted(item)}",
-                line=line,
+            raise place.error(
+                f"expected the number of a word under {quoted(key)} in the entity {quoted(item)}"
             )
-    return EntitySpan.checked(kind, item["start"], item["end"], length, path, line)
+    return EntitySpan.checked(kind, item["start"], item["end"], length, place)
 
 
 def _parse_lines(
     lines: Sequence[str],
-    path: str | Path,
+    source: str,
     token_column: Column,
     entity_column: Column,
     notes: NoteBook,
@@ -153,20 +143,18 @@ def _parse_lines(
     """The sentences of JSON lines; the keys of the first object decide."""
     sentences: list[EntitySentence] = []
     token_key = entity_key = ""
-    for number, record in json_objects(lines, path):
+    for place, record in json_objects(lines, source):
         if not token_key:
-            token_key = choose_key(
-                record, token_column, TOKEN_KEYS, "words", path, number, "token_column"
-            )
+            token_key = choose_key(record, token_column, TOKEN_KEYS, "words", place, "token_column")
             entity_key = choose_key(
-                record, entity_column, ENTITY_KEYS, "entities", path, number, "tag_column"
+                record, entity_column, ENTITY_KEYS, "entities", place, "tag_column"
             )
-        tokens = strings(record, token_key, path, number)
-        found = entity_spans(record, entity_key, len(tokens), path, number, notes)
+        tokens = strings(record, token_key, place)
+        found = entity_spans(record, entity_key, len(tokens), place, notes)
         if not tokens:
-            notes.add(NO_WORDS, f"{path}:{number}")
+            notes.add(NO_WORDS, place)
             continue
-        sentences.append(EntitySentence(tuple(tokens), found, name_of(record), number))
+        sentences.append(EntitySentence(tuple(tokens), found, name_of(record), place.line))
     return sentences
 
 
@@ -224,31 +212,29 @@ def read_span_predictions(
     predicted: list[Spans] = []
     gold_key = predicted_key = ""
     names: tuple[str, ...]
-    for number, record in records:
+    for place, record in records:
         if not predicted_key:
             names = PREDICTED_KEYS if gold is None else (*PREDICTED_KEYS, *_ENTITIES)
-            predicted_key = choose_key(record, None, names, "predicted entities", source, number)
+            predicted_key = choose_key(record, None, names, "predicted entities", place)
             if gold is None:
                 names = (*GOLD_KEYS, *_ENTITIES)
-                gold_key = choose_key(record, None, names, "gold entities", source, number)
+                gold_key = choose_key(record, None, names, "gold entities", place)
         token_key = next((key for key in TOKEN_KEYS if key in record), None)
-        tokens = tuple(strings(record, token_key, source, number)) if token_key else None
+        tokens = tuple(strings(record, token_key, place)) if token_key else None
         length = None if tokens is None else len(tokens)
         if gold is None:
-            right.append(entity_spans(record, gold_key, length, source, number, notes))
+            right.append(entity_spans(record, gold_key, length, place, notes))
         else:
             if tokens is None and "text" in record:
-                raise DataError(
-                    source,
+                raise place.error(
                     f"expected the words under {' or '.join(TOKEN_KEYS)}, which spans are counted "
                     "in, got a text, whose spans count characters: predict for a file of words, "
-                    "such as the gold",
-                    line=number,
+                    "such as the gold"
                 )
-            sentence = _paired(gold, len(predicted), tokens, source, number)
+            sentence = _paired(gold, len(predicted), tokens, place)
             right.append(sentence.spans)
             length = len(sentence.tokens)
-        predicted.append(entity_spans(record, predicted_key, length, source, number, notes))
+        predicted.append(entity_spans(record, predicted_key, length, place, notes))
     if not predicted or (gold is not None and len(gold) != len(predicted)):
         wanted = "sentences" if gold is None else f"{len(gold)} sentences, as in {gold.source}"
         raise DataError(source, f"expected {wanted}, got {len(predicted) or 'none'}")
@@ -258,20 +244,16 @@ def read_span_predictions(
 
 
 def _paired(
-    gold: EntityCorpus, number: int, tokens: tuple[str, ...] | None, source: str, line: int
+    gold: EntityCorpus, number: int, tokens: tuple[str, ...] | None, place: Place
 ) -> EntitySentence:
     """The gold sentence of a row, which must have the same words."""
     if number >= len(gold):
-        raise DataError(
-            source, f"expected {len(gold)} sentences, as in {gold.source}, got more", line=line
-        )
+        raise place.error(f"expected {len(gold)} sentences, as in {gold.source}, got more")
     sentence = gold.sentences[number]
     if tokens is not None and tokens != sentence.tokens:
-        raise DataError(
-            source,
+        raise place.error(
             f"expected the words of sentence {number + 1} of {gold.source}, "
             f"{quoted(' '.join(sentence.tokens)[:40])}, got {quoted(' '.join(tokens)[:40])}: "
-            "predictions and gold have to be in the same order",
-            line=line,
+            "predictions and gold have to be in the same order"
         )
     return sentence

@@ -59,13 +59,7 @@ class _Open:
 def parse_brackets(
     lines: Sequence[str], source: str | Path, notes: NoteBook | None = None
 ) -> Iterator[Tree]:
-    """Lines to trees; skipped markup is counted in the notes.
-
-    Example:
-        >>> (tree,) = parse_brackets(["( (S (NN Pump)", "     (VBD failed)))"], "a.mrg")
-        >>> [(leaf.label, leaf.word, leaf.line) for leaf in tree.leaves()]
-        [('NN', 'Pump', 1), ('VBD', 'failed', 2)]
-    """
+    """Lines to trees; skipped markup is counted in the notes."""
     stack: list[_Open] = []
     for number, line in enumerate(lines, 1):
         if not stack and is_markup(line):

@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from dicetune.data.files.text import Place
 from dicetune.errors import DataError, listed, quoted
 
-Record = tuple[int, Mapping[str, Any]]
-"""The line on which an object begins, and the object."""
+Record = tuple[Place, Mapping[str, Any]]
+"""The place where an object begins, and the object."""
 
 Row = TypeVar("Row")
 
@@ -23,27 +24,24 @@ _SPACE = re.compile(r"[ \t\n\r]*")
 
 
 def json_objects(lines: Sequence[str], path: str | Path) -> Iterator[Record]:
-    """The objects of JSON lines with their line numbers; blank lines are skipped."""
+    """The objects of JSON lines with their places; blank lines are skipped."""
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
+        place = Place(str(path), number)
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
             got = f"no JSON ({error})"
             if line.lstrip().startswith("["):
                 got += ": of a list, write each object on a line of its own"
-            raise DataError(
-                path, f"expected one JSON object a line, got {got}", line=number
-            ) from None
+            raise place.error(f"expected one JSON object a line, got {got}") from None
         if not isinstance(record, dict):
-            raise DataError(
-                path,
+            raise place.error(
                 f"expected one JSON object a line, got a {type(record).__name__}: write each "
-                "object on a line of its own",
-                line=number,
+                "object on a line of its own"
             )
-        yield number, record
+        yield place, record
 
 
 def json_list(lines: Sequence[str], path: str | Path) -> Iterator[Record]:
@@ -58,20 +56,15 @@ def json_list(lines: Sequence[str], path: str | Path) -> Iterator[Record]:
         try:
             record, place = decoder.raw_decode(text, place)
         except json.JSONDecodeError as error:
-            raise DataError(
-                path,
-                f"expected a list of JSON objects, got no JSON ({error.msg})",
-                line=error.lineno,
-            ) from None
+            message = f"expected a list of JSON objects, got no JSON ({error.msg})"
+            raise DataError(path, message, line=error.lineno) from None
         except RecursionError:
-            raise DataError(
-                path, "expected a list of JSON objects, got no JSON (too deep)", line=line
-            ) from None
+            message = "expected a list of JSON objects, got no JSON (too deep)"
+            raise DataError(path, message, line=line) from None
+        found = Place(str(path), line)
         if not isinstance(record, dict):
-            raise DataError(
-                path, f"expected a list of JSON objects, got a {type(record).__name__}", line=line
-            )
-        yield line, record
+            raise found.error(f"expected a list of JSON objects, got a {type(record).__name__}")
+        yield found, record
         place = _behind_space(text, place)
         if text[place : place + 1] == ",":
             place = _behind_space(text, place + 1)
@@ -87,8 +80,7 @@ def choose_key(
     chosen: int | str | None,
     known: Sequence[str],
     what: str,
-    path: str | Path,
-    line: int | None = None,
+    place: Place,
     option: str | None = None,
 ) -> str:
     """The chosen key, or the first of the ``known`` keys that is among the names.
@@ -100,44 +92,32 @@ def choose_key(
     if chosen is not None:
         if chosen in there:
             return str(chosen)
-        raise DataError(
-            path,
-            f"expected the key {quoted(chosen)} for the {what}, got {listed(there)}: {give}",
-            line=line,
+        raise place.error(
+            f"expected the key {quoted(chosen)} for the {what}, got {listed(there)}: {give}"
         )
     for name in known:
         if name in there:
             return name
-    raise DataError(
-        path,
-        f"expected a key for the {what} ({listed(known)}), got {listed(there) or 'none'}: {give}",
-        line=line,
+    raise place.error(
+        f"expected a key for the {what} ({listed(known)}), got {listed(there) or 'none'}: {give}"
     )
 
 
-def strings(record: Mapping[str, Any], key: str, path: str | Path, line: int) -> list[str]:
+def strings(record: Mapping[str, Any], key: str, place: Place) -> list[str]:
     """The list of strings under a key."""
     value = record.get(key)
     if not isinstance(value, list):
-        raise DataError(
-            path,
-            f"expected a list of strings under {quoted(key)}, got "
-            f"{'nothing' if key not in record else type(value).__name__}",
-            line=line,
-        )
+        got = "nothing" if key not in record else type(value).__name__
+        raise place.error(f"expected a list of strings under {quoted(key)}, got {got}")
     for item in value:
         if isinstance(item, (int, float)):
-            raise DataError(
-                path,
+            raise place.error(
                 f"expected strings under {quoted(key)}, got the number {item}: write the label "
-                "names (numbers have names only in data sets with a ClassLabel)",
-                line=line,
+                "names (numbers have names only in data sets with a ClassLabel)"
             )
         if not isinstance(item, str) or not whole_characters(item):
-            raise DataError(
-                path,
-                f"expected strings of whole characters under {quoted(key)}, got {quoted(item)}",
-                line=line,
+            raise place.error(
+                f"expected strings of whole characters under {quoted(key)}, got {quoted(item)}"
             )
     return value
 
@@ -148,12 +128,7 @@ def whole_characters(text: str) -> bool:
 
 
 def is_name(value: object) -> bool:
-    """Whether a value can be an id: a text that is not blank, or a whole number.
-
-    Example:
-        >>> is_name("q1"), is_name(7), is_name(" "), is_name(None), is_name(True), is_name([1])
-        (True, True, False, False, False, False)
-    """
+    """Whether a value can be an id: a text that is not blank, or a whole number."""
     if isinstance(value, str):
         return bool(value.strip()) and whole_characters(value)
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**30
@@ -162,15 +137,7 @@ def is_name(value: object) -> bool:
 def rows_of_split(
     rows: Sequence[Row], names: Sequence[str | None], split: str | None, path: str | Path
 ) -> list[Row]:
-    """The rows whose names are the split; all rows where none was chosen and one split is there.
-
-    Example:
-        >>> rows_of_split(["a", "b", "c"], ["dev", "dev", "test"], "dev", "a.jsonl")
-        ['a', 'b']
-        >>> rows_of_split(["a", "b"], ["dev", "test"], None, "a.jsonl")
-        Traceback (most recent call last):
-        dicetune.errors.DataError: a.jsonl: expected rows of one split, got dev, test: choose ...
-    """
+    """The rows whose names are the split; all rows where none was chosen and one split is there."""
     found = dict.fromkeys(names)
     named = [name for name in found if name is not None]
     shown = listed(named)

@@ -59,13 +59,7 @@ def parse_grid(
     separator: str | None = None,
     quoting: str = "auto",
 ) -> Grid:
-    r"""Lines, which may end in ``\r``, to rows; quoting "auto" follows the rules above.
-
-    Example:
-        >>> grid = parse_grid(['a,"b, ""c""', 'd"', 'e,f'], "a.csv", NoteBook())
-        >>> grid.rows, grid.lines
-        ([['a', 'b, "c"\nd'], ['e', 'f']], [1, 3])
-    """
+    r"""Lines, which may end in ``\r``, to rows; quoting "auto" follows the rules above."""
     if quoting not in QUOTING:
         raise unknown_name("quoting", quoting, QUOTING)
     if separator is None:

@@ -41,12 +41,7 @@ Target = str | Path | TextIO
 
 @dataclass(frozen=True)
 class Note:
-    """Something a reader met and dealt with: the rule, how often, and the first "file:line"s.
-
-    Example:
-        >>> print(Note("empty words: kept", 2, ("a.conll:7", "a.conll:9")))
-        empty words: kept (2; first at a.conll:7, a.conll:9)
-    """
+    """Something that a reader met: the rule by which it was read, how often, the first places."""
 
     rule: str
     count: int
@@ -61,6 +56,8 @@ class Entries(Generic[Entry]):
     """Rows of a file. The first of ``parts`` names their field; the other parts run beside it."""
 
     parts: ClassVar[tuple[str, ...]]
+    source: str  # the file, as messages name it
+    notes: tuple[Note, ...]  # what was odd in it
 
     def __len__(self) -> int:
         return len(getattr(self, self.parts[0]))
@@ -74,6 +71,28 @@ class Entries(Generic[Entry]):
         cut: Self = replace(this, **{part: getattr(self, part)[:count] for part in self.parts})
         return cut
 
+    def place_of(self, entry: Any) -> str:
+        """The place of an entry: "file:line", or the file alone."""
+        return str(Place(self.source, entry.line))
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place in a file, as messages and notes name it."""
+
+    source: str
+    line: int | None = None
+    path: str = ""  # inside the JSON of the file: "data[3].paragraphs[0].qas[2]"
+
+    def __str__(self) -> str:
+        head = self.source if self.line is None else f"{self.source}:{self.line}"
+        return f"{head}: {self.path}" if self.path else head
+
+    def error(self, message: str) -> DataError:
+        """An error that names this place."""
+        text = f"{self.path}: {message}" if self.path else message
+        return DataError(self.source, text, line=self.line)
+
 
 class NoteBook:
     """Counts by rule, with the first few places of each rule."""
@@ -82,18 +101,33 @@ class NoteBook:
         self._counts: dict[str, int] = {}
         self._places: dict[str, list[str]] = {}
 
-    def add(self, rule: str, place: str, count: int = 1) -> None:
+    def add(self, rule: str, place: Place | str, count: int = 1) -> None:
         """Count one case of a rule, or several that begin at one place."""
         self._counts[rule] = self._counts.get(rule, 0) + count
         places = self._places.setdefault(rule, [])
         if len(places) < _PLACES:
-            places.append(place)
+            places.append(str(place))
 
     def notes(self) -> tuple[Note, ...]:
         """All rules met, in the order in which they were first met."""
         return tuple(
             Note(rule, count, tuple(self._places[rule])) for rule, count in self._counts.items()
         )
+
+
+class Reader:
+    """Base of what reads one file: errors name the file, notes count what was odd in it."""
+
+    source: str
+    notes: NoteBook
+
+    def note(self, rule: str, line: int | None = None, count: int = 1) -> None:
+        """Count one case of a rule, or several of which the first one is on the line."""
+        self.notes.add(rule, Place(self.source, line), count)
+
+    def error(self, message: str, line: int | None = None) -> DataError:
+        """An error in the file."""
+        return DataError(self.source, message, line=line)
 
 
 def log_notes(notes: Iterable[Note]) -> None:
@@ -105,8 +139,8 @@ def log_notes(notes: Iterable[Note]) -> None:
 def read_lines(path: str | Path, *, returns: bool = False) -> list[str]:
     r"""The lines of a text file, without their ends; a byte order mark is dropped.
 
-    A gzip file is told by its first bytes, not its name; ``-`` is stdin. With ``returns`` the
-    ``\r`` of a line end stays: in a table it may be part of a cell.
+    The first bytes of a gzip file tell that it is one, not its name; ``-`` is stdin. With
+    ``returns`` the ``\r`` of a line end stays: in a table it may be part of a cell.
     """
     raw = _bytes(path)
     text = _decode(raw, path).removeprefix("\ufeff")
@@ -150,7 +184,7 @@ def _bytes(path: str | Path) -> bytes:
 
 
 def _unpacked(raw: bytes, path: str | Path) -> bytes:
-    """What a gzip file holds, as far as it is no bomb."""
+    """The content of a gzip file; a file that unpacks to too much is refused."""
     most = _limit() * _MB
     found: list[bytes] = []
     size = 0

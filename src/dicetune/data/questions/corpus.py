@@ -27,16 +27,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from dicetune.data.files.text import Entries, Note
-from dicetune.data.inspect import (
-    QA_PAPER_RATIOS,
-    Contents,
-    Inspection,
-    Item,
-    Ratio,
-    SubwordCounter,
-    inspect_splits,
-)
+from dicetune.data.files.text import Entries, Note, Place
+from dicetune.data.inspect import Contents, Inspection, Item, Ratio, SubwordCounter, inspect_splits
 from dicetune.problems.answer_text import words
 
 ELSEWHERE = "answers whose offset does not fit: the nearest place with the same text was taken"
@@ -44,6 +36,9 @@ UNPLACED = "answers without an offset: placed where their text stands"
 AMBIGUOUS = "answers without an offset whose text stands several times: the first place was taken"
 RESPELLED = "answers that the context spells with other white space or Unicode forms: aligned to it"
 NOWHERE = "answers that stand nowhere in their context: scored by their text, not trained on"
+
+PAPER_RATIOS = {"SQuAD1.1": 55.9, "SQuAD2.0": 82.0, "QuoRef": 169.0}
+"""Negatives to positives, Table 1 of the paper (Li et al., ACL 2020)."""
 
 _PAIR = "\0"  # replaces a line end of two characters that an offset counts as one
 _WIDTH = {"utf-32-le": 4, "utf-16-le": 2, "utf-8": 1}  # bytes of one unit
@@ -86,9 +81,8 @@ class QuestionCorpus(Entries[Question]):
 
     def place_of(self, question: Question) -> str:
         """The place of a question: "file:line", or the file and the place in its document."""
-        if question.line is not None:
-            return f"{self.source}:{question.line}"
-        return f"{self.source}: {question.place}" if question.place else self.source
+        path = question.place if question.line is None else None
+        return str(Place(self.source, question.line, path or ""))
 
 
 def inspect_questions(
@@ -102,7 +96,7 @@ def inspect_questions(
     """
     contents = {name: _contents(corpus) for name, corpus in splits.items()}
     return inspect_splits(
-        contents, count_subwords, "questions", "Questions", _difference, QA_PAPER_RATIOS
+        contents, count_subwords, "questions", "Questions", _difference, PAPER_RATIOS
     )
 
 

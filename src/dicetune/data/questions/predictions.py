@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.data.files.json_objects import choose_key, is_name, prediction_records, refuse_split
-from dicetune.data.files.text import NoteBook, read_lines, source_name
+from dicetune.data.files.text import NoteBook, Place, read_lines, source_name
 from dicetune.errors import DataError, quoted, unknown_name
 from dicetune.problems.answer_text import LANGUAGES
 
@@ -57,7 +57,7 @@ def read_answers(
         refuse_split(split, source)
     else:
         records = prediction_records(lines, split, source)
-        rows = [_row(number, record, source) for number, record in records]
+        rows = [_row(place, record) for place, record in records]
     seen = set()
     for row in rows:
         if row.id in seen:
@@ -164,26 +164,19 @@ def _by_id(lines: Sequence[str], source: str, what: str, layouts: str) -> dict[s
     return found
 
 
-def _row(number: int, record: Mapping[str, Any], source: str) -> AnswerRow:
-    key = choose_key(record, None, ANSWER_KEYS, "answer", source, number)
+def _row(place: Place, record: Mapping[str, Any]) -> AnswerRow:
+    key = choose_key(record, None, ANSWER_KEYS, "answer", place)
     if not is_name(record.get("id")):
-        raise DataError(
-            source,
-            f"expected an 'id' in each line, got {quoted(record.get('id', 'none'))}",
-            line=number,
-        )
+        got = quoted(record.get("id", "none"))
+        raise place.error(f"expected an 'id' in each line, got {got}")
     text, gold, span = record[key], record.get("gold"), record.get("span")
     if not isinstance(text, str):
-        raise DataError(
-            source, f"expected a text under {quoted(key)}, got {quoted(text)}", line=number
-        )
+        raise place.error(f"expected a text under {quoted(key)}, got {quoted(text)}")
     if gold is not None and not (
         isinstance(gold, list) and all(isinstance(answer, str) for answer in gold)
     ):
-        raise DataError(
-            source, f"expected a list of texts under 'gold', got {quoted(gold)}", line=number
-        )
-    null, score = (_number(record, name, source, number) for name in ("null_score", "score"))
+        raise place.error(f"expected a list of texts under 'gold', got {quoted(gold)}")
+    null, score = (_number(record, name, place) for name in ("null_score", "score"))
     language = record.get("language")
     return AnswerRow(
         str(record["id"]),
@@ -195,7 +188,7 @@ def _row(number: int, record: Mapping[str, Any], source: str) -> AnswerRow:
     )
 
 
-def _number(record: Mapping[str, Any], key: str, source: str, line: int) -> float | None:
+def _number(record: Mapping[str, Any], key: str, place: Place) -> float | None:
     """The number under a key, infinity too; ``None`` where the record lacks the key."""
     value = record.get(key)
     if value is None:
@@ -205,9 +198,7 @@ def _number(record: Mapping[str, Any], key: str, source: str, line: int) -> floa
             return float(value)
     except OverflowError:  # a whole number that no float holds
         pass
-    raise DataError(
-        source, f"expected a number under {quoted(key)}, got {quoted(value)}", line=line
-    )
+    raise place.error(f"expected a number under {quoted(key)}, got {quoted(value)}")
 
 
 def _first(names: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ from typing import Any
 
 from dicetune.data.files.hub import load_split, names_data_set
 from dicetune.data.files.json_objects import is_name, json_objects, whole_characters
-from dicetune.data.files.text import NoteBook, read_lines, source_name
+from dicetune.data.files.text import NoteBook, Place, read_lines, source_name
 from dicetune.data.questions.corpus import (
     NOWHERE,
     GoldAnswer,
@@ -87,25 +87,12 @@ def read_questions(
 
 
 @dataclass(frozen=True)
-class Spot:
-    """A place in a file, which reads values there and says what is wrong with them."""
-
-    source: str
-    line: int | None = None
-    path: str = ""  # the place in its JSON: "data[3].paragraphs[0].qas[2]"
-
-    def __str__(self) -> str:
-        head = self.source if self.line is None else f"{self.source}:{self.line}"
-        return f"{head}: {self.path}" if self.path else head
+class Spot(Place):
+    """A place in a JSON document, which reads values there and says what is wrong with them."""
 
     def inside(self, step: str) -> Spot:
         """The place one step further in."""
         return replace(self, path=f"{self.path}.{step}" if self.path else step)
-
-    def error(self, message: str) -> DataError:
-        """An error that names this place."""
-        text = f"{self.path}: {message}" if self.path else message
-        return DataError(self.source, text, line=self.line)
 
     def mapping(self, value: Any) -> Mapping[str, Any]:
         """The value, which must be an object."""
@@ -222,9 +209,9 @@ def _document_records(document: Any, source: str, format: str) -> Iterator[_Reco
 
 
 def _line_records(lines: Sequence[str], source: str) -> Iterator[_Record]:
-    for number, record in json_objects(lines, source):
+    for place, record in json_objects(lines, source):
         read = _paragraph if _is_cmrc(record) else _articles
-        yield from read(record, Spot(source, number))
+        yield from read(record, Spot(source, place.line))
 
 
 def _row_records(rows: Iterable[Mapping[str, Any]], source: str) -> Iterator[_Record]:
@@ -279,10 +266,10 @@ class _Asked:
         """The question with its answers at their places in the context."""
         context, found = self.question.context, []
         if not self.question.question.strip():
-            notes.add(NO_QUESTION, str(self.spot))
+            notes.add(NO_QUESTION, self.spot)
         for spot, text, offset in self.answers:
             if not text.strip():
-                notes.add(BLANK_ANSWER, str(self.spot))
+                notes.add(BLANK_ANSWER, self.spot)
                 continue
             start = offset if offset is None else rule.place(offset, context)
             if start is not None and start >= len(context):
@@ -291,15 +278,15 @@ class _Asked:
                     f"(or -1 where it is unknown), got {offset} for {quoted(text)}"
                 )
             if start != offset:
-                notes.add(rule.note, str(self.spot))
+                notes.add(rule.note, self.spot)
             first, last, repair = align_answer(text, start, context) or (None, None, NOWHERE)
             if repair is not None:
-                notes.add(repair, str(self.spot))
+                notes.add(repair, self.spot)
             found.append(GoldAnswer(text, first, last))
         if self.flag is True and found:
-            notes.add(FLAGGED, str(self.spot))
+            notes.add(FLAGGED, self.spot)
         if self.flag is False and not found:
-            notes.add(UNFLAGGED, str(self.spot))
+            notes.add(UNFLAGGED, self.spot)
         return replace(self.question, answers=tuple(found), impossible=not found)
 
 

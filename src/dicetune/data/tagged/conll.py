@@ -32,7 +32,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from dicetune.data.files.text import Target, write_text
-from dicetune.data.tagged.corpus import COMMENTS, Reading, Sentence, Tagged, paired
+from dicetune.data.tagged.corpus import COMMENTS, Reading, Sentence, Tagged
 from dicetune.errors import InputError, quoted
 
 DOCUMENT = "-DOCSTART-"
@@ -108,12 +108,7 @@ class Table:
 
 
 def parse_conll(reading: Reading) -> list[Sentence]:
-    r"""Columns to sentences; the words are the first column and the tags the last by default.
-
-    Example:
-        >>> parse_conll(Reading(["Bonn\tB-LOC", "#\tO", "", "hi\tO"], "a.conll"))[0]
-        Sentence(tokens=('Bonn', '#'), tags=('B-LOC', 'O'), line=1, id=None)
-    """
+    """Columns to sentences; the words are the first column and the tags the last by default."""
     tag_index = column_number(reading.tag_column, -1, "tag_column")
     table = parse_table(reading)
     if reading.wants_tags and table.width < 2:
@@ -217,22 +212,25 @@ def cells(line: str, by_tab: bool) -> list[str]:
 def write_conll(
     target: Target, sentences: Iterable[Sentence], predicted: Tagged | None = None
 ) -> None:
-    r"""Write word TAB tag, or word TAB gold TAB predicted, and a blank line after each sentence.
+    """Write word TAB tag, or word TAB gold TAB predicted, and a blank line after each sentence.
 
     ``predicted`` holds tags to write as the last column, one list for each sentence.
-
-    Example:
-        >>> from io import StringIO
-        >>> out = StringIO()
-        >>> write_conll(out, [Sentence(("in", "Bonn"), ("O", "B-LOC"))])
-        >>> out.getvalue()
-        'in\tO\nBonn\tB-LOC\n\n'
     """
-    out = []
-    for number, (sentence, tags) in enumerate(paired(sentences, predicted)):
+    given, out = list(sentences), []
+    if predicted is not None and len(predicted) != len(given):
+        raise InputError(
+            f"expected predicted tags for {len(given)} sentences, got {len(predicted)}"
+        )
+    for number, sentence in enumerate(given):
+        tags = () if predicted is None else predicted[number]
         columns = [sentence.tokens, *(column for column in (sentence.tags, tags) if column)]
         if len(columns) == 1 and sentence.tokens:
             raise InputError(f"sentence {number}: expected tags or predicted tags, got neither")
+        if wrong := [column for column in columns if len(column) != len(sentence.tokens)]:
+            raise InputError(
+                f"sentence {number}: expected {len(sentence.tokens)} tags, one for each word, "
+                f"got {len(wrong[0])}"
+            )
         for row in zip(*columns, strict=True):
             _check_row(row, number)
             out.append("\t".join(row) + "\n")
@@ -305,13 +303,7 @@ def _check_row(row: Sequence[str], number: int) -> None:
 
 
 def _without_positions(sentences: list[Sentence], reading: Reading) -> list[Sentence]:
-    """The sentences with bare characters if the file has word-position digits, else unchanged.
-
-    Example:
-        >>> words = ("科0", "技1", "有0", "限1", "。0")
-        >>> _without_positions([Sentence(words, line=1)], Reading([], "a.conll"))[0].tokens
-        ('科', '技', '有', '限', '。')
-    """
+    """The sentences with bare characters if the file has word-position digits, else unchanged."""
     words = [word for sentence in sentences for word in sentence.tokens]
     if len(words) < _LEAST_ROWS or 2 * sum(not word.isascii() for word in words) <= len(words):
         return sentences

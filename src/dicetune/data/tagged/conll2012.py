@@ -58,16 +58,9 @@ def is_conll2012(lines: Sequence[str]) -> bool:
 
 
 def parse_conll2012(reading: Reading) -> list[Sentence]:
-    r"""Lines to sentences with entities in IOB2 (task ``ner``) or parts of speech (``pos``).
+    """Lines to sentences with entities in IOB2 (task ``ner``) or parts of speech (``pos``).
 
     A column is a number, or one of word, pos, lemma and ne.
-
-    Example:
-        >>> row = "bc/x  0  {}  {}  {}  *  -  -  -  -  {}  -".format
-        >>> lines = [row(0, "New", "NNP", "(GPE*"), row(1, "York", "NNP", "*)")]
-        >>> (sentence,) = parse_conll2012(Reading(lines, "a"))
-        >>> sentence.tokens, sentence.tags, sentence.id
-        (('New', 'York'), ('B-GPE', 'I-GPE'), 'bc/x:0:1')
     """
     token_index = column_place(reading.token_column, _COLUMNS, "word", "token_column", "CoNLL-2012")
     default = "ne" if reading.spans else "pos"

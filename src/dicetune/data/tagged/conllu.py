@@ -36,14 +36,7 @@ def is_conllu(rows: Sequence[str]) -> bool:
 
 
 def parse_conllu(reading: Reading) -> list[Sentence]:
-    r"""Lines to sentences with the tags of one column (default UPOS).
-
-    Example:
-        >>> lines = ["# sent_id = a1", "1-2\tdon't" + "\t_" * 8,
-        ...          "1\tdo\tdo\tAUX" + "\t_" * 6, "2\tn't\tnot\tPART" + "\t_" * 6]
-        >>> parse_conllu(Reading(lines, "a.conllu", spans=False))
-        [Sentence(tokens=('do', "n't"), tags=('AUX', 'PART'), line=3, id='a1')]
-    """
+    """Lines to sentences with the tags of one column (default UPOS)."""
     if reading.wants_tags and reading.spans and reading.tag_column is None:
         raise reading.error(
             "expected entity tags, got CoNLL-U, which holds parts of speech: use task 'pos', or "

@@ -8,22 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
-from dicetune.data.files.text import Entries, Note, NoteBook
-from dicetune.data.inspect import (
-    PAPER_RATIOS,
-    Contents,
-    Fact,
-    Inspection,
-    Item,
-    Ratio,
-    SubwordCounter,
-    inspect_splits,
-    place_of,
-)
+from dicetune.data.files.text import Entries, Note, NoteBook, Reader
+from dicetune.data.inspect import Contents, Inspection, Item, Ratio, SubwordCounter, inspect_splits
 from dicetune.errors import DataError, InputError, InputTypeError, listed, quoted
 from dicetune.problems.schemes import spans, split_tag, to_tags
 
@@ -36,6 +26,9 @@ NO_WORDS = "sentences without words: skipped"
 COMMENTS = "comment lines: skipped"
 NO_ENTITY = "gold without any entity: what is found counts as wrong, recall and F1 are 0"
 ONE_LABEL = "gold of one label alone, {label}: a score on it tells nothing of other labels"
+
+PAPER_RATIOS = {"CoNLL03": 4.98, "OntoNotes5.0": 8.18}
+"""Words outside of entities to words in entities, Table 1 of the paper (Li et al., ACL 2020)."""
 
 # words as corpora have them: punctuation is a word, an apostrophe or hyphen inside a word is not
 _WORD = re.compile(r"\w+(?:[-'’.]\w+)*|[^\w\s]")
@@ -87,12 +80,7 @@ class PlainCorpus(Corpus):
 
 
 def cut_words(text: str) -> list[tuple[int, int]]:
-    """Where the words of a text begin and end.
-
-    Example:
-        >>> [("Quay's 2.5 km."[a:b]) for a, b in cut_words("Quay's 2.5 km.")]
-        ["Quay's", '2.5', 'km', '.']
-    """
+    """Where the words of a text begin and end: "Quay's", "2.5" and "km" are one word each."""
     return [match.span() for match in _WORD.finditer(text)]
 
 
@@ -114,7 +102,7 @@ def _words(value: Any) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Reading:
+class Reading(Reader):
     """What a reader of tagged lines is given: the lines, what is asked of them, and a notebook."""
 
     lines: Sequence[str]  # without their ends; none for a data set
@@ -124,14 +112,6 @@ class Reading:
     tag_column: Column = None
     wants_tags: bool = True
     notes: NoteBook = field(default_factory=NoteBook)
-
-    def note(self, rule: str, line: int | None) -> None:
-        """Count one case of a rule."""
-        self.notes.add(rule, f"{self.source}:{line}")
-
-    def error(self, message: str, line: int | None = None) -> DataError:
-        """An error in the file."""
-        return DataError(self.source, message, line=line)
 
     def check_filled(self, sentences: Iterable[Sentence]) -> None:
         """Refuse a tag that is empty or white space."""
@@ -144,9 +124,9 @@ class Reading:
         """Note where all words have one label: gold to score on, not to learn from."""
         labels = {tag for sentence in sentences for tag in sentence.tags}
         if self.spans and labels <= {"O"}:
-            self.notes.add(NO_ENTITY, self.source)
+            self.note(NO_ENTITY)
         elif not self.spans and len(labels) == 1:
-            self.notes.add(ONE_LABEL.format(label=quoted(labels.pop())), self.source)
+            self.note(ONE_LABEL.format(label=quoted(labels.pop())))
 
 
 def column_place(
@@ -230,26 +210,6 @@ def check_labels(known_labels: Sequence[str], other: Corpus, scheme: str | None 
                 )
 
 
-def paired(
-    sentences: Iterable[Sentence], predicted: Tagged | None
-) -> Iterator[tuple[Sentence, Sequence[str]]]:
-    """Each sentence with its predicted tags, if any, for a writer; unequal lengths are refused."""
-    given = list(sentences)
-    if predicted is not None and len(predicted) != len(given):
-        raise InputError(
-            f"expected predicted tags for {len(given)} sentences, got {len(predicted)}"
-        )
-    for number, sentence in enumerate(given):
-        row = () if predicted is None else predicted[number]
-        for tags in (sentence.tags, row):
-            if tags and len(tags) != len(sentence.tokens):
-                raise InputError(
-                    f"sentence {number}: expected {len(sentence.tokens)} tags, one for each word, "
-                    f"got {len(tags)}"
-                )
-        yield sentence, row
-
-
 def inspect_tokens(
     splits: Mapping[str, Corpus], count_subwords: SubwordCounter | None = None
 ) -> Inspection:
@@ -258,19 +218,18 @@ def inspect_tokens(
     The labels counted are the entities of each type, or, where there are none, the words of each
     label. The ratio of spans is that of the paper's Table 1 (O words to words in entities); for
     parts of speech it is the most frequent label to the rarest.
-
-    Example:
-        >>> corpus = Corpus((Sentence(("in", "Bonn"), ("O", "B-LOC")),), "a.conll", scheme="iob2")
-        >>> found = inspect_tokens({"train": corpus})
-        >>> found.splits[0].ratio.value, found.splits[0].labels
-        (1.0, {'LOC': 1})
     """
     entities = {name: _entities(corpus) for name, corpus in splits.items()}
     are_spans = any(entities.values())
     contents = {}
     for name, corpus in splits.items():
-        facts: dict[str, Fact] = {
-            "scheme": _scheme(corpus),
+        found = corpus.found_scheme
+        if corpus.scheme is None:
+            found = "no spans"
+        elif found != corpus.scheme:
+            found = f"{found}, read as {corpus.scheme}"
+        facts: dict[str, Any] = {
+            "scheme": found,
             "sentences": len(corpus),
             "words": sum(len(sentence.tokens) for sentence in corpus),
         }
@@ -300,7 +259,7 @@ def sentence_items(corpus: Corpus) -> list[Item]:
     return [
         Item(
             sentence.tokens,
-            place_of(corpus.source, sentence.line),
+            corpus.place_of(sentence),
             sentence.tags or None,
             (sentence.tokens,),
             len(sentence.tokens),
@@ -323,11 +282,3 @@ def _entities(corpus: Corpus) -> Counter[str]:
         return Counter()
     scheme = corpus.scheme
     return Counter(kind for sentence in corpus for kind, _, _ in spans(sentence.tags, scheme))
-
-
-def _scheme(corpus: Corpus) -> str:
-    if corpus.scheme is None:
-        return "no spans"
-    if corpus.found_scheme == corpus.scheme:
-        return corpus.scheme
-    return f"{corpus.found_scheme}, read as {corpus.scheme}"

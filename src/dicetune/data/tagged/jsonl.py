@@ -6,15 +6,14 @@ found too, in the order of ``TOKEN_KEYS`` and ``TAG_KEYS``, by the keys of the f
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dicetune.data.files.hub import load_split
 from dicetune.data.files.json_objects import choose_key, json_objects, strings
-from dicetune.data.files.text import Target, write_text
-from dicetune.data.tagged.corpus import NO_WORDS, Reading, Sentence, Tagged, paired
+from dicetune.data.files.text import Place
+from dicetune.data.tagged.corpus import NO_WORDS, Reading, Sentence
 from dicetune.errors import quoted
 
 TOKEN_KEYS = ("tokens", "words", "token", "word", "form", "sentence")
@@ -25,76 +24,42 @@ TAG_KEYS = {  # by whether the tags spell spans
 
 
 def parse_jsonl(reading: Reading) -> list[Sentence]:
-    """JSON lines to sentences.
-
-    Example:
-        >>> parse_jsonl(Reading(['{"tokens": ["in", "Bonn"], "ner_tags": ["O", "B-LOC"]}'], "a"))
-        [Sentence(tokens=('in', 'Bonn'), tags=('O', 'B-LOC'), line=1, id=None)]
-    """
+    """JSON lines to sentences."""
     records = list(json_objects(reading.lines, reading.source))
     if not records:
         return []
-    number, first = records[0]
-    token_key, tag_key = _keys(list(first), reading, number)
+    place, first = records[0]
+    token_key, tag_key = _keys(list(first), reading, place)
     sentences = []
-    for number, record in records:
-        tokens = strings(record, token_key, reading.source, number)
-        tags = strings(record, tag_key, reading.source, number) if tag_key else ()
-        sentences += _sentence(record, tokens, tags, (token_key, tag_key), number, reading)
+    for place, record in records:
+        tokens = strings(record, token_key, place)
+        tags = strings(record, tag_key, place) if tag_key else ()
+        sentences += _sentence(record, tokens, tags, (token_key, tag_key), place, reading)
     return sentences
 
 
 def read_hub(path: str | Path, split: str | None, reading: Reading) -> list[Sentence]:
     """The sentences of a split of a data set; label numbers become the names of a ClassLabel."""
     data = load_split(path, split)
-    token_key, tag_key = _keys(list(data.column_names), reading, None)
+    token_key, tag_key = _keys(list(data.column_names), reading, Place(reading.source))
     labels = _class_labels(data.features[tag_key]) if tag_key else None
     sentences = []
     for number, record in enumerate(data, 1):
-        tokens = _cells(record, token_key, None, number, reading)
-        tags = _cells(record, tag_key, labels, number, reading) if tag_key else ()
-        sentences += _sentence(record, tokens, tags, (token_key, tag_key), number, reading)
+        place = Place(reading.source, number)
+        tokens = _cells(record, token_key, None, place)
+        tags = _cells(record, tag_key, labels, place) if tag_key else ()
+        sentences += _sentence(record, tokens, tags, (token_key, tag_key), place, reading)
     return sentences
 
 
-def write_jsonl(
-    target: Target, sentences: Iterable[Sentence], predicted: Tagged | None = None
-) -> None:
-    """Write JSON lines: ``tokens`` and ``tags``; with both, ``tokens``, ``gold``, ``predicted``.
-
-    ``predicted`` holds one list of tags for each sentence, written as ``tags`` where the sentence
-    has no tags.
-
-    Example:
-        >>> write_jsonl("-", [Sentence(("in", "Bonn"), ("O", "B-LOC"))], [["O", "O"]])
-        {"tokens": ["in", "Bonn"], "gold": ["O", "B-LOC"], "predicted": ["O", "O"]}
-    """
-    out = []
-    for sentence, row in paired(sentences, predicted):
-        record: dict[str, object] = {} if sentence.id is None else {"id": sentence.id}
-        record["tokens"] = sentence.tokens
-        if sentence.tags and predicted is not None:
-            record["gold"] = sentence.tags
-            record["predicted"] = row
-        elif sentence.tags or row:
-            record["tags"] = sentence.tags or row
-        out.append(json.dumps(record, ensure_ascii=False) + "\n")
-    write_text(target, "".join(out))
-
-
-def _keys(names: list[str], reading: Reading, line: int | None) -> tuple[str, str | None]:
+def _keys(names: list[str], reading: Reading, place: Place) -> tuple[str, str | None]:
     """The key of the words, and the key of the tags where tags are read."""
-    source = reading.source
-    token_key = choose_key(
-        names, reading.token_column, TOKEN_KEYS, "words", source, line, "token_column"
-    )
+    token_key = choose_key(names, reading.token_column, TOKEN_KEYS, "words", place, "token_column")
     if not reading.wants_tags:
         return token_key, None
     others = [name for name in names if name != token_key]
     known = TAG_KEYS[reading.spans]
-    return token_key, choose_key(
-        others, reading.tag_column, known, "tags", source, line, "tag_column"
-    )
+    return token_key, choose_key(others, reading.tag_column, known, "tags", place, "tag_column")
 
 
 def _sentence(
@@ -102,21 +67,20 @@ def _sentence(
     tokens: Sequence[str],
     tags: Sequence[str],
     keys: tuple[str, str | None],
-    number: int,
+    place: Place,
     reading: Reading,
 ) -> list[Sentence]:
     """The sentence of a record; none where tagged text has no words."""
     token_key, tag_key = keys
     if tag_key and len(tokens) != len(tags):
-        raise reading.error(
+        raise place.error(
             f"expected one tag for each word, got {len(tokens)} in {quoted(token_key)} and "
-            f"{len(tags)} in {quoted(tag_key)}",
-            number,
+            f"{len(tags)} in {quoted(tag_key)}"
         )
     if not tokens and reading.wants_tags:
-        reading.note(NO_WORDS, number)
+        reading.notes.add(NO_WORDS, place)
         return []
-    return [Sentence(tuple(tokens), tuple(tags), number, name_of(record))]
+    return [Sentence(tuple(tokens), tuple(tags), place.line, name_of(record))]
 
 
 def name_of(record: Mapping[str, Any]) -> str | None:
@@ -133,29 +97,24 @@ def _class_labels(feature: Any) -> list[str] | None:
     return list(names) if names else None
 
 
-def _cells(
-    record: Mapping[str, Any], key: str, names: list[str] | None, number: int, reading: Reading
-) -> list[str]:
+def _cells(record: Mapping[str, Any], key: str, names: list[str] | None, place: Place) -> list[str]:
     """The list of texts under a key, or of label numbers by their names."""
     value = record[key]
     if not isinstance(value, list):
-        raise reading.error(
+        raise place.error(
             f"expected a list under {quoted(key)}, got {type(value).__name__}: choose another "
-            "column",
-            number,
+            "column"
         )
     if names is not None and all(isinstance(item, int) for item in value):
         if not all(0 <= item < len(names) for item in value):
-            raise reading.error(
+            raise place.error(
                 f"expected label numbers from 0 to {len(names) - 1} under {quoted(key)}, "
-                f"got {min(value)} to {max(value)}",
-                number,
+                f"got {min(value)} to {max(value)}"
             )
         return [names[item] for item in value]
     if not all(isinstance(item, str) for item in value):
-        raise reading.error(
+        raise place.error(
             f"expected strings under {quoted(key)}, or numbers with a ClassLabel that names them, "
-            f"got {quoted(value[:3])}",
-            number,
+            f"got {quoted(value[:3])}"
         )
     return value

@@ -7,9 +7,10 @@ differ in whether an I- without a B- is an entity, so the scores decide it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from dicetune.data.files.json_objects import (
     GOLD_KEYS,
@@ -19,14 +20,9 @@ from dicetune.data.files.json_objects import (
     refuse_split,
     strings,
 )
-from dicetune.data.files.text import Note, read_lines, source_name
+from dicetune.data.files.text import Entries, Note, read_lines, source_name
 from dicetune.data.tagged.conll import column_number, parse_table
-from dicetune.data.tagged.corpus import (
-    Column,
-    Reading,
-    Scheme,
-    Sentence,
-)
+from dicetune.data.tagged.corpus import Column, Reading, Scheme, Sentence
 from dicetune.data.tagged.jsonl import TOKEN_KEYS, name_of
 from dicetune.data.tagged.read import detect_format
 from dicetune.data.tagged.schemes import detect_scheme, respell, target_scheme
@@ -49,20 +45,16 @@ class Predicted:
 
 
 @dataclass(frozen=True)
-class Predictions:
+class Predictions(Entries[Predicted]):
     """The sentences of a prediction file, with fields as those of ``Corpus``."""
+
+    parts: ClassVar[tuple[str, ...]] = ("sentences",)
 
     sentences: tuple[Predicted, ...]
     source: str
     scheme: Scheme | None = None
     found_scheme: str | None = None
     notes: tuple[Note, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.sentences)
-
-    def __iter__(self) -> Iterator[Predicted]:
-        return iter(self.sentences)
 
     @property
     def gold(self) -> list[tuple[str, ...]]:
@@ -146,35 +138,28 @@ def _from_columns(reading: Reading, gold_column: Column, predicted_column: Colum
 def _from_json(
     reading: Reading, gold_column: Column, predicted_column: Column, split: str | None
 ) -> list[Pair]:
-    source = reading.source
     pairs: list[Pair] = []
-    gold_key = predicted_key = ""
-    for number, record in prediction_records(reading.lines, split, source):
+    predicted_key = gold_key = ""
+    for place, record in prediction_records(reading.lines, split, reading.source):
         if not pairs:
-            predicted_key = choose_key(
-                record,
-                predicted_column,
-                PREDICTED_KEYS,
-                "predicted tags",
-                source,
-                number,
-                "predicted_column",
+            predicted_key, gold_key = (
+                choose_key(record, chosen, known, f"{what} tags", place, f"{what}_column")
+                for chosen, known, what in (
+                    (predicted_column, PREDICTED_KEYS, "predicted"),
+                    (gold_column, GOLD_KEYS, "gold"),
+                )
             )
-            gold_key = choose_key(
-                record, gold_column, GOLD_KEYS, "gold tags", source, number, "gold_column"
-            )
-        gold = strings(record, gold_key, source, number)
-        predicted = strings(record, predicted_key, source, number)
+        gold = strings(record, gold_key, place)
+        predicted = strings(record, predicted_key, place)
         token_key = reading.token_column or next((k for k in TOKEN_KEYS if k in record), None)
-        tokens = strings(record, str(token_key), source, number) if token_key else None
+        tokens = strings(record, str(token_key), place) if token_key else None
         if len(gold) != len(predicted) or (tokens is not None and len(tokens) != len(gold)):
-            raise reading.error(
+            raise place.error(
                 "expected one gold and one predicted tag for each word, got "
                 f"{'' if tokens is None else f'{len(tokens)} words, '}{len(gold)} gold and "
-                f"{len(predicted)} predicted tags",
-                number,
+                f"{len(predicted)} predicted tags"
             )
-        sentence = Sentence(tuple(tokens or ()), tuple(gold), number, name_of(record))
+        sentence = Sentence(tuple(tokens or ()), tuple(gold), place.line, name_of(record))
         pairs.append((sentence, replace(sentence, tags=tuple(predicted))))
     return pairs
 

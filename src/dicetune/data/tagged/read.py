@@ -2,7 +2,7 @@
 
 Path -> format -> reader (words and tags as in the source) -> tags brought to one scheme -> Corpus.
 
-The format of a file is told by its content, asked in this order (``detect_format``):
+The content of a file tells its format. ``detect_format`` asks in this order:
 
 1. A folder with a data set that ``datasets`` saved, or with Parquet or Arrow files; or no file, and
    the name of a data set with a split (``name:split``): ``hub``.
@@ -41,13 +41,7 @@ from dicetune.data.files.text import read_lines, source_name
 from dicetune.data.tagged.conll import DOCUMENT, cells, names_columns, parse_conll
 from dicetune.data.tagged.conll2012 import is_conll2012, parse_conll2012
 from dicetune.data.tagged.conllu import is_conllu, parse_conllu
-from dicetune.data.tagged.corpus import (
-    Column,
-    Corpus,
-    Reading,
-    Scheme,
-    Sentence,
-)
+from dicetune.data.tagged.corpus import Column, Corpus, Reading, Scheme, Sentence
 from dicetune.data.tagged.jsonl import parse_jsonl, read_hub
 from dicetune.data.tagged.schemes import normalise, target_scheme
 from dicetune.data.tagged.treebank import (
@@ -211,14 +205,7 @@ class Guess:
 
 
 def guess_format(path: str | Path, lines: list[str] | None = None) -> Guess:
-    """Read a file or stream once, where that was not done, and say what it holds.
-
-    Example:
-        >>> guess_format("-", ["The pump is down.", "", "All quiet again at Quay Nine."]).format
-        'text'
-        >>> guess_format("eng.testb", ["Quay B-SITE", "Nine I-SITE", "", "all O"]).doubt
-        'each row has 2 words, with blank lines between'
-    """
+    """Read a file or stream once, where that was not done, and say what it holds."""
     format, lines = detect_format(path, lines)
     if format == "conll" and not Path(path).name.removesuffix(".gz").endswith(_COLUMN_NAMES):
         return _prose_or_columns(lines)

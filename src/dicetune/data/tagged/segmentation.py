@@ -17,15 +17,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dicetune.data.files.text import NoteBook
-from dicetune.data.inspect import (
-    Contents,
-    Inspection,
-    Ratio,
-    SubwordCounter,
-    inspect_splits,
-    place_of,
-)
+from dicetune.data.files.text import NoteBook, Place
+from dicetune.data.inspect import Contents, Inspection, Ratio, SubwordCounter, inspect_splits
 from dicetune.data.tagged.corpus import (
     Corpus,
     PlainCorpus,
@@ -47,12 +40,6 @@ def to_characters(corpus: Corpus) -> Corpus:
     """Words to characters, and their tags, which are no spans, to labels of characters in IOBES.
 
     Of plain text, the characters of the text are taken, whatever words it was cut into.
-
-    Example:
-        >>> words = Corpus((Sentence(("上海", "的"), ("NR", "DEG")),), "a.txt")
-        >>> (sentence,) = to_characters(words)
-        >>> sentence.tokens, sentence.tags
-        (('上', '海', '的'), ('B-NR', 'E-NR', 'S-DEG'))
     """
     texts = corpus.texts if isinstance(corpus, PlainCorpus) else (None,) * len(corpus)
     notes = NoteBook()
@@ -79,12 +66,6 @@ def from_characters(characters: Sequence[str], tags: Sequence[str]) -> list[Word
 
     Labels that no cut into words spells are read by the rule of ``spans``: B- and S- begin a word,
     I- and E- continue the word before if it is open and has their tag, else they begin a word.
-
-    Example:
-        >>> from_characters("上海的", ["B-NR", "E-NR", "S-DEG"])
-        [('上海', 'NR'), ('的', 'DEG')]
-        >>> from_characters("上海的", ["I-NR", "I-NN", "B-DEG"])
-        [('上', 'NR'), ('海', 'NN'), ('的', 'DEG')]
     """
     return [("".join(characters[a:b]), tag) for tag, a, b in spans(tags, "iobes")]
 
@@ -142,7 +123,7 @@ def _characters(sentence: Sentence, source: str, notes: NoteBook) -> Sentence:
     for position, word in enumerate(sentence.tokens):
         line = sentence.line_of(position)
         if not word or any(character.isspace() for character in word):
-            notes.add(SPACES if word else EMPTY, place_of(source, line))
+            notes.add(SPACES if word else EMPTY, Place(source, line))
         if not word:
             continue
         if sentence.tags:

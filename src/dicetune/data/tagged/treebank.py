@@ -28,7 +28,7 @@ In both, lines of markup between sentences (``<S ID=1>``, ``<DOC>``) are skipped
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from dicetune.data.files.brackets import MARKUP, is_markup, parse_brackets, plain_word
 from dicetune.data.tagged.corpus import NO_WORDS, Reading, Sentence, no_columns
@@ -61,14 +61,7 @@ def is_treebank(lines: Sequence[str]) -> bool:
 
 
 def parse_treebank(reading: Reading) -> list[Sentence]:
-    """Trees to sentences.
-
-    Example:
-        >>> lines = ["(IP (NP (-NONE- *pro*)) (NP (NR 上海)", " (NN 浦东)))"]
-        >>> (sentence,) = parse_treebank(Reading(lines, "a.fid", spans=False))
-        >>> sentence.tokens, sentence.tags
-        (('上海', '浦东'), ('NR', 'NN'))
-    """
+    """Trees to sentences."""
     if reading.wants_tags and reading.spans:
         raise reading.error(
             "expected entity tags, got a treebank, which holds parts of speech: use task pos"
@@ -105,13 +98,7 @@ def is_word_tags(lines: Sequence[str]) -> bool:
 
 
 def parse_word_tags(reading: Reading) -> list[Sentence]:
-    """Lines of ``word_TAG`` to sentences; where no tags are wanted, a word needs no tag.
-
-    Example:
-        >>> found = parse_word_tags(Reading(["上海_NR __PU"], "a.txt"))
-        >>> found[0].tokens, found[0].tags
-        (('上海', '_'), ('NR', 'PU'))
-    """
+    """Lines of ``word_TAG`` to sentences; where no tags are wanted, a word needs no tag."""
     no_columns("word_TAG lines", reading.token_column, reading.tag_column)
     rows = []
     for number, line in enumerate(reading.lines, 1):
@@ -120,7 +107,8 @@ def parse_word_tags(reading: Reading) -> list[Sentence]:
         elif words := _words(line):
             rows.append((number, words))
     separator = max(SEPARATORS, key=lambda mark: sum(mark in w for _, words in rows for w in words))
-    compounds = _has_compounds((word for _, words in rows for word in words), separator)
+    # brackets mean compounds in every file of word/TAG, else where a tag has a bracket behind it
+    compounds = separator == "/" or any(_is_closing(w, separator) for _, row in rows for w in row)
     ids = _line_ids(rows, reading)
     sentences = []
     for place, (number, row) in enumerate(rows):
@@ -174,21 +162,10 @@ def _pair(word: str, separator: str, line: int, reading: Reading) -> tuple[str, 
     )
 
 
-def _has_compounds(words: Iterable[str], separator: str) -> bool:
-    """Whether brackets mean compounds in a file of these words with their tags."""
-    return separator == "/" or any(_is_closing(word, separator) for word in words)
-
-
 def _without_compounds(
     words: Sequence[str], separator: str, line: int, reading: Reading
 ) -> list[str]:
-    """The words of a line with their tags, without the brackets around compounds.
-
-    Example:
-        >>> words = ["[中央/n", "电台/n]nt", "[/w"]
-        >>> _without_compounds(words, "/", 1, Reading([], "a.txt"))
-        ['中央/n', '电台/n', '[/w']
-    """
+    """The words of a line with their tags, without the brackets around compounds."""
     found = []
     opened: list[str] = []
     for word in words:

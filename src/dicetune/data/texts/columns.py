@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from dicetune.data.files.text import Reader
 from dicetune.data.texts.labels import AUTO, mark
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 
@@ -143,7 +144,7 @@ def find_columns(
 
 
 @dataclass
-class _Search:
+class _Search(Reader):
     """The search for columns: the chosen ones first, then by known names or by cells."""
 
     names: Sequence[str]
@@ -162,11 +163,10 @@ class _Search:
         if wanted.gold and several and choice.label is None:
             self.labels = tuple(label_columns(self.names, self.rows, choice.labels, self.source))
         if self.labels and not header and not choice.labels:
-            raise DataError(
-                self.source,
+            raise self.error(
                 "expected one column of labels, or a header that names them, got columns of 0 "
                 f"and 1, {listed(self.labels)} (numbered from 0): name them in a first row, or "
-                "give -o label_columns=N,N,N or -o label_column=N",
+                "give -o label_columns=N,N,N or -o label_column=N"
             )
         has_label = wanted.gold and not self.labels
         place = self.named if header else self.numbered
@@ -181,12 +181,11 @@ class _Search:
         places = [n for n in (self.text, self.pair, self.label) if n is not None]
         twice = next((n for n in places if places.count(n) > 1), None)
         if twice is not None:
-            raise DataError(
-                self.source,
+            raise self.error(
                 "expected columns of their own for texts and label, got "
                 f"{quoted(self.names[twice] if header else twice)} twice: choose others "
                 "(-o text_column=, -o pair_column=, -o label_column=)",
-                line=self.line,
+                self.line,
             )
         return FoundColumns(places[0], self.pair, self.label, self.id, self.labels)
 
@@ -237,9 +236,8 @@ class _Search:
                 "if its first row is one"
             ) from None
         if not 0 <= number < len(self.names):
-            raise DataError(
-                self.source,
-                f"expected a column {number} for {option}, got {len(self.names)} (numbered from 0)",
+            raise self.error(
+                f"expected a column {number} for {option}, got {len(self.names)} (numbered from 0)"
             )
         return number
 
@@ -279,9 +277,7 @@ class _Search:
 
     def missing(self, expected: str, options: str) -> DataError:
         shown = listed(self.names, most=_SHOWN) or "none"
-        return DataError(
-            self.source, f"expected {expected}, got {shown}: give {options}", line=self.line
-        )
+        return self.error(f"expected {expected}, got {shown}: give {options}", self.line)
 
     def fill_by_cells(self, has_label: bool) -> None:
         width = len(self.names)
@@ -289,9 +285,8 @@ class _Search:
         advice = f"got {width}: check the file, or give its format (--format)"
         needed = 1 + self.wanted.pair + has_label
         if width < needed:
-            message = f"expected at least {needed} columns ({roles}), {advice}"
-            raise DataError(self.source, message)
-        too_few = DataError(self.source, f"expected columns for {roles}, {advice}")
+            raise self.error(f"expected at least {needed} columns ({roles}), {advice}")
+        too_few = self.error(f"expected columns for {roles}, {advice}")
         chosen = (self.text, self.pair, self.label, self.id)
         free = [n for n in range(width) if n not in chosen]
         lengths = {n: sum(len(row[n]) for _, row in self.rows) for n in free}
@@ -310,10 +305,9 @@ class _Search:
             different = {n: len({row[n] for _, row in self.rows}) for n in free}
             self.label = min(free, key=lambda n: different[n])
             if list(different.values()).count(different[self.label]) > 1:
-                raise DataError(
-                    self.source,
+                raise self.error(
                     f"the column of the label cannot be told (no header; columns {listed(free)} "
-                    "are alike): give its number, -o label_column=N",
+                    "are alike): give its number, -o label_column=N"
                 )
 
 

@@ -5,19 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from dicetune.data.files.text import Entries, Note
-from dicetune.data.inspect import (
-    Contents,
-    Fact,
-    Inspection,
-    Item,
-    Ratio,
-    SubwordCounter,
-    inspect_splits,
-    place_of,
-)
+from dicetune.data.inspect import Contents, Inspection, Item, Ratio, SubwordCounter, inspect_splits
 from dicetune.errors import listed
 
 
@@ -84,14 +75,14 @@ def _contents(corpus: TextCorpus) -> Contents:
     items = [
         Item(
             example.text if example.pair is None else frozenset(example.texts),
-            place_of(corpus.source, example.line),
+            corpus.place_of(example),
             None if example.labels is None else frozenset(example.labels),
             example.texts,
             sum(len(text.split()) for text in example.texts),
         )
         for example in corpus
     ]
-    facts: dict[str, Fact] = {
+    facts: dict[str, Any] = {
         "pairs" if any(example.pair is not None for example in corpus) else "texts": len(corpus),
         "words": sum(item.length for item in items),
         "characters": sum(len(text) for example in corpus for text in example.texts),

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.data.files.json_objects import whole_characters
-from dicetune.data.files.text import NoteBook, read_lines
+from dicetune.data.files.text import NoteBook, Reader, read_lines
 from dicetune.errors import DataError, listed, quoted
 
 AUTO, NONE = "auto", "none"
@@ -42,13 +42,223 @@ UNLABELLED = "rows without any label: kept"
 
 
 @dataclass(frozen=True)
-class LabelCells:
-    """What is known of a column before it is read."""
+class LabelColumn(Reader):
+    """What is known of a column of labels before it is read, and the reading of it."""
 
+    source: str
+    notes: NoteBook
+    names: Sequence[str] = ()  # of all labels: a number is a place among them
+    several: bool = False  # whether a text may have any number of labels
     separator: str = AUTO
     places: tuple[str, ...] = ()  # names of the places in lists of 0 and 1
     seen: tuple[str, ...] = ()  # labels of a model, or of the gold beside predictions
-    needed: bool = True  # whether a column without such places is refused
+    needed: bool = True  # whether a column without lists of 0 and 1 for the places is refused
+
+    def labels(self, cells: Sequence[Cell]) -> list[tuple[str, ...]]:
+        """The labels of each row of the column."""
+        if self.several:
+            parted = self._parted(cells)
+        else:
+            self._refuse_lists(cells)
+            parted = [[value] for _, value in cells]
+        # a name goes before the place of another name
+        known = {str(number): name for number, name in enumerate(self.names)}
+        known |= {name: name for name in self.names}
+        found = []
+        for (line, _), items in zip(cells, parted, strict=True):
+            labels: dict[str, None] = {}
+            for item in items:
+                label = self._named(item, known, line)
+                if label in labels:
+                    self.note(TWICE, line)
+                labels[label] = None
+            if not labels:
+                self.note(UNLABELLED, line)
+            found.append(tuple(labels))
+        return found
+
+    def _named(self, value: Any, known: Mapping[str, str], line: int) -> str:
+        """The name of a label, from a name or a number."""
+        if isinstance(value, bool):
+            value = int(value)
+        if not isinstance(value, int) and not (isinstance(value, str) and whole_characters(value)):
+            got = f"{quoted(value)} ({type(value).__name__})"
+            raise self.error(f"expected a label as text or a whole number, got {got}", line)
+        # a name may have spaces around it where a model has it so; else the spaces are the file's
+        label = str(value) if str(value) in known else str(value).strip(" \t")
+        if not label:
+            raise self.error(
+                "expected a label, got an empty one: fill it in, or drop the row", line
+            )
+        if known and label not in known:
+            names = list(dict.fromkeys(known.values()))
+            raise self.error(
+                f"expected one of the labels {listed(names, most=8)} "
+                f"or a number from 0 to {len(names) - 1}, got {quoted(label)}",
+                line,
+            )
+        return known.get(label, label)
+
+    def _parted(self, cells: Sequence[Cell]) -> list[list[Any]]:
+        """The names or numbers of labels that each cell lists."""
+        whole = {*self.names, *map(str, range(len(self.names))), *self.seen}
+        is_guessed, separator = self.separator == AUTO, self.separator
+        if is_guessed:
+            cells = self._without_brackets(cells, whole)
+            separator = self._found_separator(_texts(cells), whole)
+        found: list[list[Any]] = []
+        for _, value in cells:
+            if not isinstance(value, str):
+                found.append(value if isinstance(value, list) else [value])
+            elif not value.strip():
+                found.append([])
+            elif separator == NONE or value.strip() in whole:
+                found.append([value])
+            else:  # a separator at an end is no label, where nobody said that it is one
+                found.append(_parts(value, separator) if is_guessed else value.split(separator))
+        if self._are_marks(cells, found):
+            return self._by_place(cells, found)
+        if self.places and self.needed:
+            raise self.error(
+                f"expected columns {listed(self.places)} or lists of 0 and 1 for label_columns, "
+                "got neither: check the names, or leave the option out"
+            )
+        pairs = zip(cells, found, strict=True)
+        parted = [line for (line, value), items in pairs if items != value and len(items) > 1]
+        if parted:
+            rule = f"labels joined by {quoted(separator)}: parted (separator=none keeps them whole)"
+            self.note(rule, parted[0], len(parted))
+        return found
+
+    def _refuse_lists(self, cells: Sequence[Cell]) -> None:
+        """Refuse cells of several labels where each text has one; note what looks like it."""
+        texts = _texts([(line, value) for line, value in cells if value not in self.names])
+        lists = {line: items for line, text in texts if (items := _list_in(text)) is not None}
+        named = (line for line, items in lists.items() if any(isinstance(i, str) for i in items))
+        line = next(named, None)
+        if line is None and lists and len(lists) == len(texts):
+            line = next(iter(lists))
+        if line is not None:
+            raise self.error(
+                f"expected one label, got the list {quoted(dict(texts)[line])}: task multilabel "
+                "reads texts of several labels",
+                line,
+            )
+        labels = {text for _, text in texts}
+        for separator in _USUAL:
+            joined, evidence = _evidence(labels, separator, ())
+            if joined and evidence == len(joined):
+                example = min(joined)
+                self.note(
+                    f"labels such as {quoted(example)} hold {quoted(separator)} between labels "
+                    "that also stand alone: read as one label each (task multilabel parts them)",
+                    next(line for line, text in texts if text == example),
+                    sum(text in joined for _, text in texts),
+                )
+
+    def _without_brackets(self, cells: Sequence[Cell], whole: Collection[str]) -> Sequence[Cell]:
+        """The column with cells such as ``['a']`` as lists, where it is written so."""
+        texts = _texts(cells)
+        lists = [
+            (line, text)
+            for line, text in texts
+            if text.startswith("[") and text.endswith("]") and text not in whole
+        ]
+        if not lists:
+            return cells
+        if len(lists) < len(texts):
+            line, other = next(cell for cell in texts if cell not in lists)
+            raise self.error(
+                f"expected lists of labels in all cells or in none, got {quoted(other)} here and "
+                f"{quoted(lists[0][1])} on line {lists[0][0]}: write them alike, or give "
+                "-o separator=, where brackets are parts of names",
+                line,
+            )
+        found: dict[str, list[Any]] = {}
+        for line, text in lists:
+            items = _list_in(text)
+            if items is None:
+                raise self.error(
+                    f"expected a list of labels such as ['a', 'b'], got {quoted(text)}: mend it, "
+                    "or give -o separator=, where brackets are parts of names",
+                    line,
+                )
+            found[text] = items
+        self.note(LISTS, lists[0][0], len(lists))
+        return [(line, found.get(v.strip(), v) if isinstance(v, str) else v) for line, v in cells]
+
+    def _found_separator(self, texts: Sequence[tuple[int, str]], whole: Collection[str]) -> str:
+        """The separator between labels; ``NONE`` where each cell is one label."""
+        labels = {text for _, text in texts if text not in whole}
+        for separator in (*_USUAL, *_RARE):
+            parts = [_parts(label, separator) for label in labels]
+            if labels and all(len(row) > 1 and {*row} <= {"0", "1"} for row in parts):
+                return separator
+            if self.names and all({*row} <= {*whole} for row in parts):
+                return separator
+        if self.names:
+            return ","
+        found = {separator: _evidence(labels, separator, whole) for separator in (*_USUAL, *_RARE)}
+        usual = [s for s in _USUAL if found[s][0]]
+        backed = [s for s in usual if found[s][1] or _have_shared_part(found[s][0], s)]
+        if len(backed) == 1 or usual == [","]:
+            return backed[0] if backed else ","
+        if usual:
+            separator = (backed or [s for s in usual if s != ","])[-1]
+            example = min(found[separator][0])
+            raise self.error(
+                f"it cannot be told whether {quoted(separator)} stands between labels or in the "
+                f"name of one in {quoted(example)}: give -o separator={quoted(separator)} if it "
+                "parts labels, -o separator=none if each cell is one label",
+                next(line for line, text in texts if text == example),
+            )
+        whole_parts = (s for s in _RARE if found[s][0] and found[s][1] == len(found[s][0]))
+        return next(whole_parts, NONE)
+
+    def _are_marks(self, cells: Sequence[Cell], found: Sequence[list[Any]]) -> bool:
+        """Whether the lists of the column hold 0 and 1, a place for each label, and no labels."""
+        rows = []
+        for (_, value), items in zip(cells, found, strict=True):
+            if not items:
+                continue
+            # strings in a list are names, those that were parted are not known to be
+            if isinstance(value, list) and isinstance(items[0], str):
+                return False
+            if len(items) < 2 or not all(mark(item) for item in items):  # one place is no choice
+                return False
+            rows.append([mark(item) for item in items])
+        if not rows or self.places:
+            return bool(rows)
+        lengths = {len(row) for row in rows}
+        is_twice = any(len({*row}) < len(row) for row in rows)
+        return is_twice or (lengths == {len(self.names)} if self.names else len(lengths) == 1)
+
+    def _by_place(self, cells: Sequence[Cell], found: Sequence[list[Any]]) -> list[list[Any]]:
+        """The names of the places that hold a 1."""
+        places = self.places or tuple(self.names)
+        lists = [(line, items) for (line, _), items in zip(cells, found, strict=True) if items]
+        first, shown = lists[0]
+        if not places:
+            raise self.error(
+                f"expected names of labels, got lists of 0 and 1, such as {quoted(shown)}: name "
+                f"their {len(shown)} places, -o label_columns=a,b,c, or in a file, "
+                "-o label_names=FILE",
+                first,
+            )
+        for line, items in lists:
+            if len(items) != len(places):
+                raise self.error(
+                    f"expected a 0 or 1 for each of the {len(places)} labels {listed(places)}, got "
+                    f"{len(items)}, {quoted(items)}: mend the row, or the names",
+                    line,
+                )
+        rule = f"lists of 0 and 1: read by their places, {listed(places)}"
+        self.note(rule, first, len(lists))
+        # a cell without a list has no label
+        return [
+            [name for name, item in zip(places, items, strict=False) if mark(item) == "1"]
+            for items in found
+        ]
 
 
 def read_label_names(path: str | Path) -> tuple[str, ...]:
@@ -65,37 +275,6 @@ def read_label_names(path: str | Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def parse_labels(
-    cells: Sequence[Cell],
-    source: str,
-    notes: NoteBook,
-    *,
-    names: Sequence[str] = (),
-    several: bool = False,
-    how: LabelCells | None = None,
-) -> list[tuple[str, ...]]:
-    """The labels of each row of a column; a number is a place among ``names``, if there are any."""
-    if several:
-        parted = _part_cells(cells, source, notes, how or LabelCells(), names)
-    else:
-        _refuse_lists(cells, source, notes, names)
-        parted = [[value] for _, value in cells]
-    # a name goes before the place of another name
-    known = {**{str(number): name for number, name in enumerate(names)}, **{n: n for n in names}}
-    found = []
-    for (line, _), items in zip(cells, parted, strict=True):
-        labels: dict[str, None] = {}
-        for item in items:
-            label = _named(item, known, source, line)
-            if label in labels:
-                notes.add(TWICE, f"{source}:{line}")
-            labels[label] = None
-        if not labels:
-            notes.add(UNLABELLED, f"{source}:{line}")
-        found.append(tuple(labels))
-    return found
-
-
 def mark(item: Any) -> str | None:
     """0 or 1 as text, from any value that means 0 or 1; ``None`` for anything else."""
     if isinstance(item, str):
@@ -103,137 +282,9 @@ def mark(item: Any) -> str | None:
     return str(int(item)) if isinstance(item, int | float) and item in (0, 1) else None
 
 
-def _named(value: Any, known: Mapping[str, str], source: str, line: int) -> str:
-    """The name of a label, from a name or a number."""
-    if isinstance(value, bool):
-        value = int(value)
-    if not isinstance(value, int) and not (isinstance(value, str) and whole_characters(value)):
-        got = f"{quoted(value)} ({type(value).__name__})"
-        raise DataError(source, f"expected a label as text or a whole number, got {got}", line=line)
-    # a name may have spaces around it where a model has it so; else the spaces are the file's
-    label = str(value) if str(value) in known else str(value).strip(" \t")
-    if not label:
-        raise DataError(
-            source, "expected a label, got an empty one: fill it in, or drop the row", line=line
-        )
-    if known and label not in known:
-        names = list(dict.fromkeys(known.values()))
-        raise DataError(
-            source,
-            f"expected one of the labels {listed(names, most=8)} "
-            f"or a number from 0 to {len(names) - 1}, got {quoted(label)}",
-            line=line,
-        )
-    return known.get(label, label)
-
-
-def _part_cells(
-    cells: Sequence[Cell], source: str, notes: NoteBook, how: LabelCells, names: Sequence[str]
-) -> list[list[Any]]:
-    """The names or numbers of labels that each cell of a column lists."""
-    whole = {*names, *map(str, range(len(names))), *how.seen}
-    is_guessed, separator = how.separator == AUTO, how.separator
-    if is_guessed:
-        cells = _without_brackets(cells, source, notes, whole)
-        separator = _separator(_texts(cells), source, whole, bool(names))
-    found: list[list[Any]] = []
-    for _, value in cells:
-        if not isinstance(value, str):
-            found.append(value if isinstance(value, list) else [value])
-        elif not value.strip():
-            found.append([])
-        elif separator == NONE or value.strip() in whole:
-            found.append([value])
-        else:  # a separator at an end is no label, where nobody said that it is one
-            found.append(_parts(value, separator) if is_guessed else value.split(separator))
-    if _are_marks(cells, found, how.places, names):
-        return _by_place(cells, found, how.places or tuple(names), source, notes)
-    if how.places and how.needed:
-        raise DataError(
-            source,
-            f"expected columns {listed(how.places)} or lists of 0 and 1 for label_columns, got "
-            "neither: check the names, or leave the option out",
-        )
-    pairs = zip(cells, found, strict=True)
-    parted = [line for (line, value), items in pairs if items != value and len(items) > 1]
-    if parted:
-        notes.add(
-            f"labels joined by {quoted(separator)}: parted (separator=none keeps them whole)",
-            f"{source}:{parted[0]}",
-            len(parted),
-        )
-    return found
-
-
 def _texts(cells: Sequence[Cell]) -> list[tuple[int, str]]:
     """The cells that hold text, without white space around it."""
     return [(line, v.strip()) for line, v in cells if isinstance(v, str) and v.strip()]
-
-
-def _refuse_lists(
-    cells: Sequence[Cell], source: str, notes: NoteBook, names: Sequence[str]
-) -> None:
-    """Refuse cells of several labels where each text has one; note what looks like it."""
-    texts = _texts([(line, value) for line, value in cells if value not in names])
-    lists = {line: items for line, text in texts if (items := _list_in(text)) is not None}
-    named = (line for line, items in lists.items() if any(isinstance(i, str) for i in items))
-    line = next(named, None)
-    if line is None and lists and len(lists) == len(texts):
-        line = next(iter(lists))
-    if line is not None:
-        raise DataError(
-            source,
-            f"expected one label, got the list {quoted(dict(texts)[line])}: task multilabel "
-            "reads texts of several labels",
-            line=line,
-        )
-    labels = {text for _, text in texts}
-    for separator in _USUAL:
-        joined, evidence = _evidence(labels, separator, ())
-        if joined and evidence == len(joined):
-            example = min(joined)
-            notes.add(
-                f"labels such as {quoted(example)} hold {quoted(separator)} between labels that "
-                "also stand alone: read as one label each (task multilabel parts them)",
-                f"{source}:{next(line for line, text in texts if text == example)}",
-                sum(text in joined for _, text in texts),
-            )
-
-
-def _without_brackets(
-    cells: Sequence[Cell], source: str, notes: NoteBook, whole: Collection[str]
-) -> Sequence[Cell]:
-    """The column with cells such as ``['a']`` as lists, where it is written so."""
-    texts = _texts(cells)
-    lists = [
-        (line, text)
-        for line, text in texts
-        if text.startswith("[") and text.endswith("]") and text not in whole
-    ]
-    if not lists:
-        return cells
-    if len(lists) < len(texts):
-        line, other = next(cell for cell in texts if cell not in lists)
-        raise DataError(
-            source,
-            f"expected lists of labels in all cells or in none, got {quoted(other)} here and "
-            f"{quoted(lists[0][1])} on line {lists[0][0]}: write them alike, or give "
-            "-o separator=, where brackets are parts of names",
-            line=line,
-        )
-    found: dict[str, list[Any]] = {}
-    for line, text in lists:
-        items = _list_in(text)
-        if items is None:
-            raise DataError(
-                source,
-                f"expected a list of labels such as ['a', 'b'], got {quoted(text)}: mend it, or "
-                "give -o separator=, where brackets are parts of names",
-                line=line,
-            )
-        found[text] = items
-    notes.add(LISTS, f"{source}:{lists[0][0]}", len(lists))
-    return [(line, found.get(v.strip(), v) if isinstance(v, str) else v) for line, v in cells]
 
 
 def _list_in(text: str) -> list[Any] | None:
@@ -257,38 +308,6 @@ def _list_in(text: str) -> list[Any] | None:
     return items
 
 
-def _separator(
-    texts: Sequence[tuple[int, str]], source: str, whole: Collection[str], has_names: bool
-) -> str:
-    """The separator between labels; ``NONE`` where each cell is one label."""
-    labels = {text for _, text in texts if text not in whole}
-    for separator in (*_USUAL, *_RARE):
-        parts = [_parts(label, separator) for label in labels]
-        if labels and all(len(row) > 1 and {*row} <= {"0", "1"} for row in parts):
-            return separator
-        if has_names and all({*row} <= {*whole} for row in parts):
-            return separator
-    if has_names:
-        return ","
-    found = {separator: _evidence(labels, separator, whole) for separator in (*_USUAL, *_RARE)}
-    usual = [s for s in _USUAL if found[s][0]]
-    backed = [s for s in usual if found[s][1] or _have_shared_part(found[s][0], s)]
-    if len(backed) == 1 or usual == [","]:
-        return backed[0] if backed else ","
-    if usual:
-        separator = (backed or [s for s in usual if s != ","])[-1]
-        example = min(found[separator][0])
-        raise DataError(
-            source,
-            f"it cannot be told whether {quoted(separator)} stands between labels or in the name "
-            f"of one in {quoted(example)}: give -o separator={quoted(separator)} if it parts "
-            "labels, -o separator=none if each cell is one label",
-            line=next(line for line, text in texts if text == example),
-        )
-    whole_parts = (s for s in _RARE if found[s][0] and found[s][1] == len(found[s][0]))
-    return next(whole_parts, NONE)
-
-
 def _evidence(
     labels: Collection[str], separator: str, seen: Collection[str]
 ) -> tuple[set[str], int]:
@@ -309,61 +328,3 @@ def _have_shared_part(joined: Collection[str], separator: str) -> bool:
 
 def _parts(label: str, separator: str) -> list[str]:
     return [part for piece in label.split(separator) if (part := piece.strip())]
-
-
-def _are_marks(
-    cells: Sequence[Cell],
-    found: Sequence[list[Any]],
-    places: Collection[str],
-    names: Collection[str],
-) -> bool:
-    """Whether a column's lists hold 0 and 1, a place for each label, and no labels."""
-    rows = []
-    for (_, value), items in zip(cells, found, strict=True):
-        if not items:
-            continue
-        # strings in a list are names, those that were parted are not known to be
-        if isinstance(value, list) and isinstance(items[0], str):
-            return False
-        if len(items) < 2 or not all(mark(item) for item in items):  # one place is no choice
-            return False
-        rows.append([mark(item) for item in items])
-    if not rows or places:
-        return bool(rows)
-    lengths = {len(row) for row in rows}
-    is_twice = any(len({*row}) < len(row) for row in rows)
-    return is_twice or (lengths == {len(names)} if names else len(lengths) == 1)
-
-
-def _by_place(
-    cells: Sequence[Cell],
-    found: Sequence[list[Any]],
-    places: tuple[str, ...],
-    source: str,
-    notes: NoteBook,
-) -> list[list[Any]]:
-    """The names of the places that hold a 1."""
-    lists = [(line, items) for (line, _), items in zip(cells, found, strict=True) if items]
-    first, shown = lists[0]
-    if not places:
-        raise DataError(
-            source,
-            f"expected names of labels, got lists of 0 and 1, such as {quoted(shown)}: name their "
-            f"{len(shown)} places, -o label_columns=a,b,c, or in a file, -o label_names=FILE",
-            line=first,
-        )
-    for line, items in lists:
-        if len(items) != len(places):
-            raise DataError(
-                source,
-                f"expected a 0 or 1 for each of the {len(places)} labels {listed(places)}, got "
-                f"{len(items)}, {quoted(items)}: mend the row, or the names",
-                line=line,
-            )
-    rule = f"lists of 0 and 1: read by their places, {listed(places)}"
-    notes.add(rule, f"{source}:{first}", len(lists))
-    # a cell without a list has no label
-    return [
-        [name for name, item in zip(places, items, strict=False) if mark(item) == "1"]
-        for items in found
-    ]

@@ -24,7 +24,15 @@ from dicetune.data.files.json_objects import (
     rows_of_split,
 )
 from dicetune.data.files.tables import parse_grid
-from dicetune.data.files.text import Note, NoteBook, read_lines, source_name, without_returns
+from dicetune.data.files.text import (
+    Note,
+    NoteBook,
+    Place,
+    Reader,
+    read_lines,
+    source_name,
+    without_returns,
+)
 from dicetune.data.tagged.jsonl import name_of
 from dicetune.data.texts.columns import (
     LABEL_NAMES,
@@ -37,8 +45,8 @@ from dicetune.data.texts.columns import (
     plain_names,
 )
 from dicetune.data.texts.corpus import TextCorpus
-from dicetune.data.texts.labels import AUTO, Cell, LabelCells, parse_labels
-from dicetune.errors import DataError, listed, quoted, unknown_name
+from dicetune.data.texts.labels import AUTO, Cell, LabelColumn
+from dicetune.errors import listed, quoted, unknown_name
 
 PREDICTION_FORMATS = ("jsonl", "csv", "tsv", "lines")
 
@@ -87,7 +95,9 @@ def read_text_predictions(
     path: str | Path, gold: TextCorpus | None = None, **options: Any
 ) -> TextPredictions:
     """Predicted labels beside a corpus of gold, or of the same rows; see ``PredictionLayout``."""
-    return _Reader(PredictionLayout(**options), gold, source_name(path), NoteBook()).read(path)
+    return _PredictionReader(PredictionLayout(**options), gold, source_name(path), NoteBook()).read(
+        path
+    )
 
 
 @dataclass(frozen=True)
@@ -102,7 +112,7 @@ class _Row:
 
 
 @dataclass(frozen=True)
-class _Reader:
+class _PredictionReader(Reader):
     """The reading of one file, beside a corpus of gold or with the gold in its rows."""
 
     wanted: PredictionLayout
@@ -120,12 +130,12 @@ class _Reader:
         elif format != "lines":
             rows = self.cell_rows(raw_lines, "\t" if format == "tsv" else None)
         elif self.gold is None:
-            raise DataError(self.source, "expected a file of gold beside labels alone, got none")
+            raise self.error("expected a file of gold beside labels alone, got none")
         else:
             rows = [_Row(None, line, number) for number, line in enumerate(lines, 1)]
             refuse_split(self.wanted.split, self.source)
         if self.gold is not None:
-            rows = _join_gold(rows, self.gold, self.source, self.notes)
+            rows = self.with_gold(rows, self.gold)
             right = [row.gold for row in rows]
         else:
             right = self.labels([(row.line, row.gold) for row in rows])
@@ -146,23 +156,16 @@ class _Reader:
         """The rows of JSON lines; the keys of the first object decide."""
         records = prediction_records(lines, self.wanted.split, self.source)
         names = list(records[0][1])
-        numbered = [(line, [record.get(name) for name in names]) for line, record in records]
-        columns = self.columns(names, numbered, records[0][0])
-        for line, record in records:
-            for name in (names[place] for place in columns.needed):
+        rows = [(at.line or 0, [record.get(name) for name in names]) for at, record in records]
+        columns = self.columns(names, rows, rows[0][0])
+        found = []
+        for row, (place, record) in zip(rows, records, strict=True):
+            for name in (names[column] for column in columns.needed):
                 if name not in record:
-                    raise DataError(
-                        self.source,
-                        f"expected the key {quoted(name)} as in the first row",
-                        line=line,
-                    )
-        return [
-            replace(
-                columns.row(numbered_row, name_of(record)),
-                probabilities=_probabilities(record, self.source, line),
-            )
-            for numbered_row, (line, record) in zip(numbered, records, strict=True)
-        ]
+                    raise place.error(f"expected the key {quoted(name)} as in the first row")
+            chances = _probabilities(record, place)
+            found.append(replace(columns.row(row, name_of(record)), probabilities=chances))
+        return found
 
     def cell_rows(self, lines: Sequence[str], separator: str | None) -> list[_Row]:
         """The rows of CSV or TSV."""
@@ -179,7 +182,7 @@ class _Reader:
             columns = self.columns(first, rows[1:], grid.lines[0])
             rows = rows[1:]
             if not rows:
-                raise DataError(source, "expected rows below the header, got none")
+                raise self.error("expected rows below the header, got none")
         else:
             plain = []
             columns = self.last_columns(grid.width)
@@ -208,11 +211,10 @@ class _Reader:
                     return plain.index(name)
             if chosen is not None and str(chosen).isdigit() and int(chosen) < len(names):
                 return int(chosen)
-            raise DataError(
-                self.source,
+            raise self.error(
                 f"expected a column for the {what} labels ({listed(asked)}), got "
                 f"{listed(names)}: give -o {what}_column=NAME",
-                line=line,
+                line,
             )
 
         gold, predicted = self.chosen
@@ -237,10 +239,9 @@ class _Reader:
                 what = f"a column {column} for {option}"
                 if column is None:
                     what = f"at least {-default} columns, the last for the predicted labels"
-                raise DataError(
-                    self.source,
+                raise self.error(
                     f"expected {what}, got {width} (numbered from 0) and no header: give "
-                    f"-o {option}=N",
+                    f"-o {option}=N"
                 )
             return number % width
 
@@ -253,23 +254,25 @@ class _Reader:
         seen = {label for row in others for label in (row.gold, row.predicted)}
         if len(others) > 1 and not seen & {first.gold, first.predicted} - {None}:
             shown = first.predicted if first.gold is None else f"{first.gold}, {first.predicted}"
-            self.notes.add(
+            self.note(
                 f"{quoted(shown)} stands on the first row alone and is scored: header=on if that "
                 "row is a header",
-                f"{self.source}:{first.line}",
+                first.line,
             )
 
     def labels(self, cells: list[Cell], seen: Iterable[str] = ()) -> list[tuple[str, ...]]:
         """The labels of a column of cells."""
         wanted = self.wanted
-        names = wanted.names or (() if self.gold is None else self.gold.names)
-        # beside a file of gold the names may be for that file alone
-        how = LabelCells(
-            wanted.separator, tuple(wanted.label_columns), tuple(seen), needed=self.gold is None
-        )
-        return parse_labels(
-            cells, self.source, self.notes, names=names, several=wanted.several, how=how
-        )
+        return LabelColumn(
+            self.source,
+            self.notes,
+            wanted.names or (() if self.gold is None else self.gold.names),
+            wanted.several,
+            wanted.separator,
+            tuple(wanted.label_columns),
+            tuple(seen),
+            needed=self.gold is None,  # beside a file of gold the places may be of that file alone
+        ).labels(cells)
 
     def check_known(
         self, known: set[str], rows: Sequence[_Row], predicted: Sequence[tuple[str, ...]]
@@ -284,18 +287,45 @@ class _Reader:
         other = [(line, label) for line, label in used if label not in known]
         if other and known and len(other) == len(used):
             line, label = other[0]
-            raise DataError(
-                self.source,
+            raise self.error(
                 f"expected labels as {gold} has them ({listed(sorted(known), most=8)}), got others "
                 f"alone, such as {quoted(label)}: give the column (-o predicted_column=NAME), or "
                 "the names of numbers (-o label_names=FILE)",
-                line=line,
+                line,
             )
         for line, _ in other:
-            self.notes.add(
-                f"predicted labels that {gold} never has, such as {quoted(other[0][1])}: wrong",
-                f"{self.source}:{line}",
+            rule = f"predicted labels that {gold} never has, such as {quoted(other[0][1])}: wrong"
+            self.note(rule, line)
+
+    def with_gold(self, rows: Sequence[_Row], gold: TextCorpus) -> list[_Row]:
+        """Rows with the labels of the corpus, in its order."""
+        if len(rows) != len(gold):
+            raise self.error(
+                f"expected a prediction for each of the {len(gold)} texts of {gold.source}, got "
+                f"{len(rows)}"
             )
+        ids, right = [row.id for row in rows], [example.id for example in gold]
+        if ids == right or not all(ids):
+            pass
+        elif None in right:
+            if len({*ids}) < len(ids):
+                self.note(f"ids that come again, and none in {gold.source}: joined by order")
+        elif {*ids}.isdisjoint(right):
+            self.note(f"ids unlike those of {gold.source}: joined by order", None, len(rows))
+        else:
+            known = {*right}
+            found: dict[str | None, _Row] = {}
+            for row in rows:
+                if row.id in found or row.id not in known:
+                    what = "again" if row.id in found else f"which {gold.source} does not have"
+                    raise self.error(
+                        f"expected each id of {gold.source} once, got {quoted(row.id)}, {what}: "
+                        "mend the ids, or leave them out where both files have the same order",
+                        row.line,
+                    )
+                found[row.id] = row
+            rows = [found[name] for name in right]
+        return [replace(row, gold=example.labels) for example, row in zip(gold, rows, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -321,50 +351,15 @@ class _Columns:
         return _Row(None if self.gold is None else values[self.gold], predicted, line, id)
 
 
-def _join_gold(rows: Sequence[_Row], gold: TextCorpus, source: str, notes: NoteBook) -> list[_Row]:
-    """Rows with the labels of the corpus, in its order."""
-    if len(rows) != len(gold):
-        raise DataError(
-            source,
-            f"expected a prediction for each of the {len(gold)} texts of {gold.source}, got "
-            f"{len(rows)}",
-        )
-    ids, right = [row.id for row in rows], [example.id for example in gold]
-    if ids == right or not all(ids):
-        pass
-    elif None in right:
-        if len({*ids}) < len(ids):
-            notes.add(f"ids that come again, and none in {gold.source}: joined by order", source)
-    elif {*ids}.isdisjoint(right):
-        notes.add(f"ids unlike those of {gold.source}: joined by order", source, len(rows))
-    else:
-        known = {*right}
-        found: dict[str | None, _Row] = {}
-        for row in rows:
-            if row.id in found or row.id not in known:
-                what = "again" if row.id in found else f"which {gold.source} does not have"
-                raise DataError(
-                    source,
-                    f"expected each id of {gold.source} once, got {quoted(row.id)}, {what}: mend "
-                    "the ids, or leave them out where both files have the same order",
-                    line=row.line,
-                )
-            found[row.id] = row
-        rows = [found[name] for name in right]
-    return [replace(row, gold=example.labels) for example, row in zip(gold, rows, strict=True)]
-
-
-def _probabilities(record: Mapping[str, Any], source: str, line: int) -> Mapping[str, float] | None:
+def _probabilities(record: Mapping[str, Any], place: Place) -> Mapping[str, float] | None:
     """The probability of each label, where the row tells them by name."""
     found = record.get("probabilities")
     if not isinstance(found, Mapping):
         return None
     for label, value in found.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-            raise DataError(
-                source,
-                f"expected a probability from 0 to 1 for {quoted(label)}, got {quoted(value)}",
-                line=line,
+            raise place.error(
+                f"expected a probability from 0 to 1 for {quoted(label)}, got {quoted(value)}"
             )
     return found
 

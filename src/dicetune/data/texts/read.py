@@ -16,7 +16,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from dicetune.data.files.brackets import parse_brackets, plain_word
 from dicetune.data.files.hub import load_split, names_data_set
 from dicetune.data.files.json_objects import json_objects, whole_characters
 from dicetune.data.files.tables import parse_grid
-from dicetune.data.files.text import NoteBook, read_lines, source_name, without_returns
+from dicetune.data.files.text import NoteBook, Reader, read_lines, source_name, without_returns
 from dicetune.data.texts.columns import (
     ID_NAMES,
     KNOWN_NAMES,
@@ -37,14 +37,14 @@ from dicetune.data.texts.columns import (
     plain_names,
 )
 from dicetune.data.texts.corpus import TextCorpus, TextExample
-from dicetune.data.texts.labels import LabelCells, parse_labels, read_label_names
-from dicetune.errors import DataError, listed, quoted, unknown_name
+from dicetune.data.texts.labels import LabelColumn, read_label_names
+from dicetune.errors import listed, quoted, unknown_name
 
 _log = logging.getLogger(__name__)
 TEXT_FORMATS = ("csv", "tsv", "jsonl", "trees", "hub", "text")
 CLASSES = ("fine", "binary")
 EMPTY = "empty texts: kept, so that answers line up with the file"
-OWN_LABELS = "labels read by the names of the model's own: numbers are places among them"
+MODEL_LABELS = "labels read by the names of the model's own: numbers are places among them"
 NO_TREES = "classes=binary has no effect: it is for files of trees"
 NEUTRAL = "neutral sentences (label 2): left out, since classes=binary"
 
@@ -62,118 +62,35 @@ def read_texts(
     classes: str = "fine",
 ) -> TextCorpus:
     """Texts with their labels: with ``several`` any number a text, else exactly one."""
-    wanted = wanted or TextLayout()
     if format != "auto" and format not in TEXT_FORMATS:
         raise unknown_name("data format", format, ["auto", *TEXT_FORMATS])
+    reader = _TextReader(source_name(path), wanted or TextLayout(), several)
     raw_lines: list[str] = []
-    source = source_name(path)
     if format == "auto" and names_data_set(path):
         format = "hub"
     if format != "hub":
         raw_lines = read_lines(path, returns=True)
     lines = without_returns(raw_lines)
     if format == "auto":
-        format = _format_of(lines, source, wanted)
+        format = reader.format_of(lines)
     names: Sequence[str] = () if label_names is None else read_label_names(label_names)
-    notes = NoteBook()
-    if format != "trees" and classes != "fine" and wanted.gold:
-        notes.add(NO_TREES, source)
+    if format != "trees" and classes != "fine" and reader.wanted.gold:
+        reader.note(NO_TREES)
     if format == "trees":
-        examples = list(_trees(lines, source, notes, classes, wanted))
+        examples = list(reader.trees(lines, classes))
     elif format == "text":
-        examples = _plain_lines(lines, source, wanted, notes)
+        examples = reader.plain_lines(lines)
     else:
         if format == "jsonl":
-            table = _json_table(lines, source)
+            table = _json_table(lines, reader.source)
         elif format == "hub":
             table = _hub_table(path)
         else:
-            separator = "\t" if format == "tsv" else None
-            table = _cell_table(raw_lines, source, separator, wanted, notes)
-        examples, names = _labelled(table, source, wanted, notes, several, names)
+            table = reader.cell_table(raw_lines, "\t" if format == "tsv" else None)
+        examples, names = reader.labelled(table, names)
     if not examples:
-        raise DataError(source, "expected texts, got none: check the file and the format")
-    return TextCorpus(tuple(examples), source, notes.notes(), tuple(names))
-
-
-def _format_of(lines: Sequence[str], source: str, wanted: TextLayout) -> str:
-    """The format of lines by their content, and by the file's name where that leaves it open."""
-    rows = [line for line in lines if line]
-    name = source.removesuffix(".gz")
-    if _is_object(rows[0]) or name.endswith((".jsonl", ".json", ".ndjson")):
-        return "jsonl"
-    if _TREE.fullmatch(rows[0]) and not wanted.pair:
-        return "trees"
-    for ending in ("tsv", "csv"):
-        if name.endswith(f".{ending}"):
-            return ending
-    tabs = {row.count("\t") for row in rows}
-    if tabs != {0} and (
-        len(tabs) == 1 or (wanted.gold and 2 * sum("\t" in row for row in rows) > len(rows))
-    ):
-        return "tsv"
-    cells = plain_names(re.split("[,;]", rows[0]))
-    if len(cells) > 1 and any(cell in KNOWN_NAMES for cell in cells):
-        return "csv"
-    if not wanted.gold and not wanted.pair:
-        if tabs != {0}:
-            _log.warning(
-                "%s: read as plain text, since some lines hold tabs, but make no table", source
-            )
-        return "text"
-    raise DataError(
-        source,
-        "the format cannot be told: expected JSON lines, rows of cells with tabs between them, or "
-        f"CSV with a header, got {quoted(rows[0][:40])}: give the format "
-        f"({listed(TEXT_FORMATS)})",
-        line=1,
-    )
-
-
-def _is_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
-
-
-def _trees(
-    lines: Sequence[str], source: str, notes: NoteBook, classes: str, wanted: TextLayout
-) -> Iterator[TextExample]:
-    """The sentences of trees with the labels of their roots."""
-    if wanted.pair:
-        raise DataError(source, "expected pairs of texts, got trees, which hold one text each")
-    if classes not in CLASSES:
-        raise unknown_name("classes of trees", classes, CLASSES)
-    for tree in parse_brackets(lines, source, notes):
-        text = " ".join(plain_word(leaf.word or "") for leaf in tree.leaves())
-        if not wanted.gold:
-            yield TextExample(text, line=tree.line)
-        elif tree.label not in ("0", "1", "2", "3", "4"):
-            raise DataError(
-                source,
-                "expected a root label from 0 to 4, as the Sentiment Treebank has, got "
-                f"{quoted(tree.label)}",
-                line=tree.line,
-            )
-        elif classes == "fine":
-            yield TextExample(text, labels=(tree.label,), line=tree.line)
-        elif tree.label in _BINARY:
-            yield TextExample(text, labels=(_BINARY[tree.label],), line=tree.line)
-        else:
-            notes.add(NEUTRAL, f"{source}:{tree.line}")
-
-
-def _plain_lines(
-    lines: Sequence[str], source: str, wanted: TextLayout, notes: NoteBook
-) -> list[TextExample]:
-    if wanted.gold or wanted.pair:
-        what = "labels" if wanted.gold else "pairs of texts"
-        raise DataError(source, f"expected {what}, got plain text, one a line: use a table")
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            notes.add(EMPTY, f"{source}:{number}")
-    return [TextExample(line, line=number) for number, line in enumerate(lines, 1)]
+        raise reader.error("expected texts, got none: check the file and the format")
+    return TextCorpus(tuple(examples), reader.source, reader.notes.notes(), tuple(names))
 
 
 @dataclass(frozen=True)
@@ -196,31 +113,15 @@ class _Table:
         return tuple(getattr(getattr(feature, "feature", feature), "names", None) or ())
 
 
-def _cell_table(
-    lines: Sequence[str], source: str, separator: str | None, wanted: TextLayout, notes: NoteBook
-) -> _Table:
-    grid = parse_grid(lines, source, notes, separator=separator, quoting=wanted.quoting)
-    header = has_header(grid.rows, wanted)
-    rows = list(zip(grid.lines, grid.rows, strict=True))[header:]
-    if not rows:
-        raise DataError(source, "expected rows below the header, got none")
-    layout = (
-        f"{'tsv' if grid.separator == chr(9) else 'csv'} {'with' if header else 'without'} "
-        f"header, quoting {'on' if grid.quoted else 'off'}"
-    )
-    names = grid.rows[0] if header else list(map(str, range(grid.width)))
-    return _Table(layout, names, rows, grid.lines[0] if header else None, header)
-
-
 def _json_table(lines: Sequence[str], source: str) -> _Table:
     """The objects of JSON lines under the keys of the first object, and any id."""
     records = list(json_objects(lines, source))
-    line, first = records[0]
+    place, first = records[0]
     keys = (key for _, record in records for key in record)
     # not every object need have an id, not even the first
     names = list(dict.fromkeys(key for key in keys if key in first or key.casefold() in ID_NAMES))
-    rows = [(number, [record.get(name) for name in names]) for number, record in records]
-    return _Table("JSON lines", names, rows, line, records=[record for _, record in records])
+    rows = [(at.line or 0, [record.get(name) for name in names]) for at, record in records]
+    return _Table("JSON lines", names, rows, place.line, records=[row for _, row in records])
 
 
 def _hub_table(path: str | Path) -> _Table:
@@ -230,96 +131,186 @@ def _hub_table(path: str | Path) -> _Table:
     return _Table("a data set", names, rows, None, features=data.features)
 
 
-def _labelled(
-    table: _Table,
-    source: str,
-    wanted: TextLayout,
-    notes: NoteBook,
-    several: bool,
-    names: Sequence[str],
-) -> tuple[list[TextExample], Sequence[str]]:
-    """The examples of a table, and the names of all their labels, where they are known."""
-    rows, found = table.rows, _columns_of(table, source, wanted, notes, several)
-    names = names or table.label_names(found)
-    if wanted.labels and not names and rows:
-        names = wanted.labels
-        notes.add(OWN_LABELS, f"{source}:{rows[0][0]}", len(rows))
-    labels: Sequence[tuple[str, ...] | None] = [None] * len(rows)
-    if wanted.gold:
-        label = found.label
-        cells = [
-            (line, marked_labels(table.names, row, found.labels) if label is None else row[label])
-            for line, row in rows
-        ]
-        # columns that are there are no names of places in lists
-        places = () if found.label is None else wanted.choice.labels
-        how = LabelCells(wanted.separator, places, wanted.seen)
-        labels = parse_labels(cells, source, notes, names=names, several=several, how=how)
-        names = names or places  # the order that was given is that of the model's outputs
-    examples = []
-    for (line, row), own in zip(rows, labels, strict=True):
-        text = _text(row[found.text], source, line, wanted.gold, notes)
-        pair = None
-        if found.pair is not None:
-            pair = _text(row[found.pair], source, line, wanted.gold, notes)
-        name = None if found.id is None else row[found.id]
-        name = None if name is None or name == "" else str(name)
-        examples.append(TextExample(text, pair, own, line, name))
-    return examples, names
+@dataclass(frozen=True)
+class _TextReader(Reader):
+    """The reading of one file."""
 
+    source: str
+    wanted: TextLayout
+    several: bool  # whether a text may have any number of labels
+    notes: NoteBook = field(default_factory=NoteBook)
 
-def _columns_of(
-    table: _Table, source: str, wanted: TextLayout, notes: NoteBook, several: bool
-) -> FoundColumns:
-    """The columns of a table, and a note of them; refuse objects that lack one."""
-    found = find_columns(
-        table.names,
-        table.rows,
-        wanted,
-        source,
-        several=several,
-        header=table.header,
-        line=table.line,
-    )
-    places = (found.text, found.pair, found.label, *found.labels)
-    needed = [table.names[place] for place in places if place is not None]
-    for (line, _), record in zip(table.rows, table.records, strict=False):
-        for name in needed:
-            if name not in record:
-                raise DataError(
-                    source,
-                    f"expected the key {quoted(name)} as in the first object, got "
-                    f"{listed(record) or 'none'}",
-                    line=line,
-                )
-    shown = found.described(table.names if table.header else range(len(table.names)))
-    place = source if table.features is not None else f"{source}:{table.rows[0][0]}"
-    notes.add(f"rows read as {table.layout}; {shown}", place, len(table.rows))
-    if found.label is not None and not table.header and wanted.header == "auto":
-        label = found.label
-        counts = Counter(row[label] for _, row in table.rows)
-        line, first = table.rows[0][0], table.rows[0][1][label]
-        others = [count for value, count in counts.items() if value != first]
-        if counts[first] == 1 and others and min(others) > 1:
-            notes.add(
-                f"label {quoted(first)} stands on the first row alone: header=on if that row is a "
-                "header",
-                f"{source}:{line}",
-            )
-    return found
-
-
-def _text(value: Any, source: str, line: int, gold: bool, notes: NoteBook) -> str:
-    if not isinstance(value, str):
-        raise DataError(
-            source, f"expected a text, got {quoted(value)} ({type(value).__name__})", line=line
+    def format_of(self, lines: Sequence[str]) -> str:
+        """The format of lines by their content, else by the name of the file."""
+        rows, wanted = [line for line in lines if line], self.wanted
+        name = self.source.removesuffix(".gz")
+        if _is_object(rows[0]) or name.endswith((".jsonl", ".json", ".ndjson")):
+            return "jsonl"
+        if _TREE.fullmatch(rows[0]) and not wanted.pair:
+            return "trees"
+        for ending in ("tsv", "csv"):
+            if name.endswith(f".{ending}"):
+                return ending
+        tabs = {row.count("\t") for row in rows}
+        if tabs != {0} and (
+            len(tabs) == 1 or (wanted.gold and 2 * sum("\t" in row for row in rows) > len(rows))
+        ):
+            return "tsv"
+        cells = plain_names(re.split("[,;]", rows[0]))
+        if len(cells) > 1 and any(cell in KNOWN_NAMES for cell in cells):
+            return "csv"
+        if not wanted.gold and not wanted.pair:
+            if tabs != {0}:
+                message = "%s: read as plain text, since some lines hold tabs, but make no table"
+                _log.warning(message, self.source)
+            return "text"
+        raise self.error(
+            "the format cannot be told: expected JSON lines, rows of cells with tabs between "
+            f"them, or CSV with a header, got {quoted(rows[0][:40])}: give the format "
+            f"({listed(TEXT_FORMATS)})",
+            1,
         )
-    if not whole_characters(value):
-        raise DataError(source, "expected whole characters, got half a surrogate pair", line=line)
-    if not value.strip():
-        if gold:
-            raise DataError(
-                source, "expected a text, got an empty one: fill it in, or drop the row", line=line
+
+    def trees(self, lines: Sequence[str], classes: str) -> Iterator[TextExample]:
+        """The sentences of trees with the labels of their roots."""
+        if self.wanted.pair:
+            raise self.error("expected pairs of texts, got trees, which hold one text each")
+        if classes not in CLASSES:
+            raise unknown_name("classes of trees", classes, CLASSES)
+        for tree in parse_brackets(lines, self.source, self.notes):
+            text = " ".join(plain_word(leaf.word or "") for leaf in tree.leaves())
+            if not self.wanted.gold:
+                yield TextExample(text, line=tree.line)
+            elif tree.label not in ("0", "1", "2", "3", "4"):
+                raise self.error(
+                    "expected a root label from 0 to 4, as the Sentiment Treebank has, got "
+                    f"{quoted(tree.label)}",
+                    tree.line,
+                )
+            elif classes == "fine":
+                yield TextExample(text, labels=(tree.label,), line=tree.line)
+            elif tree.label in _BINARY:
+                yield TextExample(text, labels=(_BINARY[tree.label],), line=tree.line)
+            else:
+                self.note(NEUTRAL, tree.line)
+
+    def plain_lines(self, lines: Sequence[str]) -> list[TextExample]:
+        """One text a line."""
+        if self.wanted.gold or self.wanted.pair:
+            what = "labels" if self.wanted.gold else "pairs of texts"
+            raise self.error(f"expected {what}, got plain text, one a line: use a table")
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                self.note(EMPTY, number)
+        return [TextExample(line, line=number) for number, line in enumerate(lines, 1)]
+
+    def cell_table(self, lines: Sequence[str], separator: str | None) -> _Table:
+        """The table of a CSV or TSV file."""
+        quoting = self.wanted.quoting
+        grid = parse_grid(lines, self.source, self.notes, separator=separator, quoting=quoting)
+        header = has_header(grid.rows, self.wanted)
+        rows = list(zip(grid.lines, grid.rows, strict=True))[header:]
+        if not rows:
+            raise self.error("expected rows below the header, got none")
+        layout = (
+            f"{'tsv' if grid.separator == chr(9) else 'csv'} {'with' if header else 'without'} "
+            f"header, quoting {'on' if grid.quoted else 'off'}"
+        )
+        names = grid.rows[0] if header else list(map(str, range(grid.width)))
+        return _Table(layout, names, rows, grid.lines[0] if header else None, header)
+
+    def labelled(
+        self, table: _Table, names: Sequence[str]
+    ) -> tuple[list[TextExample], Sequence[str]]:
+        """The examples of a table, and the names of all their labels, where they are known."""
+        rows, found, wanted = table.rows, self.columns_of(table), self.wanted
+        names = names or table.label_names(found)
+        if wanted.labels and not names and rows:
+            names = wanted.labels
+            self.note(MODEL_LABELS, rows[0][0], len(rows))
+        labels: Sequence[tuple[str, ...] | None] = [None] * len(rows)
+        if wanted.gold:
+            label, marks = found.label, found.labels
+            cells = [
+                (line, marked_labels(table.names, row, marks) if label is None else row[label])
+                for line, row in rows
+            ]
+            # columns that are there are no names of places in lists
+            places = () if label is None else wanted.choice.labels
+            column = LabelColumn(
+                self.source,
+                self.notes,
+                names,
+                self.several,
+                wanted.separator,
+                places,
+                wanted.seen,
             )
-        notes.add(EMPTY, f"{source}:{line}")
-    return value
+            labels = column.labels(cells)
+            names = names or places  # the order that was given is that of the model's outputs
+        examples = []
+        for (line, row), row_labels in zip(rows, labels, strict=True):
+            text = self.text(row[found.text], line)
+            pair = None if found.pair is None else self.text(row[found.pair], line)
+            name = None if found.id is None else row[found.id]
+            name = None if name is None or name == "" else str(name)
+            examples.append(TextExample(text, pair, row_labels, line, name))
+        return examples, names
+
+    def columns_of(self, table: _Table) -> FoundColumns:
+        """The columns of a table, and a note of them; refuse objects that lack one."""
+        found = find_columns(
+            table.names,
+            table.rows,
+            self.wanted,
+            self.source,
+            several=self.several,
+            header=table.header,
+            line=table.line,
+        )
+        places = (found.text, found.pair, found.label, *found.labels)
+        needed = [table.names[place] for place in places if place is not None]
+        for (line, _), record in zip(table.rows, table.records, strict=False):
+            for name in needed:
+                if name not in record:
+                    raise self.error(
+                        f"expected the key {quoted(name)} as in the first object, got "
+                        f"{listed(record) or 'none'}",
+                        line,
+                    )
+        shown = found.described(table.names if table.header else range(len(table.names)))
+        first_line = None if table.features is not None else table.rows[0][0]
+        self.note(f"rows read as {table.layout}; {shown}", first_line, len(table.rows))
+        if found.label is not None and not table.header and self.wanted.header == "auto":
+            label = found.label
+            counts = Counter(row[label] for _, row in table.rows)
+            line, first = table.rows[0][0], table.rows[0][1][label]
+            others = [count for value, count in counts.items() if value != first]
+            if counts[first] == 1 and others and min(others) > 1:
+                self.note(
+                    f"label {quoted(first)} stands on the first row alone: header=on if that row "
+                    "is a header",
+                    line,
+                )
+        return found
+
+    def text(self, value: Any, line: int) -> str:
+        """The text of a cell; an empty one may be predicted, but not learned or scored."""
+        if not isinstance(value, str):
+            got = f"{quoted(value)} ({type(value).__name__})"
+            raise self.error(f"expected a text, got {got}", line)
+        if not whole_characters(value):
+            raise self.error("expected whole characters, got half a surrogate pair", line)
+        if not value.strip():
+            if self.wanted.gold:
+                message = "expected a text, got an empty one: fill it in, or drop the row"
+                raise self.error(message, line)
+            self.note(EMPTY, line)
+        return value
+
+
+def _is_object(line: str) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False

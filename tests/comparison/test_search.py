@@ -1,0 +1,76 @@
+"""The search: as many trials for each loss, the given configuration first, resumed to the same."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search
+from dicetune.comparison.search import search
+from dicetune.records import write_json
+
+PLAN = Plan(
+    task="ner",
+    metric="f1",
+    files={split: DataFile(f"{split}.conll", None, 9) for split in ("train", "dev", "test")},
+    model={"name": "minilm", "sha256": None},
+    objectives={"auto": PlannedLoss("ce+dice", "ce", 0.1)},
+    seeds=(1,),
+    baseline="auto",
+    trainer={"learning_rate": 1e-4},
+    search=Search(5, 0),
+)
+
+
+class Trials:
+    """Trials whose dev score falls with the distance of the learning rate from 2e-4."""
+
+    def __init__(self, fails=(), stops=()):
+        self.configs, self.fails, self.stops = [], fails, list(stops)
+
+    def __call__(self, folder, config, what):
+        self.configs.append(config)
+        number = int(folder.name.split("-")[1])
+        if number in self.stops:
+            self.stops.remove(number)
+            raise KeyboardInterrupt
+        if number in self.fails:
+            write_json(folder.with_name(f"{folder.name}.failed.json"), {"reason": "why"})
+            return "why"
+        folder.mkdir(exist_ok=True)
+        distance = abs(math.log(config["trainer"]["learning_rate"] / 2e-4))
+        write_json(folder / "metrics.json", {"dev": {"f1": 1 - distance / 10}})
+        return None
+
+
+def test_the_best_trial_becomes_the_objective_and_a_failed_trial_keeps_its_reason(tmp_path, log):
+    trials = Trials(fails=[2])
+    plan = search(PLAN, tmp_path, "auto", trials)
+    first, *_ = trials.configs
+    assert (first["loss"], first["trainer"]["learning_rate"]) == ("ce+dice", 1e-4)
+    assert (first["start_loss"], first["seed"], "test" in first) == ("ce", 0, False)
+    found = plan.search.found["auto"]
+    scores = [row["dev"] for row in found["trials"]]
+    assert len(scores) == 5
+    assert (scores[2], found["trials"][2]["reason"]) == (None, "why")
+    best = found["trials"][found["best"] - 1]
+    assert best["dev"] == max(score for score in scores if score is not None) >= scores[0]
+    chosen = replace(PLAN.objectives["auto"], loss=best["loss"])
+    assert plan.objectives == {"auto": replace(chosen, learning_rate=best["learning_rate"])}
+    assert "trial 3 of 5" in log.messages[2]
+    assert log.messages[2].endswith("failed: why")
+
+
+def test_a_stopped_search_goes_on_to_the_same_values(tmp_path):
+    stopped, whole = Trials(stops=[3]), Trials()
+    with pytest.raises(KeyboardInterrupt):
+        search(PLAN, tmp_path / "a", "auto", stopped)
+    resumed = search(PLAN, tmp_path / "a", "auto", stopped)
+    assert resumed == search(PLAN, tmp_path / "b", "auto", whole)
+    assert stopped.configs[3:] == [whole.configs[3], *whole.configs[3:]]
+
+
+def test_where_every_trial_failed_the_loss_is_compared_as_it_was_given(tmp_path):
+    plan = search(PLAN, tmp_path, "auto", Trials(fails=range(5)))
+    assert plan.objectives == PLAN.objectives
+    assert plan.search.found["auto"]["best"] is None
