@@ -19,8 +19,8 @@ def mutated(rows, random, *, lines=True):
 
 def mutated_text(text, random):
     """The bytes of a spoilt file of lines: lines or cells lost, doubled, swapped, cut elsewhere."""
-    own = next(mark for mark in "\t, " if mark in text)
-    rows = [line.split(own) for line in text.splitlines()]
+    mark = next(mark for mark in "\t, " if mark in text)
+    rows = [line.split(mark) for line in text.splitlines()]
     for _ in range(random.randint(1, 3)):
         value = random.choice(rows) if rows and random.random() < 0.6 else rows
         if not value:
@@ -36,7 +36,7 @@ def mutated_text(text, random):
         elif value is not rows:
             value[key] = str(random.choice(ODD))[:300].replace("\ud83d", "")
     separator = random.choice(["\t", "\t", ",", " "]) if random.random() < 0.2 else None
-    raw = "".join((separator or own).join(row) + "\n" for row in rows).encode()
+    raw = "".join((separator or mark).join(row) + "\n" for row in rows).encode()
     return spoilt_bytes(raw, random) if random.random() < 0.3 else raw
 
 

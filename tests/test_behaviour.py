@@ -49,7 +49,7 @@ def test_the_demo_compares_two_losses_and_concludes_nothing_from_two_seeds(tmp_p
     config = {"task": "ner", "train": "sample", "trainer": {**SHORT, "max_steps": 8}}
     outcome = compare(tmp_path / "demo", config, losses=["ce", "auto"], seeds=2)
     assert outcome.exit_code == 0
-    names = [own["name"] for own in outcome.summary["competitors"]]
+    names = [competitor["name"] for competitor in outcome.summary["competitors"]]
     assert names == ["ce", "auto", "ce, tuned", "auto, tuned"]
     assert all("no verdict" in said for said in outcome.summary["verdict"])
     assert outcome.summary["data"]["inspected"]

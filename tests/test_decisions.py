@@ -89,18 +89,18 @@ def by_fit(folder, data, rule):
 
 def test_the_model_decides_as_the_fit_does(ruled):
     name, folder, data, rule = ruled
-    own = load(folder).task
+    task = load(folder).task
     tuned = evaluate(folder, data)
     plain = evaluate(folder, data, decision="argmax")
     assert "argmax" not in plain
-    for score in own.shown:
+    for score in task.shown:
         assert tuned["argmax"][score] == plain[score]
     if name not in TUNABLE:
         return
     expected, predicted, before = by_fit(folder, data, rule)
     assert predicted != before, "the biases of this test move every task"
-    shared = [score for score in own.shown if score in expected]
-    assert own.main_metric in shared
+    shared = [score for score in task.shown if score in expected]
+    assert task.main_metric in shared
     for score in shared:
         assert tuned[score] == pytest.approx(expected[score], abs=1e-9), score
 

@@ -127,7 +127,7 @@ def test_train_evaluate_save_load_predict(name, family, saved_family, tmp_path, 
     together = predictor.scores(predictor.ask(*given))
     assert len(together) == len(given[0])
     for number, scores in enumerate(together):
-        (alone,) = predictor.scores(predictor.ask(*([own[number]] for own in given)))
+        (alone,) = predictor.scores(predictor.ask(*([texts[number]] for texts in given)))
         assert np.allclose(alone, scores, atol=1e-4), number
     answers = predictor(*given)
     assert len(answers) == len(given[0])
@@ -136,7 +136,7 @@ def test_train_evaluate_save_load_predict(name, family, saved_family, tmp_path, 
     # the library's own pipeline, where it has one, says the same of whole texts
     if task.pipeline is not None:
         serve = pipeline(task.pipeline, model="out")
-        one = [own[0] for own in given]
+        one = [texts[0] for texts in given]
         found = serve({"text": one[0], "text_pair": one[1]} if len(one) == 2 else one[0])
         if head == "sequence":
             best = found if isinstance(found, dict) else found[0]
@@ -197,7 +197,7 @@ def test_a_slow_tokenizer_serves_for_whole_texts(name, slow):
     values *= len(predictor.task.inputs)
     together = predictor.scores(predictor.ask(*values))
     for number, scores in enumerate(together):
-        (alone,) = predictor.scores(predictor.ask(*([own[number]] for own in values)))
+        (alone,) = predictor.scores(predictor.ask(*([texts[number]] for texts in values)))
         assert np.allclose(alone, scores, atol=1e-6), number
 
 

@@ -152,7 +152,7 @@ KINDS = ("label", "label_set", "spans", "tags", "answer", "entities")
 FILES = {
     **{f"scores of {kind}": (scores_of(kind), True, tuned, 40) for kind in KINDS},
     "squad": (SQUAD, False, questions, 150),
-    "squad lines": ([{**own, "context": CONTEXT} for own in QAS], True, questions, 75),
+    "squad lines": ([{**asked, "context": CONTEXT} for asked in QAS], True, questions, 75),
     "cmrc": (CMRC, False, questions, 150),
     "official answers": (OFFICIAL, False, answers, 75),
     "lines of answers": (LINES, True, answers, 75),

@@ -84,11 +84,11 @@ def test_a_table_may_name_splits(file):
 
 
 def test_words_beside_gold_name_no_split(file):
-    words, own = file("上海_N\n", "words.txt"), file([ROWS["seg-pos"][1]])
+    words, rows = file("上海_N\n", "words.txt"), file([ROWS["seg-pos"][1]])
     with pytest.raises(InputError, match=r"which name no split, got 'dev': leave --split out"):
         evaluate(words, words, task="seg-pos", split="dev")
     with pytest.raises(DataError, match=r"a.jsonl:1: .* got a run's predictions, which hold their"):
-        evaluate(own, words, task="seg-pos")
+        evaluate(rows, words, task="seg-pos")
 
 
 SQUAD = json.dumps(squad("At Quay.", ("q", "?", "Quay")))
@@ -111,8 +111,8 @@ BESIDE = {
 
 @pytest.mark.parametrize("task", BESIDE)
 def test_each_file_has_a_format_of_its_own(task, file):
-    score, (own, format), (gold, gold_format) = BESIDE[task]
-    files = file(own, "own"), file(gold, "gold")
+    score, (predictions, format), (gold, gold_format) = BESIDE[task]
+    files = file(predictions, "own"), file(gold, "gold")
     known = evaluate(*files, task=task)
     assert known[score] == 1.0
     assert evaluate(*files, task=task, format=format, gold_format=gold_format) == known
@@ -166,9 +166,9 @@ def test_the_command_line(file, capsys):
     code, _, err = shown(path, "--task", "text")
     assert (code, "choose one with --split" in " ".join(err.split())) == (2, True)
     gold = file("text\tlabel\nx\ta\n", "gold.tsv")
-    own = file("a\n", "own.txt")
+    predictions = file("a\n", "own.txt")
     formats = ("--format", "lines", "--gold-format", "tsv", "--json")
-    code, out, _ = shown(own, gold, "--task", "text", *formats)
+    code, out, _ = shown(predictions, gold, "--task", "text", *formats)
     assert (code, json.loads(out)["accuracy"]) == (0, 1.0)
     code, _, err = shown(path, "--task", "text", "-o", "split=dev")
     assert code == 2

@@ -144,17 +144,17 @@ def exactly(logits, hot, kind, *, alpha, beta, squared, level, decay, form, micr
             return 1 - (tp + smooth) / (tp + alpha * (p - tp) + beta * (y - tp) + smooth)
 
         by_item = [
-            [entry(row, j, y) for j, y in enumerate(own)]
-            for row, own in zip(rows, hot.tolist(), strict=True)
+            [entry(row, j, y) for j, y in enumerate(target)]
+            for row, target in zip(rows, hot.tolist(), strict=True)
         ]
         by_class = list(zip(*by_item, strict=True))
         if level == "example":
-            sets = [[one] for own in by_item for one in own]
+            sets = [[one] for item in by_item for one in item]
         elif micro:
-            sets = [[one for own in by_class[1:] for one in own]]
+            sets = [[one for items in by_class[1:] for one in items]]
         else:
             sets = by_item if kind == "positions" else by_class
-        return float(sum(loss(own) for own in sets) / len(sets))
+        return float(sum(loss(entries) for entries in sets) / len(sets))
 
 
 NEAR = [
@@ -182,7 +182,7 @@ def test_near_convergence_it_is_small_never_negative_and_right(options, kind, si
         given["background"] = 0
     plain = {"alpha": 0.5, "beta": 0.5, "squared": True, "level": "set", "decay": 0.0}
     plain |= {"form": "target", "micro": "average" in options}
-    plain |= {name: own for name, own in options.items() if name in plain}
+    plain |= {name: value for name, value in options.items() if name in plain}
     exact = exactly(logits, hot, kind, **plain)
     for target in [hot.float()] if kind == "labels" else [gold, hot.float()]:
         found = overlap_loss(logits, target, **given)

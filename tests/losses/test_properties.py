@@ -91,7 +91,7 @@ def test_a_class_that_is_masked_everywhere_is_a_removed_class(case, spec, place,
     given = served(case, spec)
     masked = given.get("class_mask", torch.ones_like(case.logits, dtype=torch.bool)).clone()
     if by_target and case.kind == "labels":
-        given = {name: own for name, own in given.items() if name != "class_mask"}
+        given = {name: option for name, option in given.items() if name != "class_mask"}
         few = {}
     else:
         masked[:, gone] = False

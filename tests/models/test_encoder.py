@@ -235,12 +235,12 @@ def test_code_in_a_model_folder_is_never_run(name, command, tmp_path):
     """The library asks on the terminal whether to run it, and would take piped data for a yes."""
     folder, ran = Path(tiny_bert(tmp_path / "bert")), tmp_path / "ran"
     (folder / "own.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
-    for file, own in [
+    for file, code in [
         ("config.json", {"AutoConfig": "own.C", "AutoModelForTokenClassification": "own.M"}),
         ("tokenizer_config.json", {"AutoTokenizer": ["own.T", "own.T"]}),
     ]:
         saved = json.loads((folder / file).read_text())
-        saved |= {"auto_map": own}
+        saved |= {"auto_map": code}
         if file == "config.json":
             saved["model_type"] = "own"
         else:

@@ -59,9 +59,9 @@ def batch_of(tokenizer, texts):
 def test_new_heads_stand_on_the_encoder_as_it_was_saved(saved):
     encoder, model, _ = saved
     plain = AutoModel.from_pretrained(encoder).state_dict()
-    own = model.backbone.state_dict()
-    assert own.keys() <= plain.keys()
-    assert all(torch.equal(own[name], plain[name]) for name in own)
+    kept = model.backbone.state_dict()
+    assert kept.keys() <= plain.keys()
+    assert all(torch.equal(kept[name], plain[name]) for name in kept)
     assert model.backbone.config._attn_implementation in ("sdpa", "eager")
     assert (model.config.num_labels, model.config.id2label) == (2, dict(enumerate(LABELS)))
     assert not model.training

@@ -131,9 +131,9 @@ def test_decoding_gold_outputs_gives_the_gold(kind, corpus, max_length):
     encoded, predicted = predict_gold(task, corpus, TOKENIZERS[kind], max_length)
     found = [set(spans) for spans in predicted]
     gold = [set(sentence.spans) for sentence in corpus]
-    assert all(own <= right for own, right in zip(found, gold, strict=True))
+    assert all(spans <= right for spans, right in zip(found, gold, strict=True))
     # what is not found is counted: longer than the limit, or whole in no window
-    missed = sum(len(right - own) for own, right in zip(found, gold, strict=True))
+    missed = sum(len(right - spans) for spans, right in zip(found, gold, strict=True))
     lost = encoded.facts.get("spans_too_long", 0) + encoded.facts.get("spans_in_no_window", 0)
     assert missed == lost
     assert encoded.facts["spans_too_long"] == sum(

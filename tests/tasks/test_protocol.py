@@ -27,8 +27,8 @@ def test_a_task_has_every_member_with_the_parameters_of_the_protocol(name):
     for member in MEMBERS:
         expected, found = getattr(Task, member), getattr(task, member)
         if callable(expected):
-            own = set(inspect.signature(found).parameters)
-            assert own >= set(inspect.signature(expected).parameters), member
+            parameters = set(inspect.signature(found).parameters)
+            assert parameters >= set(inspect.signature(expected).parameters), member
 
 
 def test_a_new_task_writes_few_methods():

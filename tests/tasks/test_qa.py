@@ -187,12 +187,12 @@ def test_an_answer_that_no_window_shows_whole_teaches_nothing_and_is_counted():
     labels = batch_of(encoded, task.targets)
     kept = len(ignored) - sum(ignored)
     for form, count in (("softmax", kept), ("sigmoid", None)):
-        own = QaTask.of(data, QaOptions(form=form))
+        asking = QaTask.of(data, QaOptions(form=form))
         outputs = {
             f"{side}_logits": torch.zeros(labels["answer_mask"].shape) for side in ("start", "end")
         }
-        for item in own.loss_inputs(outputs, labels):
-            assert item_count(item) == own.item_counts(labels)[item.name]
+        for item in asking.loss_inputs(outputs, labels):
+            assert item_count(item) == asking.item_counts(labels)[item.name]
             assert count is None or item_count(item) == count
     trained = task.encode(data, WORDPIECE, 24, training=True)
     assert trained.facts["windows_left_out"] == sum(ignored)
@@ -257,8 +257,8 @@ def test_padding_and_batch_order_change_nothing():
     outputs = tuple(rng.normal(size=(2, len(encoded.features), width)))
     padded = tuple(np.pad(o, ((0, 0), (0, 5)), constant_values=-100.0) for o in outputs)
     plain = task.decode(outputs, encoded)
-    for own, other in zip(plain, task.decode(padded, encoded), strict=True):
-        assert (own == other).all()
+    for scores, other in zip(plain, task.decode(padded, encoded), strict=True):
+        assert (scores == other).all()
     single = task.encode(corpus(rows[1]), WORDPIECE, 32)
     place = encoded.features.index(single.features[0])
     (alone,) = task.decode(tuple(o[place : place + 1] for o in outputs), single)

@@ -147,8 +147,8 @@ def test_other_columns_of_conllu(file):
 
 
 def test_predictions_of_any_tool(file):
-    own = file("上海_NR 的_NN\n人_NN\n", "own.txt")
-    scores = SegPosTask.score_file(own, file(GOLD), SegPosOptions())
+    predictions = file("上海_NR 的_NN\n人_NN\n", "own.txt")
+    scores = SegPosTask.score_file(predictions, file(GOLD), SegPosOptions())
     assert (scores["f1"], scores["word_f1"]) == (pytest.approx(2 / 3), 1.0)
     slashes = file("上/NR 海/NR 的/DEG\n人/NN\n", "own.txt")
     assert SegPosTask.score_file(slashes, file(GOLD), SegPosOptions())["word_f1"] == pytest.approx(
@@ -164,16 +164,16 @@ def test_predictions_of_a_run(file):
 
 
 @pytest.mark.parametrize(
-    ("own", "message"),
+    ("text", "message"),
     [
         ("上海_NR 的_NN\n", r"own.txt: expected 2 sentences as in .*gold.txt, got 1"),
         ("上海_NR 的_NN\n入_NN\n", r"own.txt:2: expected the text of .*gold.txt:2, '人', got '入'"),
         ("上海_NR 的\n人_NN\n", r"own.txt:1: expected words with their tags"),
     ],
 )
-def test_predictions_that_do_not_fit_the_gold(file, own, message):
+def test_predictions_that_do_not_fit_the_gold(file, text, message):
     with pytest.raises(DataError, match=message):
-        SegPosTask.score_file(file(own, "own.txt"), file(GOLD), SegPosOptions(), format="word_tag")
+        SegPosTask.score_file(file(text, "own.txt"), file(GOLD), SegPosOptions(), format="word_tag")
 
 
 def test_predictions_without_gold(file):

@@ -51,10 +51,10 @@ def test_decoding_gold_outputs_gives_the_gold(tokenizer, task, rows, max_length)
     assert lengths == sorted(lengths, reverse=True)
     assert max(lengths, default=0) <= max_length
     gold = [feature["labels"] for feature in encoded.features]
-    right = np.array([own if task.several else np.arange(3) == own for own in gold])
+    right = np.array([label if task.several else np.arange(3) == label for label in gold])
     outputs = np.where(right == 1, np.log(0.9), np.log(0.05))
     decisions = task.predict(task.decode(outputs, encoded), corpus)
-    assert [own.labels for own in decisions] == [example.labels for example in corpus]
+    assert [decision.labels for decision in decisions] == [example.labels for example in corpus]
 
 
 @pytest.mark.parametrize("task", KINDS.values(), ids=KINDS)
@@ -81,13 +81,13 @@ def test_the_saved_folder_serves_the_library_pipeline(tmp_path):
     )
     model.save_pretrained(folder)
     text = "Dock four is fine"
-    own = Predictor(
+    ours = Predictor(
         model, load_tokenizer(folder), MultiLabelTask(LABELS, metric="macro_f1"), 1, 24
     )(text)[0].probabilities
     serve = pipeline("text-classification", model=folder)
     for options in ({}, {"function_to_apply": "sigmoid"}):
         found = serve(text, top_k=None, **options)
-        assert {row["label"]: row["score"] for row in found} == pytest.approx(own, abs=1e-5)
+        assert {row["label"]: row["score"] for row in found} == pytest.approx(ours, abs=1e-5)
 
 
 def test_a_run_is_evaluated_with_its_own_names_of_labels(tmp_path, saved_family, monkeypatch, log):

@@ -144,10 +144,10 @@ def test_rows_score_as_the_run_did(file):
 
 
 def test_predictions_beside_a_file_of_gold(tmp_path, log):
-    gold, own = tmp_path / "gold.tsv", tmp_path / "own.txt"
+    gold, predictions = tmp_path / "gold.tsv", tmp_path / "own.txt"
     gold.write_text("spam\tQuay Nine is down\nham\tDock four is fine\nham\tall is quiet\n")
-    own.write_text("spam\nspam\nham\n")
-    found = TextTask.score_file(own, gold, TextOptions())
+    predictions.write_text("spam\nspam\nham\n")
+    found = TextTask.score_file(predictions, gold, TextOptions())
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert (found["positive"], found["f1"]) == ("spam", pytest.approx(2 / 3))
     assert "quoting off" in log.messages[0]

@@ -73,18 +73,18 @@ def test_sigmoids_start_at_the_share_of_their_positives(saved_family, name, task
     """With the weights of the last layer at 0, what comes out is the bias: the prior."""
     heads = {"multilabel": "sequence", "qa": "question", "mrc-ner": "token"}
     source = saved_family(name, heads[task])
-    own = {
+    asked = {
         "multilabel": TASKS["multilabel"](["a", "b", "c"], metric="macro_f1"),
         "qa": TASKS["qa"](TASKS["qa"].Options(form="sigmoid"), False),
         "mrc-ner": TASKS["mrc-ner"]({"site": "Find sites."}),
     }[task]
-    model = load_model(own.auto_class, source, own.labels).eval()
-    biases = own.sigmoid_biases(model)
+    model = load_model(asked.auto_class, source, asked.labels).eval()
+    biases = asked.sigmoid_biases(model)
     counts = {name: torch.tensor([[30, 10]]).expand(len(b), 2) for name, b in biases.items()}
     for layer in (module for module in model.modules() if isinstance(module, torch.nn.Linear)):
         if any(layer.bias is not None and shares(layer.bias, bias) for bias in biases.values()):
             layer.weight.data.zero_()
-    start_at_prior(own, model, counts)
+    start_at_prior(asked, model, counts)
     inputs = load_tokenizer(source)("the pump is down", return_tensors="pt")
     with torch.no_grad():
         outputs = model(**inputs)
@@ -245,9 +245,9 @@ def test_a_dev_split_of_one_class(tmp_path, task, train, dev, options, said):
         splits.append(known.read(tmp_path / name, chosen))
     if "\n\n" in dev and said:  # a file of one class is refused, its beginning is not
         splits[1] = splits[1].first(1)
-    own = known.of(splits[0], chosen)
-    collator = PaddingCollator.of(own, TOKENIZER, None)
-    found = doubts_of_choice(own, own.encode(splits[1], TOKENIZER, 32), collator)
+    asked = known.of(splits[0], chosen)
+    collator = PaddingCollator.of(asked, TOKENIZER, None)
+    found = doubts_of_choice(asked, asked.encode(splits[1], TOKENIZER, 32), collator)
     assert (said is None and found == []) or (said in found[0] and len(found) == 1)
     inspected = known.inspect(dict(zip(("train", "dev"), splits, strict=True)), None)
     missing = [warning for warning in inspected.warnings if "dev holds no item of" in warning]

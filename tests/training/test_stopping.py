@@ -92,9 +92,9 @@ def test_a_signal_ends_the_step_saves_and_is_passed_on_when_asked(heard, tmp_pat
         signal.raise_signal(number)
         return torch.nn.functional.cross_entropy(logits, target)
 
-    own = trainer(tmp_path, signalled, stop)
-    own.train()
-    assert (stop.stopped, own.state.global_step, heard) == (True, 1, [])
+    trained = trainer(tmp_path, signalled, stop)
+    trained.train()
+    assert (stop.stopped, trained.state.global_step, heard) == (True, 1, [])
     assert (tmp_path / "checkpoint-1").is_dir()
     assert handlers() == before
     stop.pass_on()

@@ -116,8 +116,8 @@ def test_an_own_head_brings_its_own_inputs(tmp_path):
     def item_counts(labels):
         return {"tags": (labels["labels"] != -100).sum()}
 
-    own = {"loss_inputs": loss_inputs, "item_counts": item_counts}
-    options = {"loss": "dice:average=micro,classes=foreground", **own}
+    brought = {"loss_inputs": loss_inputs, "item_counts": item_counts}
+    options = {"loss": "dice:average=micro,classes=foreground", **brought}
     trainer = trainer_of(tmp_path, options=options)
     assert trainer.train().training_loss > 0
 
@@ -197,8 +197,8 @@ def test_counts_that_are_not_the_inputs_are_found_in_the_first_step(tmp_path, co
     def loss_inputs(outputs, labels):
         return [LossInput("tags", outputs["logits"], labels["labels"])]
 
-    own = {"loss_inputs": loss_inputs, "item_counts": counts}
-    trainer = trainer_of(tmp_path, options=own)
+    brought = {"loss_inputs": loss_inputs, "item_counts": counts}
+    trainer = trainer_of(tmp_path, options=brought)
     with pytest.raises(InputError, match=message):
         trainer.train()
 

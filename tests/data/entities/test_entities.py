@@ -211,8 +211,8 @@ def test_lines_with_entities(file):
 
 def test_rows_of_our_own_predictions_are_read_as_gold(file):
     row = {"id": "0", "tokens": ["in", "Bonn"], "gold": [], "predicted": []}
-    own = row | {"gold": [{"type": "LOC", "start": 1, "end": 2}]}
-    corpus = read_entities(file(row, own, name="a.jsonl", lines=True))
+    other = row | {"gold": [{"type": "LOC", "start": 1, "end": 2}]}
+    corpus = read_entities(file(row, other, name="a.jsonl", lines=True))
     assert [s.spans for s in corpus] == [(), (EntitySpan("LOC", 1, 2),)]
 
 

@@ -216,7 +216,7 @@ BAD = [
     (document({**GOOD, "id": None}), "a text or a whole number under 'id', got None"),
     (document({**GOOD, "id": [1]}), r"a text or a whole number under 'id', got \[1\]"),
     (
-        document({name: own for name, own in GOOD.items() if name != "id"}, GOOD),
+        document({name: value for name, value in GOOD.items() if name != "id"}, GOOD),
         "expected 'id' in every question or in none",
     ),
     (document(asked(answers=[answer("valve", 4)])), "got none among 1 .*'valve'"),
@@ -278,6 +278,6 @@ def test_published_files(real_data, file, count, impossible, notes):
     assert (len(corpus), sum(q.impossible for q in corpus)) == (count, impossible)
     assert rules(corpus) == notes
     for question in corpus:
-        for own in question.answers:
-            if own.start is not None:
-                assert question.context[own.start : own.end] == own.text
+        for gold in question.answers:
+            if gold.start is not None:
+                assert question.context[gold.start : gold.end] == gold.text

@@ -107,7 +107,7 @@ def test_several_labels_and_numbers(file):
 def test_probabilities(file):
     row = '{"gold": "a", "predicted": "a", "probabilities": {"a": %s}}\n'
     found = read_text_predictions(file(row % 0.9 + row % 0.8))
-    assert [own["a"] for own in found.probabilities] == [0.9, 0.8]
+    assert [chances["a"] for chances in found.probabilities] == [0.9, 0.8]
 
 
 @pytest.mark.parametrize(
