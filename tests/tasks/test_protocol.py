@@ -41,7 +41,7 @@ def test_a_task_may_read_no_predictions_of_other_tools(monkeypatch):
 
     monkeypatch.setattr(Bare, "__abstractmethods__", frozenset())
     task = Bare()
-    for read in (lambda: task.score_file("a", None, None), lambda: task.match_file("a", [])):
+    for read in (lambda: task.score_file("a", None, None), lambda: task.match_source(None, [])):
         with pytest.raises(InputError, match="reads the predictions of other tools, got 'bare'"):
             read()
     with pytest.raises(InputError, match="with files for task 'bare', got the packaged sample"):

@@ -6,25 +6,29 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.errors import InputError
-from dicetune.tasks.windows import _best_places, cut_windows
+from dicetune.tasks.windows import _begun_words, _best_places, cut_windows
 from families import TOKENIZERS
 from tiny import wordpiece_tokenizer
+
+
+def best_places(alignments):
+    return _best_places(alignments, _begun_words(alignments))
 
 
 def test_worked_example():
     # 6 words of one sub-word, windows of 4 that share 2: as in the module's docstring
     alignments = [[None, 0, 1, 2, 3, None], [None, 2, 3, 4, 5, None]]
-    assert _best_places(alignments) == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (1, 4)]
+    assert best_places(alignments) == [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (1, 4)]
 
 
 def test_window_that_opens_inside_a_word_does_not_label_it():
     # word 1 has three sub-words; the second window opens with its last
     alignments = [[None, 0, 1, 1, None], [None, 1, 2, 3, None]]
-    assert _best_places(alignments) == [(0, 1), (0, 2), (1, 2), (1, 3)]
+    assert best_places(alignments) == [(0, 1), (0, 2), (1, 2), (1, 3)]
 
 
 def test_without_overlap_a_word_may_open_a_window():
-    assert _best_places([[0, 1], [2, 3]]) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert best_places([[0, 1], [2, 3]]) == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)

@@ -157,13 +157,15 @@ def conclude(plan: Plan, out: Path, predictions: Mapping[str, str]) -> Outcome:
 
 def add_external(plan: Plan, out: Path, name: str, file: str) -> Plan:
     """The plan with external predictions, copied to ``foreign/NAME/predictions.jsonl``."""
+    from dicetune.tasks.base import Source
+
     states = (RunState.read(plan, out, planned) for planned in plan.runs)
     done = next((run.planned.folder(out) for run in states if run.state == "done"), None)
     if done is None:
         raise InputError("expected one finished run, whose test data they are matched with")
     rows = [row for row in read_json_lines(done / PREDICTIONS_FILE) if row["split"] == "test"]
-    split = "test" if _names_splits(Path(file)) else None
-    predicted = task_of(RunRecord.load(done)).match_file(file, rows, split=split)
+    source = Source(file, split="test" if _names_splits(Path(file)) else None)
+    predicted = task_of(RunRecord.load(done)).match_source(source, rows)
     place = out / EXTERNAL / name
     place.mkdir(parents=True, exist_ok=True)
     write_json_lines(

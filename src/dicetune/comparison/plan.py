@@ -23,7 +23,7 @@ from dicetune.records import check_shape, read_json, sha256, versions, write_jso
 PLAN_VERSION = 1
 SPLITS = ("train", "dev", "test")
 
-# keys of a configuration that do not change a run: places of files, and notes
+# keys of a configuration that stay out of the id of a run: places of files, and notes
 _PLACES = ("train", "dev", "test", "model", "out", "note", "keep_checkpoints")
 _SLUG_LENGTH = 40
 _KEYS = {"external": "foreign"}  # names of the file that differ from those of the class

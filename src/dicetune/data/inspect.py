@@ -69,6 +69,11 @@ class Item:
     texts: tuple[str | Sequence[str], ...] = ()  # for a tokenizer: one, or two of a pair
     length: int = 0  # in ``Contents.unit``
 
+    @classmethod
+    def of_words(cls, tokens: Sequence[str], place: str, gold: Hashable) -> Self:
+        """A sentence, which is the same as another sentence of the same words."""
+        return cls(tuple(tokens), place, gold, (tokens,), len(tokens))
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -80,7 +85,7 @@ class Contents:
     labels: Mapping[str, int]  # how often each label, type or class occurs
     ratio: Ratio | None
     notes: tuple[Note, ...] = ()
-    unit: str | None = None  # of the longest text ("words"); ``None`` where it is not told
+    unit: str | None = None  # of the longest text ("words"); ``None`` where it is not shown
     last_facts: Mapping[str, Fact] = field(default_factory=dict)
     # other texts that may leak, by their unit ("contexts"): key and place of each
     parts: Mapping[str, Sequence[tuple[Hashable, str]]] = field(default_factory=dict)

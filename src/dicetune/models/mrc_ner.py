@@ -71,8 +71,8 @@ class MrcNerConfig(PretrainedConfig):
 class MrcNerOutput(ModelOutput):
     """Logits of a batch: start and end (B, T), spans (B, M) beside their positions (B, M, 2).
 
-    The positions are those of the first and the last sub-word of each candidate; -1, beside a
-    logit without meaning, fills windows that have fewer candidates.
+    A candidate has the positions of a first and a last sub-word. Windows with fewer candidates are
+    filled with the position -1, whose logit means nothing.
     """
 
     start_logits: Tensor | None = None
@@ -121,7 +121,7 @@ class MrcNerModel(PreTrainedModel):
     def from_pretrained(cls, source: Any, *positional: Any, **options: Any) -> Any:
         """A saved model with its heads, or any saved encoder with new heads.
 
-        ``options`` are those of the library's ``from_pretrained`` and of ``MrcNerConfig``.
+        ``options`` go to the ``from_pretrained`` of the library and to ``MrcNerConfig``.
         """
         options.setdefault("trust_remote_code", False)  # without an answer the library asks
         config = options.get("config")

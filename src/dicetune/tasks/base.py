@@ -116,8 +116,8 @@ class Task(ABC):
     ) -> Data:
         """Read one split; without ``gold``, text to be predicted, whose gold is not read.
 
-        ``trained`` says how a model was trained: its columns are the default in a file that has
-        such columns. Oddities go to the ``notes`` of the data.
+        ``trained`` says how a model was trained: the columns of the model are the default in a file
+        that has such columns. The ``notes`` of the data count what was odd.
         """
         return cls.read_source(Source(path, format), options, gold, trained or Trained())
 
@@ -179,7 +179,7 @@ class Task(ABC):
         return {}
 
     def problem(self, train: Any = None) -> Problem:
-        """What is decided and how it is scored.
+        """The type of the predictions with everything that scores them.
 
         A run stores the settings of the problem with its scores, so that decision rules and
         comparisons read the folder of the run alone.
@@ -215,13 +215,13 @@ class Task(ABC):
     ) -> Encoded:
         """Turn examples into windows of sub-words, with targets where there is gold.
 
-        Windows come longest first, so that batches need little padding. ``training`` may leave
-        windows out (sampled negatives); otherwise every example has its windows.
+        Windows come longest first: batches then need little padding. ``training`` may leave
+        windows out (sampled negatives); without it every example has all windows.
         """
 
     @abstractmethod
     def loss_targets(self, labels: Mapping[str, Tensor]) -> list[LossTarget]:
-        """What the outputs of a batch should be, from its ``targets`` alone."""
+        """The right outputs for a batch, from the ``targets`` of the batch."""
 
     def loss_inputs(self, outputs: Any, labels: Mapping[str, Tensor]) -> list[LossInput]:
         """The targets of a batch beside the model's outputs."""
@@ -248,7 +248,7 @@ class Task(ABC):
     def preprocess_logits(self, outputs: Any, labels: Any) -> Any:
         """Reduce outputs (one tensor, or a tuple of several) to what decoding needs.
 
-        By default the log-probabilities of a softmax, so that nothing after needs torch.
+        The default is the log-probabilities of a softmax.
         """
         return outputs.float().log_softmax(-1)
 
@@ -279,7 +279,7 @@ class Task(ABC):
     def rows(self, data: Any, predictions: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """For ``predictions.jsonl``: id, text, gold and prediction of each example.
 
-        Where the data says of which document each is a part, that is "document": a comparison
+        Where the data names the document of each example, a row has "document" too: a comparison
         then resamples documents.
         """
         for number, (example, prediction) in enumerate(zip(data, predictions, strict=True)):
@@ -291,21 +291,12 @@ class Task(ABC):
     def row(self, example: Any, prediction: Any) -> dict[str, Any]:
         """Text, "gold" and "predicted" of one example, as ``rows`` has them."""
 
-    def match_file(
-        self, path: File, rows: Sequence[Mapping[str, Any]], *, split: str | None = None
-    ) -> list[Any]:
-        """Read what any tool predicted for the examples of ``rows``, as ``rows`` has it.
-
-        By id where both have the same ids, else by their order. Of a file that names several
-        splits, ``split`` is taken.
-
-        Raises:
-            DataError: predictions of other examples.
-        """
-        return self.match_source(Source(path, split=split), rows)
-
     def match_source(self, source: Source, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """Read the predictions of any tool, as ``match_file`` says."""
+        """Read what any tool predicted for the examples of ``rows``, spelled as in ``rows``.
+
+        Examples are matched by id where both have the same ids, else by their order. The split of
+        the source chooses the rows of a file with several splits.
+        """
         raise self._reads_no_predictions()
 
     @classmethod

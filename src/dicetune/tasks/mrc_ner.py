@@ -23,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 
@@ -36,7 +37,6 @@ from dicetune.data import (
     EntitySentence,
     EntitySpan,
     choose_queries,
-    default_query,
     entity_corpus,
     inspect_entities,
     is_mrc,
@@ -227,15 +227,13 @@ class MrcNerTask(Task):
                 "model was saved without them"
             )
         known = {name: settings[name] for name in _KEPT if name in settings}
-        queries = settings.get("queries") or {}
-        if not isinstance(queries, Mapping):  # a file, given for this prediction
-            queries = choose_queries(labels, read_queries(queries), {}, str(queries))
+        queries, given = settings.get("queries") or {}, None
+        if isinstance(queries, str | Path):  # a file, given for this prediction
+            given = read_queries(queries)
+        chosen = choose_queries(labels, given, {} if given else queries, str(queries))
         words = settings.get("max_span_words", AUTO)
-        return cls(
-            {label: queries.get(label) or default_query(label) for label in labels},
-            MAX_SPAN_WORDS if isinstance(words, str) else words,
-            MrcNerOptions(**known),
-        )
+        words = MAX_SPAN_WORDS if isinstance(words, str) else words
+        return cls(chosen, words, MrcNerOptions(**known))
 
     def settings(self) -> dict[str, Any]:
         """The queries, the sizes of the candidates, and how entities are decided."""

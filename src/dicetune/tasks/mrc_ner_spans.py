@@ -87,7 +87,7 @@ def encode_pairs(
 
 
 def _draw(kind: str, tokens: Sequence[str]) -> float:
-    """A number in [0, 1) that depends on the content alone: the same in every run."""
+    """A number in [0, 1) from the content: the same in every run."""
     digest = hashlib.sha256("\0".join([kind, *tokens]).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:7], "big") / 2**56
 
@@ -133,7 +133,7 @@ def _gold_facts(
     max_words: int,
     candidates: int,
 ) -> dict[str, Any]:
-    """What becomes of the gold spans; ``inside`` are those that each window shows whole."""
+    """Counts of gold spans that cannot be found; ``inside`` holds the spans of each window."""
     spans = [span for sentence in sentences for span in sentence.spans]
     too_long = sum(span.end - span.start > max_words for span in spans)
     positive = sum(feature["start_labels"].count(1) for feature in features)
@@ -198,7 +198,7 @@ class SpanPlaces:
             + self.first[window]
             for side in (0, 1)
         ]
-        # beside the ends of the sentence itself nothing is cut off
+        # nothing is cut off beside the ends of the sentence
         left = np.where(self.first[window] > 0, words[0] - self.first[window], _WHOLE)
         cut = self.last[window] < self.length[window]
         right = np.where(cut, self.last[window] - 1 - words[1], _WHOLE)

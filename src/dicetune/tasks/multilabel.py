@@ -7,7 +7,7 @@ Worked example, from raw text to logits and back (WordPiece, labels anger, fear,
              labels [0, 1, 1]
     model    logits (1, 3)
     targets  LossTarget("label", [[0, 1, 1]], kind="labels")
-    decode   log-probabilities of each label on its own (1, 3)
+    decode   log-probabilities of the sigmoid of each label (1, 3)
     predict  labels above one half: "fear", "joy"
     score    micro and macro F1, exact match
 """
@@ -138,7 +138,7 @@ class MultiLabelTask(SequenceTask):
         return {"label": output_bias(model, len(self.labels))}
 
     def preprocess_logits(self, outputs: Any, labels: Any) -> Tensor:
-        """Log-probabilities of each label on its own."""
+        """Log-probabilities of the sigmoid of each label."""
         return torch.nn.functional.logsigmoid(outputs.float())
 
     def chosen(self, scores: np.ndarray) -> tuple[str, ...]:

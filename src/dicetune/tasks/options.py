@@ -83,7 +83,7 @@ def build_options(options_class: type[Chosen], values: Mapping[str, Any], *, use
 
 
 def check_needs_no_file(options_class: type, values: Mapping[str, Any], instead: str) -> None:
-    """Refuse options that say how a file with gold is read, where none is."""
+    """Refuse options that say how a file with gold is read, where no such file is read."""
     for entry in fields(options_class):
         if entry.name in values and "inspect" in entry.metadata.get("uses", USES):
             raise InputError(

@@ -135,7 +135,7 @@ class QaTask(Task):
     def read_source(
         cls, source: Source, options: QaOptions, gold: bool, trained: Trained
     ) -> QuestionCorpus:
-        """Read SQuAD's JSON, JSON lines or a data set, and say how its answers are compared."""
+        """Read SQuAD's JSON, JSON lines or a data set; a note says how answers are compared."""
         corpus = read_questions(source.path, format=source.format, gold=gold)
         if not gold or options.language != "auto":
             return corpus
@@ -164,8 +164,8 @@ class QaTask(Task):
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
         """The task of a saved model.
 
-        A threshold says that questions may be left unanswered also of another tool's model, and
-        of a model whose training data had no such questions.
+        With a threshold a model may leave questions unanswered, even a model of another tool or a
+        model whose training data had no such questions.
         """
         if len(labels) != len(cls.labels):
             raise InputError(
@@ -208,11 +208,11 @@ class QaTask(Task):
     ) -> Encoded:
         """Windows of a question and a piece of its context, longest first.
 
-        A window that shows the whole answer has its first and last sub-word as targets; a window
-        that does not has its null row, also where it cuts through the answer: another window shows
-        it. Where none does (an answer longer than windows overlap, or one that the tokenizer drops
-        or that stands nowhere in the context), nothing true can be said of any of its windows:
-        their targets are ignored, and in training they are left out.
+        A window that shows the whole answer has the first and the last sub-word of the answer as
+        targets. Any other window of the question has its null row as target, even if it cuts
+        through the answer: another window shows the answer. Where no window does (the answer is
+        longer than windows overlap, the tokenizer drops it, or the context does not hold it), no
+        target is true for any window of the question: all are ignored, and left out in training.
         """
         tokenizer.padding_side = tokenizer.truncation_side = "right"
         counts: Counter[str] = Counter()

@@ -84,7 +84,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class QaAnswer:
-    """A question and what the model says of it."""
+    """A question and the answer of a model."""
 
     id: str
     question: str
@@ -145,7 +145,7 @@ def row_places(
 def decide(
     rows: np.ndarray, context: str, options: Any, null: bool, deciding: np.ndarray
 ) -> Prediction:
-    """The best span of one question, or none where the null rows of ``deciding`` say so."""
+    """The best span of one question, or no answer where the null rows of ``deciding`` win."""
     sigmoid = options.form == "sigmoid"
     found = best_spans(
         rows,
@@ -156,7 +156,7 @@ def decide(
         null=null,
     )
     unanswered = found.null_score
-    if not found.spans:  # the tokenizer drops all of the context: it says that nothing is there
+    if not found.spans:  # the tokenizer drops the whole context: there is nothing to answer with
         return Prediction("", None, None, unanswered, 1.0, unanswered, ())
     best = found.spans[0]
     gain = null_score(deciding, sigmoid=sigmoid) - best.score
@@ -263,7 +263,7 @@ def _log_sum(values: np.ndarray) -> float:
 
 
 def language_of_contexts(corpus: QuestionCorpus) -> str:
-    """By which definitions the contexts of a set say that answers are compared."""
+    """The language whose rules compare the answers of a set, from the contexts."""
     return language_of(dict.fromkeys(question.context for question in corpus))
 
 

@@ -126,7 +126,7 @@ class Labelled:
     """One text with any number of labels."""
 
     labels: list[str]  # probabilities above one half, likeliest first
-    probabilities: dict[str, float]  # of all labels, each on its own
+    probabilities: dict[str, float]  # of all labels; they need not sum to 1
 
     @classmethod
     def of(cls, names: Sequence[str], decision: Decision) -> Labelled:
@@ -157,7 +157,7 @@ class TextPlaces:
 
 
 class SequenceTask(Task):
-    """A label, or labels, for each text. A subclass says which, and how they are scored."""
+    """A label, or labels, for each text; a subclass chooses and scores them."""
 
     auto_class = AutoModelForSequenceClassification
     aligns = False

@@ -78,7 +78,7 @@ def match_tags(
     spans: bool,
     wanted: str | None,
 ) -> list[list[str]]:
-    """The predicted tags of each row, in the scheme ``wanted``; ``None`` where they are no spans.
+    """The predicted tags of each row, in the scheme ``wanted``; ``None``: tags that spell no spans.
 
     The file holds words, gold and predicted tags, as ``score_file`` takes them; or words with
     predicted tags alone, in any format of tagged text.

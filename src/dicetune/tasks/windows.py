@@ -122,9 +122,14 @@ def cut_windows(
         )
         count = len(batch["input_ids"])
         alignments = [_alignment(batch, window, len(sequences) - 1) for window in range(count)]
+        begun = _begun_words(alignments)
         if questions is not None:
-            shown += [ShownWords(number, *words) for words in _shown_words(alignments)]
-        places += [(len(inputs) + window, place) for window, place in _best_places(alignments)]
+            shown += [
+                ShownWords(number, words[0][0] if words else 0, [place for _, place in words])
+                for words in begun
+            ]
+        best = _best_places(alignments, begun)
+        places += [(len(inputs) + window, place) for window, place in best]
         starts.append(len(places))
         inputs += _inputs_of(batch, tokenizer)
     order, place_of = longest_first(inputs)
@@ -166,39 +171,34 @@ def _alignment(batch: Any, window: int, sequence: int) -> list[int | None]:
     return [word if part == sequence else None for word, part in zip(words, parts, strict=True)]
 
 
-def _shown_words(alignments: list[list[int | None]]) -> list[tuple[int, list[int]]]:
-    """For each window the number of its first word and the positions at which its words begin."""
+def _begun_words(alignments: list[list[int | None]]) -> list[list[tuple[int, int]]]:
+    """The words that begin in each window of a text, with the positions where they begin."""
     found = []
-    begun = -1
+    last = -1
     for alignment in alignments:
-        first = 0
-        positions: list[int] = []
+        words: list[tuple[int, int]] = []
         previous, opens = None, True
         for place, word in enumerate(alignment):
-            # a window may open in the middle of a word, which then began in an earlier one
-            if word is not None and word != previous and not (opens and word <= begun):
-                first = word if not positions else first
-                positions.append(place)
-                begun = max(begun, word)
-            if word is not None:
-                previous, opens = word, False
-        found.append((first, positions))
+            if word is None:
+                continue
+            # a window may open in the middle of a word, which then began in an earlier window
+            if word != previous and not (opens and word <= last):
+                words.append((word, place))
+                last = max(last, word)
+            previous, opens = word, False
+        found.append(words)
     return found
 
 
-def _best_places(alignments: list[list[int | None]]) -> list[tuple[int, int]]:
+def _best_places(
+    alignments: list[list[int | None]], begun: list[list[tuple[int, int]]]
+) -> list[tuple[int, int]]:
     """For each word of a text the (window, position) that shows it with most context."""
     best: dict[int, tuple[int, int, int]] = {}
-    for window, alignment in enumerate(alignments):
+    for window, (alignment, words) in enumerate(zip(alignments, begun, strict=True)):
         content = [place for place, word in enumerate(alignment) if word is not None]
-        previous = None
-        for place in content:
-            word = alignment[place]
-            begins, previous = word != previous, word
-            # a window may open in the middle of a word, which then began in an earlier one
-            if word is None or not begins or (place == content[0] and word in best):
-                continue
-            # at the ends of the text itself nothing is cut off
+        for word, place in words:
+            # nothing is cut off at the ends of the text
             left = place - content[0] if window > 0 else len(alignment)
             right = content[-1] - place if window < len(alignments) - 1 else len(alignment)
             context = min(left, right)
@@ -255,7 +255,7 @@ def cut_question(text: str, tokenizer: Any, longest: int) -> tuple[str, list[int
         ids, offsets = found["input_ids"], found["offset_mapping"]
         if len(ids) <= longest:
             return text, ids
-        # a cut inside a word may leave more pieces than it had: then cut further
+        # a word that is cut may have more pieces than before: then cut further
         text = text[: offsets[kept][0]] if kept else ""
         kept -= 1
 

@@ -124,10 +124,10 @@ def inspect_entities(
 ) -> Inspection:
     """Describe one or more splits of sentences with entities, the training split first.
 
-    The ratio is that of the paper's Table 1: words outside of every entity to words inside an
-    entity. A span is nested if it lies inside another span of its sentence, and crosses another
-    span if they share words and neither lies inside the other. The queries are those of the file,
-    or those that would be made from the names of its types.
+    The ratio is the ratio of Table 1 of the paper: words outside of every entity to words inside an
+    entity. A span is nested if it lies inside another span of the sentence. Two spans cross if they
+    share words and neither lies inside the other. A file without queries shows the queries that
+    would be made from the names of the types.
     """
     contents = {name: _contents(corpus) for name, corpus in splits.items()}
     return inspect_splits(
@@ -136,16 +136,7 @@ def inspect_entities(
 
 
 def _contents(corpus: EntityCorpus) -> Contents:
-    items = [
-        Item(
-            sentence.tokens,
-            corpus.place_of(sentence),
-            sentence.spans,
-            (sentence.tokens,),
-            len(sentence.tokens),
-        )
-        for sentence in corpus
-    ]
+    items = [Item.of_words(s.tokens, corpus.place_of(s), s.spans) for s in corpus]
     found = [span for sentence in corpus for span in sentence.spans]
     words = sum(item.length for item in items)
     inside = sum(

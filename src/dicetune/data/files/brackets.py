@@ -95,7 +95,7 @@ def parse_brackets(
 
 
 def is_markup(line: str) -> bool:
-    """Whether a line is SGML alone, as the Chinese Treebank has them between sentences."""
+    """Whether a line is nothing but SGML: the Chinese Treebank has such lines between sentences."""
     return bool(_MARKUP.fullmatch(line))
 
 

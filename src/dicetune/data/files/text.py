@@ -275,7 +275,7 @@ def check_target(target: Target) -> None:
 
 
 def _replace(target: str | Path, raw: bytes) -> None:
-    """Write beside the file, then rename: a reader never meets half of it."""
+    """Write beside the file, then rename: no reader ever meets half a file."""
     # a link stays a link: the file behind it is replaced
     path = Path(os.path.realpath(target))
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")

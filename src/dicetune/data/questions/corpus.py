@@ -110,7 +110,7 @@ def _contents(corpus: QuestionCorpus) -> Contents:
         )
         for question in corpus
     ]
-    # of a context that several questions share, the place of the last question is told
+    # a context that several questions share has the place of the last of these questions
     places = {question.context: corpus.place_of(question) for question in corpus}
     sizes = {context: len(words(context)) for context in places}
     answerable = sum(not question.impossible for question in corpus)
@@ -166,7 +166,7 @@ class OffsetRule:
         )
 
     def place(self, offset: int, context: str) -> int:
-        """The character that an offset means; an offset inside a character means all of it."""
+        """The character that an offset means; an offset inside a character means the character."""
         if self == CHARACTERS:
             return offset
         if self.ends == "\n":
@@ -197,7 +197,7 @@ def offset_rule(answers: Iterable[tuple[str, int, str]]) -> OffsetRule:
     fits_as_is = [context.startswith(text, offset) for text, offset, context in known]
     best, most = CHARACTERS, 0
     for rule in () if all(fits_as_is) else OTHER_RULES:
-        # of the offsets that a rule moves, more must fit by the rule alone than miss by it
+        # a rule must mend more of the offsets that it moves than it spoils
         alone = against = 0
         for (text, offset, context), fitted in zip(known, fits_as_is, strict=True):
             place = rule.place(offset, context)

@@ -27,7 +27,7 @@ UNKNOWN = "predictions of ids that are no question of the gold file: ignored"
 
 @dataclass(frozen=True)
 class AnswerRow:
-    """What a tool says of one question."""
+    """The answer of a tool to one question."""
 
     id: str
     text: str | None  # empty for no answer; None where the file has no row for the question

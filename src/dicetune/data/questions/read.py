@@ -88,7 +88,7 @@ def read_questions(
 
 @dataclass(frozen=True)
 class Spot(Place):
-    """A place in a JSON document, which reads values there and says what is wrong with them."""
+    """A place in a JSON document; reads the values there and names the place in errors."""
 
     def inside(self, step: str) -> Spot:
         """The place one step further in."""

@@ -95,7 +95,7 @@ class Table:
     def _no_words(self, tag_columns: int) -> str | None:
         """What the first column holds where it can hold no words."""
         if self.width <= tag_columns + 1:
-            return None  # beside the tags, the first column alone can be the words
+            return None  # no column but the first one is left for the words
         words = self.column(0, "words")
         if not any(word for sentence in words for word in sentence):
             return "an empty cell in every row"

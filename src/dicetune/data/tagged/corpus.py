@@ -256,16 +256,7 @@ def inspect_tokens(
 
 def sentence_items(corpus: Corpus) -> list[Item]:
     """The sentences of a corpus as an inspection takes them."""
-    return [
-        Item(
-            sentence.tokens,
-            corpus.place_of(sentence),
-            sentence.tags or None,
-            (sentence.tokens,),
-            len(sentence.tokens),
-        )
-        for sentence in corpus
-    ]
+    return [Item.of_words(s.tokens, corpus.place_of(s), s.tags or None) for s in corpus]
 
 
 def tag_difference(

@@ -46,7 +46,7 @@ class Predicted:
 
 @dataclass(frozen=True)
 class Predictions(Entries[Predicted]):
-    """The sentences of a prediction file, with fields as those of ``Corpus``."""
+    """The sentences of a prediction file; the fields are named as in ``Corpus``."""
 
     parts: ClassVar[tuple[str, ...]] = ("sentences",)
 
@@ -72,11 +72,11 @@ def read_predictions(
     *,
     spans: bool = True,
     format: str = "auto",
+    split: str | None = None,
     scheme: str = "auto",
     token_column: Column = None,
     gold_column: Column = None,
     predicted_column: Column = None,
-    split: str | None = None,
 ) -> Predictions:
     """Sentences with gold and predicted tags.
 

@@ -84,14 +84,14 @@ def read_tokens(
     trained: Mapping[str, Any] | None = None,
     lines: list[str] | None = None,
 ) -> Corpus:
-    """Sentences with one tag for each word, and a note for all that was repaired or odd.
+    """Sentences with one tag for each word; notes count what was repaired or odd.
 
     Tags that spell ``spans`` are brought to IOB2 or IOBES; other tags are read as they are. Columns
     have numbers from 0, or names in JSON lines, data sets, CoNLL-U and CoNLL-2012; the last column
     is the default for tags. Without ``require_tags``, tags are not read unless ``tag_column`` is
-    given, and sentences without words stay, so that the output has as many sentences as the input.
-    ``trained`` are the options of a model, whose columns are the default for files of columns.
-    ``lines`` are those of a file that was read already, such as a stream.
+    given, and sentences without words are kept: the output has as many sentences as the input.
+    ``trained`` holds the options of a model, whose columns are the default for files of columns;
+    ``lines`` holds the lines of a file that was read already, such as a stream.
     """
     if format != "auto" and format not in FORMATS:
         raise unknown_name("data format", format, ["auto", *FORMATS])
@@ -205,7 +205,7 @@ class Guess:
 
 
 def guess_format(path: str | Path, lines: list[str] | None = None) -> Guess:
-    """Read a file or stream once, where that was not done, and say what it holds."""
+    """The format of text to be tagged; a file or stream whose lines are not given is read once."""
     format, lines = detect_format(path, lines)
     if format == "conll" and not Path(path).name.removesuffix(".gz").endswith(_COLUMN_NAMES):
         return _prose_or_columns(lines)

@@ -117,7 +117,7 @@ def normalise(
 def respell(sentences: Sequence[Sentence], scheme: str, reading: Reading) -> list[list[str]]:
     """The tags of the sentences, brought to IOB2 or IOBES without repair.
 
-    Only IO and IOB1 are read as spans: their letters mean something else than those of IOB2.
+    Only IO and IOB1 are read as spans: a letter there means something else than in IOB2.
     """
     if scheme not in PREFIXES:
         raise unknown_name("tag scheme", scheme, ["auto", *PREFIXES])

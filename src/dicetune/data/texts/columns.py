@@ -74,7 +74,7 @@ class TextLayout:
     gold: bool = True  # whether labels are read
     quoting: str = "auto"
     header: str = "auto"  # whether a table's first row names its columns
-    labels: tuple[str, ...] = ()  # a model's names of numbers that nothing else names
+    labels: tuple[str, ...] = ()  # of a model: names of numbers, where no file has names
     separator: str = AUTO  # between labels in a cell: auto, none or the separator
     seen: tuple[str, ...] = ()  # labels of a model, which may tell what a cell holds
 
@@ -129,29 +129,15 @@ def has_header(rows: Sequence[Sequence[str]], wanted: TextLayout) -> bool:
     return names_marks(first, list(enumerate(rows[1:])))
 
 
-def find_columns(
-    names: Sequence[str],
-    rows: Sequence[Numbered],
-    wanted: TextLayout,
-    source: str,
-    *,
-    several: bool,
-    header: bool = True,
-    line: int | None = None,
-) -> FoundColumns:
-    """The columns of a table, or the keys of objects; without ``header`` the names are numbers."""
-    return _Search(names, rows, wanted, source, line).columns(several, header)
-
-
 @dataclass
-class _Search(Reader):
-    """The search for columns: the chosen ones first, then by known names or by cells."""
+class ColumnSearch(Reader):
+    """The search for columns: the chosen columns first, then by known names or by cells."""
 
-    names: Sequence[str]
+    names: Sequence[str]  # of a table, or the keys of objects; numbers where there is no header
     rows: Sequence[Numbered]
     wanted: TextLayout
     source: str
-    line: int | None
+    line: int | None  # of the names
     text: int | None = None
     pair: int | None = None
     label: int | None = None
@@ -159,7 +145,8 @@ class _Search(Reader):
     labels: tuple[int, ...] = ()
 
     def columns(self, several: bool, header: bool) -> FoundColumns:
-        choice, wanted = self.merged(header), self.wanted
+        """The columns of the text, its label or labels, and its id."""
+        choice, wanted = self._merged(header), self.wanted
         if wanted.gold and several and choice.label is None:
             self.labels = tuple(label_columns(self.names, self.rows, choice.labels, self.source))
         if self.labels and not header and not choice.labels:
@@ -169,15 +156,15 @@ class _Search(Reader):
                 "give -o label_columns=N,N,N or -o label_column=N"
             )
         has_label = wanted.gold and not self.labels
-        place = self.named if header else self.numbered
+        place = self._named if header else self._numbered
         self.text = place(choice.text, "text_column")
         self.pair = place(choice.pair, "pair_column") if wanted.pair else None
         self.label = place(choice.label, "label_column") if has_label else None
         self.id = place(choice.id, "id_column")
         if header:
-            self.fill_by_name(has_label)
+            self._fill_by_name(has_label)
         else:
-            self.fill_by_cells(has_label)
+            self._fill_by_cells(has_label)
         places = [n for n in (self.text, self.pair, self.label) if n is not None]
         twice = next((n for n in places if places.count(n) > 1), None)
         if twice is not None:
@@ -189,7 +176,7 @@ class _Search(Reader):
             )
         return FoundColumns(places[0], self.pair, self.label, self.id, self.labels)
 
-    def merged(self, header: bool) -> TextColumns:
+    def _merged(self, header: bool) -> TextColumns:
         """The chosen columns, else a model's columns where the file has them."""
         names = self.names if header else ()
 
@@ -208,7 +195,7 @@ class _Search(Reader):
             mine.labels or (model.labels if {*model.labels} <= {*names} else ()),
         )
 
-    def named(self, column: Column, option: str) -> int | None:
+    def _named(self, column: Column, option: str) -> int | None:
         if column is None:
             return None
         if column in self.names:
@@ -222,9 +209,9 @@ class _Search(Reader):
             number = -1
         if 0 <= number < len(self.names):
             return number
-        raise self.missing(f"the column {quoted(column)}", f"-o {option}=NAME")
+        raise self._missing(f"the column {quoted(column)}", f"-o {option}=NAME")
 
-    def numbered(self, column: Column, option: str) -> int | None:
+    def _numbered(self, column: Column, option: str) -> int | None:
         if column is None:
             return None
         try:
@@ -241,7 +228,7 @@ class _Search(Reader):
             )
         return number
 
-    def fill_by_name(self, has_label: bool) -> None:
+    def _fill_by_name(self, has_label: bool) -> None:
         plain = plain_names(self.names)
 
         def first(known: Sequence[str]) -> int | None:
@@ -249,7 +236,7 @@ class _Search(Reader):
 
         def missing(known: Sequence[str], what: str) -> DataError:
             expected = f"a column for the {what} ({listed(known)})"
-            return self.missing(expected, f"-o {what}_column=NAME")
+            return self._missing(expected, f"-o {what}_column=NAME")
 
         if self.wanted.pair and (self.text is None or self.pair is None):
             pairs = ((one, other) for one, other in PAIR_NAMES if {one, other} <= {*plain})
@@ -257,7 +244,7 @@ class _Search(Reader):
             if one is None or other is None:
                 shown = ", ".join(f"{one} and {other}" for one, other in PAIR_NAMES)
                 options = "-o text_column=NAME -o pair_column=NAME"
-                raise self.missing(f"columns for the two texts ({shown})", options)
+                raise self._missing(f"columns for the two texts ({shown})", options)
             self.text = plain.index(one) if self.text is None else self.text
             self.pair = plain.index(other) if self.pair is None else self.pair
         elif self.text is None:
@@ -275,11 +262,11 @@ class _Search(Reader):
         if self.id is None:
             self.id = first(ID_NAMES)
 
-    def missing(self, expected: str, options: str) -> DataError:
+    def _missing(self, expected: str, options: str) -> DataError:
         shown = listed(self.names, most=_SHOWN) or "none"
         return self.error(f"expected {expected}, got {shown}: give {options}", self.line)
 
-    def fill_by_cells(self, has_label: bool) -> None:
+    def _fill_by_cells(self, has_label: bool) -> None:
         width = len(self.names)
         roles = ("two texts" if self.wanted.pair else "text") + (" and label" if has_label else "")
         advice = f"got {width}: check the file, or give its format (--format)"
@@ -334,7 +321,7 @@ def label_columns(
         else:
             missing.append(name)
     if not found:
-        return []  # the names are those of the places in lists of 0 and 1
+        return []  # the names belong to the places in lists of 0 and 1
     if missing:
         raise DataError(
             source,
@@ -359,7 +346,7 @@ def marked_labels(names: Sequence[str], row: Sequence[Any], columns: Sequence[in
 
 
 def _mark_columns(names: Sequence[str], rows: Sequence[Numbered]) -> list[int]:
-    """Columns of nothing but 0 and 1, where there are several and they are no texts or ids."""
+    """Columns of nothing but 0 and 1, where there are several; known columns do not count."""
     found = [
         place
         for place, name in enumerate(plain_names(names))

@@ -43,7 +43,7 @@ UNLABELLED = "rows without any label: kept"
 
 @dataclass(frozen=True)
 class LabelColumn(Reader):
-    """What is known of a column of labels before it is read, and the reading of it."""
+    """A column of labels: what is known before it is read; ``labels`` reads it."""
 
     source: str
     notes: NoteBook
@@ -114,7 +114,7 @@ class LabelColumn(Reader):
                 found.append([])
             elif separator == NONE or value.strip() in whole:
                 found.append([value])
-            else:  # a separator at an end is no label, where nobody said that it is one
+            else:  # empty parts are ignored where the separator was guessed, else refused
                 found.append(_parts(value, separator) if is_guessed else value.split(separator))
         if self._are_marks(cells, found):
             return self._by_place(cells, found)
@@ -221,7 +221,7 @@ class LabelColumn(Reader):
         for (_, value), items in zip(cells, found, strict=True):
             if not items:
                 continue
-            # strings in a list are names, those that were parted are not known to be
+            # strings in a list are names; strings that were parted may be anything
             if isinstance(value, list) and isinstance(items[0], str):
                 return False
             if len(items) < 2 or not all(mark(item) for item in items):  # one place is no choice
@@ -311,17 +311,17 @@ def _list_in(text: str) -> list[Any] | None:
 def _evidence(
     labels: Collection[str], separator: str, seen: Collection[str]
 ) -> tuple[set[str], int]:
-    """The cells that a separator parts, and how many of them have parts that stand alone."""
+    """The cells that a separator parts, and the number of such cells whose parts are cells too."""
     joined = {label for label in labels if len(_parts(label, separator)) > 1}
     alone = {*labels, *seen} - joined
-    # of a rare separator all parts must stand alone, of a usual one some
+    # a rare separator needs all parts of a cell as cells, a usual separator needs one part
     enough = any if separator in _USUAL else all
     backed = sum(enough(p in alone for p in _parts(label, separator)) for label in joined)
     return joined, backed
 
 
 def _have_shared_part(joined: Collection[str], separator: str) -> bool:
-    """Whether some part stands in several cells."""
+    """Whether several cells have a part in common."""
     counts = Counter(part for label in joined for part in {*_parts(label, separator)})
     return any(count > 1 for count in counts.values())
 

@@ -271,7 +271,7 @@ class _PredictionReader(Reader):
             wanted.separator,
             tuple(wanted.label_columns),
             tuple(seen),
-            needed=self.gold is None,  # beside a file of gold the places may be of that file alone
+            needed=self.gold is None,  # the places may be for a file of gold
         ).labels(cells)
 
     def check_known(
@@ -352,7 +352,7 @@ class _Columns:
 
 
 def _probabilities(record: Mapping[str, Any], place: Place) -> Mapping[str, float] | None:
-    """The probability of each label, where the row tells them by name."""
+    """The probability of each label, where the row has probabilities by name."""
     found = record.get("probabilities")
     if not isinstance(found, Mapping):
         return None

@@ -28,10 +28,10 @@ from dicetune.data.files.text import NoteBook, Reader, read_lines, source_name, 
 from dicetune.data.texts.columns import (
     ID_NAMES,
     KNOWN_NAMES,
+    ColumnSearch,
     FoundColumns,
     Numbered,
     TextLayout,
-    find_columns,
     has_header,
     marked_labels,
     plain_names,
@@ -259,15 +259,8 @@ class _TextReader(Reader):
 
     def columns_of(self, table: _Table) -> FoundColumns:
         """The columns of a table, and a note of them; refuse objects that lack one."""
-        found = find_columns(
-            table.names,
-            table.rows,
-            self.wanted,
-            self.source,
-            several=self.several,
-            header=table.header,
-            line=table.line,
-        )
+        search = ColumnSearch(table.names, table.rows, self.wanted, self.source, table.line)
+        found = search.columns(self.several, table.header)
         places = (found.text, found.pair, found.label, *found.labels)
         needed = [table.names[place] for place in places if place is not None]
         for (line, _), record in zip(table.rows, table.records, strict=False):
