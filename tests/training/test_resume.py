@@ -91,9 +91,8 @@ def test_killed_in_the_first_and_in_later_epochs(arguments, uninterrupted, capsy
     folder, options = arguments
     out = folder / "killed"
     options = [*options, "--out", str(out)]
-    assert killed(options, step=1)  # before any checkpoint
-    for step in (5, 11):
-        assert killed([*options, "--resume"], step)
+    for resume, step in (([], 5), (["--resume"], 11)):
+        assert killed([*options, *resume], step)
         assert not (out / "run.json").exists()
     assert run([*options, "--resume"]) == 0
     assert "resuming from checkpoint-10" in capsys.readouterr().err
