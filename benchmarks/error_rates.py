@@ -26,8 +26,7 @@ import argparse
 
 import numpy as np
 
-from dicetune.comparison.statistics.estimate import estimate, score_interval
-from dicetune.comparison.statistics.runs import Runs
+from dicetune.comparison.statistics.estimate import Runs, estimate, score_interval
 from dicetune.comparison.statistics.significance import sign_flip
 
 UNITS = {"f1": 1000, "spans": 1000, "f1 near 1": 200}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dicetune.comparison.statistics.estimate import (
+    Runs,
     components,
     detectable,
     estimate,
@@ -16,7 +17,6 @@ from dicetune.comparison.statistics.estimate import (
     score_interval,
     seeds_needed,
 )
-from dicetune.comparison.statistics.runs import Runs
 from dicetune.comparison.statistics.significance import effect, holm, rank_correlation, sign_flip
 from dicetune.errors import InputError
 

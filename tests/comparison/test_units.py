@@ -7,8 +7,7 @@ from comparisons import make_comparison
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.results import read_results
 from dicetune.comparison.runs import FinishedRun
-from dicetune.comparison.statistics.estimate import estimate
-from dicetune.comparison.statistics.runs import Runs, by_document
+from dicetune.comparison.statistics.estimate import Runs, by_document, estimate
 from dicetune.comparison.summary import summarise
 from dicetune.records import PREDICTIONS_FILE, read_json_lines, write_json_lines
 

@@ -20,12 +20,13 @@ from typing import Any
 from dicetune import numbers
 from dicetune.comparison.results import Competitor, Results, competitor_name
 from dicetune.comparison.statistics.estimate import (
+    Runs,
+    by_document,
     detectable,
     estimate,
     score_interval,
     seeds_needed,
 )
-from dicetune.comparison.statistics.runs import Runs, by_document
 from dicetune.comparison.statistics.significance import effect, holm, sign_flip
 from dicetune.records import DEFAULT as ARGMAX
 from dicetune.records import TUNED
