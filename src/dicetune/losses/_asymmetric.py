@@ -67,15 +67,12 @@ def asymmetric_loss(
     = γ+. Nor is p calibrated as a softmax of the logits.
 
     Args:
-        logits: raw scores, (..., C).
-        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
+        logits, target, reduction, **given: see ``Given``, also for result and errors.
         gamma_pos: γ+ >= 0, how much less an easy positive counts.
         gamma_neg: γ- >= 0, how much less an easy negative counts.
         margin: m in [0, 1): negatives with a p below m cost nothing.
         detach: the weights (1-p)^γ+ and p_m^γ- have no gradient, as in the training scripts of the
             authors (disable_torch_grad_focal_loss); by default they have, as in the paper.
-        reduction: ``none``, ``sum`` or ``mean``.
-        **given: see ``Given``, also for the result and the errors.
 
     References:
         Ridnik et al., "Asymmetric Loss for Multi-Label Classification", ICCV 2021, arXiv

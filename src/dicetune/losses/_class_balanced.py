@@ -73,13 +73,8 @@ def class_balanced_loss(
     Each of the ``labels`` is a problem of two classes, absent and set.
 
     Args:
-        logits: raw scores, (..., C).
-        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
+        logits, target, class_counts, reduction, **given: see ``Call``, also for result and errors.
         beta: β in [0, 1); see ``effective_number_weights`` for the weights w.
-        class_counts: training items of each class, (C,); of ``labels`` the items without and with
-            each label, (C, 2).
-        reduction: ``none``, ``sum`` or ``mean``.
-        **given: see ``Given``, also for the result and the errors.
 
     Raises:
         InputError: also for a class without training items, and for ``positions``.

@@ -81,12 +81,9 @@ def cross_entropy_loss(
     this function, divide by the number of items.
 
     Args:
-        logits: raw scores, (..., C).
-        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
+        logits, target, reduction, **given: see ``Given``, also for result and errors.
         class_weight: one weight for each class; of ``labels`` also a tensor (C, 2), the weights
             where a label is absent and where it is set.
-        reduction: ``none``, ``sum`` or ``mean``.
-        **given: see ``Given``, also for the result and the errors.
 
     References:
         Li et al., ACL 2020, Eq. 1; with ``class_weight`` Eq. 2.
@@ -250,13 +247,8 @@ def weighted_cross_entropy_loss(
     only: 1 : 1,000 weighs 3.
 
     Args:
-        logits: raw scores, (..., C).
-        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
+        logits, target, class_counts, reduction, **given: see ``Call``, also for result and errors.
         k: the constant K of the weights; see ``inverse_frequency_weights``.
-        class_counts: training items of each class, (C,); of ``labels`` the items without and with
-            each label, (C, 2).
-        reduction: ``none``, ``sum`` or ``mean``.
-        **given: see ``Given``, also for the result and the errors.
 
     Raises:
         InputError: also for a class without training items, and for ``positions``.

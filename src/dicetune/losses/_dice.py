@@ -32,12 +32,10 @@ def dice_loss(
     positives cost.
 
     Args:
-        logits: raw scores, (..., C).
-        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
+        logits, target, **options: see ``IndexOptions`` and ``Given``.
         level: ``set`` or ``example``; for ``positions`` the set is one text.
         squared: Σ p² and Σ y² below the line; ``False``: Σ p and Σ y (1 - Eq. 6).
         smooth: γ > 0.
-        **options: see ``IndexOptions`` and ``Given``.
 
     References:
         Milletari et al., "V-Net", 3DV 2016; Li et al., ACL 2020, Eq. 6 to 8.
@@ -48,17 +46,8 @@ def dice_loss(
         >>> dice_loss(logits, target)  # 1 - (2·.5 + 1) / (.25 + .25 + 1 + 1)
         tensor(0.2000)
     """
-    return overlap_loss(
-        logits,
-        target,
-        alpha=0.5,
-        beta=0.5,
-        smooth=smooth / 2,
-        level=level,
-        squared=squared,
-        decay=0.0,
-        form="target",
-        **options,
+    return self_adjusting_dice_loss(
+        logits, target, decay=0.0, level=level, squared=squared, smooth=smooth, **options
     )
 
 
@@ -105,14 +94,12 @@ def self_adjusting_dice_loss(
     decay 1, and rewards a false positive with p near 1 as much as a true negative.
 
     Args:
-        logits: raw scores, (..., C).
-        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
+        logits, target, **options: see ``IndexOptions`` and ``Given``.
         decay: exponent >= 0 of the weight.
         form: ``target``, ``detached`` or ``literal``; see ``overlap_loss``.
         level: ``set`` or ``example``.
         squared: squares below the line.
         smooth: γ > 0.
-        **options: see ``IndexOptions`` and ``Given``.
 
     References:
         Li et al., ACL 2020, Eq. 12.
@@ -179,11 +166,9 @@ def share_past_turning_point(
     squared or not, per example or over a set.
 
     Args:
-        logits: raw scores, (..., C).
-        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
+        logits, target, **given: see ``Given``.
         decay: the exponent of the weight.
         activation: ``auto`` or ``sigmoid``.
-        **given: see ``Given``.
 
     Returns:
         A scalar in [0, 1], without a gradient; 0 over nothing.

@@ -62,12 +62,9 @@ def focal_loss(
     is -Σ_c y_c (1-p_c)^γ log p_c. The weight (1-p_t)^γ has its gradient; it is not detached.
 
     Args:
-        logits: raw scores, (..., C).
-        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
+        logits, target, reduction, **given: see ``Given``, also for result and errors.
         gamma: γ >= 0, how much less an easy item counts.
         class_weight: α, one weight for each class; the mean divides by the number of items.
-        reduction: ``none``, ``sum`` or ``mean``.
-        **given: see ``Given``, also for the result and the errors.
 
     References:
         Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, Eq. 5; Li et al., ACL 2020,

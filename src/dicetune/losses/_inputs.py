@@ -38,14 +38,17 @@ _FEW_CLASSES = 16
 
 
 class Given(TypedDict, total=False):
-    """What every function takes beside ``logits`` (..., C), ``target`` and its options.
+    """What every function takes beside its options. Every entry may be left out.
 
-    A target holds class numbers of the leading shape, or values in [0, 1] of the logits' shape (0/1
-    labels, or shares of the classes); ``-100`` is ignored. Every entry may be left out. The result
-    is a scalar; for the reduction ``none`` it has the leading shape. The mean over nothing is 0
-    with zero gradient. Values, shapes and combinations without a meaning are an ``InputError``.
+    The result is a scalar; for the reduction ``none`` it has the leading shape. The mean over
+    nothing is 0 with zero gradient. Values, shapes and combinations without a meaning are an
+    ``InputError``.
 
     Args:
+        logits: raw scores, (..., C).
+        target: class numbers of the leading shape, or values in [0, 1] of the logits' shape (0/1
+            labels, or shares of the classes); ``-100`` is ignored.
+        reduction: ``mean`` (default), ``sum`` or ``none``.
         kind: ``classes`` (softmax over the last axis), ``labels`` (one sigmoid for each) or
             ``positions`` (softmax over the positions of a text). By default ``labels`` for a target
             of the logits' shape, else ``classes``; ``positions`` must be named.

@@ -51,22 +51,17 @@ def logit_adjusted_loss(
 ) -> Tensor:
     """Logit-adjusted cross-entropy: -(1/N) Σ_i log softmax(z_i + τ log π)_t, π_c = n_c / n.
 
-    The model says z, without the prior π of the training items: a rare class makes up in its logit
-    what it lacks in items. τ = 0 is cross-entropy. Each of the ``labels`` is a problem of two
-    classes: z + τ log(π / (1 - π)) goes into its sigmoid.
+    The model says z, the raw scores, without the prior π of the training items: a rare class makes
+    up in its logit what it lacks in items. τ = 0 is cross-entropy. Each of the ``labels`` is a
+    problem of two classes: z + τ log(π / (1 - π)) goes into its sigmoid.
 
     What it is not: the adjustment of a finished model, z - τ log π after cross-entropy, which has
     the same aim and costs no training. Nor a loss for F1: at τ = 1 the class of the largest z is
     best for the mean recall of the classes; expect rare classes too often.
 
     Args:
-        logits: raw scores z, (..., C).
-        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
+        logits, target, class_counts, reduction, **given: see ``Call``, also for result and errors.
         tau: τ >= 0, how much of the prior is taken out of the model.
-        class_counts: training items of each class, (C,); of ``labels`` the items without and with
-            each label, (C, 2).
-        reduction: ``none``, ``sum`` or ``mean``.
-        **given: see ``Given``, also for the result and the errors.
 
     Raises:
         InputError: also for a class without training items, and for ``positions``.

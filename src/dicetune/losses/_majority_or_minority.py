@@ -37,23 +37,19 @@ def majority_or_minority_loss(
 
         L = CE + λ CE_M,    CE_M = -(1/N) Σ_{i: t_i = M} log p_it,    t_i the gold class of i
 
-    M is the ``background`` where the call names one (O in tagging), else the class with the most
-    training items; of equal classes the first. λ = 0 is cross-entropy. Each of the ``labels`` is a
-    problem of two classes, and M is absent or set, whichever has more items. For shares y of the
-    classes an item counts in CE_M by its share y_M. Both sums are divided by the number of all
-    items N, so that L is a mean over items: it is cross-entropy in which M weighs 1 + λ.
+    M is the ``background`` where the call names one (O in tagging), else the class with the largest
+    of the ``class_counts``; of equal classes the first. λ = 0 is cross-entropy. Each of the
+    ``labels`` is a problem of two classes, and M is absent or set, whichever has more items. For
+    shares y of the classes an item counts in CE_M by its share y_M. Both sums are divided by the
+    number of all items N, so that L is a mean over items: it is cross-entropy in which M weighs 1 +
+    λ.
 
     What it is not: a weight for rare classes. The odds of M are, at the optimum, 1 + λ times the
     true odds: M is said more often, the others more surely.
 
     Args:
-        logits: raw scores, (..., C).
-        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
+        logits, target, class_counts, reduction, **given: see ``Call``, also for result and errors.
         majority_weight: λ >= 0.
-        class_counts: training items of each class, (C,); of ``labels`` the items without and with
-            each label, (C, 2). Needed where no ``background`` is given.
-        reduction: ``none``, ``sum`` or ``mean``.
-        **given: see ``Given``, also for the result and the errors.
 
     Raises:
         InputError: also for neither a background nor counts, and for ``positions``.

@@ -44,8 +44,7 @@ def overlap_loss(
     ``set`` level the loss is not additive: the mean of two batches' losses is not the loss of both.
 
     Args:
-        logits: raw scores, (..., C).
-        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
+        logits, target, reduction, **given: see ``Given``, also for result and errors.
         alpha: α >= 0, the weight of false positives.
         beta: β >= 0, the weight of false negatives.
         smooth: γ > 0.
@@ -61,8 +60,6 @@ def overlap_loss(
         average: ``macro`` or ``micro``.
         class_weight: one weight for each class.
         activation: ``auto`` or ``sigmoid``.
-        reduction: ``none``, ``sum`` or ``mean``.
-        **given: see ``Given``, also for the result and the errors.
 
     References:
         Tversky, "Features of Similarity", 1977; Salehi et al., "Tversky loss function for image
@@ -188,13 +185,11 @@ def tversky_loss(
     β matters. There is no squared form: with α ≠ β it is no index.
 
     Args:
-        logits: raw scores, (..., C).
-        target: class numbers (...), or 0/1 labels or shares (..., C); -100 is ignored.
+        logits, target, **options: see ``IndexOptions`` and ``Given``.
         alpha: α >= 0, the weight of false positives.
         beta: β >= 0, the weight of false negatives.
         smooth: γ > 0.
         level: ``set`` or ``example`` (Eq. 10 as printed).
-        **options: see ``IndexOptions`` and ``Given``.
 
     References:
         Salehi et al., MLMI 2017; Li et al., ACL 2020, Eq. 10.
