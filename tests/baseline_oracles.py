@@ -63,7 +63,7 @@ def logit_adjusted(case, rows, *, counts, tau=1.0, reduction="mean", frozen=None
     else:
         shift = [tau * math.log(n / sum(counts)) for n in counts]
         ones = [1.0 for _ in counts]
-    moved = [[z + own for z, own in zip(row, shift, strict=True)] for row in rows]
+    moved = [[z + add for z, add in zip(row, shift, strict=True)] for row in rows]
     return weighted(case, moved, ones, reduction)
 
 
@@ -75,13 +75,13 @@ def effective_number(n, beta):
 def balanced(counts, beta):
     """Inverse effective numbers that sum to how many they are."""
     inverse = [1 / effective_number(n, beta) for n in counts]
-    return [len(counts) * own / sum(inverse) for own in inverse]
+    return [len(counts) * weight / sum(inverse) for weight in inverse]
 
 
 def class_balanced(case, rows, *, counts, beta, reduction="mean", frozen=None):
     """Cross-entropy weighted by inverse effective numbers."""
     labels = case.kind == "labels"
-    weights = [balanced(own, beta) for own in counts] if labels else balanced(counts, beta)
+    weights = [balanced(sides, beta) for sides in counts] if labels else balanced(counts, beta)
     return weighted(case, rows, weights, reduction)
 
 

@@ -27,9 +27,7 @@ NASTY = f"{SCRIPT} </script><img src=x onerror=\"alert(2)\"> & 'quoted' {{{{ 7*7
 LABELS = ("ham", '<b>"spam"</b>')
 WORDS = ("The", "pump", "at", "Quay", "Nine", "is", "down", "again", ".")
 TAGS = ("O", "B-SITE", "I-SITE", "B-ORG<i>", "I-ORG<i>")
-
 CANDIDATES = (("SITE", 3, 5), ("ORG<i>", 1, 2), ("SITE", 3, 4), ("ORG<i>", 0, 2), ("SITE", 6, 8))
-
 PROBLEMS = {
     "label": {"kind": "label", "labels": list(LABELS), "positive": LABELS[1], "metric": "f1"},
     "label_set": {"kind": "label_set", "labels": ["joy", "awe", "fear"], "metric": "macro_f1"},

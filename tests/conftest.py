@@ -1,6 +1,8 @@
 """What every test shares: offline, one place for real data, a clear message where it is absent."""
 
+import json
 import os
+from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -10,7 +12,7 @@ import pytest
 from hypothesis import settings
 
 # a busy machine is no failure
-settings.register_profile("dicetune", deadline=None)
+settings.register_profile("dicetune", deadline=None, max_examples=50)
 settings.load_profile("dicetune")
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -21,6 +23,38 @@ def log(caplog):
     """What the library logs: ``messages`` are the lines so far, ``clear`` forgets them."""
     caplog.set_level("INFO", logger="dicetune")
     return caplog
+
+
+@pytest.fixture
+def file(tmp_path, request):
+    """Function from a content to a file of a name, by default of the module's ``NAME``.
+
+    Bytes and text are written as they are, other data as JSON: a list as lines into a .jsonl file.
+    """
+
+    def write(content, name=None):
+        path = tmp_path / (name or getattr(request.module, "NAME", "a"))
+        if isinstance(content, list) and path.suffix == ".jsonl":
+            content = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in content)
+        elif not isinstance(content, str | bytes):
+            content = json.dumps(content, ensure_ascii=False)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def saved_family(tmp_path_factory):
+    """Function from family and head to the folder of a tiny model, which no test may change."""
+
+    @cache
+    def find(name, head="token"):
+        from families import save_family
+
+        return save_family(name, head, tmp_path_factory.mktemp("family") / f"{name}-{head}")
+
+    return find
 
 
 def _real_data() -> Path:

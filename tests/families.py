@@ -40,7 +40,7 @@ from transformers import (
     XLNetTokenizer,
 )
 
-from tiny import TEXTS
+from tiny import TEXTS, wordpiece_tokenizer
 
 LIMIT = 64
 HEADS = {
@@ -76,10 +76,10 @@ def _byte_level(special):
     return _numbered(pieces), list(dict.fromkeys(merges))
 
 
-def byte_level():
+def byte_level(**options):
     """RoBERTa's: the space is part of a word, offsets are trimmed."""
     vocabulary, merges = _byte_level(["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
-    return RobertaTokenizer(vocab=vocabulary, merges=merges, model_max_length=LIMIT)
+    return RobertaTokenizer(vocab=vocabulary, merges=merges, model_max_length=LIMIT, **options)
 
 
 def byte_level_untrimmed():
@@ -125,117 +125,61 @@ def unigram_cls_last():
     return XLNetTokenizer(vocab=_unigram(special), unk_id=0, model_max_length=LIMIT)
 
 
-def _bert(tokenizer, **head):
-    return BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=LIMIT,
-        pad_token_id=tokenizer.pad_token_id,
-        **head,
-    )
-
-
-def _distilbert(tokenizer, **head):
-    return DistilBertConfig(
-        vocab_size=len(tokenizer),
-        dim=16,
-        n_layers=2,
-        n_heads=2,
-        hidden_dim=32,
-        max_position_embeddings=LIMIT,
-        pad_token_id=tokenizer.pad_token_id,
-        **head,
-    )
-
-
-def _roberta(tokenizer, **head):
-    return RobertaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=50,  # 48 of use, less than the tokenizer says
-        type_vocab_size=1,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        **head,
-    )
-
-
-def _modernbert(tokenizer, **head):
-    return ModernBertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        num_hidden_layers=2,  # one with global attention, one with local
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=LIMIT,
-        local_attention=8,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.cls_token_id,
-        cls_token_id=tokenizer.cls_token_id,
-        eos_token_id=tokenizer.sep_token_id,
-        sep_token_id=tokenizer.sep_token_id,
-        **head,
-    )
-
-
-def _deberta(tokenizer, **head):
-    return DebertaV2Config(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=LIMIT,
-        relative_attention=True,
-        position_buckets=8,
-        pos_att_type=["p2c", "c2p"],
-        position_biased_input=False,
-        share_att_key=True,
-        norm_rel_ebd="layer_norm",
-        type_vocab_size=0,
-        pooler_hidden_size=16,
-        pad_token_id=tokenizer.pad_token_id,
-        **head,
-    )
-
-
-def _xlnet(tokenizer, **head):
-    return XLNetConfig(
-        vocab_size=len(tokenizer),
-        d_model=16,
-        n_layer=2,
-        n_head=2,
-        d_inner=32,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        **head,
-    )
-
-
-FAMILIES = {
-    "bert": (wordpiece, _bert),
-    "distilbert": (wordpiece, _distilbert),
-    "roberta": (byte_level, _roberta),
-    "modernbert": (byte_level_untrimmed, _modernbert),
-    "deberta-v2": (unigram, _deberta),
-    "xlnet": (unigram_cls_last, _xlnet),
+# of one family that reads letters and of one that reads bytes, ready for words
+TOKENIZERS = {
+    "wordpiece": wordpiece_tokenizer(),
+    "byte-level": byte_level(add_prefix_space=True),
 }
-"""Name to (a function that makes the tokenizer, one that makes a configuration for it)."""
+_SIZES = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 32,
+    "max_position_embeddings": LIMIT,
+}
+_DISTILBERT = {"dim": 16, "n_layers": 2, "n_heads": 2, "hidden_dim": 32}
+_ROBERTA = {"max_position_embeddings": 50, "type_vocab_size": 1}  # 48 of use, less than LIMIT
+_DEBERTA = {
+    "relative_attention": True,
+    "position_buckets": 8,
+    "pos_att_type": ["p2c", "c2p"],
+    "position_biased_input": False,
+    "share_att_key": True,
+    "norm_rel_ebd": "layer_norm",
+    "type_vocab_size": 0,
+    "pooler_hidden_size": 16,
+}
+FAMILIES = {
+    "bert": (wordpiece, BertConfig, _SIZES),
+    "distilbert": (wordpiece, DistilBertConfig, {**_DISTILBERT, "max_position_embeddings": LIMIT}),
+    "roberta": (byte_level, RobertaConfig, {**_SIZES, **_ROBERTA}),
+    # of two layers one has local attention
+    "modernbert": (byte_level_untrimmed, ModernBertConfig, {**_SIZES, "local_attention": 8}),
+    "deberta-v2": (unigram, DebertaV2Config, {**_SIZES, **_DEBERTA}),
+    "xlnet": (
+        unigram_cls_last,
+        XLNetConfig,
+        {"d_model": 16, "n_layer": 2, "n_head": 2, "d_inner": 32},
+    ),
+}
+"""Name to (a function that makes the tokenizer, the class of the configuration, its sizes)."""
 
 
 def save_family(name: str, head: str, folder: Path, labels: int = 3) -> str:
     """Save a tiny random model of a family, with ``head`` of ``HEADS``, and its tokenizer."""
-    make_tokenizer, configure = FAMILIES[name]
+    make_tokenizer, config_class, sizes = FAMILIES[name]
     tokenizer = make_tokenizer()
-    config = configure(tokenizer, num_labels=2 if head == "question" else labels)
+    first, last = tokenizer.cls_token_id, tokenizer.sep_token_id
+    config = config_class(
+        vocab_size=len(tokenizer),
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=first,
+        cls_token_id=first,
+        eos_token_id=last,
+        sep_token_id=last,
+        num_labels=2 if head == "question" else labels,
+        **sizes,
+    )
     config.initializer_range = 0.2  # at 0.02 attention sees so little that a wrong mask goes unseen
     torch.manual_seed(0)
     HEADS[head].from_config(config).save_pretrained(folder)

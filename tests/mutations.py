@@ -8,13 +8,7 @@ ODD += ["", " ", "x", "\x1b[2J", "\ud83d", [], {}, [[]], {"x": 1}, ["x", 1]]
 
 
 def mutated(rows, random, *, lines=True):
-    """The bytes of a spoilt file.
-
-    Args:
-        rows: of JSON lines, or one document.
-        random: ``random.Random``.
-        lines: whether ``rows`` are lines.
-    """
+    """The bytes of a spoilt file of JSON: of ``rows`` as lines, or as one document."""
     value = copy.deepcopy(rows)
     for _ in range(random.randint(1, 3)):
         spoil(value, random)
@@ -25,8 +19,8 @@ def mutated(rows, random, *, lines=True):
 
 def mutated_text(text, random):
     """The bytes of a spoilt file of lines: lines or cells lost, doubled, swapped, cut elsewhere."""
-    own = next(mark for mark in "\t, " if mark in text)
-    rows = [line.split(own) for line in text.splitlines()]
+    mark = next(mark for mark in "\t, " if mark in text)
+    rows = [line.split(mark) for line in text.splitlines()]
     for _ in range(random.randint(1, 3)):
         value = random.choice(rows) if rows and random.random() < 0.6 else rows
         if not value:
@@ -42,7 +36,7 @@ def mutated_text(text, random):
         elif value is not rows:
             value[key] = str(random.choice(ODD))[:300].replace("\ud83d", "")
     separator = random.choice(["\t", "\t", ",", " "]) if random.random() < 0.2 else None
-    raw = "".join((separator or own).join(row) + "\n" for row in rows).encode()
+    raw = "".join((separator or mark).join(row) + "\n" for row in rows).encode()
     return spoilt_bytes(raw, random) if random.random() < 0.3 else raw
 
 

@@ -213,11 +213,7 @@ def overlap(
 
 
 def _entry(p, y, weight, squared):
-    return (
-        weight * p * y,
-        weight * (p * p if squared else p),
-        weight * (y * y if squared else y),
-    )
+    return (weight * p * y, weight * (p * p if squared else p), weight * (y * y if squared else y))
 
 
 def value(result):

@@ -13,32 +13,14 @@ import sys
 
 import pytest
 
-from dicetune.cli import main
-from tiny import tiny_bert
+from commands import command
+from tiny import squad, tiny_bert
 
 NER = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n\n"
 TEXTS = "text\tlabel\npump is down\t1\nall quiet\t0\ngate is down\t1\nno news\t0\n"
 PAIRS = "a\tb\tlabel\npump is down\tthe pump failed\t1\nall quiet\tgate is down\t0\n"
 MULTI = 'text,labels\npump is down,"bad,pump"\nall quiet,\ngate is down,bad\n'
-QA = {
-    "data": [
-        {
-            "title": "t",
-            "paragraphs": [
-                {
-                    "context": "The pump at Quay Nine is down.",
-                    "qas": [
-                        {
-                            "id": "q1",
-                            "question": "What is down?",
-                            "answers": [{"text": "pump", "answer_start": 4}],
-                        }
-                    ],
-                }
-            ],
-        }
-    ]
-}
+QA = squad("The pump at Quay Nine is down.", ("q1", "What is down?", "pump"))
 SCORES = [
     {
         "id": str(n),
@@ -105,13 +87,7 @@ def runs(place):
 
 
 def run(line):
-    """Exit code of a command line."""
-    sys.argv = ["dicetune", *shlex.split(line)]
-    try:
-        main()
-    except SystemExit as done:
-        return done.code or 0
-    return 0
+    return command(*shlex.split(line))
 
 
 # name of a file -> its content, for the row's own files
@@ -121,43 +97,34 @@ NER_FILES = "--train ner.conll --dev ner.conll"
 TRAIN_NER = f"{TRAIN} {NER_FILES}"
 TRAIN_TEXT = "train text --train text.tsv --dev text.tsv --model model --out out"
 COMPARE = f"compare ner {NER_FILES} --test ner.conll --model model --out out"
-
 FLAGS = [
     "train",
-    "train nre --train ner.conll --dev ner.conll --out out",
     "train ner --out out",
     "train ner --train ner.conll --out out",
     f"train ner {NER_FILES} --model model",
-    f"{TRAIN} --train none.conll --dev ner.conll",
     f"{TRAIN} --train ner.conll --dev none.conll",
     f"{TRAIN_NER} --test none.conll",
     f"{TRAIN} --train empty --dev ner.conll",
     f"{TRAIN_NER} --model none",
     f"{TRAIN_NER} --model empty",
     f"{TRAIN_NER} --model ner.conll",
-    f"{TRAIN_NER} --loss dcie",
     f"{TRAIN_NER} --loss ''",
     f"{TRAIN_NER} --loss ce+",
     f"{TRAIN_NER} --loss -1*ce",
     f"{TRAIN_NER} --loss nan*ce",
-    f"{TRAIN_NER} --loss dice:smoth=1",
     f"{TRAIN_NER} --loss dice:smooth=x",
-    f"{TRAIN_NER} --loss dice:smooth=nan",
     f"{TRAIN_NER} --loss tversky:alpha=0.3,alpha=0.4",
     f"{TRAIN_NER} --loss tversky:squared=true,alpha=0.3,beta=0.7",
     f"{TRAIN_NER} --loss dsc:smooth=-1",
     f"{TRAIN_NER} --start-loss ce",
-    f"{TRAIN_NER} --start-share 0.5",
     f"{TRAIN_NER} --start-loss ce --start-share 1.5",
     f"{TRAIN_NER} --seed -1",
     f"{TRAIN_NER} --seed one",
     f"{TRAIN_NER} --format conl",
     f"{TRAIN_NER} --format jsonl",
     f"{TRAIN_NER} --max-length 1",
-    f"{TRAIN_NER} --max-length 100000",
     f"{TRAIN_NER} --max-train 0",
     f"{TRAIN_NER} --patience 0",
-    f"{TRAIN_NER} --data sample",
     "train ner --data other --out out",
     "train qa --data sample --out out --model model",
     f"{TRAIN_NER} -o scheme=iob3",
@@ -168,8 +135,6 @@ FLAGS = [
     f"{TRAIN_NER} -o stride=-1",
     f"{TRAIN_NER} -o positive=1",
     f"{TRAIN_NER} -s learning_rate=1e-3",
-    f"{TRAIN_NER} -s trainer.learning_rate=fast",
-    f"{TRAIN_NER} -s trainer.learning_rate=-1",
     f"{TRAIN_NER} -s trainer.learning_rate=nan",
     f"{TRAIN_NER} -s trainer.num_train_epochs=0",
     f"{TRAIN_NER} -s trainer.per_device_train_batch_size=1.5",
@@ -178,18 +143,15 @@ FLAGS = [
     f"{TRAIN_NER} -s trainer.eval_strategy=no",
     f"{TRAIN_NER} -s trainer.save_total_limit=1",
     f"{TRAIN_NER} -s trainer.optim=adamx",
-    f"{TRAIN_NER} -s trainer.lr_scheduler_type=zigzag",
     f"{TRAIN_NER} -s trainer.report_to=comet_ml",
     f"{TRAIN_NER} -s hard_negatives=0",
     f"{TRAIN_NER} -s hard_negatives=nan",
     f"{TRAIN_NER} -s prior_bias=true",
     f"{TRAIN_NER} -s out.x=1",
     f"{TRAIN_NER} --out stranger",
-    f"{TRAIN_NER} --out stranger --overwrite",
     f"{TRAIN_NER} --out ner.conll",
     f"{TRAIN_NER} --out ner.conll/below",
     f"{TRAIN_NER} --out /proc/none/out",
-    f"{TRAIN_NER} --config none.yaml",
     f"{TRAIN_TEXT} -o positive=2",
     f"{TRAIN_TEXT} -o label_column=lable",
     f"{TRAIN_TEXT} -o text_column=9",

@@ -1,13 +1,11 @@
 """Damaged files of a finished run: each command that reads one refuses and names it."""
 
-import sys
-
 import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
-from dicetune.cli import main
+from commands import command
 from dicetune.decide.folder import tune
 from dicetune.records import (
     DECISION_FILE,
@@ -64,14 +62,11 @@ def place(tmp_path_factory):
 def refused(place, capfd):
     """Function that runs a command on the run and gives the message with which it refuses."""
 
-    def call(command):
-        folder = place / "run"
-        more = {"predict": ["words.txt"], "evaluate": ["gold.conll"], "tune": []}[command]
-        sys.argv = ["dicetune", command, str(folder), *(str(place / name) for name in more)]
-        with pytest.raises(SystemExit) as done:
-            main()
+    def call(verb):
+        more = {"predict": ["words.txt"], "evaluate": ["gold.conll"], "tune": []}[verb]
+        code = command(verb, place / "run", *(place / name for name in more))
         said = capfd.readouterr().err.strip()
-        assert done.value.code == 2, said
+        assert code == 2, said
         assert said.startswith("dicetune: ")
         assert len(said.splitlines()) == 1, said
         return said
@@ -94,8 +89,8 @@ def restored(place):
 def test_a_damaged_file_is_named(restored, refused, name, damage):
     path = restored(name)
     path.write_bytes(DAMAGES[damage](path.read_bytes()))
-    for command in READERS[name]:
-        said = refused(command)
+    for verb in READERS[name]:
+        said = refused(verb)
         # the library reads the weights, and names the folder
         assert (path.parent.name if name == "model.safetensors" else str(path)) in said
 
@@ -173,10 +168,7 @@ def test_scores_whose_lengths_do_not_fit(restored, refused, lengths):
 
 
 def test_a_full_disk_is_one_message(place, capfd):
-    sys.argv = ["dicetune", "predict", str(place / "run"), "--text", "a", "--out", "/dev/full"]
-    with pytest.raises(SystemExit) as done:
-        main()
+    assert command("predict", place / "run", "--text", "a", "--out", "/dev/full") == 2
     said = capfd.readouterr().err
-    assert done.value.code == 2
     assert "dicetune: " in said
     assert "Traceback" not in said

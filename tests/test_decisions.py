@@ -9,6 +9,7 @@ import json
 
 import pytest
 
+from commands import command
 from dicetune.decide import DecisionRule
 from dicetune.decide.folder import read_scores
 from dicetune.errors import InputError
@@ -17,8 +18,6 @@ from dicetune.problems import problem_of
 from dicetune.records import DECISION_FILE, TUNED_FILE, read_json, read_json_lines
 from dicetune.scoring import evaluate, predict, tune
 from dicetune.training import RunConfig, run
-from families import save_family
-from test_cli import run as command
 from test_every_task import CASES
 
 FAR = 30.0
@@ -26,15 +25,14 @@ TUNABLE = tuple(name for name in CASES if name != "seg-pos")
 
 
 @pytest.fixture(scope="module", params=CASES)
-def trained(request, tmp_path_factory):
+def trained(request, saved_family, tmp_path_factory):
     """Name, folder and data of a tiny run of each task."""
     folder = tmp_path_factory.mktemp(request.param)
     head, file, text, _ = CASES[request.param]
     (folder / file).write_text(text, encoding="utf-8")
-    save_family("bert", head, folder / "model")
     data = str(folder / file)
     config = RunConfig(
-        task=request.param, train=data, dev=data, test=data, model=str(folder / "model"),
+        task=request.param, train=data, dev=data, test=data, model=saved_family("bert", head),
         out=str(folder / "out"), loss="ce", max_length=48,
         trainer={"num_train_epochs": 1, "per_device_train_batch_size": 2, "max_steps": 2},
     )  # fmt: skip
@@ -91,18 +89,18 @@ def by_fit(folder, data, rule):
 
 def test_the_model_decides_as_the_fit_does(ruled):
     name, folder, data, rule = ruled
-    own = load(folder).task
+    task = load(folder).task
     tuned = evaluate(folder, data)
     plain = evaluate(folder, data, decision="argmax")
     assert "argmax" not in plain
-    for score in own.shown:
+    for score in task.shown:
         assert tuned["argmax"][score] == plain[score]
     if name not in TUNABLE:
         return
     expected, predicted, before = by_fit(folder, data, rule)
     assert predicted != before, "the biases of this test move every task"
-    shared = [score for score in own.shown if score in expected]
-    assert own.main_metric in shared
+    shared = [score for score in task.shown if score in expected]
+    assert task.main_metric in shared
     for score in shared:
         assert tuned[score] == pytest.approx(expected[score], abs=1e-9), score
 

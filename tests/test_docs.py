@@ -98,23 +98,23 @@ def test_the_table_of_objectives_says_what_the_records_say():
     expected = {}
     for path in (DOCS.parent / "experiments" / "comparisons").glob("*/summary.json"):
         summary = read_json(path)
-        means = {(own["loss"], own["decision"]): own["mean"] for own in summary["competitors"]}
+        means = {(row["loss"], row["decision"]): row["mean"] for row in summary["competitors"]}
         against = {
-            own["loss"]: own
-            for own in summary["comparisons"]
-            if own["decision"] == "argmax" and own["baseline"] == summary["baseline"]
+            row["loss"]: row
+            for row in summary["comparisons"]
+            if row["decision"] == "argmax" and row["baseline"] == summary["baseline"]
         }
         for loss in {loss for loss, _ in means}:
             cells = [numbers.points(means[loss, which]) for which in ("argmax", "tuned")]
-            own = against.get(loss)
-            cells += ["", ""] if own is None else [_difference(own), own["verdict"]]
+            row = against.get(loss)
+            cells += ["", ""] if row is None else [_difference(row), row["verdict"]]
             expected[path.parent.name, loss] = [cell.replace("−", "-") for cell in cells]
     assert found == expected
 
 
-def _difference(own):
-    interval = numbers.interval(own["interval"], sign=True)
-    return f"{numbers.signed(own['difference'])} ({interval})"
+def _difference(row):
+    interval = numbers.interval(row["interval"], sign=True)
+    return f"{numbers.signed(row['difference'])} ({interval})"
 
 
 def test_the_script_draws_every_figure_of_the_docs(drawn):

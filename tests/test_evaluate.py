@@ -2,15 +2,14 @@
 
 import io
 import json
-import sys
 
 import pytest
 from datasets import Dataset, DatasetDict
 from rich.console import Console
 from rich.table import Table
 
+from commands import command
 from dicetune import terminal
-from dicetune.cli import main
 from dicetune.data import inspect_tokens, read_tokens
 from dicetune.errors import InputError
 from dicetune.predictor import load
@@ -18,6 +17,7 @@ from dicetune.records import RunRecord
 from dicetune.scoring import evaluate, inspect
 from tiny import RECORDED, tiny_bert
 
+NAME = "dev.conll"
 LABELS = ["O", "B-SITE", "I-SITE"]
 ROWS = "1 at IN O\n2 Quay NN B-SITE\n3 Nine NN I-SITE\n\n1 all DT O\n"
 
@@ -46,27 +46,11 @@ def models(tmp_path_factory):
 
 
 @pytest.fixture
-def file(tmp_path):
-    def write(text, name="dev.conll"):
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8")
-        return str(path)
+def shown(capsys):
+    """Function from the arguments of a command to its exit code and what it printed."""
 
-    return write
-
-
-@pytest.fixture
-def command(capsys, monkeypatch):
     def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["dicetune", *map(str, arguments)])
-        try:
-            main()
-        except SystemExit as done:
-            code = done.code or 0
-        else:
-            code = 0
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
+        return command(*arguments), *capsys.readouterr()
 
     return run
 
@@ -165,13 +149,7 @@ def test_options_that_mean_nothing_are_refused(models, file):
     predictions = file("a NN NN\nb DT NN\n", "out.tsv")
     for target, data, task, options, message in [
         ("ner", path, "pos", {}, "the task of the run, 'ner', or none, got 'pos'"),
-        (
-            "ner",
-            path,
-            None,
-            {"gold_column": 2},
-            "got gold_column=2: it is for score; leave it out",
-        ),
+        ("ner", path, None, {"gold_column": 2}, "got gold_column=2: it is for score; leave it out"),
         (
             "ner",
             path,
@@ -181,13 +159,7 @@ def test_options_that_mean_nothing_are_refused(models, file):
         ),
         ("pos", path, None, {"convention": "strict"}, "unknown option 'convention'"),
         ("pos", path, None, {"scheme": "iob1"}, "unknown option 'scheme'"),
-        (
-            None,
-            None,
-            "pos",
-            {"convention": "conlleval"},
-            "unknown option 'convention'",
-        ),
+        (None, None, "pos", {"convention": "conlleval"}, "unknown option 'convention'"),
         (None, None, "pos", {"tag_column": 1}, "expected options of score"),
     ]:
         with pytest.raises(InputError, match=message):
@@ -196,31 +168,29 @@ def test_options_that_mean_nothing_are_refused(models, file):
     assert evaluate(predictions, task="pos")["accuracy"] == 0.5
 
 
-def test_the_table_names_what_is_counted_and_json_stays_flat(command, file):
+def test_the_table_names_what_is_counted_and_json_stays_flat(shown, file):
     path = file("a B-X I-X\nb O O\nc B-X B-X\n", "out.tsv")
-    code, out, err = command("evaluate", path)
+    code, out, err = shown("evaluate", path)
     assert code == 0
     assert "scheme iob2, convention strict" in " ".join(out.split())
     assert "kept (strict does not count them" in err
-    _, out, _ = command("evaluate", path, "-o", "convention=conlleval", "-o", "scheme=iob2")
+    _, out, _ = shown("evaluate", path, "-o", "convention=conlleval", "-o", "scheme=iob2")
     assert "scheme iob2, convention conlleval" in " ".join(out.split())
-    _, out, _ = command(
-        "evaluate", path, "--json", "-o", "gold_column=1", "-o", "predicted_column=1"
-    )
+    _, out, _ = shown("evaluate", path, "--json", "-o", "gold_column=1", "-o", "predicted_column=1")
     assert json.loads(out)["f1"] == 1.0
-    code, out, err = command("evaluate", path, "--task", "pos", "-o", "convention=strict")
+    code, out, err = shown("evaluate", path, "--task", "pos", "-o", "convention=strict")
     assert (code, out) == (2, "")
     assert "unknown option 'convention'" in err
 
 
-def test_inspect_reads_json_lines_and_chosen_columns(command, models, file):
+def test_inspect_reads_json_lines_and_chosen_columns(shown, models, file):
     rows = '{"tokens": ["at", "Quay"], "tags": ["O", "B-SITE"]}\n'
     model = ("--model", models / "pos", "--json")
-    code, out, _ = command("inspect", file(rows, "train.jsonl"), *model)
+    code, out, _ = shown("inspect", file(rows, "train.jsonl"), *model)
     assert code == 0
     assert json.loads(out)["splits"][0]["labels"] == {"SITE": 1}
     path = file("O 1 at\nB-SITE 2 Quay\n")
-    code, out, _ = command("inspect", path, *model, "-o", "token_column=2", "-o", "tag_column=0")
+    code, out, _ = shown("inspect", path, *model, "-o", "token_column=2", "-o", "tag_column=0")
     assert json.loads(out)["splits"][0]["labels"] == {"SITE": 1}
 
 
@@ -232,21 +202,21 @@ def test_inspect_takes_the_columns_of_a_run(models, file):
     assert found.splits[0].labels == {"SITE": 1}
 
 
-def test_inspect_a_split_of_a_saved_data_set(command, models, tmp_path):
+def test_inspect_a_split_of_a_saved_data_set(shown, models, tmp_path):
     rows = {"tokens": [["at", "Quay"]], "tags": [["O", "B-SITE"]]}
     more = {"tokens": [["all"], ["Nine"]], "tags": [["O"], ["B-SITE"]]}
     DatasetDict(train=Dataset.from_dict(rows), dev=Dataset.from_dict(more)).save_to_disk(
         tmp_path / "saved"
     )
     files = [f"{tmp_path}/saved:train", f"{tmp_path}/saved:dev"]
-    code, out, err = command("inspect", *files, "--model", models / "pos", "--json")
+    code, out, err = shown("inspect", *files, "--model", models / "pos", "--json")
     assert code == 0, err
     assert [split["facts"]["sentences"] for split in json.loads(out)["splits"]] == [1, 2]
 
 
-def test_inspect_warns_of_unknown_subwords(command, models, file):
+def test_inspect_warns_of_unknown_subwords(shown, models, file):
     path = file("本 O\n日 B-SITE\nat O\n")
-    _, out, _ = command("inspect", path, "--model", models / "pos")
+    _, out, _ = shown("inspect", path, "--model", models / "pos")
     assert "of the sub-words are unknown" in " ".join(out.split())
     assert "--add-characters" in out
     known = inspect([file("at O\nquay B-SITE\n")], model=str(models / "pos"))

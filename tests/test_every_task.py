@@ -6,6 +6,7 @@ one example at a time as well as many, and every output file can be read again.
 
 import json
 from contextlib import nullcontext
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,8 @@ from dicetune.predictor import load
 from dicetune.scoring import evaluate, inspect, predict
 from dicetune.tasks import TASKS
 from dicetune.training import RunConfig, run
-from families import FAMILIES, save_family, save_slow
+from families import FAMILIES, save_slow
+from tiny import squad
 
 SENTENCES = [
     ("The pump at Quay Nine is down again .", "O O O B-SITE I-SITE O O O O"),
@@ -34,28 +36,12 @@ def columns(rows):
     )
 
 
-def squad():
-    context = "The pump at Quay Nine is down again . " * 4 + "Dock four is fine ."
-    asked = [
-        ("Where is the pump ?", "Quay Nine"),
-        ("Which dock is fine ?", "Dock four"),
-        ("Who knows why ?", None),
-    ]
-    questions = [
-        {
-            "id": f"q{number}",
-            "question": question,
-            "is_impossible": answer is None,
-            "answers": []
-            if answer is None
-            else [{"text": answer, "answer_start": context.index(answer)}],
-        }
-        for number, (question, answer) in enumerate(asked)
-    ]
-    paragraphs = [{"context": context, "qas": questions}]
-    return json.dumps({"version": "v2.0", "data": [{"title": "a", "paragraphs": paragraphs}]})
-
-
+CONTEXT = "The pump at Quay Nine is down again . " * 4 + "Dock four is fine ."
+ASKED = [
+    ("q0", "Where is the pump ?", "Quay Nine"),
+    ("q1", "Which dock is fine ?", "Dock four"),
+    ("q2", "Who knows why ?", None),
+]
 WORD_TAG = "The_DT pump_NN is_VB down_RB\nDock_NN four_CD is_VB fine_JJ\n"
 # task: (head of the saved model, name and text of its files, plain values)
 CASES = {
@@ -68,7 +54,12 @@ CASES = {
     ),
     "seg-pos": ("token", "a.txt", WORD_TAG, ["Thepump", "Dock four"]),
     "mrc-ner": ("token", "a.conll", columns(SENTENCES) + "\n", [text for text, _ in SENTENCES]),
-    "qa": ("question", "a.json", squad(), (["Where ?"] * 2, ["At Quay Nine .", "Dock four ."])),
+    "qa": (
+        "question",
+        "a.json",
+        json.dumps(squad(CONTEXT, *ASKED)),
+        (["Where ?"] * 2, ["At Quay Nine .", "Dock four ."]),
+    ),
     "text": (
         "sequence",
         "a.tsv",
@@ -90,24 +81,30 @@ CASES = {
 }
 
 
-def test_every_task_has_a_case_here():
-    assert CASES.keys() == TASKS.keys()
+# every family with each head; the other tasks, which share a head, with one family each
+PAIRS = [
+    *product(("ner", "mrc-ner", "qa", "pair"), FAMILIES),
+    *zip(("pos", "seg-pos", "text", "multilabel"), list(FAMILIES)[1:], strict=False),
+]
+FIRST = dict(reversed(PAIRS))
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("name", CASES)
-def test_train_evaluate_save_load_predict(name, family, tmp_path, monkeypatch):
+def test_every_task_and_family_is_here():
+    assert [{pair[side] for pair in PAIRS} for side in (0, 1)] == [set(TASKS), set(FAMILIES)]
+
+
+@pytest.mark.parametrize(("name", "family"), PAIRS)
+def test_train_evaluate_save_load_predict(name, family, saved_family, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     head, file, text, values = CASES[name]
     task = TASKS[name]
     (tmp_path / file).write_text(text, encoding="utf-8")
-    save_family(family, head, tmp_path / "model")
     config = RunConfig(
         task=name,
         train=file,
         dev=file,
         test=file,
-        model="model",
+        model=saved_family(family, head),
         out="out",
         loss="ce+dice",
         max_length=48,
@@ -130,7 +127,7 @@ def test_train_evaluate_save_load_predict(name, family, tmp_path, monkeypatch):
     together = predictor.scores(predictor.ask(*given))
     assert len(together) == len(given[0])
     for number, scores in enumerate(together):
-        (alone,) = predictor.scores(predictor.ask(*([own[number]] for own in given)))
+        (alone,) = predictor.scores(predictor.ask(*([texts[number]] for texts in given)))
         assert np.allclose(alone, scores, atol=1e-4), number
     answers = predictor(*given)
     assert len(answers) == len(given[0])
@@ -139,7 +136,7 @@ def test_train_evaluate_save_load_predict(name, family, tmp_path, monkeypatch):
     # the library's own pipeline, where it has one, says the same of whole texts
     if task.pipeline is not None:
         serve = pipeline(task.pipeline, model="out")
-        one = [own[0] for own in given]
+        one = [texts[0] for texts in given]
         found = serve({"text": one[0], "text_pair": one[1]} if len(one) == 2 else one[0])
         if head == "sequence":
             best = found if isinstance(found, dict) else found[0]
@@ -158,8 +155,8 @@ def test_train_evaluate_save_load_predict(name, family, tmp_path, monkeypatch):
     for score in shown:
         assert scored[score] == pytest.approx(metrics["test"][score], abs=1e-6), score
 
-    # plain files in, every format out
-    for out_format in task.out_formats:
+    # plain files in, every format out, which a family has no part in
+    for out_format in task.out_formats if family == FIRST[name] else ():
         out = f"out.{out_format}"
         named = dict(zip(task.inputs, given, strict=True))
         predict("out", **named, out_format=out_format, out=out)
@@ -200,7 +197,7 @@ def test_a_slow_tokenizer_serves_for_whole_texts(name, slow):
     values *= len(predictor.task.inputs)
     together = predictor.scores(predictor.ask(*values))
     for number, scores in enumerate(together):
-        (alone,) = predictor.scores(predictor.ask(*([own[number]] for own in values)))
+        (alone,) = predictor.scores(predictor.ask(*([texts[number]] for texts in values)))
         assert np.allclose(alone, scores, atol=1e-6), number
 
 
@@ -208,17 +205,13 @@ def test_a_slow_tokenizer_serves_for_whole_texts(name, slow):
 def test_a_slow_tokenizer_is_refused_where_words_are_aligned(name, slow):
     config = slow(name)
     said = "got ByT5Tokenizer: words cannot be aligned with sub-words without one"
-    for use in (
-        lambda: run(config),
-        lambda: inspect([config.train], task=name, model="model"),
-    ):
+    for use in (lambda: run(config), lambda: inspect([config.train], task=name, model="model")):
         with pytest.raises(InputError, match=said) if TASKS[name].aligns else nullcontext():
             use()
 
 
-def test_texts_that_are_cut_off_are_said_when_predicting(tmp_path, log):
-    save_family("bert", "sequence", tmp_path / "model")
+def test_texts_that_are_cut_off_are_said_when_predicting(saved_family, tmp_path, log):
     out = str(tmp_path / "out")
     text = "the pump is down " * 40
-    predict(tmp_path / "model", text=[text], task="text", out=out)
+    predict(saved_family("bert", "sequence"), text=[text], task="text", out=out)
     assert log.messages == ["1 of 1 texts are longer than 64 sub-words and were cut off"]

@@ -17,7 +17,6 @@ ROOT = Path(__file__).parent.parent
 SRC = ROOT / "src"
 FILES = sorted(SRC.rglob("*.py"))
 NAMES = {path: ".".join(path.relative_to(SRC).with_suffix("").parts) for path in FILES}
-
 MOST_LINES = 450
 FEWEST_LINES = 60
 MOST_FILES = 137

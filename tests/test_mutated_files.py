@@ -3,6 +3,7 @@
 import json
 import random
 import warnings
+from functools import partial
 
 import pytest
 
@@ -30,9 +31,8 @@ from dicetune.tasks.base import Source
 from dicetune.tasks.segmentation import SegPosTask
 from dicetune.tasks.tag_files import read_untagged
 from dicetune.training.config import RunConfig
-from lattice import draw
+from lattice import draw, rows_of
 from mutations import mutated, mutated_text
-from score_files import rows_of
 
 CONTEXT = "The pump at Quay Nine is down 🚢. Nine men wait."
 ANSWERS = [{"text": "Quay Nine", "answer_start": 12}, {"text": "Nine", "answer_start": 33}]
@@ -53,28 +53,6 @@ LINES = [
     {"id": "q1", "gold": ["Quay"], "predicted": "Quay", "span": "x", "score": 1, "null_score": 2},
     {"id": "q2", "gold": [], "predicted": "", "span": "pump", "score": -1.5, "null_score": 2.5},
 ]
-
-
-def check_message(error, path):
-    assert str(path) in str(error), path.read_bytes()
-
-
-def tune(path):
-    tune_scores(path, guard=False)
-
-
-def inspect(path):
-    inspect_questions({"train": read_questions(path)})
-
-
-def score(path):
-    gold = path.with_name("gold.json")
-    gold.write_text(json.dumps(SQUAD), encoding="utf-8")
-    evaluate(path, gold, task="qa")
-
-
-def score_alone(path):
-    evaluate(path, task="qa")
 
 
 def scores_of(kind):
@@ -130,25 +108,19 @@ ENTITIES[0]["predicted"] = [{"label": "ORG", "start": 0, "end": 3}]
 CONFIG = "task: ner\ntrain: a\ndev: b\nseed: 3\noptions: {stride: 4}\ntrainer: {max_steps: 2}\n"
 
 
-def texts(path, **options):
-    inspect_texts({"train": read_texts(path, **options)})
+def answers(path):
+    gold = path.with_name("gold.json")
+    gold.write_text(json.dumps(SQUAD), encoding="utf-8")
+    evaluate(path, gold, task="qa")
+
+
+def texts(path, wanted=None, several=False):
+    inspect_texts({"train": read_texts(path, wanted, several=several)})
 
 
 def text_predictions(path, several=False):
     found = read_text_predictions(path, several=several)
     assert len(found.gold) == len(found.predicted)
-
-
-def several_texts(path):
-    texts(path, several=True)
-
-
-def several_predictions(path):
-    text_predictions(path, several=True)
-
-
-def pairs(path):
-    texts(path, wanted=TextLayout(pair=True))
 
 
 def words(path):
@@ -171,23 +143,28 @@ def places(path):
     inspect_entities({"train": read_entities(path)})
 
 
+def questions(path):
+    inspect_questions({"train": read_questions(path)})
+
+
+tuned = partial(tune_scores, guard=False)
 KINDS = ("label", "label_set", "spans", "tags", "answer", "entities")
 FILES = {
-    **{f"scores of {kind}": (scores_of(kind), True, tune, 40) for kind in KINDS},
-    "squad": (SQUAD, False, inspect, 150),
-    "squad lines": ([{**own, "context": CONTEXT} for own in QAS], True, inspect, 75),
-    "cmrc": (CMRC, False, inspect, 150),
-    "official answers": (OFFICIAL, False, score, 75),
-    "lines of answers": (LINES, True, score, 75),
-    "lines with gold": (LINES, True, score_alone, 75),
+    **{f"scores of {kind}": (scores_of(kind), True, tuned, 40) for kind in KINDS},
+    "squad": (SQUAD, False, questions, 150),
+    "squad lines": ([{**asked, "context": CONTEXT} for asked in QAS], True, questions, 75),
+    "cmrc": (CMRC, False, questions, 150),
+    "official answers": (OFFICIAL, False, answers, 75),
+    "lines of answers": (LINES, True, answers, 75),
+    "lines with gold": (LINES, True, partial(evaluate, task="qa"), 75),
     "table": (TABLE, None, texts, 100),
-    "table of pairs": (PAIRS, None, pairs, 100),
-    "table of label sets": (SETS, None, several_texts, 100),
-    "columns of labels": (PLACES, None, several_texts, 100),
+    "table of pairs": (PAIRS, None, partial(texts, wanted=TextLayout(pair=True)), 100),
+    "table of label sets": (SETS, None, partial(texts, several=True), 100),
+    "columns of labels": (PLACES, None, partial(texts, several=True), 100),
     "lines of texts": (RECORDS, True, texts, 75),
-    "lines of label sets": (RECORDS, True, several_texts, 75),
+    "lines of label sets": (RECORDS, True, partial(texts, several=True), 75),
     "table of predictions": (TOLD, None, text_predictions, 75),
-    "table of predicted sets": (TOLD, None, several_predictions, 75),
+    "table of predicted sets": (TOLD, None, partial(text_predictions, several=True), 75),
     "mrc": (MRC, False, places, 75),
     "queries": (QUERIES, None, read_queries, 75),
     "words": (TAGGED, None, words, 75),
@@ -211,7 +188,7 @@ FILES = {
 @pytest.mark.parametrize("name", FILES)
 def test_a_damaged_file_is_read_or_refused_with_its_name(name, tmp_path):
     content, lines, use, count = FILES[name]
-    path, chance, refused = tmp_path / "damaged", random.Random(name), 0
+    path, chance, refused = tmp_path / "damaged", random.Random(name), []
     for _ in range(count):
         spoilt = mutated_text(content, chance) if lines is None else None
         path.write_bytes(mutated(content, chance, lines=lines) if spoilt is None else spoilt)
@@ -220,6 +197,6 @@ def test_a_damaged_file_is_read_or_refused_with_its_name(name, tmp_path):
                 warnings.simplefilter("error")
                 use(path)
         except DicetuneError as error:
-            check_message(error, path)
-            refused += 1
-    assert 0 < refused < count, "some are refused, some are read"
+            refused.append((str(error), path.read_bytes()))
+    assert [said for said in refused if str(path) not in said[0]] == []
+    assert 0 < len(refused) < count, "some are refused, some are read"

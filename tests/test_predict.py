@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import BertConfig, BertForTokenClassification, BertModel
 
-from dicetune.cli import main
+from commands import command
 from dicetune.data import guess_format, read_lines
 from dicetune.errors import InputError, InputTypeError
 from dicetune.predictor import load
@@ -218,8 +218,8 @@ def test_a_model_of_another_shape_or_kind_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("head", ["token", "sequence", "question"])
-def test_nothing_asked_is_nothing_answered(tmp_path, head):
-    predictor = load(save_family("bert", head, tmp_path))
+def test_nothing_asked_is_nothing_answered(saved_family, head):
+    predictor = load(saved_family("bert", head))
     assert predictor(*([] for _ in predictor.task.inputs)) == []
 
 
@@ -243,8 +243,8 @@ def test_a_foreign_classifier_is_of_texts_unless_its_configuration_or_the_user_s
     assert load(folder).task.name == "multilabel"
 
 
-def test_options_are_checked_before_a_task_sees_them(tmp_path):
-    folder = save_family("bert", "question", tmp_path)
+def test_options_are_checked_before_a_task_sees_them(saved_family):
+    folder = saved_family("bert", "question")
     with pytest.raises(InputTypeError, match="expected stride as int, got 'abc'"):
         load(folder, options={"stride": "abc"})
     with pytest.raises(InputError, match="unknown option 'strides': did you mean 'stride'"):
@@ -279,26 +279,17 @@ def test_a_failed_write_leaves_the_earlier_file(model, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["out.txt"]
 
 
-def test_the_command_says_the_format_on_the_error_stream(model, tmp_path, capsys, monkeypatch):
+def test_the_command_says_the_format_on_the_error_stream(model, tmp_path, capsys):
     (tmp_path / "eng.testb").write_text(CONLL, encoding="utf-8")
-    monkeypatch.setattr(
-        sys, "argv", ["dicetune", "predict", str(model), str(tmp_path / "eng.testb")]
-    )
-    with pytest.raises(SystemExit) as done:
-        main()
-    assert not done.value.code
+    assert command("predict", model, tmp_path / "eng.testb") == 0
     captured = capsys.readouterr()
     assert captured.out.splitlines()[0] == "at\tB-SITE"
     assert captured.err.count("\n") == 1
     assert "read as columns" in captured.err
 
 
-def test_the_command_turns_a_missing_folder_into_one_message(model, capsys, monkeypatch):
-    arguments = ["predict", str(model), "--text", "at Quay", "--out", "missing/dir/x.conll"]
-    monkeypatch.setattr(sys, "argv", ["dicetune", *arguments])
-    with pytest.raises(SystemExit) as done:
-        main()
-    assert done.value.code == 2
+def test_the_command_turns_a_missing_folder_into_one_message(model, capsys):
+    assert command("predict", model, "--text", "at Quay", "--out", "missing/dir/x.conll") == 2
     error = capsys.readouterr().err
     assert "make the folder 'missing/dir' first" in error
     assert "Traceback" not in error

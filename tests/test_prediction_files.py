@@ -1,16 +1,16 @@
 """Files of predictions, of every task alike: which rows are scored, and what each format is of."""
 
 import json
-import sys
 
 import pytest
 
-from dicetune.cli import main
+from commands import command
 from dicetune.errors import DataError, InputError
 from dicetune.scoring import evaluate
 from dicetune.tasks import TASKS
-from tiny import tiny_bert
+from tiny import squad, tiny_bert
 
+NAME = "a.jsonl"
 SPAN = {"type": "X", "start": 0, "end": 1}
 # task: its score, a right row and a wrong one
 ROWS = {
@@ -39,17 +39,6 @@ ROWS = {
         {"gold": ["a"], "predicted": ["b"]},
     ),
 }
-
-
-@pytest.fixture
-def file(tmp_path):
-    def write(text, name="a.jsonl"):
-        if not isinstance(text, str):
-            text = "".join(json.dumps(row) + "\n" for row in text)
-        (tmp_path / name).write_text(text, encoding="utf-8")
-        return tmp_path / name
-
-    return write
 
 
 def test_every_task_is_here():
@@ -95,33 +84,14 @@ def test_a_table_may_name_splits(file):
 
 
 def test_words_beside_gold_name_no_split(file):
-    words, own = file("上海_N\n", "words.txt"), file([ROWS["seg-pos"][1]])
+    words, rows = file("上海_N\n", "words.txt"), file([ROWS["seg-pos"][1]])
     with pytest.raises(InputError, match=r"which name no split, got 'dev': leave --split out"):
         evaluate(words, words, task="seg-pos", split="dev")
     with pytest.raises(DataError, match=r"a.jsonl:1: .* got a run's predictions, which hold their"):
-        evaluate(own, words, task="seg-pos")
+        evaluate(rows, words, task="seg-pos")
 
 
-SQUAD = json.dumps(
-    {
-        "data": [
-            {
-                "paragraphs": [
-                    {
-                        "context": "At Quay.",
-                        "qas": [
-                            {
-                                "id": "q",
-                                "question": "?",
-                                "answers": [{"text": "Quay", "answer_start": 3}],
-                            }
-                        ],
-                    }
-                ]
-            }
-        ]
-    }
-)
+SQUAD = json.dumps(squad("At Quay.", ("q", "?", "Quay")))
 # task: score, predictions with their format, gold with its format
 BESIDE = {
     "text": ("accuracy", ("a\n", "lines"), ("text\tlabel\nx\ta\n", "tsv")),
@@ -141,8 +111,8 @@ BESIDE = {
 
 @pytest.mark.parametrize("task", BESIDE)
 def test_each_file_has_a_format_of_its_own(task, file):
-    score, (own, format), (gold, gold_format) = BESIDE[task]
-    files = file(own, "own"), file(gold, "gold")
+    score, (predictions, format), (gold, gold_format) = BESIDE[task]
+    files = file(predictions, "own"), file(gold, "gold")
     known = evaluate(*files, task=task)
     assert known[score] == 1.0
     assert evaluate(*files, task=task, format=format, gold_format=gold_format) == known
@@ -185,25 +155,21 @@ def test_what_belongs_to_files_of_predictions_is_refused_for_a_model(file, tmp_p
         evaluate(gold, gold_format="conll")
 
 
-def test_the_command_line(file, monkeypatch, capsys):
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["dicetune", "evaluate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as done:
-            main()
-        shown = capsys.readouterr()
-        return done.value.code or 0, shown.out, shown.err
+def test_the_command_line(file, capsys):
+    def shown(*arguments):
+        return command("evaluate", *arguments), *capsys.readouterr()
 
     _, right, wrong = ROWS["text"]
     path = file([right | {"split": "dev"}, wrong | {"split": "test"}])
-    code, out, _ = command(path, "--task", "text", "--split", "test", "--json")
+    code, out, _ = shown(path, "--task", "text", "--split", "test", "--json")
     assert (code, json.loads(out)["accuracy"]) == (0, 0.0)
-    code, _, err = command(path, "--task", "text")
+    code, _, err = shown(path, "--task", "text")
     assert (code, "choose one with --split" in " ".join(err.split())) == (2, True)
     gold = file("text\tlabel\nx\ta\n", "gold.tsv")
-    own = file("a\n", "own.txt")
+    predictions = file("a\n", "own.txt")
     formats = ("--format", "lines", "--gold-format", "tsv", "--json")
-    code, out, _ = command(own, gold, "--task", "text", *formats)
+    code, out, _ = shown(predictions, gold, "--task", "text", *formats)
     assert (code, json.loads(out)["accuracy"]) == (0, 1.0)
-    code, _, err = command(path, "--task", "text", "-o", "split=dev")
+    code, _, err = shown(path, "--task", "text", "-o", "split=dev")
     assert code == 2
     assert "unknown option 'split'" in " ".join(err.split())

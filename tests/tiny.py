@@ -4,13 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     BertConfig,
     BertForTokenClassification,
     PreTrainedTokenizerFast,
-    RobertaConfig,
-    RobertaForTokenClassification,
+    TrainingArguments,
 )
 
 # what a record says of the data and the training, where a test does not look at it
@@ -20,7 +19,6 @@ RECORDED = {
     "model": {"name": "minilm", "sha256": None, "parameters": 22_000_000},
     "training": {"seconds": 0.5, "steps": 3, "best_step": 2, "history": []},
 }
-
 TEXTS = [
     "The pump at Quay Nine is down again and nobody knows why .",
     "Atlas Sync lost the queue at 04:10 , restarted twice , then recovered .",
@@ -56,32 +54,47 @@ def wordpiece_tokenizer(texts=TEXTS):
     )
 
 
-def byte_level_tokenizer(texts=TEXTS, vocab_size=400):
-    """A byte-level BPE tokenizer with prefix spaces, in the manner of RoBERTa."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=special,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    bos, eos = tokenizer.token_to_id("<s>"), tokenizer.token_to_id("</s>")
-    tokenizer.post_processor = processors.RobertaProcessing(
-        ("</s>", eos), ("<s>", bos), trim_offsets=True, add_prefix_space=True
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        unk_token="<unk>",
-        pad_token="<pad>",
-        bos_token="<s>",
-        eos_token="</s>",
-        cls_token="<s>",
-        sep_token="</s>",
-        mask_token="<mask>",
-        model_max_length=64,
-    )
+def squad(context, *asked):
+    """A SQuAD document of one context, asked by (id, question, answer that it holds, or None)."""
+    questions = [
+        {
+            "id": name,
+            "question": question,
+            "answers": [{"text": text, "answer_start": context.index(text)}] if text else [],
+            "is_impossible": not text,
+        }
+        for name, question, text in asked
+    ]
+    paragraphs = [{"context": context, "qas": questions}]
+    return {"version": "v2.0", "data": [{"title": "a", "paragraphs": paragraphs}]}
+
+
+SMALL = {
+    "vocab_size": 40,
+    "hidden_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "max_position_embeddings": 64,
+}
+"""Sizes of a BERT whose words are numbers."""
+
+
+def training_arguments(folder, **changes):
+    """Arguments of a trainer that says little and keeps nothing."""
+    options = {
+        "output_dir": str(folder),
+        "use_cpu": True,
+        "per_device_train_batch_size": 8,
+        "max_steps": 4,
+        "learning_rate": 1e-2,
+        "save_strategy": "no",
+        "logging_steps": 1,
+        "report_to": [],
+        "disable_tqdm": True,
+        "dataloader_pin_memory": False,
+    }
+    return TrainingArguments(**{**options, **changes})
 
 
 def sure_outputs(encoded, labels: int) -> np.ndarray:
@@ -108,27 +121,7 @@ def tiny_bert(folder: Path, *, labels: int = 3, dropout: float = 0.1, texts=TEXT
         num_labels=labels,
         pad_token_id=tokenizer.pad_token_id,
     )
-    return _save(BertForTokenClassification, config, tokenizer, folder)
-
-
-def tiny_roberta(folder: Path, *, labels: int = 3, texts=TEXTS) -> str:
-    """A random RoBERTa of two layers with a byte-level tokenizer, saved in ``folder``."""
-    tokenizer = byte_level_tokenizer(texts)
-    config = RobertaConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=34,
-        num_labels=labels,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    return _save(RobertaForTokenClassification, config, tokenizer, folder)
-
-
-def _save(model_class, config, tokenizer, folder: Path) -> str:
     torch.manual_seed(0)
-    model_class(config).save_pretrained(folder)
+    BertForTokenClassification(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)

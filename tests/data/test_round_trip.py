@@ -6,7 +6,7 @@ Formats for people alone are no part of this: marked text (ner), and answers one
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import (
@@ -61,8 +61,8 @@ def texts(draw, task):
     )
     data = TextCorpus(
         tuple(
-            TextExample(text, pair, tuple(sorted(own)), None, name)
-            for text, pair, own, name in rows
+            TextExample(text, pair, tuple(sorted(labels)), None, name)
+            for text, pair, labels, name in rows
         ),
         "gold",
         names=names,
@@ -78,26 +78,25 @@ def test_texts(task, form, tmp_path_factory):
     path = tmp_path_factory.mktemp("own") / f"own.{form}"
     several = TASKS[task].several
 
-    @settings(max_examples=40)
     @given(texts(task))
     def holds(made):
         data, answers = made
-        own = TASKS[task](("a", "b"), metric="macro_f1")
-        path.write_bytes(own.render(data, answers, form).encode())
+        writer = TASKS[task](("a", "b"), metric="macro_f1")
+        path.write_bytes(writer.render(data, answers, form).encode())
         column = "predicted" if form == "tsv" else "labels" if several else "label"
         pair = "text_b" if task == "pair" else None
         wanted = TextLayout(
             TextColumns("text", pair, column), pair=task == "pair", labels=data.names
         )
-        own = read_texts(path, wanted, several=several)
-        assert [(e.texts, e.id) for e in own] == [(e.texts, e.id) for e in data]
-        assert [set(e.labels) for e in own] == [set(e.labels) for e in data]
+        read = read_texts(path, wanted, several=several)
+        assert [(e.texts, e.id) for e in read] == [(e.texts, e.id) for e in data]
+        assert [set(e.labels) for e in read] == [set(e.labels) for e in data]
         found = read_text_predictions(path, data, several=several)
         assert [set(one) for one in found.predicted] == [set(e.labels) for e in data]
         if several:  # nobody knows the names: spaces around one are no part of it
-            own = read_texts(path, TextLayout(TextColumns("text", None, column)), several=True)
+            read = read_texts(path, TextLayout(TextColumns("text", None, column)), several=True)
             plain = [{label.strip(" \t") for label in e.labels} for e in data]
-            assert [set(e.labels) for e in own] == plain
+            assert [set(e.labels) for e in read] == plain
 
     holds()
 
@@ -145,7 +144,6 @@ def test_tags(task, form, tmp_path_factory):
     known = TASKS[task]
     path = tmp_path_factory.mktemp("own") / "own"
 
-    @settings(max_examples=40)
     @given(tagged(task))
     def holds(made):
         data, sentences, answers = made
@@ -157,8 +155,8 @@ def test_tags(task, form, tmp_path_factory):
         scores = known.score_file(path, None, known.Options())
         assert scores["accuracy" if task == "pos" else "f1"] == 1
         try:
-            own = known(["O", "B-a", "I-a"] if task == "ner" else ["S-a", "S-b"])
-            path.write_bytes(own.render(data, answers, form).encode())
+            writer = known(["O", "B-a", "I-a"] if task == "ner" else ["S-a", "S-b"])
+            path.write_bytes(writer.render(data, answers, form).encode())
         except InputError:  # what the format cannot hold
             assert form != "jsonl"
             return
@@ -187,7 +185,6 @@ def entities(draw):
 def test_entities(tmp_path):
     path, known = tmp_path / "own.jsonl", TASKS["mrc-ner"]
 
-    @settings(max_examples=40)
     @given(entities())
     def holds(data):
         task = known({"a": "where?"})
@@ -227,15 +224,14 @@ def questions(draw):
 def test_answers(tmp_path):
     path, known = tmp_path / "own.json", TASKS["qa"]
 
-    @settings(max_examples=40)
     @given(questions())
     def holds(made):
         answers, asked = [], []
         for number, (name, question, context, text) in enumerate(made):
             span = () if not text else (AnswerSpan(text, 0, len(text), 1.0, 0.5),)
-            own = Prediction(text, None, None, 0.1 * number, 0.5, 0.3, span)
+            prediction = Prediction(text, None, None, 0.1 * number, 0.5, 0.3, span)
             gold = (GoldAnswer(text),) if text else ()
-            answers.append(QaAnswer(name, question, own))
+            answers.append(QaAnswer(name, question, prediction))
             asked.append(Question(name, question, context, gold, not text))
         data = QuestionCorpus(tuple(asked), "gold")
         task = known(known.Options(), null=True)
@@ -244,8 +240,9 @@ def test_answers(tmp_path):
             path.write_bytes(task.render(data, answers, form).encode())
             assert {row.id: row.text for row in read_answers(path)} == expected
         path.write_bytes(task.render(data, answers, "squad-null-odds").encode())
-        assert read_null_odds(path) == {own.id: own.prediction.null_odds for own in answers}
-        write_rows(path, task.rows(data, [own.prediction for own in answers]))
+        odds = {answer.id: answer.prediction.null_odds for answer in answers}
+        assert read_null_odds(path) == odds
+        write_rows(path, task.rows(data, [answer.prediction for answer in answers]))
         assert {row.id: row.gold for row in read_answers(path)} == {
             name: (text,) if text else () for name, text in expected.items()
         }

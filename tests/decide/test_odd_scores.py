@@ -6,7 +6,6 @@ import pytest
 
 from dicetune.decide.score_file import tune_scores
 from dicetune.errors import DicetuneError
-from score_files import write
 
 ENDLESS, HUGE = float("-inf"), 1e308
 OBJECTIVES = (None, "fbeta:2", "precision@recall:0.9", "logit-adjustment:1", "mcc")
@@ -80,10 +79,10 @@ FILES = {
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_odd_scores(objective, tmp_path):
+def test_odd_scores(objective, file):
     tuned = 0
     for name, content in FILES.items():
-        path = write(tmp_path / "scores.jsonl", content)
+        path = file(content, "scores.jsonl")
         try:
             found = tune_scores(path, objective=objective)
         except DicetuneError:

@@ -22,14 +22,8 @@ from dicetune.losses import (
 from tolerances import assert_exact
 
 P = [0.75, 0.25, 0.5]  # of the positive class
-
-
 Y = [1, 0, 0]
-
-
 LOGITS = torch.tensor([math.log(p / (1 - p)) for p in P], dtype=torch.float64)
-
-
 TARGET = torch.tensor(Y)
 
 

@@ -1,6 +1,7 @@
 """The losses that are a mean over items: each against its loop, and where one is another."""
 
 import functools
+import math
 
 import pytest
 import torch
@@ -77,6 +78,33 @@ FORMULAS = {
         [{"beta": 0.9}, {"beta": 0.99, "reduction": "sum"}, {"beta": 0.9, "reduction": "none"}],
     ),
 }
+# p = 1/4 and 3/4, then 1/2 and 1/2; with one logit p = 3/4 and 1/2
+EASY, HALF, THREE = math.log(4 / 3), math.log(2), math.log(3)
+TWO, ONE = [[0.0, THREE], [0.0, 0.0]], [THREE, 0.0]
+HARD = {"gamma_pos": 1.0, "gamma_neg": 2.0, "margin": 0.25}
+# name, options, logits, target, loss
+BY_HAND = [
+    ("ce", {}, TWO, [1, 0], (EASY + HALF) / 2),
+    # Eq. 2: 9 of 10 training items are of class 0; a label that 10 of 100 have
+    ("wce", {"class_counts": [9, 1]}, TWO, [1, 0], (EASY + math.log10(10 / 9) * HALF) / 2),
+    ("wce", {"class_counts": [90, 10]}, ONE, [1, 0], (EASY + math.log10(10 / 9) * HALF) / 2),
+    ("focal", {"gamma": 2.0}, TWO[:1], [1], EASY / 16),
+    ("focal", {"gamma": 2.0}, ONE[:1], [0], 9 / 16 * math.log(4)),
+    # set and not set; where classes exclude each other, one against the rest
+    ("asl", HARD, [ONE], [[1.0, 0.0]], (0.25 * EASY + 0.25**2 * EASY) / 2),
+    ("asl", HARD, [ONE], [0], (0.25 * EASY + 0.25**2 * EASY) / 2),
+    # the background counts 1 + λ times; of one logit that most items have set, set
+    ("mom", {"background": 0, "majority_weight": 0.5}, TWO, [1, 0], (EASY + 1.5 * HALF) / 2),
+    ("mom", {"class_counts": [1, 9], "majority_weight": 0.5}, ONE, [1, 0], (1.5 * EASY + HALF) / 2),
+    # of a model that says nothing, z = 0, the prior is left; with τ = 1/2 its roots, 3 : 1
+    ("la", {"class_counts": [90, 10]}, TWO[1:], [0], -math.log(0.9)),
+    ("la", {"class_counts": [90, 10]}, TWO[1:], [1], -math.log(0.1)),
+    ("la", {"class_counts": [90, 10], "tau": 0.5}, TWO[1:], [1], math.log(4)),
+    # a sigmoid: log(1/9) + log 3, so p = (1/3) / (4/3)
+    ("la", {"class_counts": [90, 10]}, ONE[:1], [1], math.log(4)),
+    # effective numbers 1.5 and 1, inverse 2/3 and 1, in sum 2: 0.8 and 1.2
+    ("cb", {"class_counts": [2, 1], "beta": 0.5}, TWO, [1, 0], (1.2 * EASY + 0.8 * HALF) / 2),
+]
 SERVED = [(name, kind) for name, (_, _, kinds, _) in FORMULAS.items() for kind in kinds]
 
 
@@ -90,6 +118,19 @@ def told(name, case):
         functools.partial(function, class_counts=counts),
         functools.partial(oracle, counts=counts),
     )
+
+
+@pytest.mark.parametrize(("name", "options", "logits", "target", "loss"), BY_HAND)
+def test_by_hand(name, options, logits, target, loss):
+    logits = torch.tensor(logits, dtype=torch.float64)
+    assert_exact(FORMULAS[name][0](logits, torch.tensor(target), **options), loss)
+
+
+def test_focal_loss_counts_an_easy_item_the_less():
+    logits, target = torch.tensor([[3.0, 0.0], [0.5, 0.0]]), torch.tensor([0, 0])
+    found = [build(f"focal:gamma={gamma},reduction=none")(logits, target) for gamma in (0, 1, 2)]
+    none, one, two = (easy / hard for easy, hard in found)
+    assert none > one > two
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -11,8 +11,6 @@ from dicetune.losses._inputs import ABSENT, gold_log_complement, log_complement,
 from tolerances import assert_exact, assert_same
 
 LOGITS = torch.randn(4, 3)
-
-
 GOLD = torch.tensor([0, 2, 1, 1])
 
 

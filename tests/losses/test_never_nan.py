@@ -6,7 +6,6 @@ import torch
 from dicetune.losses import LOSSES, build
 
 pytestmark = pytest.mark.filterwarnings("ignore::dicetune.losses.NonTrainingLossWarning")
-
 SPECS = [
     *LOSSES,
     "focal:gamma=0.1",

@@ -8,12 +8,7 @@ import torch
 
 import oracles
 from dicetune.errors import InputError
-from dicetune.losses import (
-    OverlapLoss,
-    build,
-    dice_loss,
-    overlap_loss,
-)
+from dicetune.losses import OverlapLoss, build, dice_loss, overlap_loss
 from tolerances import assert_exact
 
 
@@ -40,8 +35,6 @@ FORMS = [
     {"decay": 0.0},
     *({"decay": d, "form": f} for d in (1.0, 0.3) for f in ("target", "detached", "literal")),
 ]
-
-
 SHAPES = [{"squared": True}, {"squared": False, "alpha": 0.3, "beta": 0.9}]
 
 
@@ -58,19 +51,11 @@ def test_every_form_is_the_double_loop(kind, level, soft):
 @pytest.mark.parametrize("level", ["set", "example"])
 @pytest.mark.parametrize("activation", ["auto", "sigmoid"])
 def test_which_classes_count_and_how(level, activation):
-    for number, (form, classes, weight) in enumerate(
-        itertools.product(FORMS[:3], ("all", "foreground"), (None, [1.0, 0.25, 2.0]))
-    ):
+    choices = itertools.product(FORMS[:3], ("all", "foreground"), (None, [1.0, 0.25, 2.0]))
+    for number, (form, classes, weight) in enumerate(choices):
         case = oracles.make_case("classes", seed=number, items=5, classes=3)
-        case.options["background"] = 1
-        weight = None if weight is None else torch.tensor(weight, dtype=torch.float64)
         options = {"level": level, "classes": classes, "activation": activation, **form}
-        logits = case.logits.clone().requires_grad_()
-        got = overlap_loss(logits, case.target, class_weight=weight, **case.options, **options)
-        got.backward()
-        options |= {"class_weight": None if weight is None else weight.tolist(), "background": 1}
-        assert_exact(got.detach(), oracles.value(oracles.overlap(case, case.rows, **options)))
-        assert_exact(logits.grad, oracles.gradient(oracles.overlap, case, **options))
+        agree(case, class_weight=weight, background=1, **options)
 
 
 @pytest.mark.parametrize("weight", [None, [1.0, 0.25, 2.0]])
@@ -81,12 +66,7 @@ def test_micro(weight):
         {"classes": "foreground", "decay": 1.0},
     ):
         case = oracles.make_case("classes", seed=3, items=6, classes=3)
-        options = {**options, "average": "micro"}
-        got = overlap_loss(
-            case.logits, case.target, **case.options, background=0, class_weight=weight, **options
-        )
-        options |= {"class_weight": weight, "background": 0}
-        assert_exact(got, oracles.value(oracles.overlap(case, case.rows, **options)))
+        agree(case, average="micro", class_weight=weight, background=0, **options)
 
 
 def test_reductions():
@@ -129,20 +109,6 @@ def test_gradient_can_be_differentiated_again():
         )
 
 
-def test_empty_sets_cost_nothing():
-    logits = torch.zeros(0, 3, dtype=torch.float64, requires_grad=True)
-    for level in ("set", "example"):
-        loss = overlap_loss(logits, torch.zeros(0, dtype=torch.long), level=level)
-        loss.backward()
-        assert loss.item() == 0.0
-    ignored = torch.randn(4, 3, requires_grad=True)
-    for level in ("set", "example"):
-        loss = overlap_loss(ignored, torch.full((4,), -100), level=level)
-        loss.backward()
-        assert loss.item() == 0.0
-        assert not ignored.grad.any()
-
-
 def test_an_absent_class_still_pays_for_its_false_positives():
     logits = torch.zeros(4, 3, requires_grad=True)
     overlap_loss(logits, torch.zeros(4, dtype=torch.long), reduction="none")[2].backward()
@@ -178,17 +144,17 @@ def exactly(logits, hot, kind, *, alpha, beta, squared, level, decay, form, micr
             return 1 - (tp + smooth) / (tp + alpha * (p - tp) + beta * (y - tp) + smooth)
 
         by_item = [
-            [entry(row, j, y) for j, y in enumerate(own)]
-            for row, own in zip(rows, hot.tolist(), strict=True)
+            [entry(row, j, y) for j, y in enumerate(target)]
+            for row, target in zip(rows, hot.tolist(), strict=True)
         ]
         by_class = list(zip(*by_item, strict=True))
         if level == "example":
-            sets = [[one] for own in by_item for one in own]
+            sets = [[one] for item in by_item for one in item]
         elif micro:
-            sets = [[one for own in by_class[1:] for one in own]]
+            sets = [[one for items in by_class[1:] for one in items]]
         else:
             sets = by_item if kind == "positions" else by_class
-        return float(sum(loss(own) for own in sets) / len(sets))
+        return float(sum(loss(entries) for entries in sets) / len(sets))
 
 
 NEAR = [
@@ -216,7 +182,7 @@ def test_near_convergence_it_is_small_never_negative_and_right(options, kind, si
         given["background"] = 0
     plain = {"alpha": 0.5, "beta": 0.5, "squared": True, "level": "set", "decay": 0.0}
     plain |= {"form": "target", "micro": "average" in options}
-    plain |= {name: own for name, own in options.items() if name in plain}
+    plain |= {name: value for name, value in options.items() if name in plain}
     exact = exactly(logits, hot, kind, **plain)
     for target in [hot.float()] if kind == "labels" else [gold, hot.float()]:
         found = overlap_loss(logits, target, **given)

@@ -10,16 +10,10 @@ from hypothesis import strategies as st
 import baseline_oracles
 import oracles
 from dicetune.errors import InputError
-from dicetune.losses import (
-    LOSSES,
-    OverlapLoss,
-    build,
-)
+from dicetune.losses import LOSSES, OverlapLoss, build
 from tolerances import assert_exact
 
 pytestmark = pytest.mark.filterwarnings("ignore::dicetune.losses.NonTrainingLossWarning")
-
-
 CASES = st.builds(
     oracles.make_case,
     st.sampled_from(["classes", "labels", "positions"]),
@@ -28,8 +22,6 @@ CASES = st.builds(
     seed=st.integers(0, 10_000),
     soft=st.booleans(),
 )
-
-
 SPECS = st.sampled_from(
     [
         *LOSSES,
@@ -40,8 +32,6 @@ SPECS = st.sampled_from(
         "mom+0.5*dice",
     ]
 )
-
-
 ADDITIVE = ["ce", "wce", "focal", "mom", "la", "cb", "asl", "dl", "dsc:level=example"]
 
 
@@ -65,7 +55,7 @@ def run(spec, logits, target, **options):
     return value.detach(), grad
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(CASES, SPECS)
 def test_masked_is_removed(case, spec):
     given = served(case, spec)
@@ -80,7 +70,7 @@ def test_masked_is_removed(case, spec):
     assert not grad[~kept].any()
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(CASES, SPECS, st.integers(0, 6), st.booleans())
 def test_a_class_that_is_masked_everywhere_is_a_removed_class(case, spec, place, by_target):
     classes = case.logits.shape[1]
@@ -101,7 +91,7 @@ def test_a_class_that_is_masked_everywhere_is_a_removed_class(case, spec, place,
     given = served(case, spec)
     masked = given.get("class_mask", torch.ones_like(case.logits, dtype=torch.bool)).clone()
     if by_target and case.kind == "labels":
-        given = {name: own for name, own in given.items() if name != "class_mask"}
+        given = {name: option for name, option in given.items() if name != "class_mask"}
         few = {}
     else:
         masked[:, gone] = False
@@ -119,7 +109,7 @@ def test_a_class_that_is_masked_everywhere_is_a_removed_class(case, spec, place,
     assert not grad[:, gone].any()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(CASES, SPECS, st.randoms(use_true_random=False))
 def test_order_of_items_and_classes_does_not_matter(case, spec, random):
     given = served(case, spec)
@@ -145,7 +135,7 @@ def test_order_of_items_and_classes_does_not_matter(case, spec, random):
     assert_exact(moved_grad, grad[items][:, classes])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(CASES, SPECS)
 def test_leading_shape_and_memory_layout_do_not_matter(case, spec):
     given = served(case, spec)
@@ -164,7 +154,7 @@ def test_leading_shape_and_memory_layout_do_not_matter(case, spec):
     assert_exact(run(spec, turned, case.target, **given)[0], value)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(CASES, SPECS)
 def test_inputs_and_the_loss_itself_stay_as_they_are(case, spec):
     logits = case.logits.clone().requires_grad_()
@@ -188,7 +178,7 @@ def test_inputs_and_the_loss_itself_stay_as_they_are(case, spec):
         assert {**term.__dict__, "_parameters": 0} == {**old.__dict__, "_parameters": 0}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(CASES, st.sampled_from(ADDITIVE))
 def test_additive_losses_add_up(case, spec):
     """The mean is the sum of parts over the whole's number of items."""
@@ -206,7 +196,7 @@ def test_additive_losses_add_up(case, spec):
     assert_exact(parts, whole)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(CASES, SPECS)
 def test_losses_are_not_negative_and_overlap_at_most_1(case, spec):
     value, _ = run(spec, case.logits, case.target, **served(case, spec))
@@ -292,21 +282,7 @@ def test_what_has_no_meaning_for_a_kind_is_refused_before_and_in_the_call(
 
 
 def test_additive_or_set():
-    for spec, classes, positions in (
-        ("ce", True, True),
-        ("focal", True, True),
-        ("wce", True, True),
-        ("mom", True, True),
-        ("la", True, True),
-        ("cb", True, True),
-        ("asl", True, True),
-        ("dl", True, True),
-        ("dice", False, True),
-        ("tversky", False, True),
-        ("dsc", False, True),
-        ("ce+dice", False, True),
-        ("ce+dl", True, True),
-    ):
-        loss = build(spec)
-        assert loss.is_additive("classes") is loss.is_additive("labels") is classes
-        assert loss.is_additive("positions") is positions
+    for spec in (*ADDITIVE, "ce+dl", "dice", "tversky", "dsc", "ce+dice"):
+        loss, additive = build(spec), spec in (*ADDITIVE, "ce+dl")
+        assert loss.is_additive("classes") is loss.is_additive("labels") is additive
+        assert loss.is_additive("positions")

@@ -94,11 +94,7 @@ def test_the_text_of_a_loss_builds_it_again(text, spec):
 
 
 SHARES = st.floats(min_value=0, max_value=1, exclude_max=True)
-
-
 NUMBERS = st.floats(min_value=1e-6, max_value=1e6)
-
-
 TERMS = st.one_of(
     st.builds("focal:gamma={}".format, NUMBERS),
     st.builds("mom:majority_weight={}".format, NUMBERS),

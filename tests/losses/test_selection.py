@@ -79,8 +79,8 @@ def test_classes_agree_with_a_plain_loop(size, classes, background, k, seed):
             for c, (z, is_there) in enumerate(zip(row, there, strict=True))
             if c != background and is_there
         ]
-        own = row[background] if there[background] else -1e30
-        scores.append((math.log(sum(others)) if others else -math.inf) - own)
+        score = row[background] if there[background] else -1e30
+        scores.append((math.log(sum(others)) if others else -math.inf) - score)
     counts = (keep & (target != -100)).tolist()
     expected = oracle(scores, (target != background).tolist(), counts, k, 1)
     mask = hardest_negatives(
@@ -225,9 +225,9 @@ def test_a_label_of_which_nothing_is_chosen_is_a_removed_label(spec):
     mask = hardest_negatives(logits, target, per_positive=1, kind="labels")
     assert mask.any(0).tolist() == [True, True, True, False]
     found = []
-    for own in (slice(4), slice(3)):
-        leaf = logits[:, own].clone().requires_grad_()
-        value = build(spec)(leaf, target[:, own], kind="labels", class_mask=mask[:, own])
+    for part in (slice(4), slice(3)):
+        leaf = logits[:, part].clone().requires_grad_()
+        value = build(spec)(leaf, target[:, part], kind="labels", class_mask=mask[:, part])
         found.append((value.detach(), *torch.autograd.grad(value, leaf)))
     (value, grad), (same, same_grad) = found
     torch.testing.assert_close(value, same)

@@ -9,7 +9,6 @@ from dicetune.losses import LOSSES, build
 from tolerances import assert_exact
 
 pytestmark = pytest.mark.filterwarnings("ignore::dicetune.losses.NonTrainingLossWarning")
-
 SPECS = [*LOSSES, "ce+0.5*dice", "dsc:level=example", "dsc:decay=0.3,form=detached"]
 
 

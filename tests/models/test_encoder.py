@@ -10,7 +10,6 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import (
-    AutoConfig,
     AutoModelForQuestionAnswering,
     AutoModelForTokenClassification,
     BertConfig,
@@ -27,7 +26,6 @@ from dicetune.models import (
     encoder,
     load_model,
     load_tokenizer,
-    position_limit,
     resolve_encoder,
     with_characters,
 )
@@ -35,7 +33,7 @@ from dicetune.records import sha256
 from dicetune.training.config import RunConfig
 from dicetune.training.prepare import prepare
 from families import FAMILIES, HEADS, save_family
-from tiny import TEXTS, tiny_bert, tiny_roberta, wordpiece_tokenizer
+from tiny import TEXTS, tiny_bert, wordpiece_tokenizer
 
 
 def test_the_embedded_weights_are_the_pinned_ones():
@@ -96,15 +94,6 @@ def test_a_name_that_cannot_be_reached_offline():
         load_model(AutoModelForTokenClassification, "no/such", ["a"])
 
 
-def test_a_model_has_one_output_a_label_and_their_names(tmp_path):
-    model = load_model(
-        AutoModelForTokenClassification, tiny_bert(tmp_path, labels=3), ["O", "B-A", "I-A", "B-B"]
-    )
-    assert model.config.id2label == {0: "O", 1: "B-A", 2: "I-A", 3: "B-B"}
-    assert model.classifier.out_features == 4
-    assert model.dtype.is_floating_point
-
-
 def test_characters_that_the_tokenizer_does_not_know_become_tokens(tmp_path):
     before = wordpiece_tokenizer()
     tokenizer, added = with_characters(before, ["pump 漢字", "字Ж"])
@@ -143,13 +132,7 @@ def test_the_embedded_tokenizer_learns_real_characters(real_data):
     assert ids.count(tokenizer.unk_token_id) == 0
 
 
-def test_the_limit_of_roberta_is_two_short_of_its_positions(tmp_path):
-    roberta, bert = tiny_roberta(tmp_path / "roberta"), tiny_bert(tmp_path / "bert")
-    assert position_limit(AutoConfig.from_pretrained(roberta), load_tokenizer(roberta)) == 32
-    assert position_limit(AutoConfig.from_pretrained(bert), load_tokenizer(bert)) == 64
-
-
-def test_roberta_with_byte_level_tokens_goes_the_whole_way(tmp_path):
+def test_roberta_with_byte_level_tokens_goes_the_whole_way(tmp_path, saved_family):
     from dicetune import RunConfig, run
     from dicetune.predictor import load
 
@@ -158,7 +141,9 @@ def test_roberta_with_byte_level_tokens_goes_the_whole_way(tmp_path):
     (tmp_path / "a.conll").write_text(rows * 8 + long, encoding="utf-8")
     out = tmp_path / "out"
     trainer = {
-        "num_train_epochs": 20,
+        "max_steps": 100,
+        **{f"{what}_strategy": "steps" for what in ("save", "eval")},
+        **{f"{what}_steps": 50 for what in ("save", "eval")},
         "learning_rate": 3e-3,
         "per_device_train_batch_size": 4,
         "use_cpu": True,
@@ -169,7 +154,7 @@ def test_roberta_with_byte_level_tokens_goes_the_whole_way(tmp_path):
             train=str(tmp_path / "a.conll"),
             dev=str(tmp_path / "a.conll"),
             out=str(out),
-            model=tiny_roberta(tmp_path / "model"),
+            model=saved_family("roberta"),
             loss="ce",
             trainer=trainer,
         )
@@ -250,12 +235,12 @@ def test_code_in_a_model_folder_is_never_run(name, command, tmp_path):
     """The library asks on the terminal whether to run it, and would take piped data for a yes."""
     folder, ran = Path(tiny_bert(tmp_path / "bert")), tmp_path / "ran"
     (folder / "own.py").write_text(f"open({str(ran)!r}, 'w').close()\n")
-    for file, own in [
+    for file, code in [
         ("config.json", {"AutoConfig": "own.C", "AutoModelForTokenClassification": "own.M"}),
         ("tokenizer_config.json", {"AutoTokenizer": ["own.T", "own.T"]}),
     ]:
         saved = json.loads((folder / file).read_text())
-        saved |= {"auto_map": own}
+        saved |= {"auto_map": code}
         if file == "config.json":
             saved["model_type"] = "own"
         else:
@@ -281,8 +266,7 @@ def named(folder, labels=SAVED):
     return folder
 
 
-def logits(model, folder):
-    batch = load_tokenizer(folder)(["The pump at Quay Nine"], return_tensors="pt")
+def logits(model, batch):
     with torch.no_grad():
         return model.eval()(**batch).logits
 
@@ -291,7 +275,8 @@ def logits(model, folder):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_a_row_of_the_head_goes_to_the_place_of_its_label(tmp_path, name, head):
     folder = named(save_family(name, head, tmp_path))
-    before = logits(load_model(HEADS[head], folder), folder)
+    batch = load_tokenizer(folder)(["The pump at Quay Nine"], return_tensors="pt")
+    before = logits(load_model(HEADS[head], folder), batch)
     for labels, said in [
         (SAVED, ""),
         (["I-A", "O", "B-A"], "each label keeps its row, in the order of this run's labels"),
@@ -306,7 +291,7 @@ def test_a_row_of_the_head_goes_to_the_place_of_its_label(tmp_path, name, head):
         assert model.config.id2label == dict(enumerate(labels))
         assert model.config.label2id == {label: number for number, label in enumerate(labels)}
         assert model.num_labels == model.config.num_labels == len(labels)
-        after = logits(model, folder)
+        after = logits(model, batch)
         assert after.shape[-1] == len(labels)
         for place, label in enumerate(labels):
             old = before[..., SAVED.index(label)] if label in SAVED else before
@@ -317,11 +302,11 @@ def test_a_row_of_the_head_goes_to_the_place_of_its_label(tmp_path, name, head):
         assert all(parameter.requires_grad for parameter in model.parameters())
         model.save_pretrained(tmp_path / "again")
         again = load_model(HEADS[head], str(tmp_path / "again"), labels)
-        torch.testing.assert_close(logits(again, folder), after)
+        torch.testing.assert_close(logits(again, batch), after)
 
 
-def test_names_that_the_library_gave_are_no_labels_of_the_data(tmp_path):
-    folder, notes = save_family("bert", "token", tmp_path), []
+def test_names_that_the_library_gave_are_no_labels_of_the_data(saved_family):
+    folder, notes = saved_family("bert"), []
     load_model(HEADS["token"], folder, SAVED, notes)
     (note,) = notes
     assert note.endswith("new rows for O, B-A, I-A; left out: LABEL_0, LABEL_1, LABEL_2")
@@ -336,8 +321,8 @@ def test_a_head_of_another_kind_is_not_taken_over(tmp_path):
     assert notes == []
 
 
-def test_the_two_outputs_of_questions_stay_where_they_are(tmp_path):
-    folder, notes = save_family("bert", "question", tmp_path), []
+def test_the_two_outputs_of_questions_stay_where_they_are(saved_family):
+    folder, notes = saved_family("bert", "question"), []
     saved = load_model(AutoModelForQuestionAnswering, folder)
     model = load_model(AutoModelForQuestionAnswering, folder, ["start", "end"], notes)
     assert torch.equal(model.qa_outputs.weight, saved.qa_outputs.weight)

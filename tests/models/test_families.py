@@ -5,10 +5,8 @@ import torch
 from tokenizers import Regex, pre_tokenizers
 from transformers import AutoTokenizer
 
-from dicetune.data import Corpus, Sentence
 from dicetune.models import load_model, load_tokenizer, position_limit, with_characters
-from dicetune.tasks import NerTask
-from families import FAMILIES, HEADS, save_family
+from families import FAMILIES, HEADS
 
 TEXTS = [
     "The pump at Quay Nine is down again .",
@@ -19,19 +17,8 @@ SAME = 1e-5  # one computation in other batches; the wrong side of padding is 1e
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """Each family with each head, saved once."""
-    root = tmp_path_factory.mktemp("families")
-    return {
-        (name, head): save_family(name, head, root / name / head)
-        for name in FAMILIES
-        for head in HEADS
-    }
-
-
-@pytest.fixture(scope="module")
-def tokenizers(folders):
-    return {name: load_tokenizer(folders[name, "token"]) for name in FAMILIES}
+def tokenizers(saved_family):
+    return {name: load_tokenizer(saved_family(name, "token")) for name in FAMILIES}
 
 
 def outputs(model, batch):
@@ -45,9 +32,9 @@ def outputs(model, batch):
 
 @pytest.mark.parametrize("head", HEADS)
 @pytest.mark.parametrize("name", FAMILIES)
-def test_an_output_does_not_depend_on_padding_or_on_the_batch(folders, name, head):
-    tokenizer = load_tokenizer(folders[name, head])
-    model = load_model(HEADS[head], folders[name, head]).eval()
+def test_an_output_does_not_depend_on_padding_or_on_the_batch(saved_family, name, head):
+    tokenizer = load_tokenizer(saved_family(name, head))
+    model = load_model(HEADS[head], saved_family(name, head)).eval()
     if head != "sequence":  # positions are read back from the left; a whole text has no positions
         tokenizer.padding_side = "right"
     rows = [dict(tokenizer(text)) for text in TEXTS]
@@ -69,9 +56,9 @@ def test_an_output_does_not_depend_on_padding_or_on_the_batch(folders, name, hea
     assert (unmasked - alone[2]).abs().max() > 100 * SAME  # what is held here can be seen
 
 
-def test_left_padding_moves_what_a_family_reads(folders):
+def test_left_padding_moves_what_a_family_reads(saved_family):
     """The trap that the side of padding is for: XLNet's whole-text head reads the last position."""
-    folder = folders["xlnet", "sequence"]
+    folder = saved_family("xlnet", "sequence")
     tokenizer, model = load_tokenizer(folder), load_model(HEADS["sequence"], folder).eval()
     assert tokenizer.padding_side == "left"
     rows = [dict(tokenizer(text)) for text in TEXTS]
@@ -81,11 +68,11 @@ def test_left_padding_moves_what_a_family_reads(folders):
     assert (left[2] - wrong[2]).abs().max() > 1e-3
 
 
-def test_limits(folders):
+def test_limits(saved_family):
     found = {}
     for name in FAMILIES:
-        model = load_model(HEADS["token"], folders[name, "token"])
-        tokenizer = load_tokenizer(folders[name, "token"])
+        model = load_model(HEADS["token"], saved_family(name, "token"))
+        tokenizer = load_tokenizer(saved_family(name, "token"))
         found[name] = position_limit(model.config, tokenizer)
         text = "pump " * 200
         batch = tokenizer(text, truncation=True, max_length=found[name], return_tensors="pt")
@@ -169,23 +156,3 @@ def test_new_characters_change_nothing_else(tokenizers, name):
     assert after.padding_side == before.padding_side
     assert after("The pump", "quay").data == before("The pump", "quay").data
     assert after.unk_token_id not in after("Ω")["input_ids"]
-
-
-@pytest.mark.parametrize("max_length", [12, 48])
-@pytest.mark.parametrize("name", FAMILIES)
-def test_tags_come_back_from_every_tokenizer(tokenizers, name, max_length):
-    words = [*" ".join(TEXTS * 3).split(), "\u200b", "\U0001f600", "Unbelievably"]
-    tags = ["B-A" if n % 5 == 1 else "I-A" if n % 5 == 2 else "O" for n in range(len(words))]
-    tags[-3:] = ["B-A", "I-A", "I-A"]
-    corpus = Corpus((Sentence(tuple(words), tuple(tags)),), "a", scheme="iob2", found_scheme="iob2")
-    task = NerTask(["O", "B-A", "I-A"], "iob2")
-    encoded = task.encode(corpus, tokenizers[name], max_length)
-    width = max(len(feature["labels"]) for feature in encoded.features)
-    logits = torch.full((len(encoded.features), width, len(task.labels)), -50.0)
-    for window, feature in enumerate(encoded.features):
-        assert len(feature["input_ids"]) <= max_length
-        for place, label in enumerate(feature["labels"]):
-            if label != -100:
-                logits[window, place, label] = 0.0
-    decoded = task.decode(logits.numpy(), encoded)
-    assert [[task.labels[n] for n in scores.argmax(-1)] for scores in decoded] == [tags]

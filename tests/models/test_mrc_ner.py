@@ -17,17 +17,17 @@ from dicetune.models import (
     select_spans,
     span_count,
 )
-from families import FAMILIES, save_family
+from families import FAMILIES
 
 LABELS = ["LOC", "PER"]
 HEADS = {"start.weight", "start.bias", "end.weight", "end.bias"}
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
-def saved(request, tmp_path_factory):
+def saved(request, saved_family, tmp_path_factory):
     """An encoder folder, a model on it, and the folder of that model."""
     folder = tmp_path_factory.mktemp("models")
-    encoder = save_family(request.param, "token", folder / "encoder")
+    encoder = saved_family(request.param)
     torch.manual_seed(1)
     model = load_model(MrcNerModel, encoder, LABELS)
     model.save_pretrained(folder / "model")
@@ -59,9 +59,9 @@ def batch_of(tokenizer, texts):
 def test_new_heads_stand_on_the_encoder_as_it_was_saved(saved):
     encoder, model, _ = saved
     plain = AutoModel.from_pretrained(encoder).state_dict()
-    own = model.backbone.state_dict()
-    assert own.keys() <= plain.keys()
-    assert all(torch.equal(own[name], plain[name]) for name in own)
+    kept = model.backbone.state_dict()
+    assert kept.keys() <= plain.keys()
+    assert all(torch.equal(kept[name], plain[name]) for name in kept)
     assert model.backbone.config._attn_implementation in ("sdpa", "eager")
     assert (model.config.num_labels, model.config.id2label) == (2, dict(enumerate(LABELS)))
     assert not model.training

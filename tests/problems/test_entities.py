@@ -1,7 +1,7 @@
 """Entities by place: by hand, and as tags score where spans lie side by side."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import spans, to_tags
@@ -36,7 +36,6 @@ def test_unequal_numbers_of_sentences():
         scores([[]], [[], []])
 
 
-@settings(max_examples=40)
 @given(data=st.data())
 def test_spans_side_by_side_score_as_tags_do(data):
     length = 12

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import read_entities, read_questions, read_tokens, to_characters
@@ -20,7 +20,6 @@ LABELS = ["a", "b", "c"]
 TAGS = ["O", "B-x", "I-x", "B-y-z", "I-y-z"]
 PIECES = [f"{letter}-{tag}" for letter in "BIES" for tag in "NV"]
 TUNABLE = [kind for kind, problem in PROBLEMS.items() if problem.tunable]
-
 SETTINGS = {
     "spans": {"labels": TAGS, "scheme": "iob2"},
     "words": {"labels": PIECES},
@@ -30,7 +29,6 @@ SETTINGS = {
     "answer": {"labels": ["start", "end"]},
     "entities": {"labels": ["x", "y"]},
 }
-
 SHOWN = [
     ({"logits": [[0, 1]], "gold": ["O"], "labels": ["O", "B-x"]}, "spans"),
     ({"logits": [[0, 1]], "gold": ["O"], "labels": ["O", "NN"]}, "tags"),
@@ -40,7 +38,6 @@ SHOWN = [
     ({"span": "x", "null_odds": 0}, "answer"),
     ({"candidates": []}, "entities"),
 ]
-
 one_of = st.sampled_from
 numbers = st.floats(-50, 0)
 ENTITY = st.builds(
@@ -68,7 +65,6 @@ ROWS = {
     "answer": st.tuples(st.lists(TEXT.filter(bool), max_size=2), TEXT),
     "entities": st.tuples(*[st.lists(ENTITY, max_size=4)] * 2),
 }
-
 every_kind = pytest.mark.parametrize("kind", PROBLEMS)
 every_tunable_kind = pytest.mark.parametrize("kind", TUNABLE)
 
@@ -115,7 +111,6 @@ def check(problem, gold, predicted):
 
 
 @every_kind
-@settings(max_examples=60)
 @given(data=st.data())
 def test_the_score_of_the_sums_is_that_of_the_scores_and_of_the_referee(kind, data):
     rows = data.draw(st.lists(ROWS[kind], min_size=1, max_size=6))

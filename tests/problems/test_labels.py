@@ -56,7 +56,6 @@ def test_a_label_that_nothing_has_scores_0_and_no_nan():
     assert (same["accuracy"], same["macro_f1"], same["mcc"]) == (1.0, 1.0, 0.0)
 
 
-@settings(max_examples=60)
 @given(
     st.lists(st.tuples(*[st.sampled_from(["ham", "spam"])] * 2), min_size=1, max_size=20),
     st.sampled_from(["ham", "spam"]),

@@ -1,6 +1,7 @@
 """Every task with every family's tokenizer and model: gold comes back, and a batch goes through."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from dicetune.loss_input import item_count
 from dicetune.models import load_model, load_tokenizer, subword_counter
 from dicetune.tasks import TASKS
 from dicetune.training.batches import PaddingCollator
-from families import FAMILIES, HEADS, save_family
+from families import FAMILIES, HEADS
 from tiny import sure_outputs
 
 TEXT = (
@@ -32,6 +33,7 @@ TEXT = (
     "04:10 , restarted twice , then recovered . Dock four is fine ; ähm , 東京 isn't ."
 )
 SURE, SURELY_NOT = 0.0, -50.0
+tokenizer_of = cache(load_tokenizer)
 
 
 @dataclass(frozen=True)
@@ -159,21 +161,10 @@ def said(task, predictions):
     return [next((getattr(p, n) for n in names if hasattr(p, n)), p) for p in predictions]
 
 
-@pytest.fixture(scope="module")
-def sources(tmp_path_factory):
-    """Each family with each head, saved once."""
-    root = tmp_path_factory.mktemp("families")
-    return {
-        (name, head): save_family(name, head, root / name / head)
-        for name in FAMILIES
-        for head in HEADS
-    }
-
-
-def source_of(task, name, sources):
+def source_of(task, name, saved_family):
     """The saved model that has the task's head, or one whose encoder it takes."""
     heads = [head for head, auto_class in HEADS.items() if auto_class is task.auto_class]
-    return sources[name, heads[0] if heads else "token"]  # mrc-ner puts its own on any encoder
+    return saved_family(name, heads[0] if heads else "token")  # mrc-ner puts its own on any encoder
 
 
 def assert_class_counts(item, counts):
@@ -196,9 +187,9 @@ def assert_class_counts(item, counts):
 @pytest.mark.parametrize("max_length", [32, 48])
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", FAMILIES)
-def test_gold_comes_back(sources, name, case, max_length):
+def test_gold_comes_back(saved_family, name, case, max_length):
     task, data = CASES[case].task, CASES[case].data
-    tokenizer = load_tokenizer(source_of(task, name, sources))
+    tokenizer = tokenizer_of(source_of(task, name, saved_family))
     encoded = task.encode(data, tokenizer, max_length)
     assert all(len(feature["input_ids"]) <= max_length for feature in encoded.features)
     cut = encoded.facts.get("truncated", 0) or len(encoded.features) - len(data)
@@ -211,10 +202,10 @@ def test_gold_comes_back(sources, name, case, max_length):
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", FAMILIES)
-def test_inspection_counts_the_unknown_as_training_does(sources, name, case):
+def test_inspection_counts_the_unknown_as_training_does(saved_family, name, case):
     """Also a word of which a tokenizer leaves nothing, such as a lone zero-width space."""
     task, data = CASES[case].task, CASES[case].data
-    tokenizer = load_tokenizer(source_of(task, name, sources))
+    tokenizer = tokenizer_of(source_of(task, name, saved_family))
     trained = task.encode(data, tokenizer, 48, training=True).facts
     (seen,) = task.inspect({"train": data}, subword_counter(tokenizer)).splits
     share = trained["unknown_subwords"] / trained["subwords"]
@@ -227,10 +218,10 @@ def test_inspection_counts_the_unknown_as_training_does(sources, name, case):
 
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("name", FAMILIES)
-def test_a_batch_goes_through(sources, name, case):
+def test_a_batch_goes_through(saved_family, name, case):
     task, data = CASES[case].task, CASES[case].data
-    source = source_of(task, name, sources)
-    tokenizer, model = load_tokenizer(source), load_model(task.auto_class, source, task.labels)
+    source = source_of(task, name, saved_family)
+    tokenizer, model = tokenizer_of(source), load_model(task.auto_class, source, task.labels)
     encoded = task.encode(data, tokenizer, 48)
     collate = PaddingCollator(tokenizer, {**task.targets, **task.extra_inputs})
     ignored = getattr(model.config, "keys_to_ignore_at_inference", ())

@@ -2,14 +2,13 @@
 
 import pytest
 import torch
-from transformers import TrainingArguments
 
 from dicetune.data import EntityCorpus, EntitySentence, EntitySpan
 from dicetune.models import load_model, load_tokenizer
 from dicetune.tasks.mrc_ner import MrcNerOptions, MrcNerTask
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.trainer import ObjectiveTrainer
-from families import save_family
+from tiny import training_arguments
 
 SENTENCES = [
     ("The pump at Quay Nine is down", [("site", 3, 5), ("thing", 1, 2)]),
@@ -30,9 +29,9 @@ CORPUS = EntityCorpus(
 )
 
 
-def trainer_of(folder, loss, steps, options=None, batch=16):
+def trainer_of(folder, saved_family, loss, steps, options=None, batch=16):
     task = MrcNerTask.of(CORPUS, options)
-    source = save_family("bert", "token", folder / "encoder")
+    source = saved_family("bert")
     tokenizer = load_tokenizer(source)
     torch.manual_seed(3)
     model = load_model(task.auto_class, source, task.labels)
@@ -41,18 +40,13 @@ def trainer_of(folder, loss, steps, options=None, batch=16):
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
     encoded = task.encode(CORPUS, tokenizer, 40, training=True)
-    arguments = TrainingArguments(
-        output_dir=str(folder / "out"),
+    arguments = training_arguments(
+        folder,
         max_steps=steps,
         per_device_train_batch_size=batch,
-        learning_rate=1e-2,
         lr_scheduler_type="constant",
         label_names=list(task.targets),
         remove_unused_columns=False,
-        report_to=[],
-        save_strategy="no",
-        disable_tqdm=True,
-        use_cpu=True,
         seed=1,
     )
     trainer = ObjectiveTrainer(
@@ -69,8 +63,8 @@ def trainer_of(folder, loss, steps, options=None, batch=16):
     return task, tokenizer, trainer
 
 
-def test_eight_sentences_are_learnt(tmp_path):
-    task, tokenizer, trainer = trainer_of(tmp_path, "ce", steps=120)
+def test_eight_sentences_are_learnt(tmp_path, saved_family):
+    task, tokenizer, trainer = trainer_of(tmp_path, saved_family, "ce", steps=120)
     trainer.train()
     encoded = task.encode(CORPUS, tokenizer, 40)
     output = trainer.predict(encoded.features)
@@ -81,8 +75,8 @@ def test_eight_sentences_are_learnt(tmp_path):
 
 
 @pytest.mark.parametrize("loss", ["dice", "dsc", "focal", "auto"])
-def test_every_loss_has_a_meaning(loss, tmp_path):
+def test_every_loss_has_a_meaning(loss, tmp_path, saved_family):
     options = MrcNerOptions(candidates=6, negative_share=0.5)
-    _, _, trainer = trainer_of(tmp_path, loss, steps=3, options=options, batch=4)
+    _, _, trainer = trainer_of(tmp_path, saved_family, loss, steps=3, options=options, batch=4)
     trainer.train()
     assert trainer.state.global_step == 3

@@ -1,6 +1,5 @@
 """MultiLabelTask: a sigmoid for each label."""
 
-import json
 import math
 
 import numpy as np
@@ -43,11 +42,11 @@ def test_worked_example():
     (scores,) = task.decode(task.preprocess_logits(logits, None).numpy(), encoded)
     assert scores.shape == (1, 3)
     assert scores[0, 2] == pytest.approx(-math.log1p(math.exp(-2)))
-    (own,) = task.predict([scores], CORPUS.first(1))
-    assert own.labels == ("fear", "joy")
-    found = task.score(CORPUS.first(1), [own])
+    (decision,) = task.predict([scores], CORPUS.first(1))
+    assert decision.labels == ("fear", "joy")
+    found = task.score(CORPUS.first(1), [decision])
     assert (found["exact_match"], found["macro_f1"], found["average_precision"]) == (1.0, 1.0, 1.0)
-    assert task.answers(CORPUS.first(1), [own], [])[0].labels == ["joy", "fear"]
+    assert task.answers(CORPUS.first(1), [decision], [])[0].labels == ["joy", "fear"]
 
 
 def test_one_half_is_not_above_one_half():
@@ -56,57 +55,44 @@ def test_one_half_is_not_above_one_half():
     assert task.predict([scores], None)[0].labels == ("fear",)
 
 
-def test_the_loss_counts_the_same_items():
-    from dicetune.loss_input import item_count
-
-    task = MultiLabelTask.of(CORPUS)
-    batch = PaddingCollator(TOKENIZER, task.targets)(task.encode(CORPUS, TOKENIZER, 24).features)
-    labels = {"labels": batch["labels"]}
-    (item,) = task.loss_inputs({"logits": torch.zeros(3, 3)}, labels)
-    assert item_count(item) == task.item_counts(labels)["label"] == 3
-
-
-def test_rows_score_as_the_run_did(tmp_path):
+def test_rows_score_as_the_run_did(file):
     task = MultiLabelTask.of(CORPUS)
     decisions = task.predict([np.log([[0.9, 0.6, 0.1]])] * 3, CORPUS)
-    file = tmp_path / "predictions.jsonl"
     rows = list(task.rows(CORPUS, decisions))
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    found = MultiLabelTask.score_file(file, None, MultiLabelOptions())
+    found = MultiLabelTask.score_file(file(rows, "a.jsonl"), None, MultiLabelOptions())
     assert found == task.score(CORPUS, decisions)
     assert found["average_precision"] > 0
     assert rows[0]["probabilities"] == {"anger": 0.9, "fear": 0.6, "joy": 0.1}
 
 
-def test_average_precision_asks_for_every_label_that_all_rows_tell_of(tmp_path):
-    file = tmp_path / "own.jsonl"
+def test_average_precision_asks_for_every_label_that_all_rows_tell_of(file):
+    def score(*rows):
+        return MultiLabelTask.score_file(file([*rows], "own.jsonl"), None, MultiLabelOptions())
+
     first = {"gold": ["a"], "predicted": ["a"], "probabilities": {"a": 0.9, "b": 0.2, "c": 0.1}}
     second = {"gold": ["b"], "predicted": [], "probabilities": {"b": 0.3, "a": 0.4}}
-    file.write_text(json.dumps(first) + "\n" + json.dumps(second) + "\n")
-    found = MultiLabelTask.score_file(file, None, MultiLabelOptions())
+    found = score(first, second)
     # by probability: a of the first (right), a of the second, b of the second (right), b
     assert found["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
-    second["gold"] = ["c"]
-    file.write_text(json.dumps(first) + "\n" + json.dumps(second) + "\n")
-    assert "average_precision" not in MultiLabelTask.score_file(file, None, MultiLabelOptions())
+    assert "average_precision" not in score(first, {**second, "gold": ["c"]})
 
 
 def test_predictions_of_another_tool_with_numbers(tmp_path):
-    names, own, gold = (tmp_path / name for name in ("labels.txt", "own.txt", "gold.tsv"))
+    names, predictions, gold = (tmp_path / name for name in ("labels.txt", "own.txt", "gold.tsv"))
     names.write_text("anger\nfear\njoy\n")
-    own.write_text("0\n1,2\n")
+    predictions.write_text("0\n1,2\n")
     gold.write_text("some text\t0\tx1\nmore of the text\t1\tx2\n")
     options = MultiLabelOptions(label_names=str(names), label_column=1)
-    found = MultiLabelTask.score_file(own, gold, options)
+    found = MultiLabelTask.score_file(predictions, gold, options)
     assert (found["exact_match"], found["micro_f1"]) == (0.5, pytest.approx(0.8))
     assert set(found["per_label"]) == {"anger", "fear", "joy"}
 
 
 def test_a_tool_may_use_a_label_that_no_gold_text_has(tmp_path):
-    own, gold = tmp_path / "own.jsonl", tmp_path / "gold.tsv"
-    own.write_text('{"predicted": ["a", "c"]}\n{"predicted": []}\n')
+    predictions, gold = tmp_path / "own.jsonl", tmp_path / "gold.tsv"
+    predictions.write_text('{"predicted": ["a", "c"]}\n{"predicted": []}\n')
     gold.write_text("text\tlabels\none\ta,b\ntwo\ta\n")
-    found = MultiLabelTask.score_file(own, gold, MultiLabelOptions())
+    found = MultiLabelTask.score_file(predictions, gold, MultiLabelOptions())
     assert (found["precision"], found["recall"]) == (0.5, pytest.approx(1 / 3))
     assert found["per_label"]["c"]["predicted"] == 1
 
@@ -152,14 +138,14 @@ def test_the_order_of_label_columns_is_that_of_the_model(tmp_path):
     assert task.labels == ("toxic", "threat", "insult")
     trained = Trained({"label_columns": "toxic,threat,insult"}, task.labels)
     again = MultiLabelTask.read(path, MultiLabelOptions(), trained=trained)
-    assert [own.labels for own in again] == [own.labels for own in train]
+    assert [example.labels for example in again] == [example.labels for example in train]
     assert again.examples[0].labels == ("toxic",)
 
 
 def test_a_dev_split_is_read_by_the_labels_of_the_training_split(tmp_path):
     names = ["severe toxic", "severe", "toxic", "very mild", "none"]
     for name, rows in (("train", names), ("dev", names[:3])):
-        lines = [f"a {own}\t{own}" for own in rows]
+        lines = [f"a {label}\t{label}" for label in rows]
         (tmp_path / f"{name}.tsv").write_text("\n".join(["text\tlabels", *lines]) + "\n")
     files = {name: str(tmp_path / f"{name}.tsv") for name in ("train", "dev")}
     splits, _ = read_splits(RunConfig(task="multilabel", **files))

@@ -10,7 +10,6 @@ from dicetune.scoring import evaluate, inspect, predict
 from dicetune.tasks import TASKS, build_options, describe_tasks
 from dicetune.tasks.options import USES, describe_options, option
 from dicetune.training import RunConfig
-from families import save_family
 
 
 @dataclass(frozen=True)
@@ -121,58 +120,40 @@ REFUSED = {
 }
 
 
-def cases(use):
-    return [pytest.param(*own, id=f"{own[0]}-{next(iter(own[1]))}") for own in REFUSED[use]]
-
-
-@pytest.mark.parametrize(("task", "options"), cases("train"))
-def test_training_refuses(task, options):
-    with pytest.raises(InputError, match="expected options of train"):
-        RunConfig(task=task, train="a", dev="b", options=options)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
+@pytest.fixture
+def model(saved_family):
     """A foreign model: options are looked at before its head."""
-    return save_family("bert", "question", tmp_path_factory.mktemp("model"))
+    return saved_family("bert", "question")
 
 
-@pytest.mark.parametrize(("task", "options"), cases("evaluate"))
-def test_evaluation_of_a_model_refuses(task, options, model):
-    with pytest.raises(InputError, match="expected options of evaluate"):
-        evaluate(model, "gold", task=task, options=options)
+# use: how it begins, with a model and the task and its options by name
+BEGIN = {
+    "train": lambda _, **asked: RunConfig(train="a", dev="b", **asked),
+    "evaluate": lambda model, **asked: evaluate(model, "gold", **asked),
+    "predict": lambda model, **asked: predict(model, "texts.txt", **asked),
+    "ask": lambda model, **asked: predict(model, text=["a"], **asked),
+    "score": lambda _, **asked: evaluate("predictions", **asked),
+    "compare": lambda _, **asked: evaluate("predictions", "gold", **asked),
+    "inspect": lambda _, **asked: inspect(["a"], **asked),
+}
 
 
-@pytest.mark.parametrize(("task", "options"), cases("predict"))
-def test_prediction_refuses(task, options, model):
-    with pytest.raises(InputError, match="expected options of predict"):
-        predict(model, "texts.txt", options=options, task=task)
+@pytest.mark.parametrize(
+    ("use", "task", "options"),
+    [
+        pytest.param(use, task, options, id=f"{use}-{task}-{next(iter(options))}")
+        for use, refused in REFUSED.items()
+        for task, options in refused
+    ],
+)
+def test_what_means_nothing_in_a_use_is_refused(use, task, options, model):
+    with pytest.raises(InputError, match=f"expected options of {use}"):
+        BEGIN[use](model, task=task, options=options)
 
 
-@pytest.mark.parametrize(("task", "options"), cases("ask"))
-def test_prediction_for_plain_texts_refuses_what_is_for_files(task, options, model):
-    with pytest.raises(InputError, match="expected options of ask"):
-        predict(model, text=["a"], options=options, task=task)
+def test_texts_have_no_format(model):
     with pytest.raises(InputError, match="expected no format beside texts"):
-        predict(model, text=["a"], format="jsonl", task=task)
-
-
-@pytest.mark.parametrize(("task", "options"), cases("score"))
-def test_scoring_a_file_refuses(task, options):
-    with pytest.raises(InputError, match="expected options of score"):
-        evaluate("predictions", task=task, options=options)
-
-
-@pytest.mark.parametrize(("task", "options"), cases("compare"))
-def test_scoring_beside_a_file_of_gold_refuses(task, options):
-    with pytest.raises(InputError, match="expected options of compare"):
-        evaluate("predictions", "gold", task=task, options=options)
-
-
-@pytest.mark.parametrize(("task", "options"), cases("inspect"))
-def test_inspection_refuses(task, options):
-    with pytest.raises(InputError, match="expected options of inspect"):
-        inspect(["a"], task=task, options=options)
+        predict(model, text=["a"], format="jsonl", task="ner")
 
 
 def test_a_threshold_and_the_length_of_answers_may_be_chosen_at_prediction(model):

@@ -12,7 +12,6 @@ from dicetune.errors import InputError
 from dicetune.predictor import load
 from dicetune.tasks import TASKS, Task, build_options, describe_tasks
 from dicetune.training import RunConfig, run
-from families import save_family
 
 CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
 MEMBERS = [name for name in vars(Task) if not name.startswith("_")]
@@ -28,8 +27,8 @@ def test_a_task_has_every_member_with_the_parameters_of_the_protocol(name):
     for member in MEMBERS:
         expected, found = getattr(Task, member), getattr(task, member)
         if callable(expected):
-            own = set(inspect.signature(found).parameters)
-            assert own >= set(inspect.signature(expected).parameters), member
+            parameters = set(inspect.signature(found).parameters)
+            assert parameters >= set(inspect.signature(expected).parameters), member
 
 
 def test_a_new_task_writes_few_methods():
@@ -61,7 +60,7 @@ def test_every_option_has_a_default_and_a_meaning(name):
         assert row["meaning"].endswith("."), row
 
 
-def test_the_new_task_of_the_contributors_guide(tmp_path, monkeypatch):
+def test_the_new_task_of_the_contributors_guide(tmp_path, saved_family, monkeypatch):
     blocks = re.findall(r"```python\n(.*?)```", CONTRIBUTING.read_text(encoding="utf-8"), re.S)
     (code,) = (block for block in blocks if "ContentWordTask" in block)
     scope = {}
@@ -70,12 +69,11 @@ def test_the_new_task_of_the_contributors_guide(tmp_path, monkeypatch):
     monkeypatch.setitem(TASKS, task.name, task)
     monkeypatch.chdir(tmp_path)
     Path("a.conll").write_text("The DET\npump NOUN\nis AUX\ndown ADV\n", encoding="utf-8")
-    save_family("bert", "token", tmp_path / "model")
     config = RunConfig(
         task=task.name,
         train="a.conll",
         dev="a.conll",
-        model="model",
+        model=saved_family("bert"),
         out="out",
         trainer={"max_steps": 1},
     )

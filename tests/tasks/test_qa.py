@@ -5,17 +5,18 @@ import json
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import GoldAnswer, Question, QuestionCorpus, read_questions
 from dicetune.errors import DataError, InputError
 from dicetune.loss_input import item_count
 from dicetune.tasks.qa import QaOptions, QaTask
-from tiny import byte_level_tokenizer, wordpiece_tokenizer
+from families import TOKENIZERS
+from tiny import squad, wordpiece_tokenizer
 
-TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "byte-level": byte_level_tokenizer()}
 SURE = 30.0
+WORDPIECE = TOKENIZERS["wordpiece"]
 
 
 def question(context, answer=None, name="q1", asked="where ?", impossible=False):
@@ -56,6 +57,12 @@ def batch_of(encoded, keys):
     }
 
 
+def encoded_of(data, max_length, training=False, **options):
+    """A task of the data, and the data as it encodes them."""
+    task = QaTask.of(data, QaOptions(**options))
+    return task, task.encode(data, WORDPIECE, max_length, training=training)
+
+
 CONTEXT = "pump down at Quay nine"
 WORKED = corpus(question(CONTEXT, "Quay nine"))
 
@@ -64,9 +71,9 @@ WORKED = corpus(question(CONTEXT, "Quay nine"))
 def test_worked_example(form):
     task = QaTask.of(WORKED, QaOptions(form=form))
     assert (task.labels, task.null) == (("start", "end"), False)
-    encoded = task.encode(WORKED, TOKENIZERS["wordpiece"], 24)
+    encoded = task.encode(WORKED, WORDPIECE, 24)
     (feature,) = encoded.features
-    words = TOKENIZERS["wordpiece"].convert_ids_to_tokens(feature["input_ids"])
+    words = WORDPIECE.convert_ids_to_tokens(feature["input_ids"])
     first, last = feature["start_positions"], feature["end_positions"]
     assert words[0] == "[CLS]"
     assert (words[first], words[last]) == ("quay", "nine")
@@ -116,7 +123,6 @@ def asked(draw):
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
-@settings(max_examples=50)
 @given(data=asked(), max_length=st.integers(20, 60), form=st.sampled_from(["softmax", "sigmoid"]))
 def test_decoding_gold_outputs_gives_the_gold(kind, data, max_length, form):
     tokenizer = TOKENIZERS[kind]
@@ -170,8 +176,7 @@ def test_windows_label_the_answer_where_they_show_it_whole_and_else_the_null_row
 
 def test_an_answer_that_no_window_shows_whole_teaches_nothing_and_is_counted():
     data = corpus(question(LONG, (4, 120)), question(LONG, "pump", "q2"))
-    task = QaTask.of(data, QaOptions())
-    encoded = task.encode(data, TOKENIZERS["wordpiece"], 24)
+    task, encoded = encoded_of(data, 24)
     assert encoded.facts["cut_answers"] == 1
     ignored = [f["start_positions"] == f["end_positions"] == -100 for f in encoded.features]
     assert 0 < sum(ignored) < len(ignored)
@@ -182,14 +187,14 @@ def test_an_answer_that_no_window_shows_whole_teaches_nothing_and_is_counted():
     labels = batch_of(encoded, task.targets)
     kept = len(ignored) - sum(ignored)
     for form, count in (("softmax", kept), ("sigmoid", None)):
-        own = QaTask.of(data, QaOptions(form=form))
+        asking = QaTask.of(data, QaOptions(form=form))
         outputs = {
             f"{side}_logits": torch.zeros(labels["answer_mask"].shape) for side in ("start", "end")
         }
-        for item in own.loss_inputs(outputs, labels):
-            assert item_count(item) == own.item_counts(labels)[item.name]
+        for item in asking.loss_inputs(outputs, labels):
+            assert item_count(item) == asking.item_counts(labels)[item.name]
             assert count is None or item_count(item) == count
-    trained = task.encode(data, TOKENIZERS["wordpiece"], 24, training=True)
+    trained = task.encode(data, WORDPIECE, 24, training=True)
     assert trained.facts["windows_left_out"] == sum(ignored)
     assert len(trained.features) == kept
 
@@ -197,11 +202,10 @@ def test_an_answer_that_no_window_shows_whole_teaches_nothing_and_is_counted():
 def test_an_answer_without_a_place_is_kept_to_be_scored_and_not_trained_on():
     lost = Question("q1", "where ?", CONTEXT, (GoldAnswer("Quay Ten"),))
     data = corpus(lost, question(CONTEXT, "pump", "q2"))
-    task = QaTask.of(data, QaOptions())
+    task, encoded = encoded_of(data, 40)
     assert not task.null
-    encoded = task.encode(data, TOKENIZERS["wordpiece"], 40)
     assert encoded.facts["not_aligned"] == 1
-    assert len(task.encode(data, TOKENIZERS["wordpiece"], 40, training=True).features) == 1
+    assert len(task.encode(data, WORDPIECE, 40, training=True).features) == 1
     scores = task.score(data, task.predict(task.decode(gold_outputs(encoded), encoded), data))
     assert (scores["total"], scores["exact"]) == (2, 0.5)
     with pytest.raises(DataError, match="expected answers that stand in their contexts"):
@@ -211,28 +215,23 @@ def test_an_answer_without_a_place_is_kept_to_be_scored_and_not_trained_on():
 def test_of_several_gold_answers_the_most_common_teaches():
     answers = [GoldAnswer("pump", 0, 4), GoldAnswer("Quay", 13, 17), GoldAnswer("Quay", 13, 17)]
     data = corpus(Question("q1", "where ?", CONTEXT, tuple(answers)))
-    (feature,) = QaTask.of(data, QaOptions()).encode(data, TOKENIZERS["wordpiece"], 40).features
-    word = TOKENIZERS["wordpiece"].convert_ids_to_tokens(feature["input_ids"])
+    (feature,) = encoded_of(data, 40)[1].features
+    word = WORDPIECE.convert_ids_to_tokens(feature["input_ids"])
     assert word[feature["start_positions"]] == "quay"
     data = corpus(Question("q1", "where ?", CONTEXT, tuple(answers[:2])))
-    (feature,) = QaTask.of(data, QaOptions()).encode(data, TOKENIZERS["wordpiece"], 40).features
+    (feature,) = encoded_of(data, 40)[1].features
     assert word[feature["start_positions"]] == "pump"
 
 
 def test_sampled_negatives_are_the_same_each_time_and_spare_the_answers():
     rows = [question(LONG * 2, "pump", f"q{n}") for n in range(8)]
     data = corpus(*rows, question(LONG, None, "none", impossible=True))
-    encode = lambda share: QaTask.of(data, QaOptions(negative_windows=share)).encode(  # noqa: E731
-        data, TOKENIZERS["wordpiece"], 40, training=True
-    )
+    encode = lambda share: encoded_of(data, 40, True, negative_windows=share)[1]  # noqa: E731
     full, half, none = encode(1.0), encode(0.5), encode(0.0)
     assert half.features == encode(0.5).features
     assert len(none.features) < len(half.features) < len(full.features)
-    of_none = len(
-        QaTask(QaOptions(), True)
-        .encode(corpus(data.questions[-1]), TOKENIZERS["wordpiece"], 40)
-        .features
-    )
+    alone = QaTask(QaOptions(), True).encode(corpus(data.questions[-1]), WORDPIECE, 40)
+    of_none = len(alone.features)
     shown = sum(f["start_positions"] != 0 for f in full.features)
     assert len(none.features) == shown + of_none
     assert half.facts["windows_left_out"] == len(full.features) - len(half.features)
@@ -240,33 +239,31 @@ def test_sampled_negatives_are_the_same_each_time_and_spare_the_answers():
 
 def test_a_long_question_is_cut_and_counted_and_one_without_room_is_refused():
     data = corpus(question(CONTEXT, "pump", asked="the pump is down " * 20))
-    task = QaTask.of(data, QaOptions(max_question=6))
-    encoded = task.encode(data, TOKENIZERS["wordpiece"], 40)
-    words = TOKENIZERS["wordpiece"].convert_ids_to_tokens(encoded.features[0]["input_ids"])
+    encoded = encoded_of(data, 40, max_question=6)[1]
+    words = WORDPIECE.convert_ids_to_tokens(encoded.features[0]["input_ids"])
     assert words.index("[SEP]") == 7
     assert encoded.facts["truncated_questions"] == 1
     assert encoded.notes == ("1 questions are longer than max_question and were cut",)
-    wide = QaTask.of(data, QaOptions(max_question=38))
     with pytest.raises(InputError, match=r"a.json: expected room .* takes 38 and special tokens 3"):
-        wide.encode(data, TOKENIZERS["wordpiece"], 40)
+        encoded_of(data, 40, max_question=38)
 
 
 def test_padding_and_batch_order_change_nothing():
     rows = [question(LONG, "gate 2", "a"), question(CONTEXT, "Quay nine", "b")]
     task = QaTask(QaOptions(), null=True)
     rng = np.random.default_rng(0)
-    encoded = task.encode(corpus(*rows), TOKENIZERS["wordpiece"], 32)
+    encoded = task.encode(corpus(*rows), WORDPIECE, 32)
     width = max(len(f["input_ids"]) for f in encoded.features)
     outputs = tuple(rng.normal(size=(2, len(encoded.features), width)))
     padded = tuple(np.pad(o, ((0, 0), (0, 5)), constant_values=-100.0) for o in outputs)
     plain = task.decode(outputs, encoded)
-    for own, other in zip(plain, task.decode(padded, encoded), strict=True):
-        assert (own == other).all()
-    single = task.encode(corpus(rows[1]), TOKENIZERS["wordpiece"], 32)
+    for scores, other in zip(plain, task.decode(padded, encoded), strict=True):
+        assert (scores == other).all()
+    single = task.encode(corpus(rows[1]), WORDPIECE, 32)
     place = encoded.features.index(single.features[0])
     (alone,) = task.decode(tuple(o[place : place + 1] for o in outputs), single)
     assert (alone == plain[1]).all()
-    turned = task.encode(corpus(*rows[::-1]), TOKENIZERS["wordpiece"], 32)
+    turned = task.encode(corpus(*rows[::-1]), WORDPIECE, 32)
     order = [encoded.features.index(feature) for feature in turned.features]
     other = task.decode(tuple(o[order] for o in outputs), turned)[::-1]
     assert task.predict(other, corpus(*rows)) == task.predict(plain, corpus(*rows))
@@ -298,7 +295,7 @@ def test_thresholds_are_found_where_questions_have_no_answer():
     assert scores["best_f1"] == {"score": 1.0, "threshold": 2.0}
 
 
-def test_a_model_and_the_file_of_its_predictions_are_scored_in_one_language(tmp_path, log):
+def test_a_model_and_the_file_of_its_predictions_are_scored_in_one_language(file, log):
     """Kana and Hangul as well, also where the answers alone look otherwise."""
     texts = {"ポンプは Quay Nine で停止した": "Quay Nine", "부두 9의 펌프가": "9의 펌프"}
     for context, answer in texts.items():
@@ -311,8 +308,7 @@ def test_a_model_and_the_file_of_its_predictions_are_scored_in_one_language(tmp_
         assert (scores["language"], scores["exact"]) == ("characters", 0.0)
         assert 0.8 < scores["f1"] < 1
         assert task.problem(data).settings["language"] == "characters"
-        lines = tmp_path / "predictions.jsonl"
-        lines.write_text("".join(json.dumps(row) + "\n" for row in task.rows(data, found)))
+        lines = file(list(task.rows(data, found)), "predictions.jsonl")
         log.clear()
         assert QaTask.score_file(lines, None, QaOptions()) == scores
         told = "compared by characters, as KorQuAD does, told by the file of predictions"
@@ -320,11 +316,10 @@ def test_a_model_and_the_file_of_its_predictions_are_scored_in_one_language(tmp_
         assert QaTask.score_file(lines, None, QaOptions(language="en"))["language"] == "en"
 
 
-def test_a_reader_says_how_answers_are_compared(tmp_path):
-    path = tmp_path / "a.jsonl"
+def test_a_reader_says_how_answers_are_compared(file):
     answers = {"text": ["ポンプ"], "answer_start": [0]}
     row = {"question": "何?", "context": "ポンプが停止", "answers": answers}
-    path.write_text(json.dumps(row), encoding="utf-8")
+    path = file(row, "a.jsonl")
     (note,) = QaTask.read(path, QaOptions()).notes
     assert "by characters, as KorQuAD does, told by the contexts" in note.rule
     assert not QaTask.read(path, QaOptions(language="zh")).notes
@@ -383,7 +378,7 @@ def test_bad_options(options, message):
 def test_plain_values():
     task = QaTask(QaOptions(n_best=2), null=True)
     data = task.ask({"question": ["where ?", "what ?"], "context": [CONTEXT, CONTEXT]})
-    encoded = task.encode(data, TOKENIZERS["wordpiece"], 40)
+    encoded = task.encode(data, WORDPIECE, 40)
     assert not set(task.targets) & set(encoded.features[0])
     rows = np.array([[0, 0, 0, -1, -1], [2, 2, 0, 0, 4], [1, 1, 0, 5, 9]], dtype=np.float32)
     answers = task.answers(data, task.predict([rows, rows], data), [rows, rows])
@@ -403,15 +398,9 @@ def test_plain_values():
         task.check(data)
 
 
-def test_prediction_files_of_any_tool(tmp_path):
-    qas = [
-        {"id": "q1", "question": "?", "answers": [{"text": "Quay nine", "answer_start": 13}]},
-        {"id": "q2", "question": "?", "answers": [], "is_impossible": True},
-    ]
-    gold = tmp_path / "gold.json"
-    gold.write_text(json.dumps({"data": [{"paragraphs": [{"context": CONTEXT, "qas": qas}]}]}))
-    official = tmp_path / "p.json"
-    official.write_text('{"q2": "", "q1": "the quay"}')
+def test_prediction_files_of_any_tool(file):
+    gold = file(squad(CONTEXT, ("q1", "?", "Quay nine"), ("q2", "?", None)), "gold.json")
+    official = file({"q2": "", "q1": "the quay"}, "p.json")
     scores = QaTask.score_file(official, gold, QaOptions())
     assert (scores["exact"], scores["f1"]) == (0.5, pytest.approx((2 / 3 + 1) / 2))
     assert "best_f1" not in scores
@@ -419,17 +408,15 @@ def test_prediction_files_of_any_tool(tmp_path):
     task = QaTask.of(data, QaOptions())
     rows = [np.array([[2, 2, 0, -1, -1], [0, 0, 0, 13, 22]], dtype=np.float32)] * 2
     found = task.predict(rows, data)
-    lines = tmp_path / "predictions.jsonl"
-    lines.write_text("".join(json.dumps(row) + "\n" for row in task.rows(data, found)))
+    lines = file(list(task.rows(data, found)), "predictions.jsonl")
     # what a run writes is scored alike with its own gold and with the file's
     assert QaTask.score_file(lines, None, QaOptions()) == task.score(data, found)
     assert QaTask.score_file(lines, gold, QaOptions()) == task.score(data, found)
-    answers = tmp_path / "answers.jsonl"
-    answers.write_text(task.render(data, task.answers(data, found, rows), "jsonl"))
+    answers = file(task.render(data, task.answers(data, found, rows), "jsonl"), "answers.jsonl")
     assert QaTask.score_file(answers, gold, QaOptions()) == task.score(data, found)
     with pytest.raises(DataError, match="expected gold answers, got none in 2 of 2 rows"):
         QaTask.score_file(answers, None, QaOptions())
-    official.write_text('{"q1": "Quay nine"}')
+    official = file({"q1": "Quay nine"}, "p.json")
     assert QaTask.score_file(official, gold, QaOptions())["exact"] == 0.5
 
 

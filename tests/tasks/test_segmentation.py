@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import (
@@ -21,22 +21,13 @@ from dicetune.data import (
 from dicetune.errors import DataError, InputError
 from dicetune.tasks import SegPosTask
 from dicetune.tasks.segmentation import SegPosOptions, WordPaths
-from tiny import byte_level_tokenizer, sure_outputs, wordpiece_tokenizer
+from families import TOKENIZERS
+from tiny import sure_outputs
 
-TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "byte-level": byte_level_tokenizer()}
 WORDS = Corpus((Sentence(("上海", "的"), ("NR", "DEG"), line=1),), "a.txt")
 CORPUS = to_characters(WORDS)
+NAME = "gold.txt"
 GOLD = "上海_NR 的_DEG\n人_NN\n"
-
-
-@pytest.fixture
-def file(tmp_path):
-    def write(text, name="gold.txt"):
-        path = tmp_path / name
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write
 
 
 def test_worked_example():
@@ -108,7 +99,6 @@ def corpora(draw):
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
-@settings(max_examples=40)
 @given(corpus=corpora(), max_length=st.integers(8, 40))
 def test_decoding_gold_outputs_gives_the_gold(kind, corpus, max_length):
     task = SegPosTask([f"{letter}-{tag}" for tag in ("NN", "B-V") for letter in "BIES"], "iobes")
@@ -157,8 +147,8 @@ def test_other_columns_of_conllu(file):
 
 
 def test_predictions_of_any_tool(file):
-    own = file("上海_NR 的_NN\n人_NN\n", "own.txt")
-    scores = SegPosTask.score_file(own, file(GOLD), SegPosOptions())
+    predictions = file("上海_NR 的_NN\n人_NN\n", "own.txt")
+    scores = SegPosTask.score_file(predictions, file(GOLD), SegPosOptions())
     assert (scores["f1"], scores["word_f1"]) == (pytest.approx(2 / 3), 1.0)
     slashes = file("上/NR 海/NR 的/DEG\n人/NN\n", "own.txt")
     assert SegPosTask.score_file(slashes, file(GOLD), SegPosOptions())["word_f1"] == pytest.approx(
@@ -174,16 +164,16 @@ def test_predictions_of_a_run(file):
 
 
 @pytest.mark.parametrize(
-    ("own", "message"),
+    ("text", "message"),
     [
         ("上海_NR 的_NN\n", r"own.txt: expected 2 sentences as in .*gold.txt, got 1"),
         ("上海_NR 的_NN\n入_NN\n", r"own.txt:2: expected the text of .*gold.txt:2, '人', got '入'"),
         ("上海_NR 的\n人_NN\n", r"own.txt:1: expected words with their tags"),
     ],
 )
-def test_predictions_that_do_not_fit_the_gold(file, own, message):
+def test_predictions_that_do_not_fit_the_gold(file, text, message):
     with pytest.raises(DataError, match=message):
-        SegPosTask.score_file(file(own, "own.txt"), file(GOLD), SegPosOptions(), format="word_tag")
+        SegPosTask.score_file(file(text, "own.txt"), file(GOLD), SegPosOptions(), format="word_tag")
 
 
 def test_predictions_without_gold(file):

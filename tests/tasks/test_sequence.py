@@ -14,10 +14,9 @@ from dicetune.tasks import TASKS, Trained
 from dicetune.tasks.multilabel import MultiLabelOptions, MultiLabelTask
 from dicetune.tasks.text import PairTask, TextOptions, TextTask
 from dicetune.training import RunConfig, run
-from families import FAMILIES, save_family
-from tiny import byte_level_tokenizer, wordpiece_tokenizer
+from families import FAMILIES, TOKENIZERS, save_family
 
-TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "byte-level": byte_level_tokenizer()}
+NAME = "a.tsv"
 TREES = "(3 (2 It) (4 (2 's) (4 fun)))\n(0 (2 so) (1 bad))\n(2 (2 well) (2 ,))\n"
 LABELS = ("anger", "fear", "joy")
 KINDS = {
@@ -52,16 +51,16 @@ def test_decoding_gold_outputs_gives_the_gold(tokenizer, task, rows, max_length)
     assert lengths == sorted(lengths, reverse=True)
     assert max(lengths, default=0) <= max_length
     gold = [feature["labels"] for feature in encoded.features]
-    right = np.array([own if task.several else np.arange(3) == own for own in gold])
+    right = np.array([label if task.several else np.arange(3) == label for label in gold])
     outputs = np.where(right == 1, np.log(0.9), np.log(0.05))
     decisions = task.predict(task.decode(outputs, encoded), corpus)
-    assert [own.labels for own in decisions] == [example.labels for example in corpus]
+    assert [decision.labels for decision in decisions] == [example.labels for example in corpus]
 
 
 @pytest.mark.parametrize("task", KINDS.values(), ids=KINDS)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_padding_and_order_do_not_change_an_answer(family, task, tmp_path):
-    folder = save_family(family, "sequence", tmp_path)
+def test_padding_and_order_do_not_change_an_answer(family, task, saved_family):
+    folder = saved_family(family, "sequence")
     model, tokenizer = load_model(task.auto_class, folder, task.labels), load_tokenizer(folder)
     values = ["fine", "The pump at Quay Nine is down again", "", "Dock four is not fine ; gate 2"]
     columns = [values, values[1:] + values[:1]][: len(task.inputs)]
@@ -78,43 +77,31 @@ def test_the_saved_folder_serves_the_library_pipeline(tmp_path):
 
     folder = save_family("bert", "sequence", tmp_path)
     model = AutoModelForSequenceClassification.from_pretrained(
-        folder,
-        **MultiLabelTask.model_config,
-        id2label=dict(enumerate(LABELS)),
+        folder, **MultiLabelTask.model_config, id2label=dict(enumerate(LABELS))
     )
     model.save_pretrained(folder)
     text = "Dock four is fine"
-    own = Predictor(
+    ours = Predictor(
         model, load_tokenizer(folder), MultiLabelTask(LABELS, metric="macro_f1"), 1, 24
     )(text)[0].probabilities
     serve = pipeline("text-classification", model=folder)
     for options in ({}, {"function_to_apply": "sigmoid"}):
         found = serve(text, top_k=None, **options)
-        assert {row["label"]: row["score"] for row in found} == pytest.approx(own, abs=1e-5)
+        assert {row["label"]: row["score"] for row in found} == pytest.approx(ours, abs=1e-5)
 
 
-@pytest.fixture
-def file(tmp_path):
-    def write(text, name="a.tsv"):
-        (tmp_path / name).write_text(text, encoding="utf-8")
-        return tmp_path / name
-
-    return write
-
-
-def test_a_run_is_evaluated_with_its_own_names_of_labels(tmp_path, monkeypatch, log):
+def test_a_run_is_evaluated_with_its_own_names_of_labels(tmp_path, saved_family, monkeypatch, log):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "names.txt").write_text("good\nbad\nlost\n", encoding="utf-8")
     rows = "pump down again\t1\tx\ndock four is fine\t0\ty\nthe queue is lost\t1,2\tz\n"
     (tmp_path / "a.tsv").write_text(rows, encoding="utf-8")
-    save_family("bert", "sequence", tmp_path / "model")
     options = {"label_names": "names.txt", "header": "off", "label_column": 1}
     run(
         RunConfig(
             task="multilabel",
             train="a.tsv",
             dev="a.tsv",
-            model="model",
+            model=saved_family("bert", "sequence"),
             out="out",
             options=options,
             trainer={"max_steps": 1},

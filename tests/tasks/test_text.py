@@ -112,7 +112,7 @@ def test_unknown_labels_are_refused_with_their_line():
         task.check(CORPUS)
 
 
-def test_answers_and_files(tmp_path):
+def test_answers_and_files(file):
     task = TextTask.of(CORPUS)
     data = TextCorpus((TextExample('a "b"\tc', id="x"), TextExample("d")), "text")
     decisions = task.predict([np.log([[0.25, 0.75]]), np.log([[0.5, 0.5]])], data)
@@ -125,31 +125,29 @@ def test_answers_and_files(tmp_path):
     first, second = map(json.loads, task.render(data, answers, "jsonl").splitlines())
     assert (first["id"], first["text"], first["label"]) == ("x", 'a "b"\tc', "spam")
     assert ("id" in second, second["label"]) == (False, "ham")
-    table = tmp_path / "a.tsv"
-    table.write_text(task.render(data, answers, "tsv"))
+    table = file(task.render(data, answers, "tsv"), "a.tsv")
     back = TextTask.read(table, TextOptions(label_column="predicted"))
     assert [(e.text, e.labels) for e in back] == [('a "b"\tc', ("spam",)), ("d", ("ham",))]
     with pytest.raises(InputError, match="unknown output format 'xml'"):
         task.render(data, answers, "xml")
 
 
-def test_rows_score_as_the_run_did(tmp_path):
+def test_rows_score_as_the_run_did(file):
     task = TextTask.of(CORPUS)
     scores = [np.log([[0.6, 0.4]]), np.log([[0.3, 0.7]]), np.log([[0.9, 0.1]])]
     decisions = task.predict(scores, CORPUS)
     rows = [row | {"split": "dev"} for row in task.rows(CORPUS, decisions)]
     assert rows[0]["gold"] == "spam"
     assert rows[0]["predicted"] == "ham"
-    file = tmp_path / "predictions.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    assert TextTask.score_file(file, None, TextOptions()) == task.score(CORPUS, decisions)
+    path = file(rows, "predictions.jsonl")
+    assert TextTask.score_file(path, None, TextOptions()) == task.score(CORPUS, decisions)
 
 
 def test_predictions_beside_a_file_of_gold(tmp_path, log):
-    gold, own = tmp_path / "gold.tsv", tmp_path / "own.txt"
+    gold, predictions = tmp_path / "gold.tsv", tmp_path / "own.txt"
     gold.write_text("spam\tQuay Nine is down\nham\tDock four is fine\nham\tall is quiet\n")
-    own.write_text("spam\nspam\nham\n")
-    found = TextTask.score_file(own, gold, TextOptions())
+    predictions.write_text("spam\nspam\nham\n")
+    found = TextTask.score_file(predictions, gold, TextOptions())
     assert found["accuracy"] == pytest.approx(2 / 3)
     assert (found["positive"], found["f1"]) == ("spam", pytest.approx(2 / 3))
     assert "quoting off" in log.messages[0]

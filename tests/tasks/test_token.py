@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import Corpus, Sentence, to_tags
 from dicetune.tasks import TASKS
-from tiny import byte_level_tokenizer, sure_outputs, wordpiece_tokenizer
+from families import TOKENIZERS
+from tiny import sure_outputs
 
-TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "byte-level": byte_level_tokenizer()}
 SENTENCE = Sentence(
     ("Pump", "down", "at", "Quay", "Nine"), ("O", "O", "O", "B-SITE", "I-SITE"), line=1
 )
@@ -62,7 +62,6 @@ def corpora(draw):
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
-@settings(max_examples=60, deadline=None)
 @given(corpus=corpora(), max_length=st.integers(8, 40))
 def test_decoding_gold_outputs_gives_the_gold(kind, corpus, max_length):
     task = TASKS["ner"](["O", "B-A", "I-A", "B-B-C", "I-B-C"], "iob2")

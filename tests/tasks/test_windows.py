@@ -2,14 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.errors import InputError
 from dicetune.tasks.windows import _begun_words, _best_places, cut_windows
-from tiny import byte_level_tokenizer, wordpiece_tokenizer
-
-TOKENIZERS = {"wordpiece": wordpiece_tokenizer(), "byte-level": byte_level_tokenizer()}
+from families import TOKENIZERS
+from tiny import wordpiece_tokenizer
 
 
 def best_places(alignments):
@@ -33,7 +32,6 @@ def test_without_overlap_a_word_may_open_a_window():
 
 
 @pytest.mark.parametrize("kind", TOKENIZERS)
-@settings(max_examples=60, deadline=None)
 @given(
     texts=st.lists(st.lists(st.text(max_size=12), max_size=40), max_size=4),
     max_length=st.integers(8, 24),

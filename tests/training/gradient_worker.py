@@ -1,8 +1,10 @@
-"""Run by torchrun: one optimizer step on fixed data; writes its loss and gradient.
+"""Run by torchrun: optimizer steps on fixed data; writes the loss and the gradient of each.
 
-Usage: gradient_worker.py OUT LOSS PER_DEVICE_BATCH ACCUMULATION
+Usage: gradient_worker.py OUT STEPS, where STEPS is a JSON list of [loss, texts a micro-batch,
+accumulation steps].
 """
 
+import json
 import sys
 from pathlib import Path
 
@@ -51,8 +53,8 @@ def data():
     return items
 
 
-def main():
-    out, loss, batch, accumulation = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+def one_step(folder, loss, batch, accumulation):
+    """Loss and gradient of the first step of a new model."""
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=30,
@@ -69,7 +71,7 @@ def main():
     trainer = Watched(
         model=BertForTokenClassification(config).double(),
         args=TrainingArguments(
-            output_dir=f"{out}-trainer",
+            output_dir=str(folder),
             use_cpu=True,
             ddp_backend="gloo" if torch.distributed.is_torchelastic_launched() else None,
             per_device_train_batch_size=batch,
@@ -89,12 +91,15 @@ def main():
         callbacks=[keep],
     )
     trainer.train()
-    loss = trainer.accelerator.reduce(trainer.seen, reduction="mean").item()
-    if trainer.is_world_process_zero():
-        gradient = {name.removeprefix("module."): g for name, g in keep.gradient.items()}
-        torch.save({"loss": loss, "gradient": gradient}, Path(out))
-    leave_processes()
+    return {
+        "loss": trainer.accelerator.reduce(trainer.seen, reduction="mean").item(),
+        "gradient": {name.removeprefix("module."): g for name, g in keep.gradient.items()},
+    }
 
 
 if __name__ == "__main__":
-    main()
+    out = Path(sys.argv[1])
+    found = [one_step(out.with_suffix(".trainer"), *step) for step in json.loads(sys.argv[2])]
+    if torch.distributed.get_rank() == 0:
+        torch.save(found, out)
+    leave_processes()

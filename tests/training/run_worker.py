@@ -1,6 +1,6 @@
-"""Run by the resume tests: `dicetune train`, which kills itself or stops after a given step.
+"""Run by the resume tests: ``dicetune ARGUMENT...``, which kills itself after a step.
 
-Usage: run_worker.py SIGNAL STEP ARGUMENT...; the exit code is that of the command.
+Usage: run_worker.py STEP ARGUMENT...
 """
 
 import os
@@ -11,8 +11,8 @@ from dicetune.cli import main
 from dicetune.training.callbacks import StopOnSignal
 
 
-def send_at_step(number, step):
-    """Send this process a signal at the end of a step, before anything else hears of that end."""
+def sends(number, step):
+    """An end of a step that sends this process a signal before the callback hears of the end."""
     stop_if_asked = StopOnSignal.on_step_end
 
     def send_first(self, args, state, control, **other):
@@ -20,10 +20,10 @@ def send_at_step(number, step):
             os.kill(os.getpid(), number)
         return stop_if_asked(self, args, state, control, **other)
 
-    StopOnSignal.on_step_end = send_first
+    return send_first
 
 
 if __name__ == "__main__":
-    send_at_step(getattr(signal, sys.argv[1]), int(sys.argv[2]))
-    sys.argv[1:] = sys.argv[3:]
+    StopOnSignal.on_step_end = sends(signal.SIGKILL, int(sys.argv[1]))
+    sys.argv[1:] = sys.argv[2:]
     main()

@@ -29,13 +29,7 @@ from dicetune.training.folder import (
 from tiny import tiny_bert
 
 TAGGED = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n\n"
-STATE = (
-    "model.safetensors",
-    "optimizer.pt",
-    "scheduler.pt",
-    "rng_state.pth",
-    "trainer_state.json",
-)
+STATE = ("model.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json")
 
 
 @pytest.fixture(scope="module")
@@ -149,10 +143,10 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(config, whole, out, kill
     for name in ("model.safetensors", SCORES_FILE, PREDICTIONS_FILE):
         assert (out / name).read_bytes() == (whole / name).read_bytes(), name
     assert read_json(out / METRICS_FILE) == read_json(whole / METRICS_FILE)
-    training, own = (read_json(folder / RUN_FILE)["training"] for folder in (whole, out))
+    training, resumed = (read_json(folder / RUN_FILE)["training"] for folder in (whole, out))
     for name in ("steps", "best_step"):
-        assert own[name] == training[name]
-    assert [row["eval_loss"] for row in own["history"]] == [
+        assert resumed[name] == training[name]
+    assert [row["eval_loss"] for row in resumed["history"]] == [
         row["eval_loss"] for row in training["history"]
     ]
     assert not list(out.glob(f"*{LOCK_FILE}"))
@@ -228,7 +222,7 @@ STRANGERS = [
 ]
 
 
-@pytest.mark.parametrize("files", STRANGERS, ids=[next(iter(own)) for own in STRANGERS])
+@pytest.mark.parametrize("files", STRANGERS, ids=[next(iter(names)) for names in STRANGERS])
 @pytest.mark.parametrize("how", ["overwrite", "resume"])
 def test_a_folder_of_another_is_left_alone(config, tmp_path, files, how):
     out = tmp_path / "mine"

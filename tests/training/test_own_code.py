@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dicetune.cli import main
+from commands import command
 from dicetune.comparison.compare import compare, make_plan
 from dicetune.comparison.merge import compare_records
 from dicetune.comparison.plan import Plan
@@ -57,7 +57,7 @@ def config(**changes):
     return RunConfig.from_mapping(values(**{"out": "out", **changes}))
 
 
-def test_the_record_keeps_what_code_it_was_and_readers_run_none_of_it(place, monkeypatch, capsys):
+def test_the_record_keeps_what_code_it_was_and_readers_run_none_of_it(place, capsys):
     record = run(config(loss=LOSS, test="data.conll"))
     assert record.objective["loss"] == LOSS
     assert record.objective["code"] == {"py(own_code:plain)": sha256("own_code.py")}
@@ -65,11 +65,8 @@ def test_the_record_keeps_what_code_it_was_and_readers_run_none_of_it(place, mon
     Path("own_code.py").write_text("raise SystemExit('never')", encoding="utf-8")
     del sys.modules["own_code"]
     assert load("out")("the pump at quay nine")
-    for command in (["evaluate", "out", "data.conll"], ["tune", "out"]):
-        monkeypatch.setattr(sys, "argv", ["dicetune", *command])
-        with pytest.raises(SystemExit) as done:
-            main()
-        assert done.value.code == 0, capsys.readouterr()
+    for arguments in (["evaluate", "out", "data.conll"], ["tune", "out"]):
+        assert command(*arguments) == 0, capsys.readouterr()
     compare_records(["out"], "records")
     assert "own_code" not in sys.modules
 

@@ -15,7 +15,7 @@ from dicetune.tasks import TASKS, build_options
 from dicetune.training import RunConfig, run
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.prepare import count_classes, doubts_of_choice, start_at_prior, weighted
-from families import FAMILIES, save_family
+from families import FAMILIES
 from tiny import tiny_bert, wordpiece_tokenizer
 
 QUESTIONS = [
@@ -33,14 +33,14 @@ EMOTIONS = "text\tlabels\n" + "quay is down\tfear\ngate is up\tjoy\nit is\tjoy,f
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def place(saved_family, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = "\n".join(map(json.dumps, QUESTIONS))
     files = {"qa.jsonl": lines, "ner.conll": TAGS, "text.tsv": TEXTS, "multilabel.tsv": EMOTIONS}
     for name, text in files.items():
         Path(name).write_text(text, encoding="utf-8")
     for head in ("token", "sequence", "question"):
-        save_family("bert", head, tmp_path / head)
+        Path(head).symlink_to(saved_family("bert", head))
     return tmp_path
 
 
@@ -69,22 +69,22 @@ def test_class_counts_come_from_the_training_items(place, task, file, head, opti
 
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("task", ["multilabel", "qa", "mrc-ner"])
-def test_sigmoids_start_at_the_share_of_their_positives(tmp_path, name, task):
+def test_sigmoids_start_at_the_share_of_their_positives(saved_family, name, task):
     """With the weights of the last layer at 0, what comes out is the bias: the prior."""
     heads = {"multilabel": "sequence", "qa": "question", "mrc-ner": "token"}
-    source = save_family(name, heads[task], tmp_path)
-    own = {
+    source = saved_family(name, heads[task])
+    asked = {
         "multilabel": TASKS["multilabel"](["a", "b", "c"], metric="macro_f1"),
         "qa": TASKS["qa"](TASKS["qa"].Options(form="sigmoid"), False),
         "mrc-ner": TASKS["mrc-ner"]({"site": "Find sites."}),
     }[task]
-    model = load_model(own.auto_class, source, own.labels).eval()
-    biases = own.sigmoid_biases(model)
+    model = load_model(asked.auto_class, source, asked.labels).eval()
+    biases = asked.sigmoid_biases(model)
     counts = {name: torch.tensor([[30, 10]]).expand(len(b), 2) for name, b in biases.items()}
     for layer in (module for module in model.modules() if isinstance(module, torch.nn.Linear)):
         if any(layer.bias is not None and shares(layer.bias, bias) for bias in biases.values()):
             layer.weight.data.zero_()
-    start_at_prior(own, model, counts)
+    start_at_prior(asked, model, counts)
     inputs = load_tokenizer(source)("the pump is down", return_tensors="pt")
     with torch.no_grad():
         outputs = model(**inputs)
@@ -245,9 +245,9 @@ def test_a_dev_split_of_one_class(tmp_path, task, train, dev, options, said):
         splits.append(known.read(tmp_path / name, chosen))
     if "\n\n" in dev and said:  # a file of one class is refused, its beginning is not
         splits[1] = splits[1].first(1)
-    own = known.of(splits[0], chosen)
-    collator = PaddingCollator.of(own, TOKENIZER, None)
-    found = doubts_of_choice(own, own.encode(splits[1], TOKENIZER, 32), collator)
+    asked = known.of(splits[0], chosen)
+    collator = PaddingCollator.of(asked, TOKENIZER, None)
+    found = doubts_of_choice(asked, asked.encode(splits[1], TOKENIZER, 32), collator)
     assert (said is None and found == []) or (said in found[0] and len(found) == 1)
     inspected = known.inspect(dict(zip(("train", "dev"), splits, strict=True)), None)
     missing = [warning for warning in inspected.warnings if "dev holds no item of" in warning]

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from commands import command
 from dicetune.records import read_json
+from dicetune.training.callbacks import StopOnSignal
 from tiny import tiny_bert
+from training.run_worker import sends
 
 WORKER = Path(__file__).with_name("run_worker.py")
 WORDS = ["the", "pump", "at", "quay", "nine", "is", "down", "again", "and", "nobody", "knows"]
@@ -57,16 +60,23 @@ def arguments(tmp_path_factory):
     ]
 
 
-def run(arguments, *, number="SIGKILL", step=-1):
-    command = [sys.executable, str(WORKER), number, str(step), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def killed(arguments, step):
+    """Whether the command, in a process of its own, was killed after a step."""
+    worker = [sys.executable, str(WORKER), str(step), *arguments]
+    return subprocess.run(worker, capture_output=True, check=False).returncode == -signal.SIGKILL
+
+
+def run(arguments, step=-1):
+    """Exit code of the command in this process, where Ctrl-C is pressed after a step."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(StopOnSignal, "on_step_end", sends(signal.SIGINT, step))
+        return command(*arguments)
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(arguments):
     folder, options = arguments
-    done = run([*options, "--out", str(folder / "whole")])
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert run([*options, "--out", str(folder / "whole")]) == 0
     return load_file(folder / "whole" / "model.safetensors")
 
 
@@ -77,34 +87,31 @@ def assert_same_weights(folder, weights):
         assert (found[name] == value).all(), name
 
 
-def test_killed_in_the_first_and_in_later_epochs(arguments, uninterrupted):
+def test_killed_in_the_first_and_in_later_epochs(arguments, uninterrupted, capsys):
     folder, options = arguments
     out = folder / "killed"
     options = [*options, "--out", str(out)]
-    assert run(options, step=1).returncode == -signal.SIGKILL  # before any checkpoint
-    for step in (5, 11):
-        assert run([*options, "--resume"], step=step).returncode == -signal.SIGKILL
+    for resume, step in (([], 5), (["--resume"], 11)):
+        assert killed([*options, *resume], step)
         assert not (out / "run.json").exists()
-    done = run([*options, "--resume"])
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "resuming from checkpoint-10" in done.stderr
+    assert run([*options, "--resume"]) == 0
+    assert "resuming from checkpoint-10" in capsys.readouterr().err
     assert_same_weights(out, uninterrupted)
     assert not (out / "checkpoints").exists()
 
 
-def test_stopped_by_ctrl_c_leaves_a_resumable_state_and_one_line(arguments, uninterrupted):
+def test_stopped_by_ctrl_c_leaves_a_resumable_state_and_one_line(arguments, uninterrupted, capsys):
     folder, options = arguments
     out = folder / "stopped"
     options = [*options, "--out", str(out)]
-    stopped = run(options, number="SIGINT", step=7)
-    assert stopped.returncode == 130
-    assert stopped.stderr.strip().splitlines()[-1] == (
+    assert run(options, step=7) == 130
+    said = capsys.readouterr().err
+    assert said.strip().splitlines()[-1] == (
         f"dicetune: stopped after step 7 of 18, which is saved; go on with --resume --out {out}"
     )
-    assert "Traceback" not in stopped.stderr
-    done = run([*options, "--resume"])
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "resuming from checkpoint-7" in done.stderr
+    assert "Traceback" not in said
+    assert run([*options, "--resume"]) == 0
+    assert "resuming from checkpoint-7" in capsys.readouterr().err
     assert_same_weights(out, uninterrupted)
 
 
@@ -126,31 +133,29 @@ def test_ctrl_c_adds_no_evaluation_and_loses_none(arguments, strategy):
     ]
     # the start phase, 8 steps of 18, is over when the first evaluation is counted
     whole, out = folder / f"{strategy}-whole", folder / f"{strategy}-stopped"
-    assert run([*options, "--out", str(whole)]).returncode == 0
+    assert run([*options, "--out", str(whole)]) == 0
     history = read_json(whole / "run.json")["training"]["history"]
     for resume, step in (([], 4), (["--resume"], 9)):
-        stopped = run([*options, "--out", str(out), *resume], number="SIGINT", step=step)
-        assert stopped.returncode == 130, stopped.stderr[-3000:]
-    assert run([*options, "--out", str(out), "--resume"]).returncode == 0
+        assert run([*options, "--out", str(out), *resume], step) == 130
+    assert run([*options, "--out", str(out), "--resume"]) == 0
     found = read_json(out / "run.json")["training"]["history"]
     assert [row["step"] for row in found] == [row["step"] for row in history]
     assert [row["eval_loss"] for row in found] == [row["eval_loss"] for row in history]
     assert_same_weights(out, load_file(whole / "model.safetensors"))
 
 
-def test_changed_data_is_not_resumed(arguments):
+def test_changed_data_is_not_resumed(arguments, capsys):
     folder, options = arguments
     dev = write_corpus(folder / "dev2.conll", 8)
     options = [*options, "--dev", str(dev), "--out", str(folder / "changed")]
-    assert run(options, step=3).returncode == -signal.SIGKILL
+    assert run(options, step=3) == 130
     write_corpus(dev, 9)
-    done = run([*options, "--resume"])
-    assert done.returncode == 2
-    assert "got other files for dev: start a new run" in " ".join(done.stderr.split())
+    assert run([*options, "--resume"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "got other files for dev: start a new run" in said
 
 
-def test_another_configuration_is_not_resumed(arguments, uninterrupted):
+def test_another_configuration_is_not_resumed(arguments, uninterrupted, capsys):
     folder, options = arguments
-    done = run([*options, "--out", str(folder / "whole"), "--resume"])
-    assert done.returncode == 2
-    assert "which is finished" in done.stderr
+    assert run([*options, "--out", str(folder / "whole"), "--resume"]) == 2
+    assert "which is finished" in capsys.readouterr().err

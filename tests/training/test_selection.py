@@ -2,13 +2,14 @@
 
 import pytest
 import torch
-from transformers import BertConfig, BertForTokenClassification, TrainingArguments
+from transformers import BertConfig, BertForTokenClassification
 
 from dicetune import LossInput, ObjectiveTrainer
 from dicetune.errors import InputError
 from dicetune.loss_input import item_count
 from dicetune.losses import build
 from dicetune.training.objective import Objective
+from tiny import SMALL, training_arguments
 
 EVERYTHING = 1e9
 
@@ -146,30 +147,10 @@ def rows(count=32, words=64):
 
 def trainer(folder, **options):
     torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=40,
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        max_position_embeddings=64,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-        num_labels=1,
-    )
+    quiet = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     return ObjectiveTrainer(
-        model=BertForTokenClassification(config),
-        args=TrainingArguments(
-            output_dir=str(folder),
-            use_cpu=True,
-            per_device_train_batch_size=16,
-            max_steps=40,
-            learning_rate=1e-2,
-            save_strategy="no",
-            report_to=[],
-            disable_tqdm=True,
-            dataloader_pin_memory=False,
-        ),
+        model=BertForTokenClassification(BertConfig(**SMALL, **quiet, num_labels=1)),
+        args=training_arguments(folder, per_device_train_batch_size=16, max_steps=40),
         train_dataset=rows(),
         eval_dataset=rows(),
         loss_inputs=lambda outputs, labels: [

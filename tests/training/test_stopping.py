@@ -4,10 +4,11 @@ import signal
 
 import pytest
 import torch
-from transformers import BertConfig, BertForTokenClassification, TrainingArguments
+from transformers import BertConfig, BertForTokenClassification
 
 from dicetune import ObjectiveTrainer
 from dicetune.training.callbacks import StopOnSignal
+from tiny import SMALL, training_arguments
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
@@ -30,16 +31,10 @@ def handlers():
 
 
 def trainer(folder, loss, stop):
-    config = BertConfig(
-        vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=1, intermediate_size=8
-    )
     row = {"input_ids": torch.arange(4), "labels": torch.tensor([0, 1, 0, 1])}
-    args = TrainingArguments(
-        str(folder), use_cpu=True, max_steps=3, disable_tqdm=True, dataloader_pin_memory=False
-    )
     return ObjectiveTrainer(
-        model=BertForTokenClassification(config),
-        args=args,
+        model=BertForTokenClassification(BertConfig(**SMALL)),
+        args=training_arguments(folder, max_steps=3, save_strategy="steps"),
         train_dataset=[row] * 8,
         loss=loss,
         callbacks=[stop],
@@ -97,9 +92,9 @@ def test_a_signal_ends_the_step_saves_and_is_passed_on_when_asked(heard, tmp_pat
         signal.raise_signal(number)
         return torch.nn.functional.cross_entropy(logits, target)
 
-    own = trainer(tmp_path, signalled, stop)
-    own.train()
-    assert (stop.stopped, own.state.global_step, heard) == (True, 1, [])
+    trained = trainer(tmp_path, signalled, stop)
+    trained.train()
+    assert (stop.stopped, trained.state.global_step, heard) == (True, 1, [])
     assert (tmp_path / "checkpoint-1").is_dir()
     assert handlers() == before
     stop.pass_on()

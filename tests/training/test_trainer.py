@@ -12,22 +12,14 @@ from transformers import (
     BertForSequenceClassification,
     BertForTokenClassification,
     Trainer,
-    TrainingArguments,
 )
 
 from dicetune import LossInput, ObjectiveTrainer
 from dicetune.errors import InputError
 from dicetune.losses import build
 from dicetune.training import NonFiniteLossError
-
-SMALL = {
-    "vocab_size": 40,
-    "hidden_size": 16,
-    "num_hidden_layers": 1,
-    "num_attention_heads": 2,
-    "intermediate_size": 16,
-    "max_position_embeddings": 16,
-}
+from tiny import SMALL
+from tiny import training_arguments as arguments
 
 
 def items(count=24, words=8):
@@ -42,19 +34,9 @@ def items(count=24, words=8):
     ]
 
 
-def arguments(folder, **changes):
-    options = {
-        "output_dir": str(folder),
-        "use_cpu": True,
-        "per_device_train_batch_size": 8,
-        "max_steps": 4,
-        "learning_rate": 1e-2,
-        "save_strategy": "no",
-        "logging_steps": 1,
-        "disable_tqdm": True,
-        "dataloader_pin_memory": False,
-    }
-    return TrainingArguments(**{**options, **changes})
+def texts(label):
+    """Texts with a label each, which is made of their number."""
+    return [{**item, "labels": label(number)} for number, item in enumerate(items())]
 
 
 def tagger(**changes):
@@ -75,13 +57,12 @@ def trainer_of(folder, model=None, data=None, *, options=None, **changes):
 
 
 @pytest.mark.parametrize(
-    "loss",
-    ["ce", "wce", "focal", "mom", "la", "cb", "asl", "dl", "dice", "tversky", "dsc", "auto"],
+    "loss", ["ce", "wce", "focal", "mom", "la", "cb", "asl", "dl", "dice", "tversky", "dsc", "auto"]
 )
 def test_a_token_head_learns(tmp_path, loss):
     counts = torch.tensor([120, 24, 24])
     options = {"loss": loss, "background": 0, "class_counts": counts}
-    trainer = trainer_of(tmp_path, max_steps=60, options=options)
+    trainer = trainer_of(tmp_path, max_steps=20, options=options)
     before = trainer.evaluate()["eval_loss"]
     trainer.train()
     assert trainer.evaluate()["eval_loss"] < before
@@ -100,15 +81,13 @@ def test_evaluation_loss_is_that_of_the_whole_set_and_no_mean_over_batches(tmp_p
 
 
 def test_a_sequence_head_and_a_multi_label_head(tmp_path):
-    data = items()
-    for kind, labels in (
-        ("single_label_classification", [torch.tensor(i % 3) for i in range(24)]),
-        ("multi_label_classification", [torch.eye(3)[i % 3] for i in range(24)]),
+    for kind, label in (
+        ("single_label_classification", lambda i: torch.tensor(i % 3)),
+        ("multi_label_classification", lambda i: torch.eye(3)[i % 3]),
     ):
         config = BertConfig(**SMALL, num_labels=3, problem_type=kind)
-        rows = [{**item, "labels": label} for item, label in zip(data, labels, strict=True)]
         model = BertForSequenceClassification(config)
-        trainer = trainer_of(tmp_path, model, rows, options={"loss": "ce+dice"})
+        trainer = trainer_of(tmp_path, model, texts(label), options={"loss": "ce+dice"})
         trainer.train()
         assert trainer.evaluate()["eval_loss"] > 0
 
@@ -137,8 +116,8 @@ def test_an_own_head_brings_its_own_inputs(tmp_path):
     def item_counts(labels):
         return {"tags": (labels["labels"] != -100).sum()}
 
-    own = {"loss_inputs": loss_inputs, "item_counts": item_counts}
-    options = {"loss": "dice:average=micro,classes=foreground", **own}
+    brought = {"loss_inputs": loss_inputs, "item_counts": item_counts}
+    options = {"loss": "dice:average=micro,classes=foreground", **brought}
     trainer = trainer_of(tmp_path, options=options)
     assert trainer.train().training_loss > 0
 
@@ -182,16 +161,26 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_says_where(tmp_path):
         ({"loss": "auto", "start_loss": "ce"}, "expected no start phase beside loss 'auto'"),
         ({"compute_loss_func": print}, "give it as loss= instead"),
         ({"loss_inputs": print}, "expected loss_inputs= and item_counts= together"),
+        ({"label_smoothing_factor": 0.1}, r"expected label_smoothing_factor=0, got 0\.1"),
+        ({"loss": 7}, r"called as f\(logits, target\)"),
+        ({"loss": None}, "expected a loss, got None"),
+        ({"loss": nn.CrossEntropyLoss}, r"as in CrossEntropyLoss\(\)"),
+        (
+            {"loss": nn.Bilinear(2, 2, 1)},
+            "without weights to train, got 'called.weight' in 'Bilinear'",
+        ),
     ],
 )
-def test_options_that_exclude_each_other(tmp_path, options, message):
+def test_what_cannot_train_is_refused_before_training(tmp_path, options, message):
+    changes = {name: value for name, value in options.items() if name == "label_smoothing_factor"}
+    options = {name: value for name, value in options.items() if name not in changes}
     with pytest.raises(InputError, match=message):
-        ObjectiveTrainer(model=tagger(), args=arguments(tmp_path), **options)
+        ObjectiveTrainer(model=tagger(), args=arguments(tmp_path, **changes), **options)
 
 
 def test_integer_labels_of_the_logits_shape_are_refused(tmp_path):
     config = BertConfig(**SMALL, num_labels=3)
-    rows = [{**item, "labels": torch.eye(3)[0].long()} for item in items()]
+    rows = texts(lambda i: torch.eye(3)[0].long())
     trainer = trainer_of(tmp_path, BertForSequenceClassification(config), rows)
     with pytest.raises(InputError, match=r"expected float labels .* convert them with \.float\(\)"):
         trainer.train()
@@ -208,8 +197,8 @@ def test_counts_that_are_not_the_inputs_are_found_in_the_first_step(tmp_path, co
     def loss_inputs(outputs, labels):
         return [LossInput("tags", outputs["logits"], labels["labels"])]
 
-    own = {"loss_inputs": loss_inputs, "item_counts": counts}
-    trainer = trainer_of(tmp_path, options=own)
+    brought = {"loss_inputs": loss_inputs, "item_counts": counts}
+    trainer = trainer_of(tmp_path, options=brought)
     with pytest.raises(InputError, match=message):
         trainer.train()
 
@@ -228,11 +217,6 @@ def test_the_last_step_of_the_start_phase_belongs_to_it(tmp_path):
     for trainer.state.global_step in range(6):
         phases.append(trainer.phase)
     assert phases == ["start"] * 3 + ["main"] * 3
-
-
-def test_label_smoothing_is_refused(tmp_path):
-    with pytest.raises(InputError, match=r"expected label_smoothing_factor=0, got 0\.1"):
-        ObjectiveTrainer(model=tagger(), args=arguments(tmp_path, label_smoothing_factor=0.1))
 
 
 class Weighted(nn.Module):
@@ -273,20 +257,6 @@ def test_any_function_of_logits_and_target_trains_as_cross_entropy_does(
     assert weights[0][1] == pytest.approx(weights[1][1])
 
 
-@pytest.mark.parametrize(
-    ("loss", "message"),
-    [
-        (7, r"called as f\(logits, target\)"),
-        (None, "expected a loss, got None"),
-        (nn.CrossEntropyLoss, r"as in CrossEntropyLoss\(\)"),
-        (nn.Bilinear(2, 2, 1), "without weights to train, got 'called.weight' in 'Bilinear'"),
-    ],
-)
-def test_what_is_no_loss_is_refused_before_training(tmp_path, loss, message):
-    with pytest.raises(InputError, match=message):
-        ObjectiveTrainer(model=tagger(), args=arguments(tmp_path), loss=loss)
-
-
 def test_an_own_loss_may_lead_to_another(tmp_path):
     options = {"loss": "dice", "start_loss": nn.CrossEntropyLoss(), "start_share": 0.5}
     trainer = trainer_of(tmp_path, options=options)
@@ -301,7 +271,7 @@ def classifier(labels, **changes):
 
 @pytest.mark.parametrize("loss", ["ce", "dice", nn.BCEWithLogitsLoss()])
 def test_a_head_with_one_logit_is_one_sigmoid_an_item(tmp_path, loss):
-    rows = [{**item, "labels": float(i % 2)} for i, item in enumerate(items())]
+    rows = texts(lambda i: float(i % 2))
     model = classifier(1)
     args = {"options": {"loss": loss}, "gradient_accumulation_steps": 2}
     trainer = trainer_of(tmp_path, model, rows, **args)
@@ -334,7 +304,7 @@ class Bare(nn.Module):
     "form", [lambda z: (z,), lambda z: [z, (z, z)], lambda z: {"logits": z}, lambda z: z]
 )
 def test_logits_are_found_in_outputs_of_any_form_and_predicted(tmp_path, form):
-    rows = [{**item, "labels": i % 2} for i, item in enumerate(items())]
+    rows = texts(lambda i: i % 2)
     expected = None
     for model in (classifier(2), Bare(form)):
         trainer = trainer_of(tmp_path, model, rows, options={"loss": "ce"})
@@ -347,7 +317,7 @@ def test_logits_are_found_in_outputs_of_any_form_and_predicted(tmp_path, form):
 
 
 def test_a_model_that_returns_tuples_by_its_configuration(tmp_path):
-    rows = [{**item, "labels": i % 2} for i, item in enumerate(items())]
+    rows = texts(lambda i: i % 2)
     trainer = trainer_of(tmp_path, classifier(2, return_dict=False), rows)
     trainer.train()
     assert trainer.predict(rows).predictions.shape == (24, 2)
@@ -355,7 +325,7 @@ def test_a_model_that_returns_tuples_by_its_configuration(tmp_path):
 
 @pytest.mark.parametrize("form", [lambda z: {"scores": z}, lambda z: ("no", z), lambda z: 3])
 def test_outputs_without_logits_are_refused(tmp_path, form):
-    rows = [{**item, "labels": i % 2} for i, item in enumerate(items())]
+    rows = texts(lambda i: i % 2)
     trainer = trainer_of(tmp_path, Bare(form), rows)
     with pytest.raises(InputError, match="expected outputs with logits, or a tuple that begins"):
         trainer.train()

@@ -206,16 +206,13 @@ LINE = {
 def test_lines_with_entities(file):
     labels = LINE | {"entities": [{"label": "ORG", "start": 0, "end": 3}, LINE["entities"][0]]}
     corpus = read_entities(file(LINE, "", labels, name="a.jsonl", lines=True))
-    assert [(s.spans, s.id, s.line) for s in corpus] == [
-        (NESTED[1:], "7", 1),
-        (NESTED, "7", 3),
-    ]
+    assert [(s.spans, s.id, s.line) for s in corpus] == [(NESTED[1:], "7", 1), (NESTED, "7", 3)]
 
 
 def test_rows_of_our_own_predictions_are_read_as_gold(file):
     row = {"id": "0", "tokens": ["in", "Bonn"], "gold": [], "predicted": []}
-    own = row | {"gold": [{"type": "LOC", "start": 1, "end": 2}]}
-    corpus = read_entities(file(row, own, name="a.jsonl", lines=True))
+    other = row | {"gold": [{"type": "LOC", "start": 1, "end": 2}]}
+    corpus = read_entities(file(row, other, name="a.jsonl", lines=True))
     assert [s.spans for s in corpus] == [(), (EntitySpan("LOC", 1, 2),)]
 
 

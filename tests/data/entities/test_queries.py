@@ -14,9 +14,8 @@ from dicetune.errors import DataError
         '{\n\t"LOC": "Find places.",\n\t"PER": "Find people: all."\n}\n',
     ],
 )
-def test_layouts(tmp_path, text):
-    path = tmp_path / "queries"
-    path.write_text(text)
+def test_layouts(file, text):
+    path = file(text, "queries")
     assert read_queries(path) == {"LOC": "Find places.", "PER": "Find people: all."}
 
 
@@ -33,9 +32,8 @@ def test_layouts(tmp_path, text):
         ("", "expected text, got an empty file"),
     ],
 )
-def test_bad_files(tmp_path, text, message):
-    path = tmp_path / "queries"
-    path.write_text(text)
+def test_bad_files(file, text, message):
+    path = file(text, "queries")
     with pytest.raises(DataError, match=message):
         read_queries(path)
 

@@ -91,7 +91,7 @@ def test_splits_part_the_rows(names):
     rows = list(enumerate(names))
     parts = {name: rows_of_split(rows, names, name, "a") for name in set(names)}
     assert sorted(row for part in parts.values() for row in part) == rows
-    assert all(own == name for name, part in parts.items() for _, own in part)
+    assert all(split == name for name, part in parts.items() for _, split in part)
 
 
 def test_one_split_or_none_is_taken_whole():

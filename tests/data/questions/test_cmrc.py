@@ -12,6 +12,7 @@ from dicetune.data.questions.corpus import AMBIGUOUS, NOWHERE, RESPELLED, UNPLAC
 from dicetune.data.questions.read import BLANK_ANSWER
 from dicetune.errors import DataError
 
+NAME = "a.json"
 CONTEXT = "九号码头的泵站停了。九名工人在等\u3000水泵。"
 
 
@@ -23,23 +24,12 @@ def paragraph(*qas, name="TRIAL_0", context=CONTEXT, **more):
     return {"context_id": name, "context_text": context, "qas": list(qas), **more}
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(content, name="a.json"):
-        path = tmp_path / name
-        text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write
-
-
 def rules(corpus):
     return {note.rule: note.count for note in corpus.notes}
 
 
-def test_a_list_of_paragraphs(write):
-    path = write([paragraph(asked(), title="码头"), paragraph(asked("Q2", ["泵站", "泵"]))])
+def test_a_list_of_paragraphs(file):
+    path = file([paragraph(asked(), title="码头"), paragraph(asked("Q2", ["泵站", "泵"]))])
     corpus = read_questions(path)
     first, second = corpus
     assert (first.id, first.question, first.context) == ("TRIAL_0_QUERY_0", "泵站在哪里？", CONTEXT)
@@ -51,17 +41,17 @@ def test_a_list_of_paragraphs(write):
     assert rules(corpus) == {UNPLACED: 2, AMBIGUOUS: 1}
 
 
-def test_the_format_may_be_named_and_the_list_may_go_over_lines(write):
+def test_the_format_may_be_named_and_the_list_may_go_over_lines(file):
     content = [paragraph(asked())]
-    plain = read_questions(write(content), format="cmrc")
-    pretty = read_questions(write(json.dumps(content, indent=1), "b.json"))
+    plain = read_questions(file(content), format="cmrc")
+    pretty = read_questions(file(json.dumps(content, indent=1), "b.json"))
     assert plain.questions == pretty.questions
     assert pretty.format == "cmrc"
 
 
-def test_json_lines_of_paragraphs(write):
+def test_json_lines_of_paragraphs(file):
     rows = [paragraph(asked("Q1"), asked("Q2")), paragraph(asked("Q3"), title="码头")]
-    corpus = read_questions(write("\n".join(map(json.dumps, rows)), "a.jsonl"))
+    corpus = read_questions(file("\n".join(map(json.dumps, rows)), "a.jsonl"))
     assert [(q.id, q.line, q.title) for q in corpus] == [
         ("Q1", 1, None),
         ("Q2", 1, None),
@@ -77,17 +67,17 @@ def test_the_input_stream(monkeypatch):
     assert (corpus.format, corpus.source, len(corpus)) == ("cmrc", "<stdin>", 1)
 
 
-def test_without_gold_answers_are_not_read(write):
+def test_without_gold_answers_are_not_read(file):
     row = asked()
     del row["answers"]
-    corpus = read_questions(write([paragraph(row)]), gold=False)
+    corpus = read_questions(file([paragraph(row)]), gold=False)
     assert (corpus.questions[0].answers, corpus.questions[0].impossible) == ((), False)
     assert not corpus.notes
 
 
-def test_each_case_is_counted(write):
+def test_each_case_is_counted(file):
     answers = ["九号码头", "九", "等 水泵", "十号码头", " "]
-    corpus = read_questions(write([paragraph(asked(answers=answers), asked("Q2", []))]))
+    corpus = read_questions(file([paragraph(asked(answers=answers), asked("Q2", []))]))
     found = {answer.text: (answer.start, answer.end) for answer in corpus.questions[0].answers}
     assert found == {
         "九号码头": (0, 4),
@@ -100,18 +90,18 @@ def test_each_case_is_counted(write):
     assert corpus.questions[1].impossible
 
 
-def test_an_answer_that_was_placed_is_no_offset_that_does_not_fit(write):
-    corpus = read_questions(write([paragraph(asked(answers=["九号码头", "九", "十号码头"]))]))
+def test_an_answer_that_was_placed_is_no_offset_that_does_not_fit(file):
+    corpus = read_questions(file([paragraph(asked(answers=["九号码头", "九", "十号码头"]))]))
     facts = inspect_questions({"train": corpus}).splits[0].facts
     assert (facts["answers"], facts["offsets that do not fit"]) == (3, 1)
 
 
-def test_a_row_of_squad_may_name_its_context(write):
+def test_a_row_of_squad_may_name_its_context(file):
     answers = [{"text": "九号码头", "answer_start": 0}]
     row = {"context_id": 7, "context": CONTEXT, "question": "泵站在哪里？", "answers": answers}
     paragraph = {"context_id": 7, "context": CONTEXT, "qas": [{**row, "id": "q"}]}
     for number, content in enumerate((row, [row], [paragraph])):
-        corpus = read_questions(write(content, f"{number}.json"))
+        corpus = read_questions(file(content, f"{number}.json"))
         assert (corpus.questions[0].answers[0].end, corpus.notes) == (4, ())
 
 
@@ -149,10 +139,7 @@ BAD = [
         r"answers\[0\]: expected a text of whole characters, got {'text'",
     ),
     (json.dumps([paragraph(asked(answers=["\ud83d"]))]), r"expected a text of whole characters"),
-    (
-        [paragraph(asked(), asked())],
-        r"qas\[1\]: expected each id once, got 'TRIAL_0_QUERY_0'",
-    ),
+    ([paragraph(asked(), asked())], r"qas\[1\]: expected each id once, got 'TRIAL_0_QUERY_0'"),
     (
         [paragraph(asked(), {**asked(), "query_id": None})],
         "a text or a whole number under 'query_id', got None",
@@ -168,15 +155,15 @@ BAD = [
 
 
 @pytest.mark.parametrize(("content", "message"), BAD, ids=range(len(BAD)))
-def test_bad_files_are_refused_with_their_place(write, content, message):
+def test_bad_files_are_refused_with_their_place(file, content, message):
     with pytest.raises(DataError, match=message) as caught:
-        read_questions(write(content))
+        read_questions(file(content))
     assert caught.value.path.endswith("a.json")
 
 
-def test_the_format_that_was_named_is_the_one_that_is_read(write):
+def test_the_format_that_was_named_is_the_one_that_is_read(file):
     document = {"data": [{"paragraphs": [paragraph(asked())]}]}
     with pytest.raises(DataError, match=r"expected CMRC's layout .*, got {'data'"):
-        read_questions(write(document), format="cmrc")
+        read_questions(file(document), format="cmrc")
     with pytest.raises(DataError, match=r"\[0\].qas\[0\]: expected 'question', got the keys"):
-        read_questions(write([paragraph(asked())]), format="squad")
+        read_questions(file([paragraph(asked())]), format="squad")

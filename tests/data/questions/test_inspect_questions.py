@@ -2,13 +2,7 @@
 
 import pytest
 
-from dicetune.data import (
-    GoldAnswer,
-    Question,
-    QuestionCorpus,
-    inspect_questions,
-    read_questions,
-)
+from dicetune.data import GoldAnswer, Question, QuestionCorpus, inspect_questions, read_questions
 
 CONTEXT = "The pump at Quay Nine is down ."
 

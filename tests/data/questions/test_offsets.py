@@ -55,7 +55,7 @@ def test_the_whole_file_is_read_by_its_rule(name, tmp_path):
     end, encoding, ends = COUNTED[name]
     contexts = [end.join(LINES), end.join(reversed(LINES)), "No other signs, Nine in all."]
     right = [(context, place) for context in contexts for place in places(context)]
-    offsets = [written(*own, encoding, ends) for own in right]
+    offsets = [written(*place, encoding, ends) for place in right]
     corpus = read_questions(dump(tmp_path / "a.json", contexts, offsets))
     assert [q.answers[0].start for q in corpus] == [place for _, place in right]
     (note,) = corpus.notes
@@ -90,7 +90,7 @@ def test_a_few_wrong_offsets_are_mended_one_by_one(tmp_path):
 def test_what_the_rule_leaves_is_mended_one_by_one(tmp_path):
     contexts = ["\n".join(LINES)] * 4
     right = [(context, place) for context in contexts for place in places(context)]
-    offsets = [written(*own, "utf-8") for own in right]
+    offsets = [written(*place, "utf-8") for place in right]
     offsets[4] += 1
     corpus = read_questions(dump(tmp_path / "a.json", contexts, offsets))
     assert [q.answers[0].start for q in corpus] == [place for _, place in right]

@@ -20,6 +20,7 @@ from dicetune.data.questions.corpus import (
 from dicetune.data.questions.read import BLANK_ANSWER, FLAGGED, NO_QUESTION, UNFLAGGED
 from dicetune.errors import DataError, InputError
 
+NAME = "a.json"
 CONTEXT = "The pump at Quay Nine is down. Nine men wait."
 
 
@@ -38,23 +39,12 @@ def document(*qas, context=CONTEXT):
     }
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(content, name="a.json"):
-        path = tmp_path / name
-        text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write
-
-
 def rules(corpus):
     return {note.rule: note.count for note in corpus.notes}
 
 
-def test_a_squad_document(write):
-    path = write(document(asked(answers=[answer()]), asked("q2", is_impossible=True)))
+def test_a_squad_document(file):
+    path = file(document(asked(answers=[answer()]), asked("q2", is_impossible=True)))
     corpus = read_questions(path)
     first, second = corpus
     assert (first.id, first.title, first.context) == ("q1", "Port", CONTEXT)
@@ -66,30 +56,30 @@ def test_a_squad_document(write):
     assert len(corpus.first(1)) == 1
 
 
-def test_a_pretty_document_and_a_list_of_articles_read_alike(write):
+def test_a_pretty_document_and_a_list_of_articles_read_alike(file):
     content = document(asked(answers=[answer()]))
-    plain = read_questions(write(content))
-    pretty = read_questions(write(json.dumps(content, indent=1), "b.json"))
-    articles = read_questions(write(content["data"], "c.json"))
+    plain = read_questions(file(content))
+    pretty = read_questions(file(json.dumps(content, indent=1), "b.json"))
+    articles = read_questions(file(content["data"], "c.json"))
     assert plain.questions == pretty.questions == articles.questions
 
 
-def test_json_lines_of_questions_in_both_spellings_of_answers(write):
+def test_json_lines_of_questions_in_both_spellings_of_answers(file):
     row = {"context": CONTEXT, **asked(answers=[answer()])}
     spelled = {**row, "id": "q2", "answers": {"text": ["Quay Nine"], "answer_start": [12]}}
     none = {**row, "id": "q3", "answers": {"text": [], "answer_start": []}}
-    corpus = read_questions(write("\n".join(map(json.dumps, (row, spelled, none))), "a.jsonl"))
+    corpus = read_questions(file("\n".join(map(json.dumps, (row, spelled, none))), "a.jsonl"))
     assert [q.answers == corpus.questions[0].answers for q in corpus] == [True, True, False]
     assert [q.line for q in corpus] == [1, 2, 3]
     assert [q.impossible for q in corpus] == [False, False, True]
 
 
-def test_json_lines_of_articles(write):
+def test_json_lines_of_articles(file):
     articles = [
         document(asked("q1", [answer()]))["data"][0],
         document(asked("q2", [answer()]))["data"][0],
     ]
-    corpus = read_questions(write("\n".join(map(json.dumps, articles)) + "\n", "a.jsonl"))
+    corpus = read_questions(file("\n".join(map(json.dumps, articles)) + "\n", "a.jsonl"))
     assert corpus.place_of(corpus.questions[1]).endswith("a.jsonl:2")
     assert corpus.format == "jsonl"
 
@@ -119,17 +109,17 @@ def test_a_saved_data_set(tmp_path):
     assert len(read_questions(f"{tmp_path / 'set'}:dev", format="hub")) == 2
 
 
-def test_ids_may_be_numbers_or_absent(write):
-    assert read_questions(write(document(asked(7, [answer()])))).questions[0].id == "7"
+def test_ids_may_be_numbers_or_absent(file):
+    assert read_questions(file(document(asked(7, [answer()])))).questions[0].id == "7"
     rows = [asked(answers=[answer()]) for _ in range(2)]
     for row in rows:
         del row["id"]
-    assert [q.id for q in read_questions(write(document(*rows)))] == ["1", "2"]
+    assert [q.id for q in read_questions(file(document(*rows)))] == ["1", "2"]
 
 
-def test_without_gold_nothing_but_question_and_context_is_read(write):
+def test_without_gold_nothing_but_question_and_context_is_read(file):
     row = {"id": "q1", "question": "Where?", "context": CONTEXT, "answers": "none yet"}
-    corpus = read_questions(write(row, "a.jsonl"), gold=False)
+    corpus = read_questions(file(row, "a.jsonl"), gold=False)
     assert not corpus.gold
     assert corpus.questions[0].answers == ()
     assert not corpus.questions[0].impossible
@@ -163,10 +153,7 @@ def test_alignment_across_composed_and_expanded_characters():
     assert align_answer("of", 0, "the oﬃce is open") is None
 
 
-@given(
-    context=st.text(min_size=1, max_size=30),
-    data=st.data(),
-)
+@given(context=st.text(min_size=1, max_size=30), data=st.data())
 def test_what_stands_there_is_found_where_it_stands(context, data):
     start = data.draw(st.integers(0, len(context) - 1))
     end = data.draw(st.integers(start + 1, len(context)))
@@ -175,9 +162,9 @@ def test_what_stands_there_is_found_where_it_stands(context, data):
     assert context[first:last] == context[start:end]
 
 
-def test_each_case_is_counted(write):
+def test_each_case_is_counted(file):
     corpus = read_questions(
-        write(
+        file(
             document(
                 asked("q1", [answer("Nine", 3), answer("Quay Ten", -1)]),
                 asked("q2", [answer("Quay Ten", 12)]),
@@ -229,13 +216,10 @@ BAD = [
     (document({**GOOD, "id": None}), "a text or a whole number under 'id', got None"),
     (document({**GOOD, "id": [1]}), r"a text or a whole number under 'id', got \[1\]"),
     (
-        document({name: own for name, own in GOOD.items() if name != "id"}, GOOD),
+        document({name: value for name, value in GOOD.items() if name != "id"}, GOOD),
         "expected 'id' in every question or in none",
     ),
-    (
-        document(asked(answers=[answer("valve", 4)])),
-        "got none among 1 .*'valve'",
-    ),
+    (document(asked(answers=[answer("valve", 4)])), "got none among 1 .*'valve'"),
     (document(GOOD, context=" \n"), r"paragraphs\[0\]: expected a context, got an empty text"),
     (document(), "expected questions, got none"),
     (document(asked(), asked("q2")), "expected gold answers, got none in 2 questions"),
@@ -250,24 +234,24 @@ BAD = [
 
 
 @pytest.mark.parametrize(("content", "message"), BAD, ids=range(len(BAD)))
-def test_bad_files_are_refused_with_their_place(write, content, message):
+def test_bad_files_are_refused_with_their_place(file, content, message):
     with pytest.raises(DataError, match=message) as caught:
-        read_questions(write(content))
+        read_questions(file(content))
     assert caught.value.path.endswith("a.json")
 
 
-def test_a_file_of_unanswerable_questions_is_gold_where_it_says_so(write):
-    (question,) = read_questions(write(document(asked(is_impossible=True)))).questions
+def test_a_file_of_unanswerable_questions_is_gold_where_it_says_so(file):
+    (question,) = read_questions(file(document(asked(is_impossible=True)))).questions
     assert question.impossible
 
 
-def test_an_empty_question_is_refused_where_it_is_to_be_answered(write):
+def test_an_empty_question_is_refused_where_it_is_to_be_answered(file):
     with pytest.raises(DataError, match="expected a question, got an empty text"):
-        read_questions(write(document({**GOOD, "question": ""})), gold=False)
+        read_questions(file(document({**GOOD, "question": ""})), gold=False)
 
 
-def test_unknown_formats_and_files(write):
-    path = write(document(GOOD))
+def test_unknown_formats_and_files(file):
+    path = file(document(GOOD))
     with pytest.raises(InputError, match="did you mean 'squad'"):
         read_questions(path, format="squat")
     with pytest.raises(DataError, match="no such file"):
@@ -292,6 +276,6 @@ def test_published_files(real_data, file, count, impossible, notes):
     assert (len(corpus), sum(q.impossible for q in corpus)) == (count, impossible)
     assert rules(corpus) == notes
     for question in corpus:
-        for own in question.answers:
-            if own.start is not None:
-                assert question.context[own.start : own.end] == own.text
+        for gold in question.answers:
+            if gold.start is not None:
+                assert question.context[gold.start : gold.end] == gold.text

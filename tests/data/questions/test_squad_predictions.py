@@ -8,25 +8,18 @@ from dicetune.data import NoteBook, match_answers, read_answers
 from dicetune.data.questions.predictions import MISSING, UNKNOWN
 from dicetune.errors import DataError
 from dicetune.scoring import evaluate
+from tiny import squad
+
+NAME = "p.json"
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(content, name="p.json"):
-        path = tmp_path / name
-        path.write_text(content if isinstance(content, str) else json.dumps(content))
-        return path
-
-    return write
-
-
-def test_the_official_document_on_one_line_and_on_several(write):
+def test_the_official_document_on_one_line_and_on_several(file):
     content = {"q1": "Quay Nine", "q2": ""}
     for text in (json.dumps(content), json.dumps(content, indent=2)):
-        assert [(row.id, row.text) for row in read_answers(write(text))] == list(content.items())
+        assert [(row.id, row.text) for row in read_answers(file(text))] == list(content.items())
 
 
-def test_lines_of_a_run(write):
+def test_lines_of_a_run(file):
     row = {
         "id": "q1",
         "split": "dev",
@@ -36,7 +29,7 @@ def test_lines_of_a_run(write):
         "score": 3.0,
         "null_score": 5,
     }
-    (found,) = read_answers(write(row))
+    (found,) = read_answers(file(row))
     assert (found.text, found.gold, found.span, found.null_odds) == (
         "",
         ("Quay Nine",),
@@ -45,9 +38,9 @@ def test_lines_of_a_run(write):
     )
 
 
-def test_lines_of_other_tools(write):
+def test_lines_of_other_tools(file):
     lines = '{"id": 7, "prediction_text": "a"}\n\n{"id": "8", "prediction_text": "b"}\n'
-    rows = read_answers(write(lines))
+    rows = read_answers(file(lines))
     assert [(row.id, row.text, row.gold, row.null_odds) for row in rows] == [
         ("7", "a", None, None),
         ("8", "b", None, None),
@@ -72,28 +65,22 @@ def test_lines_of_other_tools(write):
         ("", "empty file"),
     ],
 )
-def test_bad_files(write, content, message):
+def test_bad_files(file, content, message):
     with pytest.raises(DataError, match=message):
-        read_answers(write(content))
+        read_answers(file(content))
 
 
-def test_answers_are_brought_to_the_order_of_the_questions(write):
-    rows, notes = read_answers(write({"a": "1", "b": "2"})), NoteBook()
+def test_answers_are_brought_to_the_order_of_the_questions(file):
+    rows, notes = read_answers(file({"a": "1", "b": "2"})), NoteBook()
     assert [row.text for row in match_answers(rows, ["b", "a"], "p.json", notes)] == ["2", "1"]
     assert not notes.notes()
 
 
-def test_missing_answers_are_wrong_and_unknown_ones_ignored(write, log):
+def test_missing_answers_are_wrong_and_unknown_ones_ignored(file, log):
     """A question without gold too: saying nothing of it is not saying that it has no answer."""
-    context = "At Quay Nine."
-    qas = [
-        {"id": "a", "question": "?", "answers": [{"text": "Quay", "answer_start": 3}]},
-        {"id": "b", "question": "?", "answers": [{"text": "Nine", "answer_start": 8}]},
-        {"id": "c", "question": "?", "answers": [], "is_impossible": True},
-        {"id": "d", "question": "?", "answers": [], "is_impossible": True},
-    ]
-    gold = write({"data": [{"paragraphs": [{"context": context, "qas": qas}]}]}, "gold.json")
-    answers = write({"a": "Quay", "c": "", "x": "2", "y": "3"})
+    asked = [("a", "?", "Quay"), ("b", "?", "Nine"), ("c", "?", None), ("d", "?", None)]
+    gold = file(squad("At Quay Nine.", *asked), "gold.json")
+    answers = file({"a": "Quay", "c": "", "x": "2", "y": "3"})
     scores = evaluate(answers, gold, task="qa")
     assert (scores["exact"], scores["total"]) == (0.5, 4)
     assert scores["has_answer"]["exact"] == scores["no_answer"]["exact"] == 0.5
@@ -101,52 +88,32 @@ def test_missing_answers_are_wrong_and_unknown_ones_ignored(write, log):
         f"{MISSING} (first 'b', 'd')",
         f"{UNKNOWN} (first 'x', 'y')",
     ]
-    odds = write({"a": -2, "c": 3}, "odds.json")
+    odds = file({"a": -2, "c": 3}, "odds.json")
     scores = evaluate(answers, gold, task="qa", options={"null_odds": str(odds)})
     assert scores["best_exact"] == {"score": 0.5, "threshold": -2.0}
     with pytest.raises(DataError, match=r"4 questions .* got 1 of unknown ids alone \(first 'x'\)"):
-        evaluate(write({"x": ""}), gold, task="qa")
+        evaluate(file({"x": ""}), gold, task="qa")
 
 
-def test_an_id_may_come_again_in_another_split(write):
+def test_an_id_may_come_again_in_another_split(file):
     lines = [
         {"id": name, "split": split, "predicted": split}
         for split in ("dev", "test")
         for name in ("a", "b", *(["c"] if split == "test" else []))
     ]
-    path = write("\n".join(map(json.dumps, lines)))
+    path = file("\n".join(map(json.dumps, lines)))
     found = match_answers(read_answers(path, split="dev"), "ab", "p", NoteBook())
     assert {row.text for row in found} == {"dev"}
     found = match_answers(read_answers(path, split="test"), "abcd", "p", NoteBook())
     assert [row.text for row in found] == ["test", "test", "test", None]
     with pytest.raises(DataError, match="expected one answer for each id, got 'a' again"):
-        read_answers(write(json.dumps(lines[0]) + "\n" + json.dumps(lines[0])))
+        read_answers(file(json.dumps(lines[0]) + "\n" + json.dumps(lines[0])))
 
 
-def test_null_odds_of_the_official_script(tmp_path):
-    gold = {
-        "data": [
-            {
-                "paragraphs": [
-                    {
-                        "context": "At Quay Nine.",
-                        "qas": [
-                            {
-                                "id": "a",
-                                "question": "Where?",
-                                "answers": [{"text": "Quay Nine", "answer_start": 3}],
-                            },
-                            {"id": "b", "question": "Who?", "answers": [], "is_impossible": True},
-                        ],
-                    }
-                ]
-            }
-        ]
-    }
-    files = {"gold.json": gold, "answers.json": {"a": "Quay Nine", "b": "At"}}
-    for name, value in {**files, "odds.json": {"a": -2.5, "b": 3}}.items():
-        (tmp_path / name).write_text(json.dumps(value), encoding="utf-8")
-    answers, right, odds = (tmp_path / n for n in ("answers.json", "gold.json", "odds.json"))
+def test_null_odds_of_the_official_script(file):
+    gold = squad("At Quay Nine.", ("a", "Where?", "Quay Nine"), ("b", "Who?", None))
+    right, answers = file(gold, "gold.json"), file({"a": "Quay Nine", "b": "At"}, "answers.json")
+    odds = file({"a": -2.5, "b": 3}, "odds.json")
     plain = evaluate(answers, right, task="qa")
     assert "best_f1" not in plain
     # answering where the odds are at most -2.5 leaves b unanswered, as it should be

@@ -10,8 +10,6 @@ from dicetune.data.tagged.corpus import NO_ENTITY, ONE_LABEL
 from dicetune.errors import DataError, InputError
 
 GOOD = b"in\tO\nBonn\tB-LOC\n"
-
-
 NAME = "a.conll"
 
 

@@ -22,8 +22,6 @@ bc/x_00  4  0    bye     UH   (TOP(X*))  -  -  -  Spkr2         *    -
 
 #end document
 """
-
-
 NAME = "a.v4_gold_conll"
 
 
@@ -34,11 +32,7 @@ def test_by_hand(file):
     assert first.tokens == ("In", "New", "York", "(", "Ada")
     assert first.tags == ("O", "B-GPE", "I-GPE", "O", "B-PERSON")
     assert (first.line, first.line_of(4)) == (2, 6)
-    assert [s.id for s in (first, second, third)] == [
-        "bc/x_00:3:1",
-        "bc/x_00:3:2",
-        "bc/x_00:4:1",
-    ]
+    assert [s.id for s in (first, second, third)] == ["bc/x_00:3:1", "bc/x_00:3:2", "bc/x_00:4:1"]
     assert (corpus.scheme, corpus.found_scheme) == ("iob2", "iob2")
     (note,) = corpus.notes
     assert note.rule.startswith("names of brackets (-LRB-)")

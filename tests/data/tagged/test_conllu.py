@@ -21,8 +21,6 @@ TEXT = (
     + row(1, "New\u00a0York", "PROPN", "NNP")
     + row(2, "in a", "ADP", "IN")
 )
-
-
 NAME = "a.conllu"
 
 

@@ -45,16 +45,12 @@ def check_message(error, path):
     scheme=st.sampled_from(["auto", "iob2", "iobes", "io"]),
     require_tags=st.booleans(),
 )
-@settings(max_examples=400)
+@settings(max_examples=200)
 def test_readers(path, raw, tags_spell_spans, format, scheme, require_tags):
     path.write_bytes(raw)
     try:
         corpus = read_tokens(
-            path,
-            spans=tags_spell_spans,
-            format=format,
-            scheme=scheme,
-            require_tags=require_tags,
+            path, spans=tags_spell_spans, format=format, scheme=scheme, require_tags=require_tags
         )
     except DataError as error:
         check_message(error, path)
@@ -68,7 +64,7 @@ def test_readers(path, raw, tags_spell_spans, format, scheme, require_tags):
 
 
 @given(raw=FILES, spans=st.booleans())
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_predictions(path, raw, spans):
     path.write_bytes(raw)
     try:

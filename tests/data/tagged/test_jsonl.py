@@ -1,8 +1,6 @@
 """Records of words and tags: JSON lines, and data sets saved in folders (no connection opens)."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 from datasets import ClassLabel, Dataset, DatasetDict, Features, Sequence, Value
@@ -167,16 +165,6 @@ def test_not_reachable(options):
         DataError, match=r"no/such.*: expected a data set on the Hub or in a folder"
     ):
         read_tokens(**options)
-
-
-def test_reading_files_loads_no_heavy_library():
-    code = (
-        "import sys, dicetune.data\n"
-        "heavy = {'torch', 'transformers', 'datasets', 'sklearn', 'seqeval', 'scipy'}\n"
-        "sys.exit(str(sorted(heavy & set(sys.modules))) if heavy & set(sys.modules) else 0)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def test_a_split_behind_a_folder(folder, data, tmp_path, monkeypatch):

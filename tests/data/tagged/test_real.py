@@ -6,7 +6,6 @@ from dicetune.data import inspect_tokens, read_predictions, read_tokens
 from dicetune.problems import Spans
 
 pytestmark = pytest.mark.real_data
-
 NER = [
     ("wnut17/wnut17train.conll", 3394, 62730, 18.85, "iob2"),
     ("wnut17/emerging.dev.conll", 1009, 15733, 11.59, "iob2"),

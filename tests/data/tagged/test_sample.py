@@ -50,12 +50,15 @@ def test_sentences_are_counted_by_report():
     assert len({s.id for s in CORPORA["train"]}) == len(CORPORA["train"])
 
 
-def test_size():
-    sizes = {split: len(CORPORA[split]) for split in SPLITS}
-    assert sizes["train"] >= 400
-    assert sizes["dev"] >= 110
-    assert sizes["test"] >= 130
+def test_sizes_lengths_and_names():
+    least = {"train": 400, "dev": 110, "test": 130}
+    assert all(len(CORPORA[split]) >= size for split, size in least.items())
     assert len(ALL) >= 640
+    lengths = [len(sentence.tokens) for sentence in ALL]
+    assert max(lengths) <= 45
+    assert sum(length < 7 for length in lengths) > 30
+    assert sum(length > 22 for length in lengths) > 30
+    assert sum(" " in name for _, name in mentions(ALL)) > len(mentions(ALL)) / 3
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -104,20 +107,15 @@ def test_some_names_are_never_seen_in_training(split):
     assert 0.25 <= sum(mention not in seen for mention in found) / len(found) <= 0.5
 
 
-def test_many_names_have_several_words():
-    found = mentions(ALL)
-    assert sum(" " in name for _, name in found) > len(found) / 3
-
-
 def test_nothing_leaks_between_splits():
     rows = [
         (split, folded(s), set(grams(folded(s), 5))) for split in SPLITS for s in CORPORA[split]
     ]
     assert len({tokens for _, tokens, _ in rows}) == len(rows), "a sentence occurs twice"
-    for i, (split, tokens, own) in enumerate(rows):
+    for i, (split, tokens, parts) in enumerate(rows):
         for other_split, other_tokens, other in rows[:i]:
             if split != other_split:
-                assert len(own & other) < 0.5 * len(own | other), (tokens, other_tokens)
+                assert len(parts & other) < 0.5 * len(parts | other), (tokens, other_tokens)
 
 
 def test_sentences_follow_no_template():
@@ -125,10 +123,3 @@ def test_sentences_follow_no_template():
     assert len(openings) > 0.85 * len(ALL)
     sixes = Counter(gram for s in ALL if len(s.tokens) >= 6 for gram in grams(folded(s), 6))
     assert max(sixes.values()) <= 3
-
-
-def test_lengths_vary():
-    lengths = [len(sentence.tokens) for sentence in ALL]
-    assert max(lengths) <= 45
-    assert sum(length < 7 for length in lengths) > 30
-    assert sum(length > 22 for length in lengths) > 30

@@ -21,8 +21,6 @@ TEXT = """<DOC>
 </S>
 </DOC>
 """
-
-
 NAME = "a.txt"
 
 

@@ -75,10 +75,7 @@ def test_without_compounds_a_bracket_is_a_letter_of_its_word(read):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (
-            "[中央/n 电台/n",
-            r"expected '\]' and a tag behind the compound .* with '\[中央/n', got",
-        ),
+        ("[中央/n 电台/n", r"expected '\]' and a tag behind the compound .* with '\[中央/n', got"),
         ("[[中央/n 电台/n]nt", r"expected '\]' and a tag behind the compound .* '\[\[中央/n'"),
         ("中央/n 电台/n]nt", r"expected '\[' before the compound that ends with '电台/n\]nt'"),
         ("中央/n 电台/n]/nt", r"expected '\[' before the compound that ends with '电台/n\]/nt'"),

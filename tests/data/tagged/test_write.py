@@ -3,16 +3,10 @@
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from dicetune.data import (
-    Sentence,
-    read_predictions,
-    read_tokens,
-    to_tags,
-    write_conll,
-)
+from dicetune.data import Sentence, read_predictions, read_tokens, to_tags, write_conll
 from dicetune.errors import InputError
 
 ODD = [
@@ -61,7 +55,6 @@ def path(tmp_path_factory):
 
 @pytest.mark.parametrize("scheme", ["iob2", "iobes"])
 @given(data=st.data())
-@settings(max_examples=150)
 def test_columns_there_and_back(path, scheme, data):
     written = data.draw(corpora(scheme))
     write_conll(path, written)
@@ -76,11 +69,11 @@ def test_columns_there_and_back(path, scheme, data):
 @given(data=st.data())
 def test_predictions_there_and_back(path, data):
     written = data.draw(corpora())
-    own = [tuple(data.draw(st.permutations(s.tags))) for s in written]
-    write_conll(path, written, own)
+    predicted = [tuple(data.draw(st.permutations(s.tags))) for s in written]
+    write_conll(path, written, predicted)
     found = read_predictions(path, scheme="iob2")
     assert found.gold == [s.tags for s in written]
-    assert found.predicted == own
+    assert found.predicted == predicted
     assert [s.tokens for s in found] == [s.tokens for s in written]
 
 
@@ -100,7 +93,7 @@ def test_streams(capsys):
 
 
 @pytest.mark.parametrize(
-    ("sentence", "own", "message"),
+    ("sentence", "predicted", "message"),
     [
         (
             Sentence(("a\tb",), ("O",)),
@@ -117,10 +110,10 @@ def test_streams(capsys):
     ],
 )
 def test_what_columns_cannot_hold_is_refused_before_anything_is_written(
-    tmp_path, sentence, own, message
+    tmp_path, sentence, predicted, message
 ):
     with pytest.raises(InputError, match=message):
-        write_conll(tmp_path / "out", [sentence], own)
+        write_conll(tmp_path / "out", [sentence], predicted)
     assert not (tmp_path / "out").exists()
 
 

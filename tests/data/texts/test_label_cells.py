@@ -240,7 +240,7 @@ def test_files_of_predictions(tmp_path, column, text, options):
     gold = read_texts(column(["joy", "anger,fear", "", "joy,fear"]), several=True)
     (tmp_path / "own").write_text(text)
     found = read_text_predictions(tmp_path / "own", gold, several=True, **options)
-    assert [set(own) for own in found.predicted] == [set(own) for own in WANTED]
+    assert [set(labels) for labels in found.predicted] == [set(labels) for labels in WANTED]
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,6 @@ from dicetune.data import TextCorpus, TextExample, read_text_predictions
 from dicetune.errors import DataError, InputError
 
 
-@pytest.fixture
-def file(tmp_path):
-    def write(text, name="a"):
-        path = tmp_path / name
-        path.write_text(text)
-        return path
-
-    return write
-
-
 def gold(*labels, ids=None):
     examples = [
         TextExample("x", labels=(label,), id=ids[n] if ids else None)
@@ -117,7 +107,7 @@ def test_several_labels_and_numbers(file):
 def test_probabilities(file):
     row = '{"gold": "a", "predicted": "a", "probabilities": {"a": %s}}\n'
     found = read_text_predictions(file(row % 0.9 + row % 0.8))
-    assert [own["a"] for own in found.probabilities] == [0.9, 0.8]
+    assert [chances["a"] for chances in found.probabilities] == [0.9, 0.8]
 
 
 @pytest.mark.parametrize(

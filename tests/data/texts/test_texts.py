@@ -1,25 +1,12 @@
 """``read_texts``: layouts, columns, labels, and what is refused."""
 
-import json
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from dicetune.data import TextColumns, TextExample, TextLayout, read_texts
+from dicetune.data import TextColumns, TextLayout, read_texts
 from dicetune.errors import DataError, InputError
 
+NAME = "a.txt"
 PAIRS = TextLayout(pair=True)
-
-
-@pytest.fixture
-def file(tmp_path):
-    def write(text, name="a.txt"):
-        path = tmp_path / name
-        path.write_bytes(text.encode())
-        return path
-
-    return write
 
 
 def rows(corpus):
@@ -118,9 +105,8 @@ def test_a_known_name_that_comes_again_is_no_header(file):
     assert len(corpus) == 3
 
 
-def test_labels_by_name(file, tmp_path):
-    names = tmp_path / "labels.txt"
-    names.write_text("joy\nanger\nfear\n")
+def test_labels_by_name(file):
+    names = file("joy\nanger\nfear\n", "labels.txt")
     path = file("some text here\t0,2\tx1\nand more of it\t2\tx2\nthe third one\t2\tx3\n", "a.tsv")
     corpus = read_texts(path, several=True, label_names=names)
     assert [example.labels for example in corpus] == [("joy", "fear"), ("fear",), ("fear",)]
@@ -243,23 +229,6 @@ def test_data_set_with_label_names(tmp_path):
     corpus = read_texts(tmp_path / "set")
     assert rows(corpus) == [("a", "yes"), ("b", "no")]
     assert corpus.label_names == ["no", "yes"]
-
-
-@given(
-    st.lists(
-        st.tuples(st.text(min_size=1).filter(str.strip), st.sampled_from(["ham", "spam"])),
-        min_size=1,
-        max_size=5,
-    )
-)
-def test_json_lines_are_read_back(tmp_path_factory, pairs):
-    path = tmp_path_factory.mktemp("json") / "a.jsonl"
-    lines = [json.dumps({"text": text, "label": label}) for text, label in pairs]
-    path.write_text("\n".join(lines))
-    expected = [
-        TextExample(text, None, (label,), number) for number, (text, label) in enumerate(pairs, 1)
-    ]
-    assert list(read_texts(path)) == expected
 
 
 @pytest.mark.parametrize(
