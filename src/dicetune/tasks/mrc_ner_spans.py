@@ -1,10 +1,10 @@
 """Sentences and entity types to windows with the targets of three heads, and the way back.
 
-Every window shows a whole query and a part of a sentence. All words that a window shows may begin
-or end a span there, also those in its overlap with the next window. A span longer than that overlap
-may lie whole in no window: such gold spans are counted, and cannot be found. A span is decided in a
-window that shows its first and its last word; where several do, the window that shows most context
-beside it counts.
+Every window holds a whole query and a part of a sentence. A span may begin and end at every word of
+a window, also in the overlap with the next window. A span longer than the overlap may be cut in
+every window: such gold spans are counted, and cannot be found. A span is decided in a window that
+holds its first and its last word; of several windows, the window with most context beside the span
+counts.
 """
 
 from __future__ import annotations

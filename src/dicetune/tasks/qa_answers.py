@@ -1,7 +1,7 @@
-"""Answers of a question: the best spans, what a model says, and the files of any tool.
+"""Answers of a question: the best spans, the decision, and the files of any tool.
 
 A span begins and ends in one window, holds at most ``max_answer`` sub-words, and scores the sum
-of its start and its end. Every such span is looked at, so the best are exact: a window of n
+of its start and its end. The best spans are exact, since every span is scored: a window of n
 sub-words gives a band of n times ``max_answer`` sums, not n times n.
 """
 
@@ -52,7 +52,7 @@ class AnswerSpan:
 
 @dataclass(frozen=True)
 class BestSpans:
-    """What was found for one question."""
+    """The best spans of one question."""
 
     spans: tuple[AnswerSpan, ...]  # with different texts, the best first
     null_score: float  # the least over the windows: only a window that shows the answer knows it
@@ -78,7 +78,7 @@ class Prediction:
 
     @property
     def null_odds(self) -> float:
-        """Null score less the best span's: above the threshold, a question stays unanswered."""
+        """Null score minus score of the best span: above the threshold there is no answer."""
         return self.null_score - self.score
 
 
@@ -211,12 +211,12 @@ def best_spans(
 
 
 def null_score(scores: np.ndarray, *, sigmoid: bool = False) -> float:
-    """The score of there being no answer: the least null row, minus infinity without any."""
+    """The score of "no answer": the lowest null row, minus infinity without null rows."""
     return _least(_points(scores[scores[:, FIRST] == NULL], sigmoid).sum(1))
 
 
 def _points(scores: np.ndarray, sigmoid: bool) -> np.ndarray:
-    """What starts and ends add to a span, (rows, 2)."""
+    """The scores of starts and ends, (rows, 2)."""
     points = scores[:, :2].astype(np.float64)
     return -np.logaddexp(0.0, -points) if sigmoid else points
 

@@ -62,14 +62,14 @@ LETTERS = "BIES"
 
 @dataclass(frozen=True)
 class SegPosOptions(TaskOptions):
-    """What can be chosen for joint segmentation and parts of speech.
+    """Options of joint segmentation and parts of speech.
 
     Args:
-        token_column: number (from 0) or key of the words; default: the first column. Beside a
-            file of predictions it is that of the gold file, as the next one.
-        tag_column: number or key of the tags; default: the last column, upos in CoNLL-U (xpos is
-            the other choice).
-        stride: characters' sub-words that neighbouring windows of a long text share; default: 32,
+        token_column: number (from 0) or name of the column of words; default: the first column.
+            Beside a file of predictions, token_column and tag_column are of the gold file.
+        tag_column: number or name of the column of tags; default: the last column, in CoNLL-U upos
+            (or choose xpos).
+        stride: sub-words of characters that neighbouring windows of a long text share; default: 32,
             at most a quarter of the window.
     """
 
@@ -249,7 +249,7 @@ def _check_words_alone(source: Source) -> None:
         raise InputError(
             "expected words beside a file of gold, which name no split, got "
             f"{quoted(source.split)}: leave --split out, or the file of gold, where the "
-            "predictions are those of a run"
+            "predictions are from a run"
         )
     if source.format not in ("auto", "jsonl") or str(path) == STDIN or not Path(path).is_file():
         return

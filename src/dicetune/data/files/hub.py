@@ -99,7 +99,7 @@ def _load(path: str | Path) -> tuple[Any, str, str | None]:
         if (folder / "dataset_dict.json").exists() or (folder / "state.json").exists():
             return datasets.load_from_disk(str(folder)), name, split
         return datasets.load_dataset(name, config), name, split
-    except Exception as error:  # the library raises a dozen types; all mean "it cannot be had"
+    except Exception as error:  # datasets raises a dozen types; all mean "not available"
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise DataError(
             path,

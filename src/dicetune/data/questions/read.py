@@ -121,7 +121,7 @@ _CMRC = _Layout("query_id", "query_text", "context_text", has_offsets=False)
 
 @dataclass(frozen=True)
 class _Record:
-    """One question as it was found, and what holds its context: a paragraph or the question."""
+    """One question as in the file, and the object with its context: paragraph or question."""
 
     values: Mapping[str, Any]
     spot: Spot
@@ -319,7 +319,7 @@ def _asked(records: Iterable[_Record], gold: bool) -> Iterator[_Asked]:
 
 
 def _check_gold(asked: Sequence[_Asked], questions: Sequence[Question], source: str) -> None:
-    """Refuse a file whose answers were taken out, or belong to other contexts."""
+    """Refuse a file whose answers were removed, or belong to other contexts."""
     answers = [answer for question in questions for answer in question.answers]
     if not answers and not any(item.flag is True for item in asked):
         raise DataError(
@@ -330,7 +330,7 @@ def _check_gold(asked: Sequence[_Asked], questions: Sequence[Question], source: 
     if answers and all(answer.start is None for answer in answers):
         raise DataError(
             source,
-            "expected answers that stand in their contexts, got none among "
+            "expected answers that are in their contexts, got none among "
             f"{len(answers)} (first {quoted(answers[0].text)}): check that answers and contexts "
             "belong together",
         )

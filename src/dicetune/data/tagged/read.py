@@ -14,16 +14,16 @@ The content of a file tells its format. ``detect_format`` asks in this order:
 6. Each word has a tag after ``_`` or ``/``, and some lines have several words: ``word_tag``.
 7. Else ``conll``, if rows have at least two columns or each line is one word.
 
-Text to be tagged may also be prose, so that columns need evidence (``guess_format``). Rules 1 to 6
-are the same; then:
+Text to be tagged may also be prose, so columns need evidence (``guess_format``). Rules 1 to 6 are
+the same; then:
 
 7. A name that promises columns (``.conll``, ``.tsv``, …) or a ``-DOCSTART-`` row: ``conll``.
 8. A table, that is the same number of cells, at least two, in every row that is not blank:
    ``conll`` if each row holds a tab; by spaces only if there are rows and a sentence break.
 9. Else ``text``, one text a line.
 
-A table of words and spaces alone, and text that comes near a table, is a guess: ``Guess.doubt``
-says why.
+A table of only words and spaces, and text that is nearly a table, is a guess: ``Guess.doubt`` says
+why.
 """
 
 from __future__ import annotations

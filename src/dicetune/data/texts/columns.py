@@ -2,9 +2,9 @@
 
 The user chooses columns by names, or by numbers from 0. Else known names decide, in files of any
 layout that is used for sentences (SST-2, SMS) and pairs (MRPC, QQP, PAWS, NLI). In a table without
-a header the cells decide: the column with the longest cells holds the text (the two longest hold a
-pair), and of the others the column with the fewest different cells holds the label. Where that
-leaves two choices, nothing is guessed.
+a header the cells decide: the column with the longest cells holds the text (of pairs the two
+longest), and of the other columns the column with the fewest different cells holds the label. If
+two columns are possible, nothing is guessed.
 
 Several labels of a text may have a column of 0 and 1 each, as data on toxic comments has them.
 """
@@ -66,7 +66,7 @@ class TextColumns:
 
 @dataclass(frozen=True)
 class TextLayout:
-    """What a reader of texts is asked for."""
+    """The options of a reader of texts."""
 
     choice: TextColumns = field(default_factory=TextColumns)
     trained: TextColumns = field(default_factory=TextColumns)  # the default where a file has them

@@ -71,7 +71,7 @@ class TextPredictions:
 
 @dataclass(frozen=True)
 class PredictionLayout:
-    """What a reader of predictions is asked for."""
+    """The options of a reader of predictions."""
 
     format: str = "auto"
     several: bool = False  # whether a text may have any number of labels
@@ -255,7 +255,7 @@ class _PredictionReader(Reader):
         if len(others) > 1 and not seen & {first.gold, first.predicted} - {None}:
             shown = first.predicted if first.gold is None else f"{first.gold}, {first.predicted}"
             self.note(
-                f"{quoted(shown)} stands on the first row alone and is scored: header=on if that "
+                f"{quoted(shown)} is on the first row alone and is scored: header=on if that "
                 "row is a header",
                 first.line,
             )
@@ -311,7 +311,7 @@ class _PredictionReader(Reader):
             if len({*ids}) < len(ids):
                 self.note(f"ids that come again, and none in {gold.source}: joined by order")
         elif {*ids}.isdisjoint(gold_ids):
-            self.note(f"ids unlike those of {gold.source}: joined by order", None, len(rows))
+            self.note(f"other ids than in {gold.source}: joined by order", None, len(rows))
         else:
             known = {*gold_ids}
             found: dict[str | None, _Row] = {}
