@@ -238,9 +238,9 @@ def _missing_labels(reports: Sequence[SplitReport]) -> list[str]:
     """One sentence for each split with at most one label where the first split has more."""
     found = []
     for report in reports[1:]:
-        there = {label for label, count in report.labels.items() if count}
-        missing = [n for n, count in reports[0].labels.items() if count and n not in there]
-        if missing and len(there) < 2:
+        present = {label for label, count in report.labels.items() if count}
+        missing = [n for n, count in reports[0].labels.items() if count and n not in present]
+        if missing and len(present) < 2:
             found.append(
                 f"{report.name} holds no item of {listed(missing)}: a score on it says nothing "
                 "about them, and their F1 is 0 for every model"

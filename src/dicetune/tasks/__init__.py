@@ -42,9 +42,9 @@ def task_of_model(config: Any, labels: Sequence[str]) -> Any:
     """The first task that fits a model of another tool: its head, labels and configuration."""
     for task in TASKS.values():
         head = task.auto_class.__name__.removeprefix("AutoModel")
-        said = {name: getattr(config, name, None) for name in task.model_config}
+        values = {name: getattr(config, name, None) for name in task.model_config}
         if head not in saved_as(config) or any(
-            value not in (None, task.model_config[name]) for name, value in said.items()
+            value not in (None, task.model_config[name]) for name, value in values.items()
         ):
             continue
         try:

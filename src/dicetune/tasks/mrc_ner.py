@@ -192,8 +192,8 @@ class MrcNerTask(Task):
     @classmethod
     def score_source(cls, source: Source, gold: Source | None, options: MrcNerOptions) -> Scores:
         """Score JSON lines with predicted entities; the gold is in them or in another file."""
-        right = None if gold is None else cls.read_source(gold, options, True, Trained())
-        found = _predictions(source, right)
+        gold_corpus = None if gold is None else cls.read_source(gold, options, True, Trained())
+        found = _predictions(source, gold_corpus)
         return Entities({}).scores(found.gold, found.predicted)
 
     @classmethod
@@ -286,9 +286,9 @@ class MrcNerTask(Task):
             found.append(self._sigmoids(name, gold, gold != IGNORED, f"{name}_logits"))
         words = (labels["start_labels"] != IGNORED).sum(-1, keepdim=True)
         place = torch.arange(self.options.candidates, device=words.device)
-        there = place < span_count(words, self.max_span_words)
-        right = place < (labels["answer_starts"] >= 0).sum(-1, keepdim=True)
-        return [*found, self._sigmoids("match", (right & there).long(), there, "span_logits")]
+        exists = place < span_count(words, self.max_span_words)
+        is_gold = place < (labels["answer_starts"] >= 0).sum(-1, keepdim=True)
+        return [*found, self._sigmoids("match", (is_gold & exists).long(), exists, "span_logits")]
 
     def _sigmoids(self, name: str, target: Tensor, mask: Tensor, output: str) -> LossTarget:
         weight = getattr(self.options, name)
@@ -299,9 +299,9 @@ class MrcNerTask(Task):
         *ends, match = super().loss_inputs(outputs, labels)
         spans = outputs["span_positions"]
         answers = torch.stack([labels["answer_starts"], labels["answer_ends"]], dim=-1)
-        there = spans[..., 0] >= 0
-        right = (spans[:, :, None] == answers[:, None]).all(-1).any(-1) & there
-        return [*ends, replace(match, target=right.long()[..., None], mask=there)]
+        exists = spans[..., 0] >= 0
+        is_gold = (spans[:, :, None] == answers[:, None]).all(-1).any(-1) & exists
+        return [*ends, replace(match, target=is_gold.long()[..., None], mask=exists)]
 
     def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
         """Biases of the three heads."""

@@ -186,8 +186,8 @@ class SpanPlaces:
         count = len(self.sentence)
         window = np.repeat(np.arange(count), candidates.shape[1] if count else 0)
         rows = candidates.reshape(-1, 5).astype(np.float64)
-        there = rows[:, 0] >= 0
-        window, rows = window[there], rows[there]
+        exists = rows[:, 0] >= 0
+        window, rows = window[exists], rows[exists]
         begins = np.concatenate([[0], np.cumsum(self.last - self.first)])
         owner = np.repeat(np.arange(count), self.last - self.first)
         size = 1 + int(max(self.positions.max(initial=0), rows[:, :2].max(initial=0)))

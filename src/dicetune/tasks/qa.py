@@ -250,12 +250,12 @@ class QaTask(Task):
         counts["longest_subwords"] = longest
         facts = {"questions": len(data), "windows": len(features)}
         facts |= {name: counts[name] for name in names}
-        said = {
+        reasons = {
             "truncated_questions": "questions are longer than max_question and were cut",
             "cut_answers": f"answers are shown whole by no window of {max_length} sub-words: "
             "not trained on, scored by their text",
         }
-        notes = tuple(f"{facts[name]} {text}" for name, text in said.items() if facts.get(name))
+        notes = tuple(f"{facts[name]} {text}" for name, text in reasons.items() if facts.get(name))
         order, place_of = longest_first(features)
         back = None if training else row_places(owners, place_of)
         return Encoded([features[place] for place in order], back, facts, notes)

@@ -285,18 +285,18 @@ def score_answer_file(source: Source, gold: Source | None, options: Any) -> Scor
     """
     rows = read_answers(source.path, format=source.format, split=source.split)
     notes = NoteBook()
-    right: list[Sequence[str]]
+    gold_texts: list[Sequence[str]]
     if gold is not None:
         corpus = read_questions(gold.path, format=gold.format)
         log_notes(corpus.notes)
         rows = match_answers(rows, [question.id for question in corpus], source.path, notes)
-        right = [[answer.text for answer in question.answers] for question in corpus]
+        gold_texts = [[answer.text for answer in question.answers] for question in corpus]
     else:
-        right = [row.gold for row in rows if row.gold is not None]
-        if len(right) < len(rows) or not rows:
+        gold_texts = [row.gold for row in rows if row.gold is not None]
+        if len(gold_texts) < len(rows) or not rows:
             raise DataError(
                 source.path,
-                f"expected gold answers, got none in {len(rows) - len(right)} of {len(rows)} "
+                f"expected gold answers, got none in {len(rows) - len(gold_texts)} of {len(rows)} "
                 "rows: give the file of questions after it",
             )
     if options.null_odds is not None:
@@ -304,7 +304,7 @@ def score_answer_file(source: Source, gold: Source | None, options: Any) -> Scor
     if options.null_threshold is not None:
         rows = with_null_threshold(rows, options.null_threshold, source.path)
     language = options.language
-    said: tuple[Note, ...] = ()
+    language_note: tuple[Note, ...] = ()
     if language == "auto":
         stored = {row.language for row in rows if row.text is not None}
         if len(stored) == 1 and (name := stored.pop()):
@@ -312,12 +312,12 @@ def score_answer_file(source: Source, gold: Source | None, options: Any) -> Scor
         elif gold is not None:
             language, by = language_of_contexts(corpus), "contexts"
         else:
-            language, by = language_of(text for answers in right for text in answers), "gold"
-        said = language_notes(language, by, len(rows))
-    log_notes((*notes.notes(), *said))
+            language, by = language_of(text for answers in gold_texts for text in answers), "gold"
+        language_note = language_notes(language, by, len(rows))
+    log_notes((*notes.notes(), *language_note))
     has_odds = all(row.text is None or None not in (row.span, row.null_odds) for row in rows)
     return Answer({"language": language}).scores(
-        right,
+        gold_texts,
         [row.text for row in rows],
         spans=[row.span for row in rows] if has_odds else None,
         null_odds=[row.null_odds or 0.0 for row in rows] if has_odds else None,

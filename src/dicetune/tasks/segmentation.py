@@ -106,13 +106,13 @@ class SegPosTask(TokenTask):
         if gold is None:
             return _score_run(source)
         _check_words_alone(source)
-        right = cls.read_source(gold, options, True, Trained())
+        gold_corpus = cls.read_source(gold, options, True, Trained())
         found = cls.read_source(source, cls.Options(), True, Trained())
-        for corpus in (right, found):
+        for corpus in (gold_corpus, found):
             for note in corpus.notes:
                 _log.info("%s: %s", corpus.source, note)
-        _check_same_text(right, found)
-        return Words({}).word_scores(corpus_words(right), corpus_words(found))
+        _check_same_text(gold_corpus, found)
+        return Words({}).word_scores(corpus_words(gold_corpus), corpus_words(found))
 
     @classmethod
     def of(cls, train: Corpus, options: Any = None, labels: Sequence[str] | None = None) -> Self:
@@ -176,7 +176,7 @@ class SegPosTask(TokenTask):
         """Lines of word_TAG, or JSON lines."""
         if out_format == "jsonl":
             return super().render(data, answers, out_format)
-        return "".join(format_word_tags(one.tokens, one.tags) + "\n" for one in answers)
+        return "".join(format_word_tags(answer.tokens, answer.tags) + "\n" for answer in answers)
 
 
 class WordPaths:

@@ -209,10 +209,10 @@ class SequenceTask(Task):
     @classmethod
     def score_source(cls, source: Source, gold: Source | None, options: Any) -> Scores:
         """Score a file with gold and predicted labels, or predictions beside a file of gold."""
-        right = None if gold is None else cls.read_source(gold, options, True, Trained())
-        found = cls._predictions(source, right, options)
-        log_notes((*(right.notes if right else ()), *found.notes))
-        labels = right.label_names if right else _names(options)
+        gold_corpus = None if gold is None else cls.read_source(gold, options, True, Trained())
+        found = cls._predictions(source, gold_corpus, options)
+        log_notes((*(gold_corpus.notes if gold_corpus else ()), *found.notes))
+        labels = gold_corpus.label_names if gold_corpus else _names(options)
         return cls.score_labels(found, list(labels), options)
 
     @classmethod

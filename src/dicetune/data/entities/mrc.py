@@ -106,9 +106,9 @@ def is_mrc(lines: Sequence[str]) -> bool:
 def _text(record: Mapping[str, Any], key: str, place: Place) -> str:
     value = record.get(key)
     if not isinstance(value, str) or (key != CONTEXT and not value.strip()):
-        there = "nothing" if key not in record else repr(value)
+        got = "nothing" if key not in record else repr(value)
         raise place.error(
-            f"expected text under {quoted(key)}, got {there}: a question of the MRC layout has "
+            f"expected text under {quoted(key)}, got {got}: a question of the MRC layout has "
             f"{CONTEXT}, {LABEL}, {QUERY} and its spans"
         )
     return value

@@ -34,7 +34,7 @@ from dicetune.data.questions.corpus import (
     align_answer,
     offset_rule,
 )
-from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
+from dicetune.errors import DataError, listed, quoted, unknown_name
 
 QUESTION_FORMATS = ("squad", "cmrc", "jsonl", "hub")
 
@@ -46,20 +46,13 @@ UNFLAGGED = "questions without answers that are not marked is_impossible: read a
 _KINDS = {str: "a text", int: "a whole number", list: "a list"}
 
 
-def read_questions(
-    path: str | Path, *, format: str = "auto", gold: bool = True, split: str | None = None
-) -> QuestionCorpus:
+def read_questions(path: str | Path, *, format: str = "auto", gold: bool = True) -> QuestionCorpus:
     """The questions of a file or data set; without ``gold``, answers are not read."""
     if format not in ("auto", *QUESTION_FORMATS):
         raise unknown_name("format of questions", format, ("auto", *QUESTION_FORMATS))
     source = source_name(path)
     if format == "hub" or (format == "auto" and names_data_set(path)):
-        records, format = _row_records(load_split(path, split), source), "hub"
-    elif split is not None:
-        raise InputError(
-            f"split {quoted(split)} was given for {quoted(Path(path))}, which is one file: "
-            "leave it out, or use format 'hub' for a data set with splits"
-        )
+        records, format = _row_records(load_split(path), source), "hub"
     else:
         lines = read_lines(path)
         if format == "jsonl" or (format == "auto" and _is_json_lines(lines)):

@@ -125,7 +125,7 @@ def _json_table(lines: Sequence[str], source: str) -> _Table:
 
 
 def _hub_table(path: str | Path) -> _Table:
-    data = load_split(path, None)
+    data = load_split(path)
     names = list(data.column_names)
     rows = [(number, [record[name] for name in names]) for number, record in enumerate(data, 1)]
     return _Table("a data set", names, rows, None, features=data.features)
