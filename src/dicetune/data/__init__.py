@@ -59,8 +59,14 @@ from dicetune.data.tagged.corpus import (
     plain_corpus,
 )
 from dicetune.data.tagged.predictions import Predicted, read_predictions
-from dicetune.data.tagged.read import FORMATS, Guess, detect_format, guess_format, read_tokens
-from dicetune.data.tagged.sample import sample_corpora
+from dicetune.data.tagged.read import (
+    FORMATS,
+    Guess,
+    detect_format,
+    guess_format,
+    read_tokens,
+    sample_corpora,
+)
 from dicetune.data.tagged.segmentation import (
     corpus_words,
     inspect_segmentation,

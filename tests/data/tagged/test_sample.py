@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from dicetune.data.tagged.sample import SPLITS, sample_corpora, sample_text
+from dicetune.data.tagged.read import SAMPLE_SPLITS, sample_corpora, sample_text
 from dicetune.problems.schemes import spans, violations
 
 SHA256 = {
@@ -19,7 +19,7 @@ AMBIGUOUS = """
     ledger magpie mercury mill nine north old orchard paper power signpost sparrow table tide yard
 """
 CORPORA = sample_corpora()
-ALL = [sentence for split in SPLITS for sentence in CORPORA[split]]
+ALL = [sentence for split in SAMPLE_SPLITS for sentence in CORPORA[split]]
 
 
 def folded(sentence):
@@ -38,7 +38,7 @@ def mentions(corpus):
     ]
 
 
-@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("split", SAMPLE_SPLITS)
 def test_the_split_is_fixed(split):
     digest = hashlib.sha256(sample_text(split).encode()).hexdigest()
     assert digest == SHA256[split], "the sample changed: scores are no longer comparable"
@@ -61,7 +61,7 @@ def test_sizes_lengths_and_names():
     assert sum(" " in name for _, name in mentions(ALL)) > len(mentions(ALL)) / 3
 
 
-@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("split", SAMPLE_SPLITS)
 def test_imbalance_of_each_split(split):
     corpus = CORPORA[split]
     tags = corpus.tag_counts
@@ -74,7 +74,7 @@ def test_imbalance_of_each_split(split):
 
 
 def test_tags_are_iob2_and_lines_are_as_written():
-    for split in SPLITS:
+    for split in SAMPLE_SPLITS:
         lines = sample_text(split).split("\n")
         for sentence in CORPORA[split]:
             assert not violations(sentence.tags, "iob2")
@@ -109,7 +109,9 @@ def test_some_names_are_never_seen_in_training(split):
 
 def test_nothing_leaks_between_splits():
     rows = [
-        (split, folded(s), set(grams(folded(s), 5))) for split in SPLITS for s in CORPORA[split]
+        (split, folded(s), set(grams(folded(s), 5)))
+        for split in SAMPLE_SPLITS
+        for s in CORPORA[split]
     ]
     assert len({tokens for _, tokens, _ in rows}) == len(rows), "a sentence occurs twice"
     for i, (split, tokens, parts) in enumerate(rows):

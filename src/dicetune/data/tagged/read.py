@@ -1,4 +1,4 @@
-"""``read_tokens``: any tagged file to a Corpus; and which format a file has.
+"""``read_tokens``: any tagged file to a Corpus; which format a file has; the packaged sample.
 
 Path -> format -> reader (words and tags as in the source) -> tags brought to one scheme -> Corpus.
 
@@ -33,6 +33,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ from dicetune.data.tagged.treebank import (
     parse_word_tags,
 )
 from dicetune.errors import DataError, quoted, unknown_name
+from dicetune.problems.schemes import Span, to_tags
 
 EMPTY_WORD = "empty words: kept, as words without text"
 
@@ -64,6 +66,8 @@ _PARSERS: dict[str, Callable[[Reading], list[Sentence]]] = {
 }
 FORMATS = (*_PARSERS, "hub")
 
+SAMPLE_SPLITS = ("train", "dev", "test")
+_ENTITY_OR_WORD = re.compile(r"\[\[([^|]+)\|([A-Z]+)\]\]|\S+")
 # before a tab it is a word of columns
 _JSON_BEGINS = re.compile(r'\s*(\[\s*)?\{\s*"[^"\t]*"\s*:[^\t]*')
 _COLUMN_NAMES = (".conll", ".tsv", ".bio", ".iob", ".iob2", ".col", ".conllu")
@@ -230,3 +234,48 @@ def _prose_or_columns(lines: list[str]) -> Guess:
     elif width > 1 and has_breaks and len(rows) > 1 and same >= _ALMOST * len(rows):
         doubt = f"{same} of {len(rows)} rows have {width} words"
     return Guess("text", lines, doubt)
+
+
+def sample_text(split: str) -> str:
+    """The file of one split, as it is."""
+    folder = resources.files("dicetune.data") / "sample_corpus"
+    return (folder / f"{split}.txt").read_text(encoding="utf-8")
+
+
+def sample_corpora() -> dict[str, Corpus]:
+    """The splits of the packaged sample, with IOB2 tags.
+
+    The sample is reports of a port logistics operation, written for this project (CC0 1.0); its
+    ``README.md`` has the annotation guideline. A file has one sentence a line, words apart by
+    spaces, and entities in double brackets with their types::
+
+        # a comment: a line that begins with '#'
+        [[Harbor Sync|SERVICE]] is slow again .
+
+    A blank line ends a report. The id of a sentence is "report.sentence", both counted from 1.
+    """
+    return {split: _sample_corpus(sample_text(split), f"sample:{split}") for split in SAMPLE_SPLITS}
+
+
+def _sample_corpus(text: str, source: str) -> Corpus:
+    sentences: list[Sentence] = []
+    report, place, between = 0, 0, True
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.startswith("#"):
+            continue
+        if not line:
+            between = True
+            continue
+        if between:
+            report, place, between = report + 1, 0, False
+        place += 1
+        tokens: list[str] = []
+        found: list[Span] = []
+        for match in _ENTITY_OR_WORD.finditer(line):
+            words = (match[1] or match[0]).split(" ")
+            if match[2]:
+                found.append((match[2], len(tokens), len(tokens) + len(words)))
+            tokens += words
+        tags = tuple(to_tags(found, len(tokens)))
+        sentences.append(Sentence(tuple(tokens), tags, number, f"{report}.{place}"))
+    return Corpus(tuple(sentences), source, "iob2", "iob2")
