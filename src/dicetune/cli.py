@@ -56,7 +56,7 @@ Train = Annotated[Text, flag("File to train on, e.g. train.conll.")]
 Dev = Annotated[Text, flag("File that chooses the checkpoint and fits decision rules.")]
 Sample = Annotated[Text, flag("'sample': use the packaged corpus in place of files.")]
 Model = Annotated[Text, flag("Encoder to fine-tune: 'minilm' (default), a folder or a Hub id.")]
-Format = Annotated[Text, flag("Format of the files, e.g. conll; by default found ('auto').")]
+Format = Annotated[Text, flag("Format of the files, e.g. conll; by default 'auto', by content.")]
 AddCharacters = Annotated[
     bool | None,
     flag("Add unknown characters of the training file to the tokenizer.", "--add-characters"),
@@ -126,8 +126,8 @@ def train(
 ) -> None:
     """Fine-tune a model, choose its checkpoint on dev, score it, and write a record."""
     finished = dicetune.train(**_given(locals()), progress=sys.stderr.isatty())
-    from dicetune.records import is_first_process
     from dicetune.terminal import say
+    from dicetune.training.processes import is_first_process
 
     if is_first_process():
         _print(finished)
@@ -195,7 +195,7 @@ def tune(
         File, flag("JSON lines with the gold of --scores, where --scores holds no gold.")
     ] = None,
     kind: Annotated[
-        Text, flag("Type of the predictions in --scores, e.g. spans; by default found in row 1.")
+        Text, flag("Type of the predictions in --scores, e.g. spans; by default from row 1.")
     ] = None,
     positive: Annotated[
         Text,
@@ -274,7 +274,7 @@ def compare(
     data: Sample = None,
     model: Model = None,
     losses: Annotated[
-        Texts, flag("Loss to compare, e.g. dice; repeated; by default ce and auto.", "--loss")
+        Texts, flag("Loss to compare, may be repeated; by default ce and auto.", "--loss")
     ] = None,
     seeds: Annotated[Text, flag("Number of seeds (by default 5), or a list, e.g. 1,2,7.")] = None,
     baseline: Annotated[
@@ -284,7 +284,7 @@ def compare(
         Number, flag("Search hyper-parameters on dev, in N trials for each loss.", metavar="N")
     ] = None,
     keep_models: Annotated[
-        bool | None, flag("Keep the weights of each run; by default deleted.", "--keep-models")
+        bool | None, flag("Keep the weights of each run; by default delete.", "--keep-models")
     ] = None,
     predictions: Annotated[
         Texts,

@@ -116,7 +116,7 @@ class Predictor:
         return self.task.decode(self._outputs(encoded), encoded)
 
     def evaluate(self, data: Any) -> Scores:
-        """Scores on data with gold, as fractions; with a rule also those of "argmax"."""
+        """Scores on data with gold, as fractions; with a rule also the scores of "argmax"."""
         self.task.check(data)
         scores = self.scores(data)
         found = self.task.score(data, self.decide(scores, data))
@@ -303,7 +303,7 @@ def _chosen_task(folder: Path, record: RunRecord | None, name: str | None) -> An
 
 
 def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:
-    """The model with all its weights: the library would draw missing weights at random."""
+    """The model with all its weights: transformers would draw missing weights at random."""
     with loading(folder, f"a saved {what} model", _GIVE):
         model, found = auto_class.from_pretrained(
             str(folder),

@@ -106,11 +106,6 @@ def file_of_run(folder: str | Path, name: str, other: str = "") -> Path:
     return path
 
 
-def is_first_process() -> bool:
-    """Whether this process writes files and messages: of several processes one does."""
-    return os.environ.get("RANK", "0") == "0"
-
-
 @contextlib.contextmanager
 def silent_log(when: bool = True) -> Iterator[None]:
     """Log nothing inside: another process, or an earlier reading, logs the same lines."""

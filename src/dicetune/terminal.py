@@ -69,7 +69,7 @@ def say(line: str) -> None:
 
 
 class LinesOfProgress(logging.Handler):
-    """The library's log on the command line: each record is one line of progress."""
+    """The log of dicetune on the command line: each record is one line of progress."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print the message of a record."""
@@ -77,7 +77,7 @@ class LinesOfProgress(logging.Handler):
 
 
 def show_log() -> None:
-    """Print the log of the library; a second call changes nothing."""
+    """Print the log of dicetune; a second call changes nothing."""
     log = logging.getLogger("dicetune")
     log.setLevel(logging.INFO)
     if not any(isinstance(handler, LinesOfProgress) for handler in log.handlers):
@@ -308,7 +308,7 @@ def tasks_tables(tasks: Sequence[Mapping[str, Any]]) -> list[Any]:
     (task,) = tasks
     options = plain_table(task["options"], f"-o KEY=VALUE of {task['task']}")
     uses = "; ".join(f"{use}: {words}" for use, words in task["uses"].items())
-    return [plain_table(table), options, f"For {uses}."]
+    return [plain_table(table), options, f"Uses: {uses}."]
 
 
 def losses_tables(rows: Sequence[Mapping[str, str]]) -> list[Any]:

@@ -85,7 +85,12 @@ def test_a_file_that_changes_between_two_runs_stops_the_comparison(
     with pytest.raises(InputError) as refused:
         compare(out, config, losses=["ce", "dice"], seeds=1)
     first, second = Plan.load(out).runs
-    for word in (f"run {second.id} was not begun", f"the {name} file", str(changing), "put back"):
+    for word in (
+        f"run {second.id} was not begun",
+        f"the {name} file",
+        str(changing),
+        "restore",
+    ):
         assert word in str(refused.value)
     assert (out / "cells" / first.id / "run.json").is_file()
     assert not (out / "summary.json").exists()

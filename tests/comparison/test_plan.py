@@ -136,7 +136,7 @@ def test_what_a_search_found_becomes_the_configuration(tmp_path):
     assert searching.going_on_from(found, tmp_path).objectives == found.objectives
     with pytest.raises(InputError, match=r"number of trials \(2 then, 0 now\)"):
         PLAN.going_on_from(found, tmp_path)
-    with pytest.raises(InputError, match="seeds other than that of the search, got 0"):
+    with pytest.raises(InputError, match="other seeds than the seed of the search, got 0"):
         replace(searching, seeds=(0, 1)).going_on_from(found, tmp_path)
 
 

@@ -208,7 +208,7 @@ def test_an_answer_without_a_place_is_kept_to_be_scored_and_not_trained_on():
     assert len(task.encode(data, WORDPIECE, 40, training=True).features) == 1
     scores = task.score(data, task.predict(task.decode(gold_outputs(encoded), encoded), data))
     assert (scores["total"], scores["exact"]) == (2, 0.5)
-    with pytest.raises(DataError, match="expected answers that stand in their contexts"):
+    with pytest.raises(DataError, match="expected answers that are in their contexts"):
         QaTask.of(corpus(lost), QaOptions())
 
 

@@ -61,7 +61,7 @@ def compare(
 ) -> Outcome:
     """Train several objectives at the same budget, and compare them; the verb explains arguments.
 
-    A folder with the same plan goes on: finished runs are kept, losses and seeds may be added.
+    A folder with the same plan continues: finished runs are kept, losses and seeds may be added.
     """
     folder = Path(out)
     check_place(folder)
@@ -74,7 +74,7 @@ def compare(
             f"expected a task and files to compare on, or a comparison in {quoted(folder)} to go "
             "on with, got neither: dicetune compare TASK --train … --dev … --test …"
         )
-    if config is None and earlier is not None:  # what is not given stays as it was
+    if config is None and earlier is not None:  # keep the values of the plan
         config = earlier.base()
         added = list(losses or ())
         losses = [*(name for name in earlier.objectives if name not in added), *added]
@@ -97,7 +97,7 @@ def compare(
 
 
 def _check_named_again(earlier: Plan, losses: Sequence[str], folder: Path) -> None:
-    """A loss that a user wrote is code: it runs only where the user names it again."""
+    """A loss of a user is code: it runs only if the user names the loss again."""
     again = set(imported_names("+".join(losses)))
     missing = [
         name if imported_names(name) else spec
@@ -171,7 +171,7 @@ def make_plan(
 
 
 def seeds_of(given: int | Sequence[int]) -> tuple[int, ...]:
-    """Seeds from their number (1, 2, …), or as they are.
+    """Seeds from their number (1, 2, …), or a list of seeds unchanged.
 
     Example:
         >>> seeds_of(3), seeds_of([7, 4])
@@ -191,7 +191,7 @@ def seeds_of(given: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def objective_of(loss: str) -> PlannedLoss:
-    """The objective that a name or a spec stands for, checked.
+    """The objective of a name or a spec, checked.
 
     Example:
         >>> objective_of("dice:smooth=1.0 + ce").loss

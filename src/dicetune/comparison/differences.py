@@ -1,14 +1,14 @@
 """Differences between competitors: who is compared with whom, and what the statistics say.
 
-Every plain decision, the baseline's tuned decision and every external tool are compared with the
-baseline's plain decision; every other tuned decision with the baseline's tuned decision. So a gain
-that a decision rule alone would give is never counted as a gain of the loss.
+Every plain decision, the tuned decision of the baseline and every external tool are compared with
+the plain decision of the baseline; every other tuned decision with the tuned decision of the
+baseline. So the gain of a decision rule is never counted as a gain of the loss.
 
-The verdict in words never says more than the data does. With fewer than 3 seeds there is no
-interval, no p and no verdict. With fewer than 5 seeds the interval cannot be trusted and the words
-only describe the runs. From 5 seeds on a difference is called better or worse only where its
-p-value, corrected for the number of losses (Holm), is below 0.05; else the two competitors are not
-distinguishable, and what the design could have seen is said beside it.
+With fewer than 3 seeds there is no interval, no p and no verdict. With fewer than 5 seeds the
+interval cannot be trusted, and the verdict only describes the runs. From 5 seeds on, a difference
+is called better or worse only if its p-value, corrected for the number of losses (Holm), is below
+0.05; else the two competitors are not distinguishable, and the verdict names the difference that
+could have been detected.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from dicetune.records import DEFAULT as ARGMAX
 from dicetune.records import TUNED
 
 FEWEST_DOCUMENTS = 10
-"""With fewer documents, the variance between them cannot be told."""
+"""With fewer documents, the variance between documents cannot be estimated."""
 
 FEWEST_RUNS = 3
-"""With fewer runs, an interval is so wide that it says nothing, and p has no meaning."""
+"""With fewer runs, an interval is too wide to be useful, and p has no meaning."""
 
 FEWEST_SEEDS = 5
 """With fewer seeds, there is no verdict of better or worse."""
@@ -50,12 +50,12 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Differences:
-    """What the statistics say of all competitors."""
+    """The statistics of all competitors."""
 
     rows: list[dict[str, Any]]
     verdict: list[str]
     intervals: dict[str, list[float] | None]  # of the score of each competitor
-    sampled: str  # what is resampled, in the plural
+    sampled: str  # the resampled units, in the plural
     descriptive: bool
     method: list[str]
 
@@ -110,7 +110,7 @@ def _documents(results: Results) -> tuple[list[str] | None, list[str]]:
 
 
 def _runs(results: Results, competitor: Competitor, documents: Sequence[str] | None) -> Runs:
-    """Scores of the runs of a competitor, and what each unit weighs in them."""
+    """Scores of the runs of a competitor, and the weight of each unit in them."""
     problem, counts = results.problem, competitor.counts
     return Runs.of_counts(
         counts if documents is None else by_document(counts, documents),
@@ -121,7 +121,7 @@ def _runs(results: Results, competitor: Competitor, documents: Sequence[str] | N
 
 
 def _pairs(results: Results, baseline: str) -> list[tuple[Competitor, Competitor]]:
-    """Each competitor, and what it is compared with."""
+    """Each competitor, and the competitor with which it is compared."""
     named = {competitor.name: competitor for competitor in results.competitors}
     if baseline not in named:
         return []
@@ -137,7 +137,7 @@ def _pairs(results: Results, baseline: str) -> list[tuple[Competitor, Competitor
 
 
 def _family(competitor: Competitor, other: Competitor) -> str:
-    """The comparisons that one correction for many tries counts together.
+    """The comparisons that are corrected together for their number.
 
     The losses with a plain decision are one family, the losses with a tuned decision are another.
     The decision rule of the baseline answers another question, and so do the external tools.
@@ -181,7 +181,7 @@ def _row(
 
 
 def _enough(groups: Sequence[Runs]) -> bool:
-    """Whether there are enough runs to say what another run would do; a fixed tool has no other."""
+    """Whether there are enough runs for an interval; an external tool needs only one file."""
     return all(group.fixed or len(group.scores) >= FEWEST_RUNS for group in groups)
 
 
@@ -237,7 +237,7 @@ def sentence(row: Row, metric: str, several: str) -> str:
 def _verdict(rows: Sequence[Row], baseline: str, metric: str, several: str) -> list[str]:
     """Sentences on all comparisons; the best other loss and the baseline's rule come first.
 
-    So a gain that a decision rule gives to any loss stands beside the gain of the loss.
+    So a gain that a decision rule gives to any loss is shown beside the gain of the loss.
     """
     plain = [row for row in rows if not row["foreign"] and row["decision"] == ARGMAX]
     rule = next((row for row in rows if row["loss"] == baseline), None)
@@ -253,7 +253,7 @@ def _verdict(rows: Sequence[Row], baseline: str, metric: str, several: str) -> l
 
 
 def _echoes(rows: Sequence[Row], plain: Sequence[Row], rule: Row) -> list[Row]:
-    """Tuned comparisons that say again what the plain comparisons say: no rule moved a score."""
+    """Tuned comparisons that equal the plain comparisons, as no rule changed a score."""
     if any(rule["seed_differences"]):
         return []
     said = {row["loss"]: row["seed_differences"] for row in plain}
@@ -268,7 +268,7 @@ def _echoes(rows: Sequence[Row], plain: Sequence[Row], rule: Row) -> list[Row]:
 
 
 def _claim(row: Row, metric: str, several: str) -> str:
-    """Difference, interval and verdict, and what an unclear difference would have needed."""
+    """Difference, interval and verdict; for an unclear difference the seeds that it needs."""
     claim = (
         f"{row['name']} {numbers.signed(row['difference'])} {metric} over {row['baseline']} "
         f"({_how_surely(row)}): {_word(row)}"
@@ -296,7 +296,7 @@ def _word(row: Row) -> str:
 
 
 def _rule(row: Row, baseline: str) -> str:
-    """What a tuned decision rule changes for the baseline."""
+    """The effect of a tuned decision rule on the baseline."""
     gain = round(row["difference"], 4)
     if not any(row["seed_differences"]):
         return f"a tuned decision rule changes nothing for {baseline}"

@@ -1,6 +1,6 @@
 """Carry a plan out: search, then one process a run, then the summary.
 
-A stopped comparison goes on where it was stopped.
+A stopped comparison continues where it was stopped.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _EXAMPLE = ("split", "id", "tokens", "text", "text_b", "question", "gold")
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a comparison: its folder, the state of each run, the summary, and failures."""
+    """The outcome of a comparison: folder, state of each run, summary, and failures."""
 
     folder: Path
     runs: tuple[RunState, ...]
@@ -75,9 +75,9 @@ def execute(
 ) -> Outcome:
     """Make the missing runs of a plan, one process each, then summarise.
 
-    Finished runs are kept, failed runs are tried again, unfinished runs resume. A run that fails
-    does not keep the others from running. In a folder that holds an earlier plan, losses and seeds
-    are added. ``predictions`` are files of external predictions by the name of the competitor.
+    Finished runs are kept, failed runs are tried again, unfinished runs resume. After a failed run
+    the other runs continue. In a folder with an earlier plan, losses and seeds are added.
+    ``predictions`` are files of external predictions by the name of the competitor.
     """
     check_out(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -219,7 +219,7 @@ def inspect_data(plan: Plan, out: Path) -> None:
 
 
 class _Execution:
-    """One execution of a plan: the runs that it makes, and how long they took."""
+    """One execution of a plan: its runs and their times."""
 
     def __init__(self, plan: Plan, out: Path, keep_open: list[int], show: Show) -> None:
         self.plan, self.out = plan, out
@@ -255,7 +255,7 @@ class _Execution:
             _log.log(level, "%s %s", which, self._ended(planned, reason))
 
     def _heal(self, planned: PlannedRun) -> None:
-        """A run whose records are damaged is not finished: delete the file that says it is."""
+        """Delete the record of a run with damaged records, so that the run counts as unfinished."""
         folder = planned.folder(self.out)
         try:
             if (run := FinishedRun.read(planned, folder)) is not None:
@@ -281,7 +281,7 @@ class _Execution:
         running: str | None = None,
         what: str = "",
     ) -> str | None:
-        """Make the run of a configuration in a folder; ``None``, or why it failed."""
+        """Make the run of a configuration in a folder; the reason of a failure, or ``None``."""
         file = folder.with_name(f"{folder.name}.yaml")
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         file.write_text(text, encoding="utf-8")

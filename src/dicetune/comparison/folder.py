@@ -1,4 +1,4 @@
-"""The folder of a comparison: the names in it, and the checks of a folder from elsewhere."""
+"""The folder of a comparison: names of its files, and checks of a folder from elsewhere."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RUNS, EXTERNAL, SEARCH = "cells", "foreign", "search"
 """Folders of the runs, of the external predictions, and of the trials of the search."""
 
 FAILED = ".failed.json"
-"""Ending of the file beside a run's folder that says why the run failed."""
+"""Ending of the file beside the folder of a run with the reason of its failure."""
 
 WEIGHTS = "model*.safetensors*"
 """Files of a run that are dropped once its decision rule is fitted."""
@@ -55,7 +55,7 @@ def check_predictions(predictions: Mapping[str, str]) -> None:
 
 
 def refuse_links(folder: Path) -> None:
-    """Refuse a folder with links in it: what they lead to would be read or written over."""
+    """Refuse a folder with links: their targets would be read or overwritten."""
     for place, names, files in os.walk(folder):
         for name in (*names, *files):
             path = Path(place) / name
@@ -63,7 +63,7 @@ def refuse_links(folder: Path) -> None:
                 raise DataError(
                     path,
                     "expected a file or folder of a comparison, got a link to another place: put "
-                    "what it leads to in its place, or remove it",
+                    "its target in place of the link, or remove the link",
                 )
 
 
@@ -86,7 +86,7 @@ def reading(path: Path, mend: str) -> Iterator[None]:
 
 
 def failure_of(folder: Path) -> str | None:
-    """Why the last try of a run failed, where it did."""
+    """The reason why the last try of a run failed, if it failed."""
     path = folder.with_name(folder.name + FAILED)
     if not path.is_file():
         return None
@@ -97,7 +97,7 @@ def failure_of(folder: Path) -> str | None:
 
 
 def check_place(out: Path) -> None:
-    """Refuse a folder that cannot be made or written in, before anything is done."""
+    """Refuse a folder that cannot be made or written, before anything is done."""
     there = next((path for path in (out, *out.absolute().parents) if os.path.lexists(path)), out)
     if not there.is_dir():
         raise InputError(f"expected a folder for the comparison, got the file {quoted(there)}")
@@ -110,13 +110,13 @@ def check_place(out: Path) -> None:
 def check_out(out: Path) -> None:
     """Refuse a folder that holds anything but a comparison, or cannot be written in."""
     check_place(out)
-    begun = {LOCK_FILE, f"{PLAN_FILE}.part"}  # what a kill may leave before there is a plan
+    begun = {LOCK_FILE, f"{PLAN_FILE}.part"}  # files that a kill may leave before there is a plan
     if (
         out.is_dir()
         and {path.name for path in out.iterdir()} - begun
         and not (out / PLAN_FILE).is_file()
     ):
         raise InputError(
-            f"expected a new or empty folder, or that of a comparison, got {quoted(out)} "
+            f"expected a new or empty folder, or the folder of a comparison, got {quoted(out)} "
             f"without {PLAN_FILE}: give another --out"
         )

@@ -1,7 +1,7 @@
 """Compare on records alone: runs of comparisons on several machines, and of ``dicetune train``.
 
-The records of runs are copied: nothing is trained, no folder that was given is changed. All runs
-must have the same data. Other differences are refused between runs of one loss, and noted between
+The records of runs are copied: nothing is trained, and no given folder is changed. All runs must
+have the same data. Other differences are refused between runs of one loss, and noted between
 losses.
 """
 
@@ -49,7 +49,7 @@ def compare_records(
     """Compare on the records of comparisons and of finished runs on the same data.
 
     Merged records are copied to ``out``. For a single comparison ``out`` is by default the folder
-    of the comparison, where only summary and report are made anew.
+    of the comparison, where only summary and report are written again.
     """
     folders = [Path(source) for source in sources]
     predictions = predictions or {}
@@ -85,7 +85,7 @@ def _merged(
         out.mkdir(exist_ok=True)
         with locked(out):
             files = [path for path in place.rglob("*") if path.is_file()]
-            # the plan last: it says that the folder is whole
+            # the plan last: it marks the folder as complete
             for path in sorted(files, key=lambda path: path == place / PLAN_FILE):
                 target = out / path.relative_to(place)
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -144,7 +144,7 @@ class _Member(FinishedRun):
 def merge(folders: Sequence[Path], out: Path, *, place: Path, baseline: str | None = None) -> Plan:
     """The plan of merged records for ``out``; the records are copied below ``place``.
 
-    The default baseline is that of the first comparison, else the first competitor.
+    The default baseline is the baseline of the first comparison, else the first competitor.
     """
     if out.is_file() or out.resolve() in [folder.resolve() for folder in folders]:
         raise InputError(f"expected a new folder for merged records, got {quoted(out)}")
@@ -197,7 +197,7 @@ def merge(folders: Sequence[Path], out: Path, *, place: Path, baseline: str | No
 
 
 def _members(plans: Mapping[Path, Plan], plain: Sequence[Path]) -> tuple[list[_Member], list[str]]:
-    """The finished runs of comparisons, then the plain runs; notes on runs that are left out."""
+    """The finished runs of comparisons, then plain runs; and notes on runs that are skipped."""
     found: list[_Member] = []
     notes: list[str] = []
     names: dict[PlannedLoss, str] = {}

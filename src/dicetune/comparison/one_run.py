@@ -1,9 +1,9 @@
 """One run in a separate process: ``python -m dicetune.comparison.one_run CONFIG [FLAG ...]``.
 
-The process trains what the configuration says, or resumes it, fits the decision rule on dev and
-drops the weights. Whatever a kill left behind, the same command makes a finished folder of it. Exit
-codes are those of the command line; where the run failed, ``ID.failed.json`` beside its folder says
-why. ``run_process`` starts such a process, waits for it and stops it without losing anything.
+The process trains or resumes the run of the configuration, fits the decision rule on dev and
+deletes the weights. After a kill, the same command finishes the folder. Exit codes are as on the
+command line; ``ID.failed.json`` beside the folder says why a run failed. ``run_process`` starts
+such a process, waits for it and stops it without loss.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _stop(number: int, frame: Any) -> None:
 
 
 def _stop_with_parent() -> None:
-    """A run whose comparison was killed stops too, as if by Ctrl-C, and saves a checkpoint.
+    """Stop the run after a kill of its comparison, as after Ctrl-C, with a checkpoint.
 
     The comparison holds the other end of the input stream, which ends with it.
     """
@@ -66,7 +66,7 @@ def _stop_with_parent() -> None:
 
 
 def attempt(config_file: Path, *, decide: bool = False, keep_model: bool = False) -> int:
-    """Make a run, and write down why it failed, if it did; return the exit code."""
+    """Make a run, and write the reason of a failure; return the exit code."""
     failed = beside(config_file, FAILED)
     failed.unlink(missing_ok=True)
     try:
@@ -136,10 +136,10 @@ def run_process(
     keep_open: Sequence[int] = (),
     watch: Callable[[], None] = lambda: None,
 ) -> str | None:
-    """Make the run of a configuration file in a new process; ``None``, or why it failed.
+    """Make the run of a configuration file in a new process; the reason of a failure, or ``None``.
 
     The process leads a new group, so that Ctrl-C reaches it once, from here. It holds the other end
-    of a pipe, by which it learns that this process was killed, and stops. It inherits the
+    of a pipe: when this process is killed, the pipe closes and the run stops. It inherits the
     descriptors in ``keep_open`` (the lock of the comparison). ``watch`` is called every ``TICK``
     seconds. After Ctrl-C ``InterruptedRunError`` is raised once a checkpoint is saved.
     """
@@ -188,7 +188,7 @@ def _interrupt(process: subprocess.Popen[bytes]) -> None:
 
 
 def _reason(config: Path, code: int) -> str:
-    """Why a run failed: what it wrote down, else how its process ended and its last line."""
+    """The reason of a failure: written by the run, else exit code and last line of its process."""
     if (reason := failure_of(beside(config, ""))) is not None:
         return reason
     how = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"

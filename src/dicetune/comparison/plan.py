@@ -1,8 +1,8 @@
-"""Plan: which runs a comparison consists of, on disk as ``comparison.json``. Needs no torch.
+"""Plan: the runs of a comparison, on disk as ``comparison.json``. Needs no torch.
 
-A run is one loss with one seed. Its id is a readable slug and a short hash of what decides the
-run. Data and model enter by their fingerprints and not by their places, so that the same run has
-the same id on every machine, and a changed configuration has another.
+A run is one loss with one seed. Its id is a readable slug and a short hash of its configuration.
+Data and model enter by fingerprints, not by places, so that the same run has the same id on every
+machine, and a changed configuration has another id.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SPLITS = ("train", "dev", "test")
 # keys of a configuration that stay out of the id of a run: places of files, and notes
 _PLACES = ("train", "dev", "test", "model", "out", "note", "keep_checkpoints")
 _SLUG_LENGTH = 40
-_KEYS = {"external": "foreign"}  # names of the file that differ from those of the class
+_KEYS = {"external": "foreign"}  # keys of the file that differ from the fields of the class
 _MEND = "put back a whole one, or give another --out"
 _SHAPE: dict[str, Any] = {
     **dict.fromkeys(("task", "metric", "baseline", "command"), str),
@@ -53,7 +53,7 @@ class DataFile:
 
     @property
     def fingerprint(self) -> str:
-        """What tells this data from other data, wherever the file lies."""
+        """The identity of the data, independent of the place of the file."""
         return f"{self.sha256 or self.path} ({self.examples} examples)"
 
     def __str__(self) -> str:
@@ -129,7 +129,7 @@ class Plan:
     external: dict[str, dict[str, Any]] = field(default_factory=dict)  # file and digest by name
     merged: tuple[PlannedRun, ...] | None = None  # runs that are given and not planned
     notes: tuple[str, ...] = ()
-    command: str = ""  # what was typed first
+    command: str = ""  # the first command line
     versions: dict[str, str] = field(default_factory=versions)
     option_files: dict[str, str] = field(default_factory=dict)  # digests of files of options
     code: dict[str, str | None] = field(default_factory=dict)  # digests of losses of a user
@@ -197,12 +197,12 @@ class Plan:
         return self.model["sha256"] or self.model["name"] or ""
 
     def with_found(self, name: str, objective: PlannedLoss, found: dict[str, Any]) -> Plan:
-        """The plan with what the search found for one competitor."""
+        """The plan with the result of the search for one competitor."""
         search = self.search and replace(self.search, found={**self.search.found, name: found})
         return replace(self, search=search, objectives={**self.objectives, name: objective})
 
     def going_on_from(self, earlier: Plan, folder: Path) -> Plan:
-        """The plan for a folder with an earlier plan: its losses and seeds are kept."""
+        """The plan for a folder with an earlier plan, whose losses and seeds are kept."""
         if earlier.merged is not None:
             raise InputError(
                 f"expected another folder, got {quoted(folder)}, which holds merged "
@@ -212,15 +212,15 @@ class Plan:
         if differences:
             raise InputError(
                 f"expected the plan of the comparison in {quoted(folder)}, got another "
-                f"{differences}: give another --out, or what it was"
+                f"{differences}: give another --out, or the earlier values"
             )
         names = dict.fromkeys((*earlier.objectives, *self.objectives))
         objectives = {**self.objectives, **earlier.objectives}
         seeds = tuple(sorted({*earlier.seeds, *self.seeds}))
         if earlier.search is not None and earlier.search.seed in seeds:
             raise InputError(
-                f"expected seeds other than that of the search, got {earlier.search.seed}: "
-                "hyper-parameters were chosen on it"
+                f"expected other seeds than the seed of the search, got {earlier.search.seed}: "
+                "it chose the hyper-parameters"
             )
         return replace(
             self,
@@ -271,7 +271,7 @@ class Plan:
                 yield changed(f"loss {quoted(name)}", *losses)
 
     def save(self, folder: Path) -> None:
-        """Write ``comparison.json``, whole or not at all."""
+        """Write ``comparison.json``; a reader never sees half a file."""
         values = {_KEYS.get(name, name): value for name, value in asdict(self).items()}
         values["cells"] = [asdict(run) for run in self.runs]
         values["merged"] = self.merged is not None
@@ -298,7 +298,7 @@ class Plan:
             if not is_folder_name(name):
                 raise DataError(
                     path,
-                    f"expected a {what} whose name is that of a folder (letters, digits, "
+                    f"expected a {what} with a name for a folder (letters, digits, "
                     f"spaces and . + - _), got {quoted(name)}: do not use this file",
                 )
         return plan
@@ -351,7 +351,7 @@ def run_id(config: Mapping[str, Any], data: Mapping[str, str], model: str) -> st
 
 
 def what_decides(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys of a configuration that decide how a run goes, without keys at their defaults.
+    """The keys of a configuration that decide a run, without keys at their defaults.
 
     Example:
         >>> what_decides({"task": "ner", "train": "a.conll", "max_train": None, "format": "auto"})

@@ -1,4 +1,4 @@
-"""Results: what each loss with its decision rule, or an external tool, predicted for the test set.
+"""Results: the predictions of each loss and decision rule, and of external tools, for the test set.
 
 All competitors predicted the same units in the same order, so that counts can be compared unit by
 unit.
@@ -68,7 +68,7 @@ class Results:
 
     @property
     def units(self) -> tuple[str, str]:
-        """What is resampled, in the singular and in the plural."""
+        """The name of the resampled units, singular and plural."""
         return self.problem.units(self.rows)
 
     def scores(self, competitor: Competitor) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def read_results(plan: Plan, folder: Path, runs: Sequence[FinishedRun]) -> Resul
 
 
 def _decided(run: FinishedRun, decision: str, rows: Sequence[Row]) -> list[Any] | None:
-    """What one run predicted by a decision, in the order of ``rows``; ``None`` without it."""
+    """The predictions of a run by a decision, in the order of ``rows``; ``None`` without it."""
     if decision == ARGMAX:
         return _predicted(run.predictions(SPLIT), rows, run.folder / PREDICTIONS_FILE)
     tuned = run.tuned(SPLIT)
@@ -172,11 +172,10 @@ def _per_class(problem: Problem, sums: np.ndarray) -> list[dict[str, Any]]:
 def precision_recall(results: Results, runs: Sequence[FinishedRun]) -> dict[str, dict[str, Any]]:
     """For each loss the mean curve of its seeds and the points that its decisions chose.
 
-    A curve runs over the number of positive decisions (``Problem.tradeoff``): texts called
-    positive, labels given, words that are part of an entity, candidate spans that are one. Seeds
-    are averaged where they make equally many, so that each point of the mean is the mean of
-    decisions that can really be made, and nothing is interpolated between precision and recall
-    (which would be too good: Davis & Goadrich, ICML 2006).
+    A curve runs over the number of positive decisions (``Problem.tradeoff``): positive texts, given
+    labels, words of an entity, candidate spans that are entities. Seeds are averaged at equal
+    numbers, so that each point of the mean is a mean of possible decisions, and nothing is
+    interpolated between precision and recall (which is too good: Davis & Goadrich, ICML 2006).
     """
     tradeoff = results.problem.tradeoff([row["gold"] for row in results.rows])
     if tradeoff is None:

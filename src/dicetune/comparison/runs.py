@@ -43,7 +43,7 @@ RECORDS = (
     "config.yaml",
     DECISION_FILE,
     TUNED_FILE,
-    RUN_FILE,  # last: it says that the folder is whole
+    RUN_FILE,  # last: it marks the folder as complete
 )
 """The records of a finished run."""
 
@@ -56,7 +56,7 @@ _TRAINING = {  # what tables and curves read of the training
 
 
 def is_finished(folder: Path, *, keep_model: bool) -> bool:
-    """Whether making the run again would change nothing."""
+    """Whether the folder holds a finished run, which is not made again."""
     whole = all((folder / name).is_file() for name in (RUN_FILE, DECISION_FILE))
     return whole and (keep_model or not any(folder.glob(WEIGHTS)))
 
@@ -77,7 +77,7 @@ class RunState:
     def read(
         cls, plan: Plan, out: Path, planned: PlannedRun, running: str | None = None
     ) -> RunState:
-        """The state of a run; ``running`` is the id of the run that is made now."""
+        """The state of a run; ``running`` is the id of the running run."""
         folder = planned.folder(out)
         is_running = planned.id == running
         if not is_running and is_finished(folder, keep_model=plan.keep_models):
@@ -114,7 +114,7 @@ def _evaluations(log: Path) -> tuple[int, int, float | None]:
 
 @dataclass(frozen=True)
 class Progress:
-    """The states of all runs in the order of the plan, and how long the unfinished runs take."""
+    """The states of all runs in the order of the plan, and the time that is left."""
 
     runs: tuple[RunState, ...]
     seconds_left: float | None = None  # an estimate, once one run is done
@@ -169,7 +169,7 @@ class FinishedRun:
         return [run for run in found if run is not None]
 
     def check(self) -> None:
-        """Read everything once: damage is found here and not in the middle of a table."""
+        """Read all files once, to find damage before any table is made."""
         mend = remake(self.folder)
         with reading(self.folder / METRICS_FILE, mend):
             metrics = read_json(self.folder / METRICS_FILE)
@@ -202,12 +202,12 @@ class FinishedRun:
 
     @property
     def problem(self) -> dict[str, Any]:
-        """What is predicted: kind, labels, metric (``Task.problem``)."""
+        """The problem: kind, labels, metric (``Task.problem``)."""
         problem = self._scores[1]
         if problem is None:
             raise DataError(
                 self.folder / SCORES_FILE,
-                "expected scores that say what is predicted, got those of an earlier version: "
+                "expected scores with their problem, got scores of an earlier version: "
                 "train the run again",
             )
         return problem
@@ -281,7 +281,7 @@ def check_files(plan: Plan, out: Path, what: str) -> None:
             got = "no such file" if found is None else f"another one ({found[:8]})"
             raise InputError(
                 f"{what} was not begun: expected the {name} file of the comparison, "
-                f"{quoted(Path(path))} ({digest[:8]}), got {got}: put back what it was and run "
+                f"{quoted(Path(path))} ({digest[:8]}), got {got}: restore the file and run "
                 f"`dicetune compare --out {out}` again, or give another --out for a comparison on "
                 "the changed file"
             )

@@ -1,9 +1,9 @@
 """Search for hyper-parameters: as many trials for every loss, scored on dev alone.
 
 A trial is a run without a test file, on a seed that is not compared. The learning rate is drawn
-log-uniformly around the configured rate, and with it the parameters of the loss that may change
-(``Loss.ranges``). The first trial is the configuration as it was given, so that a search never ends
-worse on dev. A search that was killed goes on with its unfinished trial, to the same values.
+log-uniformly around the configured rate, together with parameters of the loss (``Loss.ranges``).
+The first trial is the given configuration, so that a search never ends worse on dev. A search that
+was killed continues with its unfinished trial, and finds the same values.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ AROUND = 5.0
 """The learning rate is searched from a fifth of the configured rate to five times it."""
 
 RunTrial = Callable[[Path, dict[str, Any], str], str | None]
-"""Makes the run of a configuration in a folder, under a title; why it failed, or ``None``."""
+"""Makes the run of a configuration in a folder, under a title; returns the reason of a failure."""
 
 
 def search(plan: Plan, out: Path, name: str, run: RunTrial) -> Plan:
-    """The plan with what was found for one competitor; ``run`` makes one trial."""
+    """The plan with the result of the search for one competitor; ``run`` makes one trial."""
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -124,7 +124,7 @@ def _with_best(plan: Plan, name: str, trials: list[Any], place: Path) -> tuple[P
             row["reason"] = reason
         rows.append(row)
     if not scored:
-        said = "every trial failed; it is compared as it was given"
+        said = "every trial failed; the loss is compared with its given options"
         return plan.with_found(name, given, {"best": None, "trials": rows}), said
     _, number, best = max(scored, key=lambda trial: trial[:2])
     said = f"trial {-number} is best: {best}, learning rate {best.learning_rate:g}"
@@ -147,7 +147,7 @@ def _sample_files(place: Path) -> dict[str, str]:
 
 
 def _storage(path: Path) -> Any:
-    """The trials of one loss in a file; what a kill left of a line or a lock is cleared first."""
+    """The trials of one loss in a file, without half a line or a lock that a kill left."""
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 

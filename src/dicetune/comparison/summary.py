@@ -29,7 +29,7 @@ INSPECTION_FILE = "inspection.json"
 """``Inspection.to_dict()`` of the three splits, where the comparison made one."""
 
 LEAST = 3
-"""Evaluations of a run below which a rank correlation says nothing."""
+"""With fewer evaluations of a run, a rank correlation has no meaning."""
 
 _COUNTED = {
     "examples": "examples",
@@ -50,7 +50,7 @@ def write_summary(folder: Path) -> dict[str, Any]:
 
 
 def summarise(folder: Path) -> dict[str, Any]:
-    """Everything that a comparison found; records that are damaged or do not fit are refused."""
+    """All results of a comparison; damaged or unfit records are refused."""
     plan = Plan.load(folder)
     runs = FinishedRun.of_plan(plan, folder)
     if not runs:
@@ -130,12 +130,12 @@ def learning_curves(runs: Sequence[FinishedRun], metric: str) -> dict[str, list[
 def loss_against_metric(
     curves: Mapping[str, Sequence[Mapping[str, Any]]],
 ) -> dict[str, dict[str, Any]]:
-    """How well each loss tracked 1 - metric on dev over its runs, from ``learning_curves``.
+    """How well each loss tracked the error, 1 - metric, on dev (from ``learning_curves``).
 
-    Spearman's rank correlation between the loss and the error, over the evaluations of a run, then
-    the mean over seeds: 1 where every fall of the loss was a fall of the error. ``train`` is the
-    loss in training (the mean since the evaluation before), ``dev`` the same objective on dev;
-    ``None`` with fewer than ``LEAST`` evaluations, or where loss or error never changed.
+    The value is Spearman's rank correlation between loss and error over the evaluations of a run,
+    then the mean over seeds: 1 if the error fell with every fall of the loss. ``train`` is the loss
+    in training (the mean since the previous evaluation), ``dev`` the same objective on dev;
+    ``None`` with fewer than ``LEAST`` evaluations, or if loss or error never changed.
     """
     found = {}
     for loss, runs in curves.items():

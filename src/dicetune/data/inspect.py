@@ -1,6 +1,6 @@
-"""What a data set holds, as plain data: sizes, imbalance, leaks, conflicts, long texts.
+"""The contents of a data set as plain data: sizes, imbalance, leaks, conflicts, long texts.
 
-``inspect_splits`` finds what all layouts share. Each corpus says what else it holds as ``Contents``
+``inspect_splits`` finds the facts that all layouts share; each corpus adds its ``Contents``
 (``inspect_tokens`` and its siblings). Nothing is printed and no tokenizer is loaded: the caller may
 give a function that counts sub-words.
 """
@@ -30,9 +30,9 @@ _EXAMPLES = 5
 
 @dataclass(frozen=True)
 class Ratio:
-    """How imbalanced the labels are: ``many`` divided by ``few``, and what these are in words.
+    """The imbalance of the labels: ``many`` divided by ``few``, both named in words.
 
-    The name is the meaning in short, for a table.
+    The name is a short form of the meaning, for a table.
     """
 
     value: float
@@ -45,7 +45,7 @@ class Ratio:
     def of(
         cls, many: int, few: int, meaning: str, name: str = "negative : positive"
     ) -> Self | None:
-        """The ratio, or ``None`` where there is nothing to divide by."""
+        """The ratio, or ``None`` where ``few`` is 0."""
         return cls(many / few, many, few, meaning, name) if few else None
 
     @classmethod
@@ -61,7 +61,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Item:
-    """One text of a split: what makes two texts the same, where it is, and its gold."""
+    """One text of a split: a key that equal texts share, its place, and its gold."""
 
     key: Hashable
     place: str  # "file:line"
@@ -105,7 +105,7 @@ class SplitReport:
 
 @dataclass(frozen=True)
 class Leak:
-    """Texts of a later split, such as test, that an earlier split has, too."""
+    """Texts of a later split, such as test, that are also in an earlier split."""
 
     split: str  # the later split
     other: str  # the earlier split
@@ -126,7 +126,7 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Inspection:
-    """All that was found in the splits of a data set."""
+    """The facts on all splits of a data set."""
 
     splits: tuple[SplitReport, ...]
     leaks: tuple[Leak, ...] = ()
@@ -189,7 +189,7 @@ def _report(name: str, found: Contents, count_subwords: SubwordCounter | None) -
 
 
 def _subword_facts(items: Iterable[Item], count: SubwordCounter | None) -> dict[str, Fact]:
-    """What a tokenizer makes of the texts of a split."""
+    """Counts of the sub-words of a split."""
     if count is None:
         return {_LONGEST: None, _SUBWORDS: None, _UNKNOWN: None}
     counts = [[count(text) for text in item.texts] for item in items]
@@ -204,7 +204,7 @@ def _subword_facts(items: Iterable[Item], count: SubwordCounter | None) -> dict[
 
 
 def find_leaks(keys: Mapping[str, Sequence[tuple[Hashable, str]]], unit: str) -> list[Leak]:
-    """Texts of a split that an earlier split has, too, for each pair of splits."""
+    """Texts of a split that are also in an earlier split, for each pair of splits."""
     known = {name: {key for key, _ in rows} for name, rows in keys.items()}
     names = list(keys)
     leaks = []
@@ -238,12 +238,12 @@ def _missing_labels(reports: Sequence[SplitReport]) -> list[str]:
     """One sentence for each split with at most one label where the first split has more."""
     found = []
     for report in reports[1:]:
-        there = {label for label, count in report.labels.items() if count}
-        missing = [n for n, count in reports[0].labels.items() if count and n not in there]
-        if missing and len(there) < 2:
+        present = {label for label, count in report.labels.items() if count}
+        missing = [n for n, count in reports[0].labels.items() if count and n not in present]
+        if missing and len(present) < 2:
             found.append(
-                f"{report.name} holds no item of {listed(missing)}: a score on it tells nothing "
-                "of them, and their F1 is 0 whatever a model says"
+                f"{report.name} holds no item of {listed(missing)}: a score on it says nothing "
+                "about them, and their F1 is 0 for every model"
             )
     return found
 

@@ -1,9 +1,9 @@
 """Losses for imbalanced data: logits and targets in, a number out; torch only.
 
-Functions are the definitions; Modules hold their options and call them. ``build`` makes a Module of
-text such as ``"ce+0.5*dice:smooth=1"``, ``LOSSES`` has every name, ``as_loss`` makes a loss of any
-function of logits and targets. ``Given`` and ``IndexOptions`` list what functions take beside their
-options.
+Functions define the losses; Modules hold options and call the functions. ``build`` makes a Module
+from a text such as ``"ce+0.5*dice:smooth=1"``, ``LOSSES`` has every name, ``as_loss`` makes a loss
+from any function of logits and targets. ``Given`` and ``IndexOptions`` list further arguments of
+the functions.
 """
 
 from dicetune.losses._asymmetric import AsymmetricLoss, asymmetric_loss

@@ -1,4 +1,4 @@
-"""Asymmetric loss: focal with an exponent each for positives and negatives, and a margin."""
+"""Asymmetric loss: focal with separate exponents for positives and negatives, and a margin."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ def asymmetric_loss(
 
         L+ = -(1-p)^γ+ log p        L- = -p_m^γ- log(1 - p_m),  p_m = max(p - m, 0)
 
-    The mean over the labels of an item that exist, then over items. Where most labels are not set,
-    γ- quiets the easy labels and the margin m silences those below p = m.
+    The loss is the mean over the existing labels of an item, then over items. Where most labels are
+    not set, γ- lowers the loss of easy labels, and labels with p below the margin m cost nothing.
 
     γ+ = γ- = m = 0 is the binary cross-entropy; γ+ = γ- and m = 0 is focal. ``classes`` and
     ``positions`` are taken as labels, one against the rest: each class has a sigmoid, and the
     largest logit decides. For shares y the loss is y L+ + (1-y) L-.
 
-    What it is not: the form that the authors released for one label an item. That is a softmax,
-    where without their label smoothing γ- and m have nothing to act on: it is ``focal`` with gamma
-    = γ+. Nor is p calibrated as a softmax of the logits.
+    What it is not: the form that the authors released for one label an item. Their form is a
+    softmax, in which γ- and m have no effect without their label smoothing: it is ``focal`` with
+    gamma = γ+. Nor is p calibrated as a softmax of the logits.
 
     Args:
         logits, target, reduction, **given: see ``Given``, also for result and errors.
@@ -104,7 +104,7 @@ class AsymmetricLoss(Loss):
         "asl": Preset(
             "-1/N Σ y (1-p)^γ+ log p + (1-y) p_m^γ- log(1-p_m), p_m = max(p-m, 0)",
             "Ridnik et al. 2021, Eq. 4 to 7",
-            "many labels of which few are set; a softmax is taken as labels, one against the rest",
+            "many labels of which few are set; each class of a softmax becomes a label",
         )
     }
     margin: float

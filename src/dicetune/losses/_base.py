@@ -1,4 +1,4 @@
-"""Loss: the base of every loss, with one ``forward`` for all of them, and the checks of options."""
+"""Loss: the base of every loss, with the ``forward`` of all losses, and the checks of options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
 
 @dataclass(frozen=True)
 class Range:
-    """Values from ``low`` to ``high``, evenly spread in their logarithm where ``log``."""
+    """Values from ``low`` to ``high``; with ``log`` their logarithm is uniform."""
 
     low: float
     high: float
@@ -32,10 +32,10 @@ class Range:
 
 @dataclass(frozen=True)
 class Preset:
-    """A name that a loss has in text, and what ``dicetune losses`` says about it.
+    """A name of a loss in text, and its row in ``dicetune losses``.
 
     Args:
-        formula: what the loss computes, in one line.
+        formula: the formula in one line.
         equation: where the paper has the formula, or another source.
         use: when to choose the loss.
         options: options that differ from the defaults of the class.
@@ -50,10 +50,10 @@ class Preset:
 class Loss(nn.Module):
     """Base of all losses: holds the options of a function and calls it; has no state.
 
-    A loss is called as ``loss(logits, target, **given)``; ``Call`` lists what a call takes. A
-    subclass names its ``function`` and is built with the options of that function, those of its
-    keyword parameters. A subclass with an ``__init__`` keeps each parameter as an attribute of the
-    same name, and overrides ``value``.
+    A loss is called as ``loss(logits, target, **given)``; ``Call`` lists the arguments of a call. A
+    subclass names its ``function``, whose keyword parameters are the options of the loss. A
+    subclass with an ``__init__`` keeps each parameter as an attribute of the same name, and
+    overrides ``value``.
 
     Example:
         >>> class Halved(Loss):
@@ -79,7 +79,7 @@ class Loss(nn.Module):
     """``py(module:Class)``, where a text named a module of the user; see ``build``."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
-        """Read options and documentation from the ``function``; of an ``__init__`` the options."""
+        """Read options and documentation from the ``function``, or options from ``__init__``."""
         super().__init_subclass__(**keywords)
         parameters: list[inspect.Parameter] = []
         if "function" in vars(cls):
@@ -123,13 +123,13 @@ class Loss(nn.Module):
         return self.value(logits, target, given)
 
     def value(self, logits: Tensor, target: Tensor, given: Call) -> Tensor:
-        """What ``forward`` returns. An option that is ``None`` may be given in the call."""
+        """The value of ``forward``. An option that is ``None`` may be given in the call."""
         options = {name: getattr(self, name) for name in self._function_defaults}
         chosen = {name: option for name, option in options.items() if option is not None}
         return self.function(logits, target, **{**given, **chosen})
 
     def terms(self) -> list[tuple[float, Loss]]:
-        """Coefficients and losses whose sum the loss is: itself, or the parts of a sum."""
+        """Coefficients and losses: the loss itself, or the parts of a sum."""
         return [(1.0, self)]
 
     def is_additive(self, kind: str) -> bool:
@@ -226,7 +226,7 @@ def option_text(value: Any) -> str:
 
 
 def typed_text(value: object) -> str:
-    """The value of an option that may have any type: 3 stays apart from 3.0."""
+    """The value of an option of any type: 3 and 3.0 are different texts."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -300,7 +300,7 @@ def class_numbers(
 
 
 def check_class_weight(kind: str, class_weight: object) -> None:
-    """Refuse class weights over positions: the third position of two texts is no class."""
+    """Refuse class weights over positions: positions are not classes."""
     if kind == "positions" and class_weight is not None:
         raise InputError(
             "expected no class_weight for kind 'positions', got one: positions are not classes"

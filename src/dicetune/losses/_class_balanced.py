@@ -1,4 +1,4 @@
-"""Class-balanced cross-entropy: a class weighs by the inverse of its effective number of items."""
+"""Class-balanced cross-entropy: weights are the inverse of the effective number of items."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def cross_entropy_of(items: Items, class_weight: Tensor | None, reduction: str) 
         plain = items.mask is None and class_weight is None and items.logits.shape[0] > 0
         if plain and items.num_items is None and reduction == "mean":
             return F.cross_entropy(items.logits, gold)
-        if reduction == "mean":  # the library's sum; the division is ours
+        if reduction == "mean":  # the sum of torch, divided here by the number of items
             total = F.cross_entropy(items.logits, gold, class_weight, reduction="sum")
             return mean_of(total, items)
         losses = F.cross_entropy(items.logits, gold, class_weight, reduction="none")
@@ -107,7 +107,7 @@ class CrossEntropyLoss(Loss):
         "ce": Preset(
             "-1/N Σ log p_gold",
             "Eq. 1",
-            "the baseline: where accuracy is the metric, and to compare with",
+            "accuracy is the metric; also as the baseline",
         )
     }
 
@@ -116,7 +116,7 @@ class CountedLoss(Loss):
     """Base of the losses that need the training items of each class.
 
     Where ``class_counts`` is ``None`` the counts come with each call. A Module is built with the
-    counts of classes, or of one logit a text; those of several ``labels`` come with the call.
+    counts of classes, or of one logit a text; counts of several ``labels`` come with the call.
     """
 
     kinds = frozenset({"classes", "labels"})

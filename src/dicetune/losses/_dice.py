@@ -27,9 +27,8 @@ def dice_loss(
     over classes. At ``example`` level (Eq. 7) each sum has one term: one index for each item and
     class, then the mean. It is the soft Tversky index at α = β = ½ and γ/2.
 
-    What it is not: a sum over classes, as in some implementations, so that its size does not grow
-    with the number of classes. A class that is absent from a set is not left out: its false
-    positives cost.
+    What it is not: a sum over classes, as in some implementations; the loss does not grow with the
+    number of classes. A class that is absent from a set counts too: its false positives cost.
 
     Args:
         logits, target, **options: see ``IndexOptions`` and ``Given``.
@@ -61,13 +60,13 @@ class DiceLoss(OverlapLoss):
         "dl": Preset(
             "1/N Σ 1 - (2py + γ)/(p² + y² + γ)",
             "Eq. 7",
-            "to replicate; additive, but it does not learn many classes from a cold head",
+            "to replicate the paper with two classes; many classes do not train from a new head",
             {"level": "example"},
         ),
         "dice": Preset(
             "1 - (2Σpy + γ)/(Σp² + Σy² + γ)",
             "Eq. 8",
-            "the metric is F1: one index a class over the batch",
+            "the metric is F1; one index a class over the batch",
         ),
     }
 
@@ -83,7 +82,7 @@ def self_adjusting_dice_loss(
     smooth: float = 1.0,
     **options: Unpack[IndexOptions],
 ) -> Tensor:
-    """Self-adjusting dice: dice with easy entries weighed down by (1-p)^decay.
+    """Self-adjusting dice: dice in which easy entries have a low weight (1-p)^decay.
 
         default:  1 - (2 Σ w p y + γ) / (Σ w p² + Σ w y² + γ),   w = (1 - p_t)^decay, no gradient
         printed:  1 - (2 (1-p)^decay p y + γ) / ((1-p)^decay p + y + γ),   decay = 1
@@ -134,18 +133,18 @@ class SelfAdjustingDiceLoss(OverlapLoss):
         "dsc": Preset(
             "1 - (2Σwpy + γ)/(Σwp² + Σwy² + γ), w = (1-p_t)^decay",
             "Eq. 12, weight detached and over a set",
-            "easy entries dominate the sums; tends to recall",
+            "easy entries dominate the sums; recall is often higher than precision",
         ),
         "dsc-paper": Preset(
             "1/N Σ 1 - (2(1-p)p y + γ)/((1-p)p + y + γ)",
             "Eq. 12 as printed",
-            "to replicate only: its optimum is p = 0.5",
+            "only to replicate the paper: the optimum is p = 0.5",
             {"level": "example", "squared": False, "form": "literal"},
         ),
         "dsc-released": Preset(
             "1 - (2Σqy + γ)/(Σq² + Σy² + γ), q = (1-p)^0.01 p, a sigmoid a class",
             "the released scripts' settings",
-            "to replicate only: in effect squared dice on sigmoids",
+            "only to replicate the scripts: in effect squared dice on sigmoids",
             {"decay": 0.01, "form": "literal", "activation": "sigmoid"},
         ),
     }

@@ -1,4 +1,4 @@
-"""Focal loss: cross-entropy in which an item counts less the surer the model is of its class."""
+"""Focal loss: cross-entropy in which an item counts less if its gold class has a high p."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def focal_of(items: Items, gamma: float, class_weight: Tensor | None, reduction:
 def _complement_power(log_p: Tensor, gamma: float) -> Tensor:
     """(1 - p)^γ from log p.
 
-    The power is multiplied by log p, so that its rounding where p rounds to 1 (both are then 0) is
-    below the rounding of log p. The floor keeps the gradient of the power finite there.
+    The power is multiplied by log p; where p rounds to 1 both are 0, so the rounding of the power
+    does not matter. The floor keeps the gradient of the power finite there.
     """
     complement = -torch.expm1(log_p)
     return complement.clamp_min(torch.finfo(log_p.dtype).tiny) ** gamma
@@ -89,6 +89,6 @@ class FocalLoss(Loss):
         "focal": Preset(
             "-1/N Σ (1-p_gold)^gamma log p_gold",
             "Table 2; Lin et al. 2017, Eq. 5",
-            "many easy items drown the hard ones",
+            "many easy items dominate the few hard items",
         )
     }

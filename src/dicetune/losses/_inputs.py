@@ -1,8 +1,8 @@
-"""What every loss computes on: logits of (N, C) and their targets, checked and masked once.
+"""The input of every loss: logits of (N, C) and their targets, checked and masked once.
 
-Tasks give logits of any leading shape, targets as class numbers, as 0/1 or as shares, and masks for
-what does not count. ``prepare`` makes one ``Items`` of these; no loss reads raw input. Three rules
-therefore hold for every loss:
+Tasks give logits of any leading shape, targets as class numbers, as 0/1 or as shares, and masks of
+entries that do not count. ``prepare`` makes one ``Items`` of these; no loss reads raw input. Three
+rules therefore hold for every loss:
 
 - *Masked is removed.* The logits of a masked row are replaced before any exponential is taken, so
   that nothing in the row, NaN included, reaches the value or a gradient. A masked class gets the
@@ -117,7 +117,7 @@ def prepare(
     num_items: float | Tensor | None = None,
     sigmoid: bool = False,
 ) -> Items:
-    """Check, flatten and mask what a call gives; ``sigmoid`` holds also where the kind is softmax.
+    """Check, flatten and mask the input of a call; ``sigmoid`` replaces the softmax of any kind.
 
     Raises:
         InputError: for shapes that do not fit, a target out of range, an unknown kind.
@@ -158,7 +158,7 @@ def prepare(
     if exists is not None:
         flat = torch.where(exists, flat, ABSENT)
     if rows is not None:
-        # a sigmoid at ABSENT is 0 and a target of 0 agrees with it: the row adds nothing at all
+        # a sigmoid at ABSENT is 0, and so is its target: the row adds nothing
         flat = torch.where(rows[:, None], flat, ABSENT if sigmoid else 0.0)
         if not hard:
             goal = torch.where(rows[:, None], goal, 0.0)
@@ -285,7 +285,7 @@ def _shares(
     if not known or bool((shares == IGNORED).any()):
         exists = (shares != IGNORED) if exists is None else exists & (shares != IGNORED)
     if exists is not None:
-        # an item of which nothing exists is no item
+        # an item without any class that exists is no item
         some = exists.any(1)
         rows = some if rows is None else rows & some
         shares = shares.masked_fill(~exists, 0.0)
@@ -298,7 +298,7 @@ def _shares(
             raise InputError(f"expected targets in [0, 1] or -100, got {wrong}")
         if kind != "labels":
             total = shares.sum(1)
-            # half precision says one in three as 0.3340, three of which are 1.002
+            # in half precision a third is 0.3340, and three thirds are 1.002
             off = (total - 1).abs() > max(1e-3, torch.finfo(target.dtype).eps)
             off = off if rows is None else off & rows
             if off.any():
@@ -310,14 +310,14 @@ def _shares(
 
 
 def check_background(items: Items) -> None:
-    """Refuse a background that is none of the classes, for a loss that uses it."""
+    """Refuse a background that is not among the classes, for a loss that uses it."""
     classes = items.logits.shape[1]
     if items.background is not None and not 0 <= items.background < classes:
         raise InputError(f"expected background in 0..{classes - 1}, got {items.background}")
 
 
 def reduce_items(losses: Tensor, items: Items, reduction: str) -> Tensor:
-    """Reduce (N,) losses; what a masked row holds does not matter as long as it is finite.
+    """Reduce (N,) losses; a masked row may hold any finite value.
 
     ``none`` has the items' shape, 0 where masked. The mean over no items is 0 with zero gradient,
     unlike torch's, which is NaN.
@@ -362,7 +362,7 @@ def log_complement(logits: Tensor, sigmoid: bool) -> Tensor:
 
     Of a sigmoid it is ``logsigmoid(-z)``. Of a softmax it is ``log1p(-p)`` where p is not the
     largest of its row (then p <= 1/2), and for the largest p the ``logsumexp`` of the other classes
-    minus that of all.
+    minus the ``logsumexp`` of all classes.
     """
     if sigmoid:
         return -F.softplus(logits)

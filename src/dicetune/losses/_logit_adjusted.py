@@ -1,4 +1,4 @@
-"""Logit adjustment in training: cross-entropy of logits to which the log-prior was added."""
+"""Logit adjustment in training: cross-entropy of logits plus the log-prior of the classes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def logit_adjusted_loss(
 
     What it is not: the adjustment of a finished model, z - τ log π after cross-entropy, which has
     the same aim and costs no training. Nor a loss for F1: at τ = 1 the class of the largest z is
-    best for the mean recall of the classes; expect rare classes too often.
+    best for the mean recall of the classes, and rare classes are predicted too often for F1.
 
     Args:
         logits, target, class_counts, reduction, **given: see ``Call``, also for result and errors.
@@ -90,7 +90,7 @@ class LogitAdjustedLoss(CountedLoss):
         "la": Preset(
             "-1/N Σ log softmax(z + τ log π)_gold",
             "Menon et al. 2021, Eq. 10",
-            "every class is worth the same, as in mean recall",
+            "every class is equally important, as in mean recall",
         )
     }
 

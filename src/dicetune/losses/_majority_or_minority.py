@@ -15,7 +15,7 @@ from dicetune.losses._inputs import Given, Items, check_background, prepare
 
 
 def _majority_of(items: Items) -> Tensor:
-    """1 for the majority class and 0 for the others, (C,); of ``labels`` a row each, (C, 2)."""
+    """1 for the majority class, else 0, (C,); for ``labels`` a row for each label, (C, 2)."""
     check_background(items)
     if items.kind == "classes" and items.background is not None:
         classes = torch.arange(items.logits.shape[1], device=items.logits.device)
@@ -45,7 +45,7 @@ def majority_or_minority_loss(
     λ.
 
     What it is not: a weight for rare classes. The odds of M are, at the optimum, 1 + λ times the
-    true odds: M is said more often, the others more surely.
+    true odds: M is predicted more often, and other classes only with more confidence.
 
     Args:
         logits, target, class_counts, reduction, **given: see ``Call``, also for result and errors.
@@ -77,6 +77,7 @@ class MajorityOrMinorityLoss(CountedLoss):
         "mom": Preset(
             "-1/N Σ (1 + λ [t is the majority]) log p_gold",
             "Nemoto et al. 2024",
-            "rare classes are said too often; the majority is the background, or the most frequent",
+            "rare classes are predicted too often; the majority is the background or the "
+            "largest class",
         )
     }

@@ -1,4 +1,4 @@
-"""The soft Tversky index: one formula, of which dice and self-adjusting dice are special cases.
+"""The soft Tversky index, with dice and self-adjusting dice as special cases.
 
 With p the probability, y the target and w the weight of an entry (item, class)::
 
@@ -6,9 +6,9 @@ With p the probability, y the target and w the weight of an entry (item, class):
     E    = α S_fp + β S_fn                      squared: α Σ w (p-y)², with α = β
     loss = E / (S_tp + E + γ)                   = 1 - (S_tp + γ) / (S_tp + E + γ), the index
 
-Errors are summed as they are, with a 1-p that is no difference of rounded numbers. Taken from a
-total they would be lost, and the loss negative, where the model is nearly right. ``overlap_loss``
-describes the choices; ``set_sums`` adds up over sets, ``set_loss`` makes a loss of the total.
+Errors are summed directly, with an exact 1-p. As a difference of rounded totals, errors of a nearly
+right model would vanish, and the loss could be negative. ``overlap_loss`` describes the choices;
+``set_sums`` adds up over sets, ``set_loss`` makes a loss of the total.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _CHOICES = {
 
 
 class IndexOptions(Given, total=False):
-    """What every loss made of the index takes beside its options and ``Given``.
+    """Options of every loss that uses the index, beside its other options and ``Given``.
 
     Args:
         classes: ``all`` (default), or ``foreground``: without the background.
@@ -122,7 +122,7 @@ class Overlap:
         return self.level == "example" or kind == "positions"
 
     def items(self, logits: Tensor, target: Tensor, given: Given) -> Items:
-        """What a call gives, clean, of a kind for which the choices have a meaning."""
+        """The clean items of a call, of a kind for which the choices have a meaning."""
         items = prepare(logits, target, **given, sigmoid=self.activation == "sigmoid")
         check_background(items)
         self.check_kind(items.kind, items.background)
@@ -168,7 +168,7 @@ class Overlap:
 
 
 def _loss_of(tp: Tensor, error: Tensor, choice: Overlap) -> Tensor:
-    """1 - index from S_tp and E: never negative, and exact however small."""
+    """1 - index from S_tp and E: never negative, and accurate for small values."""
     return error / (tp + error + choice.smooth)
 
 
@@ -200,8 +200,8 @@ def overlap_of(
 def set_sums(items: Items, choice: Overlap) -> tuple[Tensor, Tensor, Tensor | None]:
     """S_tp and E of each class, and its number of items; ``None`` where no class is masked.
 
-    Each is (C,) and adds up over sets. The sums are float64, as a sum of a million float32 numbers,
-    one after the other, is wrong in the second digit.
+    Each is (C,) and adds up over sets. The sums are float64, because a running sum of a million
+    float32 numbers is wrong in the second digit.
     """
     number = None
     if items.class_mask is not None:
@@ -225,7 +225,7 @@ def set_loss(
     class_weight: Tensor | None,
     background: int | None,
 ) -> Tensor:
-    """The loss of a set from its sums; of a class without items it is 0 and no part of the mean."""
+    """The loss of a set from its sums; classes without items have loss 0 outside the mean."""
     weight = _counted(tp, choice, class_weight, background)
     if choice.average == "micro":
         if weight is not None:
@@ -242,7 +242,7 @@ def set_loss(
 
 
 def _example_losses(items: Items, choice: Overlap, class_weight: Tensor | None) -> Tensor:
-    """One loss an item: the mean over its classes of one index each."""
+    """One loss an item: the mean over its classes, with one index for each class."""
     weight = _counted(items.logits, choice, class_weight, items.background)
     if items.class_mask is not None:
         weight = _on(items.class_mask, weight)
@@ -290,7 +290,7 @@ def _counted(
 def _hard_parts(items: Items, choice: Overlap) -> tuple[Tensor, Tensor, Tensor]:
     """The entries of S_tp at gold (N,), of S_fp (N, C), 0 at gold, and of S_fn at gold (N,).
 
-    Squared, those of S_fp and S_fn are (p-y)² each.
+    Squared, the entries of S_fp and S_fn are (p-y)².
     """
     p = probabilities(items.logits, items.sigmoid)
     if items.mask is not None:
@@ -368,6 +368,6 @@ def _adjusted(items: Items, p: Tensor, choice: Overlap) -> tuple[Tensor, Tensor 
 
 
 def _adjusted_rest(p: Tensor, log_rest: Tensor, choice: Overlap) -> Tensor:
-    """1 - q, as (1-p) + p (1 - (1-p)^decay): where decay is small q may be near 1."""
+    """1 - q, as (1-p) + p (1 - (1-p)^decay): for a small decay q may be near 1."""
     held = log_rest if choice.form == "literal" else log_rest.detach()
     return log_rest.exp() - p * torch.expm1(choice.decay * held)

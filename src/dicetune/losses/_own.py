@@ -1,13 +1,13 @@
 """Losses of the user: any function of logits and targets, also one named in text.
 
-    L = mean over the items that count of what ``function(logits, target)`` says
+    L = mean of ``function(logits, target)`` over the items that count
 
 A text names a class or function of the user's module: ``py(package.module:Class)``. Naming a module
 runs its code. Only what a user types or writes in a configuration is imported; a reader of a record
 asks ``imported_names`` first whether the user named the module again.
 
-What it is not: a way to a set-level loss. Whatever the function computes is taken for a mean over
-the items that it got, or for one loss an item; derive from ``Loss`` for anything else.
+What it is not: a set-level loss. The value of the function counts as a mean over its items, or as
+one loss an item; derive from ``Loss`` for anything else.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ class OwnLoss(Loss):
     function is not called.
 
     Args:
-        function: gives one number, the mean over the N items, or N numbers, one an item. The
+        function: returns one number, the mean over the N items, or N numbers, one an item. The
             buffers and parameters of a Module move with the loss.
         keywords: passed to each call.
 
     Raises:
-        InputError: for what cannot be called, or sums; later, for a call that fails and for any
-            other result.
+        InputError: for an object that cannot be called, or that sums; later, for a call that fails
+            and for any other result.
 
     Example:
         >>> loss = OwnLoss(torch.nn.CrossEntropyLoss())
@@ -111,7 +111,7 @@ class OwnLoss(Loss):
         return getattr(self.called, "__name__", type(self.called).__name__)
 
     def _total(self, rows: Tensor, goal: Tensor) -> Tensor:
-        """The sum over the items of what the function says."""
+        """The sum of the values of the function over the items."""
         shapes = f"logits {tuple(rows.shape)} and targets {tuple(goal.shape)}"
         try:
             value = self.called(rows, goal, **self.keywords)
@@ -138,11 +138,11 @@ class OwnLoss(Loss):
 
 
 def as_loss(loss: Any) -> Loss:
-    """A ``Loss`` as it is, anything else that can be called as an ``OwnLoss``.
+    """A ``Loss`` unchanged; any other callable as an ``OwnLoss``.
 
     Raises:
-        InputError: for what cannot be called as ``f(logits, target)``, and for a ``Loss`` that
-            cannot be called as a ``Loss`` is.
+        InputError: for an object that cannot be called as ``f(logits, target)``, and for a ``Loss``
+            whose ``forward`` takes other arguments.
 
     Example:
         >>> as_loss(torch.nn.CrossEntropyLoss()).spec

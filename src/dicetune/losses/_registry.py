@@ -148,7 +148,7 @@ def _term(text: str, spec: str) -> tuple[float, Loss]:
 
 
 def _guess(value: str) -> object:
-    """A number, true, false or a word: the types that a user's loss expects are not known."""
+    """A number, true, false or a word: the types of the options of a user's loss are unknown."""
     if value.lower() in ("true", "false"):
         return value.lower() == "true"
     if _NUMBER.fullmatch(value):
@@ -178,7 +178,7 @@ def _float(key: str, value: str) -> float:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a run trains with: ``loss``, after ``start_loss`` for a share of the steps.
+    """The losses of a run: ``start_loss`` for a share of the steps, then ``loss``.
 
     Args:
         loss: the loss of the main phase.
@@ -186,7 +186,7 @@ class Recipe:
         start_share: share of all steps that the start phase takes, in [0, 1).
 
     Raises:
-        InputError: for a share outside [0, 1), or a start phase given half.
+        InputError: for a share outside [0, 1), or a start phase without its loss or its share.
 
     Example:
         >>> print(Recipe(build("dice"), start_loss=build("ce"), start_share=0.4))
@@ -226,8 +226,8 @@ def recipe(
     """The recipe that ``loss`` names ("auto"), or that the three options spell out.
 
     Raises:
-        InputError: for an unknown loss or option and for what is no loss; for a start phase that is
-            given half, or beside "auto".
+        InputError: for an unknown loss or option and for an object that is no loss; for a start
+            phase without its loss or its share, or beside "auto".
 
     Example:
         >>> print(recipe("dice:smooth=2"))
@@ -251,7 +251,7 @@ def _any_loss(loss: AnyLoss) -> Loss:
 
 
 def start_steps(share: float, steps: int) -> int:
-    """How many of ``steps`` a start phase of that share takes, a started step counted whole.
+    """The number of ``steps`` in a start phase with this share, rounded up.
 
     Example:
         >>> start_steps(0.4, 6)

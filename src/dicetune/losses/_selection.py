@@ -2,13 +2,13 @@
 
     chosen = positives + the ceil(k · number of positives) negatives with the highest score
 
-Where negatives are 500 or 2,000 to a positive, most are so easy that they only dilute a mean. The
-score of a negative is its logit of being positive: its own logit where each has a sigmoid or is a
-position of a text, and ``logsumexp(other classes) - background`` in a softmax.
+With 500 or 2,000 negatives for each positive, most negatives are so easy that they only dilute a
+mean. The score of a negative is its logit of being positive: the logit of its sigmoid or position,
+and ``logsumexp(other classes) - background`` in a softmax.
 
-What it is not: a loss, or a weight. It returns a mask that every loss takes; nothing in it has a
-gradient. It ranks what one call sees, so that a loss behind it is no mean over items any more,
-but for ``positions``, where each text is ranked on its own.
+What it is not: a loss, or a weight. The selection is a mask that every loss takes, without a
+gradient. The items of one call are ranked together, so that a loss with the mask is no mean over
+items any more; of ``positions`` each text is ranked by itself.
 
 References:
     Shrivastava et al., "Training Region-based Object Detectors with Online Hard Example Mining",
@@ -41,18 +41,18 @@ def hardest_negatives(
     """Which decisions are chosen: all positives, and the hardest negatives for each positive.
 
     Args:
-        logits: raw scores; no gradient flows through the choice.
+        logits: raw scores; the choice has no gradient.
         target: class numbers or 0/1 labels, as every loss takes them; -100 is ignored. A label of
             at least 0.5 is positive.
         per_positive: k > 0, negatives for each positive; ``ceil(k · positives)`` are chosen in all.
         kind: ``classes`` (negatives are the items of the background), ``labels`` (negatives are
             the labels that are 0, all items and classes ranked together) or ``positions``
-            (negatives are a text's wrong positions, each text ranked on its own).
+            (negatives are a text's wrong positions, each text ranked by itself).
         mask: items that count; others are never chosen.
         class_mask: classes (labels, positions) that exist; others are never chosen.
         background: the class that means "nothing"; needed for ``classes``.
-        least: negatives that are chosen where there is no positive, so that a batch without a
-            positive still says that nothing is there; 0 chooses none.
+        least: number of negatives in a call without a positive, so that the model also learns from
+            a batch without positives; 0 chooses none.
 
     Shape:
         logits (..., C); target (...) or (..., C).
@@ -153,9 +153,9 @@ def _choose(
 
 
 def _times(factor: float, count: Tensor, most: int) -> Tensor:
-    """The whole number ceil(factor · count): 0.1 · 30 is 3 and no float a little above.
+    """The whole number ceil(factor · count): 0.1 · 30 is 3, not a float a little above 3.
 
-    A factor above ``most`` wants everything as well.
+    A factor above ``most`` selects everything too.
     """
     ratio = Fraction(min(factor, float(max(most, 1)))).limit_denominator(10**9)
     whole, rest = divmod(ratio.numerator, ratio.denominator)

@@ -2,7 +2,7 @@
 
     L = Σ_k c_k L_k
 
-What it is not: a loss with reductions of its own; every part is reduced to its mean first.
+What it is not: a loss with reductions; every part is first reduced to its mean.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class SumLoss(Loss):
         return parts[0][1] if len(parts) == 1 and parts[0][0] == 1 else cls(parts)
 
     def value(self, logits: Tensor, target: Tensor, given: Call) -> Tensor:
-        """The sum of what the parts say."""
+        """The sum of the values of the parts."""
         parts = zip(self.coefficients, self.losses, strict=True)
         values = [coefficient * loss(logits, target, **given) for coefficient, loss in parts]
         return torch.stack(values).sum()
@@ -80,7 +80,7 @@ class SumLoss(Loss):
         return [(coefficient, loss) for coefficient, loss in parts if isinstance(loss, Loss)]
 
     def searchable(self) -> dict[str, tuple[float, Range]]:
-        """Coefficients but the first, and the options of each part: "2", "2.smooth"."""
+        """All coefficients but the first, and the options of each part: "2", "2.smooth"."""
         parts = list(enumerate(self.terms(), start=1))
         found = {str(place): (c, _COEFFICIENT.including(c)) for place, (c, _) in parts[1:]}
         for place, (_, loss) in parts:
@@ -101,16 +101,16 @@ class SumLoss(Loss):
         return SumLoss(parts)
 
     def is_additive(self, kind: str) -> bool:
-        """Whether all parts are."""
+        """Whether all parts are additive."""
         return all(loss.is_additive(kind) for _, loss in self.terms())
 
     @property
     def needs_class_counts(self) -> bool:
-        """Whether any of the parts needs them."""
+        """Whether any part needs class counts."""
         return any(loss.needs_class_counts for _, loss in self.terms())
 
     def check_kind(self, kind: str, background: int | None = None) -> None:
-        """Refuse what any of the parts refuses."""
+        """Refuse a kind that any part refuses."""
         for _, loss in self.terms():
             loss.check_kind(kind, background)
 

@@ -90,8 +90,9 @@ def overlap_loss(
 class NonTrainingLossWarning(UserWarning):
     """A loss was built whose optimum is no correct classifier.
 
-    The literal self-adjusting form has its optimum at p = 1/(1+decay): beyond it the gold class is
-    pushed down and a wrong class up. With decay 1 that is p = 0.5, the decision boundary itself.
+    The literal self-adjusting form has its optimum at p = 1/(1+decay): beyond, the gradient lowers
+    the gold class and raises a wrong class. With decay 1 the optimum is p = 0.5, the decision
+    boundary itself.
     """
 
 
@@ -110,7 +111,7 @@ class OverlapLoss(Loss):
         "overlap": Preset(
             "1 - (S_tp + γ)/(S_tp + α S_fp + β S_fn + γ)",
             "Eq. 9, every choice open",
-            "a combination that no other name has",
+            "a combination of options that no other name has",
         )
     }
 
@@ -130,7 +131,7 @@ class OverlapLoss(Loss):
 
     @property
     def turning_point(self) -> float | None:
-        """Where the literal form's gradient changes its sign, 1/(1+decay); ``None`` for others."""
+        """The p at which the literal gradient changes its sign; ``None`` for other forms."""
         literal = self.choice.form == "literal" and self.choice.decay > 0
         return 1 / (1 + self.choice.decay) if literal else None
 
@@ -223,6 +224,6 @@ class TverskyLoss(OverlapLoss):
         "tversky": Preset(
             "1 - (TP + γ)/(TP + α FP + β FN + γ)",
             "Eq. 10 over a set",
-            "precision and recall are not worth the same: beta > alpha favours recall",
+            "precision and recall are not equally important: beta > alpha favours recall",
         )
     }

@@ -1,8 +1,8 @@
 """Encoders by name: the embedded ``minilm``, a local folder, or a Hub id.
 
-``minilm`` is all-MiniLM-L6-v2 (22M parameters, English, uncased). The package that carries the
-weights is found without an import, and weights with another SHA-256 than the pinned one are
-refused. Nothing is downloaded for ``minilm``, no pickle is loaded, no remote code is run.
+``minilm`` is all-MiniLM-L6-v2 (22M parameters, English, uncased). The package with the weights is
+found without an import, and weights with another SHA-256 are refused. Nothing is downloaded for
+``minilm``, no pickle is loaded, no remote code is run.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def check_weights(folder: Path) -> None:
     shards = read_json(index, heals=_HEALS).get("weight_map")
     if not isinstance(shards, dict):
         raise DataError(index, f"expected the object weight_map, got {quoted(shards)}: {_HEALS}")
-    # the library would load a pickle that the index names
+    # transformers would load a pickle that the index names
     names = {str(name) for name in shards.values()}
     if pickles := sorted(name for name in names if not name.endswith(".safetensors")):
         raise DataError(
@@ -120,12 +120,12 @@ def loading(
     expected: str = "a model that can be loaded",
     hint: str = "give 'minilm', a local folder, or a Hub id that is cached or can be reached",
 ) -> Iterator[None]:
-    """Turn the library's many loading errors into one message that says what to do."""
+    """Turn the many loading errors of transformers into one message that says what to do."""
     try:
         yield
     except DicetuneError:
         raise
-    except Exception as error:  # the library raises errors of any class for files that it reads
+    except Exception as error:  # transformers raises errors of any class for files that it reads
         for name in ("config.json", "tokenizer.json", "tokenizer_config.json"):
             if (Path(source) / name).is_file():
                 read_json(Path(source) / name, heals=_HEALS)  # names a file that is no JSON object
@@ -173,7 +173,7 @@ def load_model(
             dtype="float32",
             output_loading_info=True,
             ignore_mismatched_sizes=True,
-            # without an answer the library asks on the terminal and takes a "y" from a pipe
+            # without this option transformers asks on the terminal and takes a "y" from a pipe
             trust_remote_code=False,
             **({} if saved else names),
         )
@@ -194,7 +194,7 @@ def load_model(
 
 
 def check_sizes(source: str | Path, mismatched: Iterable[tuple[str, Any, Any]]) -> None:
-    """Refuse weights (name, saved size, expected size) whose size is not that of config.json."""
+    """Refuse weights (name, saved size, expected size) whose size differs from config.json."""
     wrong = [
         f"{name} with {' x '.join(map(str, saved))} for {' x '.join(map(str, wanted))}"
         for name, saved, wanted in sorted(mismatched)
@@ -207,7 +207,7 @@ def check_sizes(source: str | Path, mismatched: Iterable[tuple[str, Any, Any]]) 
 
 
 def _check_whole(model: Any, source: str, found: dict[str, Any]) -> None:
-    """Refuse an encoder with missing weights: the library would draw them at random."""
+    """Refuse an encoder with missing weights: transformers would draw them at random."""
     inside = f"{model.base_model_prefix}."
     check_sizes(
         source, [wrong for wrong in found["mismatched_keys"] if wrong[0].startswith(inside)]
@@ -272,7 +272,7 @@ def _output_layer(model: Any) -> tuple[str, nn.Linear]:
 
 
 def _labels_of_head(auto_class: Any, source: str) -> list[str]:
-    """Labels of a saved model with the head of ``auto_class``; none for any other head."""
+    """Labels of a saved model with the head of ``auto_class``; no labels for other heads."""
     config = AutoConfig.from_pretrained(source, trust_remote_code=False)
     head = auto_class.__name__.removeprefix("AutoModel")
     return label_names(config) if head in saved_as(config) else []
@@ -291,7 +291,7 @@ def _place_rows(model: Any, labels: Sequence[str], saved: Sequence[str]) -> None
     here = [place for place, label in enumerate(labels) if label in rows]
     there = [rows[labels[place]] for place in here]
     weight = layer.weight.new_empty(len(labels), layer.in_features)
-    # as the library starts a new head
+    # transformers initialises a new head in this way
     weight.normal_(std=getattr(model.config, "initializer_range", 0.02))
     weight[here] = layer.weight[there]
     layer.weight = nn.Parameter(weight)
@@ -303,7 +303,7 @@ def _place_rows(model: Any, labels: Sequence[str], saved: Sequence[str]) -> None
 
 
 def _placed(labels: Sequence[str], saved: Sequence[str]) -> str:
-    """What ``_place_rows`` did, in words for the user."""
+    """The result of ``_place_rows`` in words for the user."""
     if set(labels) == set(saved):
         return "each label keeps its row, in the order of this run's labels"
     parts = {

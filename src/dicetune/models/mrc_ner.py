@@ -36,7 +36,7 @@ _SOURCE_OPTIONS = ("cache_dir", "local_files_only", "revision", "token", "trust_
 
 
 class MrcNerConfig(PretrainedConfig):
-    """An encoder's configuration, and what the three heads need; the labels are entity types."""
+    """Configuration of an encoder and of the three heads; the labels are entity types."""
 
     model_type = "mrc-ner"
     sub_configs: ClassVar[dict[str, Any]] = {"text_config": AutoConfig}
@@ -50,7 +50,7 @@ class MrcNerConfig(PretrainedConfig):
         **options: Any,
     ) -> None:
         if text_config is None:
-            text_config = {"model_type": "bert"}  # the library compares with a default object
+            text_config = {"model_type": "bert"}  # transformers compares with a default object
         if isinstance(text_config, dict):
             text_config = AutoConfig.for_model(**text_config)
         else:
@@ -121,9 +121,9 @@ class MrcNerModel(PreTrainedModel):
     def from_pretrained(cls, source: Any, *positional: Any, **options: Any) -> Any:
         """A saved model with its heads, or any saved encoder with new heads.
 
-        ``options`` go to the ``from_pretrained`` of the library and to ``MrcNerConfig``.
+        ``options`` go to the ``from_pretrained`` of transformers and to ``MrcNerConfig``.
         """
-        options.setdefault("trust_remote_code", False)  # without an answer the library asks
+        options.setdefault("trust_remote_code", False)  # without an answer transformers asks
         config = options.get("config")
         if config is None:
             reach = {name: options[name] for name in _SOURCE_OPTIONS if name in options}
@@ -232,9 +232,9 @@ def select_spans(
 
     The match scores of all pairs of words would need memory of the square of the window. So spans
     of at most ``max_words`` words are ranked by ``min(start logit, end logit)`` and only the first
-    ``count`` of them are scored. A span with two likely ends comes before every span with an
-    unlikely end, so no span that could be predicted is lost while a window has at most ``count``
-    of them. Ties go to the shorter span, then to the span further left; gold spans come before all
+    ``count`` spans are scored. A span with two likely ends comes before every span with an unlikely
+    end, so every span that could be predicted is scored in a window with at most ``count`` such
+    spans. Ties go to the shorter span, then to the span further left; gold spans come before all
     others. Padding and the rest of the batch change nothing, and the choice has no gradient.
 
     The logits and the mask (1 on the first sub-word of a word) are (B, T), the positions of gold

@@ -1,13 +1,13 @@
-"""Tokenizers: loaded for texts that come as words, with the settings that loading leaves undone.
+"""Tokenizers: loaded for texts that come as words, with settings that loading does not make.
 
-- *Prefix space.* Byte-level pieces carry the space before a word. The library takes
-  ``add_prefix_space`` only for tokenizers with a class of their own (RoBERTa's); without it others
-  (ModernBERT's) would see words that come one by one as if they were glued together.
+- *Prefix space.* Byte-level pieces carry the space before a word. Transformers takes
+  ``add_prefix_space`` only for tokenizers of a special class (RoBERTa); without it, others
+  (ModernBERT) would read single words as if there were no spaces between them.
 - *Segments.* Some models were trained with segment ids that their tokenizer makes but does not
-  hand over (XLNet marks its CLS with segment 2; ALBERT gives a pair's second text segment 1).
+  return (XLNet marks its CLS with segment 2; in ALBERT the second text of a pair has segment 1).
 - *Length.* CANINE reads four characters at once: padding to a multiple of four changes no output.
 
-Whatever is set for a tokenizer is saved with the tokenizer: the library's pipelines see the same.
+These settings are saved with the tokenizer, so that pipelines of transformers use them too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from dicetune.models.encoder import COPY_TOKENIZER, loading
 
 LONGEST_BY_DEFAULT = 512
 _SEGMENTS = "token_type_ids"
-# these count positions from behind the padding index: the positions up to it are never used
+# these models count positions from the padding index on: earlier positions are never used
 _ROBERTAS = ("roberta", "camembert", "xlm-roberta", "xlm-roberta-xl", "longformer", "mpnet")
 
 
@@ -72,7 +72,7 @@ def load_tokenizer(source: str, *, aligns: bool = True) -> Any:
 
 
 def _check_pieces(tokenizer: Any, source: str) -> None:
-    """Refuse the tokenizer that the library makes for a folder without a tokenizer's files."""
+    """Refuse the tokenizer that transformers makes for a folder without a tokenizer's files."""
     known = set(tokenizer.get_vocab()) - set(tokenizer.all_special_tokens)
     if not any(piece.strip("▁") for piece in known):
         raise InputError(
@@ -86,7 +86,7 @@ def _hand_over_segments(tokenizer: Any, source: str) -> None:
     """Give the model segment ids if it has segments and the tokenizer makes several of them."""
     names = tokenizer.model_input_names
     config, _ = PretrainedConfig.get_config_dict(source)
-    # XLNet's configuration does not count segments: it only asks whether two are the same
+    # the configuration of XLNet has no number of segments: the model only compares them
     has_segments = config.get("type_vocab_size", 1) > 1 or config.get("model_type") == "xlnet"
     if _SEGMENTS in names or not has_segments:
         return
@@ -123,7 +123,7 @@ def window_length(model_config: Any, tokenizer: Any, wanted: int | None = None) 
 
 
 def padding_multiple(model_config: Any) -> int:
-    """The number whose multiple the length of a batch must be, so that padding changes no output.
+    """The number of which the length of a batch must be a multiple: then padding changes no output.
 
     Example:
         >>> from transformers import CanineConfig
@@ -150,7 +150,7 @@ def subword_counter(tokenizer: Any) -> Callable[[str | Sequence[str]], tuple[int
 
 
 def show_every_word(words: Sequence[str], tokenizer: Any) -> tuple[list[str], list[int]]:
-    """The words as a fast tokenizer will see them, and their sub-words before any cut.
+    """The words as a fast tokenizer reads them, and their sub-words before any cut.
 
     A word that the tokenizer would drop (a lone zero-width space) becomes the unknown token, so
     that the word is trained on, predicted and counted like any other.

@@ -1,4 +1,4 @@
-"""Tasks: text to tensors and back. ``TASKS`` names those that the command line trains."""
+"""Tasks: text to tensors and back. ``TASKS`` lists the tasks of the command line."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -27,11 +27,11 @@ TASKS: dict[str, Any] = {
 
 
 DEFAULT_TASK = "ner"
-"""The task of the packaged sample, and of files for which no task is named."""
+"""The task of the packaged sample, and of files without a named task."""
 
 
 def task_named(name: str | None = None) -> Any:
-    """The task of a name, by default ``DEFAULT_TASK``; an unknown name is refused."""
+    """The task with a name, by default ``DEFAULT_TASK``; an unknown name is refused."""
     name = DEFAULT_TASK if name is None else name
     if name not in TASKS:
         raise unknown_name("task", name, list(TASKS))
@@ -39,12 +39,12 @@ def task_named(name: str | None = None) -> Any:
 
 
 def task_of_model(config: Any, labels: Sequence[str]) -> Any:
-    """The first task that can read a model of another tool: by its head, labels, configuration."""
+    """The first task that fits a model of another tool: its head, labels and configuration."""
     for task in TASKS.values():
         head = task.auto_class.__name__.removeprefix("AutoModel")
-        said = {name: getattr(config, name, None) for name in task.model_config}
+        values = {name: getattr(config, name, None) for name in task.model_config}
         if head not in saved_as(config) or any(
-            value not in (None, task.model_config[name]) for name, value in said.items()
+            value not in (None, task.model_config[name]) for name, value in values.items()
         ):
             continue
         try:
@@ -57,7 +57,7 @@ def task_of_model(config: Any, labels: Sequence[str]) -> Any:
 
 
 def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
-    """What ``dicetune tasks`` prints: for each task its facts, its options and their uses."""
+    """Each task with its facts, its options and their uses, for ``dicetune tasks``."""
     shown = TASKS if name is None else {name: task_named(name)}
     return [
         {

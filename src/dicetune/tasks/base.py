@@ -1,9 +1,9 @@
 """Task: text to tensors and back, for one kind of problem.
 
-A task knows its files and options, how texts become model inputs, which targets these have, and
-how outputs become predictions and scores. It never sees a loss, and nobody else sees its kind: the
-trainer, the command line, the predictor and the record ask what stands here. Members stand in the
-order in which data flows through them. What is abstract is what a new task must write.
+A task knows its files and options, how texts become model inputs with targets, and how outputs
+become predictions and scores. A task never sees a loss, and no other part tells tasks apart: the
+trainer, the command line, the predictor and the record use these members. They are in the order in
+which data flows through them. A new task must write the abstract members.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Scores = dict[str, Any]
 """Metric names to numbers; one level of tables ("per_type") is allowed."""
 
 Outputs = np.ndarray | tuple[np.ndarray, ...]
-"""A model's outputs for all windows, as ``preprocess_logits`` left them."""
+"""The outputs of a model for all windows, after ``preprocess_logits``."""
 
 Arrays = Sequence[np.ndarray]
 """The scores of each example, (rows, columns)."""
@@ -54,7 +54,7 @@ class Encoded:
 
     # one mapping a window, in the order of feeding: model inputs and ``targets`` by name
     features: list[dict[str, Any]]
-    # where the scores of each example are in the outputs; ``None`` where windows were left out
+    # where the scores of each example are in the outputs; ``None`` where windows are missing
     back: Any
     facts: dict[str, Any]  # counts for the record; "subwords" and "unknown_subwords" always
     notes: tuple[str, ...] = ()  # what a user should know before training, in sentences
@@ -62,7 +62,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Trained:
-    """How a model was trained, as far as it says how other files may be read."""
+    """The training of a model, as far as it decides how other files are read."""
 
     options: Mapping[str, Any] = field(default_factory=dict)  # of the task, by name
     labels: tuple[str, ...] = ()  # names of the model's outputs, in their order
@@ -73,16 +73,16 @@ class Task(ABC):
 
     # facts of a class
     name: ClassVar[str]  # key in ``TASKS``
-    title: ClassVar[str]  # what a model of the task is, in words, for the model card
+    title: ClassVar[str]  # name of the task in the model card
     Options: ClassVar[type]  # frozen dataclass, filled by ``options`` and ``-o KEY=VALUE``
     predicts: ClassVar[type[Problem]]  # type of the predictions, which scores them
-    scored: ClassVar[str]  # what the scores are, in one sentence
-    auto_class: Any  # what ``from_pretrained`` is called on
+    scored: ClassVar[str]  # a sentence on the scores
+    auto_class: Any  # class with the ``from_pretrained`` of the model
     # whether words or characters must be found again among sub-words: takes a fast tokenizer
     aligns: ClassVar[bool] = True
-    # whether the labels of the training split say how to read another split
+    # whether other splits are read with the labels of the training split
     reads_as_train: ClassVar[bool] = False
-    pipeline: ClassVar[str | None] = None  # of the library, that serves the saved folder
+    pipeline: ClassVar[str | None] = None  # of transformers, for the saved folder
     # keys of a batch that are targets and no model inputs, each with the value that pads it
     targets: ClassVar[Mapping[str, int]] = {"labels": IGNORED}
     model_config: ClassVar[Mapping[str, Any]] = {}  # of the saved model, for other tools
@@ -114,7 +114,7 @@ class Task(ABC):
         gold: bool = True,
         trained: Trained | None = None,
     ) -> Data:
-        """Read one split; without ``gold``, text to be predicted, whose gold is not read.
+        """Read one split; without ``gold``, a text to predict, in which gold is ignored.
 
         ``trained`` says how a model was trained: the columns of the model are the default in a file
         that has such columns. The ``notes`` of the data count what was odd.
@@ -123,7 +123,7 @@ class Task(ABC):
 
     @classmethod
     def sample(cls) -> dict[str, Data]:
-        """The splits of the packaged corpus, which serves ``ner`` alone."""
+        """The splits of the packaged corpus, which is for ``ner`` alone."""
         raise InputError(
             f"expected --train and --dev with files for task {quoted(cls.name)}, got the packaged "
             "sample, which is tagged text: it serves task ner"
@@ -148,7 +148,7 @@ class Task(ABC):
         """Score the predictions of any tool.
 
         ``format`` is the format of the predictions, ``gold_format`` the format of the file of gold
-        beside them. Of predictions of several splits, ``split`` is scored.
+        beside them. ``split`` chooses one of several splits.
         """
         beside = None if gold is None else Source(gold, gold_format)
         return cls.score_source(Source(predictions, format, split), beside, options)
@@ -163,7 +163,7 @@ class Task(ABC):
     @classmethod
     @abstractmethod
     def of(cls, train: Any, options: Any, labels: Sequence[str] | None = None) -> Self:
-        """The task of a training split; ``labels`` where the split does not show all of them."""
+        """The task of a training split; ``labels`` if the split does not have all labels."""
 
     @classmethod
     @abstractmethod
@@ -175,7 +175,7 @@ class Task(ABC):
         """
 
     def settings(self) -> dict[str, Any]:
-        """What ``restore`` needs beside the labels, as plain data for the record."""
+        """The settings that ``restore`` needs beside the labels, as plain data for the record."""
         return {}
 
     def problem(self, train: Any = None) -> Problem:
@@ -192,10 +192,10 @@ class Task(ABC):
         return self.predicts(named | self.problem_settings(train))
 
     def problem_settings(self, train: Any) -> dict[str, Any]:
-        """What the type of the predictions asks for beside labels and metric, as plain data.
+        """Settings of the type of the predictions beside labels and metric, as plain data.
 
-        With the training split: "class_counts", items of each label, where one of several labels
-        is chosen, and what only the texts tell.
+        The training split adds "class_counts", items of each label, where one of several labels is
+        chosen, and settings that depend on the texts.
         """
         return {}
 
@@ -205,7 +205,7 @@ class Task(ABC):
 
     @abstractmethod
     def texts(self, data: Any) -> Iterable[str]:
-        """Everything that the tokenizer will see of a split."""
+        """All texts of a split that the tokenizer gets."""
 
     # text to tensors
 
@@ -246,23 +246,22 @@ class Task(ABC):
     # tensors to text
 
     def preprocess_logits(self, outputs: Any, labels: Any) -> Any:
-        """Reduce outputs (one tensor, or a tuple of several) to what decoding needs.
+        """Reduce outputs (one tensor, or a tuple of several) to the tensors that decoding needs.
 
         The default is the log-probabilities of a softmax.
         """
         return outputs.float().log_softmax(-1)
 
     def decode(self, outputs: Outputs, encoded: Encoded) -> list[np.ndarray]:
-        """Put window outputs back together: for each example its scores, (rows, columns)."""
+        """Join the outputs of windows: the scores of each example, (rows, columns)."""
         found: list[np.ndarray] = encoded.back.gather(outputs)
         return found
 
     def predict(self, scores: Arrays, data: Any, biased: Arrays | None = None) -> list[Any]:
         """Decide: scores to predictions.
 
-        ``biased`` are the scores after a decision rule (``decide.DecisionRule.apply``): they
-        decide in place of the scores, while every probability that is reported stays that of the
-        model.
+        ``biased`` are the scores after a decision rule (``decide.DecisionRule.apply``), which
+        decide in place of the scores. Reported probabilities are the model's in any case.
         """
         return self.choose(scores, data, scores if biased is None else biased)
 
@@ -309,7 +308,7 @@ class Task(ABC):
 
     @abstractmethod
     def ask(self, values: Mapping[str, Sequence[Any]]) -> Data:
-        """Examples without gold from plain values: for each of ``inputs`` equally many texts."""
+        """Examples without gold from plain values: equally many texts for each of ``inputs``."""
 
     @abstractmethod
     def answers(self, data: Any, predictions: Sequence[Any], scores: Arrays) -> list[Any]:

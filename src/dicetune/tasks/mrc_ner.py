@@ -4,7 +4,7 @@ Worked example, from raw text to logits and back (WordPiece, one type, query "Fi
 
     words    ["Pump", "at", "Quay", "Nine"]        entities [site 2..4]
     encode   [CLS] find sites [SEP] pump at qu ##ay nine [SEP]
-             candidates              1    1  1       1     a word stands on its first sub-word
+             candidates              1    1  1       1     at the first sub-word of each word
              start                   0    0  1       0     elsewhere -100
              end                     0    0  0       1
     model    start logits (1, 10), end logits (1, 10); candidates (1, M, 2): positions such as
@@ -66,26 +66,27 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class MrcNerOptions(TaskOptions):
-    """What can be chosen for named entities by reading comprehension.
+    """Options of named entities by reading comprehension.
 
     Args:
         queries: file with the question for each type: YAML or JSON, or lines of a type, a tab and
-            its query; default: those of the training data, else made from the types' names.
-        negative_share: share of the questions without an answer that training keeps, from 0 to 1;
-            which ones depends on their words alone. Dev and test are always asked everything.
+            its query; default: the queries of the training data, else made from the type names.
+        negative_share: share of the questions without an answer that training keeps, from 0 to 1,
+            such as 0.3; chosen by their words, the same in each run. Dev and test keep all.
         start: weight of the loss on starts.
         end: weight of the loss on ends.
         match: weight of the loss on pairs of a start and an end.
-        max_span_words: longest entity that can be found; auto is the longest of the training data,
-            at most 32.
-        candidates: spans of a window that the match head looks at.
-        nested: whether entities of one type may overlap; false keeps the likeliest of them.
+        max_span_words: longest entity in words that can be found; auto is the longest entity of
+            the training data, at most 32.
+        candidates: number of spans of a window that the match head scores.
+        nested: whether entities of one type may overlap; false keeps the likeliest entities.
         stride: sub-words that neighbouring windows of a long text share; default: 32, at most half
-            of what the longest query leaves.
+            of the room beside the longest query.
         scheme: span scheme of files of tags: io, iob1, iob2, iobes, bmes, bilou; auto looks at all
             tags of a file.
-        token_column: number (from 0) or key of the words; default: the first column.
-        tag_column: number or key of the tags, or key of the entities; default: the last column.
+        token_column: number (from 0) or name of the column of words; default: the first column.
+        tag_column: number or name of the column of tags, or key of the entities; default: the last
+            column.
     """
 
     queries: str | None = option(None, uses=MODEL)
@@ -115,7 +116,7 @@ class MrcNerOptions(TaskOptions):
 
 @dataclass(frozen=True)
 class FoundEntities:
-    """The entities of one text, which may lie inside one another."""
+    """The entities of one text, which may be nested."""
 
     tokens: list[str]
     entities: list[Entity]  # score: the least of the probabilities of start, end and match
@@ -176,7 +177,7 @@ class MrcNerTask(Task):
     def read_source(
         cls, source: Source, options: MrcNerOptions, gold: bool, trained: Trained
     ) -> EntityCorpus:
-        """Sentences with entities; without ``gold`` plain text and whatever a tagger reads too."""
+        """Sentences with entities; without ``gold`` also plain text and files of a tagger."""
         if not gold:
             return _read_unmarked(source, options.token_column, trained)
         return read_entities(
@@ -191,8 +192,8 @@ class MrcNerTask(Task):
     @classmethod
     def score_source(cls, source: Source, gold: Source | None, options: MrcNerOptions) -> Scores:
         """Score JSON lines with predicted entities; the gold is in them or in another file."""
-        right = None if gold is None else cls.read_source(gold, options, True, Trained())
-        found = _predictions(source, right)
+        gold_corpus = None if gold is None else cls.read_source(gold, options, True, Trained())
+        found = _predictions(source, gold_corpus)
         return Entities({}).scores(found.gold, found.predicted)
 
     @classmethod
@@ -202,7 +203,7 @@ class MrcNerTask(Task):
         options: MrcNerOptions | None = None,
         labels: Sequence[str] | None = None,
     ) -> Self:
-        """The task of a training corpus; ``labels`` where the corpus does not show all types."""
+        """The task of a training corpus; ``labels`` if the corpus does not have all types."""
         options = MrcNerOptions() if options is None else options
         kinds = train.types if labels is None else list(labels)
         if not kinds or not any(sentence.spans for sentence in train):
@@ -220,7 +221,7 @@ class MrcNerTask(Task):
 
     @classmethod
     def restore(cls, labels: Sequence[str], settings: Mapping[str, Any]) -> Self:
-        """The task of a saved model, with the queries that it was trained with."""
+        """The task of a saved model, with the queries of its training."""
         if all(label == f"LABEL_{number}" for number, label in enumerate(labels)):
             raise InputError(
                 f"expected the names of entity types as labels, got {listed(labels, most=5)}: the "
@@ -245,7 +246,7 @@ class MrcNerTask(Task):
         return {"nested": self.options.nested}
 
     def check(self, data: EntityCorpus) -> None:
-        """Refuse types that the model is not asked for."""
+        """Refuse types for which the model has no query."""
         for sentence in data:
             for span in sentence.spans:
                 if span.type not in self.queries:
@@ -274,7 +275,7 @@ class MrcNerTask(Task):
         )
 
     def loss_targets(self, labels: Mapping[str, Tensor]) -> list[LossTarget]:
-        """A sigmoid for each word as a start, as an end, and for each candidate span.
+        """Sigmoids for each word as a start and as an end, and for each candidate span.
 
         While a model trains, its candidates hold the right spans, as many as fit. Here the right
         spans of a window come before the wrong ones; ``loss_inputs`` has the order of the model.
@@ -285,9 +286,9 @@ class MrcNerTask(Task):
             found.append(self._sigmoids(name, gold, gold != IGNORED, f"{name}_logits"))
         words = (labels["start_labels"] != IGNORED).sum(-1, keepdim=True)
         place = torch.arange(self.options.candidates, device=words.device)
-        there = place < span_count(words, self.max_span_words)
-        right = place < (labels["answer_starts"] >= 0).sum(-1, keepdim=True)
-        return [*found, self._sigmoids("match", (right & there).long(), there, "span_logits")]
+        exists = place < span_count(words, self.max_span_words)
+        is_gold = place < (labels["answer_starts"] >= 0).sum(-1, keepdim=True)
+        return [*found, self._sigmoids("match", (is_gold & exists).long(), exists, "span_logits")]
 
     def _sigmoids(self, name: str, target: Tensor, mask: Tensor, output: str) -> LossTarget:
         weight = getattr(self.options, name)
@@ -298,9 +299,9 @@ class MrcNerTask(Task):
         *ends, match = super().loss_inputs(outputs, labels)
         spans = outputs["span_positions"]
         answers = torch.stack([labels["answer_starts"], labels["answer_ends"]], dim=-1)
-        there = spans[..., 0] >= 0
-        right = (spans[:, :, None] == answers[:, None]).all(-1).any(-1) & there
-        return [*ends, replace(match, target=right.long()[..., None], mask=there)]
+        exists = spans[..., 0] >= 0
+        is_gold = (spans[:, :, None] == answers[:, None]).all(-1).any(-1) & exists
+        return [*ends, replace(match, target=is_gold.long()[..., None], mask=exists)]
 
     def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
         """Biases of the three heads."""

@@ -1,10 +1,10 @@
 """Sentences and entity types to windows with the targets of three heads, and the way back.
 
-Every window shows a whole query and a part of a sentence. All words that a window shows may begin
-or end a span there, also those in its overlap with the next window. A span longer than that overlap
-may lie whole in no window: such gold spans are counted, and cannot be found. A span is decided in a
-window that shows its first and its last word; where several do, the window that shows most context
-beside it counts.
+Every window holds a whole query and a part of a sentence. A span may begin and end at every word of
+a window, also in the overlap with the next window. A span longer than the overlap may be cut in
+every window: such gold spans are counted, and cannot be found. A span is decided in a window that
+holds its first and its last word; of several windows, the window with most context beside the span
+counts.
 """
 
 from __future__ import annotations
@@ -186,8 +186,8 @@ class SpanPlaces:
         count = len(self.sentence)
         window = np.repeat(np.arange(count), candidates.shape[1] if count else 0)
         rows = candidates.reshape(-1, 5).astype(np.float64)
-        there = rows[:, 0] >= 0
-        window, rows = window[there], rows[there]
+        exists = rows[:, 0] >= 0
+        window, rows = window[exists], rows[exists]
         begins = np.concatenate([[0], np.cumsum(self.last - self.first)])
         owner = np.repeat(np.arange(count), self.last - self.first)
         size = 1 + int(max(self.positions.max(initial=0), rows[:, :2].max(initial=0)))

@@ -44,16 +44,16 @@ _HALF = float(np.log(0.5))
 
 @dataclass(frozen=True)
 class MultiLabelOptions(LabelOptions):
-    """What can be chosen for texts of any number of labels each.
+    """Options of texts with any number of labels.
 
     Args:
         label_column: name or number of the labels, a list or joined by a separator; default:
             a known name, else the column with the fewest different cells.
-        label_columns: names or numbers of columns of 0 and 1, one for each label, joined by commas
-            (default: where no column has a known name for labels, those of 0 and 1); or the
-            names of the places in lists of 0 and 1.
-        separator: between the labels of a cell; none: each cell is one label; auto looks at the
-            whole column.
+        label_columns: names or numbers of columns of 0 and 1, one for each label, joined by commas,
+            such as toxic,insult; or names of the places in lists of 0 and 1; default: all
+            columns of 0 and 1, if no column has a known name for labels.
+        separator: text between the labels of a cell, such as a comma; none: each cell is one label;
+            auto looks at the whole column.
         metric: dev score that chooses the checkpoint: macro_f1 (also auto), micro_f1, exact_match.
     """
 
@@ -85,7 +85,7 @@ class MultiLabelTask(SequenceTask):
     title = "multi-label text-classification"
     predicts = LabelSet
     Options = MultiLabelOptions
-    scored = "Labels of texts above a probability of one half, in percent."
+    scored = "Labels with a probability above one half, in percent."
     model_config: ClassVar[Mapping[str, Any]] = {"problem_type": "multi_label_classification"}
     several = True
     answer_class = Labelled

@@ -1,6 +1,6 @@
-"""Options of a task: a frozen dataclass each, filled from plain values and checked here.
+"""Options of a task: a frozen dataclass, filled from plain values and checked here.
 
-A field declares where it means something (``option``); elsewhere it is refused, never ignored.
+A field declares in which uses it has a meaning (``option``); other uses refuse it, never ignore it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ USES: dict[Use, str] = {
     "train": "training a model",
     "evaluate": "a model on data with gold",
     "predict": "a model on data without gold",
-    "ask": "a model on texts that are given as they are",
-    "score": "a file of predictions that holds its gold",
+    "ask": "a model on texts of a call or of --text",
+    "score": "a file of predictions and gold",
     "compare": "a file of predictions beside a file of gold",
     "inspect": "looking at data with gold",
 }
-"""What options are given for, in words."""
+"""The uses of options, in words."""
 
 MODEL: tuple[Use, ...] = ("train", "evaluate", "predict", "ask")
 """Uses in which a model runs."""
@@ -46,7 +46,7 @@ def option(
     choices: Sequence[str] | None = None,
     least: float | None = None,
 ) -> Any:
-    """A field of ``Options`` that means something in some uses; a plain default: in all of them."""
+    """A field of ``Options`` with a meaning in some uses; a plain default has one in all uses."""
     return field(default=default, metadata={"uses": (*uses,), "choices": choices, "least": least})
 
 
@@ -94,7 +94,7 @@ def check_needs_no_file(options_class: type, values: Mapping[str, Any], instead:
 
 
 def at_least(name: str, value: float | None, least: float) -> None:
-    """Refuse a number below ``least``; ``None`` stands for the default."""
+    """Refuse a number below ``least``; ``None`` means the default."""
     if value is not None and not value >= least:  # NaN neither
         raise InputError(f"expected {name} of at least {least}, got {value}")
 
@@ -106,11 +106,12 @@ _NOTHING = ("", "~", "none", "None", "null", "Null", "NULL")
 
 
 def read_text(hint: Any, value: Any) -> Any:
-    """What a text from a command line or a YAML file means for a type; anything else as it is.
+    """A text from a command line or a YAML file as a value of a type; other values unchanged.
 
-    Numbers are decimal. A type that takes a text keeps what was written; where it takes an integer
-    too, digits without a leading zero are one. A text of another type stays for ``check_type`` to
-    refuse. The values of a mapping have no types: what looks like a number or a flag is one.
+    Numbers are decimal. A type that takes a text keeps the text; if the type takes an integer too,
+    digits without a leading zero are an integer. A text that does not fit is left for
+    ``check_type`` to refuse. Values of a mapping have no types: a text in the form of a number or a
+    flag is a number or a flag.
     """
     plain = plain_types(hint)
     if isinstance(value, Mapping) and dict in plain:
@@ -131,7 +132,7 @@ def read_text(hint: Any, value: Any) -> Any:
 
 
 def read_texts(hints: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Names and values, each read by the type of its name; unknown names are left as they are."""
+    """Names and values, each read by the type of its name; unknown names are unchanged."""
     return {name: read_text(hints.get(name), value) for name, value in values.items()}
 
 
@@ -172,7 +173,7 @@ def describe_options(options_class: type) -> list[dict[str, str]]:
 
 
 def _uses(entry: Field[Any]) -> list[Use]:
-    """Where an option means something, in the order of ``USES``."""
+    """The uses in which an option has a meaning, in the order of ``USES``."""
     declared = entry.metadata.get("uses", USES)
     return [use for use in USES if use in declared]
 

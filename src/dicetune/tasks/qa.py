@@ -67,24 +67,23 @@ _SCORED: tuple[Use, ...] = ("train", "evaluate", "score", "compare")
 
 @dataclass(frozen=True)
 class QaOptions(TaskOptions):
-    """What can be chosen for question answering.
+    """Options of question answering.
 
     Args:
-        form: softmax (start and end are each one choice among a window's positions) or sigmoid
-            (each position is asked on its own whether it is the start, the end).
+        form: softmax (one start and one end among the positions of a window) or sigmoid (each
+            position has a probability of being the start, and of being the end).
         stride: sub-words that neighbouring windows of a long context share; at most a quarter of
-            the room that the question leaves.
-        max_question: longest question in sub-words; the rest is cut off and counted.
+            the room beside the question.
+        max_question: longest question in sub-words; longer questions are cut and counted.
         max_answer: longest answer in sub-words.
-        n_best: how many answers predictions list.
-        null_threshold: a question is left unanswered where its null score exceeds its best span's
-            score by more than this, by default 0; without it, models whose training data had no
-            such questions answer every one. Beside a file of answers: where its null odds are
-            above this.
-        negative_windows: share of the windows without the answer that are trained on, of
-            questions that have one; chosen by id, the same each time.
-        language: how answers are compared: en (by words), zh (CMRC 2018's scores), characters
-            (Japanese, Korean, Thai and others); auto looks at the contexts.
+        n_best: number of answers that predictions list.
+        null_threshold: give no answer where the null score exceeds the score of the best span by
+            more than this number, such as -1.5; default 0, but models whose training data had no
+            unanswerable question always answer. For a file of answers: the limit of null odds.
+        negative_windows: share of the windows without the answer, from 0 to 1, on which training
+            runs, of questions with an answer; chosen by id, the same in each run.
+        language: how answers are compared: en (by words), zh (CMRC 2018), characters (Japanese,
+            Korean, Thai and others); auto looks at the contexts.
         null_odds: file of null odds, {id: number}, beside a file of answers in the official
             format; the best null thresholds are found with it.
     """
@@ -155,7 +154,7 @@ class QaTask(Task):
         if not any(answer.start is not None for q in train for answer in q.answers):
             raise DataError(
                 train.source,
-                f"expected answers that stand in their contexts, got none in {len(train)} "
+                f"expected answers that are in their contexts, got none in {len(train)} "
                 "questions: there is nothing to learn",
             )
         return cls(options, any(question.impossible for question in train))
@@ -199,7 +198,7 @@ class QaTask(Task):
             raise DataError(data.source, "expected questions with gold answers, got none")
 
     def texts(self, data: QuestionCorpus) -> Iterable[str]:
-        """Each question, and each context once."""
+        """Each question, and each different context."""
         yield from (question.question for question in data)
         yield from dict.fromkeys(question.context for question in data)
 
@@ -251,12 +250,12 @@ class QaTask(Task):
         counts["longest_subwords"] = longest
         facts = {"questions": len(data), "windows": len(features)}
         facts |= {name: counts[name] for name in names}
-        said = {
+        reasons = {
             "truncated_questions": "questions are longer than max_question and were cut",
             "cut_answers": f"answers are shown whole by no window of {max_length} sub-words: "
             "not trained on, scored by their text",
         }
-        notes = tuple(f"{facts[name]} {text}" for name, text in said.items() if facts.get(name))
+        notes = tuple(f"{facts[name]} {text}" for name, text in reasons.items() if facts.get(name))
         order, place_of = longest_first(features)
         back = None if training else row_places(owners, place_of)
         return Encoded([features[place] for place in order], back, facts, notes)
@@ -296,7 +295,7 @@ class QaTask(Task):
         return {"start": both[:1], "end": both[1:]}
 
     def preprocess_logits(self, outputs: Any, labels: Any) -> Any:
-        """The start and end logits alone; some models put out more."""
+        """The start and end logits alone; some models have further outputs."""
         return outputs[0].float(), outputs[1].float()
 
     def choose(self, scores: Arrays, data: QuestionCorpus, deciding: Arrays) -> list[Prediction]:
@@ -307,7 +306,7 @@ class QaTask(Task):
         ]
 
     def score(self, data: QuestionCorpus, predictions: Sequence[Prediction]) -> Scores:
-        """Exact match and F1, split by answerable and not where both are there."""
+        """Exact match and F1, also of answerable and unanswerable questions if both occur."""
         return Answer({"language": self._language(data)}).scores(
             [[answer.text for answer in question.answers] for question in data],
             [prediction.text for prediction in predictions],
@@ -316,14 +315,14 @@ class QaTask(Task):
         )
 
     def _language(self, data: QuestionCorpus) -> str:
-        """The language of the definitions: as was chosen, else as the contexts show."""
+        """The language of the definitions: the chosen language, else by the contexts."""
         chosen = self.options.language
         return language_of_contexts(data) if chosen == "auto" else chosen
 
     def rows(
         self, data: QuestionCorpus, predictions: Sequence[Prediction]
     ) -> Iterator[dict[str, Any]]:
-        """What scores and thresholds need, and how answers are compared."""
+        """Rows with the scores that thresholds need, and how answers are compared."""
         language = self._language(data)
         return (row | {"language": language} for row in super().rows(data, predictions))
 
@@ -371,8 +370,8 @@ class QaTask(Task):
     def render(self, data: QuestionCorpus, answers: Sequence[QaAnswer], out_format: str) -> str:
         """JSON lines, one answer a line ("text"), or the official documents.
 
-        "squad" is ``{id: text}``; "squad-null-odds" is ``{id: number}``, which the 2.0 script takes
-        beside it: higher is likelier unanswerable.
+        "squad" is ``{id: text}``; "squad-null-odds" is ``{id: number}`` for the script of SQuAD
+        2.0: a question with a higher number is likelier unanswerable.
         """
         if out_format not in self.out_formats:
             raise unknown_name("output format", out_format, self.out_formats)

@@ -1,7 +1,7 @@
-"""Answers of a question: the best spans, what a model says, and the files of any tool.
+"""Answers of a question: the best spans, the decision, and the files of any tool.
 
 A span begins and ends in one window, holds at most ``max_answer`` sub-words, and scores the sum
-of its start and its end. Every such span is looked at, so the best are exact: a window of n
+of its start and its end. The best spans are exact, since every span is scored: a window of n
 sub-words gives a band of n times ``max_answer`` sums, not n times n.
 """
 
@@ -52,7 +52,7 @@ class AnswerSpan:
 
 @dataclass(frozen=True)
 class BestSpans:
-    """What was found for one question."""
+    """The best spans of one question."""
 
     spans: tuple[AnswerSpan, ...]  # with different texts, the best first
     null_score: float  # the least over the windows: only a window that shows the answer knows it
@@ -78,7 +78,7 @@ class Prediction:
 
     @property
     def null_odds(self) -> float:
-        """Null score less the best span's: above the threshold, a question stays unanswered."""
+        """Null score minus score of the best span: above the threshold there is no answer."""
         return self.null_score - self.score
 
 
@@ -211,12 +211,12 @@ def best_spans(
 
 
 def null_score(scores: np.ndarray, *, sigmoid: bool = False) -> float:
-    """The score of there being no answer: the least null row, minus infinity without any."""
+    """The score of "no answer": the lowest null row, minus infinity without null rows."""
     return _least(_points(scores[scores[:, FIRST] == NULL], sigmoid).sum(1))
 
 
 def _points(scores: np.ndarray, sigmoid: bool) -> np.ndarray:
-    """What starts and ends add to a span, (rows, 2)."""
+    """The scores of starts and ends, (rows, 2)."""
     points = scores[:, :2].astype(np.float64)
     return -np.logaddexp(0.0, -points) if sigmoid else points
 
@@ -285,18 +285,18 @@ def score_answer_file(source: Source, gold: Source | None, options: Any) -> Scor
     """
     rows = read_answers(source.path, format=source.format, split=source.split)
     notes = NoteBook()
-    right: list[Sequence[str]]
+    gold_texts: list[Sequence[str]]
     if gold is not None:
         corpus = read_questions(gold.path, format=gold.format)
         log_notes(corpus.notes)
         rows = match_answers(rows, [question.id for question in corpus], source.path, notes)
-        right = [[answer.text for answer in question.answers] for question in corpus]
+        gold_texts = [[answer.text for answer in question.answers] for question in corpus]
     else:
-        right = [row.gold for row in rows if row.gold is not None]
-        if len(right) < len(rows) or not rows:
+        gold_texts = [row.gold for row in rows if row.gold is not None]
+        if len(gold_texts) < len(rows) or not rows:
             raise DataError(
                 source.path,
-                f"expected gold answers, got none in {len(rows) - len(right)} of {len(rows)} "
+                f"expected gold answers, got none in {len(rows) - len(gold_texts)} of {len(rows)} "
                 "rows: give the file of questions after it",
             )
     if options.null_odds is not None:
@@ -304,7 +304,7 @@ def score_answer_file(source: Source, gold: Source | None, options: Any) -> Scor
     if options.null_threshold is not None:
         rows = with_null_threshold(rows, options.null_threshold, source.path)
     language = options.language
-    said: tuple[Note, ...] = ()
+    language_note: tuple[Note, ...] = ()
     if language == "auto":
         stored = {row.language for row in rows if row.text is not None}
         if len(stored) == 1 and (name := stored.pop()):
@@ -312,12 +312,12 @@ def score_answer_file(source: Source, gold: Source | None, options: Any) -> Scor
         elif gold is not None:
             language, by = language_of_contexts(corpus), "contexts"
         else:
-            language, by = language_of(text for answers in right for text in answers), "gold"
-        said = language_notes(language, by, len(rows))
-    log_notes((*notes.notes(), *said))
+            language, by = language_of(text for answers in gold_texts for text in answers), "gold"
+        language_note = language_notes(language, by, len(rows))
+    log_notes((*notes.notes(), *language_note))
     has_odds = all(row.text is None or None not in (row.span, row.null_odds) for row in rows)
     return Answer({"language": language}).scores(
-        right,
+        gold_texts,
         [row.text for row in rows],
         spans=[row.span for row in rows] if has_odds else None,
         null_odds=[row.null_odds or 0.0 for row in rows] if has_odds else None,

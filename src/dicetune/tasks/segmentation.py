@@ -62,14 +62,14 @@ LETTERS = "BIES"
 
 @dataclass(frozen=True)
 class SegPosOptions(TaskOptions):
-    """What can be chosen for joint segmentation and parts of speech.
+    """Options of joint segmentation and parts of speech.
 
     Args:
-        token_column: number (from 0) or key of the words; default: the first column. Beside a
-            file of predictions it is that of the gold file, as the next one.
-        tag_column: number or key of the tags; default: the last column, upos in CoNLL-U (xpos is
-            the other choice).
-        stride: characters' sub-words that neighbouring windows of a long text share; default: 32,
+        token_column: number (from 0) or name of the column of words; default: the first column.
+            Beside a file of predictions, token_column and tag_column are of the gold file.
+        tag_column: number or name of the column of tags; default: the last column, in CoNLL-U upos
+            (or choose xpos).
+        stride: sub-words of characters that neighbouring windows of a long text share; default: 32,
             at most a quarter of the window.
     """
 
@@ -106,13 +106,13 @@ class SegPosTask(TokenTask):
         if gold is None:
             return _score_run(source)
         _check_words_alone(source)
-        right = cls.read_source(gold, options, True, Trained())
+        gold_corpus = cls.read_source(gold, options, True, Trained())
         found = cls.read_source(source, cls.Options(), True, Trained())
-        for corpus in (right, found):
+        for corpus in (gold_corpus, found):
             for note in corpus.notes:
                 _log.info("%s: %s", corpus.source, note)
-        _check_same_text(right, found)
-        return Words({}).word_scores(corpus_words(right), corpus_words(found))
+        _check_same_text(gold_corpus, found)
+        return Words({}).word_scores(corpus_words(gold_corpus), corpus_words(found))
 
     @classmethod
     def of(cls, train: Corpus, options: Any = None, labels: Sequence[str] | None = None) -> Self:
@@ -176,7 +176,7 @@ class SegPosTask(TokenTask):
         """Lines of word_TAG, or JSON lines."""
         if out_format == "jsonl":
             return super().render(data, answers, out_format)
-        return "".join(format_word_tags(one.tokens, one.tags) + "\n" for one in answers)
+        return "".join(format_word_tags(answer.tokens, answer.tags) + "\n" for answer in answers)
 
 
 class WordPaths:
@@ -249,7 +249,7 @@ def _check_words_alone(source: Source) -> None:
         raise InputError(
             "expected words beside a file of gold, which name no split, got "
             f"{quoted(source.split)}: leave --split out, or the file of gold, where the "
-            "predictions are those of a run"
+            "predictions are from a run"
         )
     if source.format not in ("auto", "jsonl") or str(path) == STDIN or not Path(path).is_file():
         return

@@ -1,8 +1,8 @@
 """SequenceTask: labels for a whole text or pair, by ``AutoModelForSequenceClassification``.
 
-``text``, ``pair`` and ``multilabel`` give it inputs, decisions and scores; their files have worked
-examples. One text is one window: what is longer than the model's limit is cut off (of a pair, from
-the longer text first), counted and said.
+``text``, ``pair`` and ``multilabel`` add inputs, decisions and scores; their files have worked
+examples. One text is one window: longer texts are cut (of a pair, the longer text first), counted
+and reported.
 """
 
 from __future__ import annotations
@@ -56,19 +56,20 @@ _NAMING = ("label_names", "label_columns")
 
 @dataclass(frozen=True)
 class LabelOptions(TaskOptions):
-    """What can be chosen for texts with labels.
+    """Options of texts with labels.
 
     Args:
-        text_column: name or number (from 0) of the text; default: a known name, else the column
-            with the longest cells.
-        label_column: name or number of the label; default: a known name, else the column with the
-            fewest different cells.
-        id_column: name or number of the id; default: a known name.
-        header: whether a table's first row names its columns: on, off; auto looks for known names.
-        quoting: whether cells of a table may stand in quotes: on, off; auto looks at all of it.
-        label_names: file with the names of all labels, one a line, where rows have numbers.
-        gold_column: name or number of the gold labels in a file of predictions.
-        predicted_column: name or number of the predicted labels in a file of predictions.
+        text_column: name or number (from 0) of the column of the text; default: a known name, else
+            the column with the longest cells.
+        label_column: name or number of the column of the label; default: a known name, else the
+            column with the fewest different cells.
+        id_column: name or number of the column of the id; default: a known name.
+        header: whether the first row of a table names its columns: on, off; auto looks for known
+            names.
+        quoting: whether cells of a table may be in quotes: on, off; auto looks at the whole table.
+        label_names: file with the names of all labels, one a line, for rows with numbers.
+        gold_column: name or number of the column of gold labels in a file of predictions.
+        predicted_column: name or number of the column of predicted labels in a file of predictions.
     """
 
     text_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
@@ -162,7 +163,7 @@ class SequenceTask(Task):
     auto_class = AutoModelForSequenceClassification
     aligns = False
     pipeline = "text-classification"
-    # what the library's pipeline asks for: softmax, or a sigmoid each
+    # problem_type for pipelines of transformers: softmax, or a sigmoid for each label
     model_config: ClassVar[Mapping[str, Any]] = {"problem_type": "single_label_classification"}
     out_formats = ("jsonl", "tsv")
     inspect = staticmethod(inspect_texts)
@@ -180,9 +181,9 @@ class SequenceTask(Task):
     def read_source(cls, source: Source, options: Any, gold: bool, trained: Trained) -> TextCorpus:
         """Read texts with labels; without ``gold`` plain text too, one text a line.
 
-        Options hold as they were given, else as the model was trained. Where gold is read, a wrong
-        layout shows: labels do not fit. Of text to be predicted only the columns are read as in
-        training, since a header taken for granted would cost a text.
+        Options are as given, else as in the training of the model. In a file with gold, labels show
+        a wrong layout. A text to predict is read by the columns of the training only: if the header
+        of the training were assumed too, a text could be lost.
         """
         before = trained if gold else Trained()
         layout = TextLayout(
@@ -208,16 +209,16 @@ class SequenceTask(Task):
     @classmethod
     def score_source(cls, source: Source, gold: Source | None, options: Any) -> Scores:
         """Score a file with gold and predicted labels, or predictions beside a file of gold."""
-        right = None if gold is None else cls.read_source(gold, options, True, Trained())
-        found = cls._predictions(source, right, options)
-        log_notes((*(right.notes if right else ()), *found.notes))
-        labels = right.label_names if right else _names(options)
+        gold_corpus = None if gold is None else cls.read_source(gold, options, True, Trained())
+        found = cls._predictions(source, gold_corpus, options)
+        log_notes((*(gold_corpus.notes if gold_corpus else ()), *found.notes))
+        labels = gold_corpus.label_names if gold_corpus else _names(options)
         return cls.score_labels(found, list(labels), options)
 
     @classmethod
     @abstractmethod
     def score_labels(cls, found: TextPredictions, labels: list[str], options: Any) -> Scores:
-        """Score gold and predicted labels, of which ``labels`` are known to be there."""
+        """Score gold and predicted labels; ``labels`` are labels that are known beside them."""
 
     @classmethod
     def _predictions(cls, source: Source, gold: TextCorpus | None, options: Any) -> TextPredictions:
@@ -297,7 +298,7 @@ class SequenceTask(Task):
         return Encoded(windows, TextPlaces(place), facts, (note,) if truncated else ())
 
     def target(self, labels: Sequence[str]) -> Any:
-        """What the model should put out for a text with these labels."""
+        """The target of a text with these labels."""
         (label,) = labels
         return self._number[label]
 
@@ -313,7 +314,7 @@ class SequenceTask(Task):
         ]
 
     def chosen(self, scores: np.ndarray) -> tuple[str, ...]:
-        """The labels that scores of one text, (labels,), decide for: the likeliest one."""
+        """The labels for the scores of one text, (labels,): by default the likeliest label."""
         return (self.labels[int(scores.argmax())],)
 
     def answers(
@@ -407,7 +408,7 @@ def _names(options: Any) -> Sequence[str]:
 
 
 def _settled(name: str, options: Any, trained: Trained) -> str:
-    """What was chosen, else what the model was trained with."""
+    """The given options, else the options of the training."""
     if not hasattr(options, name):
         return _OPEN[name]
     chosen = getattr(options, name)

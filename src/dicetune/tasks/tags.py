@@ -23,13 +23,13 @@ CONVENTIONS = ("strict", "conlleval")
 
 @dataclass(frozen=True)
 class PosOptions(TaskOptions):
-    """What can be chosen for parts of speech.
+    """Options of parts of speech.
 
     Args:
-        token_column: number (from 0) or key of the words; default: the first column.
-        tag_column: number or key of the tags; default: the last column, upos in CoNLL-U.
-        gold_column: number or key of the gold tags in a file of predictions.
-        predicted_column: number or key of the predicted tags in a file of predictions.
+        token_column: number (from 0) or name of the column of words; default: the first column.
+        tag_column: number or name of the column of tags; default: the last column, in CoNLL-U upos.
+        gold_column: number or name of the column of gold tags in a file of predictions.
+        predicted_column: number or name of the column of predicted tags in a file of predictions.
         stride: sub-words that neighbouring windows of a long text share; default: 32, at most a
             quarter of the window.
     """
@@ -43,14 +43,14 @@ class PosOptions(TaskOptions):
 
 @dataclass(frozen=True)
 class NerOptions(PosOptions):
-    """What can be chosen for named entities.
+    """Options of named entities.
 
     Args:
-        tag_column: number or key of the tags; default: the last column.
+        tag_column: number or name of the column of tags; default: the last column.
         scheme: span scheme of the files: io, iob1, iob2, iobes, bmes, bilou; auto looks at all
             tags of a file.
-        convention: what counts as a span when scoring: strict, or conlleval (an I- that continues
-            nothing starts one).
+        convention: how scores read spans: strict (only spans that the scheme allows), or conlleval
+            (an I- after no entity starts an entity).
     """
 
     scheme: str = option("auto", uses=(*GOLD, "score"))

@@ -39,12 +39,13 @@ METRICS = ("auto", "accuracy", "f1", "macro_f1", "micro_f1", "mcc")
 
 @dataclass(frozen=True)
 class OneLabelOptions(LabelOptions):
-    """What can be chosen where one label is right.
+    """Options of texts with one label.
 
     Args:
-        positive: class whose F1 is reported; default: 1 or positive, else the rarer of two.
+        positive: class whose F1 is reported, such as spam; default: 1 or positive, else the rarer
+            class of two.
         metric: dev score that chooses the checkpoint: accuracy, f1, macro_f1, micro_f1, mcc; auto
-            is f1 of the positive class where there is one, else macro_f1.
+            is f1 of the positive class if there is one, else macro_f1.
     """
 
     positive: int | str | None = option(None, uses=("train", "evaluate", "score", "compare"))
@@ -53,10 +54,11 @@ class OneLabelOptions(LabelOptions):
 
 @dataclass(frozen=True)
 class TextOptions(OneLabelOptions):
-    """What can be chosen for texts of one label each.
+    """Options of single texts with one label.
 
     Args:
-        classes: of Sentiment Treebank files: fine (0 to 4) or binary (without neutral sentences).
+        classes: labels of Sentiment Treebank files: fine (0 to 4), or binary (0 and 1, without
+            neutral sentences).
     """
 
     classes: str = option("fine", uses=(*GOLD, "compare"), choices=tuple(CLASSES))
@@ -69,7 +71,7 @@ class TextTask(SequenceTask):
     title = "text-classification"
     predicts = Label
     Options: ClassVar[type] = TextOptions
-    scored = "Texts, in percent; F1 is that of the positive class, where there is one."
+    scored = "Texts, in percent; F1 of the positive class, if there is one."
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -148,12 +150,12 @@ class TextTask(SequenceTask):
 
 @dataclass(frozen=True)
 class PairOptions(OneLabelOptions):
-    """What can be chosen for pairs of texts.
+    """Options of pairs of texts.
 
     Args:
-        text_column: name or number (from 0) of the first text; default: known names, else the two
-            columns with the longest cells.
-        pair_column: name or number of the second text.
+        text_column: name or number (from 0) of the column of the first text; default: known names,
+            else the two columns with the longest cells.
+        pair_column: name or number of the column of the second text.
     """
 
     pair_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
@@ -165,7 +167,7 @@ class PairTask(TextTask):
     name = "pair"
     title = "text-pair-classification"
     Options = PairOptions
-    scored = "Pairs, in percent; F1 is that of the positive class, where there is one."
+    scored = "Pairs, in percent; F1 of the positive class, if there is one."
     inputs = ("text", "text_b")
 
 

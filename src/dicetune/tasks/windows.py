@@ -303,7 +303,7 @@ def cut_context(question: str, context: str, tokenizer: Any, room: Room) -> list
         special_places = [position for position, side in enumerate(sides) if side is None]
         if not special_places:
             raise InputError(
-                "expected a tokenizer that adds special tokens, whose first stands for 'no answer',"
+                "expected a tokenizer that adds special tokens, whose first means 'no answer',"
                 " got one that adds none: choose another model"
             )
         cls = [position for position in special_places if ids[position] == tokenizer.cls_token_id]

@@ -111,9 +111,7 @@ class LogBeforeEvaluation(TrainerCallback):
             control.should_log = True
         return control
 
-    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        """The same at the end of an epoch."""
-        return self.on_step_end(args, state, control)
+    on_epoch_end = on_step_end
 
 
 class LineForEachEvaluation(TrainerCallback):

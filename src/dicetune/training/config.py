@@ -73,9 +73,7 @@ _RESERVED = {
     "prediction_loss_only": "the scores need the predictions",
     "batch_eval_metrics": "spans are scored over the whole set",
     "eval_do_concat_batches": "spans are scored over the whole set",
-    "do_train": "the command decides",
-    "do_eval": "the command decides",
-    "do_predict": "the command decides",
+    **dict.fromkeys(("do_train", "do_eval", "do_predict"), "the command decides"),
 }
 
 _LEAST = {"max_train": 1, "max_dev": 1, "max_test": 1, "max_length": 3, "patience": 1, "seed": 0}
@@ -274,7 +272,7 @@ def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_trainer(trainer: Mapping[str, Any]) -> None:
-    """Check names and values: the library checks few of them, and late."""
+    """Check names and values: transformers checks few of them, and late."""
     hints = typing.get_type_hints(TrainingArguments)
     valid = {entry.name for entry in fields(TrainingArguments) if entry.init}
     for key, value in trainer.items():

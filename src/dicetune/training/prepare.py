@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,8 @@ class Prepared:
     encoded: dict[str, Encoded]
     fingerprints: dict[str, str | None]
     notes: list[str]
-    class_counts: dict[str, Tensor] | None = None
-    code: dict[str, str | None] = field(default_factory=dict)
+    class_counts: dict[str, Tensor] | None
+    code: dict[str, str | None]
 
     def finish(self, model: Any) -> None:
         """Fit the embeddings and the biases of a loaded model to the run."""

@@ -14,6 +14,11 @@ _LAUNCHED = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 _ALONE = "unset WORLD_SIZE, RANK and LOCAL_RANK to train with one process"
 
 
+def is_first_process() -> bool:
+    """Whether this process writes files and messages: of several processes one does."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def group_arguments(use_cpu: bool = False) -> dict[str, Any]:
     """Keys of ``TrainingArguments`` by which the processes of torchrun find each other.
 

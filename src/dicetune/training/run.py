@@ -14,7 +14,7 @@ from transformers.integrations import get_reporting_integration_callbacks
 
 from dicetune.errors import InputError, InterruptedRunError, StopRequestedError, quoted
 from dicetune.models import load_model, quiet_loading
-from dicetune.records import RunRecord, is_first_process, silent_log
+from dicetune.records import RunRecord, silent_log
 from dicetune.training.callbacks import (
     LineForEachEvaluation,
     LogBeforeEvaluation,
@@ -32,7 +32,7 @@ from dicetune.training.folder import (
     last_checkpoint,
 )
 from dicetune.training.prepare import Prepared, prepare
-from dicetune.training.processes import check_group, group_arguments
+from dicetune.training.processes import check_group, group_arguments, is_first_process
 from dicetune.training.results import record_of, write_results
 from dicetune.training.trainer import ObjectiveTrainer
 

@@ -59,7 +59,7 @@ def test_the_whole_file_is_read_by_its_rule(name, tmp_path):
     corpus = read_questions(dump(tmp_path / "a.json", contexts, offsets))
     assert [q.answers[0].start for q in corpus] == [place for _, place in right]
     (note,) = corpus.notes
-    assert f"counts {name}, as those of the whole file do" in note.rule
+    assert f"counts {name}, as in the whole file" in note.rule
     moved = sum(offset != place for offset, (_, place) in zip(offsets, right, strict=True))
     assert note.count == moved
     facts = inspect_questions({"train": corpus}).splits[0].facts

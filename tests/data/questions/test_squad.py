@@ -106,7 +106,7 @@ def test_a_saved_data_set(tmp_path):
     corpus = read_questions(f"{tmp_path / 'set'}:dev")
     assert [q.impossible for q in corpus] == [False, True]
     assert corpus.format == "hub"
-    assert len(read_questions(tmp_path / "set", split="dev", format="hub")) == 2
+    assert len(read_questions(f"{tmp_path / 'set'}:dev", format="hub")) == 2
 
 
 def test_ids_may_be_numbers_or_absent(file):
@@ -250,12 +250,10 @@ def test_an_empty_question_is_refused_where_it_is_to_be_answered(file):
         read_questions(file(document({**GOOD, "question": ""})), gold=False)
 
 
-def test_unknown_formats_and_splits_of_a_file(file):
+def test_unknown_formats_and_files(file):
     path = file(document(GOOD))
     with pytest.raises(InputError, match="did you mean 'squad'"):
         read_questions(path, format="squat")
-    with pytest.raises(InputError, match="which is one file"):
-        read_questions(path, split="train")
     with pytest.raises(DataError, match="no such file"):
         read_questions(path.with_name("absent.json"))
 

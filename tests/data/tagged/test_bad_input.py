@@ -101,11 +101,6 @@ def test_mixture_of_schemes(file):
     fails(file(b"a\tB-X\nb\tM-X\nc\tE-X\n\nd\tI-X\n"), "a mixture of schemes", line=5)
 
 
-def test_split_of_a_file(file):
-    with pytest.raises(InputError, match=r"split 'train' was given for .* which is one file"):
-        read_tokens(file(GOOD), split="train")
-
-
 def test_unknown_names(file):
     with pytest.raises(InputError, match="unknown data format 'conl': did you mean 'conll'"):
         read_tokens(file(GOOD), format="conl")

@@ -121,13 +121,13 @@ def folder(data, tmp_path):
 
 
 def test_label_numbers_become_their_names(folder):
-    corpus = read_tokens(folder, split="train")
+    corpus = read_tokens(f"{folder}:train")
     assert [(s.tokens, s.tags, s.id) for s in corpus] == [
         (("in", "New", "York"), ("O", "B-LOC", "I-LOC"), "a"),
         (("hi",), ("O",), "b"),
     ]
-    assert len(read_tokens(folder, split="test")) == 1
-    assert read_tokens(folder, split="test", require_tags=False).sentences[0].tags == ()
+    assert len(read_tokens(f"{folder}:test")) == 1
+    assert read_tokens(f"{folder}:test", require_tags=False).sentences[0].tags == ()
 
 
 def test_one_split_alone(data, tmp_path):
@@ -146,9 +146,9 @@ def test_splits_and_columns_are_named(folder):
     with pytest.raises(DataError, match=r"expected one of the splits train, test, none was chosen"):
         read_tokens(folder)
     with pytest.raises(DataError, match=r"expected one of the splits train, test, got 'dev'"):
-        read_tokens(folder, split="dev")
+        read_tokens(f"{folder}:dev")
     with pytest.raises(DataError, match=r"expected the key 'pos' for the tags, got id, ner_tags"):
-        read_tokens(folder, split="train", tag_column="pos")
+        read_tokens(f"{folder}:train", tag_column="pos")
 
 
 def test_numbers_without_names(tmp_path):

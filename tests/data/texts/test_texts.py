@@ -97,7 +97,7 @@ def test_chosen_columns(file):
 def test_a_label_of_the_first_row_alone_is_doubted(file):
     text = "mood,body of it\n" + "good,a text of words\nbad,some more of them\n" * 2
     corpus = read_texts(file(text, "a.csv"))
-    assert corpus.notes[1].rule.startswith("label 'mood' stands on the first row alone: header=on")
+    assert corpus.notes[1].rule.startswith("label 'mood' is on the first row alone: header=on")
 
 
 def test_a_known_name_that_comes_again_is_no_header(file):

@@ -1,4 +1,4 @@
-"""Statistics of a comparison: what would new seeds and new examples say?
+"""Statistics of a comparison: what holds for new seeds and new examples?
 
 ``Runs`` (scores of the runs of one competitor, and what each unit weighs in them) go into
 ``estimate`` (difference, interval, test over seeds and examples at once), ``score_interval`` (of

@@ -1,4 +1,4 @@
-r"""An estimate with its interval and two-sided test, and what its design can see.
+r"""An estimate with its interval and two-sided test, and the power of its design.
 
 **Where the uncertainty comes from.** A run s of competitor k on unit u contributes ``ψ_ksu``
 (``statistics.runs``), and the spread of a score or difference over new seeds *and* new examples has
@@ -24,12 +24,12 @@ whole difference, they are few.
 
     estimate ± t(df) · sqrt(V),    p = P(|t(df)| >= |estimate| / sqrt(V))
 
-The interval is never narrower, and p never smaller, than over the seeds alone: few seeds that
-happen to agree would else hide behind the many degrees of freedom of the examples, and with 3 seeds
-6.4% in place of 5% would be called differences that are none. What is estimated is the expected
-score, or difference of scores, of a newly seeded training on the same training data, on a new test
-set of the same size drawn like this one. The interval excludes 0 exactly where p is below 5%. It
-ends at -1 and 1, beyond which no truth lies, so that this costs no coverage.
+The interval is never narrower, and p never smaller, than over the seeds alone. Otherwise a few
+seeds that agree by chance would get the many degrees of freedom of the examples, and with 3 seeds
+the test would err in 6.4% of cases in place of 5%. The estimate is the expected score, or
+difference of scores, of a training with a new seed on the same training data, on a new test set of
+the same size from the same source. The interval excludes 0 exactly where p is below 5%. It ends at
+-1 and 1, which costs no coverage, as no true value lies beyond.
 
 The interval of a score θ itself is Wilson's (``problems.ratios.wilson``), which stays between 0 and
 1, with t² · V / θ(1 - θ) in place of z² / n, since the variance of a share falls as it nears 0 or
@@ -42,10 +42,9 @@ enter the score, takes its place.
     P\big(|T| > t_{0.975, \nu}\big), \qquad
     T \sim t_\nu \text{ shifted by } \delta / \sqrt{V} \text{ (noncentral)},
 
-and the smallest difference that could have been detected is the one with a power of 0.8, over seeds
-and examples and over the seeds alone, as the interval asks for both. More seeds make V smaller, but
-never smaller than what the examples alone leave: where that is not enough, only a larger test set
-helps.
+and the smallest detectable difference has a power of 0.8, over seeds and examples and also over the
+seeds alone, as in the interval. More seeds make V smaller, but never smaller than the variance over
+the examples: then only a larger test set helps.
 
 Sources: Searle, Casella & McCulloch, *Variance Components*, 1992; Satterthwaite, "An approximate
 distribution of estimates of variance components", 1946; Owen, "The pigeonhole bootstrap", 2007, for

@@ -1,9 +1,9 @@
-"""The runs of one competitor on one test set: a score each, and how much each unit weighs in it.
+"""The runs of one competitor on one test set: the score of each run, and the weight of each unit.
 
-A unit is what the test set was drawn by: a sentence, a text, a question, or a whole document. Each
-run leaves a few counts for each unit, and the score is a function of their sums, so the score of
-any other choice of units is computed anew and never averaged. The weight of a unit is what the
-score loses without the unit, the jackknife's influence value
+The test set is a sample of units: sentences, texts, questions, or whole documents. Each run has a
+few counts for each unit, and the score is a function of their sums, so the score of any other
+selection of units is computed from sums and never averaged. The weight of a unit is the loss of
+score without the unit, the influence value of the jackknife
 
     ψ_su = (U - 1) (θ_s - θ_s without unit u)        for run s and unit u of U,
 
@@ -93,10 +93,10 @@ class Runs:
 
 
 def by_document(counts: ArrayLike, documents: Sequence[Hashable]) -> Floats:
-    """Counts ``(S, D, M)`` of documents, in the order of first appearance, from those of units.
+    """Counts ``(S, D, M)`` of documents, in the order of first appearance, from counts of units.
 
-    The units of one document are alike: where a test set was drawn by the document, every interval
-    over smaller units is too narrow.
+    Units of one document are similar: if a test set is a sample of documents, every interval over
+    smaller units is too narrow.
 
     Example:
         >>> by_document([[[1.0], [2.0], [4.0]]], ["a", "b", "a"]).tolist()

@@ -1,27 +1,27 @@
 r"""Tests and sizes of differences between runs, from the scores of the runs alone; correlations.
 
-The exact **sign-flip test** asks about new seeds on this very test set, and nothing about new
-examples. If neither objective were better, the difference of each seed would as well have come out
-with the other sign. Of all :math:`2^S` choices of signs, the p-value is the share whose sum is at
-least as far from 0 as the sum that was seen:
+The exact **sign-flip test** asks about new seeds on the same test set, not about new examples. If
+neither objective were better, both signs of the difference of each seed would be equally likely. Of
+all :math:`2^S` choices of signs, the p-value is the share whose sum is at least as far from 0 as
+the observed sum:
 
 .. math::
     p = 2^{-S} \, \#\Big\{\sigma \in \{-1, 1\}^S :
         \big|\sum_s \sigma_s d_s\big| \ge \big|\sum_s d_s\big|\Big\} .
 
-It cannot be below :math:`2^{1-S}`: 0.0625 with 5 seeds, so that it tells nothing below 6.
+It cannot be below :math:`2^{1-S}`: 0.0625 with 5 seeds, so that it needs at least 6 seeds.
 
-**Holm's correction**: the more losses are tried, the more often one wins by luck. From the smallest
-p-value up, the i-th of m is multiplied by ``m - i + 1``, and none is below the one before it.
+**Holm's correction**: with more losses, a loss wins more often by luck. From the smallest p-value
+up, the i-th of m is multiplied by ``m - i + 1``, and no p-value is below the previous p-value.
 
-**Effect sizes**: how large a difference is beside the luck of the seed and beside what is left.
+**Effect sizes**: the size of a difference beside the spread of seeds and beside the error.
 
 - ``hedges_g``: the difference in standard deviations of a run,
   :math:`g = \big(1 - \tfrac{3}{4\nu - 1}\big) (\bar a - \bar b) / s`, with the pooled :math:`s` of
   the scores and :math:`\nu = S_a + S_b - 2`.
 - ``superiority``: the chance that a run beats a run of the baseline,
-  :math:`P(a > b) + P(a = b) / 2` over all pairs of runs; 0.5 where they are alike.
-- ``error_reduction``: what part of the baseline's error is gone,
+  :math:`P(a > b) + P(a = b) / 2` over all pairs of runs; 0.5 for equal runs.
+- ``error_reduction``: the part of the baseline's error that is avoided,
   :math:`(\bar a - \bar b) / (1 - \bar b)`.
 
 Sources: Fisher, *The Design of Experiments*, 1935, section 21; Holm, "A simple sequentially
@@ -90,7 +90,7 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def effect(scores: Sequence[float], baseline: Sequence[float]) -> dict[str, float | None]:
-    """Effect sizes of scores against those of a baseline, ``None`` where one is not defined."""
+    """Effect sizes of scores against the scores of a baseline; ``None`` where undefined."""
     a, b = (np.asarray(values, dtype=np.float64) for values in (scores, baseline))
     difference, error = float(a.mean() - b.mean()), 1 - float(b.mean())
     free = len(a) + len(b) - 2
@@ -105,7 +105,7 @@ def effect(scores: Sequence[float], baseline: Sequence[float]) -> dict[str, floa
 
 
 def rank_correlation(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Spearman's rank correlation, ties at their mean rank; ``None`` where one never changes.
+    """Spearman's rank correlation, ties at their mean rank; ``None`` for constant values.
 
     Example:
         >>> rank_correlation([0.9, 0.5, 0.4, 0.1], [0.6, 0.3, 0.4, 0.2])

@@ -1,12 +1,12 @@
 """EntityCorpus: sentences with spans that may be nested, and the queries that ask for them.
 
-Tags can only spell spans side by side. Here a span is its type and its place and nothing else: a
-mention that occurs twice is two spans, and its text is never searched for.
+Tags can only spell spans side by side. Here a span is a type and a place: two mentions of one name
+are two spans, and no text is searched for.
 
-A query asks for an entity type in NER as reading comprehension. It comes from a file, or is made
-from the name of its type. The encoder reads a query as text, so what the query says of the type is
-knowledge that the model starts with: in Li et al. (ACL 2020) sentences from annotation guidelines
-did best, and names alone did worst.
+A query asks for an entity type in NER as reading comprehension. The query comes from a file, or is
+made from the name of the type. The encoder reads the query as text, so a good description of the
+type helps the model: in Li et al. (ACL 2020) sentences from annotation guidelines were best, and
+names alone were worst.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ def _contents(corpus: EntityCorpus) -> Contents:
 
 
 def _overlaps(spans: tuple[EntitySpan, ...]) -> tuple[int, int]:
-    """How many of the spans of a sentence lie inside another, and how many cross another."""
+    """Number of spans of a sentence that lie inside another span, and that cross another span."""
     nested = crossing = 0
     for span in spans:
         others = [other for other in spans if other[1:] != span[1:]]

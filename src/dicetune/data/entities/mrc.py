@@ -1,4 +1,4 @@
-"""The MRC layout: one JSON object for each question put to a sentence.
+"""The MRC layout: one JSON object for each question about a sentence.
 
 Reference: Li et al., A Unified MRC Framework for Named Entity Recognition, ACL 2020. Each object
 has ``context`` (the words, joined by single spaces), ``entity_label``, ``query``, ``qas_id``
@@ -6,8 +6,8 @@ has ``context`` (the words, joined by single spaces), ``entity_label``, ``query`
 word **included**: ``start_position`` and ``end_position`` (parallel lists) and ``span_position``
 (``["2;4"]``). A file is a list of such objects, or JSON lines.
 
-The questions of one sentence are put together again: they share the context and the first part of
-``qas_id``, or the context alone where there is no ``qas_id``.
+The questions of one sentence are joined: they share the context and the first part of ``qas_id``,
+or only the context without ``qas_id``.
 """
 
 from __future__ import annotations
@@ -106,9 +106,9 @@ def is_mrc(lines: Sequence[str]) -> bool:
 def _text(record: Mapping[str, Any], key: str, place: Place) -> str:
     value = record.get(key)
     if not isinstance(value, str) or (key != CONTEXT and not value.strip()):
-        there = "nothing" if key not in record else repr(value)
+        got = "nothing" if key not in record else repr(value)
         raise place.error(
-            f"expected text under {quoted(key)}, got {there}: a question of the MRC layout has "
+            f"expected text under {quoted(key)}, got {got}: a question of the MRC layout has "
             f"{CONTEXT}, {LABEL}, {QUERY} and its spans"
         )
     return value
@@ -117,7 +117,7 @@ def _text(record: Mapping[str, Any], key: str, place: Place) -> str:
 def _spans(
     record: Mapping[str, Any], kind: str, length: int, place: Place, notes: NoteBook
 ) -> list[EntitySpan]:
-    """The spans of one question, with the last word excluded as everywhere else here."""
+    """The spans of one question, with the end one past the last word."""
     if _SPANS not in record and not (_STARTS in record and _ENDS in record):
         raise place.error(
             f"expected {_SPANS}, or {_STARTS} and {_ENDS}, got neither: give empty lists where "

@@ -1,7 +1,7 @@
 """Bracketed trees: the format of the Penn and Chinese Treebanks, and of the Sentiment Treebank.
 
 ``(S (NP (NN Pump)) (VP (VBD failed)))``: a bracket, a label, then either one word or subtrees.
-Several trees may stand in a file and a tree may go on over several lines. The root alone may lack
+A file may hold several trees, and a tree may continue over several lines. The root alone may lack
 a label, ``( (S ...))``. Words end at a space, a tab, a line end or a bracket, and at nothing else:
 U+00A0 is part of a word. A line of markup between trees (``<S ID=1>``, as the Chinese Treebank has
 them) is no tree.

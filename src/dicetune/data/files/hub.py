@@ -19,12 +19,9 @@ _SAVED = ("dataset_dict.json", "dataset_info.json")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+){0,2}")
 
 
-def load_split(path: str | Path, split: str | None = None) -> Any:
-    """One split of a data set on the Hub or in a folder: rows that are mappings.
-
-    The path may name the split; ``split`` wins over it.
-    """
-    data, name, wanted = _load(path, split)
+def load_split(path: str | Path) -> Any:
+    """One split of a data set on the Hub or in a folder: rows that are mappings."""
+    data, name, wanted = _load(path)
     if not isinstance(data, Mapping):
         if wanted is not None and str(getattr(data, "split", None)) not in ("None", wanted):
             raise DataError(
@@ -87,23 +84,22 @@ def _is_data_set(folder: Path) -> bool:
     return any(next(folder.glob(pattern), None) for pattern in patterns)
 
 
-def _load(path: str | Path, split: str | None) -> tuple[Any, str, str | None]:
-    """The data set (one split or a dict of them), its name, and the split that is asked for."""
+def _load(path: str | Path) -> tuple[Any, str, str | None]:
+    """The data set (one split or a dict of splits), and the names of data set and split."""
     import datasets
 
-    folder, of_folder = _split_of_folder(path)
+    folder, split = _split_of_folder(path)
     name, config = str(folder), None
-    split = split or of_folder
     if not folder.exists():
         name, *rest = name.split(":")
         if rest:
-            split = split or rest.pop()
+            split = rest.pop()
             config = rest[0] if rest else None
     try:
         if (folder / "dataset_dict.json").exists() or (folder / "state.json").exists():
             return datasets.load_from_disk(str(folder)), name, split
         return datasets.load_dataset(name, config), name, split
-    except Exception as error:  # the library raises a dozen types; all mean "it cannot be had"
+    except Exception as error:  # datasets raises a dozen types; all mean "not available"
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise DataError(
             path,

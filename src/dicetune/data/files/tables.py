@@ -1,20 +1,20 @@
 r"""Tables: rows of cells from CSV and TSV files, with their separator and quoting detected.
 
-Quotes mean two things in published files. A CSV writer puts a cell in quotes where it holds a
-separator, a quote (then doubled) or a line end; other files print cells as they are, and a quote
-is a quote (MRPC: to read its stray quotes as CSV swallows 114 of its 4,076 rows). Which of the two
-a file does is decided by all of it, never by its name:
+Quotes have two meanings in published files. A CSV writer puts a cell in quotes if the cell holds a
+separator, a quote (then doubled) or a line end. Other files write cells unchanged, and a quote is a
+character (MRPC read as CSV loses 114 of its 4,076 rows to stray quotes). The whole file decides
+between the two, never its name:
 
-1. No cell begins with a quote: off, there is nothing to decide. All cells are in quotes: on.
-2. Read with quotes, some quoted cell is not closed or goes on behind its closing quote: **off**.
-3. Each line is a whole row as it stands, and quotes would swallow a line end, or some quote
-   stands in a cell without quotes around it: **off**.
-4. Each line is a whole row as it stands, and no cell needed its quotes: **off**, the quotes are the
-   text's own; but **on** where a quote is doubled inside, or a whole column is in quotes.
-5. Else **on**: every quote is where a CSV writer would put it.
+1. No cell begins with a quote: **off**. All cells are in quotes: **on**.
+2. Read with quotes, some quoted cell is not closed or continues after its closing quote: **off**.
+3. Each line is a whole row without quoting, and quotes would remove a line end, or some quote is in
+   a cell without quotes around it: **off**.
+4. Each line is a whole row without quoting, and no cell needs its quotes: **off**, the quotes are
+   text; but **on** where a quote is doubled inside, or a whole column is in quotes.
+5. Else **on**: a CSV writer would put every quote in this place.
 
-A line without anything on it is no row. ``\r\n`` inside a quoted cell becomes ``\n`` where the rows
-end so, and stays where they end in ``\n``.
+An empty line is no row. ``\r\n`` inside a quoted cell becomes ``\n`` if rows end in ``\r\n``, and
+stays if rows end in ``\n``.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def guess_separator(lines: Sequence[str]) -> str:
 
 @dataclass
 class _Rows:
-    """Rows of one reading, the line of each, and what spoke for or against it."""
+    """Rows of one reading, the line of each row, and evidence for and against the reading."""
 
     rows: list[list[str]]
     lines: list[int]
@@ -125,14 +125,14 @@ def _is_quoted(quoted: _Rows, plain: _Rows) -> bool:
         return quoted.is_even() or not quoted.stray
     if quoted.stray or len(quoted.rows) != len(plain.rows):
         return False
-    # one less than all: a header may stand without quotes
+    # one less than all: a header may be without quotes
     return quoted.doubled > 0 or max(quoted.in_quotes.values()) >= max(len(plain.rows) - 1, 1)
 
 
 def _read_quoted(
     lines: Sequence[str], source: str | Path, separator: str, quoting: str
 ) -> _Rows | None:
-    """The rows of a reading with quotes; ``None`` if it fails and need not be."""
+    """The rows of a reading with quotes; ``None`` if it fails and quoting was not chosen."""
     text = "\n".join(lines) + "\n"
     in_quotes = re.compile(rf'"((?:[^"]|"")*+)"([{separator}]|\r?\n)')
     bare = re.compile(rf"([^{separator}\n]*+)([{separator}\n])")

@@ -26,7 +26,7 @@ from dicetune.errors import DataError, InputError, quoted
 _log = logging.getLogger(__name__)
 STDIN = "-"
 LIMIT = "DICETUNE_MAX_EXPANDED_MB"
-"""Name of the environment variable that moves the limit of unpacked gzip files."""
+"""Name of the environment variable for the limit of unpacked gzip files, in MB."""
 
 _MB = 1_000_000
 _LARGEST = 256
@@ -109,7 +109,7 @@ class NoteBook:
             places.append(str(place))
 
     def notes(self) -> tuple[Note, ...]:
-        """All rules met, in the order in which they were first met."""
+        """All rules with a case, in the order of their first cases."""
         return tuple(
             Note(rule, count, tuple(self._places[rule])) for rule, count in self._counts.items()
         )
@@ -236,7 +236,7 @@ def _decode(raw: bytes, path: str | Path) -> str:
 
 
 def write_text(target: Target, text: str) -> None:
-    """Write text as UTF-8; a file appears whole or not at all."""
+    """Write text as UTF-8; a reader never sees half a file."""
     try:
         raw = text.encode("utf-8")
     except UnicodeEncodeError as error:

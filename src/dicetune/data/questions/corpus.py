@@ -3,10 +3,10 @@
 Files count offsets in several ways, or write wrong ones.
 
 **The rule of a file** (``offset_rule``). JavaScript, Java and C# count UTF-16 code units, other
-tools count UTF-8 bytes, and a context whose line ends were changed after its annotation counts each
-line end once too often or too seldom. Every offset behind such a character then misses, except
-where the same word stands there by chance. So the rule is found from all answers of a file together
-and applied to all of them.
+tools count UTF-8 bytes, and a change of line ends after the annotation counts each line end once
+too often or too seldom. Every offset after such a character is then wrong, except where the same
+word is there by chance. So the rule is found from all answers of a file together, and applied to
+all of them.
 
 **One answer** (``align_answer``). Published files have offsets that point elsewhere (covidqa: 234
 of 1,380) or nowhere (CMRC: -1 in 193 of 9,657), and some layouts have none. In this order:
@@ -15,7 +15,7 @@ of 1,380) or nowhere (CMRC: -1 in 193 of 9,657), and some layouts have none. In 
 2. It holds the text elsewhere: the place nearest to the offset is taken, or the first place where
    there is no offset.
 3. It holds the text in another spelling. Unicode compatibility forms (NFKD), zero-width characters
-   and runs of white space are levelled, and the nearest such place is taken.
+   and runs of white space are normalized, and the nearest such place is taken.
 4. It does not hold the text.
 """
 
@@ -32,10 +32,10 @@ from dicetune.data.inspect import Contents, Inspection, Item, Ratio, SubwordCoun
 from dicetune.problems.answer_text import words
 
 ELSEWHERE = "answers whose offset does not fit: the nearest place with the same text was taken"
-UNPLACED = "answers without an offset: placed where their text stands"
-AMBIGUOUS = "answers without an offset whose text stands several times: the first place was taken"
+UNPLACED = "answers without an offset: placed where the context has their text"
+AMBIGUOUS = "answers without an offset whose text occurs several times: the first place was taken"
 RESPELLED = "answers that the context spells with other white space or Unicode forms: aligned to it"
-NOWHERE = "answers that stand nowhere in their context: scored by their text, not trained on"
+NOWHERE = "answers that are nowhere in their context: scored by their text, not trained on"
 
 PAPER_RATIOS = {"SQuAD1.1": 55.9, "SQuAD2.0": 82.0, "QuoRef": 169.0}
 """Negatives to positives, Table 1 of the paper (Li et al., ACL 2020)."""
@@ -90,9 +90,9 @@ def inspect_questions(
 ) -> Inspection:
     """Describe one or more splits of a question answering set, the training split first.
 
-    The ratio is that of the paper: words of the context, summed over questions, to the two
-    positions, start and end, of each answerable question. A letter of a script without spaces
-    between words, such as Chinese or Japanese, is a word.
+    The ratio is as in the paper: words of the context, summed over questions, to the two positions,
+    start and end, of each answerable question. A letter of a script without spaces between words,
+    such as Chinese or Japanese, is a word.
     """
     contents = {name: _contents(corpus) for name, corpus in splits.items()}
     return inspect_splits(
@@ -159,9 +159,9 @@ class OffsetRule:
 
     @property
     def note(self) -> str:
-        """What was done, in one sentence."""
+        """The rule in one sentence."""
         return (
-            f"answers whose offset counts {self.name}, as those of the whole file do: read so, "
+            f"answers whose offset counts {self.name}, as in the whole file: read so, "
             "also where the same text stood at the offset by chance"
         )
 
@@ -192,7 +192,7 @@ OTHER_RULES = tuple(
 
 
 def offset_rule(answers: Iterable[tuple[str, int, str]]) -> OffsetRule:
-    """How a file counts offsets, by the text, the offset and the context of all its answers."""
+    """The way in which a file counts offsets, from text, offset and context of all answers."""
     known = [answer for answer in answers if answer[0] in answer[2]]
     fits_as_is = [context.startswith(text, offset) for text, offset, context in known]
     best, most = CHARACTERS, 0
@@ -236,7 +236,7 @@ def align_answer(text: str, start: int | None, context: str) -> tuple[int, int, 
 
 
 def _level(text: str) -> tuple[str, list[int]]:
-    """The text with its spelling levelled, and the place that each character comes from."""
+    """The text with a normalized spelling, and the place of each character in the text."""
     characters: list[str] = []
     origin: list[int] = []
     for place, character in enumerate(text):

@@ -80,7 +80,7 @@ def read_null_odds(path: str | Path) -> dict[str, float]:
 def with_null_odds(
     rows: Sequence[AnswerRow], odds: Mapping[str, float], source: str | Path
 ) -> list[AnswerRow]:
-    """Answers with null odds from another file; the answer is the span where a row has none."""
+    """Answers with null odds from another file; a row without a span has its answer as span."""
     answered = [row for row in rows if row.text is not None]
     if missing := [row.id for row in answered if row.id not in odds]:
         raise DataError(
@@ -139,7 +139,7 @@ def match_answers(
 
 
 def _format_of(lines: Sequence[str]) -> str:
-    """JSON lines where the first line is an object and not all there is, or names an id."""
+    """JSON lines if the first line is an object with an id, or other lines follow."""
     rows = [line for line in lines if line.strip()]
     try:
         value = json.loads(rows[0])

@@ -34,7 +34,7 @@ from dicetune.data.questions.corpus import (
     align_answer,
     offset_rule,
 )
-from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
+from dicetune.errors import DataError, listed, quoted, unknown_name
 
 QUESTION_FORMATS = ("squad", "cmrc", "jsonl", "hub")
 
@@ -46,20 +46,13 @@ UNFLAGGED = "questions without answers that are not marked is_impossible: read a
 _KINDS = {str: "a text", int: "a whole number", list: "a list"}
 
 
-def read_questions(
-    path: str | Path, *, format: str = "auto", gold: bool = True, split: str | None = None
-) -> QuestionCorpus:
+def read_questions(path: str | Path, *, format: str = "auto", gold: bool = True) -> QuestionCorpus:
     """The questions of a file or data set; without ``gold``, answers are not read."""
     if format not in ("auto", *QUESTION_FORMATS):
         raise unknown_name("format of questions", format, ("auto", *QUESTION_FORMATS))
     source = source_name(path)
     if format == "hub" or (format == "auto" and names_data_set(path)):
-        records, format = _row_records(load_split(path, split), source), "hub"
-    elif split is not None:
-        raise InputError(
-            f"split {quoted(split)} was given for {quoted(Path(path))}, which is one file: "
-            "leave it out, or use format 'hub' for a data set with splits"
-        )
+        records, format = _row_records(load_split(path), source), "hub"
     else:
         lines = read_lines(path)
         if format == "jsonl" or (format == "auto" and _is_json_lines(lines)):
@@ -128,7 +121,7 @@ _CMRC = _Layout("query_id", "query_text", "context_text", has_offsets=False)
 
 @dataclass(frozen=True)
 class _Record:
-    """One question as it was found, and what holds its context: a paragraph or the question."""
+    """One question as in the file, and the object with its context: paragraph or question."""
 
     values: Mapping[str, Any]
     spot: Spot
@@ -326,7 +319,7 @@ def _asked(records: Iterable[_Record], gold: bool) -> Iterator[_Asked]:
 
 
 def _check_gold(asked: Sequence[_Asked], questions: Sequence[Question], source: str) -> None:
-    """Refuse a file whose answers were taken out, or belong to other contexts."""
+    """Refuse a file whose answers were removed, or belong to other contexts."""
     answers = [answer for question in questions for answer in question.answers]
     if not answers and not any(item.flag is True for item in asked):
         raise DataError(
@@ -337,7 +330,7 @@ def _check_gold(asked: Sequence[_Asked], questions: Sequence[Question], source: 
     if answers and all(answer.start is None for answer in answers):
         raise DataError(
             source,
-            "expected answers that stand in their contexts, got none among "
+            "expected answers that are in their contexts, got none among "
             f"{len(answers)} (first {quoted(answers[0].text)}): check that answers and contexts "
             "belong together",
         )

@@ -25,7 +25,7 @@ Tagged = Sequence[Sequence[str]]
 NO_WORDS = "sentences without words: skipped"
 COMMENTS = "comment lines: skipped"
 NO_ENTITY = "gold without any entity: what is found counts as wrong, recall and F1 are 0"
-ONE_LABEL = "gold of one label alone, {label}: a score on it tells nothing of other labels"
+ONE_LABEL = "gold of one label alone, {label}: a score on it says nothing about other labels"
 
 PAPER_RATIOS = {"CoNLL03": 4.98, "OntoNotes5.0": 8.18}
 """Words outside of entities to words in entities, Table 1 of the paper (Li et al., ACL 2020)."""
@@ -103,7 +103,7 @@ def _words(value: Any) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Reading(Reader):
-    """What a reader of tagged lines is given: the lines, what is asked of them, and a notebook."""
+    """The input of a reader of tagged lines: the lines, the options, and a notebook."""
 
     lines: Sequence[str]  # without their ends; none for a data set
     source: str  # the file, as messages name it
@@ -173,10 +173,10 @@ def no_scheme(what: str, scheme: str) -> None:
 
 
 def label_names(corpus: Corpus) -> list[str]:
-    """The labels that a model trained on this corpus has to know, ``O`` before all others.
+    """The labels of a model for this corpus, ``O`` first.
 
     Parts of speech: the labels that occur. Spans: ``O`` and, for each type that occurs, every
-    letter of the scheme, since a corpus may hold a type without any span of two words.
+    letter of the scheme, as a corpus may have a type without any span of two words.
     """
     if corpus.scheme is None:
         return sorted(corpus.tag_counts)
@@ -188,7 +188,7 @@ def label_names(corpus: Corpus) -> list[str]:
 
 
 def check_labels(known_labels: Sequence[str], other: Corpus, scheme: str | None = None) -> None:
-    """Refuse a dev or test corpus with a label that is not of the training set and its scheme."""
+    """Refuse a dev or test corpus with a label that training set and scheme do not have."""
     # tags of no entity are spelled alike in every scheme
     if other.scheme != scheme and other.tag_counts.keys() != {"O"}:
         raise DataError(
@@ -215,9 +215,9 @@ def inspect_tokens(
 ) -> Inspection:
     """Describe one or more splits of tagged text, the training split first.
 
-    The labels counted are the entities of each type, or, where there are none, the words of each
-    label. The ratio of spans is that of the paper's Table 1 (O words to words in entities); for
-    parts of speech it is the most frequent label to the rarest.
+    The labels are the entities of each type, or without entities the words of each label. The ratio
+    of spans is as in Table 1 of the paper (O words to words in entities); for parts of speech it is
+    the most frequent label to the rarest.
     """
     entities = {name: _entities(corpus) for name, corpus in splits.items()}
     are_spans = any(entities.values())

@@ -38,9 +38,9 @@ def parse_jsonl(reading: Reading) -> list[Sentence]:
     return sentences
 
 
-def read_hub(path: str | Path, split: str | None, reading: Reading) -> list[Sentence]:
+def read_hub(path: str | Path, reading: Reading) -> list[Sentence]:
     """The sentences of a split of a data set; label numbers become the names of a ClassLabel."""
-    data = load_split(path, split)
+    data = load_split(path)
     token_key, tag_key = _keys(list(data.column_names), reading, Place(reading.source))
     labels = _class_labels(data.features[tag_key]) if tag_key else None
     sentences = []

@@ -1,8 +1,8 @@
 """Prediction files of any tool: words, gold tags, predicted tags.
 
 Columns as conlleval takes them (the last two are gold and predicted), or JSON lines with
-``gold`` and ``predicted``. Tags are not repaired here: the two conventions of ``span_scores``
-differ in whether an I- without a B- is an entity, so the scores decide it.
+``gold`` and ``predicted``. Tags are not repaired here: the conventions of the scores decide whether
+an I- without a B- is an entity.
 """
 
 from __future__ import annotations

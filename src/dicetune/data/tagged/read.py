@@ -14,16 +14,16 @@ The content of a file tells its format. ``detect_format`` asks in this order:
 6. Each word has a tag after ``_`` or ``/``, and some lines have several words: ``word_tag``.
 7. Else ``conll``, if rows have at least two columns or each line is one word.
 
-Text to be tagged may also be prose, so that columns need evidence (``guess_format``). Rules 1 to 6
-are the same; then:
+Text to be tagged may also be prose, so columns need evidence (``guess_format``). Rules 1 to 6 are
+the same; then:
 
 7. A name that promises columns (``.conll``, ``.tsv``, …) or a ``-DOCSTART-`` row: ``conll``.
 8. A table, that is the same number of cells, at least two, in every row that is not blank:
    ``conll`` if each row holds a tab; by spaces only if there are rows and a sentence break.
 9. Else ``text``, one text a line.
 
-A table of words and spaces alone, and text that comes near a table, is a guess: ``Guess.doubt``
-says why.
+A table of only words and spaces, and text that is nearly a table, is a guess: ``Guess.doubt`` says
+why.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from dicetune.data.tagged.treebank import (
     parse_treebank,
     parse_word_tags,
 )
-from dicetune.errors import DataError, InputError, quoted, unknown_name
+from dicetune.errors import DataError, quoted, unknown_name
 
 EMPTY_WORD = "empty words: kept, as words without text"
 
@@ -79,7 +79,6 @@ def read_tokens(
     scheme: str = "auto",
     token_column: Column = None,
     tag_column: Column = None,
-    split: str | None = None,
     require_tags: bool = True,
     trained: Mapping[str, Any] | None = None,
     lines: list[str] | None = None,
@@ -99,20 +98,14 @@ def read_tokens(
         format, lines = detect_format(path, lines)
     elif lines is None and format != "hub":
         lines = read_lines(path)
-    if split is not None and format != "hub":
-        raise InputError(
-            f"split {quoted(split)} was given for {quoted(Path(path))}, which is one file: leave "
-            "it out, or use format 'hub' for a data set with splits"
-        )
     wanted = require_tags or tag_column is not None
     if trained is not None and format in ("conll", "conllu"):
         token_column = trained.get("token_column") if token_column is None else token_column
         if tag_column is None and wanted:
             tag_column = trained.get("tag_column")
     reading = Reading(lines or (), source_name(path), spans, token_column, tag_column, wanted)
-    if format == "hub":
-        return _corpus(read_hub(path, split, reading), scheme, format, reading)
-    return _corpus(_PARSERS[format](reading), scheme, format, reading)
+    sentences = read_hub(path, reading) if format == "hub" else _PARSERS[format](reading)
+    return _corpus(sentences, scheme, format, reading)
 
 
 def _corpus(sentences: list[Sentence], scheme: str, format: str, reading: Reading) -> Corpus:

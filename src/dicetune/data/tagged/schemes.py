@@ -2,9 +2,9 @@
 
 Detection looks at the whole file. ``O`` says nothing; by the letters of the other tags:
 
-1. No tag has a letter and a dash (``PER``, ``art-music``): **io**, spelled bare, and only if
-   the file has ``O``; without it these are parts of speech. Single letters alone (``B``, ``I``)
-   are spans without a type: they get the type ``ENTITY`` and rule 2 onwards decides.
+1. No tag has a letter and a dash (``PER``, ``art-music``): **io** without letters, if the file has
+   ``O``; else the tags are parts of speech. Single letters (``B``, ``I``) are spans without a
+   type: they get the type ``ENTITY``, and the rules from 2 on decide.
 2. M-: **bmes**. L- or U-: **bilou**. E- or S-: **iobes** (bmes without any M- is the same).
 3. I- alone: **iob1** (io with letters reads the same). B- alone: **iob2**.
 4. B- and I-: a B- that does not touch a span of its type is evidence for iob2, an I- that

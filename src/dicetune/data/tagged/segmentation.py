@@ -4,10 +4,10 @@
 word of one character. The rules:
 
 - A character is a code point, and every character is a token: digits and Latin letters one by
-  one, combining marks by themselves. What stood between the words of a file (``SpaceAfter``) is
-  not read: the text is its words without a gap.
+  one, combining marks by themselves. Spaces between the words of a file (``SpaceAfter``) are not
+  read: the text is its words without spaces.
 - White space inside a word of a file is a character like any other, and counted in the notes. An
-  empty word has no characters: it is left out, and counted.
+  empty word has no characters: it is dropped and counted.
 - In plain text, white space is no character: it ends a word (``word_breaks``).
 """
 
@@ -39,7 +39,7 @@ EMPTY = "empty words: left out, they have no characters"
 def to_characters(corpus: Corpus) -> Corpus:
     """Words to characters, and their tags, which are no spans, to labels of characters in IOBES.
 
-    Of plain text, the characters of the text are taken, whatever words it was cut into.
+    Of plain text, the characters of the text are used, not its words.
     """
     texts = corpus.texts if isinstance(corpus, PlainCorpus) else (None,) * len(corpus)
     notes = NoteBook()
@@ -76,7 +76,7 @@ def corpus_words(corpus: Corpus) -> list[list[Word]]:
 
 
 def word_breaks(corpus: Corpus) -> list[frozenset[int]]:
-    """For each sentence, the characters that cannot go on with the word before them."""
+    """For each sentence, the characters that cannot continue the word before them."""
     if not isinstance(corpus, PlainCorpus):
         return [frozenset()] * len(corpus)
     return [
@@ -90,8 +90,8 @@ def inspect_segmentation(
 ) -> Inspection:
     """Describe one or more splits of labelled characters (``to_characters``).
 
-    The labels are the words of each part of speech, the ratio is that of the most frequent label
-    to the rarest.
+    The labels are the words of each part of speech; the ratio is the most frequent label to the
+    rarest.
     """
     contents = {}
     for name, corpus in splits.items():

@@ -9,10 +9,9 @@ becomes 上海/NR 浦东/NN 开发/VV.
 - ``-LRB-``, ``\/`` and their like are read as the characters that they name, and counted.
 
 **Lines of word_TAG**, one sentence a line, as Chinese treebanks are often passed on:
-``中国_NR 经济_NN 发展_VV`` or ``中国/NR 经济/NN``. Runs of spaces or tabs part the words, nothing
-else does: U+3000 is part of a word. A file has one separator, the one that most of its words have;
-the last separator in a word counts, so that ``__PU`` is the word ``_``. The People's Daily corpus
-also has:
+``中国_NR 经济_NN 发展_VV`` or ``中国/NR 经济/NN``. Only runs of spaces or tabs separate words:
+U+3000 is part of a word. A file has one separator of tags, the most frequent; the last separator in
+a word counts, so that ``__PU`` is the word ``_``. The People's Daily corpus also has:
 
 - **Compounds** (People's Daily corpus, PKU): ``[中央/n 人民/n 广播/vn 电台/n]nt`` (also ``]/nt``).
   The words are read with their tags, the tag of the compound is ignored. A bracket that is a word,

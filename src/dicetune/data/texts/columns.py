@@ -2,9 +2,9 @@
 
 The user chooses columns by names, or by numbers from 0. Else known names decide, in files of any
 layout that is used for sentences (SST-2, SMS) and pairs (MRPC, QQP, PAWS, NLI). In a table without
-a header the cells decide: the column with the longest cells holds the text (the two longest hold a
-pair), and of the others the column with the fewest different cells holds the label. Where that
-leaves two choices, nothing is guessed.
+a header the cells decide: the column with the longest cells holds the text (of pairs the two
+longest), and of the other columns the column with the fewest different cells holds the label. If
+two columns are possible, nothing is guessed.
 
 Several labels of a text may have a column of 0 and 1 each, as data on toxic comments has them.
 """
@@ -66,7 +66,7 @@ class TextColumns:
 
 @dataclass(frozen=True)
 class TextLayout:
-    """What a reader of texts is asked for."""
+    """The options of a reader of texts."""
 
     choice: TextColumns = field(default_factory=TextColumns)
     trained: TextColumns = field(default_factory=TextColumns)  # the default where a file has them
@@ -95,11 +95,11 @@ class FoundColumns:
     def described(self, names: Sequence[object]) -> str:
         """The columns in words."""
         roles = {"text": self.text, "second text": self.pair, "label": self.label, "id": self.id}
-        said = [f"{role} in {quoted(names[n])}" for role, n in roles.items() if n is not None]
+        parts = [f"{role} in {quoted(names[n])}" for role, n in roles.items() if n is not None]
         if self.labels:
             labels = listed(names[n] for n in self.labels)
-            said.append(f"a label in each column of 0 and 1: {labels}")
-        return ", ".join(said)
+            parts.append(f"a label in each column of 0 and 1: {labels}")
+        return ", ".join(parts)
 
 
 def check_header(header: str) -> None:
@@ -186,13 +186,13 @@ class ColumnSearch(Reader):
             has_number = isinstance(trained, int) and 0 <= trained < len(self.names)
             return trained if has_number or str(trained) in names else None
 
-        mine, model = self.wanted.choice, self.wanted.trained
+        chosen, trained = self.wanted.choice, self.wanted.trained
         return TextColumns(
-            pick(mine.text, model.text),
-            pick(mine.pair, model.pair),
-            pick(mine.label, model.label),
-            pick(mine.id, model.id),
-            mine.labels or (model.labels if {*model.labels} <= {*names} else ()),
+            pick(chosen.text, trained.text),
+            pick(chosen.pair, trained.pair),
+            pick(chosen.label, trained.label),
+            pick(chosen.id, trained.id),
+            chosen.labels or (trained.labels if {*trained.labels} <= {*names} else ()),
         )
 
     def _named(self, column: Column, option: str) -> int | None:

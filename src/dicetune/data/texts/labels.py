@@ -5,9 +5,10 @@ A column of several labels is written in one way, which is found from the whole 
 - **Lists**, as JSON and data sets have them, or in brackets as Python, JSON and numpy print them:
   ``['joy', 'fear']``, ``["joy"]``, ``['joy' 'fear']``, ``[]``. All cells of a column or none.
 - **Lists of 0 and 1**: one place for each label, and never the labels 0 and 1.
-- **Names with a separator between them.** A comma parts. ``|``, ``;``, ``#`` and a line end part
-  where some part also stands alone, or in another cell; ``/``, ``+``, ``&`` and a space only where
-  all parts stand alone. Where ``|``, ``;`` or ``#`` leave two readings, nothing is guessed.
+- **Names with a separator between them.** A comma always separates. ``|``, ``;``, ``#`` and a line
+  end separate if some part is also a whole cell, or in another cell; ``/``, ``+``, ``&`` and a
+  space only if all parts are whole cells. If ``|``, ``;`` or ``#`` have two readings, nothing is
+  guessed.
 """
 
 from __future__ import annotations
@@ -26,12 +27,12 @@ from dicetune.data.files.text import NoteBook, Reader, read_lines
 from dicetune.errors import DataError, listed, quoted
 
 AUTO, NONE = "auto", "none"
-"""In place of a separator: find it in the column; each cell is one label."""
+"""Values in place of a separator: find it in the column; each cell is one label."""
 
 LISTS = "labels in cells that are lists, such as ['a', 'b']: read as lists"
 
 Cell = tuple[int, Any]
-"""A line and the value that stands there."""
+"""A line and its value."""
 
 _USUAL = (",", "|", ";", "#", "\n")
 _RARE = ("/", "+", "&", " ")
@@ -61,7 +62,7 @@ class LabelColumn(Reader):
         else:
             self._refuse_lists(cells)
             parted = [[value] for _, value in cells]
-        # a name goes before the place of another name
+        # a label that is a name counts as a name, not as the place of another name
         known = {str(number): name for number, name in enumerate(self.names)}
         known |= {name: name for name in self.names}
         found = []
@@ -131,7 +132,7 @@ class LabelColumn(Reader):
         return found
 
     def _refuse_lists(self, cells: Sequence[Cell]) -> None:
-        """Refuse cells of several labels where each text has one; note what looks like it."""
+        """Refuse cells of several labels where each text has one; note cells that look so."""
         texts = _texts([(line, value) for line, value in cells if value not in self.names])
         lists = {line: items for line, text in texts if (items := _list_in(text)) is not None}
         named = (line for line, items in lists.items() if any(isinstance(i, str) for i in items))
@@ -207,7 +208,7 @@ class LabelColumn(Reader):
             separator = (backed or [s for s in usual if s != ","])[-1]
             example = min(found[separator][0])
             raise self.error(
-                f"it cannot be told whether {quoted(separator)} stands between labels or in the "
+                f"it is not clear whether {quoted(separator)} is between labels or in the "
                 f"name of one in {quoted(example)}: give -o separator={quoted(separator)} if it "
                 "parts labels, -o separator=none if each cell is one label",
                 next(line for line, text in texts if text == example),

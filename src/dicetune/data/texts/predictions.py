@@ -71,7 +71,7 @@ class TextPredictions:
 
 @dataclass(frozen=True)
 class PredictionLayout:
-    """What a reader of predictions is asked for."""
+    """The options of a reader of predictions."""
 
     format: str = "auto"
     several: bool = False  # whether a text may have any number of labels
@@ -136,16 +136,16 @@ class _PredictionReader(Reader):
             refuse_split(self.wanted.split, self.source)
         if self.gold is not None:
             rows = self.with_gold(rows, self.gold)
-            right = [row.gold for row in rows]
+            gold = [row.gold for row in rows]
         else:
-            right = self.labels([(row.line, row.gold) for row in rows])
-        seen = {label for labels in right for label in labels}
+            gold = self.labels([(row.line, row.gold) for row in rows])
+        seen = {label for labels in gold for label in labels}
         predicted = self.labels([(row.line, row.predicted) for row in rows], seen)
         if self.gold is not None:
             self.check_known({*self.gold.names, *seen}, rows, predicted)
         probabilities = tuple(row.probabilities for row in rows if row.probabilities is not None)
         return TextPredictions(
-            tuple(right),
+            tuple(gold),
             tuple(predicted),
             self.source,
             probabilities if len(probabilities) == len(rows) else (),
@@ -246,8 +246,8 @@ class _PredictionReader(Reader):
             return number % width
 
         gold, predicted = self.chosen
-        right = place(gold, -2, "gold_column") if self.gold is None else None
-        return _Columns((), place(predicted, -1, "predicted_column"), right)
+        gold_place = place(gold, -2, "gold_column") if self.gold is None else None
+        return _Columns((), place(predicted, -1, "predicted_column"), gold_place)
 
     def doubt_header(self, first: _Row, others: Sequence[_Row]) -> None:
         """Note a first row whose labels never come again: it may be a header."""
@@ -255,7 +255,7 @@ class _PredictionReader(Reader):
         if len(others) > 1 and not seen & {first.gold, first.predicted} - {None}:
             shown = first.predicted if first.gold is None else f"{first.gold}, {first.predicted}"
             self.note(
-                f"{quoted(shown)} stands on the first row alone and is scored: header=on if that "
+                f"{quoted(shown)} is on the first row alone and is scored: header=on if that "
                 "row is a header",
                 first.line,
             )
@@ -304,16 +304,16 @@ class _PredictionReader(Reader):
                 f"expected a prediction for each of the {len(gold)} texts of {gold.source}, got "
                 f"{len(rows)}"
             )
-        ids, right = [row.id for row in rows], [example.id for example in gold]
-        if ids == right or not all(ids):
+        ids, gold_ids = [row.id for row in rows], [example.id for example in gold]
+        if ids == gold_ids or not all(ids):
             pass
-        elif None in right:
+        elif None in gold_ids:
             if len({*ids}) < len(ids):
                 self.note(f"ids that come again, and none in {gold.source}: joined by order")
-        elif {*ids}.isdisjoint(right):
-            self.note(f"ids unlike those of {gold.source}: joined by order", None, len(rows))
+        elif {*ids}.isdisjoint(gold_ids):
+            self.note(f"other ids than in {gold.source}: joined by order", None, len(rows))
         else:
-            known = {*right}
+            known = {*gold_ids}
             found: dict[str | None, _Row] = {}
             for row in rows:
                 if row.id in found or row.id not in known:
@@ -324,7 +324,7 @@ class _PredictionReader(Reader):
                         row.line,
                     )
                 found[row.id] = row
-            rows = [found[name] for name in right]
+            rows = [found[name] for name in gold_ids]
         return [replace(row, gold=example.labels) for example, row in zip(gold, rows, strict=True)]
 
 

@@ -6,7 +6,7 @@ be labelled.
 
 A tree ``(3 (2 It) (4 (2 's) (4 fun)))`` is the text "It 's fun" with label 3, from 0 to 4. Two
 readings, as in the field: ``fine`` (SST-5, the five labels) and ``binary`` (SST-2: 0 and 1 are
-negative, 3 and 4 are positive, neutral sentences are left out).
+negative, 3 and 4 are positive, neutral sentences are dropped).
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _json_table(lines: Sequence[str], source: str) -> _Table:
 
 
 def _hub_table(path: str | Path) -> _Table:
-    data = load_split(path, None)
+    data = load_split(path)
     names = list(data.column_names)
     rows = [(number, [record[name] for name in names]) for number, record in enumerate(data, 1)]
     return _Table("a data set", names, rows, None, features=data.features)
@@ -247,7 +247,7 @@ class _TextReader(Reader):
                 wanted.seen,
             )
             labels = column.labels(cells)
-            names = names or places  # the order that was given is that of the model's outputs
+            names = names or places  # the given order is the order of the model's outputs
         examples = []
         for (line, row), row_labels in zip(rows, labels, strict=True):
             text = self.text(row[found.text], line)
@@ -281,7 +281,7 @@ class _TextReader(Reader):
             others = [count for value, count in counts.items() if value != first]
             if counts[first] == 1 and others and min(others) > 1:
                 self.note(
-                    f"label {quoted(first)} stands on the first row alone: header=on if that row "
+                    f"label {quoted(first)} is on the first row alone: header=on if that row "
                     "is a header",
                     line,
                 )
