@@ -10,6 +10,11 @@ from dicetune.comparison.compare import compare
 from dicetune.records import METRICS_FILE, read_json
 from local_runs import run_here
 
+# one evaluation and one checkpoint, at the end: they take as long as many steps
+ONCE = {
+    **{f"{what}_strategy": "steps" for what in ("eval", "save")},
+    **{f"{what}_steps": 1000 for what in ("eval", "save")},
+}
 # the smallest budgets at which the encoder shows what it can; the docs have the full ones
 SHORT = {"num_train_epochs": 4, "per_device_train_batch_size": 16, "learning_rate": 3e-4}
 
@@ -46,7 +51,7 @@ def test_real_entities_are_learnt_from_few_sentences(tmp_path, real_data):
 
 def test_the_demo_compares_two_losses_and_concludes_nothing_from_two_seeds(tmp_path, monkeypatch):
     monkeypatch.setattr(execute, "run_process", run_here)
-    config = {"task": "ner", "train": "sample", "trainer": {**SHORT, "num_train_epochs": 1}}
+    config = {"task": "ner", "train": "sample", "trainer": {**SHORT, **ONCE, "max_steps": 8}}
     outcome = compare(tmp_path / "demo", config, losses=["ce", "auto"], seeds=2)
     assert outcome.exit_code == 0
     names = [competitor["name"] for competitor in outcome.summary["competitors"]]
@@ -90,7 +95,6 @@ def test_real_questions_are_learnt_by_heart(tmp_path, real_data, form, loss):
         paragraph["qas"] = paragraph["qas"][:5]
     short = json.dumps({"version": "1.1", "data": [{"title": "a", "paragraphs": paragraphs}]})
     trainer = {"num_train_epochs": 14, "per_device_train_batch_size": 8, "learning_rate": 3e-4}
-    quiet = {"eval_strategy": "steps", "eval_steps": 1000, "save_strategy": "steps"}
     scores = learn(
         tmp_path,
         "qa",
@@ -98,7 +102,7 @@ def test_real_questions_are_learnt_by_heart(tmp_path, real_data, form, loss):
         "a.json",
         loss=loss,
         options={"form": form},
-        trainer={**trainer, **quiet, "save_steps": 1000},
+        trainer={**trainer, **ONCE},
     )
     assert scores["f1"] > 0.7
 
