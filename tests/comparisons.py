@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from dicetune.comparison.plan import DataFile, Plan, PlannedLoss
-from dicetune.decide.folder import tune
+from dicetune.decide.folder import tune_folder
 from dicetune.problems.entities import likely_spans
 from dicetune.records import (
     METRICS_FILE,
@@ -84,7 +84,7 @@ def make_comparison(
         lean = 1.0 + better * losses.index(cell.loss)
         _make_run(place, plan, cell, problem, gold, lean)
         if tuned and kind != "answer":
-            tune(place)
+            tune_folder(place)
     if foreign:
         rng = np.random.default_rng(99)
         rows = _rows(

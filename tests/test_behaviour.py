@@ -10,13 +10,13 @@ from dicetune.comparison.compare import compare
 from dicetune.records import METRICS_FILE, read_json
 from local_runs import run_here
 
-# one evaluation and one checkpoint, at the end: they take as long as many steps
+# one checkpoint, at the end: writing one takes as long as many steps
 ONCE = {
     **{f"{what}_strategy": "steps" for what in ("eval", "save")},
     **{f"{what}_steps": 1000 for what in ("eval", "save")},
 }
 # the smallest budgets at which the encoder shows what it can; the docs have the full ones
-SHORT = {"num_train_epochs": 4, "per_device_train_batch_size": 16, "learning_rate": 3e-4}
+SHORT = {"num_train_epochs": 4, "per_device_train_batch_size": 16, "learning_rate": 3e-4, **ONCE}
 
 
 @pytest.mark.parametrize("loss", ["dice", "auto"])
@@ -51,7 +51,7 @@ def test_real_entities_are_learnt_from_few_sentences(tmp_path, real_data):
 
 def test_the_demo_compares_two_losses_and_concludes_nothing_from_two_seeds(tmp_path, monkeypatch):
     monkeypatch.setattr(execute, "run_process", run_here)
-    config = {"task": "ner", "train": "sample", "trainer": {**SHORT, **ONCE, "max_steps": 8}}
+    config = {"task": "ner", "train": "sample", "trainer": {**SHORT, "max_steps": 8}}
     outcome = compare(tmp_path / "demo", config, losses=["ce", "auto"], seeds=2)
     assert outcome.exit_code == 0
     names = [competitor["name"] for competitor in outcome.summary["competitors"]]
@@ -109,12 +109,7 @@ def test_real_questions_are_learnt_by_heart(tmp_path, real_data, form, loss):
 
 def test_real_entities_are_asked_for_by_heart(tmp_path, real_data):
     lines = real_data("ncbi_disease/train.tsv").read_text(encoding="utf-8").splitlines(True)
-    scores = learn(
-        tmp_path,
-        "mrc-ner",
-        lines[:1200],
-        "a.tsv",
-        loss="dice",
-        trainer={"num_train_epochs": 16, "per_device_train_batch_size": 8, "learning_rate": 3e-4},
-    )
+    trainer = {"num_train_epochs": 16, "per_device_train_batch_size": 8, "learning_rate": 3e-4}
+    trainer |= ONCE
+    scores = learn(tmp_path, "mrc-ner", lines[:1200], "a.tsv", loss="dice", trainer=trainer)
     assert scores["f1"] > 0.7

@@ -6,7 +6,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from commands import command
-from dicetune.decide.folder import tune
+from dicetune.decide.folder import tune_folder
 from dicetune.records import (
     DECISION_FILE,
     PREDICTIONS_FILE,
@@ -54,7 +54,7 @@ def place(tmp_path_factory):
     trainer = {"max_steps": 1, "use_cpu": True}
     out = str(folder / "run")
     run(RunConfig("ner", gold, gold, out=out, model=str(folder / "model"), trainer=trainer))
-    tune(out)
+    tune_folder(out)
     return folder
 
 

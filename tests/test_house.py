@@ -194,6 +194,18 @@ def test_no_class_has_the_name_of_another():
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
+def test_no_function_has_the_name_of_another():
+    """A verb is a function of the door, and of the command line and the package behind it."""
+    places = defaultdict(list)
+    for path in FILES:
+        for node in tree(path).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+                places[node.name].append(module_name(path))
+    known = {"main", *dicetune._PUBLIC}
+    twice = {name: found for name, found in places.items() if len(found) > 1}
+    assert twice.keys() <= known, twice
+
+
 def test_what_is_declared_is_imported_and_what_is_imported_is_declared():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     modules = {"pyyaml": "yaml", "scikit-learn": "sklearn"}

@@ -106,7 +106,8 @@ def train(
     ] = None,
     start_loss: Annotated[Text, flag("Loss of the start phase, e.g. ce; by default none.")] = None,
     start_share: Annotated[
-        float | None, flag("Share of the steps in the start phase, between 0 and 1, e.g. 0.2.")
+        float | None,
+        flag("Share of the steps in the start phase, between 0 and 1, e.g. 0.2."),
     ] = None,
     seed: Annotated[Number, flag("Seed of head, batches and dropout; by default 1.")] = None,
     format: Format = None,
@@ -148,7 +149,8 @@ def evaluate(
         ),
     ] = None,
     format: Annotated[
-        str, flag("Format of the predictions, or of DATA where TARGET is a model, e.g. conll.")
+        str,
+        flag("Format of the predictions, or of DATA where TARGET is a model, e.g. conll."),
     ] = "auto",
     gold_format: Annotated[
         Text, flag("Format of DATA beside a file of predictions; by default 'auto'.")
@@ -175,7 +177,8 @@ def predict(
     task: Annotated[Text, flag("Task of a model that dicetune did not train, e.g. pair.")] = None,
     format: Annotated[str, flag("Format of FILE, e.g. jsonl.")] = "auto",
     out_format: Annotated[
-        Text, flag("Output format, e.g. jsonl (`dicetune tasks` lists all; default: the first).")
+        Text,
+        flag("Output format, e.g. jsonl (`dicetune tasks` lists all; default: the first)."),
     ] = None,
     decision: Decision = None,
     option: Options = None,
@@ -281,7 +284,8 @@ def compare(
         Text, flag("Loss that each other loss is compared with; by default the first loss.")
     ] = None,
     search: Annotated[
-        Number, flag("Search hyper-parameters on dev, in N trials for each loss.", metavar="N")
+        Number,
+        flag("Search hyper-parameters on dev, in N trials for each loss.", metavar="N"),
     ] = None,
     keep_models: Annotated[
         bool | None, flag("Keep the weights of each run; by default delete.", "--keep-models")

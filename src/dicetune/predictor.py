@@ -16,8 +16,8 @@ from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, listed, quoted
 from dicetune.models import (
     check_vocabulary,
-    label_names,
     load_tokenizer,
+    output_names,
     quiet_loading,
     saved_as,
     window_length,
@@ -244,7 +244,7 @@ def load(
         task_class = _chosen_task(folder, record, task)
         chosen = build_options(task_class.Options, options or {}, use=use)
         model = _load_whole(task_class.auto_class, folder, task_class.title).to(device)
-    labels = label_names(model.config)
+    labels = output_names(model.config)
     tokenizer = load_tokenizer(str(folder), aligns=task_class.aligns)
     check_vocabulary(model, tokenizer)
     trained, settings, max_length = None, {}, None
@@ -299,7 +299,7 @@ def _chosen_task(folder: Path, record: RunRecord | None, name: str | None) -> An
 
     with loading(folder, "a saved model", _GIVE):
         config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-    return task_of_model(config, label_names(config))
+    return task_of_model(config, output_names(config))
 
 
 def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:

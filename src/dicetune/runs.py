@@ -159,7 +159,7 @@ def compare(
     from dicetune.comparison.compare import compare as compare_losses
     from dicetune.comparison.merge import compare_records
     from dicetune.tasks import DEFAULT_TASK
-    from dicetune.tasks.options import read_text, read_texts
+    from dicetune.tasks.options import read_option_texts, read_text
 
     given = {
         "losses": losses,
@@ -190,7 +190,7 @@ def compare(
         asked["seeds"] = numbers.split(",")
     if isinstance(numbers := asked.get("seeds"), list):
         asked["seeds"] = [read_text(int, number) for number in numbers]
-    asked = read_texts(_OF_COMPARE, asked)
+    asked = read_option_texts(_OF_COMPARE, asked)
     if "predictions" in asked:
         asked["predictions"] = _named_files(asked["predictions"])
     if data is not None:

@@ -289,8 +289,7 @@ def tune(
     Example:
         ``dicetune.tune("runs/a").rule.biases``
     """
-    from dicetune.decide.folder import read_scores
-    from dicetune.decide.folder import tune as tune_folder
+    from dicetune.decide.folder import read_scores, tune_folder
     from dicetune.decide.score_file import tune_scores
 
     how: dict[str, Any] = {"objective": objective, "guard": not plain, "folds": folds}

@@ -227,5 +227,5 @@ def test_scores_of_an_earlier_version_are_refused(tmp_path):
     folder = make_comparison(tmp_path / "c", tuned=False)
     path = run_folder(folder, "ce-seed1-*") / "scores.safetensors"
     save_file(load_file(path), path)
-    with pytest.raises(DataError, match="those of an earlier version"):
+    with pytest.raises(DataError, match="scores of an earlier version"):
         summarise(folder)

@@ -6,7 +6,7 @@ from comparisons import make_comparison
 from dicetune.comparison import differences
 from dicetune.comparison.execute import Outcome
 from dicetune.comparison.summary import markdown, summarise
-from dicetune.decide.folder import tune
+from dicetune.decide.folder import tune_folder
 from dicetune.reporting import render
 from dicetune.terminal import comparison_tables
 
@@ -111,7 +111,7 @@ def test_what_no_rule_moved_is_said_once(tmp_path):
     """Rules at the default: the tuned comparisons are those of the plain decisions."""
     folder = make_comparison(tmp_path / "c", losses=("ce", "dice", "dsc"), units=60, tuned=False)
     for run in (folder / "cells").iterdir():
-        tune(run, objective="logit-adjustment:0")
+        tune_folder(run, objective="logit-adjustment:0")
     found = summarise(folder)
     assert len(found["comparisons"]) == 5
     first, second = found["verdict"]

@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from comparisons import PROBLEMS, make_comparison
 from dicetune.decide import DecisionRule
-from dicetune.decide.folder import tune
+from dicetune.decide.folder import tune_folder
 from dicetune.errors import DicetuneError, InputError
 from dicetune.records import (
     DECISION_FILE,
@@ -44,7 +44,7 @@ def test_what_is_written_is_what_was_found(kind, tmp_path):
     folder = folder_of(tmp_path, kind)
     before = (folder / PREDICTIONS_FILE).read_bytes()
     metric = PROBLEMS[kind]["metric"]
-    found = tune(folder, guard=False)
+    found = tune_folder(folder, guard=False)
 
     assert (folder / PREDICTIONS_FILE).read_bytes() == before
     assert DecisionRule.load(folder) == found.rule
@@ -69,33 +69,33 @@ def test_what_is_written_is_what_was_found(kind, tmp_path):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_test_split_has_no_say(kind, tmp_path):
     folder = folder_of(tmp_path, kind)
-    rule = tune(folder).rule
+    rule = tune_folder(folder).rule
     golds = [
         row["gold"] for row in read_json_lines(folder / PREDICTIONS_FILE) if row["split"] == "test"
     ]
     turned = iter(reversed(golds))
     rewrite(folder, lambda row: row | ({"gold": next(turned)} if row["split"] == "test" else {}))
-    assert tune(folder).rule == rule
+    assert tune_folder(folder).rule == rule
 
 
 def test_tuning_again_gives_the_same_files(tmp_path):
     folder = folder_of(tmp_path, "spans")
     names = (DECISION_FILE, TUNED_FILE)
-    tune(folder)
+    tune_folder(folder)
     first = [(folder / name).read_bytes() for name in names]
-    tune(folder)
+    tune_folder(folder)
     assert [(folder / name).read_bytes() for name in names] == first
 
 
 def test_the_guard_keeps_the_default_of_a_model_without_a_bias(tmp_path):
     """Forty units whose best threshold differs from the default by luck alone."""
     folder = folder_of(tmp_path, "label")
-    plain = tune(folder, guard=False)
+    plain = tune_folder(folder, guard=False)
     with pytest.raises(InputError, match="another rule, which was fitted for 'f1': replace it"):
-        tune(folder)
+        tune_folder(folder)
     assert DecisionRule.load(folder) == plain.rule
     assert next(read_json_lines(folder / TUNED_FILE))["predicted"] == plain.predicted["dev"][0]
-    guarded = tune(folder, overwrite=True)
+    guarded = tune_folder(folder, overwrite=True)
     assert DecisionRule.load(folder) == guarded.rule
     assert not plain.rule.is_default
     assert guarded.rule.is_default
@@ -104,7 +104,7 @@ def test_the_guard_keeps_the_default_of_a_model_without_a_bias(tmp_path):
 
 
 def test_an_answer_without_a_null_threshold_says_so(tmp_path):
-    found = tune(folder_of(tmp_path, "answer"))
+    found = tune_folder(folder_of(tmp_path, "answer"))
     assert found.rule.is_default
     assert "answers every question" in found.said
 
@@ -166,7 +166,7 @@ def test_mistakes(mistake, tmp_path):
     spoil, message = MISTAKES[mistake]
     spoil(folder)
     with pytest.raises(DicetuneError) as error:
-        tune(folder)
+        tune_folder(folder)
     assert message in str(error.value)
     assert not (folder / DECISION_FILE).exists()
 
@@ -182,7 +182,7 @@ def test_mistakes(mistake, tmp_path):
 )
 def test_a_rule_that_cannot_be_read(spoilt, message, tmp_path):
     folder = folder_of(tmp_path, "label")
-    tune(folder, guard=False)
+    tune_folder(folder, guard=False)
     values = read_json(folder / DECISION_FILE) | spoilt
     (folder / DECISION_FILE).write_text(json.dumps(values), encoding="utf-8")
     with pytest.raises(DicetuneError, match=message):

@@ -7,7 +7,13 @@ import torch
 
 from dicetune.errors import InputError, InputTypeError
 from dicetune.losses import LOSSES, build
-from dicetune.losses._inputs import ABSENT, gold_log_complement, log_complement, power, prepare
+from dicetune.losses._inputs import (
+    ABSENT,
+    gold_log_complement,
+    items_of,
+    log_complement,
+    power_from_log,
+)
 from tolerances import assert_exact, assert_same
 
 LOGITS = torch.randn(4, 3)
@@ -15,7 +21,7 @@ GOLD = torch.tensor([0, 2, 1, 1])
 
 
 def test_by_hand():
-    items = prepare(LOGITS, torch.tensor([0, -100, 1, 1]), mask=torch.tensor([True] * 3 + [False]))
+    items = items_of(LOGITS, torch.tensor([0, -100, 1, 1]), mask=torch.tensor([True] * 3 + [False]))
     assert items.hard
     assert items.kind == "classes"
     assert items.target.tolist() == [0, 0, 1, 0]
@@ -41,28 +47,28 @@ def test_by_hand():
 def test_kind_is_read_off_the_shapes(logits, target, kind, shape):
     if logits == (3,):
         target = torch.tensor(0)
-    items = prepare(torch.zeros(logits), target)
+    items = items_of(torch.zeros(logits), target)
     assert items.kind == kind
     assert items.logits.shape == shape
 
 
 def test_types():
     for dtype in (torch.float16, torch.bfloat16, torch.float32):
-        assert prepare(LOGITS.to(dtype), GOLD).logits.dtype == torch.float32
-    assert prepare(LOGITS.double(), GOLD).logits.dtype == torch.float64
+        assert items_of(LOGITS.to(dtype), GOLD).logits.dtype == torch.float32
+    assert items_of(LOGITS.double(), GOLD).logits.dtype == torch.float64
     for dtype in (torch.int32, torch.uint8, torch.int16):
-        assert prepare(LOGITS, GOLD.to(dtype)).target.dtype == torch.int64
+        assert items_of(LOGITS, GOLD.to(dtype)).target.dtype == torch.int64
 
 
 def test_nothing_is_masked_where_nothing_needs_to_be():
-    items = prepare(LOGITS, GOLD, mask=torch.ones(4).bool())
+    items = items_of(LOGITS, GOLD, mask=torch.ones(4).bool())
     assert items.mask is None
     assert items.logits.data_ptr() == LOGITS.data_ptr()
 
 
 def test_masked_labels_are_surely_absent():
     target = torch.tensor([[1.0, -100.0], [-100.0, -100.0]])
-    items = prepare(torch.zeros(2, 2), target)
+    items = items_of(torch.zeros(2, 2), target)
     absent = torch.tensor(ABSENT).item()
     assert items.logits.tolist() == [[0.0, absent], [absent, absent]]
     assert items.target.tolist() == [[1.0, 0.0], [0.0, 0.0]]
@@ -73,10 +79,10 @@ def test_a_masked_item_may_hold_anything():
     logits = LOGITS.clone()
     logits[1] = torch.nan
     keep = torch.tensor([True, False, True, True])
-    items = prepare(logits, torch.tensor([0, 999, 1, 1]), mask=keep)
+    items = items_of(logits, torch.tensor([0, 999, 1, 1]), mask=keep)
     assert torch.isfinite(items.logits).all()
     labels = torch.tensor([[0.0, 1, 0], [torch.nan, 7, -3], [0, 0, 1], [1, 1, 1]])
-    assert prepare(logits, labels, mask=keep).target[1].tolist() == [0, 0, 0]
+    assert items_of(logits, labels, mask=keep).target[1].tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +120,7 @@ def test_a_masked_item_may_hold_anything():
 def test_messages(given, message):
     given = {"logits": LOGITS, "target": GOLD, **given}
     with pytest.raises((InputError, InputTypeError), match=message):
-        prepare(given.pop("logits"), given.pop("target"), **given)
+        items_of(given.pop("logits"), given.pop("target"), **given)
 
 
 @pytest.mark.parametrize("spec", ["dice", "mom", "ce+dice"])
@@ -147,7 +153,7 @@ def test_exact_however_near_1_p_is(gap):
         log_rest[0, 0].detach(), torch.tensor(math.log(2) - math.log(math.exp(-gap) * 2 + 1) - gap)
     )
     assert_same(gold_log_complement(logits, torch.tensor([0])), log_rest[:, 0].detach())
-    power(log_rest, 0.5).sum().backward()
+    power_from_log(log_rest, 0.5).sum().backward()
     assert torch.isfinite(logits.grad).all()
 
 
@@ -166,4 +172,4 @@ def test_ties_and_no_rows():
 
 
 def test_power_of_0_is_1():
-    assert power(torch.tensor([0.0, -1e30]), 0.0).tolist() == [1.0, 1.0]
+    assert power_from_log(torch.tensor([0.0, -1e30]), 0.0).tolist() == [1.0, 1.0]

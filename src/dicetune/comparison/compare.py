@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.comparison.execute import Outcome, Show, execute
-from dicetune.comparison.folder import PLAN_FILE, check_place, check_predictions
+from dicetune.comparison.folder import PLAN_FILE, check_predictions, check_writable
 from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search, digests_of
 from dicetune.errors import InputError, listed, quoted, unknown_name
 from dicetune.losses import build, code_of, imported_names, recipe
@@ -64,7 +64,7 @@ def compare(
     A folder with the same plan continues: finished runs are kept, losses and seeds may be added.
     """
     folder = Path(out)
-    check_place(folder)
+    check_writable(folder)
     check_predictions(predictions or {})
     earlier = Plan.load(folder) if (folder / PLAN_FILE).is_file() else None
     if earlier is not None:

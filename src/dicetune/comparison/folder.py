@@ -96,7 +96,7 @@ def failure_of(folder: Path) -> str | None:
         return "failed"
 
 
-def check_place(out: Path) -> None:
+def check_writable(out: Path) -> None:
     """Refuse a folder that cannot be made or written, before anything is done."""
     there = next((path for path in (out, *out.absolute().parents) if os.path.lexists(path)), out)
     if not there.is_dir():
@@ -109,7 +109,7 @@ def check_place(out: Path) -> None:
 
 def check_out(out: Path) -> None:
     """Refuse a folder that holds anything but a comparison, or cannot be written in."""
-    check_place(out)
+    check_writable(out)
     begun = {LOCK_FILE, f"{PLAN_FILE}.part"}  # files that a kill may leave before there is a plan
     if (
         out.is_dir()

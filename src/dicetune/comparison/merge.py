@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from dicetune.comparison.execute import Outcome, conclude, task_of
-from dicetune.comparison.folder import EXTERNAL, PLAN_FILE, check_place, check_predictions
+from dicetune.comparison.folder import EXTERNAL, PLAN_FILE, check_predictions, check_writable
 from dicetune.comparison.plan import (
     SPLITS,
     DataFile,
@@ -28,7 +28,7 @@ from dicetune.comparison.plan import (
     what_decides,
 )
 from dicetune.comparison.runs import RECORDS, FinishedRun, check_read_alike, is_finished
-from dicetune.decide.folder import tune
+from dicetune.decide.folder import tune_folder
 from dicetune.errors import DataError, InputError, quoted, unknown_name
 from dicetune.records import DECISION_FILE, PREDICTIONS_FILE, RUN_FILE, locked, sha256
 from dicetune.training.config import TRAINER_DEFAULTS
@@ -58,7 +58,7 @@ def compare_records(
     if out is None and not in_place:
         raise InputError("expected a folder for the merged records, got none: give --out")
     folder = folders[0] if in_place else Path(out or ".")
-    check_place(folder)
+    check_writable(folder)
     if not in_place:
         return _merged(folders, folder, baseline, predictions)
     plan = Plan.load(folder)
@@ -313,7 +313,7 @@ def _copy_run(member: _Member, out: Path) -> None:
             shutil.copyfile(member.folder / name, target / name)
     if not (target / DECISION_FILE).is_file():
         _log.info("fitting the decision rule of %s on dev", member.planned.id)
-        tune(target)
+        tune_folder(target)
 
 
 def _copy_external(plans: Mapping[Path, Plan], out: Path) -> dict[str, dict[str, Any]]:

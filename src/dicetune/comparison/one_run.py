@@ -91,7 +91,7 @@ def beside(config_file: Path, ending: str) -> Path:
 
 def make_run(config_file: Path, *, decide: bool, keep_model: bool) -> None:
     """Train, or resume, until the folder holds a finished run; then fit its rule on dev."""
-    from dicetune.decide.folder import tune
+    from dicetune.decide.folder import tune_folder
     from dicetune.training import RunConfig, run
     from dicetune.training.folder import clear, drop_checkpoints
 
@@ -105,7 +105,7 @@ def make_run(config_file: Path, *, decide: bool, keep_model: bool) -> None:
     drop_checkpoints(folder)
     if decide and not (folder / DECISION_FILE).is_file():
         _log.info("fitting the decision rule on dev")
-        tune(folder)
+        tune_folder(folder)
     if not keep_model:
         for weights in folder.glob(WEIGHTS):
             weights.unlink()

@@ -280,7 +280,7 @@ def markdown(summary: Mapping[str, Any]) -> str:
         ]
         for competitor in competitors
     ]
-    parts.append(table(heads, rows))
+    parts.append(markdown_table(heads, rows))
     heads = ["difference", "points", "interval", "p (Holm)", "detectable", "verdict"]
     rows = [
         [
@@ -294,7 +294,7 @@ def markdown(summary: Mapping[str, Any]) -> str:
         for row in summary["comparisons"]
     ]
     if rows:
-        parts.append(table(heads, rows))
+        parts.append(markdown_table(heads, rows))
     support = {row["name"]: row["support"] for c in competitors for row in c["per_class"]}
     f1 = [{row["name"]: row["f1"] for row in c["per_class"]} for c in competitors]
     rows = [
@@ -303,15 +303,15 @@ def markdown(summary: Mapping[str, Any]) -> str:
     ]
     if rows:
         parts.append(f"F1 of each class (support: {summary['class_unit']})")
-        parts.append(table(["class", "support", *(c["name"] for c in competitors)], rows))
+        parts.append(markdown_table(["class", "support", *(c["name"] for c in competitors)], rows))
     return "\n\n".join(parts) + "\n"
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     r"""A Markdown table, first column to the left and all others to the right.
 
     Example:
-        >>> print(table(["loss", "F1"], [["ce|dice", "41.2"]]))
+        >>> print(markdown_table(["loss", "F1"], [["ce|dice", "41.2"]]))
         | loss | F1 |
         |---|---:|
         | ce\|dice | 41.2 |

@@ -14,8 +14,7 @@ from typing import Any, TypeVar, cast
 
 from dicetune.decide.fit import fit as _fit
 from dicetune.decide.fit import logit_adjustment
-from dicetune.decide.folder import Split, Tuned, read_scores, tune_splits
-from dicetune.decide.folder import tune as _tune
+from dicetune.decide.folder import Split, Tuned, read_scores, tune_folder, tune_splits
 from dicetune.decide.rule import DecisionRule
 from dicetune.decide.score_file import tune_scores as _tune_scores
 
@@ -34,18 +33,18 @@ __all__ = [
 Call = TypeVar("Call", bound=Callable[..., Any])
 
 
-def _former(function: Call, successor: str) -> Call:
+def _former(function: Call, name: str, successor: str) -> Call:
     """A function of version 0.1, which works with a warning for one version."""
 
     @functools.wraps(function)
     def call(*args: Any, **options: Any) -> Any:
-        name = f"dicetune.decide.{function.__name__}"
-        warnings.warn(f"{name} is private: use {successor}", DeprecationWarning, stacklevel=2)
+        message = f"dicetune.decide.{name} is private: use {successor}"
+        warnings.warn(message, DeprecationWarning, stacklevel=2)
         return function(*args, **options)
 
     return cast(Call, call)
 
 
-fit = _former(_fit, "dicetune.tune(scores=rows)")
-tune = _former(_tune, "dicetune.tune(folder)")
-tune_scores = _former(_tune_scores, "dicetune.tune(scores=path)")
+fit = _former(_fit, "fit", "dicetune.tune(scores=rows)")
+tune = _former(tune_folder, "tune", "dicetune.tune(folder)")
+tune_scores = _former(_tune_scores, "tune_scores", "dicetune.tune(scores=path)")

@@ -156,7 +156,7 @@ def _decided(
     return dict(zip((DEFAULT, TUNED), scores, strict=True)), predicted, reached
 
 
-def tune(
+def tune_folder(
     folder: str | Path,
     *,
     objective: str | None = None,

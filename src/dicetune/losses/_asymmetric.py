@@ -9,21 +9,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dicetune.errors import InputError
-from dicetune.losses._base import Loss, Preset, flag, number
+from dicetune.losses._base import Loss, Preset, boolean, number
 from dicetune.losses._cross_entropy import label_mean
-from dicetune.losses._inputs import Given, log_complement, power, prepare, reduce_items
+from dicetune.losses._inputs import Given, items_of, log_complement, power_from_log, reduce_items
 
 
 def _positive(logits: Tensor, gamma: float, detach: bool) -> Tensor:
     """-(1-p)^γ log p."""
-    weight = power(log_complement(logits, sigmoid=True), gamma)
+    weight = power_from_log(log_complement(logits, sigmoid=True), gamma)
     return (weight.detach() if detach else weight) * F.softplus(-logits)
 
 
 def _negative(logits: Tensor, gamma: float, margin: float, detach: bool) -> Tensor:
     """-p_m^γ log(1 - p_m), finite with its gradient however near p is to 0, m or 1."""
     if margin == 0:
-        weight, cost = power(-F.softplus(-logits), gamma), F.softplus(logits)
+        weight, cost = power_from_log(-F.softplus(-logits), gamma), F.softplus(logits)
     else:
         tiny = torch.finfo(logits.dtype).tiny
         # the floor keeps the gradient of the power finite where p_m is 0
@@ -84,8 +84,8 @@ def asymmetric_loss(
         tensor(0.3825)
     """
     gamma_pos, gamma_neg = number("gamma_pos", gamma_pos), number("gamma_neg", gamma_neg)
-    margin, detach = _check_margin(margin), flag("detach", detach)
-    items = prepare(logits, target, **given, sigmoid=True)
+    margin, detach = _check_margin(margin), boolean("detach", detach)
+    items = items_of(logits, target, **given, sigmoid=True)
     zeros = _negative(items.logits, gamma_neg, margin, detach)
     if items.hard:  # one class of an item is set
         gold = items.target[:, None]

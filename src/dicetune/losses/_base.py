@@ -250,7 +250,7 @@ def _checked(name: str, value: Any, default: object) -> object:
     if default is None:
         return class_numbers(value, name)
     if isinstance(default, bool):
-        return flag(name, value)
+        return boolean(name, value)
     return number(name, value) if isinstance(default, float) else one_of(name, value, REDUCTIONS)
 
 
@@ -275,7 +275,7 @@ def one_of(name: str, value: object, valid: Sequence[str]) -> str:
     return value
 
 
-def flag(name: str, value: object) -> bool:
+def boolean(name: str, value: object) -> bool:
     """``value``, where it is True or False."""
     if not isinstance(value, bool):
         raise InputTypeError(f"expected {name} to be True or False, got {quoted(value)}")

@@ -12,7 +12,7 @@ from torch import Tensor
 from dicetune.errors import InputError
 from dicetune.losses._base import Preset, number
 from dicetune.losses._cross_entropy import CountedLoss, as_counts, counts_beside, cross_entropy_of
-from dicetune.losses._inputs import Given, prepare
+from dicetune.losses._inputs import Given, items_of
 
 
 def effective_number_weights(
@@ -88,7 +88,7 @@ def class_balanced_loss(
         >>> class_balanced_loss(logits, target, class_counts=[2, 1], beta=0.5)  # 1.2 · log 2
         tensor(0.8318)
     """
-    items = prepare(logits, target, class_counts=class_counts, **given)
+    items = items_of(logits, target, class_counts=class_counts, **given)
     weight = effective_number_weights(counts_beside(items), beta)
     return cross_entropy_of(items, weight, reduction)
 

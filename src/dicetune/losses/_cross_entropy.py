@@ -15,8 +15,8 @@ from dicetune.losses._inputs import (
     IGNORED,
     Given,
     Items,
+    items_of,
     mean_of,
-    prepare,
     reduce_items,
     values_are_known,
 )
@@ -93,7 +93,7 @@ def cross_entropy_loss(
         >>> cross_entropy_loss(logits, torch.tensor([0, 1])) # (0.1269 + 0.6931) / 2
         tensor(0.4100)
     """
-    items = prepare(logits, target, **given)
+    items = items_of(logits, target, **given)
     sides = items.kind == "labels"
     weight = weight_vector(class_weight, items.logits, items.kind, sides=sides)
     return cross_entropy_of(items, weight, reduction)
@@ -261,7 +261,7 @@ def weighted_cross_entropy_loss(
         >>> weighted_cross_entropy_loss(logits, target, class_counts=[90, 10])  # lg 10 · log 2
         tensor(0.6931)
     """
-    items = prepare(logits, target, class_counts=class_counts, **given)
+    items = items_of(logits, target, class_counts=class_counts, **given)
     weight = inverse_frequency_weights(counts_beside(items), k)
     return cross_entropy_of(items, weight, reduction)
 

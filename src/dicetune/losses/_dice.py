@@ -7,7 +7,7 @@ from typing import ClassVar, Unpack
 from torch import Tensor
 
 from dicetune.losses._base import Preset, Range
-from dicetune.losses._inputs import Given, mean_of, prepare, probabilities
+from dicetune.losses._inputs import Given, items_of, mean_of, probabilities
 from dicetune.losses._overlap import IndexOptions, Overlap
 from dicetune.losses._tversky import OverlapLoss, overlap_loss
 
@@ -182,7 +182,7 @@ def share_past_turning_point(
         tensor(0.6667)
     """
     choice = Overlap(decay=decay, activation=activation)
-    items = prepare(logits.detach(), target, **given, sigmoid=choice.activation == "sigmoid")
+    items = items_of(logits.detach(), target, **given, sigmoid=choice.activation == "sigmoid")
     past = (probabilities(items.logits, items.sigmoid) > 1 / (1 + decay)).any(1)
     if items.mask is not None:
         past = past & items.mask

@@ -11,7 +11,14 @@ from torch import Tensor
 
 from dicetune.losses._base import Loss, Preset, Range, number, weight_vector
 from dicetune.losses._cross_entropy import cross_entropy_of, label_mean
-from dicetune.losses._inputs import Given, Items, log_complement, power, prepare, reduce_items
+from dicetune.losses._inputs import (
+    Given,
+    Items,
+    items_of,
+    log_complement,
+    power_from_log,
+    reduce_items,
+)
 
 
 def focal_of(items: Items, gamma: float, class_weight: Tensor | None, reduction: str) -> Tensor:
@@ -25,12 +32,12 @@ def focal_of(items: Items, gamma: float, class_weight: Tensor | None, reduction:
             losses = losses * class_weight[items.target]
     elif items.sigmoid:
         sure, unsure = F.logsigmoid(items.logits), F.logsigmoid(-items.logits)
-        ones = items.target * power(unsure, gamma) * sure
-        zeros = (1 - items.target) * power(sure, gamma) * unsure
+        ones = items.target * power_from_log(unsure, gamma) * sure
+        zeros = (1 - items.target) * power_from_log(sure, gamma) * unsure
         losses = label_mean(-(ones + zeros), class_weight, items)
     else:
         log_p = items.logits.log_softmax(1)
-        weight = power(log_complement(items.logits, sigmoid=False), gamma)
+        weight = power_from_log(log_complement(items.logits, sigmoid=False), gamma)
         terms = -items.target * weight * log_p
         losses = (terms if class_weight is None else terms * class_weight).sum(1)
     return reduce_items(losses, items, reduction)
@@ -75,7 +82,7 @@ def focal_loss(
         tensor(0.1733)
     """
     gamma = number("gamma", gamma)
-    items = prepare(logits, target, **given)
+    items = items_of(logits, target, **given)
     weight = weight_vector(class_weight, items.logits, items.kind)
     return focal_of(items, gamma, weight, reduction)
 

@@ -1,7 +1,7 @@
 """The input of every loss: logits of (N, C) and their targets, checked and masked once.
 
 Tasks give logits of any leading shape, targets as class numbers, as 0/1 or as shares, and masks of
-entries that do not count. ``prepare`` makes one ``Items`` of these; no loss reads raw input. Three
+entries that do not count. ``items_of`` makes one ``Items`` of these; no loss reads raw input. Three
 rules therefore hold for every loss:
 
 - *Masked is removed.* The logits of a masked row are replaced before any exponential is taken, so
@@ -105,7 +105,7 @@ def values_are_known() -> bool:
     return not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active())
 
 
-def prepare(
+def items_of(
     logits: Tensor,
     target: Tensor,
     *,
@@ -385,6 +385,6 @@ def gold_log_complement(logits: Tensor, gold: Tensor, sigmoid: bool = False) -> 
     return others - logits.logsumexp(1)
 
 
-def power(log_base: Tensor, exponent: float) -> Tensor:
+def power_from_log(log_base: Tensor, exponent: float) -> Tensor:
     """base**exponent from log(base): 1 for an exponent of 0, also at base 0."""
     return torch.exp(exponent * log_base)

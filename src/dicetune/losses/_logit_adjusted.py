@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dicetune.losses._base import Preset, number
 from dicetune.losses._cross_entropy import CountedLoss, as_counts, counts_beside, cross_entropy_of
-from dicetune.losses._inputs import Given, prepare
+from dicetune.losses._inputs import Given, items_of
 
 
 def log_prior(class_counts: Tensor | Sequence[float]) -> Tensor:
@@ -77,7 +77,7 @@ def logit_adjusted_loss(
         tensor(2.3026)
     """
     tau = number("tau", tau)
-    items = prepare(logits, target, class_counts=class_counts, **given)
+    items = items_of(logits, target, class_counts=class_counts, **given)
     offset = tau * log_prior(counts_beside(items))
     return cross_entropy_of(items._replace(logits=items.logits + offset), None, reduction)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dicetune.losses._base import Preset, number
 from dicetune.losses._cross_entropy import CountedLoss, counts_beside, cross_entropy_of
-from dicetune.losses._inputs import Given, Items, check_background, prepare
+from dicetune.losses._inputs import Given, Items, check_background, items_of
 
 
 def _majority_of(items: Items) -> Tensor:
@@ -64,7 +64,7 @@ def majority_or_minority_loss(
         tensor(1.0397)
     """
     majority_weight = number("majority_weight", majority_weight)
-    items = prepare(logits, target, class_counts=class_counts, **given)
+    items = items_of(logits, target, class_counts=class_counts, **given)
     weight = 1 + majority_weight * _majority_of(items)
     return cross_entropy_of(items, weight, reduction)
 

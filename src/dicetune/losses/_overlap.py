@@ -21,16 +21,16 @@ import torch
 from torch import Tensor
 
 from dicetune.errors import InputError, quoted
-from dicetune.losses._base import flag, number, one_of, weight_vector
+from dicetune.losses._base import boolean, number, one_of, weight_vector
 from dicetune.losses._inputs import (
     REDUCTIONS,
     Given,
     Items,
     check_background,
     gold_log_complement,
+    items_of,
     log_complement,
-    power,
-    prepare,
+    power_from_log,
     probabilities,
     reduce_items,
     values_are_known,
@@ -102,7 +102,7 @@ class Overlap:
             )
         number("smooth", self.smooth, above_0=True)
         number("decay", self.decay)
-        flag("squared", self.squared)
+        boolean("squared", self.squared)
         for name, valid in _CHOICES.items():
             one_of(name, getattr(self, name), valid)
         if self.squared and self.alpha != self.beta:
@@ -123,7 +123,7 @@ class Overlap:
 
     def items(self, logits: Tensor, target: Tensor, given: Given) -> Items:
         """The clean items of a call, of a kind for which the choices have a meaning."""
-        items = prepare(logits, target, **given, sigmoid=self.activation == "sigmoid")
+        items = items_of(logits, target, **given, sigmoid=self.activation == "sigmoid")
         check_background(items)
         self.check_kind(items.kind, items.background)
         return items
@@ -315,7 +315,7 @@ def _hard_parts(items: Items, choice: Overlap) -> tuple[Tensor, Tensor, Tensor]:
     on_wrong, on_gold = wrong.detach() ** choice.decay, missed.detach()
     if choice.decay != 1:  # a small power of 1-p may be far from 0 where 1-p underflows
         log_rest = gold_log_complement(items.logits, items.target, items.sigmoid)
-        on_gold = power(log_rest, choice.decay)
+        on_gold = power_from_log(log_rest, choice.decay)
     return on_gold * tp, on_wrong * errors[0], on_gold * errors[1]
 
 
@@ -350,7 +350,7 @@ def _soft_parts(items: Items, choice: Overlap) -> tuple[Tensor, Tensor]:
         return tp, error
     weight = gap.detach().abs() ** choice.decay
     if choice.decay != 1:  # as in _hard_parts
-        at_one = power(log_complement(items.logits, items.sigmoid).detach(), choice.decay)
+        at_one = power_from_log(log_complement(items.logits, items.sigmoid).detach(), choice.decay)
         weight = torch.where(y == 1, at_one, weight)
     return weight * tp, weight * error
 
@@ -364,7 +364,7 @@ def _adjusted(items: Items, p: Tensor, choice: Overlap) -> tuple[Tensor, Tensor 
     if choice.decay == 1:
         return (1 - (p if literal else p.detach())) * p, None
     log_rest = log_complement(items.logits, items.sigmoid)
-    return power(log_rest if literal else log_rest.detach(), choice.decay) * p, log_rest
+    return power_from_log(log_rest if literal else log_rest.detach(), choice.decay) * p, log_rest
 
 
 def _adjusted_rest(p: Tensor, log_rest: Tensor, choice: Overlap) -> Tensor:

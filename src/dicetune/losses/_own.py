@@ -28,7 +28,7 @@ from torch import Tensor
 
 from dicetune.errors import DicetuneError, InputError, quoted
 from dicetune.losses._base import Loss, term_text, typed_text
-from dicetune.losses._inputs import Call, mean_of, prepare
+from dicetune.losses._inputs import Call, items_of, mean_of
 from dicetune.records import sha256
 
 _NAME = re.compile(r"py\(\s*([\w.]+)\s*:\s*([\w.]+)\s*\)")
@@ -86,7 +86,7 @@ class OwnLoss(Loss):
 
     def value(self, logits: Tensor, target: Tensor, given: Call) -> Tensor:
         """The mean over the items that count."""
-        items = prepare(logits, target, **given)
+        items = items_of(logits, target, **given)
         rows, goal = items.logits, items.target
         if items.class_mask is not None:
             rows = rows.masked_fill(~items.class_mask, torch.finfo(rows.dtype).min)

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from dicetune.errors import InputError
 from dicetune.losses._base import number
-from dicetune.losses._inputs import Items, check_background, prepare
+from dicetune.losses._inputs import Items, check_background, items_of
 
 
 def hardest_negatives(
@@ -73,7 +73,7 @@ def hardest_negatives(
     """
     check_selection(per_positive, kind, background)
     number("least", least)
-    items = prepare(
+    items = items_of(
         logits.detach(),
         target,
         kind=kind,

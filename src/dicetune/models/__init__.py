@@ -2,9 +2,9 @@
 
 from dicetune.models.encoder import (
     MINILM_SHA256,
-    label_names,
     load_model,
     output_bias,
+    output_names,
     quiet_loading,
     resolve_encoder,
     saved_as,
@@ -37,10 +37,10 @@ __all__ = [
     "MrcNerModel",
     "check_vocabulary",
     "fit_vocabulary",
-    "label_names",
     "load_model",
     "load_tokenizer",
     "output_bias",
+    "output_names",
     "padding_multiple",
     "position_limit",
     "quiet_loading",

@@ -226,12 +226,12 @@ def _check_whole(model: Any, source: str, found: dict[str, Any]) -> None:
 # the output layer and its labels
 
 
-def label_names(config: Any) -> list[str]:
+def output_names(config: Any) -> list[str]:
     """The names of a model's outputs, in the order of the outputs.
 
     Example:
         >>> from transformers import BertConfig
-        >>> label_names(BertConfig(id2label={1: "B", 0: "O"}))
+        >>> output_names(BertConfig(id2label={1: "B", 0: "O"}))
         ['O', 'B']
     """
     names = config.id2label
@@ -275,7 +275,7 @@ def _labels_of_head(auto_class: Any, source: str) -> list[str]:
     """Labels of a saved model with the head of ``auto_class``; no labels for other heads."""
     config = AutoConfig.from_pretrained(source, trust_remote_code=False)
     head = auto_class.__name__.removeprefix("AutoModel")
-    return label_names(config) if head in saved_as(config) else []
+    return output_names(config) if head in saved_as(config) else []
 
 
 @torch.no_grad()

@@ -16,7 +16,7 @@ import numpy as np
 
 from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.problems.ratios import Counts, counted, named_ratio, precision_recall_f1, ratio
-from dicetune.problems.score_rows import ScoreRow, named_gold, score_table
+from dicetune.problems.score_rows import ScoreRow, log_probability_table, named_gold
 
 if TYPE_CHECKING:  # decisions score what they count
     from dicetune.problems.decisions import Biases, Decisions
@@ -384,7 +384,7 @@ class Problem:
             DataError: what is missing or no number, and in which line.
         """
         rows, _ = self.score_shape(row.values["gold"])
-        return score_table(row, self.labels, rows or 0)
+        return log_probability_table(row, self.labels, rows or 0)
 
     def write_scores(self, scores: np.ndarray) -> dict[str, Any]:
         """The scores of one unit as the keys of a row that ``read_scores`` reads."""

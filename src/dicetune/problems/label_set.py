@@ -29,7 +29,7 @@ from dicetune.problems.ratios import (
     ranked,
     ratio,
 )
-from dicetune.problems.score_rows import ScoreRow, column_names, log_sigmoid, score_table
+from dicetune.problems.score_rows import ScoreRow, column_names, log_probability_table, log_sigmoid
 
 HALF = float(np.log(0.5))
 MICRO = "micro_f1"
@@ -149,7 +149,7 @@ class LabelSet(Problem):
 
     def read_scores(self, row: ScoreRow) -> np.ndarray:
         """Each label has an independent probability."""
-        return score_table(row, self.labels, 1, alone=True)
+        return log_probability_table(row, self.labels, 1, alone=True)
 
     def write_scores(self, scores: np.ndarray) -> dict[str, Any]:
         """Scores by label."""

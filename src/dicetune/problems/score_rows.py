@@ -185,7 +185,7 @@ def column_names(rows: Sequence[ScoreRow]) -> list[str]:
     return labels
 
 
-def score_table(
+def log_probability_table(
     row: ScoreRow, labels: Sequence[str], rows: int, *, alone: bool = False
 ) -> np.ndarray:
     """Log-probabilities of scores by label, (rows, labels).

@@ -34,7 +34,7 @@ from dicetune.tasks.sequence import (
     Labelled,
     LabelOptions,
     SequenceTask,
-    label_columns,
+    chosen_label_columns,
     label_order,
 )
 
@@ -68,7 +68,7 @@ class MultiLabelOptions(LabelOptions):
                 "expected a separator between labels, got an empty one: give it, or separator=none "
                 "if each cell is one label"
             )
-        chosen = label_columns(vars(self))
+        chosen = chosen_label_columns(vars(self))
         if self.label_columns is not None and (
             len({*chosen}) < max(len(chosen), 2) or "" in chosen
         ):

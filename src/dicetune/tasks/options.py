@@ -68,7 +68,7 @@ def build_options(options_class: type[Chosen], values: Mapping[str, Any], *, use
     if use not in USES:
         raise unknown_name("use of options", use, USES)
     hints = typing.get_type_hints(options_class)
-    values = read_texts(hints, values)
+    values = read_option_texts(hints, values)
     entries = {entry.name: entry for entry in fields(options_class)}  # type: ignore[arg-type]
     for name, value in values.items():
         if name not in entries:
@@ -131,7 +131,7 @@ def read_text(hint: Any, value: Any) -> Any:
     return None if type(None) in plain and value in _NOTHING else value
 
 
-def read_texts(hints: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def read_option_texts(hints: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Names and values, each read by the type of its name; unknown names are unchanged."""
     return {name: read_text(hints.get(name), value) for name, value in values.items()}
 

@@ -233,7 +233,7 @@ class SequenceTask(Task):
             quoting=options.quoting,
             header=options.header,
             split=source.split,
-            label_columns=label_columns(vars(options)),
+            label_columns=chosen_label_columns(vars(options)),
             separator=_settled("separator", options, Trained()),
         )
 
@@ -396,7 +396,7 @@ def label_order(train: TextCorpus, labels: Sequence[str] | None) -> list[str]:
     return list(labels) if labels is not None else train.label_names
 
 
-def label_columns(options: Mapping[str, Any]) -> tuple[str, ...]:
+def chosen_label_columns(options: Mapping[str, Any]) -> tuple[str, ...]:
     """The names that ``label_columns`` lists; only ``multilabel`` has such an option."""
     chosen = options.get("label_columns")
     return () if chosen is None else tuple(name.strip() for name in chosen.split(","))
@@ -418,4 +418,4 @@ def _settled(name: str, options: Any, trained: Trained) -> str:
 def _columns(options: Mapping[str, Any]) -> TextColumns:
     """The columns that options name."""
     text, pair, label, number = (options.get(f"{name}_column") for name in _COLUMNS)
-    return TextColumns(text, pair, label, number, label_columns(options))
+    return TextColumns(text, pair, label, number, chosen_label_columns(options))

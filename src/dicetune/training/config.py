@@ -30,7 +30,7 @@ from dicetune.tasks.options import (
     check_needs_no_file,
     check_type,
     plain_types,
-    read_texts,
+    read_option_texts,
 )
 
 SAMPLE = "sample"
@@ -263,11 +263,11 @@ def _misplaced(name: str, values: Mapping[str, Any]) -> InputError | None:
 
 def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
     """Names and values; the type of each key reads its text, in options and trainer too."""
-    typed = read_texts(typing.get_type_hints(RunConfig), values)
+    typed = read_option_texts(typing.get_type_hints(RunConfig), values)
     inner = {"options": task_named(str(typed["task"])).Options, "trainer": TrainingArguments}
     for name, of in inner.items():
         if isinstance(mapping := values.get(name), Mapping):
-            typed[name] = read_texts(typing.get_type_hints(of), mapping)
+            typed[name] = read_option_texts(typing.get_type_hints(of), mapping)
     return typed
 
 
