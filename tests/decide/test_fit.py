@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from dicetune.decide.fit import cross_fit, deal, fit
+from dicetune.decide.fit import _said, cross_fit, deal, fit
+from dicetune.decide.rule import DecisionRule
+from dicetune.errors import InputError
 from dicetune.problems import problem_of
 from dicetune.problems.goal import Goal
 from lattice import draw
@@ -121,3 +123,27 @@ def test_without_the_guard_the_fitted_rule_stays():
     assert rule.biases == rule.evidence["fitted_biases"]
     assert rule.evidence["factor"] == 1.0
     assert "without a guard" in rule.evidence["said"]
+
+
+@pytest.mark.parametrize(
+    ("gain", "factor", "said"),
+    [
+        (None, 0.0, "Kept the default: too few units to hold any out, so it is not used."),
+        (-0.001, 0.0, "points on held-out units (40 in 5 parts), so it is not used."),
+        (0.001, 0.0, "points on held-out units (40 in 5 parts), which is within the noise."),
+        (0.02, 0.625, "Tuned: a rule fitted for f1 gains +2.00 ± 1.00 points"),
+        (0.02, 0.625, "so 62% of it is kept."),
+    ],
+)
+def test_what_was_done_is_said(gain, factor, said):
+    goal = Goal.parse("f1", problem_of(SPAM))
+    evidence = {"fitted_biases": {"spam": 1.0}, "gain": gain, "error": 0.01, "folds": 5}
+    assert said in _said(goal, {**evidence, "factor": factor, "units": 40, "guard": True})
+
+
+@pytest.mark.parametrize("kinds", [("label", "tags"), ("tags", "label")])
+def test_a_rule_of_another_type_is_refused(kinds):
+    of_rule, of_model = kinds
+    model = problem_of({"kind": of_model, "labels": ["a", "b"]})
+    with pytest.raises(InputError, match=f"a decision rule for {of_model}, got one for {of_rule}"):
+        DecisionRule(of_rule, {}, "macro_f1", ("a", "b")).check(model)

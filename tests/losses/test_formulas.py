@@ -240,6 +240,8 @@ def test_a_module_is_its_function_with_the_options_of_the_module(module, functio
         ("FocalLoss", {"gamma": -1}, InputError, "gamma to be a finite number >= 0, got -1"),
         ("FocalLoss", {"gamma": float("nan")}, InputError, "got nan"),
         ("FocalLoss", {"gamma": "two"}, InputTypeError, "got 'two'"),
+        ("FocalLoss", {"class_weight": []}, InputTypeError, "one number for each class, got .]"),
+        ("FocalLoss", {"class_weight": [1, "a"]}, InputTypeError, "one number for each class"),
         ("FocalLoss", {"reduction": "avg"}, InputError, "unknown value for reduction 'avg'"),
         ("AsymmetricLoss", {"gamma_pos": -1}, InputError, "gamma_pos to be .* >= 0, got -1"),
         ("AsymmetricLoss", {"margin": 1}, InputError, r"\[0, 1\), got 1: no negative would count"),
@@ -282,6 +284,8 @@ def test_counts_that_do_not_fit_are_refused(name):
         build(f"{name}:class_counts=1/2/3")(torch.zeros(1, 2), target)
     with pytest.raises(InputError, match=r"shape \(2, 2\) for kind 'labels'.*got \(2,\)"):
         loss(torch.zeros(3, 2), torch.zeros(3, 2), class_counts=torch.tensor([1, 2]))
+    with pytest.raises(InputError, match=r"shape \(2, 2\) for kind 'labels'.*got \(4,\)"):
+        loss(torch.zeros(3, 2), torch.zeros(3, 2), class_counts=torch.tensor([1, 2, 3, 4]))
     with pytest.raises(InputError, match="positions of a text are not classes"):
         FORMULAS[name][0](torch.zeros(1, 2), target, kind="positions", class_counts=[1, 2])
     if name != "mom":

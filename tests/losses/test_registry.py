@@ -232,3 +232,11 @@ def test_auto_is_built_of_losses_that_exist():
 def test_messages_of_a_recipe(given, message):
     with pytest.raises(InputError, match=message):
         recipe(**{"loss": "dice", **given})
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_search_stays_in_a_range_that_holds_the_default(name):
+    for value, allowed in build(name).searchable().values():
+        assert 0 <= allowed.low <= value <= allowed.high
+        assert allowed.low < allowed.high
+        assert allowed.low > 0 or not allowed.log

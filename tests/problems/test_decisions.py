@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicetune.problems import problem_of
+from dicetune.problems import Answer, Entities, problem_of
 from dicetune.problems.decisions import Steps, best_point
 from dicetune.problems.goal import Goal
 from lattice import GRID, draw
@@ -243,3 +243,18 @@ def test_which_piece_is_taken(edges, values, current, point):
     found, value = best_point(np.array(edges), np.array(values, dtype=float), current)
     assert found == pytest.approx(point)
     assert value in values
+
+
+def test_a_rule_moves_the_deciding_scores_alone():
+    null, span = [1.0, 2.0, 3.0, -1.0, -1.0], [4.0, 5.0, 6.0, 7.0, 8.0]
+    [moved] = Answer.move([np.array([null, span])], {"null": 0.5}, ())
+    assert moved.tolist() == [[1.5, 2.5, 3.0, -1.0, -1.0], span]
+    [moved] = Entities.move([np.array([[0, 1, 2, 4.0, 5, 6]])], {"start": 1, "match": -1}, ())
+    assert moved.tolist() == [[0, 1, 2, 5, 5, 5]]
+
+
+@pytest.mark.parametrize("kind", ["spans", "label", "label_set", "entities", "answer"])
+def test_no_unit_says_nothing_of_any_bias(kind):
+    settings, gold, scores, extras = draw(kind, 2, units=4)
+    decisions = problem_of(settings).decisions(gold, scores, extras)
+    assert list(decisions.present(np.zeros(4, dtype=bool))) == []

@@ -6,7 +6,15 @@ from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
 from dicetune.errors import InputError
-from dicetune.problems.schemes import PREFIXES, convert, spans, split_tag, to_tags, violations
+from dicetune.problems.schemes import (
+    PREFIXES,
+    convert,
+    spans,
+    split_tag,
+    strict_spans,
+    to_tags,
+    violations,
+)
 
 KINDS = st.sampled_from(["PER", "LOC", "creative-work", "-", "O", "B-LOC", "日本", "PER.NOM"])
 
@@ -130,3 +138,8 @@ def test_messages():
             to_tags([bad], 3)
     with pytest.raises(InputError, match=r"span \('Y', 1, 3\)"):
         to_tags([("X", 0, 2), ("Y", 1, 3)], 3)
+
+
+def test_a_single_word_inside_of_a_span_ends_the_span():
+    assert strict_spans(["B-x", "S-x", "E-x"], "iobes") == [("x", 1, 2)]
+    assert strict_spans(["B-x", "I-y", "I-x"]) == [("x", 0, 1)]

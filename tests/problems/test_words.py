@@ -78,6 +78,7 @@ def test_nothing_to_score():
     ("gold", "predicted", "message"),
     [
         ([[("ab", "N")]], [], "expected as many predicted sentences as gold ones"),
+        ([], [[("ab", "N")]], "expected as many predicted sentences as gold ones"),
         ([[("ab", "N")]], [[("ac", "N")]], "sentence 0: .* 'b' from character 1 on, got 'c'"),
         ([[("ab", "N")]], [[("a", "N")]], "sentence 0: .* 'b' from character 1 on, got ''"),
         ([[("", "N"), ("a", "N")]], [[("a", "N")]], "gold sentence 0: .* got an empty one"),
