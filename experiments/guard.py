@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import mean
 
 from dicetune import numbers
-from dicetune.decide.folder import tune
+from dicetune.decide.folder import tune_folder
 from dicetune.records import PREDICTIONS_FILE, RUN_FILE, SCORES_FILE, read_json
 
 
@@ -20,7 +20,7 @@ def gains(run: Path, metric: str, guard: bool) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as place:
         for name in (RUN_FILE, SCORES_FILE, PREDICTIONS_FILE):
             shutil.copy(run / name, place)
-        found = tune(place, guard=guard).metrics
+        found = tune_folder(place, guard=guard).metrics
     return {split: own["tuned"][metric] - own["argmax"][metric] for split, own in found.items()}
 
 

@@ -13,7 +13,7 @@ import pytest
 from comparisons import PROBLEMS, make_comparison
 from dicetune.comparison.summary import markdown, summarise
 from dicetune.decide import DecisionRule
-from dicetune.decide.folder import tune
+from dicetune.decide.folder import tune_folder
 from dicetune.records import RunRecord, read_json
 from dicetune.scoring import evaluate
 from dicetune.tasks import TASKS
@@ -71,7 +71,7 @@ def test_the_scores_of_a_saved_run_give_the_rule_that_they_gave(task, tmp_path):
     rule = DecisionRule.load(tmp_path / "run")
     metrics = read_json(tmp_path / "run" / "decision.json")["metrics"]
     (tmp_path / "run" / "decision.json").unlink()
-    found = tune(tmp_path / "run")
+    found = tune_folder(tmp_path / "run")
     assert found.rule.biases == pytest.approx(rule.biases)
     for name, value in rule.evidence.items():
         if isinstance(value, float):

@@ -218,7 +218,7 @@ def tune(
         bool,
         flag(
             "Use the fitted rule as it is; by default the rule is shrunk towards the default "
-            "decision where it gains little on held-out parts.",
+            "decision, the more the less sure its gain on held-out parts is.",
             "--plain",
         ),
     ] = False,
@@ -281,7 +281,7 @@ def compare(
     ] = None,
     seeds: Annotated[Text, flag("Number of seeds (by default 5), or a list, e.g. 1,2,7.")] = None,
     baseline: Annotated[
-        Text, flag("Loss that each other loss is compared with; by default the first loss.")
+        Text, flag("Loss that all other losses are compared with; by default the first loss.")
     ] = None,
     search: Annotated[
         Number,

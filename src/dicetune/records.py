@@ -108,7 +108,7 @@ def file_of_run(folder: str | Path, name: str, other: str = "") -> Path:
 
 @contextlib.contextmanager
 def silent_log(when: bool = True) -> Iterator[None]:
-    """Log nothing inside: another process, or an earlier reading, logs the same lines."""
+    """Log nothing, if ``when``: another process, or an earlier reading, logs the same lines."""
     log = logging.getLogger("dicetune")
     level = log.level
     log.setLevel(logging.CRITICAL if when else level)

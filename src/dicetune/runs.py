@@ -135,7 +135,7 @@ def compare(
         task: as ``train`` takes it.
         losses: specs or names of recipes; by default "ce" and "auto".
         seeds: the number of seeds (by default 5), or a list ("1,2,7").
-        baseline: the loss that each other loss is compared with; by default the first loss.
+        baseline: the loss that all other losses are compared with; by default the first loss.
         search: number of trials of the search for hyper-parameters, for each loss.
         keep_models: keep the weights of each run.
         predictions: files with the predictions of other tools for the test data, by name.

@@ -175,8 +175,6 @@ def predict(
         ``dicetune.predict("runs/a", text=["The pump at Quay Nine is down."])[0].entities``
     """
     from dicetune.data import check_target, write_text
-    from dicetune.predictor import load
-    from dicetune.tasks import Use
 
     if (source is None) == (not texts):
         raise InputError(
@@ -190,6 +188,9 @@ def predict(
         )
     if out is not None:
         check_target(out)
+    from dicetune.predictor import load  # loads torch: after the checks
+    from dicetune.tasks import Use
+
     use: Use = "ask" if source is None else "predict"
     predictor = load(model, options=options, task=task, use=use, decision=decision or "auto")
     known = predictor.task.out_formats
@@ -277,7 +278,7 @@ def tune(
         objective: a metric, "fbeta:B", "precision@recall:R" or "logit-adjustment:TAU"; by default
             the metric that chose the checkpoint.
         plain: use the fitted rule as it is. By default the rule is shrunk towards the default
-            decision where it gains little on held-out units.
+            decision, the more the less sure its gain on held-out units is.
         folds: number of parts for the held-out units.
         out: file that the rule of ``scores`` is written to.
         overwrite: replace an earlier rule in the folder, or an earlier file at ``out``.
@@ -303,7 +304,7 @@ def tune(
         if value is not None:
             raise InputError(
                 f"expected no {name} beside a run's folder, got {quoted(str(value))}: {name} is "
-                "for the scores of other models; a run has its own, and keeps the rule"
+                "for the scores of other models; a run has these itself, and keeps its rule"
             )
     if not (Path(folder) / RUN_FILE).is_file():
         # imported here: scores of this version are tuned without torch

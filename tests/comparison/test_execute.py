@@ -1,8 +1,11 @@
 """Carrying a plan out: what it leaves, what a second time changes, and what a failure costs."""
 
+from dataclasses import replace
+
 import pytest
 
 from dicetune.comparison.compare import budgeted, compare
+from dicetune.comparison.execute import describe
 from dicetune.comparison.folder import check_out
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.runs import Progress
@@ -164,3 +167,17 @@ def test_the_trainer_keys_of_the_user_win_for_all_alike():
     assert budgeted({"num_train_epochs": 2}, sample=True)["num_train_epochs"] == 2
     epochs = budgeted({"save_strategy": "epoch"})
     assert (epochs["eval_strategy"], "eval_steps" in epochs) == ("epoch", False)
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"eval_strategy": "epoch", "eval_steps": None}, "dev evaluated after each epoch"),
+        ({"eval_steps": 0.25}, "dev evaluated every 25% of the run"),
+        ({"eval_steps": 20}, "dev evaluated every 20 steps"),
+    ],
+)
+def test_how_often_dev_is_evaluated_is_said(done, keys, said):
+    out, *_ = done
+    plan = Plan.load(out)
+    assert said in " ".join(describe(replace(plan, trainer={**plan.trainer, **keys}), out))

@@ -6,7 +6,7 @@ import pytest
 
 from dicetune.errors import DataError, InputError, InputTypeError
 from dicetune.tasks.options import read_text
-from dicetune.training.config import RunConfig, read_yaml
+from dicetune.training.config import RunConfig, read_yaml, with_changes
 
 BASE = {"task": "ner", "train": "a.conll", "dev": "b.conll"}
 
@@ -172,3 +172,9 @@ def test_yaml_that_is_more_than_names_and_values_is_refused(tmp_path, text, mess
     path.write_text(f"task: ner\ntrain: a\ndev: b\n{text}", encoding="latin-1")
     with pytest.raises((InputError, InputTypeError), match=message):
         RunConfig.from_yaml(path)
+
+
+@pytest.mark.parametrize("nothing", [None, "none", "null"])
+def test_a_label_is_weighed_where_no_label_was(nothing):
+    values = with_changes({"task": "text", "class_weight": nothing}, {"class_weight.spam": 2})
+    assert values["class_weight"] == {"spam": 2}

@@ -59,7 +59,7 @@ def compare(
     command: str = "",
     show: Show = lambda progress: None,
 ) -> Outcome:
-    """Train several objectives at the same budget, and compare them; the verb explains arguments.
+    """Train objectives at the same budget, and compare: see ``dicetune.compare``.
 
     A folder with the same plan continues: finished runs are kept, losses and seeds may be added.
     """
@@ -171,7 +171,7 @@ def make_plan(
 
 
 def seeds_of(given: int | Sequence[int]) -> tuple[int, ...]:
-    """Seeds from their number (1, 2, …), or a list of seeds unchanged.
+    """Seeds from their number (1, 2, …), or a list of seeds, sorted.
 
     Example:
         >>> seeds_of(3), seeds_of([7, 4])

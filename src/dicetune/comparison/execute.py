@@ -112,7 +112,7 @@ def describe(plan: Plan, out: Path) -> list[str]:
     length = f"{keys['num_train_epochs']:g} epochs"
     if keys.get("max_steps", -1) > 0:
         length = f"{keys['max_steps']} steps"
-    steps = keys.get("eval_steps", 0)
+    steps = keys.get("eval_steps") or 0
     often = f"every {steps:g} steps" if steps >= 1 else f"every {100 * steps:g}% of the run"
     if keys.get("eval_strategy") == "epoch":
         often = "after each epoch"

@@ -188,7 +188,7 @@ class Plan:
 
     @property
     def options_by_content(self) -> dict[str, Any]:
-        """The options of the task; a file is the fingerprint that it had for the plan."""
+        """The options of the task; a file is given by its fingerprint when the plan was made."""
         return {**self.options, **self.option_files}
 
     @property

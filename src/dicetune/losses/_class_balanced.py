@@ -73,7 +73,7 @@ def class_balanced_loss(
     Each of the ``labels`` is a problem of two classes, absent and set.
 
     Args:
-        logits, target, class_counts, reduction, **given: see ``Call``, also for result and errors.
+        logits, target, class_counts, reduction, **given: see ``Given`` and ``Call``.
         beta: β in [0, 1); see ``effective_number_weights`` for the weights w.
 
     Raises:

@@ -247,7 +247,7 @@ def weighted_cross_entropy_loss(
     only: 1 : 1,000 weighs 3.
 
     Args:
-        logits, target, class_counts, reduction, **given: see ``Call``, also for result and errors.
+        logits, target, class_counts, reduction, **given: see ``Given`` and ``Call``.
         k: the constant K of the weights; see ``inverse_frequency_weights``.
 
     Raises:

@@ -46,7 +46,14 @@ def dice_loss(
         tensor(0.2000)
     """
     return self_adjusting_dice_loss(
-        logits, target, decay=0.0, level=level, squared=squared, smooth=smooth, **options
+        logits,
+        target,
+        decay=0.0,
+        form="target",
+        level=level,
+        squared=squared,
+        smooth=smooth,
+        **options,
     )
 
 

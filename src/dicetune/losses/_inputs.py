@@ -38,7 +38,7 @@ _FEW_CLASSES = 16
 
 
 class Given(TypedDict, total=False):
-    """What every function takes beside its options. Every entry may be left out.
+    """What every function takes beside its options. All but logits and target may be left out.
 
     The result is a scalar; for the reduction ``none`` it has the leading shape. The mean over
     nothing is 0 with zero gradient. Values, shapes and combinations without a meaning are an

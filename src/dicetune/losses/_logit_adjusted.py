@@ -60,7 +60,7 @@ def logit_adjusted_loss(
     best for the mean recall of the classes, and rare classes are predicted too often for F1.
 
     Args:
-        logits, target, class_counts, reduction, **given: see ``Call``, also for result and errors.
+        logits, target, class_counts, reduction, **given: see ``Given`` and ``Call``.
         tau: τ >= 0, how much of the prior is taken out of the model.
 
     Raises:

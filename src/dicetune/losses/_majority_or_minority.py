@@ -48,7 +48,7 @@ def majority_or_minority_loss(
     true odds: M is predicted more often, and other classes only with more confidence.
 
     Args:
-        logits, target, class_counts, reduction, **given: see ``Call``, also for result and errors.
+        logits, target, class_counts, reduction, **given: see ``Given`` and ``Call``.
         majority_weight: λ >= 0.
 
     Raises:

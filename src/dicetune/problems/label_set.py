@@ -246,7 +246,7 @@ class LabelSetDecisions(Decisions):
         return made
 
     def _padded(self, made: np.ndarray) -> np.ndarray:
-        """The scores with columns for classes that only gold has."""
+        """The decisions with columns for classes that only gold has."""
         return np.pad(made, ((0, 0), (0, self._truth.shape[1] - made.shape[1])))
 
 

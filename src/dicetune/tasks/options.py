@@ -22,7 +22,7 @@ USES: dict[Use, str] = {
     "train": "training a model",
     "evaluate": "a model on data with gold",
     "predict": "a model on data without gold",
-    "ask": "a model on texts of a call or of --text",
+    "ask": "a model on texts given in the call",
     "score": "a file of predictions and gold",
     "compare": "a file of predictions beside a file of gold",
     "inspect": "looking at data with gold",

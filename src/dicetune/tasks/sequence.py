@@ -408,7 +408,7 @@ def _names(options: Any) -> Sequence[str]:
 
 
 def _settled(name: str, options: Any, trained: Trained) -> str:
-    """The given options, else the options of the training."""
+    """The given option, else the option of the training."""
     if not hasattr(options, name):
         return _OPEN[name]
     chosen = getattr(options, name)

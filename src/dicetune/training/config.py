@@ -31,6 +31,7 @@ from dicetune.tasks.options import (
     check_type,
     plain_types,
     read_option_texts,
+    read_text,
 )
 
 SAMPLE = "sample"
@@ -187,7 +188,7 @@ class RunConfig:
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> RunConfig:
-        """Build from names and values; unknown names are refused, each field reads its text."""
+        """Build from names and values; texts are read by type, unknown names are refused."""
         valid = [entry.name for entry in fields(cls)]
         for name in values:
             if name not in valid:
@@ -242,7 +243,8 @@ def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
         mapping, dot, name = key.partition(".")
         if dot and mapping not in _MAPPINGS:
             raise unknown_name("configuration mapping", mapping, _MAPPINGS)
-        if dot and isinstance(inner := changed.get(mapping), Mapping | None):
+        inner = read_text(dict | None, changed.get(mapping))  # "none" is no mapping
+        if dot and isinstance(inner, Mapping | None):
             changed[mapping] = {**(inner or {}), name: value}
     return changed
 
@@ -262,7 +264,7 @@ def _misplaced(name: str, values: Mapping[str, Any]) -> InputError | None:
 
 
 def _typed(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Names and values; the type of each key reads its text, in options and trainer too."""
+    """Names and values; texts are read by the type of their field, in options and trainer too."""
     typed = read_option_texts(typing.get_type_hints(RunConfig), values)
     inner = {"options": task_named(str(typed["task"])).Options, "trainer": TrainingArguments}
     for name, of in inner.items():

@@ -105,7 +105,7 @@ class Runs:
         if self.units < 2:
             raise InputError(
                 f"expected at least 2 units, got {self.units}: how much a new test set would "
-                "change cannot be told from one"
+                "change cannot be told from one; give a larger test file"
             )
 
     @classmethod

@@ -11,7 +11,7 @@ between the two, never its name:
    a cell without quotes around it: **off**.
 4. Each line is a whole row without quoting, and no cell needs its quotes: **off**, the quotes are
    text; but **on** where a quote is doubled inside, or a whole column is in quotes.
-5. Else **on**: a CSV writer would put every quote in this place.
+5. Else **on**: every quote is where a CSV writer would put it.
 
 An empty line is no row. ``\r\n`` inside a quoted cell becomes ``\n`` if rows end in ``\r\n``, and
 stays if rows end in ``\n``.
