@@ -131,8 +131,8 @@ def test_without_the_guard_the_fitted_rule_stays():
         (None, 0.0, "Kept the default: too few units to hold any out, so it is not used."),
         (-0.001, 0.0, "points on held-out units (40 in 5 parts), so it is not used."),
         (0.001, 0.0, "points on held-out units (40 in 5 parts), which is within the noise."),
-        (0.02, 0.625, "Tuned: a rule fitted for f1 gains +2.00 ± 1.00 points"),
-        (0.02, 0.625, "so 62% of it is kept."),
+        (0.02, 0.9, "Tuned: a rule fitted for f1 gains +2.00 ± 1.00 points"),
+        (0.02, 0.9, "so 90% of it is kept."),
     ],
 )
 def test_what_was_done_is_said(gain, factor, said):

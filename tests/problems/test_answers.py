@@ -16,6 +16,7 @@ from dicetune.problems.answer_text import (
     cmrc_f1,
     cmrc_pieces,
     normalize_answer,
+    score_answer,
 )
 from referees import official_answers, official_normal
 
@@ -218,3 +219,8 @@ def test_never_answering_squad20_gives_the_published_number(real_data):
     found = scores(gold, last)
     assert found["exact"] == pytest.approx(sum(exact) / len(gold))
     assert found["f1"] == pytest.approx(sum(f1) / len(gold))
+
+
+def test_cmrc_counts_a_run_of_characters_and_other_languages_a_bag():
+    assert score_answer("3战国", ["战国3"], "cmrc2018") == (0.0, pytest.approx(2 / 3))
+    assert score_answer("3战国", ["战国3"], "characters") == (0.0, 1.0)

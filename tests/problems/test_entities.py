@@ -1,5 +1,6 @@
 """Entities by place: by hand, and as tags score where spans lie side by side."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from dicetune.data import spans, to_tags
 from dicetune.errors import InputError
 from dicetune.problems import Entities, Spans
+from dicetune.problems.entities import likely_spans
 
 
 def scores(gold, predicted):
@@ -53,3 +55,8 @@ def test_spans_side_by_side_score_as_tags_do(data):
     found = scores([pair[0]], [pair[1]])
     by_tags = Spans({}).scores(*tags)
     assert found == {name: by_tags[name] for name in found}
+
+
+def test_types_of_one_place_are_in_their_order():
+    scores = np.array([[1, 0, 2, 1, 1, 1], [0, 0, 2, 1, 1, 1], [0, 0, 1, 1, 1, 1.0]])
+    assert likely_spans(scores, True) == [(0, 0, 1), (0, 0, 2), (1, 0, 2)]
