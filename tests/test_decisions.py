@@ -190,7 +190,7 @@ def test_predictions_name_the_article_of_a_question(trained):
 
 def test_a_file_of_predictions_is_decided(tmp_path):
     (tmp_path / "p.tsv").write_text("a\tO\tO\n", encoding="utf-8")
-    with pytest.raises(InputError, match="what it holds is decided"):
+    with pytest.raises(InputError, match="predictions are decided"):
         evaluate(tmp_path / "p.tsv", decision="tuned")
 
 

@@ -19,6 +19,7 @@ import torch
 mpl.use("svg")
 import matplotlib.pyplot as plt
 
+import dicetune
 from dicetune.losses import (
     LOSSES,
     NonTrainingLossWarning,
@@ -143,7 +144,10 @@ def one_loss(folder, name):
 
 
 def package_imports():
-    """Which parts of the package each part imports: folders and the modules beside them."""
+    """Which parts of the package each part imports: folders and the modules beside them.
+
+    A verb, ``dicetune.train``, is an import of the module that has the verb.
+    """
     parts = {path.stem if path.is_file() else path.name: path for path in SRC.iterdir()}
     parts = {name: path for name, path in parts.items() if not name.startswith("_")}
     found = {}
@@ -157,6 +161,8 @@ def package_imports():
                 module = (getattr(node, "module", None) or "").split(".")
                 if module == ["dicetune"]:
                     modules |= {alias.name for alias in node.names}
+                elif getattr(getattr(node, "value", None), "id", "") == "dicetune":
+                    modules.add(dicetune._PUBLIC.get(node.attr, ".").split(".")[1])
                 elif module[0] == "dicetune":
                     modules.add(module[1])
         found[name] = sorted(modules & parts.keys() - {name})
