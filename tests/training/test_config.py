@@ -178,3 +178,8 @@ def test_yaml_that_is_more_than_names_and_values_is_refused(tmp_path, text, mess
 def test_a_label_is_weighed_where_no_label_was(nothing):
     values = with_changes({"task": "text", "class_weight": nothing}, {"class_weight.spam": 2})
     assert values["class_weight"] == {"spam": 2}
+
+
+def test_a_change_leaves_the_other_texts_of_a_mapping_as_they_are():
+    values = with_changes({"options": {"positive": "007"}}, {"options.label_column": "1"})
+    assert values["options"] == {"positive": "007", "label_column": "1"}

@@ -23,7 +23,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar, Self
 
@@ -228,10 +227,11 @@ class MrcNerTask(Task):
                 "model was saved without them"
             )
         known = {name: settings[name] for name in _KEPT if name in settings}
-        queries, given = settings.get("queries") or {}, None
-        if isinstance(queries, str | Path):  # a file, given for this prediction
-            given = read_queries(queries)
-        chosen = choose_queries(labels, given, {} if given else queries, str(queries))
+        queries = settings.get("queries") or {}
+        if isinstance(queries, Mapping):
+            chosen = choose_queries(labels, None, queries, "")
+        else:  # a file, given for this prediction
+            chosen = choose_queries(labels, read_queries(queries), {}, str(queries))
         words = settings.get("max_span_words", AUTO)
         words = MAX_SPAN_WORDS if isinstance(words, str) else words
         return cls(chosen, words, MrcNerOptions(**known))

@@ -241,10 +241,14 @@ def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
     changed = {**values, **{key: value for key, value in changes.items() if "." not in key}}
     for key, value in changes.items():
         mapping, dot, name = key.partition(".")
-        if dot and mapping not in _MAPPINGS:
+        if not dot:
+            continue
+        if mapping not in _MAPPINGS:
             raise unknown_name("configuration mapping", mapping, _MAPPINGS)
-        inner = read_text(dict | None, changed.get(mapping))  # "none" is no mapping
-        if dot and isinstance(inner, Mapping | None):
+        inner = changed.get(mapping)
+        if isinstance(inner, str):  # "none" is no mapping; other texts are refused later
+            inner = read_text(dict | None, inner)
+        if isinstance(inner, Mapping | None):
             changed[mapping] = {**(inner or {}), name: value}
     return changed
 
