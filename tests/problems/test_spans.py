@@ -1,5 +1,6 @@
 """Spans of tags: what seqeval finds, what it would mangle, and examples by hand."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 from dicetune.errors import InputError
 from dicetune.problems import Spans
 from dicetune.problems.schemes import check_tags, spans_of, types_of
+from dicetune.problems.span_steps import SpanSteps
 from referees import COLUMNS, referee, tag_spans
 
 KINDS = ["PER", "LOC", "-PER", "PER-", "creative-work", "creative", "_", "O", "B-X"]
@@ -113,3 +115,33 @@ def test_spans_do_not_reach_over_sentences_and_tuples_will_do():
 def test_tags_of_another_scheme_are_refused(tag):
     with pytest.raises(InputError, match=r"expected O or a tag of the scheme iob2 \(B-, I-"):
         check_tags([["O", tag]], "iob2", "gold")
+
+
+@pytest.mark.parametrize("scheme", LETTERS)
+@pytest.mark.parametrize("convention", ["strict", "conlleval"])
+@given(data=st.data())
+def test_steps_are_what_reading_each_sentence_again_gives(scheme, convention, data):
+    kinds = KINDS[:2]
+    labels = ["O", *(f"{letter}-{kind}" for letter in LETTERS[scheme] for kind in kinds)]
+    settings = {"labels": labels, "scheme": scheme, "convention": convention}
+    tag, when = st.integers(0, len(labels) - 1), st.sampled_from([-np.inf, 0, 1, 2, 3, np.inf])
+    lengths = data.draw(st.lists(st.integers(0, 6), max_size=3))
+    words = sum(lengths)
+    gold, before, after = (
+        np.array(data.draw(st.lists(tag, min_size=words, max_size=words)), dtype=int)
+        for _ in range(3)
+    )
+    at = np.array(data.draw(st.lists(when, min_size=words, max_size=words)), dtype=float)
+
+    def rows(tags):
+        return [[labels[n] for n in row] for row in np.split(tags, np.cumsum(lengths)[:-1])][
+            : len(lengths)
+        ]
+
+    problem = Spans(settings)
+    steps = SpanSteps(problem, rows(gold)).steps(before, after, at)
+    edges, sums = steps.curve()
+    for bias in (-0.5, 0.5, 1.5, 2.5, 3.5):
+        tags = np.where(at < bias, after, before)
+        expected = problem.counts(rows(gold), rows(tags)).sum(0)
+        assert (sums[np.searchsorted(edges, bias)] == expected).all()

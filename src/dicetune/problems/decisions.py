@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -60,6 +61,15 @@ class Decisions:
         """Counts as functions of the bias ``name``, with the other biases fixed."""
         raise NotImplementedError
 
+    def kept_steps(self, name: str, biases: Biases) -> Steps:
+        """``steps``, computed once where all other biases are 0: each fit begins there."""
+        if any(bias for other, bias in biases.items() if other != name):
+            return self.steps(name, biases)
+        kept: dict[str, Steps] = self.__dict__.setdefault("_kept_steps", {})
+        if name not in kept:
+            kept[name] = self.steps(name, {})
+        return kept[name]
+
     def present(self, mask: np.ndarray) -> list[str]:
         """The names whose bias can be fitted on the units under the mask, (U,) bool."""
         raise NotImplementedError
@@ -82,7 +92,7 @@ class Decisions:
             for _ in range(MOST_TURNS):
                 before = value
                 for name in names:
-                    edges, sums = self.steps(name, biases).curve(mask)
+                    edges, sums = self.kept_steps(name, biases).curve(mask)
                     point, reached = best_point(edges, goal.key(sums), biases[name])
                     if reached > value + EQUAL:
                         biases[name], value = point, reached
@@ -155,18 +165,20 @@ class Steps:
             The different breakpoints in order, (P,), and the sums on the P + 1 pieces before,
             between and behind them, (P + 1, M).
         """
-        base, at, change = self.base, self.at, self.change
+        order, base = self._order, self.base
         if mask is not None:
-            base, chosen = base[mask], mask[self.unit]
-            at, change = at[chosen], change[chosen]
-        order = np.argsort(at, kind="stable")
-        at = at[order]
-        edges, begins = np.unique(at, return_index=True)
-        sums = np.repeat(base.sum(0)[None], len(edges) + 1, axis=0)
-        if len(edges):
-            added = np.add.reduceat(change[order], begins, axis=0)
+            order, base = order[mask[self.unit[order]]], base[mask]
+        at = self.at[order]
+        begins = np.flatnonzero(np.diff(at, prepend=-np.inf))
+        sums = np.repeat(base.sum(0)[None], len(begins) + 1, axis=0)
+        if len(begins):
+            added = np.add.reduceat(self.change[order], begins, axis=0)
             sums[1:, self.columns] += np.cumsum(added, axis=0)
-        return edges, sums
+        return at[begins], sums
+
+    @cached_property
+    def _order(self) -> np.ndarray:
+        return np.argsort(self.at, kind="stable")
 
 
 def best_point(edges: np.ndarray, values: np.ndarray, current: float) -> tuple[float, float]:

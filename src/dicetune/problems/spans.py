@@ -5,9 +5,8 @@ A decision rule is one bias on the tag outside of spans,
 .. math::
     \hat y_t = \arg\max_c\,(\log p_{t,c} + b\,[c = \text{O}]).
 
-A word has one breakpoint, where O equals the best other tag. The spans of a sentence change only
-there, so each sentence is read once for each of its words; one pass over the sorted breakpoints
-gives the sums over all sentences.
+A word has one breakpoint, where O equals the best other tag; ``SpanSteps`` says how the spans
+change there.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ from dicetune.problems.schemes import (
     types_of,
 )
 from dicetune.problems.score_rows import ScoreRow, column_names
+from dicetune.problems.span_steps import SpanSteps
 
 STEPS = 120
 """Points of a precision-recall curve."""
@@ -205,52 +205,36 @@ class SpanDecisions(Decisions):
         self.background = str(problem.settings["background"])
         self.names = (self.background,)
         check_tags([*gold, self.labels], problem.scheme, "gold")
-        self._gold = [list(tags) for tags in gold]
-        self._spans = [set(problem.spans(tags)) for tags in self._gold]
-        self._scores = [np.asarray(table, dtype=np.float64) for table in scores]
+        self._reader = SpanSteps(problem, gold)
+        self._ends = np.cumsum([len(table) for table in scores])
+        empty = np.zeros((0, len(self.labels)))
+        self._scores = np.concatenate([empty, *scores]).astype(np.float64)
 
     def predicted(self, biases: Biases) -> list[list[str]]:
         """The tags of each sentence."""
-        moved = self.problem.move(self._scores, biases, self.labels)
-        return [[self.labels[number] for number in table.argmax(-1)] for table in moved]
+        tags = np.split(np.array(self.labels, dtype=object)[self._tags(biases)], self._ends[:-1])
+        return [row.tolist() for row in tags]
 
     def counts(self, biases: Biases) -> np.ndarray:
         """Counts of each sentence, (U, M)."""
-        return self.problem.counts(self._gold, self.predicted(biases))
+        return self._reader.counts(self._tags(biases))
 
     def steps(self, name: str, biases: Biases) -> Steps:
         """A word turns from its best tag to O at its breakpoint."""
-        column = self.labels.index(self.background)
-        sentences = []
-        for table in self._scores:
-            others = table.copy()
-            others[:, column] = -np.inf
-            tags = [self.labels[number] for number in others.argmax(-1)]
-            sentences.append((tags, others.max(-1, initial=-np.inf) - table[:, column]))
-        base = self.problem.counts(self._gold, [tags for tags, _ in sentences])
-        size = len(self.problem.classes)
-        steps = []
-        for unit, (tags, at) in enumerate(sentences):
-            before = self._vector(unit, tags)
-            for word in np.argsort(at, kind="stable"):
-                tags[word] = self.background
-                after = self._vector(unit, tags)
-                steps.append((at[word], unit, after - before))
-                before = after
-        return Steps.collected(base, steps, np.array([*range(2 * size), 3 * size]))
+        column = self.labels.index(name)
+        others = self._scores.copy()
+        others[:, column] = -np.inf
+        best = others.argmax(-1)
+        with np.errstate(invalid="ignore"):  # no tag of a word is possible
+            at = others.max(-1, initial=-np.inf) - self._scores[:, column]
+        return self._reader.steps(best, np.full_like(best, column), at)
 
     def present(self, mask: np.ndarray) -> list[str]:
         """O, where any sentence under the mask has a span."""
-        chosen = np.flatnonzero(mask)
-        return list(self.names) if any(self._spans[unit] for unit in chosen) else []
+        return list(self.names) if self._reader.with_gold[mask].any() else []
 
-    def _vector(self, unit: int, tags: Sequence[str]) -> np.ndarray:
-        """Right and predicted spans of each type, and words with the right tag."""
-        size = len(self.problem.classes)
-        found = np.zeros(2 * size + 1)
-        for span in self.problem.spans(tags):
-            number = self.problem.number(span[0])
-            found[number] += span in self._spans[unit]
-            found[size + number] += 1
-        found[-1] = sum(a == b for a, b in zip(self._gold[unit], tags, strict=True))
-        return found
+    def _tags(self, biases: Biases) -> np.ndarray:
+        """The number of the tag of each word, (W,)."""
+        (moved,) = self.problem.move([self._scores], biases, self.labels)
+        tags: np.ndarray = moved.argmax(-1)
+        return tags
