@@ -111,6 +111,10 @@ def test_predict_applies_the_rule_and_leaves_it_aside(ruled, tmp_path):
     for decision in ("auto", "tuned", "argmax", str(folder / DECISION_FILE)):
         predict(folder, data, out=str(tmp_path / "out"), decision=decision)
         texts[decision] = (tmp_path / "out").read_text(encoding="utf-8")
+    predict(folder, data, out=str(tmp_path / "out.jsonl"), out_format="jsonl")
+    told = {row.get("decision", "tuned: ") for row in read_json_lines(tmp_path / "out.jsonl")}
+    assert all(said.startswith("tuned: ") for said in told)
+    assert told == {"tuned: "} or name in TUNABLE
     (folder / DECISION_FILE).unlink()
     predict(folder, data, out=str(tmp_path / "out"))
     assert texts["argmax"] == (tmp_path / "out").read_text(encoding="utf-8")

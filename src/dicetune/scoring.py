@@ -114,6 +114,7 @@ def evaluate(
         decision = decision or "auto"
         predictor = load(target, options=given, task=task, use="evaluate", decision=decision)
         examples = predictor.read(data, format=format)
+        _tell_rule(predictor)
         return Evaluation(predictor.evaluate(examples), name)
     if gold_format is not None and data is None:
         raise InputError(
@@ -200,8 +201,9 @@ def predict(
         examples = predictor.ask(**texts)
     else:
         examples = predictor.read(source, format=format, gold=False)
+    _tell_rule(predictor)
     answers = predictor.answer(examples)
-    text = predictor.task.render(examples, answers, out_format or known[0])
+    text = predictor.task.render(examples, answers, out_format or known[0], predictor.decision)
     if out is not None:
         write_text(out, text)
     return Answers(answers, text)
@@ -322,7 +324,14 @@ def tune(
 
 
 def _tuning_parts(tuned: Any) -> list[Any]:
-    return terminal.tuning_tables(tuned.table(), tuned.rule.biases, tuned.said)
+    return terminal.tuning_tables(tuned.table(), tuned.rule.words, tuned.said)
+
+
+def _tell_rule(predictor: Predictor) -> None:
+    """The rule in words, for the formats that have no place for it."""
+    rule = predictor.decision
+    if rule is not None and not rule.is_default:
+        _log.info("decided by the rule %s (--decision argmax: without it)", rule.told())
 
 
 def _no_common_label(scores: Mapping[str, Any]) -> str | None:

@@ -44,7 +44,7 @@ HEADLINES = (
     "accuracy",
 )
 _MOST_COLUMNS = 5
-_MOST_BIASES = 12
+_MOST_WORDS = 12
 _WIDTH = 100
 
 
@@ -211,9 +211,9 @@ def evaluation_tables(scores: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def tuning_tables(
-    rows: Mapping[str, Mapping[str, float]], biases: Mapping[str, float], said: str
+    rows: Mapping[str, Mapping[str, float]], words: Sequence[str], said: str
 ) -> list[Any]:
-    """Scores of each split with a tuned decision, the biases, and ``said``."""
+    """Scores of each split with a tuned decision, the rule in words, and ``said``."""
     # one row a metric: there may be more metrics than fit side by side
     metrics = dict.fromkeys(name for scores in rows.values() for name in scores)
     cells = (
@@ -224,9 +224,7 @@ def tuning_tables(
         for metric in metrics
     )
     table = _table("Decisions, in percent", ["", *rows], cells)
-    moved = [f"{name} {value:+.3f}" for name, value in biases.items() if value]
-    lines = [f"Biases: {listed(moved, _MOST_BIASES)}", said] if moved else [said]
-    return [table, *map(escape, lines)]
+    return [table, escape(f"Rule: {listed(words, _MOST_WORDS)}."), escape(said)]
 
 
 def comparison_tables(outcome: Any) -> list[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.problems import PROBLEMS, Problem
-from dicetune.records import DECISION_FILE, check_shape, read_json, write_json
+from dicetune.records import DECISION_FILE, TUNED, check_shape, read_json, write_json
 
 RULE_VERSION = 1
 _SHAPE = {
@@ -34,6 +34,7 @@ class DecisionRule:
         objective: the goal of the fit.
         labels: of the model, in the order of its outputs.
         evidence: the units of the fit and the gain there; see ``fit``.
+        name: of the rule among the rules of a folder; not part of the decision.
 
     Example:
         >>> rule = DecisionRule("label", {"spam": 1.0}, "f1", ("ham", "spam"))
@@ -47,11 +48,31 @@ class DecisionRule:
     objective: str
     labels: tuple[str, ...] = ()
     evidence: dict[str, Any] = field(default_factory=dict)
+    name: str = field(default=TUNED, compare=False)
 
     @property
     def is_default(self) -> bool:
         """Whether the rule changes nothing."""
         return not any(self.biases.values())
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The rule as a user knows it, such as "spam if p > 0.011"; one sentence a label."""
+        if self.is_default:
+            return ("the default decision",)
+        return tuple(PROBLEMS[self.kind].rule_words(self.biases, self.labels).values())
+
+    def told(self, names: Iterable[object] = (), most: int = 4) -> str:
+        """The name of the rule, and its words on some labels; by default on all.
+
+        Example:
+            >>> rule = DecisionRule("label", {"spam": 4.5}, "f1", ("ham", "spam"))
+            >>> rule.told()
+            'tuned: spam if p > 0.011'
+        """
+        said = PROBLEMS[self.kind].rule_words(self.biases, self.labels)
+        chosen = [said[str(name)] for name in names if str(name) in said]
+        return f"{self.name}: {'; '.join(_shortened(chosen or self.words, most))}"
 
     def apply(self, scores: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The scores after the biases are added.
@@ -118,8 +139,9 @@ class DecisionRule:
             path: the folder, or the file.
             metrics: scores of the tuned decision on each split, written beside the rule.
         """
-        values = {"version": RULE_VERSION, **asdict(self), "metrics": dict(metrics or {})}
-        write_json(_file(path), values)
+        values = {"version": RULE_VERSION, **asdict(self), "words": self.words}
+        del values["name"]  # the name of the file says it
+        write_json(_file(path), {**values, "metrics": dict(metrics or {})})
 
     @classmethod
     def load(cls, path: str | Path) -> DecisionRule | None:
@@ -170,6 +192,11 @@ class DecisionRule:
             tuple(labels),
             values["evidence"],
         )
+
+
+def _shortened(phrases: Sequence[str], most: int) -> list[str]:
+    more = len(phrases) - most
+    return [*phrases[:most], *([f"{more} more"] if more > 0 else [])]
 
 
 def _file(path: str | Path) -> Path:

@@ -172,6 +172,12 @@ class Answer(Problem):
             found.append(table)
         return found
 
+    @classmethod
+    def rule_words(cls, biases: Biases, labels: Sequence[str]) -> dict[str, str]:
+        """What start and end of no answer get before they are compared with the best answer."""
+        bias = biases.get(NULL, 0.0)
+        return {NULL: f"no answer if it beats the best answer with {bias:+.2f} on start and end"}
+
     def decide(
         self, gold: Sequence[Any], scores: Sequence[np.ndarray], extras: Sequence[Any] | None
     ) -> Decisions:

@@ -10,16 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.problems.ratios import Counts, counted, named_ratio, precision_recall_f1, ratio
+from dicetune.problems.ruled import Ruled
 from dicetune.problems.score_rows import ScoreRow, log_probability_table, named_gold
-
-if TYPE_CHECKING:  # decisions score what they count
-    from dicetune.problems.decisions import Biases, Decisions
 
 METRIC_TITLES = {
     "f1": "F1",
@@ -47,7 +45,7 @@ class ClassRow:
     f1: float
 
 
-class Problem:
+class Problem(Ruled):
     """A type of prediction, for the labels and options of one model or data set.
 
     Gold and predictions are as ``predictions.jsonl`` has them, one for each unit. The columns of
@@ -249,78 +247,6 @@ class Problem:
         ``None`` where no threshold trades precision for recall.
         """
         return None
-
-    # decisions
-
-    @classmethod
-    def move(
-        cls, scores: Sequence[np.ndarray], biases: Biases, labels: Sequence[str]
-    ) -> list[np.ndarray]:
-        """The scores as a decision rule changes them, float64 arrays of the same shapes."""
-        return list(scores)
-
-    @classmethod
-    def shrink(cls, biases: Biases, factor: float) -> dict[str, float]:
-        """A rule shrunk towards the default decision: factor 0 is the default, 1 the rule."""
-        return {name: factor * bias + 0.0 for name, bias in biases.items()}  # no -0.0
-
-    def why_fixed(self, gold: Sequence[Any]) -> str | None:
-        """Why no rule can be fitted on this gold, in one sentence; ``None`` where one can."""
-        return None
-
-    def score_shape(self, gold: Any) -> tuple[int | None, int]:
-        """Rows (``None`` for any number) and columns of the scores of a unit with this gold."""
-        return 1, len(self.labels)
-
-    def decisions(
-        self,
-        gold: Sequence[Any],
-        scores: Sequence[np.ndarray],
-        extras: Sequence[Any] | None = None,
-    ) -> Decisions:
-        """The decisions on units with gold.
-
-        Args:
-            gold: of each unit.
-            scores: of each unit, as the task's ``decode`` gives them.
-            extras: of each unit, the value of ``extra`` for its row.
-
-        Raises:
-            InputError: no gold, scores that do not fit the gold, or scores that are no numbers.
-        """
-        self.check_scores(gold, scores)
-        return self.seeing(gold).decide(gold, scores, extras)
-
-    def decide(
-        self, gold: Sequence[Any], scores: Sequence[np.ndarray], extras: Sequence[Any] | None
-    ) -> Decisions:
-        """``decisions`` on scores that were checked."""
-        raise InputError(self.why_fixed(gold) or f"no decision of {self.kind} can be moved")
-
-    def check_scores(self, gold: Sequence[Any], scores: Sequence[np.ndarray]) -> None:
-        """Refuse scores that do not fit the gold, and scores that are no numbers.
-
-        Raises:
-            InputError: the first unit that is wrong, numbered from 0.
-        """
-        if not len(gold):
-            raise InputError("expected at least one unit with gold to fit a decision on, got none")
-        if len(gold) != len(scores):
-            raise InputError(f"expected the scores of {len(gold)} units, got {len(scores)}")
-        for number, (right, table) in enumerate(zip(gold, scores, strict=True)):
-            if right is None:
-                raise InputError(f"expected gold for each unit, got none for unit {number}")
-            rows, columns = self.score_shape(right)
-            if table.ndim != 2 or table.shape[1] != columns or rows not in (None, len(table)):
-                wanted = f"({'rows' if rows is None else rows}, {columns})"
-                raise InputError(
-                    f"unit {number}: expected scores of the shape {wanted}, got {table.shape}"
-                )
-            if np.isnan(table).any() or (table == np.inf).any():
-                raise InputError(
-                    f"unit {number}: expected scores that are numbers, got NaN or infinity: the "
-                    "model that gave them has diverged"
-                )
 
     # score rows
 

@@ -24,6 +24,7 @@ from dicetune.errors import quoted
 from dicetune.problems.base import Problem
 from dicetune.problems.decisions import Biases, Decisions, Steps
 from dicetune.problems.ratios import Counts, ranked
+from dicetune.problems.ruled import chance_over
 from dicetune.problems.score_rows import ScoreRow, numbers
 
 HEADS = ("start", "end", "match")
@@ -76,6 +77,12 @@ class Entities(Problem):
             table[:, START_LOGIT : MATCH_LOGIT + 1] += added
             found.append(table)
         return found
+
+    @classmethod
+    def rule_words(cls, biases: Biases, labels: Sequence[str]) -> dict[str, str]:
+        """A threshold for start, end and match."""
+        least = [f"p({name}) > {chance_over(biases.get(name, 0.0))}" for name in HEADS]
+        return {"entity": f"an entity if {', '.join(least[:-1])} and {least[-1]}"}
 
     def decide(
         self, gold: Sequence[Any], scores: Sequence[np.ndarray], extras: Sequence[Any] | None

@@ -29,6 +29,7 @@ from dicetune.problems.ratios import (
     ranked,
     ratio,
 )
+from dicetune.problems.ruled import chance_over
 from dicetune.problems.score_rows import ScoreRow, column_names, log_probability_table, log_sigmoid
 
 HALF = float(np.log(0.5))
@@ -130,6 +131,11 @@ class LabelSet(Problem):
             table[:, moved] = log_sigmoid(logit(table[:, moved]) + added[moved])
             found.append(table)
         return found
+
+    @classmethod
+    def rule_words(cls, biases: Biases, labels: Sequence[str]) -> dict[str, str]:
+        """A threshold for each label."""
+        return {name: f"{name} if p > {chance_over(biases.get(name, 0.0))}" for name in labels}
 
     def decide(
         self, gold: Sequence[Any], scores: Sequence[np.ndarray], extras: Sequence[Any] | None

@@ -23,6 +23,7 @@ from dicetune.errors import InputError, listed, quoted
 from dicetune.problems.base import Problem
 from dicetune.problems.decisions import Biases, Decisions, Steps, vector
 from dicetune.problems.ratios import Counts, label_table
+from dicetune.problems.ruled import chance_over, factor_of
 from dicetune.problems.score_rows import ScoreRow, column_names
 
 
@@ -80,6 +81,15 @@ class OneLabel(Problem):
     ) -> list[np.ndarray]:
         """Each bias on the column of its label."""
         return [np.asarray(table, dtype=np.float64) + vector(biases, labels) for table in scores]
+
+    @classmethod
+    def rule_words(cls, biases: Biases, labels: Sequence[str]) -> dict[str, str]:
+        """Of two labels a threshold; else how many times each label counts."""
+        if len(labels) == 2 and len(biases) == 1:
+            ((name, bias),) = biases.items()
+            return {name: f"{name} if p > {chance_over(bias)}"}
+        moved = {name: bias for name, bias in biases.items() if bias}
+        return {name: f"{name} counts {factor_of(bias)} times" for name, bias in moved.items()}
 
     def together(self, unit_names: Sequence[str], lengths: Sequence[int]) -> list[Any]:
         """The names of all items, split into units of these lengths."""

@@ -20,6 +20,7 @@ from dicetune.errors import unknown_name
 from dicetune.problems.base import Problem
 from dicetune.problems.decisions import Biases, Decisions, Steps, vector
 from dicetune.problems.ratios import Counts, named_ratio, ratio
+from dicetune.problems.ruled import factor_of
 from dicetune.problems.schemes import (
     LETTERS,
     OUTSIDE,
@@ -123,6 +124,15 @@ class Spans(Problem):
     ) -> list[np.ndarray]:
         """Each bias on the column of its label."""
         return [np.asarray(table, dtype=np.float64) + vector(biases, labels) for table in scores]
+
+    @classmethod
+    def rule_words(cls, biases: Biases, labels: Sequence[str]) -> dict[str, str]:
+        """How much likelier than the best other tag O must be."""
+        return {
+            name: f"{name} only if it is {factor_of(-bias)} times as likely as the best other tag"
+            for name, bias in biases.items()
+            if bias
+        }
 
     def decide(
         self, gold: Sequence[Any], scores: Sequence[np.ndarray], extras: Sequence[Any] | None

@@ -19,6 +19,7 @@ import numpy as np
 from torch import Tensor
 
 from dicetune.data import Entries
+from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import IGNORED, LossInput, LossTarget, item_count
 from dicetune.problems import Problem
@@ -314,14 +315,32 @@ class Task(ABC):
     def answers(self, data: Any, predictions: Sequence[Any], scores: Arrays) -> list[Any]:
         """The prediction of each example, for people and programs; each has ``to_dict``."""
 
-    def render(self, data: Any, answers: Sequence[Any], out_format: str) -> str:
-        """The text of an output file in one of ``out_formats``; by default JSON lines."""
-        return self.json_lines(answer.to_dict() for answer in answers)
+    def render(
+        self,
+        data: Any,
+        answers: Sequence[Any],
+        out_format: str,
+        rule: DecisionRule | None = None,
+    ) -> str:
+        """The text of an output file in one of ``out_formats``; by default JSON lines.
+
+        Formats of dicetune say by which ``rule`` each row was decided; formats of other tools have
+        no place for it.
+        """
+        return self.json_lines(decided(answer.to_dict(), rule) for answer in answers)
 
     @staticmethod
     def json_lines(rows: Iterable[Mapping[str, Any]]) -> str:
         """One JSON object a line."""
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def decided(
+    row: Mapping[str, Any], rule: DecisionRule | None, labels: Iterable[str] = ()
+) -> dict[str, Any]:
+    """A row of output with the rule in words, on its labels where there are any."""
+    told = {} if rule is None or rule.is_default else {"decision": rule.told(labels)}
+    return {**row, **told}
 
 
 def present(row: Mapping[str, Any]) -> dict[str, Any]:

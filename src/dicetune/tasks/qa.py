@@ -44,12 +44,13 @@ from dicetune.data import (
     read_answers,
     read_questions,
 )
+from dicetune.decide import DecisionRule
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import IGNORED, LossTarget
 from dicetune.models import output_bias
 from dicetune.problems import Answer
 from dicetune.problems.answer_text import LANGUAGES
-from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained
+from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, decided
 from dicetune.tasks.options import MODEL, TaskOptions, Use, option
 from dicetune.tasks.qa_answers import (
     Prediction,
@@ -367,7 +368,13 @@ class QaTask(Task):
         pairs = zip(data, predictions, strict=True)
         return [QaAnswer(question.id, question.question, found) for question, found in pairs]
 
-    def render(self, data: QuestionCorpus, answers: Sequence[QaAnswer], out_format: str) -> str:
+    def render(
+        self,
+        data: QuestionCorpus,
+        answers: Sequence[QaAnswer],
+        out_format: str,
+        rule: DecisionRule | None = None,
+    ) -> str:
         """JSON lines, one answer a line ("text"), or the official documents.
 
         "squad" is ``{id: text}``; "squad-null-odds" is ``{id: number}`` for the script of SQuAD
@@ -376,7 +383,7 @@ class QaTask(Task):
         if out_format not in self.out_formats:
             raise unknown_name("output format", out_format, self.out_formats)
         if out_format == "jsonl":
-            return self.json_lines(answer.to_dict() for answer in answers)
+            return self.json_lines(decided(answer.to_dict(), rule) for answer in answers)
         if out_format == "text":
             return "".join(" ".join(answer.prediction.text.split()) + "\n" for answer in answers)
         value = "text" if out_format == "squad" else "null_odds"

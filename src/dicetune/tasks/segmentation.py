@@ -49,6 +49,7 @@ from dicetune.data import (
     word_breaks,
 )
 from dicetune.data.files.text import STDIN
+from dicetune.decide import DecisionRule
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.problems import Words
 from dicetune.tasks.base import Arrays, File, Scores, Source, Trained
@@ -172,10 +173,16 @@ class SegPosTask(TokenTask):
             )
         return answers
 
-    def render(self, data: Corpus, answers: Sequence[Tagged], out_format: str) -> str:
+    def render(
+        self,
+        data: Corpus,
+        answers: Sequence[Tagged],
+        out_format: str,
+        rule: DecisionRule | None = None,
+    ) -> str:
         """Lines of word_TAG, or JSON lines."""
         if out_format == "jsonl":
-            return super().render(data, answers, out_format)
+            return super().render(data, answers, out_format, rule)
         return "".join(format_word_tags(answer.tokens, answer.tags) + "\n" for answer in answers)
 
 

@@ -35,9 +35,10 @@ from dicetune.data import (
 from dicetune.data.files.tables import QUOTING
 from dicetune.data.texts.columns import HEADERS
 from dicetune.data.texts.labels import AUTO, read_label_names
+from dicetune.decide import DecisionRule
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import Kind, LossTarget
-from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present
+from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, decided, present
 from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
 from dicetune.tasks.windows import longest_first
 
@@ -113,6 +114,11 @@ class Classified:
         (label,) = decision.labels
         return cls(label, probabilities[label], probabilities)
 
+    @property
+    def names(self) -> list[str]:
+        """The label."""
+        return [self.label]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as one line of JSON lines output."""
         return asdict(self)
@@ -126,8 +132,13 @@ class Classified:
 class Labelled:
     """One text with any number of labels."""
 
-    labels: list[str]  # probabilities above one half, likeliest first
+    labels: list[str]  # those that the rule chose, by default above one half; likeliest first
     probabilities: dict[str, float]  # of all labels; they need not sum to 1
+
+    @property
+    def names(self) -> list[str]:
+        """The labels."""
+        return self.labels
 
     @classmethod
     def of(cls, names: Sequence[str], decision: Decision) -> Labelled:
@@ -351,9 +362,13 @@ class SequenceTask(Task):
         return TextCorpus(examples, "text")
 
     def render(
-        self, data: TextCorpus, answers: Sequence[Classified | Labelled], out_format: str
+        self,
+        data: TextCorpus,
+        answers: Sequence[Classified | Labelled],
+        out_format: str,
+        rule: DecisionRule | None = None,
     ) -> str:
-        """JSON lines, or a table of text, labels and probabilities.
+        """JSON lines, or a table of text, labels, probabilities, and a rule where one decided.
 
         All cells of the table are in quotes where one holds a tab, a quote or a line end. Several
         labels are joined by commas, or JSON lists where a name is not of letters and digits alone.
@@ -363,17 +378,19 @@ class SequenceTask(Task):
         if out_format == "jsonl":
             return self.json_lines(
                 present({"id": example.id, "text": example.text, "text_b": example.pair})
-                | answer.to_dict()
+                | decided(answer.to_dict(), rule, answer.names)
                 for example, answer in zip(data, answers, strict=True)
             )
         has_id = any(example.id is not None for example in data)
         pairs = any(example.pair is not None for example in data)
         names = ["text", *(["text_b"] if pairs else []), "predicted", "probability"]
+        told = [decided({}, rule, answer.names) for answer in answers]
+        names += ["decision"] if any(told) else []
         rows = [["id", *names] if has_id else names]
         joined = all(_PLAIN.fullmatch(name) for answer in answers for name in answer.probabilities)
-        for example, answer in zip(data, answers, strict=True):
+        for example, answer, words in zip(data, answers, told, strict=True):
             row = [example.id or ""] if has_id else []
-            rows.append([*row, *example.texts, *answer.cells(joined)])
+            rows.append([*row, *example.texts, *answer.cells(joined), *words.values()])
         # all cells in quotes or none: a reader then never has to guess what a quote means
         in_quotes = any(_QUOTED.search(cell) for row in rows for cell in row)
         stream = StringIO()

@@ -43,10 +43,11 @@ from dicetune.data import (
     spans,
     write_conll,
 )
+from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import IGNORED, LossTarget
 from dicetune.problems import Spans, Tags
-from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present
+from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, decided, present
 from dicetune.tasks.tag_files import log_scheme, match_tags, read_untagged
 from dicetune.tasks.windows import cut_windows
 
@@ -282,12 +283,18 @@ class TokenTask(Task):
         found: np.ndarray = scores[np.arange(len(tags)), [self._number[tag] for tag in tags]]
         return found
 
-    def render(self, data: Corpus, answers: Sequence[Tagged], out_format: str) -> str:
+    def render(
+        self,
+        data: Corpus,
+        answers: Sequence[Tagged],
+        out_format: str,
+        rule: DecisionRule | None = None,
+    ) -> str:
         """The format of the source ("same"), columns, or JSON lines."""
         texts = _texts_of(data)
         if out_format == "jsonl" or (out_format == "same" and data.format == "jsonl"):
             return self.json_lines(
-                present({"id": sentence.id, "text": text, **answer.to_dict()})
+                decided(present({"id": sentence.id, "text": text, **answer.to_dict()}), rule)
                 for answer, sentence, text in zip(answers, data, texts, strict=True)
             )
         if out_format == "conll" or data.format != "text":

@@ -1,0 +1,128 @@
+"""Ruled: what a decision rule does to a type of prediction, and how the type says its rule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+
+from dicetune.errors import InputError
+
+if TYPE_CHECKING:  # decisions score what they count
+    from dicetune.problems.decisions import Biases, Decisions
+
+
+class Ruled:
+    """The part of a problem that rules move; what a type does not state moves nothing."""
+
+    kind: ClassVar[str]
+    labels: tuple[str, ...]
+
+    def seeing(self, gold: Sequence[Any], predicted: Sequence[Any] = ()) -> Self:
+        """The same problem with the classes of other rows."""
+        raise NotImplementedError
+
+    @classmethod
+    def move(
+        cls, scores: Sequence[np.ndarray], biases: Biases, labels: Sequence[str]
+    ) -> list[np.ndarray]:
+        """The scores as a decision rule changes them, float64 arrays of the same shapes."""
+        return list(scores)
+
+    @classmethod
+    def shrink(cls, biases: Biases, factor: float) -> dict[str, float]:
+        """A rule shrunk towards the default decision: factor 0 is the default, 1 the rule."""
+        return {name: factor * bias + 0.0 for name, bias in biases.items()}  # no -0.0
+
+    @classmethod
+    def rule_words(cls, biases: Biases, labels: Sequence[str]) -> dict[str, str]:
+        """A rule in words, one phrase for each label or part that it moves, by name."""
+        return {}
+
+    def why_fixed(self, gold: Sequence[Any]) -> str | None:
+        """Why no rule can be fitted on this gold, in one sentence; ``None`` where one can."""
+        return None
+
+    def score_shape(self, gold: Any) -> tuple[int | None, int]:
+        """Rows (``None`` for any number) and columns of the scores of a unit with this gold."""
+        return 1, len(self.labels)
+
+    def decisions(
+        self,
+        gold: Sequence[Any],
+        scores: Sequence[np.ndarray],
+        extras: Sequence[Any] | None = None,
+    ) -> Decisions:
+        """The decisions on units with gold.
+
+        Args:
+            gold: of each unit.
+            scores: of each unit, as the task's ``decode`` gives them.
+            extras: of each unit, the value of ``extra`` for its row.
+
+        Raises:
+            InputError: no gold, scores that do not fit the gold, or scores that are no numbers.
+        """
+        self.check_scores(gold, scores)
+        return self.seeing(gold).decide(gold, scores, extras)
+
+    def decide(
+        self, gold: Sequence[Any], scores: Sequence[np.ndarray], extras: Sequence[Any] | None
+    ) -> Decisions:
+        """``decisions`` on scores that were checked."""
+        raise InputError(self.why_fixed(gold) or f"no decision of {self.kind} can be moved")
+
+    def check_scores(self, gold: Sequence[Any], scores: Sequence[np.ndarray]) -> None:
+        """Refuse scores that do not fit the gold, and scores that are no numbers.
+
+        Raises:
+            InputError: the first unit that is wrong, numbered from 0.
+        """
+        if not len(gold):
+            raise InputError("expected at least one unit with gold to fit a decision on, got none")
+        if len(gold) != len(scores):
+            raise InputError(f"expected the scores of {len(gold)} units, got {len(scores)}")
+        for number, (right, table) in enumerate(zip(gold, scores, strict=True)):
+            if right is None:
+                raise InputError(f"expected gold for each unit, got none for unit {number}")
+            rows, columns = self.score_shape(right)
+            if table.ndim != 2 or table.shape[1] != columns or rows not in (None, len(table)):
+                wanted = f"({'rows' if rows is None else rows}, {columns})"
+                raise InputError(
+                    f"unit {number}: expected scores of the shape {wanted}, got {table.shape}"
+                )
+            if np.isnan(table).any() or (table == np.inf).any():
+                raise InputError(
+                    f"unit {number}: expected scores that are numbers, got NaN or infinity: the "
+                    "model that gave them has diverged"
+                )
+
+
+def chance_over(bias: float) -> str:
+    """The probability over which a logit plus a bias is positive, with two digits that count.
+
+    Example:
+        >>> chance_over(0.0), chance_over(4.5), chance_over(-4.5), chance_over(-13.0)
+        ('0.5', '0.011', '0.989', '1 - 2.3e-06')
+    """
+    rest = 1 / (1 + math.exp(min(abs(bias), 700.0)))
+    if bias >= 0:
+        return f"{rest:.2g}"
+    return (
+        f"{1 - rest:.{max(2, 1 - math.floor(math.log10(rest)))}f}"
+        if rest > 1e-5
+        else (f"1 - {rest:.2g}")
+    )
+
+
+def factor_of(bias: float) -> str:
+    """The number that a bias on a log-probability multiplies the probability by.
+
+    Example:
+        >>> factor_of(0.83), factor_of(-0.83), factor_of(6.0)
+        ('2.3', '0.44', '403')
+    """
+    factor = math.exp(min(max(bias, -700.0), 700.0))
+    return f"{factor:.0f}" if 99.5 <= factor < 1e6 else f"{factor:.2g}"
