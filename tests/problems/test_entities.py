@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from dicetune.data import spans, to_tags
 from dicetune.errors import InputError
 from dicetune.problems import Entities, Spans
-from dicetune.problems.entities import likely_spans
+from dicetune.problems.entities import entity_of, likely_spans
 
 
 def scores(gold, predicted):
@@ -60,3 +60,30 @@ def test_spans_side_by_side_score_as_tags_do(data):
 def test_types_of_one_place_are_in_their_order():
     scores = np.array([[1, 0, 2, 1, 1, 1], [0, 0, 2, 1, 1, 1], [0, 0, 1, 1, 1, 1.0]])
     assert likely_spans(scores, True) == [(0, 0, 1), (0, 0, 2), (1, 0, 2)]
+
+
+@pytest.mark.parametrize("nested", [True, False])
+@pytest.mark.parametrize("seed", range(8))
+def test_groups_are_decided_as_sentences_are_one_by_one(nested, seed):
+    random = np.random.default_rng(seed)
+    problem = Entities({"labels": ["x", "y"], "nested": nested})
+    tables = []
+    for _ in range(6):  # crowded: many rivals, the same span twice, equal logits
+        count = int(random.integers(0, 9))
+        first = random.integers(0, 5, count)
+        places = [random.integers(0, 2, count), first, first + random.integers(1, 4, count)]
+        rows = np.column_stack([*places, random.integers(-3, 4, (count, 3))])
+        tables.append(rows[np.lexsort(rows[:, 2::-1].T)].astype(float))
+    gold = [[("x", 0, 2), ("y", 1, 2)] for _ in tables]
+    decisions = problem.decisions(gold, tables)
+    for bias in (-2.5, -1.0, 0.0, 0.5, 2.0):
+        biases = {"start": bias, "end": 1.0}
+        moved = problem.move(tables, biases, problem.labels)
+        alone = [dict.fromkeys(likely_spans(table, nested)) for table in moved]
+        expected = [[(problem.labels[kind], a, b) for kind, a, b in row] for row in alone]
+        found = [list(map(entity_of, row)) for row in decisions.predicted(biases)]
+        assert found == expected
+        assert (decisions.counts(biases) == problem.counts(gold, expected)).all()
+        edges, sums = decisions.steps("start", biases).curve()
+        if bias not in edges:
+            assert (sums[np.searchsorted(edges, bias)] == decisions.counts(biases).sum(0)).all()

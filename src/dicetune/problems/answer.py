@@ -250,8 +250,10 @@ class NullDecisions(Decisions):
         spans: Sequence[tuple[str, float]],
     ) -> None:
         self.problem = problem
-        self._gold = [list(answers) for answers in gold]
+        self._answerable = np.array([bool(answers) for answers in gold], dtype=bool)
         self._spans = [text for text, _ in spans]
+        self._answered = problem.counts(gold, self._spans)
+        self._silent = problem.counts(gold, [""] * len(gold))
         threshold = float(problem.settings.get("null_threshold") or 0.0)
         is_softmax = problem.settings.get("form", "softmax") == "softmax"
         level = breakpoint_softmax if is_softmax else breakpoint_sigmoid
@@ -267,25 +269,28 @@ class NullDecisions(Decisions):
 
     def predicted(self, biases: Biases) -> list[str]:
         """The text of each answer, empty for none."""
-        empty = self._at < biases.get(NULL, 0.0)
+        empty = self._empty(biases)
         return ["" if none else text for none, text in zip(empty, self._spans, strict=True)]
 
     def counts(self, biases: Biases) -> np.ndarray:
         """Counts of each question, (U, M)."""
-        return self.problem.counts(self._gold, self.predicted(biases))
+        return np.where(self._empty(biases)[:, None], self._silent, self._answered)
 
     def steps(self, name: str, biases: Biases) -> Steps:
         """A question turns to no answer at its breakpoint."""
-        answered = self.problem.counts(self._gold, self._spans)
-        silent = self.problem.counts(self._gold, [""] * len(self._gold))
-        columns = np.arange(2)
-        change = (silent - answered)[:, columns]
-        return Steps.of(answered, self._at, np.arange(len(answered)), columns, change)
+        columns, unit = np.arange(2), np.arange(len(self._at))
+        change = (self._silent - self._answered)[:, columns]
+        return Steps.of(self._answered, self._at, unit, columns, change)
 
     def present(self, mask: np.ndarray) -> list[str]:
         """The null bias, where the questions under the mask are of both kinds."""
-        kinds = {bool(self._gold[unit]) for unit in np.flatnonzero(mask)}
-        return [NULL] if len(kinds) == 2 else []
+        answerable = self._answerable[mask]
+        return [NULL] if answerable.any() and not answerable.all() else []
+
+    def _empty(self, biases: Biases) -> np.ndarray:
+        """Whether each question is left unanswered, (U,) bool."""
+        empty: np.ndarray = self._at < biases.get(NULL, 0.0)
+        return empty
 
 
 def breakpoint_softmax(nulls: np.ndarray, best: float) -> float:

@@ -165,12 +165,12 @@ class Steps:
             The different breakpoints in order, (P,), and the sums on the P + 1 pieces before,
             between and behind them, (P + 1, M).
         """
-        order, base = self._order, self.base
-        if mask is not None:
-            order, base = order[mask[self.unit[order]]], base[mask]
+        order = self._order
+        chosen = np.ones(len(self.base), dtype=bool) if mask is None else mask
+        order = order[chosen[self.unit[order]]]
         at = self.at[order]
         begins = np.flatnonzero(np.diff(at, prepend=-np.inf))
-        sums = np.repeat(base.sum(0)[None], len(begins) + 1, axis=0)
+        sums = np.tile(chosen.astype(np.float64) @ self.base, (len(begins) + 1, 1))
         if len(begins):
             added = np.add.reduceat(self.change[order], begins, axis=0)
             sums[1:, self.columns] += np.cumsum(added, axis=0)

@@ -8,14 +8,13 @@ A decision rule has three biases, on start, end and match:
 With two biases fixed, a candidate is an entity from :math:`b_s = -s` on, if its other two logits
 are positive. Where spans of one type may not overlap, the likelier span of two is kept, and their
 order may change too: where the start logit of one span equals the lowest other logit of the other
-span. These points are also breakpoints, and a sentence is decided again between each two
+span. These points are also breakpoints, and such spans are decided again between each two
 neighbours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import permutations
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,6 +23,7 @@ from dicetune.errors import quoted
 from dicetune.problems.base import Problem
 from dicetune.problems.decisions import Biases, Decisions, Steps
 from dicetune.problems.ratios import Counts, ranked
+from dicetune.problems.rivals import Groups, groups_of
 from dicetune.problems.ruled import chance_over
 from dicetune.problems.score_rows import ScoreRow, numbers
 
@@ -166,70 +166,100 @@ class CandidateDecisions(Decisions):
     ) -> None:
         self.problem = problem
         self.labels = problem.labels
-        self._gold = [sorted(set(map(entity_of, row))) for row in gold]
-        self._scores = [
-            np.asarray(table, dtype=np.float64).reshape(-1, COLUMNS) for table in scores
-        ]
+        self.has_gold = np.array([bool(row) for row in gold], dtype=bool)
+        empty = np.zeros((0, COLUMNS))
+        self._table = np.concatenate([empty, *scores]).astype(np.float64)
+        lengths = [len(table) for table in scores]
+        self._unit = np.repeat(np.arange(len(gold)), lengths)
+        self._places = self._table[:, [KIND, FIRST, END]].astype(np.int64)
+        self._classes = np.array([problem.number(label) for label in self.labels], dtype=np.int64)
+        known = [set(map(entity_of, row)) for row in gold]
+        self._right = np.array(
+            [
+                (self.labels[kind], first, end) in known[unit]
+                for unit, (kind, first, end) in zip(
+                    self._unit.tolist(), self._places.tolist(), strict=True
+                )
+            ],
+            dtype=bool,
+        )
+        self._base = problem.counts(gold, [[] for _ in gold])
 
     def predicted(self, biases: Biases) -> list[list[dict[str, Any]]]:
         """The entities of each sentence, as {type, start, end}."""
-        return [
-            [{"type": name, "start": start, "end": end} for name, start, end in row]
-            for row in self._found(biases)
-        ]
+        found: list[list[dict[str, Any]]] = [[] for _ in self._base]
+        kept = np.flatnonzero(self._kept(biases))
+        kind, first, end = self._places[kept].T
+        for number in kept[np.lexsort((kind, end, first))].tolist():
+            name, start, end = self._places[number].tolist()
+            row = {"type": self.labels[name], "start": start, "end": end}
+            found[self._unit[number]].append(row)
+        return found
 
     def counts(self, biases: Biases) -> np.ndarray:
         """Counts of each sentence, (U, M)."""
-        return self.problem.counts(self._gold, self._found(biases))
+        kept = np.flatnonzero(self._kept(biases))
+        counts, size = self._base.copy(), len(self.problem.classes)
+        unit, kind = self._unit[kept], self._classes[self._places[kept, 0]]
+        np.add.at(counts, (unit, kind), self._right[kept])
+        np.add.at(counts, (unit, size + kind), 1)
+        return counts
 
     def steps(self, name: str, biases: Biases) -> Steps:
-        """Each sentence is decided once between each two neighbouring breakpoints."""
-        moved = self.problem.move(self._scores, {**biases, name: 0.0}, self.labels)
-        column = START_LOGIT + HEADS.index(name)
-        rest = [START_LOGIT + n for n in range(len(HEADS)) if HEADS[n] != name]
-        size = len(self.problem.classes)
-        base = np.zeros((len(moved), 3 * size))
-        steps = []
-        for unit, table in enumerate(moved):
-            table = table[table[:, rest].min(1, initial=np.inf) > 0]
-            edges = np.unique(self._edges(table, column, rest))
-            base[unit] = before = self._vector(unit, [])
-            points = np.append((edges[:-1] + edges[1:]) / 2, edges[-1:] + 1.0)
-            for edge, point in zip(edges, points, strict=True):
-                shifted = table.copy()
-                shifted[:, column] += point
-                after = self._vector(unit, self._likely(shifted))
-                if (after != before).any():
-                    steps.append((edge, unit, (after - before)[: 2 * size]))
-                before = after
-        return Steps.collected(base, steps, np.arange(2 * size))
+        """The candidates of a group are decided between each two neighbouring breakpoints."""
+        column = HEADS.index(name)
+        logits = self._logits({**biases, name: 0.0})
+        rest = np.delete(logits, column, axis=1).min(1)
+        moving, size = logits[:, column], len(self.problem.classes)
+        found = [(np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros((0, 2 * size)))]
+        for groups in self._groups(rest > 0):
+            least, logit = rest[groups.members], moving[groups.members]
+            # a candidate turns positive, or overtakes a rival
+            edges = np.where(groups.rivals, least[:, :, None] - logit[:, None, :], np.inf)
+            edges = np.sort(np.hstack([edges.reshape(len(least), -1), -logit]), axis=1)
+            later = np.hstack([edges[:, 1:], np.full((len(edges), 1), np.inf)])
+            group, place = np.nonzero(edges < later)
+            edge, beyond = edges[group, place], later[group, place]
+            point = np.where(np.isinf(beyond), edge + 1.0, (edge + beyond) / 2)
+            kept = groups.kept(group, np.minimum(least[group], logit[group] + point[:, None]))
+            members = groups.members[group]
+            made = np.stack([(kept & self._right[members]).sum(1), kept.sum(1)], axis=1)
+            before = np.vstack([np.zeros((1, 2)), made[:-1]])
+            before[np.diff(group, prepend=-1) > 0] = 0.0
+            turns = np.flatnonzero((made != before).any(1))
+            changes = np.zeros((len(turns), 2 * size))
+            kind = self._classes[self._places[members[turns, 0], 0]]
+            for block in range(2):
+                row = np.arange(len(turns)), block * size + kind
+                changes[row] = (made - before)[turns, block]
+            found.append((edge[turns], self._unit[members[turns, 0]], changes))
+        at, unit, change = map(np.concatenate, zip(*found, strict=True))
+        return Steps.of(self._base, at, unit, np.arange(2 * size), change)
 
     def present(self, mask: np.ndarray) -> list[str]:
         """All three biases, where any sentence under the mask has an entity."""
-        return list(HEADS) if any(self._gold[unit] for unit in np.flatnonzero(mask)) else []
+        return list(HEADS) if self.has_gold[mask].any() else []
 
-    def _edges(self, table: np.ndarray, column: int, rest: list[int]) -> np.ndarray:
-        """Biases at which a candidate turns positive, or overtakes an overlapping candidate."""
-        edges = (-table[:, column]).tolist()
-        if not self.problem.nested:
-            least = table[:, rest].min(1, initial=np.inf)
-            for one, other in permutations(range(len(table)), 2):
-                a, b = table[one], table[other]
-                if a[KIND] == b[KIND] and a[FIRST] < b[END] and b[FIRST] < a[END]:
-                    edges.append(least[other] - a[column])
-        return np.array(edges, dtype=np.float64)
+    def _logits(self, biases: Biases) -> np.ndarray:
+        (moved,) = self.problem.move([self._table], biases, self.labels)
+        logits: np.ndarray = moved[:, START_LOGIT : MATCH_LOGIT + 1]
+        return logits
 
-    def _found(self, biases: Biases) -> list[list[tuple[str, int, int]]]:
-        moved = self.problem.move(self._scores, biases, self.labels)
-        return [self._likely(table) for table in moved]
+    def _groups(self, chosen: np.ndarray) -> Iterator[Groups]:
+        """The groups of the candidates under a mask, with their numbers among all."""
+        among = np.flatnonzero(chosen)
+        kind, first, end = self._places[among].T
+        for groups in groups_of(self._unit[among], kind, first, end, self.problem.nested):
+            yield Groups(among[groups.members], groups.rivals)
 
-    def _likely(self, table: np.ndarray) -> list[tuple[str, int, int]]:
-        spans = likely_spans(table, self.problem.nested)
-        return [(self.labels[kind], start, end) for kind, start, end in spans]
-
-    def _vector(self, unit: int, found: Sequence[tuple[str, int, int]]) -> np.ndarray:
-        vector: np.ndarray = self.problem.counts([self._gold[unit]], [found])[0]
-        return vector
+    def _kept(self, biases: Biases) -> np.ndarray:
+        """Whether each candidate is an entity, (C,) bool."""
+        strength = self._logits(biases).min(1, initial=np.inf)
+        found = np.zeros(len(strength), dtype=bool)
+        for groups in self._groups(strength > 0):
+            every = np.arange(len(groups.members))
+            found[groups.members] = groups.kept(every, strength[groups.members])
+        return found
 
 
 def entity_of(entity: Entity) -> tuple[str, int, int]:

@@ -179,6 +179,9 @@ class LabelSetDecisions(Decisions):
         self._truth = problem.indicators(gold)
         empty = np.zeros((0, len(self.labels)))
         self._scores = np.concatenate([empty, *scores]).astype(np.float64)
+        self._at = -logit(self._scores)
+        self._now = np.zeros(len(self.labels))  # the biases of the decisions below
+        self._given = self._scores > HALF
         known = np.flatnonzero(self._truth.any(axis=0))
         absent = [label for place, label in enumerate(self.labels) if place not in known]
         self.notes = gold_notes(absent, problem.classes[len(self.labels) :])
@@ -200,13 +203,13 @@ class LabelSetDecisions(Decisions):
         made = self._padded(self._made(biases))
         made[:, column] = False
         truth = self._truth[:, column]
-        others = np.delete(made == self._truth, column, axis=1).all(1)
+        wrong = made != self._truth
+        others = wrong.sum(1) == wrong[:, column]
         exact = np.where(truth, 1.0, -1.0) * others
         change = np.stack([truth.astype(np.float64), np.ones(len(made)), exact], axis=1)
         columns = np.array([column, size + column, 3 * size])
-        at = -logit(self._scores[:, column])
         base = self.problem.tally(self._truth, made)
-        return Steps.of(base, at, np.arange(len(made)), columns, change)
+        return Steps.of(base, self._at[:, column], np.arange(len(made)), columns, change)
 
     def present(self, mask: np.ndarray) -> list[str]:
         """The labels that some text under the mask has, and some has not."""
@@ -247,9 +250,15 @@ class LabelSetDecisions(Decisions):
         return float(self.problem.metric(self.counts(biases)[mask].sum(0), MICRO))
 
     def _made(self, biases: Biases) -> np.ndarray:
-        (moved,) = self.problem.move([self._scores], biases, self.labels)
-        made: np.ndarray = moved > HALF
-        return made
+        """Which labels each text gets, (U, C) bool; only labels whose bias changed are decided."""
+        wanted = vector(biases, self.labels)
+        changed = np.flatnonzero(wanted != self._now)
+        if len(changed):
+            names = [self.labels[number] for number in changed]
+            (moved,) = self.problem.move([self._scores[:, changed]], biases, names)
+            self._given[:, changed] = moved > HALF
+            self._now = wanted
+        return self._given.copy()
 
     def _padded(self, made: np.ndarray) -> np.ndarray:
         """The decisions with columns for classes that only gold has."""
