@@ -86,8 +86,8 @@ Settings = Annotated[
 Decision = Annotated[
     Text,
     flag(
-        "Decision rule: 'auto' (default: the tuned rule, if the folder has one), 'argmax' (ignore "
-        "the tuned rule), 'tuned' (require a tuned rule), or a file, e.g. rule.json."
+        "Decision rule: 'auto' (default: the default rule of the folder, if it has one), 'argmax' "
+        "(ignore it), the name of a rule ('tuned' has no other), or a file, e.g. rule.json."
     ),
 ]
 Json = Annotated[bool, flag("Print JSON in place of tables.", "--json")]
@@ -225,6 +225,19 @@ def tune(
     folds: Annotated[int, flag("Number of parts that are held out in turn.")] = 5,
     out: Annotated[File, flag("File for the rule of --scores, e.g. rule.json.")] = None,
     overwrite: Annotated[bool, flag("Replace an earlier rule in the same place.")] = False,
+    name: Annotated[
+        Text,
+        flag("Name of the rule, e.g. recall95, beside other rules of FOLDER; by default tuned."),
+    ] = None,
+    default: Annotated[
+        Text,
+        flag(
+            "Rule of FOLDER that decides where none is asked for, or argmax; without --name "
+            "nothing is fitted.",
+            metavar="NAME",
+        ),
+    ] = None,
+    list_rules: Annotated[bool, flag("List the rules of FOLDER.", "--list")] = False,
     as_json: Json = False,
 ) -> None:
     """Fit the decision rule of a model on its dev scores."""

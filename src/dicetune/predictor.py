@@ -13,6 +13,7 @@ import torch
 
 from dicetune.data import log_notes
 from dicetune.decide import DecisionRule
+from dicetune.decide.named import AUTO, chosen_rule
 from dicetune.errors import InputError, listed, quoted
 from dicetune.models import (
     check_vocabulary,
@@ -24,7 +25,7 @@ from dicetune.models import (
 )
 from dicetune.models.encoder import check_sizes, check_weights, loading
 from dicetune.problems import PROBLEMS
-from dicetune.records import DEFAULT, RUN_FILE, TUNED, RunRecord
+from dicetune.records import DEFAULT, RUN_FILE, RunRecord
 from dicetune.tasks import (
     Data,
     Encoded,
@@ -40,7 +41,6 @@ from dicetune.training.batches import PaddingCollator
 from dicetune.training.folder import check_finished
 
 _log = logging.getLogger(__name__)
-AUTO = "auto"
 _GIVE = "give the --out folder of `dicetune train`"
 
 
@@ -223,8 +223,8 @@ def load(
         task: task of a model that dicetune did not train; by default the first task of ``dicetune
             tasks`` that fits its head and labels (``text`` for a classifier, not ``pair``).
         use: what the options are for: "predict", or "evaluate", which reads files with gold.
-        decision: "auto" (use the decision rule of the folder, if ``dicetune tune`` wrote one),
-            "argmax" (ignore the rule), "tuned" (require a rule), a file of a rule, or a rule.
+        decision: "auto" (use the default rule of the folder, if there is one), "argmax" (ignore
+            it), the name of a rule of the folder ("tuned" has no other), a file, or a rule.
 
     Raises:
         InputError: where the folder is no saved model, has no trained head, or belongs to an
@@ -265,15 +265,8 @@ def _rule(
     """The decision rule to apply; ``None`` where the default decides."""
     if isinstance(decision, DecisionRule):
         rule: DecisionRule | None = decision
-    elif decision == DEFAULT:
-        return None
     else:
-        rule = DecisionRule.load(folder if decision in (AUTO, TUNED) else decision)
-        if rule is None and decision != AUTO:
-            raise InputError(
-                f"expected a decision rule in {str(decision if decision != TUNED else folder)!r}, "
-                "got none: fit one with `dicetune tune`"
-            )
+        rule = chosen_rule(folder, decision)
     if rule is not None and (both := PROBLEMS[rule.kind].ruled_options & options.keys()):
         raise InputError(
             f"expected {listed(both)} or a tuned decision, got both: leave the option out, or "

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from dicetune import terminal
 from dicetune.errors import InputError, listed, quoted, unknown_name
-from dicetune.records import RUN_FILE, RunRecord
+from dicetune.records import RUN_FILE, TUNED, RunRecord
 from dicetune.terminal import Finding, Printed
 
 if TYPE_CHECKING:
+    from dicetune.decide.named import FolderRules
     from dicetune.predictor import Predictor
 
 FOLDS = 5
@@ -82,8 +83,8 @@ def evaluate(
         format: format of the predictions, or of a model's ``data``; "auto" tells by the content.
         gold_format: format of ``data`` beside a file of predictions; by default "auto".
         split: the split to score, where a file of predictions names several.
-        decision: decision of a model: "auto" (by default: the tuned decision where the folder has
-            a rule; "argmax" then holds the scores without it), "argmax", "tuned", or a file.
+        decision: decision of a model: "auto" (the default rule of the folder, if there is one;
+            "argmax" then holds the scores without it), "argmax", the name of a rule, or a file.
         options: options of the task, such as the column of the words or the scheme of the tags.
 
     Raises:
@@ -268,6 +269,9 @@ def tune(
     folds: int = FOLDS,
     out: str | Path | None = None,
     overwrite: bool = False,
+    name: str | None = None,
+    default: str | None = None,
+    list_rules: bool = False,
 ) -> Finding:
     """Fit the decision rule of a run, or of any model's scores, on dev.
 
@@ -283,7 +287,11 @@ def tune(
             decision, the more the less sure its gain on held-out units is.
         folds: number of parts for the held-out units.
         out: file that the rule of ``scores`` is written to.
-        overwrite: replace an earlier rule in the folder, or an earlier file at ``out``.
+        overwrite: replace an earlier rule of the name in the folder, or an earlier file at ``out``.
+        name: of the rule among the rules of the folder, such as "recall95"; by default "tuned".
+        default: name of the rule that decides where none is asked for, or "argmax"; without
+            ``name`` nothing is fitted.
+        list_rules: list the rules of the folder; nothing is fitted.
 
     Raises:
         InputError: for neither a folder nor scores, or both; the folder of an unfinished run; an
@@ -293,6 +301,7 @@ def tune(
         ``dicetune.tune("runs/a").rule.biases``
     """
     from dicetune.decide.folder import read_scores, tune_folder
+    from dicetune.decide.named import FolderRules, set_default
     from dicetune.decide.score_file import tune_scores
 
     how: dict[str, Any] = {"objective": objective, "guard": not plain, "folds": folds}
@@ -301,11 +310,17 @@ def tune(
     if folder is None:
         if scores is None:
             raise InputError("expected a run's folder or --scores, got neither: dicetune tune DIR")
+        for flag, value in (("name", name), ("default", default), ("list", list_rules or None)):
+            if value is not None:
+                raise InputError(
+                    f"expected no {flag} beside --scores, got {quoted(value)}: it is for the rules "
+                    "of a run's folder; the file at --out has a name"
+                )
         return Finding(tune_scores(scores, **of_scores, **how), _tuning_parts)
-    for name, value in {"scores": scores, **of_scores}.items():
+    for flag, value in {"scores": scores, **of_scores}.items():
         if value is not None:
             raise InputError(
-                f"expected no {name} beside a run's folder, got {quoted(str(value))}: {name} is "
+                f"expected no {flag} beside a run's folder, got {quoted(str(value))}: {flag} is "
                 "for the scores of other models; a run has these itself, and keeps its rule"
             )
     if not (Path(folder) / RUN_FILE).is_file():
@@ -313,6 +328,15 @@ def tune(
         from dicetune.training.folder import check_finished
 
         check_finished(Path(folder))
+    if list_rules or (default is not None and name is None):
+        if objective is not None or name is not None:
+            flag = "--list" if list_rules else "--default"
+            raise InputError(
+                f"expected a rule to fit, or {flag}, got both: a rule that is fitted and "
+                "becomes the default is given with --name and --default"
+            )
+        rules = FolderRules.of(folder) if default is None else set_default(folder, default)
+        return Finding(rules, _rules_parts)
     problem = None
     if read_scores(folder)[1] is None:  # scores of an earlier version: the task knows
         from dicetune.tasks import task_named
@@ -320,7 +344,18 @@ def tune(
         record = RunRecord.load(folder)
         task = task_named(record.config["task"]).restore(record.labels, record.settings)
         problem = task.problem()
-    return Finding(tune_folder(folder, problem=problem, **how), _tuning_parts)
+    tuned = tune_folder(folder, problem=problem, name=name or TUNED, **how)
+    if default is not None:
+        set_default(folder, default)
+    rules = FolderRules.of(folder)
+    shown = (
+        [] if rules.default == tuned.rule.name and len(rules.rules) == 1 else _rules_parts(rules)
+    )
+    return Finding(tuned, lambda tuned: [*_tuning_parts(tuned), *shown])
+
+
+def _rules_parts(rules: FolderRules) -> list[Any]:
+    return terminal.rules_tables(rules.rows(), rules.default)
 
 
 def _tuning_parts(tuned: Any) -> list[Any]:

@@ -227,6 +227,12 @@ def tuning_tables(
     return [table, escape(f"Rule: {listed(words, _MOST_WORDS)}."), escape(said)]
 
 
+def rules_tables(rows: Sequence[Mapping[str, Any]], default: str) -> list[Any]:
+    """The rules of a folder, and which decides by default."""
+    line = f"By default {default} decides (`dicetune tune DIR --default NAME` changes this)."
+    return [*([plain_table(rows, "Rules of the folder")] if rows else []), escape(line)]
+
+
 def comparison_tables(outcome: Any) -> list[Any]:
     """A table of the competitors, the verdict, what failed, and where the report is."""
     summary = outcome.summary

@@ -12,7 +12,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from dicetune.decide.fit import FOLDS, LOGIT_ADJUSTMENT, fit
-from dicetune.decide.rule import DecisionRule
+from dicetune.decide.named import check_name
+from dicetune.decide.rule import DecisionRule, named_file
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.problems import PROBLEMS, Problem, problem_of
 from dicetune.problems.goal import Goal
@@ -164,6 +165,7 @@ def tune_folder(
     folds: int = FOLDS,
     problem: Mapping[str, Any] | None = None,
     overwrite: bool = False,
+    name: str = TUNED,
 ) -> Tuned:
     """Fit the decision rule of a run and write the rule into the folder of the run.
 
@@ -177,13 +179,15 @@ def tune_folder(
         guard: shrink the rule by its gain on held-out units.
         folds: number of parts of the cross-fit.
         problem: of a run of an earlier version, whose scores do not hold the problem.
-        overwrite: replace another rule in the folder.
+        overwrite: replace another rule of this name in the folder.
+        name: of the rule among the rules of the folder.
 
     Raises:
         InputError: a folder without dev scores or gold, or with another rule, or an objective that
             does not fit.
     """
     folder = Path(folder)
+    check_name(name)
     arrays, stored = read_scores(folder)
     settings = stored if problem is None else problem
     if settings is None:
@@ -194,6 +198,7 @@ def tune_folder(
     decided = problem_of(settings)
     splits = _splits(folder, decided, arrays)
     found = tune_splits(decided, splits, objective=objective, guard=guard, folds=folds)
+    found = replace(found, rule=replace(found.rule, name=name))
     if not overwrite:
         found.rule.check_place(folder)
     rows = [
@@ -201,7 +206,7 @@ def tune_folder(
         for name, split in splits.items()
         for row, predicted in zip(split.rows, found.predicted[name], strict=True)
     ]
-    write_json_lines(folder / TUNED_FILE, rows)
+    write_json_lines(named_file(folder / TUNED_FILE, name), rows)
     found.rule.save(folder, {name: scores[TUNED] for name, scores in found.metrics.items()})
     return found
 

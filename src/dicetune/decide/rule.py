@@ -111,7 +111,7 @@ class DecisionRule:
         Raises:
             InputError: another rule, or another file.
         """
-        file = _file(path)
+        file = _file(path, self.name)
         if not file.exists():
             return
         try:
@@ -125,7 +125,7 @@ class DecisionRule:
             told = "" if other is None else f", which was fitted for {quoted(other.objective)}"
             raise InputError(
                 f"expected no file, or the same rule, in {quoted(file)}, got another rule{told}: "
-                "replace it with --overwrite, or move it away"
+                "replace it with --overwrite, or keep both: give the new one a --name"
             )
 
     def _decision(self) -> tuple[object, ...]:
@@ -136,24 +136,28 @@ class DecisionRule:
         """Write ``decision.json`` into a folder, or a file of another name.
 
         Args:
-            path: the folder, or the file.
+            path: the folder, where the name of the rule names its file, or a file.
             metrics: scores of the tuned decision on each split, written beside the rule.
         """
         values = {"version": RULE_VERSION, **asdict(self), "words": self.words}
         del values["name"]  # the name of the file says it
-        write_json(_file(path), {**values, "metrics": dict(metrics or {})})
+        write_json(_file(path, self.name), {**values, "metrics": dict(metrics or {})})
 
     @classmethod
-    def load(cls, path: str | Path) -> DecisionRule | None:
+    def load(cls, path: str | Path, name: str = TUNED) -> DecisionRule | None:
         """The rule of a folder, or of a file.
 
+        Args:
+            path: the folder, or the file.
+            name: of the rule in the folder.
+
         Returns:
-            ``None`` where the folder has no rule.
+            ``None`` where the folder has no such rule.
 
         Raises:
             InputError: a missing file, or a file without a rule.
         """
-        file = _file(path)
+        file = _file(path, name)
         if not file.is_file():
             if Path(path).is_dir():
                 return None
@@ -191,6 +195,7 @@ class DecisionRule:
             values["objective"],
             tuple(labels),
             values["evidence"],
+            rule_name(file),
         )
 
 
@@ -199,5 +204,30 @@ def _shortened(phrases: Sequence[str], most: int) -> list[str]:
     return [*phrases[:most], *([f"{more} more"] if more > 0 else [])]
 
 
-def _file(path: str | Path) -> Path:
-    return Path(path) / DECISION_FILE if Path(path).is_dir() else Path(path)
+def rule_name(file: Path) -> str:
+    """The name of the rule in a file.
+
+    Example:
+        >>> [rule_name(Path(name)) for name in ("decision.json", "decision.r95.json", "rule.json")]
+        ['tuned', 'r95', 'rule']
+    """
+    if file.name == DECISION_FILE:
+        return TUNED
+    return file.name.removesuffix(".json").removeprefix("decision.")
+
+
+def _file(path: str | Path, name: str) -> Path:
+    """The file of a rule: ``decision.json``, ``decision.NAME.json``, or a file itself."""
+    if not Path(path).is_dir():
+        return Path(path)
+    return named_file(Path(path) / DECISION_FILE, name)
+
+
+def named_file(file: Path, name: str) -> Path:
+    """The file of a named rule beside the file of the rule "tuned".
+
+    Example:
+        >>> named_file(Path("tuned.jsonl"), "r95").name, named_file(Path("tuned.jsonl"), TUNED).name
+        ('tuned.r95.jsonl', 'tuned.jsonl')
+    """
+    return file if name == TUNED else file.with_name(f"{file.stem}.{name}{file.suffix}")

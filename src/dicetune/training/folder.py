@@ -22,6 +22,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from dicetune.decide.named import DEFAULT_FILE
 from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
 from dicetune.records import (
     DECISION_FILE,
@@ -47,8 +48,9 @@ _TRAINER_STATE = "trainer_state.json"
 _STATE = ("optimizer.pt", "scheduler.pt", _TRAINER_STATE)
 _RECORDS = (
     *(CONFIG_FILE, RUN_FILE, METRICS_FILE, PREDICTIONS_FILE, SCORES_FILE, DECISION_FILE),
-    *(TUNED_FILE, "README.md", LOCK_FILE, ".mode"),
+    *(DEFAULT_FILE, TUNED_FILE, "README.md", LOCK_FILE, ".mode"),
 )
+_NAMED = re.compile(r"decision\.[\w-]+\.json|tuned\.[\w-]+\.jsonl")
 # files that save_pretrained of a model and of any tokenizer writes
 _MODEL = re.compile(
     r"(model|adapter_model)(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
@@ -227,7 +229,7 @@ def _check_no_strangers(folder: Path) -> None:
     found = []
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         plain = path.name.removesuffix(".part")
-        known = plain in _RECORDS or _MODEL.fullmatch(plain) is not None
+        known = plain in _RECORDS or any(kind.fullmatch(plain) for kind in (_MODEL, _NAMED))
         if path.is_dir() and not path.is_symlink():
             known = path.name == CHECKPOINTS
         if not known:
