@@ -344,7 +344,7 @@ def tune(
         record = RunRecord.load(folder)
         task = task_named(record.config["task"]).restore(record.labels, record.settings)
         problem = task.problem()
-    tuned = tune_folder(folder, problem=problem, name=name or TUNED, **how)
+    tuned = tune_folder(folder, problem=problem, name=TUNED if name is None else name, **how)
     if default is not None:
         set_default(folder, default)
     rules = FolderRules.of(folder)
