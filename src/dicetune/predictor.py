@@ -25,7 +25,7 @@ from dicetune.models import (
 )
 from dicetune.models.encoder import check_sizes, check_weights, loading
 from dicetune.problems import PROBLEMS
-from dicetune.records import DEFAULT, RUN_FILE, RunRecord
+from dicetune.records import DEFAULT, RUN_FILE, RunRecord, members_of, silent_log
 from dicetune.tasks import (
     Data,
     Encoded,
@@ -49,7 +49,10 @@ class Predictor:
 
     ``options`` are for reading files, ``trained`` says how the model was trained, and ``decision``
     is a rule in place of the task's default; reported probabilities are the model's in any case.
+    An ensemble has ``others``, whose scores are averaged with those of the model.
     """
+
+    others: Sequence[Predictor] = ()
 
     def __init__(
         self,
@@ -73,7 +76,11 @@ class Predictor:
 
     def __repr__(self) -> str:
         labels, rule = self.task.labels, self.decision
-        return f"Predictor(task={self.task.name!r}, labels={quoted(list(labels))}, decision={rule})"
+        number = f", models={1 + len(self.others)}" if self.others else ""
+        return (
+            f"Predictor(task={self.task.name!r}, labels={quoted(list(labels))}, decision={rule}"
+            f"{number})"
+        )
 
     def _repr_html_(self) -> str:
         return f"<code>{html.escape(repr(self))}</code>"
@@ -113,7 +120,35 @@ class Predictor:
         encoded = self.task.encode(data, self.tokenizer, self.max_length)
         for note in encoded.notes:
             _log.info(note)
-        return self.task.decode(self._outputs(encoded), encoded)
+        own = self.task.decode(self._outputs(encoded), encoded)
+        if not self.others:
+            return own
+        with silent_log():  # every model would say the same of the data
+            return self.task.problem().average([own, *(one.scores(data) for one in self.others)])
+
+    def together_with(
+        self, others: Sequence[Predictor], decision: DecisionRule | None
+    ) -> Predictor:
+        """This model as an ensemble with others, whose averaged scores a rule decides.
+
+        Raises:
+            InputError: another task or other labels, a type whose scores have no mean, or a rule
+                for another model.
+        """
+        problem = self.task.problem()
+        for other in others:
+            names = [(one.task.name, *one.task.labels) for one in (self, other)]
+            if names[0] != names[1]:
+                raise InputError(
+                    f"expected models of one task with the same labels, got {quoted(names[0])} and "
+                    f"{quoted(names[1])}"
+                )
+        if problem.apart is not None:
+            raise InputError(f"expected scores with a mean, got {problem.kind}: {problem.apart}")
+        if decision is not None:
+            decision.check(problem)
+        self.others, self.decision = tuple(others), decision
+        return self
 
     def evaluate(self, data: Any) -> Scores:
         """Scores on data with gold, as fractions; with a rule also the scores of "argmax"."""
@@ -215,8 +250,8 @@ def load(
     """Load a finished run's folder for prediction; nothing is fetched.
 
     Args:
-        folder: the ``--out`` folder of ``dicetune train``, or any saved model with a head for
-            tokens, sequences or answers.
+        folder: the ``--out`` folder of ``dicetune train``, ``best`` of a comparison, or any saved
+            model with a head for tokens, sequences or answers.
         batch_size: windows that run through the model at once.
         device: "cpu", "cuda", …
         options: options of the task, in place of the options of the training.
@@ -237,6 +272,12 @@ def load(
             f"expected the folder of a saved model, got {quoted(folder)}, which is no folder: "
             f"{_GIVE}"
         )
+    if members := members_of(folder):
+        how: dict[str, Any] = {"batch_size": batch_size, "device": device, "options": options}
+        first, *others = (
+            load(member, **how, task=task, use=use, decision=DEFAULT) for member in members
+        )
+        return first.together_with(others, _rule(folder, decision, options or {}))
     check_finished(folder)
     check_weights(folder)
     record = RunRecord.load(folder) if (folder / RUN_FILE).is_file() else None

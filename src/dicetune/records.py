@@ -35,6 +35,8 @@ PROBLEM_KEY = "problem"
 """Metadata of the scores: ``Task.problem`` as JSON."""
 DECISION_FILE = "decision.json"
 TUNED_FILE = "tuned.jsonl"
+ENSEMBLE_FILE = "ensemble.json"
+"""Members of an ensemble, in the folder that holds its averaged scores and its rule."""
 DEFAULT, TUNED = "argmax", "tuned"
 """What the two decisions of a model are called, whatever its kind."""
 
@@ -104,6 +106,26 @@ def file_of_run(folder: str | Path, name: str, other: str = "") -> Path:
             f"give the --out folder of `dicetune train`{other}"
         )
     return path
+
+
+def members_of(folder: Path) -> list[Path]:
+    """The folders of the models of an ensemble; none for the folder of a single model.
+
+    Raises:
+        DataError: a damaged file, or a member that is missing or elsewhere.
+    """
+    path, heals = folder / ENSEMBLE_FILE, "put back the whole folder that `dicetune compare` made"
+    if not path.is_file():
+        return []
+    values = read_json(path, heals)
+    check_shape(path, values, {"members": [{"folder": str}]}, heals=heals)
+    names = [member["folder"] for member in values["members"]]
+    for name in names:
+        if Path(name).name != name or not (folder / name).is_dir():
+            raise DataError(
+                path, f"expected a folder for each member, got {quoted(name)}, no such: {heals}"
+            )
+    return [folder / name for name in names]
 
 
 @contextlib.contextmanager

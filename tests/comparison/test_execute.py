@@ -34,7 +34,7 @@ def done(files):
     return out, outcome, said.lines, shown
 
 
-def test_a_comparison_leaves_records_a_summary_and_a_report_and_no_weights(done):
+def test_a_comparison_leaves_records_a_summary_a_report_and_one_model(done):
     out, outcome, said, _ = done
     assert outcome.exit_code == 0
     assert {run.state for run in outcome.runs} == {"done"}
@@ -46,10 +46,14 @@ def test_a_comparison_leaves_records_a_summary_and_a_report_and_no_weights(done)
         assert not {"model.safetensors", "checkpoints"} & kept
         assert "dev f1" in (out / "cells" / f"{run.id}.log").read_text(encoding="utf-8")
     names = [row["name"] for row in outcome.summary["competitors"]]
-    assert names == ["ce", "dice", "ce, tuned", "dice, tuned"]
+    plain, tuned = ["ce", "dice"], ["ce, tuned", "dice, tuned"]
+    assert names == [*plain, *tuned, "ce, all seeds", "dice, all seeds"]
     assert said[0] == "4 runs: 2 losses (ce, dice; baseline ce) × 2 seeds (1, 2)"
     assert "dev evaluated every 2 steps" in said[1]
-    assert "weights are dropped (--keep-models keeps them)" in said[2]
+    assert (
+        f"weights of each run stay in {out} until the verdict, then those of {out}/best alone"
+        in (said[2])
+    )
     assert said[4].startswith("run 1 of 4: ce, seed 1 is done: dev f1 ")
     assert said[4].endswith(" left")
 
@@ -131,15 +135,13 @@ def test_models_are_kept_on_request_and_load(tmp_path, files):
 
 
 @pytest.mark.usefixtures("in_process")
-@pytest.mark.parametrize("left", ["nothing", "half a claim", "no decision", "weights"])
+@pytest.mark.parametrize("left", ["nothing", "half a claim", "no decision"])
 def test_whatever_a_kill_left_behind_a_run_comes_out_whole(tmp_path, files, left):
     out = tmp_path / "c"
     compare(out, files.config, losses=["ce", "dice"], seeds=1)
     folder = Plan.load(out).runs[0].folder(out)
     before = (folder / "predictions.jsonl").read_bytes()
-    if left == "weights":
-        (folder / "model.safetensors").write_bytes(b"half")
-    elif left == "no decision":
+    if left == "no decision":
         (folder / "decision.json").unlink()
     else:
         for path in folder.iterdir():

@@ -4,6 +4,10 @@ Every plain decision, the tuned decision of the baseline and every external tool
 the plain decision of the baseline; every other tuned decision with the tuned decision of the
 baseline. So the gain of a decision rule is never counted as a gain of the loss.
 
+All seeds of a loss together are one model without seeds that vary. It is compared with the mean of
+the baseline's tuned runs, and the interval is over new examples for these very seeds. It belongs to
+no family of corrected comparisons and is never called better or worse.
+
 With fewer than 3 seeds there is no interval, no p and no verdict. With fewer than 5 seeds the
 interval cannot be trusted, and the verdict only describes the runs. From 5 seeds on, a difference
 is called better or worse only if its p-value, corrected for the number of losses (Holm), is below
@@ -44,6 +48,7 @@ ALPHA = 0.05
 
 SAME, BETTER, WORSE, UNCLEAR = "no difference", "better", "worse", "not distinguishable"
 DESCRIPTIVE, NONE = "descriptive", "no verdict"
+THESE = "these seeds only"
 
 Row = Mapping[str, Any]
 """One comparison, as the summary holds it."""
@@ -65,7 +70,7 @@ def differences(results: Results, baseline: str) -> Differences:
     """Compare all competitors with the baseline, the name of a loss or of an external tool."""
     metric = results.problem.metrics[0]
     least = -1.0 if metric == "mcc" else 0.0  # the least value that the metric can have
-    documents, said = _documents(results)
+    documents, said = documents_of(results.rows, results.units[1])
     runs = {
         competitor.name: _runs(results, competitor, documents) for competitor in results.competitors
     }
@@ -87,17 +92,20 @@ def differences(results: Results, baseline: str) -> Differences:
         },
         several,
         any(row["verdict"] in (NONE, DESCRIPTIVE) for row in rows),
-        [*_method(several), *said],
+        [*_method(several), *said, *results.notes],
     )
 
 
-def _documents(results: Results) -> tuple[list[str] | None, list[str]]:
+def documents_of(
+    rows: Sequence[Mapping[str, Any]], several: str
+) -> tuple[list[str] | None, list[str]]:
     """The document of each unit, where documents are resampled, and a sentence on them.
 
-    The data must name the document of each unit, and a document must have several units.
+    The data must name the document of each unit (``several`` in the plural), and a document must
+    have several units.
     """
-    names = [row.get("document") for row in results.rows]
-    several, many = results.units[1], len(set(names))
+    names = [row.get("document") for row in rows]
+    many = len(set(names))
     if None in names or many == len(names):
         return None, []
     if many < FEWEST_DOCUMENTS:
@@ -117,7 +125,7 @@ def _runs(results: Results, competitor: Competitor, documents: Sequence[str] | N
         counts if documents is None else by_document(counts, documents),
         lambda sums: problem.score(sums, problem.metrics[0]),
         competitor.seeds,
-        fixed=competitor.external,
+        fixed=competitor.is_single,
     )
 
 
@@ -130,7 +138,7 @@ def _pairs(results: Results, baseline: str) -> list[tuple[Competitor, Competitor
     tuned = named.get(competitor_name(baseline, TUNED), plain)
     pairs = []
     for competitor in results.competitors:
-        is_tuned = competitor.decision == TUNED and competitor is not tuned
+        is_tuned = competitor.decision == TUNED and competitor is not tuned  # or all together
         other = tuned if is_tuned else plain
         if competitor is not other:
             pairs.append((competitor, other))
@@ -141,10 +149,13 @@ def _family(competitor: Competitor, other: Competitor) -> str:
     """The comparisons that are corrected together for their number.
 
     The losses with a plain decision are one family, the losses with a tuned decision are another.
-    The decision rule of the baseline answers another question, and so do the external tools.
+    The decision rule of the baseline answers another question, and so do the external tools. All
+    seeds together are outside of every family: their interval is not over seeds.
     """
     if competitor.external:
         return "external"
+    if competitor.members:
+        return competitor.name
     return "rule" if competitor.loss == other.loss else competitor.decision
 
 
@@ -153,6 +164,8 @@ def _row(
 ) -> dict[str, Any]:
     """One comparison, without what depends on the other comparisons."""
     a, b = runs[competitor.name], runs[other.name]
+    if competitor.members:  # made of these seeds: against the mean of these very runs
+        b = b.as_one()
     # run against run of the same seed: both begin from one head and see one order of the data
     paired = a.minus(b) if a.fixed == b.fixed and set(a.seeds) & set(b.seeds) else None
     groups = [a, -b] if paired is None else [paired]
@@ -167,6 +180,7 @@ def _row(
         "loss": competitor.loss,
         "decision": competitor.decision,
         "foreign": competitor.external,
+        "members": list(competitor.members),
         "difference": sum(group.mean for group in groups),
         "runs": min((len(group.scores) for group in groups if not group.fixed), default=0),
         "seeds": seeds,
@@ -221,6 +235,8 @@ def judge(row: Row) -> str:
     """
     if row["interval"] is None:
         return NONE
+    if row.get("members"):
+        return THESE
     if row["runs"] < FEWEST_SEEDS:
         return DESCRIPTIVE
     if row["interval"][0] == row["interval"][1] == row["difference"] == 0:
@@ -241,7 +257,7 @@ def _verdict(rows: Sequence[Row], baseline: str, metric: str, several: str) -> l
     So a gain that a decision rule gives to any loss is shown beside the gain of the loss.
     """
     plain = [row for row in rows if not row["foreign"] and row["decision"] == ARGMAX]
-    rule = next((row for row in rows if row["loss"] == baseline), None)
+    rule = next((row for row in rows if row["loss"] == baseline and not row["members"]), None)
     if not plain or rule is None:
         return [sentence(row, metric, several) for row in rows]
     best = max(plain, key=lambda row: float(row["difference"]))
@@ -264,6 +280,7 @@ def _echoes(rows: Sequence[Row], plain: Sequence[Row], rule: Row) -> list[Row]:
         if row not in plain
         and row is not rule
         and not row["foreign"]
+        and not row["members"]
         and row["seed_differences"] == said.get(row["loss"])
     ]
 
@@ -274,6 +291,8 @@ def _claim(row: Row, metric: str, several: str) -> str:
         f"{row['name']} {numbers.signed(row['difference'])} {metric} over {row['baseline']} "
         f"({_how_surely(row)}): {_word(row)}"
     )
+    if row["verdict"] == THESE:
+        return f"{claim}, for new {several} and no other seeds"
     if row["verdict"] != UNCLEAR:
         return claim
     claim += f" (a difference of {numbers.points(row['detectable'])} could have been detected"
@@ -309,6 +328,8 @@ def _rule(row: Row, baseline: str) -> str:
 
 
 def _how_surely(row: Row) -> str:
+    if members := row.get("members"):
+        return f"95% interval {numbers.interval(row['interval'], sign=True)}, {len(members)} seeds"
     seeds = f"{row['runs']} seed{'s' if row['runs'] != 1 else ''}" if row["runs"] else "no seeds"
     if row["interval"] is None:
         return seeds

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import logging
 import shlex
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -17,10 +18,17 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from dicetune import numbers
-from dicetune.comparison.folder import EXTERNAL, PLAN_FILE, RUNS, check_out
+from dicetune.comparison.folder import BEST, EXTERNAL, PLAN_FILE, RUNS, WEIGHTS, check_out
 from dicetune.comparison.one_run import run_process
 from dicetune.comparison.plan import Plan, PlannedRun
-from dicetune.comparison.runs import FinishedRun, Progress, RunState, check_files, check_runs
+from dicetune.comparison.runs import (
+    EXAMPLE,
+    FinishedRun,
+    Progress,
+    RunState,
+    check_files,
+    check_runs,
+)
 from dicetune.comparison.summary import INSPECTION_FILE, write_summary
 from dicetune.errors import DicetuneError, InputError, InterruptedRunError
 from dicetune.records import (
@@ -41,9 +49,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 Show = Callable[[Progress], None]
-
-# keys of a row of predictions that describe the example; other keys depend on the model
-_EXAMPLE = ("split", "id", "tokens", "text", "text_b", "question", "gold")
+MUCH = 2e9
+"""Bytes of weights that are announced before the runs."""
 
 
 @dataclass(frozen=True)
@@ -133,13 +140,35 @@ def describe(plan: Plan, out: Path) -> list[str]:
             f"before them {plan.search.trials} trials of each loss on seed {plan.search.seed}, "
             "scored on dev (learning rate, and the parameters of the loss)"
         )
-    kept = "kept (--keep-models)" if plan.keep_models else "dropped (--keep-models keeps them)"
-    lines.append(f"weights are {kept}; records, predictions and scores are kept in {out}")
-    return lines
+    kept = f"of each run stay in {out} until the verdict, then those of {out / BEST} alone "
+    kept = "are kept" if plan.keep_models else f"{kept}(--keep-models keeps all)"
+    lines.append(f"weights {kept}; records, predictions and scores are kept")
+    return [*lines, *_room(plan, out, len(progress.runs) - done)]
 
 
-def conclude(plan: Plan, out: Path, predictions: Mapping[str, str]) -> Outcome:
-    """Add external predictions, and write summary and report of the finished runs."""
+def _room(plan: Plan, out: Path, runs: int) -> list[str]:
+    """How much disk the weights of the missing runs take, where it is much."""
+    from dicetune.models import resolve_encoder
+
+    try:
+        folder = Path(resolve_encoder(str(plan.model["name"])))
+    except DicetuneError:
+        return []
+    need = runs * sum(path.stat().st_size for path in folder.glob(WEIGHTS))
+    free = shutil.disk_usage(out if out.exists() else out.absolute().parent).free
+    if need < MUCH and need < free:
+        return []
+    said = f"the weights of {runs} runs take about {need / 1e9:.1f} GB in {out} until the verdict"
+    return [said + (f", but only {free / 1e9:.1f} GB are free" if need >= free else "")]
+
+
+def conclude(
+    plan: Plan, out: Path, predictions: Mapping[str, str], called: Path | None = None
+) -> Outcome:
+    """Add external predictions, keep the recommended model, and write summary and report.
+
+    ``called`` is the folder in messages, where it will be moved there.
+    """
     notes = []
     for name, file in predictions.items():
         try:
@@ -150,7 +179,7 @@ def conclude(plan: Plan, out: Path, predictions: Mapping[str, str]) -> Outcome:
     progress = Progress.read(plan, out)
     summary: Mapping[str, Any] = {}
     if progress.of("done"):
-        summary = write_summary(out)
+        summary = write_summary(out, keep=True, called=called)
         write_report(out)
     return Outcome(out, progress.runs, summary, tuple(notes))
 
@@ -171,7 +200,7 @@ def add_external(plan: Plan, out: Path, name: str, file: str) -> Plan:
     write_json_lines(
         place / PREDICTIONS_FILE,
         (
-            {key: row[key] for key in _EXAMPLE if key in row} | {"predicted": prediction}
+            {key: row[key] for key in EXAMPLE if key in row} | {"predicted": prediction}
             for row, prediction in zip(rows, predicted, strict=True)
         ),
     )
@@ -240,7 +269,7 @@ class _Execution:
     def make_runs(self) -> None:
         """Make every run that is not finished, in order."""
         runs = self.plan.runs
-        flags = ["--decide", *(["--keep-model"] if self.plan.keep_models else [])]
+        flags = ["--decide", "--keep-model"]  # until the verdict
         for planned in runs:
             self._heal(planned)
         for number, planned in enumerate(runs, start=1):

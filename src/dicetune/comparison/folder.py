@@ -15,11 +15,14 @@ PLAN_FILE = "comparison.json"
 RUNS, EXTERNAL, SEARCH = "cells", "foreign", "search"
 """Folders of the runs, of the external predictions, and of the trials of the search."""
 
+TOGETHER, BEST = "together", "best"
+"""Folders of the records of all seeds together, and of the recommended model."""
+
 FAILED = ".failed.json"
 """Ending of the file beside the folder of a run with the reason of its failure."""
 
 WEIGHTS = "model*.safetensors*"
-"""Files of a run that are dropped once its decision rule is fitted."""
+"""Files of a run that are dropped after the verdict, except those of the recommended model."""
 
 _FOLDER_NAME = re.compile(r"[\w+-][\w.+ -]*")
 _LONGEST_NAME = 200

@@ -81,7 +81,7 @@ def _merged(
     with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as name:
         place = Path(name)
         plan = merge(folders, out, place=place, baseline=baseline)
-        outcome = conclude(plan, place, predictions)
+        outcome = conclude(plan, place, predictions, called=out)
         out.mkdir(exist_ok=True)
         with locked(out):
             files = [path for path in place.rglob("*") if path.is_file()]
@@ -205,7 +205,7 @@ def _members(plans: Mapping[Path, Plan], plain: Sequence[Path]) -> tuple[list[_M
         names |= {objective: name for name, objective in plan.objectives.items()}
         for planned in plan.runs:
             run = FinishedRun.read(planned, planned.folder(folder))
-            if run is not None and is_finished(run.folder, keep_model=True):
+            if run is not None and is_finished(run.folder):
                 run.check()
                 objective = plan.objectives[planned.loss]
                 found.append(_Member(planned, run.folder, run.record, objective, plan.option_files))

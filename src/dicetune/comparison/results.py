@@ -17,6 +17,7 @@ import numpy as np
 from dicetune.comparison.folder import EXTERNAL, reading
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.runs import FinishedRun, Row, in_order
+from dicetune.comparison.together import all_together
 from dicetune.errors import DataError, quoted
 from dicetune.problems import Problem, problem_of
 from dicetune.problems.base import is_unspaced
@@ -33,13 +34,17 @@ LONGEST = 2000
 """Characters of a text that the summary holds."""
 
 
-def competitor_name(loss: str, decision: str) -> str:
-    """The name of a loss with its decision rule.
+def competitor_name(loss: str, decision: str, together: bool = False) -> str:
+    """The name of a loss with its decision rule, or of all its seeds together.
 
     Example:
         >>> competitor_name("ce", "argmax"), competitor_name("ce", "tuned")
         ('ce', 'ce, tuned')
+        >>> competitor_name("ce", "tuned", together=True)
+        'ce, all seeds'
     """
+    if together:
+        return f"{loss}, all seeds"
     return loss if decision == ARGMAX else f"{loss}, {TUNED}"
 
 
@@ -51,20 +56,27 @@ class Competitor:
     loss: str  # name of the loss, or of the external tool
     decision: str  # "argmax" or "tuned"
     objective: str | None  # the loss in full; None for an external tool
-    seeds: tuple[int, ...]  # seeds of the runs; none for an external tool, which is one file
+    seeds: tuple[int, ...]  # seeds of the runs; none for what is one file of predictions
     predicted: tuple[list[Any], ...]  # for each seed one prediction a unit
     counts: np.ndarray  # counts of each seed and unit, (S, U, M)
     seconds: float | None = None  # mean time of training, where it is known
     external: bool = False
+    members: tuple[int, ...] = ()  # seeds whose averaged scores decide together
+
+    @property
+    def is_single(self) -> bool:
+        """Whether it is one file of predictions, which has no seeds that vary."""
+        return self.external or bool(self.members)
 
 
 @dataclass(frozen=True)
 class Results:
-    """All competitors on one test set: plain decisions of every loss, tuned ones, external ones."""
+    """All competitors on one test set: every loss with each decision, and external tools."""
 
     problem: Problem
     rows: list[Row]  # of the test set, with their gold
     competitors: list[Competitor]
+    notes: tuple[str, ...] = ()  # why a loss has no row of all seeds together
 
     @property
     def units(self) -> tuple[str, str]:
@@ -108,6 +120,14 @@ def read_results(plan: Plan, folder: Path, runs: Sequence[FinishedRun]) -> Resul
                     "seconds": float(np.mean(seconds)),
                 }
                 groups.append((facts, predictions))
+    together, notes = all_together(plan, folder, runs)
+    for one in together:
+        if (predicted := _decided(one, TUNED, rows)) is not None:
+            loss, seconds = one.planned.loss, [r.record.training["seconds"] for r in one.members]
+            facts = {"name": competitor_name(loss, TUNED, together=True), "loss": loss}
+            facts |= {"decision": TUNED, "objective": one.planned.objective, "seeds": ()}
+            facts |= {"seconds": float(np.sum(seconds)), "members": one.seeds}
+            groups.append((facts, [predicted]))
     for name in plan.external:
         path = folder / EXTERNAL / name / PREDICTIONS_FILE
         with reading(path, f"give them again: --predictions {quoted(f'{name}=FILE')}"):
@@ -125,15 +145,14 @@ def read_results(plan: Plan, folder: Path, runs: Sequence[FinishedRun]) -> Resul
         )
         for facts, seeds in groups
     ]
-    return Results(problem, rows, competitors)
+    return Results(problem, rows, competitors, tuple(notes))
 
 
 def _decided(run: FinishedRun, decision: str, rows: Sequence[Row]) -> list[Any] | None:
     """The predictions of a run by a decision, in the order of ``rows``; ``None`` without it."""
-    if decision == ARGMAX:
-        return _predicted(run.predictions(SPLIT), rows, run.folder / PREDICTIONS_FILE)
-    tuned = run.tuned(SPLIT)
-    return None if tuned is None else _predicted(tuned, rows, run.folder / TUNED_FILE)
+    file = PREDICTIONS_FILE if decision == ARGMAX else TUNED_FILE
+    found = run.decided(SPLIT, decision)
+    return None if found is None else _predicted(found, rows, run.folder / file)
 
 
 def _predicted(given: Sequence[Row], rows: Sequence[Row], path: Path) -> list[Any]:
@@ -186,7 +205,7 @@ def precision_recall(results: Results, runs: Sequence[FinishedRun]) -> dict[str,
         curves = [counts_of(run.scores(SPLIT)) for run in runs if run.planned.loss == loss]
         points = {}
         for competitor in results.competitors:
-            if competitor.loss == loss and not competitor.external:
+            if competitor.loss == loss and not competitor.is_single:
                 chosen = results.problem.operating_point(competitor.counts.sum(axis=1))
                 points[competitor.decision] = np.stack(chosen, axis=-1).tolist()
         found[loss] = {

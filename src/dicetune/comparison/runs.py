@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.comparison.folder import PLAN_FILE, RUNS, WEIGHTS, failure_of, reading
+from dicetune.comparison.folder import PLAN_FILE, RUNS, failure_of, reading
 from dicetune.comparison.plan import Plan, PlannedRun
 from dicetune.decide import DecisionRule, read_scores
 from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
 from dicetune.records import (
     DECISION_FILE,
+    DEFAULT,
     METRICS_FILE,
     PREDICTIONS_FILE,
     RUN_FILE,
@@ -47,6 +48,9 @@ RECORDS = (
 )
 """The records of a finished run."""
 
+EXAMPLE = ("split", "id", "document", "tokens", "text", "text_b", "question", "gold")
+"""Keys of a row of predictions that describe the example; other keys depend on the model."""
+
 _EVALUATION = re.compile(r"step (\d+)/(\d+) · dev \S+ (-?[\d.]+)")
 _NUMBER = int | float
 _TRAINING = {  # what tables and curves read of the training
@@ -55,10 +59,9 @@ _TRAINING = {  # what tables and curves read of the training
 }
 
 
-def is_finished(folder: Path, *, keep_model: bool) -> bool:
+def is_finished(folder: Path) -> bool:
     """Whether the folder holds a finished run, which is not made again."""
-    whole = all((folder / name).is_file() for name in (RUN_FILE, DECISION_FILE))
-    return whole and (keep_model or not any(folder.glob(WEIGHTS)))
+    return all((folder / name).is_file() for name in (RUN_FILE, DECISION_FILE))
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class RunState:
         """The state of a run; ``running`` is the id of the running run."""
         folder = planned.folder(out)
         is_running = planned.id == running
-        if not is_running and is_finished(folder, keep_model=plan.keep_models):
+        if not is_running and is_finished(folder):
             try:
                 training = read_json(folder / RUN_FILE)["training"]
                 steps, seconds = int(training["steps"]), float(training["seconds"])
@@ -200,6 +203,10 @@ class FinishedRun:
             return None
         return [row for row in read_json_lines(path) if row.get("split") == split]
 
+    def decided(self, split: str, decision: str) -> list[Row] | None:
+        """Rows of a decision; ``None`` without a file."""
+        return self.predictions(split) if decision == DEFAULT else self.tuned(split)
+
     @property
     def problem(self) -> dict[str, Any]:
         """The problem: kind, labels, metric (``Task.problem``)."""
@@ -211,6 +218,11 @@ class FinishedRun:
                 "train the run again",
             )
         return problem
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits with scores."""
+        return list(self._scores[0])
 
     def scores(self, split: str) -> list[np.ndarray]:
         """The outputs of the model for each example, (rows, columns) each."""

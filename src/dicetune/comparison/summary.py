@@ -14,12 +14,15 @@ from typing import Any
 import numpy as np
 
 from dicetune import numbers
+from dicetune.comparison.best import BestModel
 from dicetune.comparison.differences import differences
 from dicetune.comparison.folder import reading
 from dicetune.comparison.plan import SPLITS, Plan
+from dicetune.comparison.recommend import recommend
 from dicetune.comparison.results import SPLIT, differing_items, precision_recall, read_results
 from dicetune.comparison.runs import FinishedRun, RunState, check_runs
 from dicetune.comparison.statistics.significance import rank_correlation
+from dicetune.comparison.together import all_together, make_together
 from dicetune.errors import InputError, listed, quoted
 from dicetune.problems import problem_of
 from dicetune.records import read_json, replace_text, write_json
@@ -41,15 +44,23 @@ _COUNTED = {
 _INSPECTED = {"splits", "labels_title", "leaks", "conflicts", "conflict_examples", "warnings"}
 
 
-def write_summary(folder: Path) -> dict[str, Any]:
-    """Write ``summary.json`` and ``summary.md`` of a comparison, and return the summary."""
-    summary = summarise(folder)
+def write_summary(
+    folder: Path, *, keep: bool = False, called: Path | None = None
+) -> dict[str, Any]:
+    """Write ``summary.json`` and ``summary.md`` of a comparison, and return the summary.
+
+    The records of all seeds together are made where they are missing. With ``keep`` the recommended
+    model is put into ``best/``. ``called`` is the folder in messages, where it will be moved there.
+    """
+    plan = Plan.load(folder)
+    make_together(plan, folder, FinishedRun.of_plan(plan, folder))
+    summary = summarise(folder, keep=keep, called=called)
     write_json(folder / SUMMARY_FILE, summary)
     replace_text(folder / "summary.md", markdown(summary))
     return summary
 
 
-def summarise(folder: Path) -> dict[str, Any]:
+def summarise(folder: Path, *, keep: bool = False, called: Path | None = None) -> dict[str, Any]:
     """All results of a comparison; damaged or unfit records are refused."""
     plan = Plan.load(folder)
     runs = FinishedRun.of_plan(plan, folder)
@@ -65,6 +76,11 @@ def summarise(folder: Path) -> dict[str, Any]:
     curves = learning_curves(runs, plan.metric)
     items, differing = differing_items(results)
     found = differences(results, plan.baseline)
+    together, _ = all_together(plan, folder, runs)
+    chosen = recommend(results, runs, together)
+    whole = {one.planned.loss: one for one in together if chosen["together"]}
+    best = BestModel(plan, folder, chosen, whole.get(chosen["loss"]), called)
+    chosen["model"] = best.keep() if keep else best.state()
     unit, several = results.units
     file = plan.files[SPLIT].path.rsplit("/", 1)[-1] if SPLIT in plan.files else ""
     return {
@@ -81,7 +97,8 @@ def summarise(folder: Path) -> dict[str, Any]:
         "split": SPLIT,
         "baseline": plan.baseline,
         "descriptive": found.descriptive,
-        "verdict": found.verdict,
+        "recommendation": chosen,
+        "verdict": [*chosen["said"], chosen["model"]["said"], *found.verdict],
         "competitors": [
             {
                 "name": competitor.name,
@@ -93,6 +110,7 @@ def summarise(folder: Path) -> dict[str, Any]:
                 "interval": found.intervals[competitor.name],
                 "seconds": competitor.seconds,
                 "foreign": competitor.external,
+                "members": list(competitor.members),
             }
             for competitor in results.competitors
         ],

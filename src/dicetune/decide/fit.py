@@ -230,18 +230,24 @@ class CrossFit:
     """The score and the gain of a fit on held-out units.
 
     Args:
-        sums: (M,) summed counts of all units, each decided by a rule that did not see it.
-        score: of these sums.
+        counts: (U, M) counts of each unit, decided by a rule that did not see it.
+        score: of their sums.
         gain: over the default decision.
         error: the standard error of the gain.
         folds: number of parts.
     """
 
-    sums: np.ndarray
+    counts: np.ndarray
     score: float
     gain: float
     error: float
     folds: int
+
+    @property
+    def sums(self) -> np.ndarray:
+        """(M,) summed counts of all units."""
+        found: np.ndarray = self.counts.sum(0)
+        return found
 
     @property
     def factor(self) -> float:
@@ -303,4 +309,4 @@ def cross_fit(
         mask = part == number
         biases = decisions.fit(goal, ~mask) if fit is None else fit(~mask)
         held_out[mask] = decisions.counts(biases)[mask]
-    return CrossFit(held_out.sum(0), *goal.gain(default, held_out), folds)
+    return CrossFit(held_out, *goal.gain(default, held_out), folds)

@@ -50,6 +50,9 @@ class Answer(Problem):
     more: ClassVar[tuple[str, ...]] = ("exact", "f1", "questions")
     several_readings: ClassVar[bool] = False
     has_classes: ClassVar[bool] = False
+    apart: ClassVar[str | None] = (
+        "each run proposes answers of its own, without scores of those of another run"
+    )
     ruled_options: ClassVar[frozenset[str]] = frozenset({"null_threshold"})
     row_shape: ClassVar[Mapping[str, Any]] = {"span": str, "score": int | float}
 

@@ -17,7 +17,12 @@ import numpy as np
 from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.problems.ratios import Counts, counted, named_ratio, precision_recall_f1, ratio
 from dicetune.problems.ruled import Ruled
-from dicetune.problems.score_rows import ScoreRow, log_probability_table, named_gold
+from dicetune.problems.score_rows import (
+    ScoreRow,
+    log_probability_table,
+    mean_probabilities,
+    named_gold,
+)
 
 METRIC_TITLES = {
     "f1": "F1",
@@ -85,6 +90,8 @@ class Problem(Ruled):
     """Gold of a stored row, as ``records.check_shape`` takes it."""
     row_shape: ClassVar[Mapping[str, Any]] = {}
     """Other keys of a stored row, as ``records.check_shape`` takes them."""
+    apart: ClassVar[str | None] = None
+    """Why scores of several models cannot be averaged; by default they are log-probabilities."""
 
     def __init__(
         self, settings: Mapping[str, Any], gold: Sequence[Any] = (), predicted: Sequence[Any] = ()
@@ -247,6 +254,13 @@ class Problem(Ruled):
         ``None`` where no threshold trades precision for recall.
         """
         return None
+
+    # scores of several models
+
+    @classmethod
+    def average(cls, models: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+        """The scores of several models as those of one; see ``apart`` for types without it."""
+        return mean_probabilities(models)
 
     # score rows
 

@@ -52,6 +52,9 @@ class Entities(Problem):
     scored: ClassVar[tuple[str, ...]] = ("f1", "precision", "recall")
     titles = {"f1": "span F1"}  # noqa: RUF012
     gold_shape: ClassVar[Any] = [{"type": str, "start": int, "end": int}]
+    apart: ClassVar[str | None] = (
+        "each run proposes candidates of its own, without scores of those of another run"
+    )
 
     def check_settings(self) -> None:
         """Whether spans may share words."""

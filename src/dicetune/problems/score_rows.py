@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.errors import DataError, listed, quoted
+from dicetune.errors import DataError, InputError, listed, quoted
 
 FORMS = ("probabilities", "log_probabilities", "logits")
 LARGEST = 1e30
@@ -260,4 +260,41 @@ def numbers(row: ScoreRow, read: Callable[[], Any]) -> np.ndarray:
 def log_sigmoid(values: np.ndarray) -> np.ndarray:
     """log(1 / (1 + exp(-x))), stable at both ends."""
     found: np.ndarray = -np.logaddexp(0.0, -values)
+    return found
+
+
+def mean_probabilities(models: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+    r"""The log-probabilities of several models as those of one model.
+
+    .. math::
+        \log \bar p = \log \frac{1}{S} \sum_s e^{\log p_s}
+
+    A mean of distributions is a distribution, of a softmax and of single sigmoids. In a mean of
+    log-probabilities one model that is sure of a mistake would overrule all others.
+
+    Args:
+        models: for each model the log-probabilities of each unit.
+
+    Returns:
+        float32 arrays, as the scores of a run are stored.
+
+    Raises:
+        InputError: models with scores of different shapes.
+
+    References:
+        Lakshminarayanan et al., Simple and Scalable Predictive Uncertainty Estimation using Deep
+        Ensembles, NeurIPS 2017.
+
+    Example:
+        >>> found = mean_probabilities([[np.log([[0.9, 0.1]])], [np.log([[0.5, 0.5]])]])
+        >>> np.exp(found[0]).round(3).tolist()
+        [[0.7, 0.3]]
+    """
+    found = []
+    for number, tables in enumerate(zip(*models, strict=True)):
+        if len({table.shape for table in tables}) > 1:
+            shapes = listed([str(table.shape) for table in tables], most=4)
+            raise InputError(f"unit {number}: expected scores of one shape, got {shapes}")
+        whole = np.logaddexp.reduce(np.stack(tables).astype(np.float64), axis=0)
+        found.append((whole - np.log(len(tables))).astype(np.float32))
     return found

@@ -41,6 +41,9 @@ class Words(Problem):
     titles = {"f1": "F1 of words with their tag"}  # noqa: RUF012
     misses_only: ClassVar[bool] = True
     tunable: ClassVar[bool] = False
+    apart: ClassVar[str | None] = (
+        "words are found by a search over scores and text, which records do not repeat"
+    )
 
     def named_classes(self) -> Iterable[str]:
         """The tags of the labels."""

@@ -53,6 +53,8 @@ def colours(summary: Mapping[str, Any]) -> dict[str, str]:
 
 def mark_of(competitor: Mapping[str, Any]) -> str:
     """The shape of a competitor's points."""
+    if competitor.get("members"):
+        return "triangle"
     return "square" if competitor["foreign"] else MARKS[competitor["decision"]]
 
 

@@ -55,7 +55,8 @@ def score_table(summary: Summary) -> dict[str, Any]:
                 "interval": interval,
                 "other": [points(row["other"].get(name)) for name in others],
                 "other_values": [row["other"].get(name, 0.0) for name in others],
-                "seeds": len(row["seeds"]),
+                "members": len(row.get("members", ())),
+                "seeds": len(row["seeds"]) or len(row.get("members", ())),
                 "time": numbers.duration(row["seconds"]),
                 "seconds": row["seconds"] or 0.0,
                 "is_baseline": row["name"] == summary["baseline"],
@@ -154,7 +155,11 @@ def class_bars(summary: Summary) -> dict[str, Any]:
     total = sum(support.values())
     palette = colours(summary)
     plain = [row for row in competitors if row["decision"] == DEFAULT]
-    tuned = {row["loss"]: scores[row["name"]] for row in competitors if row["decision"] == TUNED}
+    tuned = {
+        row["loss"]: scores[row["name"]]
+        for row in competitors
+        if row["decision"] == TUNED and not row.get("members")
+    }
     shown = [
         {
             "name": name,

@@ -138,6 +138,11 @@ class Runs:
             self.fixed and other.fixed,
         )
 
+    def as_one(self) -> Runs:
+        """The mean of these very runs, without seeds that vary."""
+        mean = self.scores.mean(keepdims=True), self.influence.mean(axis=0, keepdims=True)
+        return Runs(*mean, (), True, self.counted)
+
     @property
     def units(self) -> int:
         """Number of units of the test set."""

@@ -1,0 +1,176 @@
+"""The recommended model: what is kept after a verdict, what it predicts, and what is never lost."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+import dicetune
+from comparisons import make_comparison
+from dicetune.comparison.best import BestModel
+from dicetune.comparison.compare import compare
+from dicetune.comparison.merge import compare_records
+from dicetune.comparison.plan import Plan
+from dicetune.comparison.runs import FinishedRun
+from dicetune.comparison.summary import write_summary
+from dicetune.comparison.together import Together
+from dicetune.errors import DataError, InputError
+from dicetune.records import read_json, read_json_lines, write_json
+from local_runs import run_here
+
+
+@pytest.fixture(scope="module")
+def whole(files):
+    """A comparison that kept all its weights, and its summary."""
+    out = files.folder / "whole"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dicetune.comparison.execute.run_process", run_here)
+        outcome = compare(out, files.config, losses=["ce", "dice"], seeds=2, keep_models=True)
+    return out, outcome.summary
+
+
+@pytest.fixture
+def out(whole, tmp_path):
+    """A copy of the comparison."""
+    return shutil.copytree(whole[0], tmp_path / "c")
+
+
+def weights(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.safetensors")
+                  if path.name.startswith("model"))  # fmt: skip
+
+
+def forced(out, summary, together=True):
+    """The recommendation of a model that the test chooses."""
+    plan = Plan.load(out)
+    runs = FinishedRun.of_plan(plan, out)
+    one = Together.of_losses(plan, out, runs)[0]
+    members = one.members if together else one.members[:1]
+    chosen = {
+        **summary["recommendation"],
+        **{"name": "ce", "loss": "ce", "decision": "tuned", "together": together},
+        "runs": [run.planned.id for run in members],
+        "seeds": [run.planned.seed for run in members],
+    }
+    return BestModel(plan, out, chosen, one if together else None)
+
+
+def test_the_recommended_model_is_one_of_the_folder_and_predicts_as_its_record(whole, files):
+    out, summary = whole
+    chosen = summary["recommendation"]
+    assert chosen["model"]["kept"]
+    assert summary["verdict"][2] == f"The model is in '{out / 'best'}'."
+    model = dicetune.load(out / "best")
+    assert (model.decision is None) == (chosen["decision"] == "argmax")
+    (run,) = chosen["runs"]
+    name = "predictions.jsonl" if chosen["decision"] == "argmax" else "tuned.jsonl"
+    rows = [row for row in read_json_lines(out / "cells" / run / name) if row["split"] == "test"]
+    found = model.decide(model.scores(data := model.read(files.test)), data)
+    assert [row["predicted"] for row in rows] == [list(tags) for tags in found]
+    assert dicetune.evaluate(out / "best", files.test)["f1"] == pytest.approx(
+        chosen["test_of_kept"]
+    )
+
+
+def test_an_ensemble_averages_its_members_and_decides_once(whole, out, files):
+    best = forced(out, whole[1])
+    assert best.keep()["said"].endswith("an ensemble of 2 models.")
+    model = dicetune.load(out / "best")
+    assert "models=2" in repr(model)
+    data = model.read(files.test)
+    members = [dicetune.load(out / "best" / f"seed{n}").scores(data) for n in (1, 2)]
+    mean = [np.log((np.exp(a) + np.exp(b)) / 2) for a, b in zip(*members, strict=True)]
+    for found, expected in zip(model.scores(data), mean, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+    rows = [row for row in read_json_lines(out / "best" / "tuned.jsonl") if row["split"] == "test"]
+    found = model.decide(model.scores(data), data)
+    assert [row["predicted"] for row in rows] == [list(tags) for tags in found]
+    assert dicetune.predict(out / "best", text=["the pump"])
+    dicetune.tune(out / "best", objective="fbeta:2", overwrite=True)
+    assert dicetune.load(out / "best").decision.objective == "fbeta:2"
+
+
+def test_after_the_verdict_only_the_weights_of_the_best_model_stay(whole, out):
+    plan = Plan.load(out)
+    write_json(out / "comparison.json", read_json(out / "comparison.json") | {"keep_models": False})
+    summary = write_summary(out, keep=True)
+    assert summary["recommendation"]["model"]["kept"]
+    assert weights(out) == ["best/model.safetensors"]
+    # the next verdict needs a model whose weights are gone, and says how to get it
+    gone = next(run.id for run in plan.runs if run.id not in summary["recommendation"]["runs"])
+    best = BestModel(Plan.load(out), out, {**summary["recommendation"], "runs": [gone]})
+    state = best.keep()
+    assert not state["kept"]
+    assert f"delete {out / 'cells' / gone} and run `dicetune compare --out {out}`" in state["said"]
+    assert weights(out) == ["best/model.safetensors"]
+
+
+@pytest.mark.parametrize("what", ["a note", "another rule"])
+def test_what_a_user_put_there_is_never_deleted(whole, out, what):
+    best = forced(out, whole[1], together=False)
+    assert best.keep()["kept"]
+    path = out / "best" / ("notes.txt" if what == "a note" else "decision.json")
+    path.write_text("{}", encoding="utf-8")
+    assert best.keep()["kept"]  # the same model: nothing to do
+    state = forced(out, whole[1]).keep()
+    assert f"where {path.name!r} was added or changed" in state["said"]
+    assert path.read_text(encoding="utf-8") == "{}"
+    assert len(weights(out)) == 5  # nothing is dropped before the model is in its place
+
+
+def test_a_kill_between_two_steps_is_made_good(whole, out):
+    (out / "best").rename(out / "best.old")
+    (out / "best.part").mkdir()
+    assert forced(out, whole[1]).keep()["kept"]
+    assert sorted(path.name for path in out.glob("best*")) == ["best"]
+
+
+def test_a_better_set_of_seeds_takes_members_from_the_folder_itself(whole, out):
+    """The weights of earlier seeds are in best/ alone."""
+    assert forced(out, whole[1]).keep()["kept"]
+    for path in out.glob("cells/*/model.safetensors"):
+        path.unlink()
+    single = forced(out, whole[1], together=False)
+    assert single.keep()["kept"]
+    assert weights(out) == ["best/model.safetensors"]
+
+
+def test_records_alone_say_what_to_run(whole, tmp_path):
+    outcome = compare_records([whole[0]], tmp_path / "m" / "c", baseline="ce")
+    outcome = compare_records([whole[0], tmp_path / "m" / "c"], tmp_path / "n")
+    chosen = outcome.summary["recommendation"]
+    assert not chosen["model"]["kept"]
+    config = tmp_path / "n" / "cells" / chosen["runs"][0] / "config.yaml"
+    assert config.is_file()
+    command = f"`dicetune train --config {config} --out {tmp_path / 'n'}-model`"
+    assert command in chosen["model"]["said"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "match"),
+    [
+        ({"members": [{"folder": "../../x"}]}, r"expected a folder for each member, got '\.\./"),
+        ({"members": "x"}, "expected members as list, got str"),
+    ],
+)
+def test_a_damaged_ensemble_is_refused(whole, out, damage, match):
+    forced(out, whole[1]).keep()
+    write_json(out / "best" / "ensemble.json", damage)
+    with pytest.raises(DataError, match=match):
+        dicetune.load(out / "best")
+
+
+def test_models_of_other_labels_are_no_ensemble(whole, out):
+    first, second = (dicetune.load(run) for run in sorted((out / "cells").glob("ce*-?????*/"))[:2])
+    second.task.labels = ["O", "B-X", "I-X"]
+    with pytest.raises(InputError, match="expected models of one task with the same labels"):
+        first.together_with([second], None)
+
+
+@pytest.mark.parametrize("kind", ["entities", "answer", "words"])
+def test_types_without_a_mean_of_scores_have_no_common_row(tmp_path, kind):
+    folder = make_comparison(tmp_path / "c", kind, units=12, seeds=(1, 2), tuned=kind != "words")
+    summary = write_summary(folder)
+    assert not any(row["members"] for row in summary["competitors"])
+    assert any("No row has all seeds of a loss together: " in line for line in summary["method"])
+    assert not (folder / "together").exists()
