@@ -10,6 +10,7 @@ somebody added or changed is never deleted. Needs no torch.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,10 +22,8 @@ from dicetune.comparison.runs import is_finished
 from dicetune.comparison.together import Together
 from dicetune.errors import DicetuneError, quoted
 from dicetune.records import (
-    DECISION_FILE,
     DEFAULT,
     LOCK_FILE,
-    TUNED_FILE,
     read_json,
     sha256,
     write_json,
@@ -33,7 +32,7 @@ from dicetune.records import (
 MANIFEST = "best.json"
 MANIFEST_VERSION = 1
 _PART, _OLD = f"{BEST}.part", f"{BEST}.old"
-_RULES = (DECISION_FILE, TUNED_FILE)
+_RULES = re.compile(r"decision.*\.json|tuned.*\.jsonl")
 
 
 class BestModel:
@@ -96,11 +95,11 @@ class BestModel:
 
     def _sources(self) -> dict[str, Path]:
         """The records of the model: path below the folder, and the file that is copied."""
-        rules = () if self.together is None and self.chosen["decision"] != DEFAULT else _RULES
+        with_rules = self.together is None and self.chosen["decision"] != DEFAULT
         found = {}
         for name, place in self.places.items():
             for path in sorted((self.out / RUNS / name).iterdir()):
-                if _is_record(path) and path.name not in rules:
+                if _is_record(path) and (with_rules or not _RULES.fullmatch(path.name)):
                     found[f"{place}{path.name}"] = path
         if self.together is not None:
             found |= {path.name: path for path in self.together.folder.iterdir()}
