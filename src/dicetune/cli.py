@@ -300,8 +300,16 @@ def compare(
         Number,
         flag("Search hyper-parameters on dev, in N trials for each loss.", metavar="N"),
     ] = None,
+    budget: Annotated[
+        float | None,
+        flag(
+            "In place of --seeds: as many seeds as fit, the same for every loss, at least 1.",
+            metavar="MINUTES",
+        ),
+    ] = None,
     keep_models: Annotated[
-        bool | None, flag("Keep the weights of each run; by default delete.", "--keep-models")
+        bool | None,
+        flag("Keep the weights of each run; by default only those of OUT/best.", "--keep-models"),
     ] = None,
     predictions: Annotated[
         Texts,

@@ -22,6 +22,7 @@ _OF_COMPARE = {
     "baseline": str,
     "search": int | None,
     "keep_models": bool,
+    "budget": float | None,
     "predictions": dict,
     "out": str,
 }
@@ -118,6 +119,7 @@ def compare(
     baseline: str | None = None,
     search: int | None = None,
     keep_models: bool | None = None,
+    budget: float | None = None,
     predictions: Mapping[str, str] | Sequence[str] | None = None,
     sources: Sequence[str | Path] | None = None,
     out: str | Path | None = None,
@@ -137,7 +139,8 @@ def compare(
         seeds: the number of seeds (by default 5), or a list ("1,2,7").
         baseline: the loss that all other losses are compared with; by default the first loss.
         search: number of trials of the search for hyper-parameters, for each loss.
-        keep_models: keep the weights of each run.
+        keep_models: keep the weights of each run, not only those of the recommended model.
+        budget: minutes, in place of ``seeds``: as many seeds as fit, the same for every loss.
         predictions: files with the predictions of other tools for the test data, by name.
         sources: folders of comparisons and finished runs: compare their records, train nothing.
         out: folder of the comparison; without other arguments, an unfinished comparison continues.
@@ -167,6 +170,7 @@ def compare(
         "baseline": baseline,
         "search": search,
         "keep_models": keep_models,
+        "budget": budget,
         "predictions": predictions,
         "out": None if out is None else str(out),
     }
@@ -194,7 +198,8 @@ def compare(
     if "predictions" in asked:
         asked["predictions"] = _named_files(asked["predictions"])
     if data is not None:
-        asked = {"seeds": 3, "out": "sample-comparison", **asked}
+        few = {} if "budget" in asked else {"seeds": 3}
+        asked = {**few, "out": "sample-comparison", **asked}
         values.setdefault("task", DEFAULT_TASK)
     values = _run_values(values, task, keys, data, options, settings)
     if asked.get("out") is None:

@@ -55,6 +55,7 @@ def compare(
     baseline: str | None = None,
     search: int | None = None,
     keep_models: bool | None = None,
+    budget: float | None = None,
     predictions: Mapping[str, str] | None = None,
     command: str = "",
     show: Show = lambda progress: None,
@@ -66,6 +67,11 @@ def compare(
     folder = Path(out)
     check_writable(folder)
     check_predictions(predictions or {})
+    if seeds is not None and budget is not None:
+        raise InputError(
+            f"expected --seeds or --budget, got both ({quoted(seeds)} and {budget:g} minutes): a "
+            "budget finds the number of seeds"
+        )
     earlier = Plan.load(folder) if (folder / PLAN_FILE).is_file() else None
     if earlier is not None:
         _check_named_again(earlier, losses or (), folder)
@@ -78,6 +84,7 @@ def compare(
         config = earlier.base()
         added = list(losses or ())
         losses = [*(name for name in earlier.objectives if name not in added), *added]
+        budget = earlier.budget if budget is None and seeds is None else budget
         seeds = earlier.seeds if seeds is None else seeds
         baseline = baseline or earlier.baseline
         if search is None and earlier.search is not None:
@@ -86,10 +93,11 @@ def compare(
     plan = make_plan(
         config or {},
         ["ce", "auto"] if losses is None else losses,
-        5 if seeds is None else seeds,
+        (5 if budget is None else 1) if seeds is None else seeds,
         baseline=baseline,
         search=search or 0,
         keep_models=bool(keep_models),
+        budget=budget,
         external=list(predictions or ()),
         command=command,
     )
@@ -122,6 +130,7 @@ def make_plan(
     baseline: str | None = None,
     search: int = 0,
     keep_models: bool = False,
+    budget: float | None = None,
     external: Sequence[str] = (),
     command: str = "",
 ) -> Plan:
@@ -132,6 +141,8 @@ def make_plan(
     _check_losses(losses, objectives, external)
     if baseline is not None and baseline not in [*losses, *external]:
         raise unknown_name("baseline", baseline, [*losses, *external])
+    if budget is not None and not 0 < budget < float("inf"):
+        raise InputError(f"expected a budget of minutes above 0, such as 90, got {budget:g}")
     if search < 0:
         raise InputError(f"expected at least 0 trials of the search, got {search}")
     unused = next(seed for seed in range(len(chosen) + 1) if seed not in chosen)
@@ -164,6 +175,7 @@ def make_plan(
         settings=settings,
         search=Search(search, unused) if search else None,
         keep_models=keep_models,
+        budget=budget,
         command=command,
         option_files=digests_of(shared.options),
         code=code_of(build(spec) for objective in objectives.values() for spec in objective.specs),

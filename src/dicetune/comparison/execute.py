@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import shlex
 import shutil
 import time
@@ -29,6 +30,7 @@ from dicetune.comparison.runs import (
     check_files,
     check_runs,
 )
+from dicetune.comparison.statistics.significance import FEWEST
 from dicetune.comparison.summary import INSPECTION_FILE, write_summary
 from dicetune.errors import DicetuneError, InputError, InterruptedRunError
 from dicetune.records import (
@@ -49,6 +51,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 Show = Callable[[Progress], None]
+SAVED_EVERY = 20.0
+"""Seconds after which the time that a run has taken is written down."""
+
 MUCH = 2e9
 """Bytes of weights that are announced before the runs."""
 
@@ -131,6 +136,7 @@ def describe(plan: Plan, out: Path) -> list[str]:
         f"{len(progress.runs)} runs: {len(plan.objectives)} losses ({names}; baseline "
         f"{plan.baseline}) × {len(plan.seeds)} seeds ({', '.join(map(str, plan.seeds))})"
         + (f"; {done} are done" if done else ""),
+        *_budgeted(plan),
         f"equal for all: {plan.model['name']}, {length} of batches of "
         f"{keys['per_device_train_batch_size']}, dev evaluated {often}, the best checkpoint by dev "
         f"{plan.metric.replace('_', ' ')}, a decision rule fitted on dev",
@@ -144,6 +150,18 @@ def describe(plan: Plan, out: Path) -> list[str]:
     kept = "are kept" if plan.keep_models else f"{kept}(--keep-models keeps all)"
     lines.append(f"weights {kept}; records, predictions and scores are kept")
     return [*lines, *_room(plan, out, len(progress.runs) - done)]
+
+
+def _budgeted(plan: Plan) -> list[str]:
+    """The budget in words, if there is one."""
+    if plan.budget is None:
+        return []
+    spent = sum(plan.spent.values()) / 60
+    already = f" ({spent:.0f} are spent)" if spent >= 0.5 else ""
+    return [
+        f"a budget of {plan.budget:g} minutes{already}: as many seeds as fit, the same for every "
+        "loss, at least 1"
+    ]
 
 
 def _room(plan: Plan, out: Path, runs: int) -> list[str]:
@@ -263,11 +281,42 @@ class _Execution:
 
         for name in self.plan.objectives:
             if name not in self.plan.search.found:
-                self.plan = search(self.plan, self.out, name, self._trial)
+                found = search(self.plan, self.out, name, self._trial)
+                self.plan = replace(found, spent=self.plan.spent)
                 self.plan.save(self.out)
 
     def make_runs(self) -> None:
-        """Make every run that is not finished, in order."""
+        """Make every run that is not finished, in order; then more seeds, if a budget has room."""
+        self._make_planned()
+        while self._has_room():
+            self.plan = self.plan.with_another_seed()
+            self.plan.save(self.out)
+            self._make_planned()
+
+    def _has_room(self) -> bool:
+        """Whether one more run of every loss fits into the budget, as long as runs took so far."""
+        plan = self.plan
+        done = len(Progress.read(plan, self.out).of("done"))
+        if plan.budget is None or not done:
+            return False
+        spent = sum(plan.spent.values())
+        each = plan.spent.get("runs", 0.0) / done * len(plan.objectives)
+        fits = spent + each <= 60 * plan.budget
+        seeds = f"{len(plan.seeds)} seed{'s' if len(plan.seeds) > 1 else ''}"
+        said = f"{seeds} took {numbers.duration(spent)} of {plan.budget:g} minutes"
+        _log.info(
+            "%s; another takes about %s%s",
+            *(said, numbers.duration(each), "" if fits else ", which is too much"),
+        )
+        if not fits and len(plan.seeds) < FEWEST:
+            most = (spent + (FEWEST - len(plan.seeds)) * each) / 60
+            _log.warning(
+                "%s allow no exact test over seeds, which needs %d: about --budget %.0f",
+                *(seeds, FEWEST, math.ceil(most)),
+            )
+        return fits
+
+    def _make_planned(self) -> None:
         runs = self.plan.runs
         flags = ["--decide", "--keep-model"]  # until the verdict
         for planned in runs:
@@ -314,14 +363,28 @@ class _Execution:
         file = folder.with_name(f"{folder.name}.yaml")
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
         file.write_text(text, encoding="utf-8")
-        begun = time.monotonic()
+        begun = saved = time.monotonic()
+
+        def spend() -> None:
+            nonlocal saved
+            now = time.monotonic()
+            kind = "search" if what else "runs"
+            seconds = self.plan.spent.get(kind, 0.0) + now - saved
+            self.plan = replace(self.plan, spent={**self.plan.spent, kind: seconds})
+            self.plan.save(self.out)
+            saved = now
 
         def watch() -> None:
             elapsed = time.monotonic() - begun
             progress = Progress.read(self.plan, self.out, running, elapsed, self._taken)
             self._show(replace(progress, what=what))
+            if time.monotonic() - saved > SAVED_EVERY:  # a kill must not make a run free
+                spend()
 
-        reason = run_process(file, flags, keep_open=self._keep_open, watch=watch)
+        try:
+            reason = run_process(file, flags, keep_open=self._keep_open, watch=watch)
+        finally:
+            spend()
         if reason is None:
             self._taken.append(time.monotonic() - begun)
         return reason

@@ -126,6 +126,8 @@ class Plan:
     settings: dict[str, Any] = field(default_factory=dict)
     search: Search | None = None
     keep_models: bool = False
+    budget: float | None = None  # minutes; as many seeds as fit, at least 1
+    spent: dict[str, float] = field(default_factory=dict)  # seconds of "search" and "runs"
     external: dict[str, dict[str, Any]] = field(default_factory=dict)  # file and digest by name
     merged: tuple[PlannedRun, ...] | None = None  # runs that are given and not planned
     notes: tuple[str, ...] = ()
@@ -196,6 +198,12 @@ class Plan:
         """Fingerprint of the encoder, or its name."""
         return self.model["sha256"] or self.model["name"] or ""
 
+    def with_another_seed(self) -> Plan:
+        """The plan with the smallest seed that is free."""
+        taken = {*self.seeds, *([] if self.search is None else [self.search.seed])}
+        free = next(seed for seed in range(1, len(taken) + 2) if seed not in taken)
+        return replace(self, seeds=tuple(sorted((*self.seeds, free))))
+
     def with_found(self, name: str, objective: PlannedLoss, found: dict[str, Any]) -> Plan:
         """The plan with the result of the search for one competitor."""
         search = self.search and replace(self.search, found={**self.search.found, name: found})
@@ -228,6 +236,7 @@ class Plan:
             seeds=seeds,
             search=earlier.search,
             external={**earlier.external, **self.external},
+            spent=earlier.spent,
             command=earlier.command,
             code={**self.code, **earlier.code},
             versions=earlier.versions,

@@ -21,7 +21,7 @@ from dicetune.comparison.plan import SPLITS, Plan
 from dicetune.comparison.recommend import recommend
 from dicetune.comparison.results import SPLIT, differing_items, precision_recall, read_results
 from dicetune.comparison.runs import FinishedRun, RunState, check_runs
-from dicetune.comparison.statistics.significance import rank_correlation
+from dicetune.comparison.statistics.significance import FEWEST, rank_correlation
 from dicetune.comparison.together import all_together, make_together
 from dicetune.errors import InputError, listed, quoted
 from dicetune.problems import problem_of
@@ -232,10 +232,21 @@ def _how(
         "cells": rows,
         "notes": [
             *plan.notes,
+            *_of_budget(plan),
             *unchecked,
             *dict.fromkeys(note for run in runs for note in run.record.notes),
         ],
     }
+
+
+def _of_budget(plan: Plan) -> list[str]:
+    """How many seeds a budget gave, and what they do not allow."""
+    if plan.budget is None:
+        return []
+    said = f"a budget of {plan.budget:g} minutes gave {len(plan.seeds)} seeds of every loss"
+    if len(plan.seeds) < FEWEST:
+        said += f"; an exact test over seeds needs {FEWEST}"
+    return [said]
 
 
 def _data(folder: Path, runs: Sequence[FinishedRun]) -> dict[str, Any]:
