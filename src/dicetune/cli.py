@@ -27,6 +27,27 @@ from dicetune.errors import (
     printable,
     quoted,
 )
+from dicetune.flags import (
+    AddCharacters,
+    Config,
+    Decision,
+    Dev,
+    File,
+    Format,
+    Json,
+    MaxLength,
+    MaxTrain,
+    Model,
+    Number,
+    Options,
+    Sample,
+    Settings,
+    Task,
+    Text,
+    Texts,
+    Train,
+    flag,
+)
 
 app = typer.Typer(
     help="Fine-tune text models for F1: dice, Tversky and self-adjusting losses.",
@@ -34,63 +55,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-Text = str | None
-Texts = list[str] | None
-Number = int | None
-File = Path | None
-
-
-def flag(help: str, *names: str, metavar: str | None = None) -> Any:
-    """A flag of a command, named like its parameter where ``names`` are not given."""
-    return typer.Option(*names, help=help, metavar=metavar)
-
-
-# flags that several commands share
-Task = Annotated[
-    Text,
-    typer.Argument(help="Task, e.g. ner or qa (`dicetune tasks` lists all).", show_default=False),
-]
-Train = Annotated[Text, flag("File to train on, e.g. train.conll.")]
-Dev = Annotated[Text, flag("File that chooses the checkpoint and fits decision rules.")]
-Sample = Annotated[Text, flag("'sample': use the packaged corpus in place of files.")]
-Model = Annotated[Text, flag("Encoder to fine-tune: 'minilm' (default), a folder or a Hub id.")]
-Format = Annotated[Text, flag("Format of the files, e.g. conll; by default 'auto', by content.")]
-AddCharacters = Annotated[
-    bool | None,
-    flag("Add unknown characters of the training file to the tokenizer.", "--add-characters"),
-]
-MaxLength = Annotated[
-    Number,
-    flag("Longest window in sub-words, e.g. 256; by default the model's limit, at most 512."),
-]
-MaxTrain = Annotated[Number, flag("Train on the first N examples; by default on all.", metavar="N")]
-Config = Annotated[File, flag("YAML file with keys of the configuration; flags override it.")]
-Options = Annotated[
-    Texts,
-    flag(
-        "Option of the task, e.g. stride=64 (`dicetune tasks NAME` lists all); may be repeated.",
-        *("-o", "--option"),
-        metavar="KEY=VALUE",
-    ),
-]
-Settings = Annotated[
-    Texts,
-    flag(
-        "Any key of the configuration, e.g. trainer.learning_rate=3e-5; may be repeated.",
-        *("-s", "--set"),
-        metavar="KEY=VALUE",
-    ),
-]
-Decision = Annotated[
-    Text,
-    flag(
-        "Decision rule: 'auto' (default: the default rule of the folder, if it has one), 'argmax' "
-        "(ignore it), the name of a rule ('tuned' has no other), or a file, e.g. rule.json."
-    ),
-]
-Json = Annotated[bool, flag("Print JSON in place of tables.", "--json")]
 
 
 @app.command()
@@ -210,8 +174,8 @@ def tune(
     objective: Annotated[
         Text,
         flag(
-            "Metric to raise: f1, …, fbeta:2, precision@recall:0.9, logit-adjustment:1; by default "
-            "the metric that chose the checkpoint."
+            "Metric to raise: f1, …, fbeta:2, precision@recall:0.9, recall@precision:0.9, "
+            "logit-adjustment:1; by default the metric that chose the checkpoint."
         ),
     ] = None,
     plain: Annotated[
@@ -235,6 +199,13 @@ def tune(
             "Rule of FOLDER that decides where none is asked for, or argmax; without --name "
             "nothing is fitted.",
             metavar="NAME",
+        ),
+    ] = None,
+    confidence: Annotated[
+        float | None,
+        flag(
+            "With which the recall or precision in the objective holds on new data, by default "
+            "0.9; 0: on dev alone."
         ),
     ] = None,
     list_rules: Annotated[bool, flag("List the rules of FOLDER.", "--list")] = False,
@@ -359,9 +330,9 @@ def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a verb: all flags with a value, -o and -s as mappings."""
     given = {name: value for name, value in flags.items() if value not in (None, [])}
     given.pop("as_json", None)
-    for name, argument, flag in (("option", "options", "-o"), ("settings", "settings", "-s")):
+    for name, argument, short in (("option", "options", "-o"), ("settings", "settings", "-s")):
         if name in given:
-            given[argument] = pairs(given.pop(name), flag)
+            given[argument] = pairs(given.pop(name), short)
     return given
 
 

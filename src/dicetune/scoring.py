@@ -272,6 +272,7 @@ def tune(
     name: str | None = None,
     default: str | None = None,
     list_rules: bool = False,
+    confidence: float | None = None,
 ) -> Finding:
     """Fit the decision rule of a run, or of any model's scores, on dev.
 
@@ -281,8 +282,8 @@ def tune(
         gold: JSON lines or rows with the gold of ``scores``, where ``scores`` holds no gold.
         kind: type of the predictions in ``scores``; by default found from the first row.
         positive: class in ``scores`` whose F1 is raised.
-        objective: a metric, "fbeta:B", "precision@recall:R" or "logit-adjustment:TAU"; by default
-            the metric that chose the checkpoint.
+        objective: a metric, "fbeta:B", "precision@recall:R", "recall@precision:P" or
+            "logit-adjustment:TAU"; by default the metric that chose the checkpoint.
         plain: use the fitted rule as it is. By default the rule is shrunk towards the default
             decision, the more the less sure its gain on held-out units is.
         folds: number of parts for the held-out units.
@@ -292,6 +293,8 @@ def tune(
         default: name of the rule that decides where none is asked for, or "argmax"; without
             ``name`` nothing is fitted.
         list_rules: list the rules of the folder; nothing is fitted.
+        confidence: with which the R or P of an objective holds on new data, by default 0.9; 0 asks
+            for it on dev alone.
 
     Raises:
         InputError: for neither a folder nor scores, or both; the folder of an unfinished run; an
@@ -300,12 +303,13 @@ def tune(
     Example:
         ``dicetune.tune("runs/a").rule.biases``
     """
+    from dicetune.decide.floors import asked_confidence
     from dicetune.decide.folder import read_scores, tune_folder
     from dicetune.decide.named import FolderRules, set_default
     from dicetune.decide.score_file import tune_scores
 
     how: dict[str, Any] = {"objective": objective, "guard": not plain, "folds": folds}
-    how["overwrite"] = overwrite
+    how |= {"overwrite": overwrite, "confidence": asked_confidence(objective, confidence)}
     of_scores: dict[str, Any] = {"gold": gold, "kind": kind, "positive": positive, "out": out}
     if folder is None:
         if scores is None:

@@ -26,11 +26,12 @@ from typing import Any
 
 import numpy as np
 
+from dicetune.decide.floors import FloorFit
 from dicetune.decide.rule import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.problems import Problem, problem_of
 from dicetune.problems.decisions import Biases, Decisions
-from dicetune.problems.goal import Goal
+from dicetune.problems.goal import POINTS, Goal
 from dicetune.problems.one_label import OneLabel
 
 LOGIT_ADJUSTMENT = "logit-adjustment"
@@ -47,6 +48,8 @@ def fit(
     spans: Sequence[tuple[str, float]] | None = None,
     guard: bool = True,
     folds: int = FOLDS,
+    confidence: float | None = None,
+    groups: Sequence[str] | None = None,
 ) -> DecisionRule:
     """The decision rule for an objective, fitted on units with gold and shrunk.
 
@@ -55,13 +58,17 @@ def fit(
         gold: of each unit, as ``predictions.jsonl`` has it.
         scores: of each unit, as the task's ``decode`` gives them.
         objective: a metric of the problem (its headline by default), "fbeta:B",
-            "precision@recall:R", or "logit-adjustment:TAU", which subtracts the log prior and fits
-            nothing.
+            "precision@recall:R", "recall@precision:P", or "logit-adjustment:TAU", which subtracts
+            the log prior and fits nothing.
         ids: of the units; units with the same id are held out together; by default their numbers.
         spans: for answers, the text and the score of each question's best span.
         guard: shrink the rule by its gain on held-out units; without, the rule is the best rule on
             the units of the fit.
         folds: number of parts of the cross-fit.
+        confidence: of a promise that the floor of an operating point holds on new data; by default
+            the floor is reached on the units of the fit alone. See ``decide.floors``.
+        groups: of each unit, such as its document; units of a group are not independent. By
+            default ``ids``.
 
     Returns:
         The rule. Its evidence, all scores as fractions: "metric", "units", "default" (score of the
@@ -98,8 +105,12 @@ def fit(
     names = [str(number) for number in range(len(gold))] if ids is None else list(ids)
     if len(names) != len(gold):
         raise InputError(f"expected {len(gold)} ids, one a unit, got {len(names)}")
-    fitted = decisions.fit(goal, np.ones(len(gold), dtype=bool))
-    crossed = cross_fit(decisions, goal, names, folds)
+    floor = None
+    if confidence is not None and goal.is_operating_point:
+        floor = FloorFit(decisions, goal, names if groups is None else groups, confidence)
+    crossed = cross_fit(decisions, goal, names, folds, None if floor is None else floor.fit)
+    every = np.ones(len(gold), dtype=bool)
+    fitted = decisions.fit(goal, every) if floor is None else floor.fit(every)
     factor = 1.0
     if guard and not goal.is_operating_point:
         factor = 0.0 if crossed is None else crossed.factor
@@ -118,7 +129,9 @@ def fit(
         "factor": factor,
         "guard": guard,
         "fitted_biases": fitted,
+        **({} if floor is None else floor.evidence()),
         "notes": [
+            *([] if floor is None else floor.said()),
             *decisions.notes,
             *(
                 note
@@ -149,7 +162,7 @@ def _said(goal: Goal, evidence: Mapping[str, Any]) -> str:
     else:
         what = f"a rule fitted for {goal} gains"
         if goal.is_operating_point:
-            what = "precision changes by"
+            what = f"{POINTS[goal.name][1]} changes by"
         held_out = (
             f"{what} {_points(gain, evidence['error'])} points on held-out units "
             f"({evidence['units']:,} in {evidence['folds']} parts)"

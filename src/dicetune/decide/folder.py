@@ -55,6 +55,12 @@ class Split:
         """The gold of each row."""
         return [row["gold"] for row in self.rows]
 
+    @property
+    def groups(self) -> list[str]:
+        """The document of each row, else its id."""
+        pairs = zip(self.rows, self.ids, strict=True)
+        return [str(row.get("document", name)) for row, name in pairs]
+
 
 @dataclass(frozen=True)
 class Tuned:
@@ -106,6 +112,7 @@ def tune_splits(
     objective: str | None = None,
     guard: bool = True,
     folds: int = FOLDS,
+    confidence: float | None = None,
 ) -> Tuned:
     """Fit a rule on dev, and decide every split with it.
 
@@ -127,6 +134,8 @@ def tune_splits(
         spans=dev.extras,
         guard=guard,
         folds=folds,
+        confidence=confidence,
+        groups=dev.groups,
     )
     metrics, predicted, notes = {}, {}, list(rule.evidence.get("notes", ()))
     for name, split in splits.items():
@@ -166,6 +175,7 @@ def tune_folder(
     problem: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     name: str = TUNED,
+    confidence: float | None = None,
 ) -> Tuned:
     """Fit the decision rule of a run and write the rule into the folder of the run.
 
@@ -181,6 +191,7 @@ def tune_folder(
         problem: of a run of an earlier version, whose scores do not hold the problem.
         overwrite: replace another rule of this name in the folder.
         name: of the rule among the rules of the folder.
+        confidence: see ``fit``.
 
     Raises:
         InputError: a folder without dev scores or gold, or with another rule, or an objective that
@@ -197,7 +208,9 @@ def tune_folder(
         )
     decided = problem_of(settings)
     splits = _splits(folder, decided, arrays)
-    found = tune_splits(decided, splits, objective=objective, guard=guard, folds=folds)
+    found = tune_splits(
+        decided, splits, objective=objective, guard=guard, folds=folds, confidence=confidence
+    )
     found = replace(found, rule=replace(found.rule, name=name))
     if not overwrite:
         found.rule.check_place(folder)

@@ -30,6 +30,7 @@ def tune_scores(
     folds: int = FOLDS,
     out: str | Path | None = None,
     overwrite: bool = False,
+    confidence: float | None = None,
 ) -> Tuned:
     """Fit a decision rule on scores that any model gave.
 
@@ -46,6 +47,7 @@ def tune_scores(
         folds: see ``fit``.
         out: file that the rule is written to.
         overwrite: replace another rule, or another file, there.
+        confidence: see ``fit``.
 
     Raises:
         DataError: a row without gold or scores, with its line; gold that no score can meet.
@@ -66,7 +68,9 @@ def tune_scores(
     problem, rows = shown.from_rows(rows, positive, notes.add)
     log_notes(notes.notes())
     splits = _splits(problem, rows)
-    found = tune_splits(problem, splits, objective=objective, guard=guard, folds=folds)
+    found = tune_splits(
+        problem, splits, objective=objective, guard=guard, folds=folds, confidence=confidence
+    )
     if out is not None:
         if not overwrite:
             found.rule.check_place(out)

@@ -70,6 +70,15 @@ class Decisions:
             kept[name] = self.steps(name, {})
         return kept[name]
 
+    def dials(self) -> dict[str, tuple[str, ...]]:
+        """By class of ``Problem.focus`` the biases that together trade precision for recall."""
+        return {name: (name,) for name in self.names}
+
+    def turned(self, names: Sequence[str]) -> Steps:
+        """Counts as functions of one bias that ``names`` share; all other biases are 0."""
+        (name,) = names
+        return self.kept_steps(name, {})
+
     def present(self, mask: np.ndarray) -> list[str]:
         """The names whose bias can be fitted on the units under the mask, (U,) bool."""
         raise NotImplementedError

@@ -239,6 +239,27 @@ class CandidateDecisions(Decisions):
         at, unit, change = map(np.concatenate, zip(*found, strict=True))
         return Steps.of(self._base, at, unit, np.arange(2 * size), change)
 
+    def dials(self) -> dict[str, tuple[str, ...]]:
+        """The three biases together, for all entities."""
+        return {"all": HEADS}
+
+    def turned(self, names: Sequence[str]) -> Steps:
+        """The order of candidates stays the same: each that is kept turns at its weakest logit."""
+        strength = self._logits({}).min(1, initial=np.inf)
+        kept = np.zeros(len(strength), dtype=bool)
+        positive = strength - strength.min(initial=0.0) + 1.0  # a member at 0 is never kept
+        for groups in self._groups(~kept):
+            every = np.arange(len(groups.members))
+            kept[groups.members] = groups.kept(every, positive[groups.members])
+        chosen, size = np.flatnonzero(kept), len(self.problem.classes)
+        change = np.zeros((len(chosen), 2 * size))
+        kind = self._classes[self._places[chosen, 0]]
+        change[np.arange(len(chosen)), kind] = self._right[chosen]
+        change[np.arange(len(chosen)), size + kind] = 1
+        return Steps.of(
+            self._base, -strength[chosen], self._unit[chosen], np.arange(2 * size), change
+        )
+
     def present(self, mask: np.ndarray) -> list[str]:
         """All three biases, where any sentence under the mask has an entity."""
         return list(HEADS) if self.has_gold[mask].any() else []

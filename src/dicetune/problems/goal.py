@@ -4,8 +4,9 @@ r"""Goal: the score of summed counts for which a decision rule is fitted.
   ``exact_match``, ``exact``, ….
 - ``fbeta:B``: :math:`F_\beta = (1 + \beta^2) P R / (\beta^2 P + R)`; recall weighs more above 1.
 - ``precision@recall:R``: the highest precision at a recall of at least R; where no rule reaches R,
-  the highest recall. This is an operating point that the user chose, not an estimate of the best
-  point, so a rule for it is never shrunk towards the default.
+  the highest recall. ``recall@precision:P`` is the same with the two exchanged. These are operating
+  points that the user chose, not estimates of the best point, so a rule for them is never shrunk
+  towards the default.
 
 ``Problem.focus`` says whose precision and recall count: of one label for each text the positive
 class (without a positive class the mean of F-beta over classes), of several labels each label (then
@@ -24,7 +25,9 @@ from dicetune.problems.base import Problem
 from dicetune.problems.ratios import ratio, wilson
 
 FBETA = "fbeta"
-PRECISION_AT = "precision@recall"
+PRECISION_AT, RECALL_AT = "precision@recall", "recall@precision"
+POINTS = {PRECISION_AT: ("recall", "precision"), RECALL_AT: ("precision", "recall")}
+"""Of an operating point, the share that has a floor and the share that is maximised."""
 _Z = 1.959964  # of 95%
 
 
@@ -34,8 +37,8 @@ class Goal:
 
     Args:
         problem: whose counts are scored.
-        name: of a metric, ``fbeta`` or ``precision@recall``.
-        value: beta, or the recall that is asked for; ``None`` for a metric.
+        name: of a metric, ``fbeta``, ``precision@recall`` or ``recall@precision``.
+        value: beta, or the share that is asked for; ``None`` for a metric.
     """
 
     problem: Problem
@@ -58,15 +61,17 @@ class Goal:
         if text is None:
             return cls(problem, problem.metrics[0])
         name, colon, value = text.partition(":")
-        if name not in (FBETA, PRECISION_AT) or not problem.has_classes:
+        if name not in (FBETA, *POINTS) or not problem.has_classes:
             if colon or name not in problem.metrics:
-                more = ["fbeta:B", "precision@recall:R"] if problem.has_classes else []
-                raise unknown_name(f"objective for {problem.kind}", text, [*problem.metrics, *more])
+                more = ["fbeta:B", "precision@recall:R", "recall@precision:P"]
+                known = [*problem.metrics, *(more if problem.has_classes else [])]
+                raise unknown_name(f"objective for {problem.kind}", text, known)
             return cls(problem, name)
-        if name == PRECISION_AT and problem.one_of_several:
+        share = POINTS[name][0] if name in POINTS else ""
+        if share and problem.one_of_several:
             raise InputError(
                 f"expected an objective of all classes, got {quoted(text)}: there is no positive "
-                "class whose recall it could ask for"
+                f"class whose {share} it could ask for"
             )
         try:
             number = float(value)
@@ -76,10 +81,10 @@ class Goal:
             raise InputError(
                 f"expected fbeta:B with a B above 0, such as fbeta:2, got {quoted(text)}"
             )
-        if name == PRECISION_AT and not 0 < number <= 1:
+        if share and not 0 < number <= 1:
             raise InputError(
-                "expected precision@recall:R with a recall above 0 and at most 1, such as "
-                f"precision@recall:0.9, got {quoted(text)}"
+                f"expected {name}:{share[0].upper()} with a {share} above 0 and at most 1, such as "
+                f"{name}:0.9, got {quoted(text)}"
             )
         return cls(problem, name, number)
 
@@ -89,24 +94,29 @@ class Goal:
 
     @property
     def is_operating_point(self) -> bool:
-        """Whether the goal is a recall to reach, not the best score."""
-        return self.name == PRECISION_AT
+        """Whether the goal is a recall or a precision to reach, not the best score."""
+        return self.name in POINTS
+
+    @property
+    def floor(self) -> float:
+        """The share that is asked for; 0 for other goals."""
+        return float(self.value or 0.0) if self.is_operating_point else 0.0
 
     def key(self, sums: np.ndarray) -> np.ndarray:
         """The key that a search maximises, (..., M) to (...)."""
         if self.is_operating_point:
-            precision, recall, occurs = self._precision_recall(sums)
-            reached = recall >= float(self.value or 0.0)
-            return _mean(np.where(reached, 1.0 + precision, recall), occurs)
+            share, other, occurs = self._shares(sums)
+            return _mean(np.where(share >= self.floor, 1.0 + other, share), occurs)
         return self.score(sums)
 
     def score(self, sums: np.ndarray) -> np.ndarray:
-        """The reported score, (..., M) to (...); for an operating point the precision."""
+        """The reported score, (..., M) to (...); of an operating point the share that is free."""
         if self.value is None:
             return self.problem.score(sums, self.name)
-        precision, recall, occurs = self._precision_recall(sums)
         if self.is_operating_point:
-            return _mean(precision, occurs)
+            _, other, occurs = self._shares(sums)
+            return _mean(other, occurs)
+        precision, recall, occurs = self._precision_recall(sums)
         beta = self.value**2
         return _mean(ratio((1 + beta) * precision * recall, beta * precision + recall), occurs)
 
@@ -117,34 +127,46 @@ class Goal:
         return found | {name: float(self.problem.score(sums, name)) for name in metrics}
 
     def reached(self, sums: np.ndarray, where: str) -> list[str]:
-        """The recall that is reached on the units ``where``, beside the recall of the goal.
+        """The share that is reached on the units ``where``, beside the floor of the goal.
 
-        On dev the rule was chosen for this recall; elsewhere the recall may be lower. It is a share
-        of gold items, so it has Wilson's interval.
+        On dev the rule was chosen for this floor; elsewhere the share may be lower. It is a share
+        of items, so it has Wilson's interval.
 
         Returns:
-            One sentence; nothing where no recall was asked for.
+            One sentence; nothing where no floor was asked for.
         """
         if not self.is_operating_point:
             return []
-        floor = float(self.value or 0.0)
-        names, (correct, _, gold) = self.problem.focus(sums)
+        share, _ = POINTS[self.name]
+        names, (correct, predicted, gold) = self.problem.focus(sums)
         found = sorted(
             (float(right / total), name, share_interval(float(right), float(total)))
-            for name, right, total in zip(names, correct, gold, strict=True)
+            for name, right, total in zip(names, correct, self.totals(predicted, gold), strict=True)
             if total
         )
         if not found:
-            return [f"the recall on {where} is unknown: there is no gold of it"]
-        recall, name, (low, high) = found[0]
-        interval = f"{100 * recall:.2f} (95% interval {100 * low:.2f} to {100 * high:.2f})"
-        missed = sum(recall < floor for recall, _, _ in found)
-        asked = f"the {100 * floor:g}"
+            what = "gold" if share == "recall" else "prediction"
+            return [f"the {share} on {where} is unknown: there is no {what} of it"]
+        lowest, name, (low, high) = found[0]
+        interval = f"{100 * lowest:.2f} (95% interval {100 * low:.2f} to {100 * high:.2f})"
+        missed = sum(one < self.floor for one, _, _ in found)
+        asked = f"the {100 * self.floor:g}"
         if len(found) == 1:
             what = "below" if missed else "at least"
-            return [f"recall on {where} is {interval}, {what} {asked} that was asked for"]
+            return [f"{share} on {where} is {interval}, {what} {asked} that was asked for"]
         how = f"{missed} of {len(found)} labels is below" if missed else "every label is at least"
-        return [f"recall of {how} {asked} on {where}, lowest {quoted(name)} with {interval}"]
+        return [f"{share} of {how} {asked} on {where}, lowest {quoted(name)} with {interval}"]
+
+    def totals(self, predicted: np.ndarray, gold: np.ndarray) -> np.ndarray:
+        """Of an operating point, the items that the share with a floor is a share of."""
+        return gold if POINTS[self.name][0] == "recall" else predicted
+
+    def _shares(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The share with a floor, the other share, and whether each class occurs."""
+        precision, recall, occurs = self._precision_recall(sums)
+        both = {"precision": precision, "recall": recall}
+        floored, free = POINTS[self.name]
+        return both[floored], both[free], occurs
 
     def _precision_recall(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Precision and recall of the classes that count, (..., C), and whether each occurs."""

@@ -184,6 +184,11 @@ class ClassDecisions(Decisions):
         change[item, size + other] -= 1
         return Steps.of(self._tally(other), at, self._unit, np.arange(2 * size), change)
 
+    def dials(self) -> dict[str, tuple[str, ...]]:
+        """The positive class alone, where there is one."""
+        positive = self.problem.settings.get("positive")
+        return {name: (name,) for name in self.names if positive in (None, name)}
+
     def present(self, mask: np.ndarray) -> list[str]:
         """The labels that some item under the mask has in gold."""
         known = set(self._gold[mask[self._unit]].tolist())

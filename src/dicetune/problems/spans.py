@@ -239,6 +239,10 @@ class SpanDecisions(Decisions):
             at = others.max(-1, initial=-np.inf) - self._scores[:, column]
         return self._reader.steps(best, np.full_like(best, column), at)
 
+    def dials(self) -> dict[str, tuple[str, ...]]:
+        """O, for all spans together."""
+        return {"all": (self.background,)}
+
     def present(self, mask: np.ndarray) -> list[str]:
         """O, where any sentence under the mask has a span."""
         return list(self.names) if self._reader.with_gold[mask].any() else []

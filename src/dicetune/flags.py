@@ -1,0 +1,63 @@
+"""Flags that several commands share; a command says its own flags itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Text = str | None
+Texts = list[str] | None
+Number = int | None
+File = Path | None
+
+
+def flag(help: str, *names: str, metavar: str | None = None) -> Any:
+    """A flag of a command, named like its parameter where ``names`` are not given."""
+    return typer.Option(*names, help=help, metavar=metavar)
+
+
+Task = Annotated[
+    Text,
+    typer.Argument(help="Task, e.g. ner or qa (`dicetune tasks` lists all).", show_default=False),
+]
+Train = Annotated[Text, flag("File to train on, e.g. train.conll.")]
+Dev = Annotated[Text, flag("File that chooses the checkpoint and fits decision rules.")]
+Sample = Annotated[Text, flag("'sample': use the packaged corpus in place of files.")]
+Model = Annotated[Text, flag("Encoder to fine-tune: 'minilm' (default), a folder or a Hub id.")]
+Format = Annotated[Text, flag("Format of the files, e.g. conll; by default 'auto', by content.")]
+AddCharacters = Annotated[
+    bool | None,
+    flag("Add unknown characters of the training file to the tokenizer.", "--add-characters"),
+]
+MaxLength = Annotated[
+    Number,
+    flag("Longest window in sub-words, e.g. 256; by default the model's limit, at most 512."),
+]
+MaxTrain = Annotated[Number, flag("Train on the first N examples; by default on all.", metavar="N")]
+Config = Annotated[File, flag("YAML file with keys of the configuration; flags override it.")]
+Options = Annotated[
+    Texts,
+    flag(
+        "Option of the task, e.g. stride=64 (`dicetune tasks NAME` lists all); may be repeated.",
+        *("-o", "--option"),
+        metavar="KEY=VALUE",
+    ),
+]
+Settings = Annotated[
+    Texts,
+    flag(
+        "Any key of the configuration, e.g. trainer.learning_rate=3e-5; may be repeated.",
+        *("-s", "--set"),
+        metavar="KEY=VALUE",
+    ),
+]
+Decision = Annotated[
+    Text,
+    flag(
+        "Decision rule: 'auto' (default: the default rule of the folder, if it has one), 'argmax' "
+        "(ignore it), the name of a rule ('tuned' has no other), or a file, e.g. rule.json."
+    ),
+]
+Json = Annotated[bool, flag("Print JSON in place of tables.", "--json")]
