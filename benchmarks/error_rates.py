@@ -19,15 +19,26 @@ The difference is estimated seed by seed, as `dicetune compare` does. `sign-flip
 exact sign-flip tests below 0.05; it asks about new seeds on the same test set only, so that it is
 no test of the question above where examples matter, and its column shows how wrong it then is.
 
-Usage: python benchmarks/error_rates.py [--replications N]
+`--choice` simulates the recommendation in place of single comparisons: four objectives, five seeds
+each, a dev set that chooses among the 20 runs and the 4 averages of all seeds, and a test set. The
+score of a run on an item is its margin; all seeds together average sigmoids of margins. True scores
+are those of the very models on 40,000 new units. *Flattered*: dev score of the recommended model
+minus its true score, beside the estimated optimism. *Called better*: the recommended objective is
+called better or worse than the baseline although all are alike; *any called*: any objective is.
+*Found*: the one objective with a gain is recommended; *lost*: by how much the true score of the
+recommended model is then below the true score of the best. *Coverage*: intervals of all seeds
+together, for these seeds.
+
+Usage: python benchmarks/error_rates.py [--choice] [--replications N]
 """
 
 import argparse
 
 import numpy as np
 
+from dicetune.comparison.recommend import choose, optimism
 from dicetune.comparison.statistics.estimate import Runs, estimate, score_interval
-from dicetune.comparison.statistics.significance import sign_flip
+from dicetune.comparison.statistics.significance import holm, sign_flip
 
 UNITS = {"f1": 1000, "spans": 1000, "f1 near 1": 200}
 SEEDS = (3, 5, 10)
@@ -119,11 +130,85 @@ def percent(share):
     return f"{100 * share:.1f}"
 
 
+OBJECTIVES, OF_EACH, NEW = 4, 5, 40_000
+ROWS = [k for k in range(OBJECTIVES) for _ in range(OF_EACH)] + [
+    OBJECTIVES + k for k in range(OBJECTIVES)
+]
+TOGETHER = [row >= OBJECTIVES for row in ROWS]
+
+
+def drawn(rng, regime, units, gains, seeds):
+    """Counts (models, units, 3) of all runs, then of all seeds of each objective together."""
+    _, example_sd, scale = REGIMES[regime]
+    _, gold = items(rng, "f1", units)
+    gold = gold[:, 0]
+    base = np.where(gold, *MARGINS["f1"]) + rng.normal(size=units)
+    own = base + gains[:, None] + example_sd * rng.normal(size=(OBJECTIVES, units))
+    margin = own[:, None] + seeds[..., None]
+    margin = margin + scale * rng.logistic(size=margin.shape)
+    mean = (1 / (1 + np.exp(-margin))).mean(axis=1) > 0.5
+    right = np.concatenate([margin.reshape(-1, units) > 0, mean])
+    parts = right & gold, right == gold, np.broadcast_to(gold, right.shape)
+    return np.stack(parts, axis=-1).astype(np.float64)
+
+
+def choices(regime, dev_units, gain, replications):
+    """For each replication: flattered, optimism, called, any called, found, lost, two coverages."""
+    rng = np.random.default_rng([dev_units, gain > 0, list(REGIMES).index(regime), 7])
+    gains = np.array([0.0] * (OBJECTIVES - 1) + [gain])
+    found = []
+    for _ in range(replications):
+        seeds = REGIMES[regime][0] * rng.normal(size=(OBJECTIVES, OF_EACH))
+        dev, test, new = (
+            drawn(rng, regime, units, gains, seeds) for units in (dev_units, UNITS["f1"], NEW)
+        )
+        on_dev, true = f1(dev.sum(axis=1)), f1(new.sum(axis=1))
+        chosen = int(choose(on_dev[None], ROWS, TOGETHER)[0])
+        objective = ROWS[chosen] % OBJECTIVES
+        runs = [
+            Runs.of_counts(test[OF_EACH * k : OF_EACH * (k + 1)], f1) for k in range(OBJECTIVES)
+        ]
+        corrected = holm([estimate([one.minus(runs[0])]).p for one in runs[1:]])
+        called = objective > 0 and not TOGETHER[chosen] and corrected[objective - 1] < 0.05
+        last = Runs.of_counts(test[-1:], f1, fixed=True)
+        low, high = score_interval(last)
+        apart = estimate([last, -runs[0].as_one()])
+        found.append(
+            (
+                *(on_dev[chosen] - true[chosen], optimism(dev, f1, ROWS, TOGETHER, draws=200)),
+                *(called, min(corrected) < 0.05, objective == OBJECTIVES - 1),
+                *(true.max() - true[chosen], low <= true[-1] <= high),
+                apart.low <= true[-1] - true[:OF_EACH].mean() <= apart.high,
+            )
+        )
+    return np.mean(found, axis=0)
+
+
+def print_choices(replications):
+    """The table of the recommendation."""
+    heads = ("variance from", "dev units", "flattered", "optimism", "called better", "any called",
+             "found", "lost", "coverage, all seeds", "coverage, difference")  # fmt: skip
+    print("| " + " | ".join(heads) + " |\n|---|" + "---:|" * (len(heads) - 1))
+    for regime in REGIMES:
+        for units in (200, 1000):
+            alike = choices(regime, units, 0.0, replications)
+            gained = choices(regime, units, GAIN, replications)
+            shown = [*alike[:4], *gained[4:6], *alike[6:]]
+            points = [f"{100 * one:.2f}" if at in (0, 1, 5) else percent(one)
+                      for at, one in enumerate(shown)]  # fmt: skip
+            print("| " + " | ".join([regime, str(units), *points]) + " |", flush=True)
+
+
 def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--replications", type=int, default=4000)
-    replications = parser.parse_args().replications
+    parser.add_argument("--choice", action="store_true", help="simulate the recommendation")
+    given = parser.parse_args()
+    if given.choice:
+        print_choices(given.replications)
+        return
+    replications = given.replications
     heads = ("metric", "variance from", "seeds", "seed : example : both", "false positives",
              "sign-flip", "coverage, difference", "coverage, score", "power")  # fmt: skip
     print("| " + " | ".join(heads) + " |\n|---|---|" + "---:|" * (len(heads) - 2))

@@ -8,12 +8,18 @@ ones. Test data takes no part.
 
 The dev score of a tuned decision is cross-fitted: each unit is decided by a rule that did not see
 it. A choice among many models still flatters the dev score of the chosen one, as luck on dev helps
-to be chosen. Dev units are drawn again with replacement, B times, the choice is repeated on each
-draw b, and the optimism is the mean excess of the chosen model's score on the draw,
+to be chosen. Dev units are drawn again with replacement, B times. A draw b moves the score of
+model k by :math:`\epsilon_{bk}`; the choice is repeated on :math:`\mu_k + \epsilon_{bk}`, and the
+optimism is the mean luck of the chosen model,
 
 .. math::
-    \hat\omega = \frac1B \sum_b \big(\hat\theta_b(k_b) - \hat\theta(k_b)\big), \qquad
-    k_b = \text{the model that draw } b \text{ chooses}.
+    \hat\omega = \frac1B \sum_b \epsilon_{b k_b}, \qquad
+    k_b = \text{the choice on } \mu + \epsilon_b .
+
+:math:`\mu` are the dev scores, pulled together until their variance is what is left of it after the
+variance of :math:`\epsilon`: observed scores lie further apart than true ones, and in their place
+the optimism would come out at two thirds of what it is. Runs are pulled towards the mean of their
+loss and decision, these means towards one another.
 
 References: Efron, Estimating the error rate of a prediction rule, JASA 1983; Cawley & Talbot, On
 over-fitting in model selection and subsequent selection bias, JMLR 2010.
@@ -172,14 +178,43 @@ def optimism(
     rng = np.random.default_rng(0)
     units = len(counts[0])
     whole = np.array([float(score(one.sum(0))) for one in counts])
-    excess = 0.0
+    found = []
     for begin in range(0, draws, _CHUNK):
         size = min(_CHUNK, draws - begin)
         weights = rng.multinomial(units, np.full(units, 1 / units), size=size).astype(np.float64)
-        values = np.stack([score(weights @ one) for one in counts], axis=1)
-        chosen = choose(values, rows, together)
-        excess += float((values[np.arange(size), chosen] - whole[chosen]).sum())
-    return excess / draws
+        found.append(np.stack([score(weights @ one) for one in counts], axis=1))
+    luck = np.concatenate(found)
+    luck -= luck.mean(0)
+    chosen = choose(_pulled(whole, luck, rows, together) + luck, rows, together)
+    return float(luck[np.arange(draws), chosen].mean())
+
+
+def _pulled(
+    values: np.ndarray, luck: np.ndarray, rows: Sequence[int], together: Sequence[bool]
+) -> np.ndarray:
+    """Dev scores (K,) pulled together by the variance that luck (B, K) alone gives them."""
+    owners, common = np.asarray(rows), np.asarray(together, dtype=bool)
+    names, place = np.unique(owners, return_inverse=True)
+    of_row = (place[None] == np.arange(len(names))[:, None]).astype(np.float64)
+    of_row /= of_row.sum(1, keepdims=True)
+    means, own_luck = of_row @ values, luck @ of_row.T
+    pulled = _less(values - means[place], luck - own_luck[:, place])
+    is_common = np.array([common[owners == name].all() for name in names])
+    for group in (is_common, ~is_common):
+        if group.any():
+            middle, noise = means[group].mean(), own_luck[:, group]
+            apart = _less(means[group] - middle, noise - noise.mean(1, keepdims=True))
+            means[group] = middle + apart
+    found: np.ndarray = means[place] + pulled
+    return found
+
+
+def _less(apart: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Distances from a mean without the part of their variance that is noise."""
+    observed = float((apart**2).sum())
+    left = max(observed - float((noise**2).sum(1).mean()), 0.0)
+    found: np.ndarray = apart * np.sqrt(left / observed if observed else 0.0)
+    return found
 
 
 def recommend(
