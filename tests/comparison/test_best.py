@@ -1,6 +1,7 @@
 """The recommended model: what is kept after a verdict, what it predicts, and what is never lost."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import dicetune
 from comparisons import make_comparison
 from dicetune.comparison.best import BestModel
 from dicetune.comparison.compare import compare
+from dicetune.comparison.execute import describe
 from dicetune.comparison.merge import compare_records
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.runs import FinishedRun
@@ -133,6 +135,14 @@ def test_a_better_set_of_seeds_takes_members_from_the_folder_itself(whole, out):
     single = forced(out, whole[1], together=False)
     assert single.keep()["kept"]
     assert weights(out) == ["best/model.safetensors"]
+
+
+def test_much_disk_is_announced(whole, monkeypatch):
+    plan = replace(Plan.load(whole[0]), seeds=(1, 2, 3))
+    assert not any("GB" in line for line in describe(plan, whole[0]))
+    monkeypatch.setattr("dicetune.comparison.execute.MUCH", 1)
+    said = f"the weights of 2 runs take about 0.0 GB in {whole[0]} until the verdict"
+    assert describe(plan, whole[0])[-1] == said
 
 
 def test_records_alone_say_what_to_run(whole, tmp_path):

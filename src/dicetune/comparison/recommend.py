@@ -44,7 +44,7 @@ from dicetune.decide.fit import cross_fit
 from dicetune.decide.folder import DEV
 from dicetune.problems import Problem, problem_of
 from dicetune.problems.goal import Goal
-from dicetune.records import DEFAULT, PREDICTIONS_FILE, TUNED
+from dicetune.records import DEFAULT, PREDICTIONS_FILE, TUNED, TUNED_FILE
 
 DRAWS = 1000
 _CHUNK = 50
@@ -102,28 +102,27 @@ def _dev_counts(
     decision: str,
 ) -> np.ndarray:
     """Dev counts of a decision in the order of ``like``; of a tuned decision cross-fitted."""
-    held_out = cross_fitted(run) if decision == TUNED else None
-    if held_out is None:
+    counts = cross_fitted(run, rows) if decision == TUNED else None
+    if counts is None:
         gold, predicted = ([row[key] for row in rows] for key in ("gold", "predicted"))
-        held_out = problem.counts(gold, predicted)
-    places = [{"id": row["id"], "place": place} for place, row in enumerate(run.predictions(DEV))]
-    ordered = in_order(places, like, run.folder / PREDICTIONS_FILE)
-    counts: np.ndarray = held_out[[row["place"] for row in ordered]]
-    return counts
+        counts = problem.counts(gold, predicted)
+    places = [{"id": row["id"], "place": place} for place, row in enumerate(rows)]
+    file = TUNED_FILE if decision == TUNED else PREDICTIONS_FILE
+    ordered = in_order(places, like, run.folder / file)
+    found: np.ndarray = counts[[row["place"] for row in ordered]]
+    return found
 
 
-def cross_fitted(run: FinishedRun) -> np.ndarray | None:
-    """Dev counts of a run, each unit decided by a rule that did not see it.
+def cross_fitted(run: FinishedRun, rows: Sequence[Mapping[str, Any]]) -> np.ndarray | None:
+    """Counts of the dev rows of a tuned decision, each decided by a rule that did not see it.
 
     ``None`` where the rule is the default decision or was not fitted.
     """
     rule = DecisionRule.load(run.folder)
     if rule is None or rule.is_default or not rule.evidence.get("folds"):
         return None
-    rows = run.predictions(DEV)
-    gold = [row["gold"] for row in rows]
     problem = problem_of(run.problem)
-    extras = [problem.extra(row) for row in rows]
+    gold, extras = [row["gold"] for row in rows], [problem.extra(row) for row in rows]
     decisions = problem.decisions(gold, run.scores(DEV), extras)
     goal = Goal.parse(rule.objective, decisions.problem)
     crossed = cross_fit(decisions, goal, [str(row["id"]) for row in rows])
