@@ -64,4 +64,4 @@ def test_documents_are_resampled_whole(tmp_path):
 def test_else_sentences_are(document_of, said, tmp_path):
     found = summarise(with_documents(tmp_path / "c", document_of))
     assert found["sampled_title"] == "sentences"
-    assert any(said in line for line in found["method"]) if said else len(found["method"]) == 4
+    assert any(said in line for line in found["method"]) if said else len(found["method"]) == 5

@@ -214,9 +214,10 @@ def _method(several: str) -> list[str]:
         "themselves are not corrected.",
         "A tuned decision rule is fitted on dev alone, and tuned is compared with tuned, so that "
         "what a rule alone gives is not counted as a gain of the loss.",
-        "The recommendation is chosen on dev alone: the highest mean dev score of the runs, then the "
-        "best run. All seeds together are averaged probabilities with one decision rule: one model "
-        f"whose intervals are over new {several} for these seeds, outside of every correction.",
+        "The recommendation is chosen on dev alone: the highest mean dev score of the runs, then "
+        "the best run. All seeds together are averaged probabilities with one decision rule: one "
+        f"model whose intervals are over new {several} for these seeds, outside of every "
+        "correction.",
         f"The sign-flip test asks about new seeds on these very {several}. Detectable is the "
         "smallest true difference that this design finds with a chance of 80%; seeds needed are "
         f"those that would find one as large as was seen, where more {several} are not needed.",
