@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,10 @@ from dicetune.comparison.summary import write_summary
 from dicetune.comparison.together import Together
 from dicetune.errors import DataError, InputError
 from dicetune.records import read_json, read_json_lines, write_json
+from dicetune.tasks import TASKS
 from local_runs import run_here
+
+PINNED = Path(__file__).parent.parent / "pinned" / "models"
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +181,29 @@ def test_models_of_other_labels_are_no_ensemble(whole, out):
         first.together_with([second], None)
 
 
-@pytest.mark.parametrize("kind", ["entities", "answer", "words"])
+@pytest.mark.parametrize("task", TASKS)
+def test_a_model_twice_is_that_model_in_every_task_that_can_be_averaged(task, tmp_path):
+    run = PINNED / task / "run"
+    (data,) = (PINNED / task).glob("a.*")
+    for name in ("seed1", "seed2"):
+        shutil.copytree(run, tmp_path / name)
+    write_json(tmp_path / "ensemble.json", {"members": [{"folder": "seed1"}, {"folder": "seed2"}]})
+    shutil.copyfile(run / "decision.json", tmp_path / "decision.json")
+    alone = dicetune.load(run)
+    if alone.task.problem().apart is not None:
+        with pytest.raises(InputError, match="expected scores with a mean, got"):
+            dicetune.load(tmp_path)
+        return
+    twice = dicetune.load(tmp_path)
+    examples = alone.read(data)
+    for own, both in zip(alone.scores(examples), twice.scores(examples), strict=True):
+        np.testing.assert_allclose(both, own, atol=2e-5)
+    scores = [model.evaluate(examples) for model in (alone, twice)]
+    metric = alone.task.main_metric
+    assert scores[0][metric] == pytest.approx(scores[1][metric])
+
+
+@pytest.mark.parametrize("kind", ["answer", "words"])
 def test_types_without_a_mean_of_scores_have_no_common_row(tmp_path, kind):
     folder = make_comparison(tmp_path / "c", kind, units=12, seeds=(1, 2), tuned=kind != "words")
     summary = write_summary(folder)

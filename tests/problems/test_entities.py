@@ -87,3 +87,20 @@ def test_groups_are_decided_as_sentences_are_one_by_one(nested, seed):
         edges, sums = decisions.steps("start", biases).curve()
         if bias not in edges:
             assert (sums[np.searchsorted(edges, bias)] == decisions.counts(biases).sum(0)).all()
+
+
+def test_models_with_other_candidates_are_averaged_and_what_one_lacks_is_0_there():
+    one = np.array([[0, 1, 2, 2.0, 1.0, 0.0], [1, 0, 1, 3.0, 3.0, 3.0]])
+    other = np.array([[0, 1, 2, -2.0, 1.0, 900.0]])
+    empty = np.zeros((0, 6))
+    first, second = Entities.average([[one, empty], [other, empty]])
+    assert first[:, :3].tolist() == [[0, 1, 2], [1, 0, 1]]
+
+    def sigmoid(z):
+        return 1 / (1 + np.exp(-np.asarray(z, dtype=float)))
+
+    np.testing.assert_allclose(sigmoid(first[0, 3:]), [0.5, sigmoid(1.0), 0.75], atol=1e-6)
+    np.testing.assert_allclose(sigmoid(first[1, 3:]), sigmoid([3.0] * 3) / 2, atol=1e-6)
+    assert second.shape == (0, 6)
+    same = Entities.average([[one], [one[::-1]]])[0]
+    np.testing.assert_allclose(same, one, atol=1e-5)

@@ -33,6 +33,9 @@ KIND, FIRST, END, START_LOGIT, END_LOGIT, MATCH_LOGIT = range(6)
 COLUMNS = 6
 """Scores of a candidate: number of its type, first word, one past the last word, three logits."""
 
+FURTHEST = 700.0
+"""Logits beyond are averaged like this one, as their exponential has no float."""
+
 MOST = 4
 """A curve ends at this number times the entities of gold."""
 
@@ -52,9 +55,6 @@ class Entities(Problem):
     scored: ClassVar[tuple[str, ...]] = ("f1", "precision", "recall")
     titles = {"f1": "span F1"}  # noqa: RUF012
     gold_shape: ClassVar[Any] = [{"type": str, "start": int, "end": int}]
-    apart: ClassVar[str | None] = (
-        "each run proposes candidates of its own, without scores of those of another run"
-    )
 
     def check_settings(self) -> None:
         """Whether spans may share words."""
@@ -63,6 +63,26 @@ class Entities(Problem):
     def items(self, row: Sequence[Entity]) -> list[tuple[tuple[int, int], str]]:
         """Place and type of each entity."""
         return [((start, end), name) for name, start, end in map(entity_of, row)]
+
+    @classmethod
+    def average(cls, models: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
+        """The candidates of all models, with the logit of the mean probability of each head.
+
+        A model scores its likeliest candidates alone: a candidate that it does not have gets the
+        probability 0 there.
+        """
+        found = []
+        for tables in zip(*models, strict=True):
+            rows = np.concatenate(tables).astype(np.float64).reshape(-1, COLUMNS)
+            places, which = np.unique(rows[:, [KIND, FIRST, END]], axis=0, return_inverse=True)
+            logits = np.clip(rows[:, START_LOGIT:], -FURTHEST, FURTHEST)
+            sums = np.zeros((2, len(places), len(HEADS)))
+            np.add.at(sums[0], which.ravel(), 1 / (1 + np.exp(-logits)))
+            np.add.at(sums[1], which.ravel(), 1 / (1 + np.exp(logits)))
+            absent = len(tables) - np.bincount(which.ravel(), minlength=len(places))
+            mean = np.log(sums[0]) - np.log(sums[1] + absent[:, None])
+            found.append(np.hstack([places, mean]).astype(np.float32))
+        return found
 
     def score_shape(self, gold: Any) -> tuple[int | None, int]:
         """A row a candidate."""
