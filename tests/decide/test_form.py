@@ -176,9 +176,9 @@ def test_a_share_of_the_texts_is_left_without_a_label(tmp_path):
     assert rule == found.rule
     assert f"nothing if the risk is over {rule.abstain:.3g}" in rule.words
     # the silent texts are the least sure
-    problem = problem_of({"kind": "label", "labels": LABELS})
-    risks = [rule.risk(table) for table in problem.move(
-        [np.array([list(row["logits"].values())]) for row in rows], rule.biases, LABELS)]  # fmt: skip
+    tables = [np.array([list(row["logits"].values())]) for row in rows]
+    moved = problem_of({"kind": "label", "labels": LABELS}).move(tables, rule.biases, LABELS)
+    risks = list(map(rule.risk, moved))
     assert max(r for r, none in zip(risks, silent, strict=True) if not none) < min(
         r for r, none in zip(risks, silent, strict=True) if none
     )
@@ -207,7 +207,7 @@ SPANS = [{"gold": ["O", "B-x"], "logits": [[1, 0], [0, 1]], "labels": ["O", "B-x
         (
             None,
             {"abstain": "often"},
-            "expected the cost of saying nothing, such as 0.2, or a share",
+            "expected the cost of saying nothing, such as 0.2, or",
         ),
         (None, {"abstain": -1}, "got '-1'"),
         (None, {"costs": "nowhere.tsv"}, "nowhere.tsv"),
