@@ -59,6 +59,7 @@ def test_scores_that_are_too_sure_or_too_unsure_are_made_honest(kind, sharpness)
     assert evidence["after"]["ece"] < 0.6 * evidence["before"]["ece"]
     assert evidence["after"]["log_loss"] < evidence["before"]["log_loss"] - 0.01
     assert found.said.count("Calibrated (slope") == 1
+    assert {"dev, calibrated", "dev, argmax", "dev, tuned"} <= found.table().keys()
     assert any(words.startswith("p is calibrated (slope") for words in found.rule.words)
 
 

@@ -88,7 +88,8 @@ class Tuned:
     def table(self) -> dict[str, dict[str, float]]:
         """Rows for people: dev by default, fitted, cross-fitted and tuned, then other splits."""
         found = self.rule.evidence.get("scores", {})
-        names = {"default": DEFAULT, "fitted": "fitted", "cross_fitted": "held out"}
+        default = DEFAULT if self.rule.calibration is None else "calibrated"
+        names = {"default": default, "fitted": "fitted", "cross_fitted": "held out"}
         rows = {f"{DEV}, {shown}": found[name] for name, shown in names.items() if name in found}
         for split, scores in self.metrics.items():
             for decision, metrics in scores.items():
