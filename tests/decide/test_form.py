@@ -9,7 +9,7 @@ from dicetune.decide import DecisionRule
 from dicetune.decide.costs import read_costs
 from dicetune.errors import DataError, DicetuneError, InputError
 from dicetune.problems import problem_of
-from dicetune.problems.calibration import Calibration, reliability
+from dicetune.problems.reliability import Calibration, reliability
 from dicetune.records import read_json
 from dicetune.scoring import tune
 

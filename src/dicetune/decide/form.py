@@ -1,6 +1,6 @@
 r"""What a rule has beside its biases: calibrated probabilities, costs, and silence.
 
-- *Calibration* (``problems.calibration``): the form with the lowest log loss on held-out units of
+- *Calibration* (``problems.reliability``): the form with the lowest log loss on held-out units of
   none, a slope, and a slope with shifts; then it is fitted on all units.
 - *Costs* (``decide.costs``) take the place of biases.
 - *Silence*: the rule says nothing where its risk, the expected cost or the chance of an error, is
@@ -22,7 +22,7 @@ from dicetune.decide.fit import deal
 from dicetune.decide.rule import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.problems import Problem
-from dicetune.problems.calibration import Calibration, reliability
+from dicetune.problems.reliability import Calibration, reliability
 
 COST = "cost"
 """The objective of a rule with costs."""

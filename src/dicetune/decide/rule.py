@@ -12,7 +12,7 @@ import numpy as np
 from dicetune.decide.costs import costs_in_words
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.problems import PROBLEMS, Problem
-from dicetune.problems.calibration import Calibration
+from dicetune.problems.reliability import Calibration
 from dicetune.records import DECISION_FILE, TUNED, check_shape, read_json, write_json
 
 RULE_VERSION = 1
