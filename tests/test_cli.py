@@ -62,6 +62,7 @@ def test_a_finished_folder_holds_what_the_record_says(trained):
         "README.md",
         "config.json",
         "config.yaml",
+        "decision.json",
         "metrics.json",
         "model.safetensors",
         "predictions.jsonl",
@@ -69,6 +70,7 @@ def test_a_finished_folder_holds_what_the_record_says(trained):
         "scores.safetensors",
         "tokenizer.json",
         "tokenizer_config.json",
+        "tuned.jsonl",
     }
     record = json.loads((trained / "run.json").read_text(encoding="utf-8"))
     assert record["labels"] == ["O", "B-SITE", "I-SITE"]

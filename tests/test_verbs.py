@@ -101,10 +101,13 @@ def test_predict_returns_the_answers(trained, capsys):
 
 def test_load_returns_a_predictor_that_prints_well(trained):
     model = dicetune.load("run")
-    assert repr(model) == "Predictor(task='ner', labels=['O', 'B-SITE', 'I-SITE'], decision=None)"
+    assert repr(model) == (
+        "Predictor(task='ner', labels=['O', 'B-SITE', 'I-SITE'], "
+        "decision='tuned: the default decision')"
+    )
     assert model._repr_html_() == (
         "<code>Predictor(task=&#x27;ner&#x27;, labels=[&#x27;O&#x27;, &#x27;B-SITE&#x27;, "
-        "&#x27;I-SITE&#x27;], decision=None)</code>"
+        "&#x27;I-SITE&#x27;], decision=&#x27;tuned: the default decision&#x27;)</code>"
     )
 
 

@@ -82,6 +82,13 @@ def train(
         Number,
         flag("Stop after N evaluations without a better dev score; by default never.", metavar="N"),
     ] = None,
+    decision: Annotated[
+        Text,
+        flag(
+            "'tuned' (default): fit a decision rule on dev, choose the checkpoint by it and keep "
+            "it; or 'argmax'."
+        ),
+    ] = None,
     out: Annotated[Text, flag("Folder that the run makes, e.g. runs/a.")] = None,
     config: Config = None,
     option: Options = None,
@@ -89,7 +96,7 @@ def train(
     overwrite: Annotated[bool, flag("Delete an earlier run in --out.")] = False,
     resume: Annotated[bool, flag("Continue an unfinished run in --out.")] = False,
 ) -> None:
-    """Fine-tune a model, choose its checkpoint on dev, score it, and write a record."""
+    """Fine-tune a model, choose checkpoint and decision on dev, score it, and write a record."""
     finished = dicetune.train(**_given(locals()), progress=sys.stderr.isatty())
     from dicetune.terminal import say
     from dicetune.training.processes import is_first_process
@@ -206,25 +213,6 @@ def tune(
         flag(
             "With which the recall or precision in the objective holds on new data, by default "
             "0.9; 0: on dev alone."
-        ),
-    ] = None,
-    calibrate: Annotated[
-        bool,
-        flag("Calibrate probabilities first, if it helps on held-out parts.", "--calibrate"),
-    ] = False,
-    costs: Annotated[
-        File,
-        flag(
-            "CSV or TSV of costs in place of an objective: a row a gold label, a column a "
-            "predicted label."
-        ),
-    ] = None,
-    abstain: Annotated[
-        Text,
-        flag(
-            "Say nothing where unsure: the cost of saying nothing where an error costs 1, e.g. "
-            "0.2, or a share of texts, e.g. 5%.",
-            metavar="COST|SHARE",
         ),
     ] = None,
     list_rules: Annotated[bool, flag("List the rules of FOLDER.", "--list")] = False,

@@ -48,8 +48,7 @@ class Predictor:
     """A saved model with its task: texts in, answers out.
 
     ``options`` are for reading files, ``trained`` says how the model was trained, and ``decision``
-    is a rule in place of the task's default; reported probabilities are the model's, or those of
-    the rule's calibration.
+    is a rule in place of the task's default; reported probabilities are the model's in any case.
     An ensemble has ``others``, whose scores are averaged with those of the model.
     """
 
@@ -76,12 +75,10 @@ class Predictor:
         self.decision = decision
 
     def __repr__(self) -> str:
-        labels, rule = self.task.labels, self.decision
+        labels = quoted(list(self.task.labels))
+        rule = None if self.decision is None else self.decision.told()
         number = f", models={1 + len(self.others)}" if self.others else ""
-        return (
-            f"Predictor(task={self.task.name!r}, labels={quoted(list(labels))}, decision={rule}"
-            f"{number})"
-        )
+        return f"Predictor(task={self.task.name!r}, labels={labels}, decision={rule!r}{number})"
 
     def _repr_html_(self) -> str:
         return f"<code>{html.escape(repr(self))}</code>"
@@ -107,16 +104,12 @@ class Predictor:
     def answer(self, data: Data) -> list[Any]:
         """Answers for examples of ``read`` or ``ask``."""
         scores = self.scores(data)
-        shown = scores if self.decision is None else self.decision.calibrated(scores)
-        return list(self.task.answers(data, self.decide(scores, data), shown))
+        return list(self.task.answers(data, self.decide(scores, data), scores))
 
     def decide(self, scores: Sequence[np.ndarray], data: Data) -> list[Any]:
         """Predictions by the decision rule, or by the default decision without a rule."""
-        if self.decision is None:
-            return self.task.predict(scores, data)
-        return self.task.predict(
-            self.decision.calibrated(scores), data, self.decision.apply(scores)
-        )
+        biased = None if self.decision is None else self.decision.apply(scores)
+        return self.task.predict(scores, data, biased)
 
     def scores(self, data: Any) -> list[np.ndarray]:
         """Scores of each example, as ``scores.safetensors`` holds them; gold is ignored."""

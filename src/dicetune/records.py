@@ -1,7 +1,8 @@
 """RunRecord: the files that a run writes beside the model, readable without torch.
 
 The folder of a finished run holds ``run.json`` (this record: configuration, versions, data
-fingerprints, course of the training), ``metrics.json`` (scores of each split),
+fingerprints, course of the training), ``metrics.json`` (scores of each split by
+the decision in use and, under "argmax", by the default decision),
 ``predictions.jsonl`` (dev and test: id, text, gold, predicted) and ``scores.safetensors`` (model
 outputs for dev and test, and the problem as metadata). Decision rules and comparisons read these
 files and never train again.
@@ -95,6 +96,24 @@ class RunRecord:
             raise DataError(path, f"expected the keys of a run record, got others: {wrong}")
         check_shape(path, values, _SHAPE)
         return cls(**values)
+
+
+def by_decision(metrics: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The scores in ``metrics.json``, a row for each split and each decision that differs.
+
+    Example:
+        >>> dev = {"decision": "tuned (held out)", "f1": 0.5, "argmax": {"f1": 0.4}}
+        >>> list(by_decision({"dev": dev, "test": {"f1": 0.4}}))
+        ['dev, argmax', 'dev, tuned (held out)', 'test']
+    """
+    rows: dict[str, Mapping[str, Any]] = {}
+    for split, scores in metrics.items():
+        own = {name: value for name, value in scores.items() if name != DEFAULT}
+        decision = scores.get("decision", DEFAULT)
+        if decision != DEFAULT:
+            rows[f"{split}, {DEFAULT}"] = scores[DEFAULT]
+        rows[split if decision == DEFAULT else f"{split}, {decision}"] = own
+    return rows
 
 
 def file_of_run(folder: str | Path, name: str, other: str = "") -> Path:

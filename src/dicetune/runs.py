@@ -13,7 +13,7 @@ from typing import Any
 
 from dicetune import terminal
 from dicetune.errors import InputError, quoted, unknown_name
-from dicetune.records import METRICS_FILE, RunRecord, read_json
+from dicetune.records import METRICS_FILE, RunRecord, by_decision, read_json
 from dicetune.terminal import Finding, Printed
 
 _OF_COMPARE = {
@@ -37,21 +37,31 @@ class TrainedRun(Printed):
 
     @property
     def scores(self) -> dict[str, Any]:
-        """Scores of each split, as fractions in [0, 1]."""
+        """Scores of each split, as fractions in [0, 1], by the decision in use.
+
+        Where a rule decides, dev is scored on held-out parts of it, and "argmax" holds the scores
+        of the default decision.
+        """
         return read_json(self.folder / METRICS_FILE)
 
     def parts(self) -> list[Any]:
-        """The scores of each split."""
+        """The scores of each split and decision, and the rule."""
+        from dicetune.decide import DecisionRule
+
         config, objective = self.record.config, self.record.objective["text"]
         title = f"{config['task']} · {objective} · seed {config['seed']}"
-        return [terminal.scores_table(self.scores, title)]
+        tables: list[Any] = [terminal.scores_table(by_decision(self.scores), title)]
+        if (rule := DecisionRule.load(self.folder)) is not None:
+            tables += terminal.rule_lines(rule.words, rule.evidence["said"])
+        return tables
 
     def summary_line(self) -> str:
-        """Which checkpoint was chosen, the seconds of training, and the folder."""
+        """Which checkpoint was chosen and by what, the seconds of training, and the folder."""
         training = self.record.training
+        by = str(training.get("chosen_by", "score")).replace("_", " ")
         return (
-            f"step {training['best_step']} of {training['steps']}, {training['seconds']} s · "
-            f"{self.folder}"
+            f"step {training['best_step']} of {training['steps']} (best dev {by}), "
+            f"{training['seconds']} s · {self.folder}"
         )
 
 

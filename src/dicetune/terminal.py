@@ -42,7 +42,6 @@ HEADLINES = (
     "average_precision",
     "mcc",
     "accuracy",
-    "coverage",
 )
 _MOST_COLUMNS = 5
 _MOST_WORDS = 12
@@ -225,7 +224,12 @@ def tuning_tables(
         for metric in metrics
     )
     table = _table("Decisions, in percent", ["", *rows], cells)
-    return [table, escape(f"Rule: {listed(words, _MOST_WORDS)}."), escape(said)]
+    return [table, *rule_lines(words, said)]
+
+
+def rule_lines(words: Sequence[str], said: str) -> list[str]:
+    """A rule in words, and how it was fitted."""
+    return [escape(f"Rule: {listed(words, _MOST_WORDS)}."), escape(said)]
 
 
 def rules_tables(rows: Sequence[Mapping[str, Any]], default: str) -> list[Any]:

@@ -14,7 +14,7 @@ from dicetune.comparison.compare import compare
 from dicetune.comparison.execute import describe
 from dicetune.comparison.merge import compare_records
 from dicetune.comparison.plan import Plan
-from dicetune.comparison.runs import FinishedRun
+from dicetune.comparison.runs import FinishedRun, place_of
 from dicetune.comparison.summary import write_summary
 from dicetune.comparison.together import Together
 from dicetune.errors import DataError, InputError
@@ -70,12 +70,30 @@ def test_the_recommended_model_is_one_of_the_folder_and_predicts_as_its_record(w
     assert (model.decision is None) == (chosen["decision"] == "argmax")
     (run,) = chosen["runs"]
     name = "predictions.jsonl" if chosen["decision"] == "argmax" else "tuned.jsonl"
-    rows = [row for row in read_json_lines(out / "cells" / run / name) if row["split"] == "test"]
+    place = place_of(out / "cells" / run, chosen["decision"])
+    rows = [row for row in read_json_lines(place / name) if row["split"] == "test"]
     found = model.decide(model.scores(data := model.read(files.test)), data)
     assert [row["predicted"] for row in rows] == [list(tags) for tags in found]
     assert dicetune.evaluate(out / "best", files.test)["f1"] == pytest.approx(
         chosen["test_of_kept"]
     )
+
+
+def test_the_row_of_a_decision_and_its_model_are_of_its_own_best_checkpoint(whole, out, files):
+    plan = Plan.load(out)
+    runs = FinishedRun.of_plan(plan, out)
+    run = next(run for run in runs if (run.folder / "argmax").is_dir())
+    steps = run.record.training["best_steps"]
+    assert steps["argmax"] != steps["tuned"] == run.record.training["best_step"]
+    chosen = {**whole[1]["recommendation"], "runs": [run.planned.id], "together": False}
+    for decision in ("argmax", "tuned"):
+        assert BestModel(plan, out, {**chosen, "decision": decision}).keep()["kept"]
+        model = dicetune.load(out / "best")
+        found = model.decide(model.scores(data := model.read(files.test)), data)
+        rows = run.decided("test", decision)
+        assert [row["predicted"] for row in rows] == [list(tags) for tags in found]
+        other = steps["tuned" if decision == "argmax" else "argmax"]
+        assert read_json(out / "best" / "run.json")["training"]["best_step"] not in (other, None)
 
 
 def test_an_ensemble_averages_its_members_and_decides_once(whole, out, files):
@@ -121,7 +139,8 @@ def test_what_a_user_put_there_is_never_deleted(whole, out, what):
     state = forced(out, whole[1]).keep()
     assert f"where {path.name!r} was added or changed" in state["said"]
     assert path.read_text(encoding="utf-8") == "{}"
-    assert len(weights(out)) == 5  # nothing is dropped before the model is in its place
+    # nothing is dropped before the model is in its place
+    assert len([name for name in weights(out) if "argmax/" not in name]) == 5
 
 
 def test_a_kill_between_two_steps_is_made_good(whole, out):
@@ -134,7 +153,7 @@ def test_a_kill_between_two_steps_is_made_good(whole, out):
 def test_a_better_set_of_seeds_takes_members_from_the_folder_itself(whole, out):
     """The weights of earlier seeds are in best/ alone."""
     assert forced(out, whole[1]).keep()["kept"]
-    for path in out.glob("cells/*/model.safetensors"):
+    for path in out.glob("cells/**/model.safetensors"):
         path.unlink()
     single = forced(out, whole[1], together=False)
     assert single.keep()["kept"]

@@ -138,6 +138,7 @@ def test_without_the_guard_the_fitted_rule_stays():
 def test_what_was_done_is_said(gain, factor, said):
     goal = Goal.parse("f1", problem_of(SPAM))
     evidence = {"fitted_biases": {"spam": 1.0}, "gain": gain, "error": 0.01, "folds": 5}
+    evidence["positive_units"] = 20
     assert said in _said(goal, {**evidence, "factor": factor, "units": 40, "guard": True})
 
 

@@ -18,12 +18,13 @@ from typing import Any
 
 from dicetune.comparison.folder import BEST, FAILED, RUNS, WEIGHTS
 from dicetune.comparison.plan import Plan
-from dicetune.comparison.runs import is_finished
+from dicetune.comparison.runs import is_finished, place_of
 from dicetune.comparison.together import Together
 from dicetune.errors import DicetuneError, quoted
 from dicetune.records import (
     DEFAULT,
     LOCK_FILE,
+    TUNED,
     read_json,
     sha256,
     write_json,
@@ -89,7 +90,7 @@ class BestModel:
             is_finished(run.folder(self.out)) for run in self.plan.runs
         ):
             for run in self.plan.runs:
-                for path in run.folder(self.out).glob(WEIGHTS):
+                for path in run.folder(self.out).rglob(WEIGHTS):
                     path.unlink()
         return self.state()
 
@@ -98,12 +99,17 @@ class BestModel:
         with_rules = self.together is None and self.chosen["decision"] != DEFAULT
         found = {}
         for name, place in self.places.items():
-            for path in sorted((self.out / RUNS / name).iterdir()):
+            for path in sorted(self._of_run(name).iterdir()):
                 if _is_record(path) and (with_rules or not _RULES.fullmatch(path.name)):
                     found[f"{place}{path.name}"] = path
         if self.together is not None:
             found |= {path.name: path for path in self.together.folder.iterdir()}
         return found
+
+    def _of_run(self, name: str) -> Path:
+        """The folder of the best checkpoint of a run under the recommended decision."""
+        decision = TUNED if self.together is not None else self.chosen["decision"]
+        return place_of(self.out / RUNS / name, decision)
 
     def _digests(self) -> dict[str, str]:
         return {name: sha256(path) for name, path in self._sources().items()}
@@ -142,7 +148,7 @@ class BestModel:
 
     def _weights(self, name: str) -> list[Path]:
         """The weights of a run, in its folder or in the present folder of the best model."""
-        own = sorted((self.out / RUNS / name).glob(WEIGHTS))
+        own = sorted(self._of_run(name).glob(WEIGHTS))
         place = self._manifest().get("members", {}).get(name)
         return own or ([] if place is None else sorted((self.folder / place).glob(WEIGHTS)))
 
@@ -182,9 +188,9 @@ class BestModel:
 
     def _to_make(self) -> str:
         """What to run to get the model."""
-        runs = [Path(RUNS) / name for name in self.places]
+        runs = [self._of_run(name).relative_to(self.out) for name in self.places]
         if self.plan.merged is None:
-            which = ", ".join(str(self.called / run) for run in runs)
+            which = ", ".join(str(self.called / RUNS / name) for name in self.places)
             return (
                 "The weights of the recommended model are not there any more: delete "
                 f"{which} and run `dicetune compare --out {self.called}`, which trains "

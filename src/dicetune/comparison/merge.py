@@ -30,7 +30,7 @@ from dicetune.comparison.plan import (
 from dicetune.comparison.runs import RECORDS, FinishedRun, check_read_alike, is_finished
 from dicetune.decide.folder import tune_folder
 from dicetune.errors import DataError, InputError, quoted, unknown_name
-from dicetune.records import DECISION_FILE, PREDICTIONS_FILE, RUN_FILE, locked, sha256
+from dicetune.records import DECISION_FILE, DEFAULT, PREDICTIONS_FILE, RUN_FILE, locked, sha256
 from dicetune.training.config import TRAINER_DEFAULTS
 
 _log = logging.getLogger(__name__)
@@ -308,8 +308,9 @@ def _copy_run(member: _Member, out: Path) -> None:
     """Copy the records of a run, and fit its decision rule where there is none."""
     target = member.planned.folder(out)
     target.mkdir(parents=True, exist_ok=True)
-    for name in RECORDS:
+    for name in (*RECORDS, *(f"{DEFAULT}/{name}" for name in RECORDS)):
         if (member.folder / name).is_file():
+            (target / name).parent.mkdir(exist_ok=True)
             shutil.copyfile(member.folder / name, target / name)
     if not (target / DECISION_FILE).is_file():
         _log.info("fitting the decision rule of %s on dev", member.planned.id)

@@ -1,6 +1,6 @@
 """One run in a separate process: ``python -m dicetune.comparison.one_run CONFIG [FLAG ...]``.
 
-The process trains or resumes the run of the configuration, fits the decision rule on dev and
+The process trains or resumes the run of the configuration, which fits its decision rule on dev, and
 deletes the weights. After a kill, the same command finishes the folder. Exit codes are as on the
 command line; ``ID.failed.json`` beside the folder says why a run failed. ``run_process`` starts
 such a process, waits for it and stops it without loss.
@@ -101,13 +101,13 @@ def make_run(config_file: Path, *, decide: bool, keep_model: bool) -> None:
         resume = _can_go_on(folder, config)
         if not resume:
             clear(folder)
-        run(config, resume=resume)
+        run(config, resume=resume, each_decision=True)
     drop_checkpoints(folder)
     if decide and not (folder / DECISION_FILE).is_file():
         _log.info("fitting the decision rule on dev")
         tune_folder(folder)
     if not keep_model:
-        for weights in folder.glob(WEIGHTS):
+        for weights in folder.rglob(WEIGHTS):
             weights.unlink()
 
 

@@ -179,22 +179,27 @@ class FinishedRun:
             if not isinstance(metrics["dev"], dict):
                 raise TypeError(f"expected scores of dev, got {quoted(metrics['dev'])}")
         with reading(self.folder / PREDICTIONS_FILE, mend):
-            counts = _counts(self._predictions)
+            counts = _counts(read_json_lines(self.folder / PREDICTIONS_FILE))
         with reading(self.folder / SCORES_FILE, mend):
             scored = {split: len(units) for split, units in self._scores[0].items()}
             if scored != counts:
                 raise ValueError(f"scores of {quoted(scored)} examples, predictions of {counts}")
         with reading(self.folder / DECISION_FILE, mend):
             fitted = DecisionRule.load(self.folder) is not None
-        if fitted:
-            with reading(self.folder / TUNED_FILE, mend):
-                tuned = _counts(read_json_lines(self.folder / TUNED_FILE))
-                if tuned != counts:
-                    raise ValueError(f"decisions on {tuned} examples, predictions of {counts}")
+        decided = [self.folder / TUNED_FILE] if fitted else []
+        for path in (*decided, self.place(DEFAULT) / PREDICTIONS_FILE):
+            with reading(path, mend):
+                found = _counts(read_json_lines(path))
+                if found != counts:
+                    raise ValueError(f"decisions on {found} examples, predictions of {counts}")
+
+    def place(self, decision: str) -> Path:
+        """The folder of the best checkpoint under a decision: ``place_of``."""
+        return place_of(self.folder, decision)
 
     def predictions(self, split: str) -> list[Row]:
-        """Rows of the default decision, in the order of the file."""
-        return [row for row in self._predictions if row.get("split") == split]
+        """Rows of the default decision, of the checkpoint that is best by it, in their order."""
+        return [row for row in self._by_default if row.get("split") == split]
 
     def tuned(self, split: str) -> list[Row] | None:
         """Rows of the tuned decision, in the order of the file; ``None`` without a file."""
@@ -233,8 +238,17 @@ class FinishedRun:
         return read_scores(self.folder)
 
     @cached_property
-    def _predictions(self) -> list[Row]:
-        return list(read_json_lines(self.folder / PREDICTIONS_FILE))
+    def _by_default(self) -> list[Row]:
+        return list(read_json_lines(self.place(DEFAULT) / PREDICTIONS_FILE))
+
+
+def place_of(folder: Path, decision: str) -> Path:
+    """The folder of the best checkpoint of a run under a decision.
+
+    It is the folder of the run, or ``argmax/`` in it where another checkpoint is best by default.
+    """
+    own = folder / DEFAULT
+    return own if decision == DEFAULT and (own / RUN_FILE).is_file() else folder
 
 
 def remake(folder: Path) -> str:

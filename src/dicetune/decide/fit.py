@@ -36,6 +36,8 @@ from dicetune.problems.one_label import OneLabel
 
 LOGIT_ADJUSTMENT = "logit-adjustment"
 FOLDS = 5
+FEWEST = 2
+"""Units with a positive item without which no rule is fitted."""
 
 
 def fit(
@@ -75,8 +77,8 @@ def fit(
         default decision), "fitted" (of the unshrunk rule, on the units of the fit),
         "cross_fitted", "gain" and "error" (on held-out units: the gain and its standard error),
         "folds", "factor" (share of the rule that is used), "tuned" (of the final rule), "scores"
-        (every metric of these decisions), "fitted_biases", "guard", "notes", and "said": a sentence
-        on the fit.
+        (every metric of these decisions), "fitted_biases", "guard", "positive_units" (with an item
+        of a class that counts), "notes", and "said": a sentence on the fit.
 
     Raises:
         InputError: an objective that the problem does not have, no gold, or scores that do not
@@ -111,9 +113,9 @@ def fit(
     crossed = cross_fit(decisions, goal, names, folds, None if floor is None else floor.fit)
     every = np.ones(len(gold), dtype=bool)
     fitted = decisions.fit(goal, every) if floor is None else floor.fit(every)
-    factor = 1.0
+    factor, positive = 1.0, positive_units(goal.problem, decisions.counts({}))
     if guard and not goal.is_operating_point:
-        factor = 0.0 if crossed is None else crossed.factor
+        factor = 0.0 if crossed is None or positive < FEWEST else crossed.factor
     biases = problem.shrink(fitted, factor)
     sums = {
         name: decisions.counts(rule).sum(0)
@@ -128,6 +130,7 @@ def fit(
         **held_out,
         "factor": factor,
         "guard": guard,
+        "positive_units": positive,
         "fitted_biases": fitted,
         **({} if floor is None else floor.evidence()),
         "notes": [
@@ -152,9 +155,27 @@ def _evidence(goal: Goal, sums: Mapping[str, np.ndarray], units: int) -> dict[st
     return {"metric": str(goal), "units": units, **heads, "scores": scores}
 
 
+def positive_units(problem: Problem, counts: np.ndarray) -> int:
+    """Units whose gold has an item of a class in precision and recall; (U, M) are their counts.
+
+    Where every unit has one, as where one of several classes is chosen, that is all units.
+    """
+    if not problem.has_classes:
+        return len(counts)
+    _, (_, _, gold) = problem.focus(counts)
+    return int((gold.sum(-1) > 0).sum())
+
+
 def _said(goal: Goal, evidence: Mapping[str, Any]) -> str:
     """The fit in one sentence."""
     gain, factor = evidence["gain"], evidence["factor"]
+    if evidence["guard"] and evidence["positive_units"] < FEWEST and not goal.is_operating_point:
+        one, several = goal.problem.unit
+        number = evidence["positive_units"]
+        return (
+            f"Kept the default: dev holds {number or 'no'} positive {one if number else several}, "
+            "too few to fit a rule on and to judge it."
+        )
     if not any(evidence["fitted_biases"].values()):
         return f"Kept the default: no other decision has a higher {goal} on dev."
     if gain is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from dicetune.decide.costs import mean_cost
 from dicetune.decide.fit import FOLDS, LOGIT_ADJUSTMENT, fit
-from dicetune.decide.form import PLAIN, RuleForm
 from dicetune.decide.named import check_name
 from dicetune.decide.rule import DecisionRule, named_file
 from dicetune.errors import DataError, InputError, listed, quoted
@@ -52,6 +50,16 @@ class Split:
     ids: list[str]
     extras: list[Any] = field(default_factory=list)
 
+    @classmethod
+    def of(
+        cls, problem: Problem, rows: Iterable[dict[str, Any]], scores: Iterable[np.ndarray]
+    ) -> Split:
+        """A split from rows and their scores, in the precision of ``scores.safetensors``."""
+        part = list(rows)
+        ids = [str(row.get("id", number)) for number, row in enumerate(part)]
+        tables = [table.astype(np.float32, copy=False) for table in scores]
+        return cls(part, tables, ids, [problem.extra(row) for row in part])
+
     @property
     def gold(self) -> list[Any]:
         """The gold of each row."""
@@ -62,6 +70,11 @@ class Split:
         """The document of each row, else its id."""
         pairs = zip(self.rows, self.ids, strict=True)
         return [str(row.get("document", name)) for row, name in pairs]
+
+    def fit(self, problem: Problem, **how: Any) -> DecisionRule:
+        """The rule for this split, with the options of ``decide.fit.fit``."""
+        how |= {"ids": self.ids, "spans": self.extras, "groups": self.groups}
+        return fit(problem, self.gold, self.scores, **how)
 
 
 @dataclass(frozen=True)
@@ -88,8 +101,7 @@ class Tuned:
     def table(self) -> dict[str, dict[str, float]]:
         """Rows for people: dev by default, fitted, cross-fitted and tuned, then other splits."""
         found = self.rule.evidence.get("scores", {})
-        default = DEFAULT if self.rule.calibration is None else "calibrated"
-        names = {"default": default, "fitted": "fitted", "cross_fitted": "held out"}
+        names = {"default": DEFAULT, "fitted": "fitted", "cross_fitted": "held out"}
         rows = {f"{DEV}, {shown}": found[name] for name, shown in names.items() if name in found}
         for split, scores in self.metrics.items():
             for decision, metrics in scores.items():
@@ -116,45 +128,23 @@ def tune_splits(
     guard: bool = True,
     folds: int = FOLDS,
     confidence: float | None = None,
-    form: RuleForm = PLAIN,
 ) -> Tuned:
     """Fit a rule on dev, and decide every split with it.
 
     Raises:
-        InputError: without dev; see ``fit`` and ``RuleForm``.
+        InputError: without dev; see ``fit``.
     """
-    form.check(problem, objective)
     if DEV not in splits:
         raise InputError(
             f"expected scores of dev to fit a decision on, got {listed(splits) or 'none'}: a "
             "rule is never fitted on what it is tested on"
         )
-    dev = splits[DEV]
-    how: dict[str, Any] = {"ids": dev.ids, "folds": folds}
-    calibration, evidence = form.calibration(problem.seeing(dev.gold), dev.gold, dev.scores, **how)
-    scores = dev.scores
-    if calibration is not None:
-        alone = bool(problem.independent)
-        scores = [calibration.apply(table, problem.labels, alone) for table in scores]
-    rule = form.cost_rule(problem) or fit(
-        problem,
-        dev.gold,
-        scores,
-        objective=objective,
-        spans=dev.extras,
-        guard=guard,
-        confidence=confidence,
-        groups=dev.groups,
-        **how,
-    )
-    rule = form.silenced(replace(rule, calibration=calibration), dev.scores)
-    if evidence:
-        said = [evidence.pop("said"), *rule.evidence.get("notes", ())]
-        rule = replace(rule, evidence={**rule.evidence, "calibration": evidence, "notes": said})
+    how: dict[str, Any] = {"objective": objective, "guard": guard, "folds": folds}
+    rule = splits[DEV].fit(problem, **how, confidence=confidence)
     metrics, predicted, notes = {}, {}, list(rule.evidence.get("notes", ()))
     for name, split in splits.items():
         metrics[name], predicted[name], reached = _decided(problem, split, rule, name)
-        notes += reached if name != DEV or rule.costs else []  # the fit reports a floor on dev
+        notes += reached if name != DEV else []  # the fit reports the recall on dev
     if "notes" in rule.evidence:
         rule = replace(rule, evidence={**rule.evidence, "notes": notes})
     return Tuned(rule, metrics, predicted)
@@ -163,38 +153,21 @@ def tune_splits(
 def _decided(
     problem: Problem, split: Split, rule: DecisionRule, name: str
 ) -> tuple[dict[str, dict[str, float]], list[Any], list[str]]:
-    """Scores of both decisions on a split, the predictions, and what is said of the split."""
-    default: list[Any] = [row["predicted"] for row in split.rows]
-    answered = np.ones(len(default), dtype=bool)
+    """Scores of both decisions on a split, the predictions, and the recall of the goal."""
     if rule.is_default:
         problem = problem.seeing(split.gold)
-        predicted = default
+        predicted = [row["predicted"] for row in split.rows]
         both = [problem.counts(split.gold, predicted)] * 2
     else:
         decisions = problem.decisions(split.gold, split.scores, split.extras)
         problem = decisions.problem
-        default, both = decisions.predicted({}), [decisions.counts({})]
-        if not rule.is_plain:
-            moved = rule.apply(split.scores)
-            answered = np.array([bool(np.isfinite(one).any(-1).all()) for one in moved])
-            pairs = zip(moved, split.scores, answered, strict=True)
-            tables = [table if said else as_it_was for table, as_it_was, said in pairs]
-            decisions = problem.decisions(split.gold, tables, split.extras)
-        biases = rule.biases if rule.is_plain else {}
-        found = zip(decisions.predicted(biases), answered, strict=True)
-        predicted = [one if said else None for one, said in found]
-        both.append(decisions.counts(biases)[answered])
-    plain = rule.objective.startswith(LOGIT_ADJUSTMENT) or bool(rule.costs)
-    goal = Goal.parse(None if plain else rule.objective, problem)
+        predicted = decisions.predicted(rule.biases)
+        both = [decisions.counts({}), decisions.counts(rule.biases)]
+    metric = None if rule.objective.startswith(LOGIT_ADJUSTMENT) else rule.objective
+    goal = Goal.parse(metric, problem)
     scores = [goal.all_scores(counts.sum(0)) for counts in both]
-    notes = goal.reached(both[1].sum(0), name)
-    if rule.costs:
-        costs = [mean_cost(problem, rule.costs, split.gold, rows) for rows in (default, predicted)]
-        before, after = ("none" if cost is None else f"{cost:.4g}" for cost in costs)
-        notes.append(f"the mean cost on {name} is {before} by default and {after} with the rule")
-    if rule.abstain is not None:
-        scores[1]["coverage"] = float(answered.mean())
-    return dict(zip((DEFAULT, TUNED), scores, strict=True)), predicted, notes
+    reached = goal.reached(both[1].sum(0), name)
+    return dict(zip((DEFAULT, TUNED), scores, strict=True)), predicted, reached
 
 
 def tune_folder(
@@ -207,7 +180,6 @@ def tune_folder(
     overwrite: bool = False,
     name: str = TUNED,
     confidence: float | None = None,
-    form: RuleForm = PLAIN,
 ) -> Tuned:
     """Fit the decision rule of a run and write the rule into the folder of the run.
 
@@ -224,7 +196,6 @@ def tune_folder(
         overwrite: replace another rule of this name in the folder.
         name: of the rule among the rules of the folder.
         confidence: see ``fit``.
-        form: what the rule has beside its biases.
 
     Raises:
         InputError: a folder without dev scores or gold, or with another rule, or an objective that
@@ -241,19 +212,25 @@ def tune_folder(
         )
     decided = problem_of(settings)
     splits = _splits(folder, decided, arrays)
-    how: dict[str, Any] = {"objective": objective, "guard": guard, "folds": folds}
-    found = tune_splits(decided, splits, **how, confidence=confidence, form=form)
+    found = tune_splits(
+        decided, splits, objective=objective, guard=guard, folds=folds, confidence=confidence
+    )
     found = replace(found, rule=replace(found.rule, name=name))
     if not overwrite:
         found.rule.check_place(folder)
+    write_tuned(folder, splits, found)
+    return found
+
+
+def write_tuned(folder: Path, splits: Mapping[str, Split], found: Tuned) -> None:
+    """Write the file of a rule, and its decisions on all splits."""
     rows = [
         {**row, "predicted": predicted}
         for name, split in splits.items()
         for row, predicted in zip(split.rows, found.predicted[name], strict=True)
     ]
-    write_json_lines(named_file(folder / TUNED_FILE, name), rows)
+    write_json_lines(named_file(folder / TUNED_FILE, found.rule.name), rows)
     found.rule.save(folder, {name: scores[TUNED] for name, scores in found.metrics.items()})
-    return found
 
 
 def read_scores(folder: str | Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any] | None]:
@@ -326,7 +303,5 @@ def _splits(
                 path,
                 f"expected {len(arrays[name])} rows of {name}, one for each score, got {len(part)}",
             )
-        ids = [str(row.get("id", number)) for number, row in enumerate(part)]
-        extras = [problem.extra(row) for row in part]
-        found[name] = Split(part, list(arrays[name]), ids, extras)
+        found[name] = Split.of(problem, part, arrays[name])
     return found

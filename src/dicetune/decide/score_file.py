@@ -10,7 +10,6 @@ from dicetune.data.files.json_objects import is_name, json_objects
 from dicetune.data.files.text import NoteBook, check_target, log_notes, read_lines
 from dicetune.decide.fit import FOLDS
 from dicetune.decide.folder import DEV, Split, Tuned, tune_splits
-from dicetune.decide.form import PLAIN, RuleForm
 from dicetune.errors import DataError, quoted, unknown_name
 from dicetune.problems import PROBLEMS, Problem, ScoreRow, problem_shown
 from dicetune.records import TUNED
@@ -32,7 +31,6 @@ def tune_scores(
     out: str | Path | None = None,
     overwrite: bool = False,
     confidence: float | None = None,
-    form: RuleForm = PLAIN,
 ) -> Tuned:
     """Fit a decision rule on scores that any model gave.
 
@@ -50,7 +48,6 @@ def tune_scores(
         out: file that the rule is written to.
         overwrite: replace another rule, or another file, there.
         confidence: see ``fit``.
-        form: what the rule has beside its biases.
 
     Raises:
         DataError: a row without gold or scores, with its line; gold that no score can meet.
@@ -71,8 +68,9 @@ def tune_scores(
     problem, rows = shown.from_rows(rows, positive, notes.add)
     log_notes(notes.notes())
     splits = _splits(problem, rows)
-    how: dict[str, Any] = {"objective": objective, "guard": guard, "folds": folds}
-    found = tune_splits(problem, splits, **how, confidence=confidence, form=form)
+    found = tune_splits(
+        problem, splits, objective=objective, guard=guard, folds=folds, confidence=confidence
+    )
     if out is not None:
         if not overwrite:
             found.rule.check_place(out)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from transformers import EarlyStoppingCallback, TrainerCallback
 
 from dicetune.losses import start_steps
+from dicetune.records import DEFAULT
+from dicetune.training.folder import drop_oldest
 from dicetune.training.processes import any_process
 
 _log = logging.getLogger(__name__)
@@ -114,22 +118,56 @@ class LogBeforeEvaluation(TrainerCallback):
     on_epoch_end = on_step_end
 
 
-class LineForEachEvaluation(TrainerCallback):
-    """Logs each evaluation in one line."""
+class KeepBest(TrainerCallback):
+    """Keeps the checkpoint that is best under each decision, the last one, and some others.
 
-    def __init__(self, metric: str) -> None:
+    An evaluation that is the best so far saves a checkpoint also where ``save_steps`` does not. The
+    trainer itself would keep one best checkpoint.
+
+    Args:
+        best_steps: the best steps so far, from a history of evaluations.
+        most: number of checkpoints that are kept, if no more are needed; ``None`` keeps all.
+    """
+
+    def __init__(
+        self, best_steps: Callable[[list[dict[str, Any]]], set[int]], most: int | None
+    ) -> None:
+        self._best_steps = best_steps
+        self._most = most
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
+        """Save the best checkpoint so far."""
+        if state.global_step in self._best_steps(state.log_history):
+            control.should_save = True
+        return control
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Delete the oldest checkpoints that nobody needs."""
+        if self._most is not None and state.is_world_process_zero:
+            needed = self._best_steps(state.log_history) | {state.global_step}
+            drop_oldest(Path(args.output_dir), needed, self._most)
+
+
+class LineForEachEvaluation(TrainerCallback):
+    """Logs each evaluation in one line, with the score that chooses first."""
+
+    def __init__(self, metric: str, chosen_by: str) -> None:
         self._metric = metric
+        self._chosen_by = chosen_by
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **_: Any) -> None:
-        """Log the score and the loss on dev."""
-        score = metrics.get(f"eval_{self._metric}")
+        """Log the scores and the loss on dev."""
+        score = metrics.get(f"eval_{self._chosen_by}")
         if score is not None and state.is_world_process_zero:
+            default = metrics[f"eval_{self._metric}"]
+            other = "" if self._chosen_by == self._metric else f" ({DEFAULT} {100 * default:.2f})"
             _log.info(
-                "epoch %.2f · step %d/%d · dev %s %.2f · dev loss %.4f",
+                "epoch %.2f · step %d/%d · dev %s %.2f%s · dev loss %.4f",
                 state.epoch,
                 state.global_step,
                 state.max_steps,
                 self._metric,
                 100 * score,
+                other,
                 metrics["eval_loss"],
             )

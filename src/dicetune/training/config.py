@@ -24,6 +24,7 @@ from dicetune.errors import (
     unknown_name,
 )
 from dicetune.losses import Recipe, recipe
+from dicetune.records import DEFAULT, TUNED
 from dicetune.tasks import TASKS, build_options, task_named
 from dicetune.tasks.options import (
     at_least,
@@ -59,8 +60,8 @@ _RESERVED = {
     "seed": "give seed (--seed)",
     "data_seed": "give seed (--seed)",
     "load_best_model_at_end": "the best checkpoint by dev score is always chosen",
-    "metric_for_best_model": "the task's main metric chooses the checkpoint",
-    "greater_is_better": "the task's main metric chooses the checkpoint",
+    "metric_for_best_model": "the main metric of the task chooses, by the decision (--decision)",
+    "greater_is_better": "the main metric of the task chooses, by the decision (--decision)",
     "logging_nan_inf_filter": "a loss that is not finite always stops the run",
     "label_smoothing_factor": "the loss decides what is learnt",
     "label_names": "the task names its labels",
@@ -112,6 +113,8 @@ class RunConfig:
         max_test: number of test examples that are scored; by default all.
         add_characters: add unknown characters of the training split to the tokenizer.
         max_length: longest window in sub-words; by default the model's limit, at most 512.
+        decision: "tuned" fits a decision rule on dev, which chooses the checkpoint and stays with
+            the model; "argmax" keeps the default decision.
         patience: stop after this number of evaluations of the main phase without a better dev
             score; by default the run takes all steps.
         note: text for readers of the record, such as the origin of the splits.
@@ -147,6 +150,7 @@ class RunConfig:
     max_test: int | None = None
     add_characters: bool = False
     max_length: int | None = None
+    decision: str = TUNED
     patience: int | None = None
     note: str | None = None
     keep_checkpoints: bool = False
@@ -181,6 +185,8 @@ class RunConfig:
             at_least(name, getattr(self, name), least)
         if self.hard_negatives is not None and not 0 < self.hard_negatives < math.inf:
             raise InputError(f"expected hard_negatives of more than 0, got {self.hard_negatives}")
+        if self.decision not in (TUNED, DEFAULT):
+            raise unknown_name("decision", self.decision, (TUNED, DEFAULT))
         _check_trainer(self.trainer)
         for name, weight in (self.class_weight or {}).items():
             check_type(f"class_weight.{name}", float, weight)

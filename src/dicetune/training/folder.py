@@ -15,7 +15,7 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -26,6 +26,7 @@ from dicetune.decide.named import DEFAULT_FILE
 from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
 from dicetune.records import (
     DECISION_FILE,
+    DEFAULT,
     LOCK_FILE,
     METRICS_FILE,
     PREDICTIONS_FILE,
@@ -156,6 +157,9 @@ def clear(folder: Path) -> None:
     """
     _check_no_strangers(folder)
     drop_checkpoints(folder)
+    if (folder / DEFAULT).is_dir() and not (folder / DEFAULT).is_symlink():
+        clear(folder / DEFAULT)
+        (folder / DEFAULT).rmdir()
     # the files that show the folder to be a run's go last: after a kill, clear works again
     last = {RUN_FILE: 1, CONFIG_FILE: 2}
     for path in sorted(folder.glob("*"), key=lambda path: last.get(path.name, 0)):
@@ -231,7 +235,9 @@ def _check_no_strangers(folder: Path) -> None:
         plain = path.name.removesuffix(".part")
         known = plain in _RECORDS or any(kind.fullmatch(plain) for kind in (_MODEL, _NAMED))
         if path.is_dir() and not path.is_symlink():
-            known = path.name == CHECKPOINTS
+            known = path.name in (CHECKPOINTS, DEFAULT)
+            if path.name == DEFAULT:  # the best checkpoint by the default decision
+                _check_no_strangers(path)
         if not known:
             found.append(path.name)
     place = folder / CHECKPOINTS
@@ -339,6 +345,14 @@ def find_best_again(checkpoint: Path) -> None:
     best, state = _best_of(checkpoint), read_json(path)
     if best is not None and state["best_model_checkpoint"] != str(best):
         write_json(path, {**state, "best_model_checkpoint": str(best)})
+
+
+def drop_oldest(place: Path, needed: Collection[int], most: int) -> None:
+    """Delete the oldest checkpoints that are not of the ``needed`` steps, if more than ``most``."""
+    found = sorted((path for path in place.glob("checkpoint-*") if _step(path)), key=_step)
+    spare = [path for path in found if _step(path) not in needed]
+    for path in spare[: max(len(found) - most, 0)]:
+        shutil.rmtree(path)
 
 
 def drop_checkpoints(folder: Path) -> None:

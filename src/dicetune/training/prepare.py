@@ -27,6 +27,7 @@ from dicetune.models import (
 from dicetune.records import sha256
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
 from dicetune.training.batches import PaddingCollator
+from dicetune.training.choice import Choice
 from dicetune.training.config import SAMPLE, RunConfig
 from dicetune.training.objective import Objective
 from dicetune.training.trainer import with_class_counts
@@ -51,6 +52,12 @@ class Prepared:
     notes: list[str]
     class_counts: dict[str, Tensor] | None
     code: dict[str, str | None]
+    choice: Choice
+
+    def under(self, decision: str) -> Prepared:
+        """The same run with another decision."""
+        config, choice = replace(self.config, decision=decision), self.choice
+        return replace(self, config=config, choice=replace(choice, decision=decision))
 
     def finish(self, model: Any) -> None:
         """Fit the embeddings and the biases of a loaded model to the run."""
@@ -59,8 +66,11 @@ class Prepared:
             start_at_prior(self.task, model, self.class_counts)
 
 
-def prepare(config: RunConfig) -> Prepared:
-    """Read, check and encode; log the notes for the user before training."""
+def prepare(config: RunConfig, *, each_decision: bool = False) -> Prepared:
+    """Read, check and encode; log the notes for the user before training.
+
+    ``each_decision`` keeps the best checkpoint under each decision, not only the chosen one.
+    """
     recipe = config.recipe()  # an unknown loss is refused before anything is read
     code = code_of(recipe.losses)
     source = resolve_encoder(config.model)
@@ -115,6 +125,13 @@ def prepare(config: RunConfig) -> Prepared:
         notes=notes,
         class_counts=class_counts,
         code=code,
+        choice=Choice(
+            task,
+            task.problem(splits["train"]),
+            splits["dev"],
+            config.decision,
+            each_decision,
+        ),
     )
     prepared.finish(model)
     _rehearse(prepared, model)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +13,37 @@ import numpy as np
 from huggingface_hub import ModelCard, ModelCardData
 from safetensors.numpy import save_file
 
+from dicetune.decide import Split, Tuned, tune_splits
+from dicetune.decide.folder import DEV, write_tuned
 from dicetune.losses import start_steps
+from dicetune.problems import Problem
 from dicetune.records import (
+    DEFAULT,
     METRICS_FILE,
     PREDICTIONS_FILE,
     PROBLEM_KEY,
     SCORES_FILE,
+    TUNED,
     RunRecord,
+    by_decision,
+    replace_text,
     sha256,
     write_json,
     write_json_lines,
 )
 from dicetune.tasks import Task
-from dicetune.training.folder import follow_umask
+from dicetune.training.folder import CONFIG_FILE, follow_umask
 from dicetune.training.prepare import Prepared
 from dicetune.training.trainer import ObjectiveTrainer
+
+_log = logging.getLogger(__name__)
 
 
 def record_of(prepared: Prepared, trainer: ObjectiveTrainer, seconds: float) -> RunRecord:
     """The record of a run whose training is over."""
     config, state, recipe = prepared.config, trainer.state, trainer.recipe
-    best = state.best_global_step or state.global_step
+    best_steps = prepared.choice.best_steps(state.log_history)
+    best = best_steps.get(config.decision, state.global_step)
     in_start = best <= start_steps(recipe.start_share, state.max_steps)
     notes = list(prepared.notes)
     if in_start and recipe.start_loss is not None:
@@ -73,6 +84,8 @@ def record_of(prepared: Prepared, trainer: ObjectiveTrainer, seconds: float) -> 
             "steps": state.global_step,
             "planned_steps": state.max_steps,
             "best_step": best,
+            "chosen_by": prepared.choice.metric,
+            "best_steps": best_steps,
             "best_phase": "start" if in_start else "main",
             "processes": trainer.accelerator.num_processes,
             "device": str(trainer.args.device),
@@ -106,56 +119,135 @@ def history_of(log: Sequence[Mapping[str, Any]], metric: str) -> list[dict[str, 
     return history
 
 
+@dataclass(frozen=True)
+class Scored:
+    """One split, scored by the default decision of a checkpoint.
+
+    Args:
+        split: rows, with gold and predictions, and the outputs of the model.
+        metrics: scores of the task.
+        loss: of the run, over the split.
+    """
+
+    split: Split
+    metrics: dict[str, Any]
+    loss: float
+
+
 def write_results(
     folder: Path, prepared: Prepared, trainer: ObjectiveTrainer, record: RunRecord
 ) -> None:
-    """Score the chosen checkpoint on each held-out split and write everything, the record last."""
-    task = prepared.task
+    """Score the chosen checkpoint on each held-out split and write everything, the record last.
+
+    Where the checkpoint that is best by the default decision is kept and is another one, it gets a
+    folder of its own in ``argmax/``, with the files of a run.
+    """
     trainer.compute_metrics = None  # it scores dev alone; here every split is scored from outputs
-    metrics: dict[str, Any] = {}
-    arrays: dict[str, np.ndarray] = {}
-    rows: list[dict[str, Any]] = []
-    for split in ("dev", "test"):
-        if split not in prepared.splits:
-            continue
-        data, encoded = prepared.splits[split], prepared.encoded[split]
-        output = trainer.predict(encoded.features, metric_key_prefix=split)
-        scores = task.decode(output.predictions, encoded)
-        predictions = task.predict(scores, data)
-        metrics[split] = {
-            **task.score(data, predictions),
-            "loss": output.metrics[f"{split}_loss"],
-        }
-        arrays[split] = np.concatenate(scores).astype(np.float32)
-        arrays[f"{split}.lengths"] = np.array([len(example) for example in scores], dtype=np.int64)
-        rows += [{"split": split, **row} for row in task.rows(data, predictions)]
+    _write(folder, prepared, trainer, record)
+    by_default = prepared.under(DEFAULT)
+    other = record_of(by_default, trainer, record.training["seconds"])
+    step, place = other.training["best_step"], folder / DEFAULT
+    checkpoint = Path(str(trainer.args.output_dir)) / f"checkpoint-{step}"
+    differs = DEFAULT in prepared.choice.kept and step != record.training["best_step"]
+    if differs and checkpoint.is_dir():
+        trainer.state.best_model_checkpoint = str(checkpoint)
+        trainer._load_best_model()
+        place.mkdir(exist_ok=True)
+        _write(place, by_default, trainer, other)
+        if trainer.is_world_process_zero():
+            replace_text(place / CONFIG_FILE, by_default.config.to_yaml())
+            other.save(place)
+    if trainer.is_world_process_zero():
+        record.save(folder)
+
+
+def _write(folder: Path, prepared: Prepared, trainer: ObjectiveTrainer, record: RunRecord) -> None:
+    """Score the weights of the moment, and write everything but configuration and record."""
+    scored = _scored(prepared, trainer)
     if not trainer.is_world_process_zero():
         return
     trainer.model.save_pretrained(folder)
     prepared.tokenizer.save_pretrained(folder)
-    problem = json.dumps(task.problem(prepared.splits["train"]).settings, ensure_ascii=False)
-    save_file(arrays, folder / SCORES_FILE, metadata={PROBLEM_KEY: problem})
-    follow_umask(folder)
+    problem, splits = prepared.choice.problem, {name: one.split for name, one in scored.items()}
+    _write_scores(folder, problem, splits)
+    rows = [row for split in splits.values() for row in split.rows]
     write_json_lines(folder / PREDICTIONS_FILE, rows)
+    tuned = None
+    if prepared.config.decision == TUNED:
+        tuned = tune_splits(problem, splits)
+        write_tuned(folder, splits, tuned)
+        _log.info("decision: %s", tuned.said)
+    metrics = {name: _metrics(prepared, name, one, tuned) for name, one in scored.items()}
     write_json(folder / METRICS_FILE, metrics)
-    _write_card(folder, record, metrics, task)
-    record.save(folder)
+    _write_card(folder, record, metrics, prepared.task, tuned)
+
+
+def _scored(prepared: Prepared, trainer: ObjectiveTrainer) -> dict[str, Scored]:
+    """Dev and test as the weights of the moment decide them by default."""
+    task = prepared.task
+    found: dict[str, Scored] = {}
+    for name in ("dev", "test"):
+        if name not in prepared.splits:
+            continue
+        data, encoded = prepared.splits[name], prepared.encoded[name]
+        output = trainer.predict(encoded.features, metric_key_prefix=name)
+        scores = task.decode(output.predictions, encoded)
+        predictions = task.predict(scores, data)
+        rows = ({"split": name, **row} for row in task.rows(data, predictions))
+        split = Split.of(prepared.choice.problem, rows, scores)
+        found[name] = Scored(split, task.score(data, predictions), output.metrics[f"{name}_loss"])
+    return found
+
+
+def _metrics(prepared: Prepared, name: str, scored: Scored, tuned: Tuned | None) -> dict[str, Any]:
+    """The scores of a split by the decision in use, and by default beside a rule.
+
+    A rule that was fitted on dev is scored there on its held-out parts alone.
+    """
+    found, loss = scored.metrics, {"loss": scored.loss}
+    if tuned is None:
+        return {**found, **loss}
+    task, rule, data = prepared.task, tuned.rule, prepared.splits[name]
+    if rule.is_default:
+        how = DEFAULT
+    elif name == DEV:
+        how, found = f"{TUNED} (held out)", rule.evidence["scores"].get("cross_fitted", {})
+    else:
+        scores = scored.split.scores
+        how, found = TUNED, task.score(data, task.predict(scores, data, rule.apply(scores)))
+    return {"decision": how, **found, **loss, DEFAULT: scored.metrics}
+
+
+def _write_scores(folder: Path, problem: Problem, splits: Mapping[str, Split]) -> None:
+    arrays: dict[str, np.ndarray] = {}
+    for name, split in splits.items():
+        arrays[name] = np.concatenate(split.scores)
+        arrays[f"{name}.lengths"] = np.array([len(rows) for rows in split.scores], dtype=np.int64)
+    settings = json.dumps(problem.settings, ensure_ascii=False)
+    save_file(arrays, folder / SCORES_FILE, metadata={PROBLEM_KEY: settings})
+    follow_umask(folder)
 
 
 def _write_card(
-    folder: Path, record: RunRecord, scores: dict[str, dict[str, Any]], task: Task
+    folder: Path,
+    record: RunRecord,
+    metrics: Mapping[str, Mapping[str, Any]],
+    task: Task,
+    tuned: Tuned | None,
 ) -> None:
-    """Write the model card: what the model is, how it was trained, how it scores."""
+    """Write the card, ``README.md``."""
     head = ModelCardData(
         library_name="transformers", pipeline_tag=task.pipeline, tags=["dicetune", task.name]
     )
     model, objective = record.model["name"], record.objective["text"]
     training, examples = record.training, record.data["train"]["examples"]
-    metric, phase = task.main_metric.replace("_", " "), training["best_phase"]
+    phase, by = training["best_phase"], training["chosen_by"].replace("_", " ")
     chosen = f" (the chosen checkpoint lies in the {phase} phase)" if phase != "main" else ""
     rows = "\n".join(
-        f"| {split} | " + " | ".join(f"{100 * values[name]:.2f}" for name in task.shown) + " |"
-        for split, values in scores.items()
+        f"| {name} | "
+        + " | ".join(f"{100 * scores[m]:.2f}" if m in scores else "" for m in task.shown)
+        + " |"
+        for name, scores in by_decision(metrics).items()
     )
     text = f"""---
 {head.to_yaml()}
@@ -172,12 +264,21 @@ A {task.title} model, fine-tuned from `{model}` with `dicetune` for the objectiv
 {rows}
 
 {task.scored}
+"""
+    if tuned is not None:
+        words = "; ".join(tuned.rule.words)
+        text += f"""
+## Decision
 
+{tuned.said} The rule in `decision.json`: {words}. `dicetune` applies it; other tools decide by \
+default ({DEFAULT}).
+"""
+    text += f"""
 ## Training
 
 - objective: `{objective}`{chosen}
 - seed {record.config["seed"]}, {training["steps"]} steps, {training["seconds"]:.0f} s; \
-checkpoint of step {training["best_step"]} (best dev {metric})
+checkpoint of step {training["best_step"]} (best dev {by})
 - trained on {examples} examples of `{record.data["train"]["source"]}`
 - versions: {", ".join(f"{name} {value}" for name, value in record.versions.items())}
 

@@ -16,6 +16,7 @@ from dicetune.errors import InputError, InterruptedRunError, StopRequestedError,
 from dicetune.models import load_model, quiet_loading
 from dicetune.records import RunRecord, silent_log
 from dicetune.training.callbacks import (
+    KeepBest,
     LineForEachEvaluation,
     LogBeforeEvaluation,
     StopEarly,
@@ -45,6 +46,7 @@ def run(
     overwrite: bool = False,
     resume: bool = False,
     progress: bool = False,
+    each_decision: bool = False,
 ) -> RunRecord:
     """Fine-tune, choose the checkpoint by dev score, score, and write a record.
 
@@ -57,6 +59,8 @@ def run(
         overwrite: delete an earlier run in the same folder.
         resume: continue an unfinished run.
         progress: show a progress bar.
+        each_decision: also keep the checkpoint that is best by the default decision, where it is
+            another one, in ``argmax/``: a comparison gives each decision its own best checkpoint.
 
     Returns:
         The record, as written to ``run.json``.
@@ -71,7 +75,7 @@ def run(
     is_first = is_first_process()
     with silent_log(when=not is_first), quiet_loading():
         try:
-            prepared = prepare(config)
+            prepared = prepare(config, each_decision=each_decision)
             arguments = _arguments(prepared, folder, progress)
         except _STOPS:
             raise InterruptedRunError("stopped before training began; nothing was made") from None
@@ -129,6 +133,7 @@ def _trainer(
     prepared: Prepared, arguments: TrainingArguments, stop: StopOnSignal
 ) -> ObjectiveTrainer:
     config, task, encoded = prepared.config, prepared.task, prepared.encoded
+    choice = prepared.choice
 
     def model_init() -> Any:
         model = load_model(task.auto_class, prepared.source, task.labels)
@@ -138,13 +143,16 @@ def _trainer(
         return model
 
     def compute_metrics(evaluation: Any) -> dict[str, float]:
-        scores = task.decode(evaluation.predictions, encoded["dev"])
-        dev = prepared.splits["dev"]
-        found = task.score(dev, task.predict(scores, dev))
-        return {name: value for name, value in found.items() if isinstance(value, float)}
+        return choice.scores(task.decode(evaluation.predictions, encoded["dev"]))
 
     recipe = prepared.recipe
-    callbacks: list[Any] = [stop, LogBeforeEvaluation(), LineForEachEvaluation(task.main_metric)]
+    most = {**TRAINER_DEFAULTS, **config.trainer}["save_total_limit"]
+    callbacks: list[Any] = [
+        stop,
+        LogBeforeEvaluation(),
+        KeepBest(choice.kept_steps, most),
+        LineForEachEvaluation(task.main_metric, choice.metric),
+    ]
     if config.patience is not None:
         callbacks.append(StopEarly(config.patience, recipe.start_share))
     trainer = ObjectiveTrainer(
@@ -170,7 +178,7 @@ def _trainer(
 
 
 def _arguments(prepared: Prepared, folder: Path, progress: bool) -> TrainingArguments:
-    config, task = prepared.config, prepared.task
+    config = prepared.config
     keys = {
         **group_arguments(use_cpu=config.trainer.get("use_cpu", False)),
         "disable_tqdm": not progress,
@@ -178,6 +186,7 @@ def _arguments(prepared: Prepared, folder: Path, progress: bool) -> TrainingArgu
         "dataloader_pin_memory": torch.cuda.is_available(),
         **TRAINER_DEFAULTS,
         **config.trainer,
+        "save_total_limit": None,  # KeepBest deletes
     }
     try:
         arguments = TrainingArguments(
@@ -185,10 +194,10 @@ def _arguments(prepared: Prepared, folder: Path, progress: bool) -> TrainingArgu
             output_dir=str(folder / CHECKPOINTS),
             seed=config.seed,
             load_best_model_at_end=True,
-            metric_for_best_model=task.main_metric,
+            metric_for_best_model=prepared.choice.metric,
             greater_is_better=True,
             remove_unused_columns=False,
-            label_names=list(task.targets),
+            label_names=list(prepared.task.targets),
             restore_callback_states_from_checkpoint=True,
         )
         try:  # a missing package of an optimizer is found before the folder is made

@@ -1,0 +1,98 @@
+"""Choice: the dev score that chooses the checkpoint, by the decision that will be used.
+
+At each evaluation a decision rule is fitted on dev. Its score counts on held-out parts of dev
+(cross-fitted), so that no checkpoint is chosen for a rule that merely fits dev; where the rule is
+not kept, the score of the default decision counts. The history holds the scores of both decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dicetune.decide import DecisionRule, Split
+from dicetune.problems import Problem
+from dicetune.records import DEFAULT, TUNED
+from dicetune.tasks import Data, Task
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How the checkpoint of a run is chosen.
+
+    Args:
+        task: of the run.
+        problem: of its predictions.
+        dev: the split that chooses.
+        decision: "tuned" or "argmax".
+        each_decision: keep the best checkpoint under each decision, not only the chosen one.
+    """
+
+    task: Task
+    problem: Problem
+    dev: Data
+    decision: str
+    each_decision: bool = False
+
+    @property
+    def metrics(self) -> dict[str, str]:
+        """The name of the main metric under each decision that is scored."""
+        metric = self.task.main_metric
+        return {DEFAULT: metric} | ({TUNED: f"{metric}_{TUNED}"} if self.decision == TUNED else {})
+
+    @property
+    def metric(self) -> str:
+        """The name of the score that chooses."""
+        return self.metrics[self.decision]
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The decisions whose best checkpoint is kept."""
+        return tuple(self.metrics) if self.each_decision else (self.decision,)
+
+    def scores(self, scores: Sequence[np.ndarray]) -> dict[str, float]:
+        """The dev scores of a checkpoint: every metric by default, and the tuned main metric."""
+        predictions = self.task.predict(scores, self.dev)
+        found = self.task.score(self.dev, predictions)
+        plain = {name: value for name, value in found.items() if isinstance(value, float)}
+        if self.decision == DEFAULT:
+            return plain
+        tuned = plain[self.task.main_metric]
+        if all(np.isfinite(table).all() for table in scores):  # else the trainer stops the run
+            split = Split.of(self.problem, self.task.rows(self.dev, predictions), scores)
+            tuned = promised(split.fit(self.problem), self.task.main_metric, tuned)
+        return {**plain, self.metrics[TUNED]: tuned}
+
+    def best_steps(self, history: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+        """The first step with the highest dev score under each decision.
+
+        Args:
+            history: rows of evaluations, as the state of a trainer holds them.
+        """
+        best: dict[str, tuple[float, int]] = {}
+        for row in history:
+            for decision, metric in self.metrics.items():
+                score = row.get(f"eval_{metric}")
+                if score is not None and score > best.get(decision, (-np.inf, 0))[0]:
+                    best[decision] = score, int(row["step"])
+        return {decision: step for decision, (_, step) in best.items()}
+
+    def kept_steps(self, history: Iterable[Mapping[str, Any]]) -> set[int]:
+        """The steps of ``best_steps`` whose checkpoints are kept."""
+        return {step for name, step in self.best_steps(history).items() if name in self.kept}
+
+
+def promised(rule: DecisionRule, metric: str, default: float) -> float:
+    """The score that a rule promises: on held-out units, or by default where it changes nothing.
+
+    Example:
+        >>> rule = DecisionRule("label", {"spam": 1.0}, "f1", (), {"scores": {"cross_fitted": {}}})
+        >>> promised(rule, "f1", 0.5)
+        0.5
+    """
+    if rule.is_default:
+        return default
+    return float(rule.evidence["scores"].get("cross_fitted", {}).get(metric, default))
