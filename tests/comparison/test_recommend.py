@@ -83,7 +83,7 @@ def test_all_seeds_together_are_candidates_and_their_row_says_what_its_interval_
     alone = {row["name"]: row["family"] for row in summary["comparisons"] if not row["members"]}
     assert alone == {"dice": 1, "ce, tuned": 1, "dice, tuned": 1}
     sentence = next(line for line in summary["verdict"] if line.startswith("dice, all seeds +"))
-    assert sentence.endswith(": these seeds only, for new texts and no other seeds.")
+    assert sentence.endswith(" for new texts and these 5 seeds).")
     recommended = summary["recommendation"]
     assert (recommended["name"], recommended["cost"]) == ("dice, all seeds", 5)
     assert "costs 5 times the inference of one model" in summary["verdict"][1]

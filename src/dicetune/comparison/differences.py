@@ -291,12 +291,11 @@ def _echoes(rows: Sequence[Row], plain: Sequence[Row], rule: Row) -> list[Row]:
 
 def _claim(row: Row, metric: str, several: str) -> str:
     """Difference, interval and verdict; for an unclear difference the seeds that it needs."""
-    claim = (
-        f"{row['name']} {numbers.signed(row['difference'])} {metric} over {row['baseline']} "
-        f"({_how_surely(row)}): {_word(row)}"
-    )
+    claim = f"{row['name']} {numbers.signed(row['difference'])} {metric} over {row['baseline']}"
     if row["verdict"] == THESE:
-        return f"{claim}, for new {several} and no other seeds"
+        bounds, seeds = numbers.interval(row["interval"], sign=True), len(row["members"])
+        return f"{claim} (95% interval {bounds} for new {several} and these {seeds} seeds)"
+    claim += f" ({_how_surely(row)}): {_word(row)}"
     if row["verdict"] != UNCLEAR:
         return claim
     claim += f" (a difference of {numbers.points(row['detectable'])} could have been detected"
@@ -332,8 +331,6 @@ def _rule(row: Row, baseline: str) -> str:
 
 
 def _how_surely(row: Row) -> str:
-    if members := row.get("members"):
-        return f"95% interval {numbers.interval(row['interval'], sign=True)}, {len(members)} seeds"
     seeds = f"{row['runs']} seed{'s' if row['runs'] != 1 else ''}" if row["runs"] else "no seeds"
     if row["interval"] is None:
         return seeds

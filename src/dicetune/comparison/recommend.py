@@ -294,7 +294,7 @@ def _sentences(
         first += "Nothing tried is better."
     else:
         name, test, on_dev = max(better, key=lambda row: row[1])
-        first += f"On test {name} scored {numbers.points(test)}, "
+        first += f"On test “{name}” scored {numbers.points(test)}, "
         first += (
             "but it has no dev score to choose it by."
             if on_dev is None
