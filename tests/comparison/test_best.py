@@ -17,7 +17,7 @@ from dicetune.comparison.plan import Plan
 from dicetune.comparison.runs import FinishedRun, place_of
 from dicetune.comparison.summary import write_summary
 from dicetune.comparison.together import Together
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, InputError, InterruptedRunError
 from dicetune.records import read_json, read_json_lines, write_json
 from dicetune.tasks import TASKS
 from local_runs import run_here
@@ -112,6 +112,25 @@ def test_an_ensemble_averages_its_members_and_decides_once(whole, out, files):
     assert dicetune.predict(out / "best", text=["the pump"])
     dicetune.tune(out / "best", objective="fbeta:2", overwrite=True)
     assert dicetune.load(out / "best").decision.objective == "fbeta:2"
+
+
+def test_weights_wait_for_the_verdict_over_a_stop(tmp_path, files, monkeypatch):
+    made = []
+
+    def stopping(config, *args, **how):
+        if made and len(made) < 2:
+            made.append(config)
+            raise InterruptedRunError("stopped")
+        made.append(config)
+        return run_here(config, *args, **how)
+
+    monkeypatch.setattr("dicetune.comparison.execute.run_process", stopping)
+    with pytest.raises(InterruptedRunError):
+        compare(tmp_path / "c", files.config, losses=["ce", "dice"], seeds=1)
+    assert len(weights(tmp_path / "c")) == 1
+    outcome = compare(tmp_path / "c")
+    assert outcome.summary["recommendation"]["model"]["kept"]
+    assert weights(tmp_path / "c") == ["best/model.safetensors"]
 
 
 def test_after_the_verdict_only_the_weights_of_the_best_model_stay(whole, out):
