@@ -7,6 +7,7 @@ and must agree.
 
 import json
 
+import numpy as np
 import pytest
 
 from commands import command
@@ -196,6 +197,37 @@ def test_a_file_of_predictions_is_decided(tmp_path):
     (tmp_path / "p.tsv").write_text("a\tO\tO\n", encoding="utf-8")
     with pytest.raises(InputError, match="predictions are decided"):
         evaluate(tmp_path / "p.tsv", decision="tuned")
+
+
+def test_a_rule_that_is_unsure_says_nothing_and_its_probabilities_are_calibrated(trained, tmp_path):
+    name, folder, data = trained
+    how = {"abstain": "60%", "name": "unsure", "overwrite": True}
+    if name not in ("text", "pair"):
+        with pytest.raises(InputError, match="expected one label for each text to abstain"):
+            tune(folder, **how)
+        return
+    with pytest.raises(InputError, match="expected a name for a rule that may say nothing"):
+        tune(folder, abstain="60%")
+    found = tune(folder, **how, calibrate=True)
+    said = DecisionRule.load(folder, "unsure")
+    assert said == found.rule
+    answers = predict(folder, data, decision="unsure", out=str(tmp_path / "a.jsonl"))
+    rows = list(read_json_lines(tmp_path / "a.jsonl"))
+    stored = [row["predicted"] for row in read_json_lines(folder / "tuned.unsure.jsonl")]
+    assert [row["label"] for row in rows] == stored[len(stored) // 2 :]
+    silent = [answer for answer in answers if answer.label is None]
+    assert 0 < len(silent) < len(answers)
+    assert all("nothing if the risk is over" in row["decision"] for row in rows)
+    scores = evaluate(folder, data, decision="unsure")
+    assert scores["coverage"] == pytest.approx(1 - len(silent) / len(answers))
+    assert scores["coverage"] == found.metrics["test"]["tuned"]["coverage"]
+    assert scores["accuracy"] == pytest.approx(found.metrics["test"]["tuned"]["accuracy"])
+    plain = predict(folder, data, decision="argmax")
+    if said.calibration is not None:
+        (table,) = said.calibrated([np.log([list(plain[0].probabilities.values())])])
+        assert list(answers[0].probabilities.values()) == pytest.approx(np.exp(table[0]), abs=1e-6)
+    (folder / "decision.unsure.json").unlink()
+    (folder / "tuned.unsure.jsonl").unlink()
 
 
 def test_python_and_command_line_tune_the_same(trained):

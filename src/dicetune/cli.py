@@ -215,6 +215,25 @@ def tune(
             "0.9; 0: on dev alone."
         ),
     ] = None,
+    calibrate: Annotated[
+        bool,
+        flag("Calibrate probabilities first, if it helps on held-out parts.", "--calibrate"),
+    ] = False,
+    costs: Annotated[
+        File,
+        flag(
+            "CSV or TSV of costs in place of an objective: a row a gold label, a column a "
+            "predicted label."
+        ),
+    ] = None,
+    abstain: Annotated[
+        Text,
+        flag(
+            "Say nothing where unsure: the cost of saying nothing where an error costs 1, e.g. "
+            "0.2, or a share of texts, e.g. 5%.",
+            metavar="COST|SHARE",
+        ),
+    ] = None,
     list_rules: Annotated[bool, flag("List the rules of FOLDER.", "--list")] = False,
     as_json: Json = False,
 ) -> None:

@@ -48,7 +48,8 @@ class Predictor:
     """A saved model with its task: texts in, answers out.
 
     ``options`` are for reading files, ``trained`` says how the model was trained, and ``decision``
-    is a rule in place of the task's default; reported probabilities are the model's in any case.
+    is a rule in place of the task's default; reported probabilities are the model's, or those of
+    the rule's calibration.
     An ensemble has ``others``, whose scores are averaged with those of the model.
     """
 
@@ -104,12 +105,16 @@ class Predictor:
     def answer(self, data: Data) -> list[Any]:
         """Answers for examples of ``read`` or ``ask``."""
         scores = self.scores(data)
-        return list(self.task.answers(data, self.decide(scores, data), scores))
+        shown = scores if self.decision is None else self.decision.calibrated(scores)
+        return list(self.task.answers(data, self.decide(scores, data), shown))
 
     def decide(self, scores: Sequence[np.ndarray], data: Data) -> list[Any]:
         """Predictions by the decision rule, or by the default decision without a rule."""
-        biased = None if self.decision is None else self.decision.apply(scores)
-        return self.task.predict(scores, data, biased)
+        if self.decision is None:
+            return self.task.predict(scores, data)
+        return self.task.predict(
+            self.decision.calibrated(scores), data, self.decision.apply(scores)
+        )
 
     def scores(self, data: Any) -> list[np.ndarray]:
         """Scores of each example, as ``scores.safetensors`` holds them; gold is ignored."""

@@ -273,6 +273,9 @@ def tune(
     default: str | None = None,
     list_rules: bool = False,
     confidence: float | None = None,
+    calibrate: bool = False,
+    costs: str | Path | Mapping[str, Mapping[str, float]] | None = None,
+    abstain: str | float | None = None,
 ) -> Finding:
     """Fit the decision rule of a run, or of any model's scores, on dev.
 
@@ -295,6 +298,11 @@ def tune(
         list_rules: list the rules of the folder; nothing is fitted.
         confidence: with which the R or P of an objective holds on new data, by default 0.9; 0 asks
             for it on dev alone.
+        calibrate: make the probabilities honest first, if that helps on held-out units.
+        costs: in place of an objective, a table (CSV or TSV) of the cost of each predicted label
+            (column) for each gold label (row), or a mapping by gold and predicted label.
+        abstain: let the rule say nothing where it is unsure: the cost of saying nothing where an
+            error costs 1 (or in the units of the costs), or a share of texts, such as "5%".
 
     Raises:
         InputError: for neither a folder nor scores, or both; the folder of an unfinished run; an
@@ -305,10 +313,12 @@ def tune(
     """
     from dicetune.decide.floors import asked_confidence
     from dicetune.decide.folder import read_scores, tune_folder
+    from dicetune.decide.form import RuleForm
     from dicetune.decide.named import FolderRules, set_default
     from dicetune.decide.score_file import tune_scores
 
     how: dict[str, Any] = {"objective": objective, "guard": not plain, "folds": folds}
+    how["form"] = RuleForm(calibrate, costs, abstain)
     how |= {"overwrite": overwrite, "confidence": asked_confidence(objective, confidence)}
     of_scores: dict[str, Any] = {"gold": gold, "kind": kind, "positive": positive, "out": out}
     if folder is None:
@@ -341,6 +351,11 @@ def tune(
             )
         rules = FolderRules.of(folder) if default is None else set_default(folder, default)
         return Finding(rules, _rules_parts)
+    if abstain is not None and name is None:
+        raise InputError(
+            "expected a name for a rule that may say nothing, got none: other tools and "
+            "comparisons read the rule without a name; give --name, such as --name sure"
+        )
     problem = None
     if read_scores(folder)[1] is None:  # scores of an earlier version: the task knows
         from dicetune.tasks import task_named

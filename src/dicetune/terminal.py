@@ -42,6 +42,7 @@ HEADLINES = (
     "average_precision",
     "mcc",
     "accuracy",
+    "coverage",
 )
 _MOST_COLUMNS = 5
 _MOST_WORDS = 12

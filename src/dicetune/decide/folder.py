@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from dicetune.decide.costs import mean_cost
 from dicetune.decide.fit import FOLDS, LOGIT_ADJUSTMENT, fit
+from dicetune.decide.form import PLAIN, RuleForm
 from dicetune.decide.named import check_name
 from dicetune.decide.rule import DecisionRule, named_file
 from dicetune.errors import DataError, InputError, listed, quoted
@@ -101,7 +103,8 @@ class Tuned:
     def table(self) -> dict[str, dict[str, float]]:
         """Rows for people: dev by default, fitted, cross-fitted and tuned, then other splits."""
         found = self.rule.evidence.get("scores", {})
-        names = {"default": DEFAULT, "fitted": "fitted", "cross_fitted": "held out"}
+        default = DEFAULT if self.rule.calibration is None else "calibrated"
+        names = {"default": default, "fitted": "fitted", "cross_fitted": "held out"}
         rows = {f"{DEV}, {shown}": found[name] for name, shown in names.items() if name in found}
         for split, scores in self.metrics.items():
             for decision, metrics in scores.items():
@@ -128,23 +131,39 @@ def tune_splits(
     guard: bool = True,
     folds: int = FOLDS,
     confidence: float | None = None,
+    form: RuleForm = PLAIN,
 ) -> Tuned:
     """Fit a rule on dev, and decide every split with it.
 
     Raises:
-        InputError: without dev; see ``fit``.
+        InputError: without dev; see ``fit`` and ``RuleForm``.
     """
+    form.check(problem, objective)
     if DEV not in splits:
         raise InputError(
             f"expected scores of dev to fit a decision on, got {listed(splits) or 'none'}: a "
             "rule is never fitted on what it is tested on"
         )
+    dev = splits[DEV]
+    calibration, evidence = form.calibration(
+        problem.seeing(dev.gold), dev.gold, dev.scores, ids=dev.ids, folds=folds
+    )
+    scores = dev.scores
+    if calibration is not None:
+        alone = bool(problem.independent)
+        scores = [calibration.apply(table, problem.labels, alone) for table in scores]
     how: dict[str, Any] = {"objective": objective, "guard": guard, "folds": folds}
-    rule = splits[DEV].fit(problem, **how, confidence=confidence)
+    rule = form.cost_rule(problem) or replace(dev, scores=scores).fit(
+        problem, **how, confidence=confidence
+    )
+    rule = form.silenced(replace(rule, calibration=calibration), dev.scores)
+    if evidence:
+        said = [evidence.pop("said"), *rule.evidence.get("notes", ())]
+        rule = replace(rule, evidence={**rule.evidence, "calibration": evidence, "notes": said})
     metrics, predicted, notes = {}, {}, list(rule.evidence.get("notes", ()))
     for name, split in splits.items():
         metrics[name], predicted[name], reached = _decided(problem, split, rule, name)
-        notes += reached if name != DEV else []  # the fit reports the recall on dev
+        notes += reached if name != DEV or rule.costs else []  # the fit reports a floor on dev
     if "notes" in rule.evidence:
         rule = replace(rule, evidence={**rule.evidence, "notes": notes})
     return Tuned(rule, metrics, predicted)
@@ -153,21 +172,38 @@ def tune_splits(
 def _decided(
     problem: Problem, split: Split, rule: DecisionRule, name: str
 ) -> tuple[dict[str, dict[str, float]], list[Any], list[str]]:
-    """Scores of both decisions on a split, the predictions, and the recall of the goal."""
+    """Scores of both decisions on a split, the predictions, and what is said of the split."""
+    default: list[Any] = [row["predicted"] for row in split.rows]
+    answered = np.ones(len(default), dtype=bool)
     if rule.is_default:
         problem = problem.seeing(split.gold)
-        predicted = [row["predicted"] for row in split.rows]
+        predicted = default
         both = [problem.counts(split.gold, predicted)] * 2
     else:
         decisions = problem.decisions(split.gold, split.scores, split.extras)
         problem = decisions.problem
-        predicted = decisions.predicted(rule.biases)
-        both = [decisions.counts({}), decisions.counts(rule.biases)]
-    metric = None if rule.objective.startswith(LOGIT_ADJUSTMENT) else rule.objective
-    goal = Goal.parse(metric, problem)
+        default, both = decisions.predicted({}), [decisions.counts({})]
+        if not rule.is_plain:
+            moved = rule.apply(split.scores)
+            answered = np.array([bool(np.isfinite(one).any(-1).all()) for one in moved])
+            pairs = zip(moved, split.scores, answered, strict=True)
+            tables = [table if said else as_it_was for table, as_it_was, said in pairs]
+            decisions = problem.decisions(split.gold, tables, split.extras)
+        biases = rule.biases if rule.is_plain else {}
+        found = zip(decisions.predicted(biases), answered, strict=True)
+        predicted = [one if said else None for one, said in found]
+        both.append(decisions.counts(biases)[answered])
+    plain = rule.objective.startswith(LOGIT_ADJUSTMENT) or bool(rule.costs)
+    goal = Goal.parse(None if plain else rule.objective, problem)
     scores = [goal.all_scores(counts.sum(0)) for counts in both]
-    reached = goal.reached(both[1].sum(0), name)
-    return dict(zip((DEFAULT, TUNED), scores, strict=True)), predicted, reached
+    notes = goal.reached(both[1].sum(0), name)
+    if rule.costs:
+        costs = [mean_cost(problem, rule.costs, split.gold, rows) for rows in (default, predicted)]
+        before, after = ("none" if cost is None else f"{cost:.4g}" for cost in costs)
+        notes.append(f"the mean cost on {name} is {before} by default and {after} with the rule")
+    if rule.abstain is not None:
+        scores[1]["coverage"] = float(answered.mean())
+    return dict(zip((DEFAULT, TUNED), scores, strict=True)), predicted, notes
 
 
 def tune_folder(
@@ -180,6 +216,7 @@ def tune_folder(
     overwrite: bool = False,
     name: str = TUNED,
     confidence: float | None = None,
+    form: RuleForm = PLAIN,
 ) -> Tuned:
     """Fit the decision rule of a run and write the rule into the folder of the run.
 
@@ -196,6 +233,7 @@ def tune_folder(
         overwrite: replace another rule of this name in the folder.
         name: of the rule among the rules of the folder.
         confidence: see ``fit``.
+        form: what the rule has beside its biases.
 
     Raises:
         InputError: a folder without dev scores or gold, or with another rule, or an objective that
@@ -212,9 +250,8 @@ def tune_folder(
         )
     decided = problem_of(settings)
     splits = _splits(folder, decided, arrays)
-    found = tune_splits(
-        decided, splits, objective=objective, guard=guard, folds=folds, confidence=confidence
-    )
+    how: dict[str, Any] = {"objective": objective, "guard": guard, "folds": folds}
+    found = tune_splits(decided, splits, **how, confidence=confidence, form=form)
     found = replace(found, rule=replace(found.rule, name=name))
     if not overwrite:
         found.rule.check_place(folder)

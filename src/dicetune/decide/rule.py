@@ -9,11 +9,19 @@ from typing import Any
 
 import numpy as np
 
+from dicetune.decide.costs import costs_in_words
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.problems import PROBLEMS, Problem
+from dicetune.problems.reliability import Calibration
 from dicetune.records import DECISION_FILE, TUNED, check_shape, read_json, write_json
 
 RULE_VERSION = 1
+_NUMBER = int | float
+_MORE: Mapping[str, Any] = {
+    "calibration": {"slope": _NUMBER, "shifts": {...: _NUMBER}},
+    "costs": {...: {...: _NUMBER}},
+    "abstain": _NUMBER,
+}
 _SHAPE = {
     "kind": str,
     "biases": {...: int | float},
@@ -35,6 +43,11 @@ class DecisionRule:
         labels: of the model, in the order of its outputs.
         evidence: the units of the fit and the gain there; see ``fit``.
         name: of the rule among the rules of a folder; not part of the decision.
+        calibration: of the probabilities, before everything else.
+        costs: of each predicted label, by gold label; the label of the least expected cost is then
+            chosen, and there are no biases.
+        abstain: the highest risk at which the rule answers: the expected cost, else one minus the
+            probability after the biases.
 
     Example:
         >>> rule = DecisionRule("label", {"spam": 1.0}, "f1", ("ham", "spam"))
@@ -49,18 +62,31 @@ class DecisionRule:
     labels: tuple[str, ...] = ()
     evidence: dict[str, Any] = field(default_factory=dict)
     name: str = field(default=TUNED, compare=False)
+    calibration: Calibration | None = None
+    costs: dict[str, dict[str, float]] = field(default_factory=dict)
+    abstain: float | None = None
 
     @property
     def is_default(self) -> bool:
         """Whether the rule changes nothing."""
-        return not any(self.biases.values())
+        return not any(self.biases.values()) and self.is_plain
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the rule is its biases alone."""
+        return self.calibration is None and not self.costs and self.abstain is None
 
     @property
     def words(self) -> tuple[str, ...]:
         """The rule as a user knows it, such as "spam if p > 0.011"; one sentence a label."""
-        if self.is_default:
-            return ("the default decision",)
-        return tuple(PROBLEMS[self.kind].rule_words(self.biases, self.labels).values())
+        said = list(PROBLEMS[self.kind].rule_words(self.biases, self.labels).values())
+        if self.costs:
+            said = [costs_in_words(self.cost_matrix, self.labels)]
+        if self.abstain is not None:
+            said.append(f"nothing if the risk is over {self.abstain:.3g}")
+        if self.calibration is not None:
+            said.append(f"p is calibrated ({self.calibration})")
+        return ("the default decision",) if self.is_default else tuple(said)
 
     def told(self, names: Iterable[object] = (), most: int = 4) -> str:
         """The name of the rule, and its words on some labels; by default on all.
@@ -72,10 +98,12 @@ class DecisionRule:
         """
         said = PROBLEMS[self.kind].rule_words(self.biases, self.labels)
         chosen = [said[str(name)] for name in names if str(name) in said]
-        return f"{self.name}: {'; '.join(_shortened(chosen or self.words, most))}"
+        if self.is_plain and chosen:
+            return f"{self.name}: {'; '.join(_shortened(chosen, most))}"
+        return f"{self.name}: {'; '.join(_shortened(self.words, most))}"
 
     def apply(self, scores: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The scores after the biases are added.
+        """The scores that decide: calibrated, then with biases or as costs; silent units at -inf.
 
         Args:
             scores: of each example, as the task's ``decode`` gives them; they are not changed.
@@ -83,7 +111,34 @@ class DecisionRule:
         Returns:
             float64 arrays of the same shapes, for ``Task.predict(scores, data, biased)``.
         """
-        return PROBLEMS[self.kind].move(scores, self.biases, self.labels)
+        found = self.calibrated(scores)
+        if self.costs:
+            found = PROBLEMS[self.kind].least_cost(found, self.cost_matrix, self.labels)
+        else:
+            found = PROBLEMS[self.kind].move(found, self.biases, self.labels)
+        if self.abstain is None:
+            return found
+        return [
+            table if self.risk(table) <= self.abstain else np.full_like(table, -np.inf)
+            for table in found
+        ]
+
+    def calibrated(self, scores: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The log-probabilities that are reported."""
+        if self.calibration is None:
+            return list(scores)
+        alone = bool(PROBLEMS[self.kind].independent)
+        return [self.calibration.apply(table, self.labels, alone) for table in scores]
+
+    def risk(self, deciding: np.ndarray) -> float:
+        """The risk of the decision on one unit, from its scores after biases or costs."""
+        best = deciding.max()
+        return float(-best if self.costs else -np.expm1(best - np.logaddexp.reduce(deciding[0])))
+
+    @property
+    def cost_matrix(self) -> np.ndarray:
+        """Costs of (gold, predicted) labels."""
+        return np.array([[self.costs[a][b] for b in self.labels] for a in self.labels])
 
     def check(self, problem: Problem) -> None:
         """Refuse a model that the rule was not fitted for.
@@ -130,7 +185,8 @@ class DecisionRule:
 
     def _decision(self) -> tuple[object, ...]:
         """The rule without its evidence."""
-        return self.kind, self.biases, self.objective, self.labels
+        more = (self.calibration, self.costs, self.abstain)
+        return self.kind, self.biases, self.objective, self.labels, *more
 
     def save(self, path: str | Path, metrics: Mapping[str, Any] | None = None) -> None:
         """Write ``decision.json`` into a folder, or a file of another name.
@@ -141,6 +197,11 @@ class DecisionRule:
         """
         values = {"version": RULE_VERSION, **asdict(self), "words": self.words}
         del values["name"]  # the name of the file says it
+        if self.is_plain:
+            for name in _MORE:
+                del values[name]
+        else:
+            values["version"] = RULE_VERSION + 1  # earlier versions cannot read it
         write_json(_file(path, self.name), {**values, "metrics": dict(metrics or {})})
 
     @classmethod
@@ -165,7 +226,7 @@ class DecisionRule:
                 f"expected a decision rule, got {quoted(Path(path))}, which does not exist"
             )
         values = read_json(file)
-        if values.get("version") != RULE_VERSION:
+        if values.get("version") not in (RULE_VERSION, RULE_VERSION + 1):
             raise DataError(
                 file,
                 f"expected a decision rule of version {RULE_VERSION}, got "
@@ -196,7 +257,31 @@ class DecisionRule:
             tuple(labels),
             values["evidence"],
             rule_name(file),
+            **_more(values, file),
         )
+
+
+def _more(values: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    """Calibration, costs and abstention of a rule, where it has them."""
+    found: dict[str, Any] = {name: values[name] for name in _MORE if values.get(name)}
+    if values.get("abstain") is not None:
+        found["abstain"] = values["abstain"]
+    heals = "fit it anew with `dicetune tune`"
+    check_shape(file, found, {name: _MORE[name] for name in found}, heals=heals)
+    numbers = [found.get("abstain", 0.0)]
+    if "calibration" in found:
+        numbers += [found["calibration"]["slope"], *found["calibration"]["shifts"].values()]
+        found["calibration"] = Calibration(**found["calibration"])
+    for row in found.get("costs", {}).values():
+        numbers += row.values()
+    labels = set(values["labels"])
+    if any({*row, *found["costs"]} != labels for row in found.get("costs", {}).values()):
+        raise DataError(file, f"expected costs for each pair of its labels: {heals}")
+    if not np.isfinite(np.array(numbers, dtype=np.float64)).all():
+        raise DataError(
+            file, f"expected finite numbers in the rule, got {quoted(numbers)}: {heals}"
+        )
+    return found
 
 
 def _shortened(phrases: Sequence[str], most: int) -> list[str]:

@@ -10,6 +10,7 @@ from dicetune.data.files.json_objects import is_name, json_objects
 from dicetune.data.files.text import NoteBook, check_target, log_notes, read_lines
 from dicetune.decide.fit import FOLDS
 from dicetune.decide.folder import DEV, Split, Tuned, tune_splits
+from dicetune.decide.form import PLAIN, RuleForm
 from dicetune.errors import DataError, quoted, unknown_name
 from dicetune.problems import PROBLEMS, Problem, ScoreRow, problem_shown
 from dicetune.records import TUNED
@@ -31,6 +32,7 @@ def tune_scores(
     out: str | Path | None = None,
     overwrite: bool = False,
     confidence: float | None = None,
+    form: RuleForm = PLAIN,
 ) -> Tuned:
     """Fit a decision rule on scores that any model gave.
 
@@ -48,6 +50,7 @@ def tune_scores(
         out: file that the rule is written to.
         overwrite: replace another rule, or another file, there.
         confidence: see ``fit``.
+        form: what the rule has beside its biases.
 
     Raises:
         DataError: a row without gold or scores, with its line; gold that no score can meet.
@@ -68,9 +71,8 @@ def tune_scores(
     problem, rows = shown.from_rows(rows, positive, notes.add)
     log_notes(notes.notes())
     splits = _splits(problem, rows)
-    found = tune_splits(
-        problem, splits, objective=objective, guard=guard, folds=folds, confidence=confidence
-    )
+    how: dict[str, Any] = {"objective": objective, "guard": guard, "folds": folds}
+    found = tune_splits(problem, splits, **how, confidence=confidence, form=form)
     if out is not None:
         if not overwrite:
             found.rule.check_place(out)

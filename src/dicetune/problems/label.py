@@ -39,6 +39,7 @@ class Label(OneLabel):
     unit: ClassVar[tuple[str, str]] = ("text", "texts")
     scored: ClassVar[tuple[str, ...]] = OF_ALL
     several_readings: ClassVar[bool] = False
+    may_be_silent: ClassVar[bool] = True
     gold_shape: ClassVar[Any] = str
 
     def check_settings(self) -> None:
@@ -100,9 +101,15 @@ class Label(OneLabel):
 
         Args:
             gold: the right labels.
-            predicted: a model's, as many.
+            predicted: a model's, as many; a text without a prediction (``None``) is left out, and
+                "coverage" is the share of the others.
             probabilities: of the positive class, one for each text, for average precision.
         """
+        said = [place for place, label in enumerate(predicted) if label is not None]
+        if len(said) < len(predicted):
+            chances = None if probabilities is None else [probabilities[place] for place in said]
+            part = self.scores([gold[n] for n in said], [predicted[n] for n in said], chances)
+            return {**part, "coverage": len(said) / len(predicted)}
         problem = self.seeing(gold, predicted)
         sums = problem.counts(gold, predicted).sum(0)
         table = problem.label_table(sums)

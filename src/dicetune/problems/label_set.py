@@ -43,6 +43,7 @@ class LabelSet(Problem):
     unit: ClassVar[tuple[str, str]] = ("text", "texts")
     scored: ClassVar[tuple[str, ...]] = ("macro_f1", MICRO, "exact_match", "precision", "recall")
     more: ClassVar[tuple[str, ...]] = ("exact", "texts")
+    independent: ClassVar[bool | None] = True
 
     def items(self, row: Iterable[str]) -> list[tuple[str, str]]:
         """Each label."""
@@ -136,6 +137,14 @@ class LabelSet(Problem):
     def rule_words(cls, biases: Biases, labels: Sequence[str]) -> dict[str, str]:
         """A threshold for each label."""
         return {name: f"{name} if p > {chance_over(biases.get(name, 0.0))}" for name in labels}
+
+    def chances(
+        self, gold: Sequence[Any], scores: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A row a text."""
+        size = len(self.labels)
+        table = np.concatenate([np.zeros((0, size)), *scores])
+        return table, self.indicators(gold)[:, :size]
 
     def decide(
         self, gold: Sequence[Any], scores: Sequence[np.ndarray], extras: Sequence[Any] | None

@@ -31,6 +31,7 @@ class OneLabel(Problem):
     """Items with one class each; a unit is a text, or a sentence whose words are the items."""
 
     has_prior: ClassVar[bool] = True
+    independent: ClassVar[bool | None] = False
 
     def focus(self, sums: np.ndarray) -> tuple[tuple[str, ...], Counts]:
         """All classes."""
@@ -90,6 +91,22 @@ class OneLabel(Problem):
             return {name: f"{name} if p > {chance_over(bias)}"}
         moved = {name: bias for name, bias in biases.items() if bias}
         return {name: f"{name} counts {factor_of(bias)} times" for name, bias in moved.items()}
+
+    @classmethod
+    def least_cost(
+        cls, scores: Sequence[np.ndarray], costs: np.ndarray, labels: Sequence[str]
+    ) -> list[np.ndarray]:
+        """The mean cost of each label under the probabilities."""
+        return [-np.exp(np.asarray(table, dtype=np.float64)) @ costs for table in scores]
+
+    def chances(
+        self, gold: Sequence[Any], scores: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A row an item; gold that the model has no label for is left out."""
+        number = self.numbers(gold)[1]
+        known = number < len(self.labels)
+        table = np.concatenate([np.zeros((0, len(self.labels))), *scores])[known]
+        return table, number[known][:, None] == np.arange(len(self.labels))
 
     def together(self, unit_names: Sequence[str], lengths: Sequence[int]) -> list[Any]:
         """The names of all items, split into units of these lengths."""

@@ -18,6 +18,10 @@ class Ruled:
     """The part of a problem that rules move; what a type does not state moves nothing."""
 
     kind: ClassVar[str]
+    independent: ClassVar[bool | None] = None
+    """Whether its labels have probabilities of their own, or share one (False); else ``None``."""
+    may_be_silent: ClassVar[bool] = False
+    """Whether a rule may leave a unit without a prediction."""
     labels: tuple[str, ...]
 
     def seeing(self, gold: Sequence[Any], predicted: Sequence[Any] = ()) -> Self:
@@ -40,6 +44,36 @@ class Ruled:
     def rule_words(cls, biases: Biases, labels: Sequence[str]) -> dict[str, str]:
         """A rule in words, one phrase for each label or part that it moves, by name."""
         return {}
+
+    @classmethod
+    def least_cost(
+        cls, scores: Sequence[np.ndarray], costs: np.ndarray, labels: Sequence[str]
+    ) -> list[np.ndarray]:
+        """Minus the expected cost of each label, which the default decision then maximises.
+
+        Args:
+            scores: of each unit.
+            costs: (gold, predicted) of the labels.
+            labels: of the model.
+
+        Raises:
+            InputError: a type whose items are not one of several labels.
+        """
+        raise InputError(
+            f"expected one label of several for costs, got {cls.kind}: give an objective instead"
+        )
+
+    def chances(
+        self, gold: Sequence[Any], scores: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Log-probabilities, (N, C), and whether each label is gold, (N, C) bool.
+
+        Raises:
+            InputError: a type whose scores are no probabilities of its labels.
+        """
+        raise InputError(
+            f"expected probabilities of labels to calibrate, got {self.kind}: leave --calibrate out"
+        )
 
     def why_fixed(self, gold: Sequence[Any]) -> str | None:
         """Why no rule can be fitted on this gold, in one sentence; ``None`` where one can."""

@@ -90,6 +90,11 @@ class Decision:
     labels: tuple[str, ...]
     probabilities: tuple[float, ...]
 
+    @property
+    def label(self) -> str | None:
+        """The label, if one of several was chosen; ``None`` where the rule says nothing."""
+        return self.labels[0] if self.labels else None
+
     def named(self, names: Sequence[str]) -> dict[str, float]:
         """The probability of each label."""
         return dict(zip(names, self.probabilities, strict=True))
@@ -101,23 +106,24 @@ class Decision:
 
 @dataclass(frozen=True)
 class Classified:
-    """One text with its one label."""
+    """One text with its one label, or none where the rule says nothing."""
 
-    label: str
-    probability: float
+    label: str | None
+    probability: float  # of the label, else of the likeliest
     probabilities: dict[str, float]
 
     @classmethod
     def of(cls, names: Sequence[str], decision: Decision) -> Classified:
         """The answer to a decision for one of ``names``."""
         probabilities = decision.named(names)
-        (label,) = decision.labels
-        return cls(label, probabilities[label], probabilities)
+        label = decision.label
+        chance = max(decision.probabilities) if label is None else probabilities[label]
+        return cls(label, chance, probabilities)
 
     @property
     def names(self) -> list[str]:
         """The label."""
-        return [self.label]
+        return [] if self.label is None else [self.label]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as one line of JSON lines output."""
@@ -125,7 +131,7 @@ class Classified:
 
     def cells(self, joined: bool) -> list[str]:
         """Label and probability, as a table has them."""
-        return [self.label, f"{self.probability:.6f}"]
+        return [self.label or "", f"{self.probability:.6f}"]
 
 
 @dataclass(frozen=True)
@@ -325,8 +331,11 @@ class SequenceTask(Task):
         ]
 
     def chosen(self, scores: np.ndarray) -> tuple[str, ...]:
-        """The labels for the scores of one text, (labels,): by default the likeliest label."""
-        return (self.labels[int(scores.argmax())],)
+        """The labels for the scores of one text, (labels,): by default the likeliest label.
+
+        Scores of minus infinity alone are those of a rule that says nothing.
+        """
+        return (self.labels[int(scores.argmax())],) if np.isfinite(scores).any() else ()
 
     def answers(
         self, data: TextCorpus, predictions: Sequence[Decision], scores: Arrays

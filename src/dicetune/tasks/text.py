@@ -135,14 +135,14 @@ class TextTask(SequenceTask):
             chances = [decision.probabilities[place] for decision in predictions]
         return Label({"labels": self.labels, "positive": self.positive}).scores(
             [(example.labels or ("",))[0] for example in data],
-            [decision.labels[0] for decision in predictions],
+            [decision.label for decision in predictions],
             chances,
         )
 
     def row(self, example: TextExample, prediction: Decision) -> dict[str, Any]:
         """Text, gold and predicted label; of two labels the probabilities."""
         row = super().row(example, prediction)
-        row |= {"gold": (example.labels or (None,))[0], "predicted": prediction.labels[0]}
+        row |= {"gold": (example.labels or (None,))[0], "predicted": prediction.label}
         if len(self.labels) == 2:
             row["probabilities"] = prediction.rounded(self.labels)
         return row

@@ -1,0 +1,172 @@
+r"""What a rule has beside its biases: calibrated probabilities, costs, and silence.
+
+- *Calibration* (``problems.reliability``): the form with the lowest log loss on held-out units of
+  none, a slope, and a slope with shifts; then it is fitted on all units.
+- *Costs* (``decide.costs``) take the place of biases.
+- *Silence*: the rule says nothing where its risk, the expected cost or the chance of an error, is
+  over a bound: a cost of silence (Chow, 1970), or the quantile of dev that silences a share of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dicetune.decide.costs import Costs, read_costs
+from dicetune.decide.fit import deal
+from dicetune.decide.rule import DecisionRule
+from dicetune.errors import InputError, quoted
+from dicetune.problems import Problem
+from dicetune.problems.reliability import Calibration, reliability
+
+COST = "cost"
+"""The objective of a rule with costs."""
+
+
+@dataclass(frozen=True)
+class RuleForm:
+    """What a user asks for beside an objective.
+
+    Args:
+        calibrate: calibrate the probabilities.
+        costs: a table of costs, or a mapping.
+        abstain: the cost of saying nothing, as a number, or the share of units without a
+            prediction, such as "5%".
+    """
+
+    calibrate: bool = False
+    costs: str | Path | Costs | None = None
+    abstain: str | float | None = None
+
+    def check(self, problem: Problem, objective: str | None) -> None:
+        """Refuse what the type of the predictions does not have.
+
+        Raises:
+            InputError: costs beside an objective; silence that cannot be meant or used.
+        """
+        if self.costs is not None and objective is not None:
+            raise InputError(
+                f"expected costs or an objective, got both ({quoted(objective)}): the costs say "
+                "what is best"
+            )
+        if self.calibrate:
+            problem.chances([], [])
+        if self.abstain is not None:
+            self._bound([])
+            if not problem.may_be_silent:
+                raise InputError(
+                    f"expected one label for each text to abstain, got {problem.kind}: leave "
+                    "--abstain out"
+                )
+
+    def calibration(
+        self,
+        problem: Problem,
+        gold: Sequence[Any],
+        scores: Sequence[np.ndarray],
+        ids: Sequence[str],
+        folds: int,
+    ) -> tuple[Calibration | None, dict[str, Any]]:
+        """The calibration, or ``None`` where none helps, and its evidence.
+
+        Args:
+            problem: with the classes of the gold.
+            gold: of each unit.
+            scores: of each unit.
+            ids: of the units; units with one id are held out together.
+            folds: number of parts.
+
+        Returns:
+            The evidence has "before" and "after" (held out) with "log_loss" and "ece", and "said".
+        """
+        if not self.calibrate:
+            return None, {}
+        alone = bool(problem.independent)
+        part = deal(ids, max(2, min(folds, len(set(ids)))))
+        tables = [problem.chances([row], [table]) for row, table in zip(gold, scores, strict=True)]
+        where = np.repeat(part, [len(table) for table, _ in tables])
+        table, truth = (np.concatenate(one) for one in zip(*tables, strict=True))
+
+        def held_out(shifts: bool) -> np.ndarray:
+            found = table.copy()
+            for number in range(int(part.max()) + 1):
+                rest = where != number
+                fitted = Calibration.fit(table[rest], truth[rest], problem.labels, alone, shifts)
+                found[~rest] = fitted.apply(table[~rest], problem.labels, alone)
+            return found
+
+        before = reliability(table, truth, alone)
+        tried = {shifts: reliability(held_out(shifts), truth, alone) for shifts in (False, True)}
+        best = min(tried, key=lambda shifts: tried[shifts]["log_loss"])
+        after = tried[best]
+        evidence = {"before": before, "after": after}
+        told = (
+            f"ECE {_percent(before, after, 'ece')}, log loss {before['log_loss']:.3f} to "
+            f"{after['log_loss']:.3f} on held-out units"
+        )
+        if after["log_loss"] >= before["log_loss"]:
+            return None, {**evidence, "said": f"the probabilities are kept: {told}"}
+        fitted = Calibration.fit(table, truth, problem.labels, alone, best)
+        return fitted, {**evidence, "said": f"calibrated ({fitted}): {told}"}
+
+    def cost_rule(self, problem: Problem) -> DecisionRule | None:
+        """The rule of the costs, where there are any.
+
+        Raises:
+            DataError: a table without a cost for each pair of labels.
+        """
+        if self.costs is None:
+            return None
+        problem.least_cost([], np.zeros((0, 0)), ())  # refused by types without costs
+        costs = read_costs(self.costs, problem.labels)
+        evidence = {
+            "said": "Nothing is fitted: the costs and the probabilities decide.",
+            "notes": [],
+        }
+        if not self.calibrate:
+            evidence["notes"] = ["the probabilities are taken at their word: see --calibrate"]
+        return DecisionRule(problem.kind, {}, COST, problem.labels, evidence, costs=costs)
+
+    def silenced(self, rule: DecisionRule, scores: Sequence[np.ndarray]) -> DecisionRule:
+        """The rule, which says nothing where its risk on a unit is over the bound.
+
+        Args:
+            rule: that always answers.
+            scores: of the units of dev.
+        """
+        if self.abstain is None:
+            return rule
+        return replace(rule, abstain=self._bound([rule.risk(one) for one in rule.apply(scores)]))
+
+    def _bound(self, risks: Sequence[float]) -> float:
+        """The highest risk at which the rule answers."""
+        text = str(self.abstain).strip()
+        try:
+            number = float(text.removesuffix("%"))
+        except ValueError:
+            number = math.nan
+        if text.endswith("%") and 0 < number < 100:
+            # the bound lies between two risks: units with equal risks are treated alike
+            ranked = np.sort(np.array(risks))
+            kept = len(ranked) - int(len(ranked) * number / 100)
+            if kept == len(ranked) or not kept:
+                return float(ranked[-1]) if kept else 0.0
+            return float(ranked[kept - 1] + ranked[kept]) / 2
+        if not text.endswith("%") and 0 <= number < math.inf:
+            return number
+        raise InputError(
+            "expected the cost of saying nothing, such as 0.2, or a share of texts above 0% and "
+            f"below 100%, such as 5%, got {quoted(text)}"
+        )
+
+
+PLAIN = RuleForm()
+
+
+def _percent(before: dict[str, float], after: dict[str, float], name: str) -> str:
+    return f"{100 * before[name]:.1f} to {100 * after[name]:.1f}"
