@@ -21,7 +21,7 @@ from dicetune.tasks import TASKS
 HERE = Path(__file__).parent
 PINNED = HERE / "pinned"
 STORED = sorted((HERE.parent / "experiments" / "comparisons").iterdir())
-VARIES = ("how", "version", "recommendation", "members")
+VARIES = ("how", "version", "recommendation", "members", "best_steps")
 
 
 def numbers_of(value):

@@ -9,10 +9,11 @@ from html.parser import HTMLParser
 import pytest
 
 from comparisons import LABELS, NASTY, SCRIPT, make_comparison
-from dicetune.comparison.summary import write_summary
+from dicetune.comparison.summary import summarise, write_summary
 from dicetune.errors import DataError
 from dicetune.records import read_json, write_json
 from dicetune.reporting import render, write_report
+from dicetune.reporting.panels import learning_panels
 
 KINDS = ("label", "label_set", "spans", "entities", "answer")
 VOID = {"meta", "link", "input", "br", "img", "hr", "wbr"}
@@ -151,3 +152,17 @@ def test_a_folder_without_summary_and_one_of_another_version(tmp_path):
     write_json(tmp_path / "summary.json", {"version": 99})
     with pytest.raises(DataError, match="expected a summary of version 1, got 99"):
         write_report(tmp_path)
+
+
+def test_learning_curves_show_the_checkpoint_of_each_decision(tmp_path):
+    summary = summarise(make_comparison(tmp_path / "c", seeds=(1,)))
+    (run,) = summary["curves"]["ce"]
+    assert (run["dev_tuned"], run["best_steps"]) == ([None] * 4, {})  # records of version 0.1
+    (plain, _) = learning_panels(summary)
+    assert [mark.shape for mark in plain["metric"].marks] == ["circle"]
+    run |= {"dev_tuned": [0.5, 0.8, 0.7, 0.6], "best_steps": {"argmax": 40, "tuned": 20}}
+    (both, _) = learning_panels(summary)
+    panel = both["metric"]
+    assert [mark.shape for mark in panel.marks] == ["circle", "diamond"]
+    assert panel.marks[1].title == "seed 1, tuned: chosen at step 20, 80.0"
+    assert [line.style for line in panel.lines] == ["run c0", "run dashed c0"]

@@ -25,7 +25,7 @@ from dicetune.comparison.statistics.significance import FEWEST, rank_correlation
 from dicetune.comparison.together import all_together, make_together
 from dicetune.errors import InputError, listed, quoted
 from dicetune.problems import problem_of
-from dicetune.records import read_json, replace_text, write_json
+from dicetune.records import TUNED, read_json, replace_text, write_json
 from dicetune.reporting import SUMMARY_FILE, SUMMARY_VERSION
 
 INSPECTION_FILE = "inspection.json"
@@ -128,7 +128,7 @@ def summarise(folder: Path, *, keep: bool = False, called: Path | None = None) -
 
 
 def learning_curves(runs: Sequence[FinishedRun], metric: str) -> dict[str, list[dict[str, Any]]]:
-    """For each loss and seed, loss on train and dev and the dev metric at each evaluation."""
+    """For each loss and seed, losses and the dev metric by both decisions at each evaluation."""
     curves: dict[str, list[dict[str, Any]]] = {}
     for run in runs:
         history = run.record.training["history"]
@@ -139,7 +139,9 @@ def learning_curves(runs: Sequence[FinishedRun], metric: str) -> dict[str, list[
                 "train_loss": [row.get("train_loss") for row in history],
                 "dev_loss": [row.get("eval_loss") for row in history],
                 "dev_metric": [row.get(f"eval_{metric}") for row in history],
+                "dev_tuned": [row.get(f"eval_{metric}_{TUNED}") for row in history],
                 "best_step": run.record.training["best_step"],
+                "best_steps": run.record.training.get("best_steps", {}),
             }
         )
     return curves

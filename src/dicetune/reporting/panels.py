@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dicetune import numbers
+from dicetune.records import DEFAULT, TUNED
 from dicetune.reporting.figures import (
     MARKS,
     Panel,
@@ -87,7 +88,7 @@ def learning_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     palette = colours(summary)
     curves = summary["curves"]
     steps = fitted_scale(0.0, max(_known(curves, "steps"), default=1.0))
-    dev = [100 * value for value in _known(curves, "dev_metric")]
+    dev = [100 * v for name in ("dev_metric", "dev_tuned") for v in _known(curves, name)]
     scores = nice_scale(dev, within=None if any(score < 0 for score in dev) else (0.0, 100.0))
     title = summary["metric_title"]
     panels = []
@@ -114,23 +115,26 @@ def learning_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _add_run(metric: Panel, losses: Panel, run: Mapping[str, Any], colour: str) -> None:
     seed = f"seed {run['seed']}"
-    scores = [(step, 100.0 * score) for step, score in _pairs(run, "dev_metric")]
-    metric.line(scores, f"run {colour}", seed)
-    for step, score in scores:
-        if step == run["best_step"]:
-            title = f"{seed}: chosen at step {step:g}, {score:.1f}"
-            metric.mark((step, score), f"best {colour}", title)
+    best = {DEFAULT: run["best_step"], **run.get("best_steps", {})}
+    for name, decision, style in (("dev_metric", DEFAULT, ""), ("dev_tuned", TUNED, " dashed")):
+        scores = [(step, 100.0 * score) for step, score in _pairs(run, name)]
+        words = f"{seed}, {decision}" if len(best) > 1 else seed
+        metric.line(scores, f"run{style} {colour}", words)
+        for step, score in scores:
+            if step == best.get(decision):
+                title = f"{words}: chosen at step {step:g}, {score:.1f}"
+                metric.mark((step, score), f"best {colour}", title, MARKS[decision])
     losses.line(_pairs(run, "train_loss"), f"run {colour}", f"{seed}, train")
     losses.line(_pairs(run, "dev_loss"), f"run dashed {colour}", f"{seed}, dev")
 
 
 def _known(curves: Mapping[str, Sequence[Mapping[str, Any]]], name: str) -> list[float]:
-    values = (value for runs in curves.values() for run in runs for value in run[name])
+    values = (value for runs in curves.values() for run in runs for value in run.get(name, ()))
     return [value for value in values if value is not None]
 
 
 def _pairs(run: Mapping[str, Any], name: str) -> list[Point]:
-    pairs = zip(run["steps"], run[name], strict=True)
+    pairs = zip(run["steps"], run.get(name) or [None] * len(run["steps"]), strict=True)
     return [(step, value) for step, value in pairs if value is not None]
 
 
