@@ -139,7 +139,7 @@ def describe(plan: Plan, out: Path) -> list[str]:
         *_budgeted(plan),
         f"equal for all: {plan.model['name']}, {length} of batches of "
         f"{keys['per_device_train_batch_size']}, dev evaluated {often}, the best checkpoint by dev "
-        f"{plan.metric.replace('_', ' ')}, a decision rule fitted on dev",
+        f"{plan.metric.replace('_', ' ')} under each decision, a decision rule fitted on dev",
     ]
     if plan.search is not None:
         lines.append(

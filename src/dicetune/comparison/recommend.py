@@ -284,7 +284,7 @@ def _sentences(
     seeds, held_out = found["seeds"], ", held out" if found["decision"] == TUNED else ""
     if found["together"]:
         what = f"all {len(seeds)} seeds of {found['loss']} together"
-        mean = "averaged scores, a tuned decision"
+        mean = "averaged probabilities, a tuned decision"
     else:
         kind = "tuned" if found["decision"] == TUNED else "default"
         what = f"{found['loss']} with its {kind} decision"
