@@ -40,8 +40,8 @@ from dicetune.comparison.runs import FinishedRun, in_order
 from dicetune.comparison.statistics.estimate import Metric, by_document
 from dicetune.comparison.together import Together
 from dicetune.decide import DecisionRule
-from dicetune.decide.fit import cross_fit
 from dicetune.decide.folder import DEV
+from dicetune.decide.held_out import cross_fit
 from dicetune.problems import Problem, problem_of
 from dicetune.problems.goal import Goal
 from dicetune.records import DEFAULT, PREDICTIONS_FILE, TUNED, TUNED_FILE

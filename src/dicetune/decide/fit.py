@@ -1,43 +1,24 @@
-r"""Fit a decision rule on units with gold, shrink the rule, and report its gain.
+"""Fit a decision rule on units with gold, report its gain, and say it in sentences.
 
-A rule fitted on dev always looks good on dev. On WNUT-17 a bias on O, fitted on dev without
-shrinkage, lost 0.8 test F1 on average over three seeds. So the units are split into K parts. For
-each part a rule is fitted on the other parts and decides this part; the counts of all parts
-together give the cross-fitted score, and its gain :math:`g` over the default decision, with the
-standard error of the jackknife (``Goal.gain``). The rule fitted on all units is then shrunk towards
-the default by the positive-part factor
-
-.. math::
-    \lambda = \max\Big(0,\ 1 - \frac{\text{se}^2}{g^2}\Big);
-
-where the gain is not larger than its standard error, the default is used. A hash of the ids splits
-the units, so that the parts depend on no random state and no order, and units with the same id are
-in the same part.
-
-References: James & Stein, 1961, and its positive part, Baranchik, 1964.
+``decide.held_out`` says how a rule is shrunk, and what it promises on new units.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from dicetune.decide.floors import FloorFit
+from dicetune.decide.held_out import FEWEST, FOLDS, Procedure, Search, shrink_factor
 from dicetune.decide.rule import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.problems import Problem, problem_of
-from dicetune.problems.decisions import Biases, Decisions
 from dicetune.problems.goal import POINTS, Goal
 from dicetune.problems.one_label import OneLabel
 
 LOGIT_ADJUSTMENT = "logit-adjustment"
-FOLDS = 5
-FEWEST = 2
-"""Units with a positive item without which no rule is fitted."""
 
 
 def fit(
@@ -75,10 +56,13 @@ def fit(
     Returns:
         The rule. Its evidence, all scores as fractions: "metric", "units", "default" (score of the
         default decision), "fitted" (of the unshrunk rule, on the units of the fit),
-        "cross_fitted", "gain" and "error" (on held-out units: the gain and its standard error),
-        "folds", "factor" (share of the rule that is used), "tuned" (of the final rule), "scores"
-        (every metric of these decisions), "fitted_biases", "guard", "positive_units" (with an item
-        of a class that counts), "notes", and "said": a sentence on the fit.
+        "cross_fitted", "gain" and "error" (of the unshrunk rule on held-out units: the score, its
+        gain and the standard error of the gain), "folds", "shortfall" (see
+        ``Decisions.shortfall``), "factor" (share of the rule that is used), "tuned" (of the final
+        rule), "intervals" (see ``Decisions.intervals``), "promised" and "promised_interval" (score
+        and 95% interval of the whole procedure on held-out units), "scores" (every metric of these
+        decisions), "fitted_biases", "guard", "positive_units" (with an item of a class that
+        counts), "notes", and "said": sentences on the fit.
 
     Raises:
         InputError: an objective that the problem does not have, no gold, or scores that do not
@@ -108,30 +92,36 @@ def fit(
     if len(names) != len(gold):
         raise InputError(f"expected {len(gold)} ids, one a unit, got {len(names)}")
     floor = None
+    search: Search = decisions.fit if not guard else decisions.estimate
     if confidence is not None and goal.is_operating_point:
         floor = FloorFit(decisions, goal, names if groups is None else groups, confidence)
-    crossed = cross_fit(decisions, goal, names, folds, None if floor is None else floor.fit)
-    every = np.ones(len(gold), dtype=bool)
-    fitted = decisions.fit(goal, every) if floor is None else floor.fit(every)
-    factor, positive = 1.0, positive_units(goal.problem, decisions.counts({}))
-    if guard and not goal.is_operating_point:
-        factor = 0.0 if crossed is None or positive < FEWEST else crossed.factor
-    biases = problem.shrink(fitted, factor)
+        search = lambda goal, mask: floor.fit(mask)  # noqa: E731
+    procedure = Procedure(decisions, goal, names, folds, search, guard)
+    found = procedure.on(np.ones(len(gold), dtype=bool), crossed=True)
     sums = {
         name: decisions.counts(rule).sum(0)
-        for name, rule in (("default", {}), ("fitted", fitted), ("tuned", biases))
+        for name, rule in (("default", {}), ("fitted", found.fitted), ("tuned", found.biases))
     }
     held_out: dict[str, Any] = {"gain": None, "error": None, "folds": 0}
-    if crossed is not None:
+    if (crossed := found.crossed) is not None:
         sums["cross_fitted"] = crossed.sums
         held_out = {"gain": crossed.gain, "error": crossed.error, "folds": crossed.folds}
+        promised = procedure.promised() if procedure.shrinks else crossed
+        if promised is not None:
+            interval = promised.interval(goal)
+            held_out |= {"promised": promised.score, "promised_interval": [*interval]}
     where = {"tuned": "dev", "cross_fitted": "held-out units"}
     evidence = _evidence(goal, sums, len(gold)) | {
         **held_out,
-        "factor": factor,
+        "factor": found.factor,
+        "shortfall": found.shortfall,
+        "intervals": {
+            name: [bound if np.isfinite(bound) else None for bound in bounds]
+            for name, bounds in decisions.intervals(goal, found.fitted).items()
+        },
         "guard": guard,
-        "positive_units": positive,
-        "fitted_biases": fitted,
+        "positive_units": procedure.positive_units(),
+        "fitted_biases": found.fitted,
         **({} if floor is None else floor.evidence()),
         "notes": [
             *([] if floor is None else floor.said()),
@@ -144,8 +134,8 @@ def fit(
             ),
         ],
     }
-    evidence["said"] = _said(goal, evidence)
-    return DecisionRule(problem.kind, biases, str(goal), problem.labels, evidence)
+    evidence["said"] = " ".join([_said(goal, evidence), *_expected(problem, goal, evidence)])
+    return DecisionRule(problem.kind, found.biases, str(goal), problem.labels, evidence)
 
 
 def _evidence(goal: Goal, sums: Mapping[str, np.ndarray], units: int) -> dict[str, Any]:
@@ -153,17 +143,6 @@ def _evidence(goal: Goal, sums: Mapping[str, np.ndarray], units: int) -> dict[st
     heads = {name: float(goal.score(counts)) for name, counts in sums.items()}
     scores = {name: goal.all_scores(counts) for name, counts in sums.items()}
     return {"metric": str(goal), "units": units, **heads, "scores": scores}
-
-
-def positive_units(problem: Problem, counts: np.ndarray) -> int:
-    """Units whose gold has an item of a class in precision and recall; (U, M) are their counts.
-
-    Where every unit has one, as where one of several classes is chosen, that is all units.
-    """
-    if not problem.has_classes:
-        return len(counts)
-    _, (_, _, gold) = problem.focus(counts)
-    return int((gold.sum(-1) > 0).sum())
 
 
 def _said(goal: Goal, evidence: Mapping[str, Any]) -> str:
@@ -192,10 +171,39 @@ def _said(goal: Goal, evidence: Mapping[str, Any]) -> str:
         return f"Fitted for {goal} on dev without a guard: {held_out}."
     if goal.is_operating_point:
         return f"Set to {goal} on dev, which is not shrunk: {held_out}."
+    short = evidence.get("shortfall")
     if not factor:
         why = "which is within the noise" if gain is not None and gain > 0 else "so it is not used"
         return f"Kept the default: {held_out}, {why}."
+    if short is not None and factor > shrink_factor(gain or 0.0, evidence["error"] or 0.0):
+        more = "more than" if short > 0 else "about as many as"
+        return (
+            f"Tuned: the default misses {more} it invents, so {100 * factor:.0f}% of the rule is "
+            f"kept; {held_out}."
+        )
     return f"Tuned: {held_out}, so {100 * factor:.0f}% of it is kept."
+
+
+def _expected(problem: Problem, goal: Goal, evidence: Mapping[str, Any]) -> list[str]:
+    """What the rule promises on new units, and where the best threshold may lie."""
+    said: list[str] = []
+    if not any(evidence["fitted_biases"].values()) or goal.is_operating_point:
+        return said
+    if evidence.get("promised") is not None:
+        low, high = evidence["promised_interval"]
+        said.append(
+            f"Promised on new units: {goal} {100 * evidence['promised']:.2f} (95% interval "
+            f"{100 * low:.2f} to {100 * high:.2f})."
+        )
+    if len(evidence["intervals"]) == len(evidence["fitted_biases"]) == 1:
+        ((name, bounds),) = evidence["intervals"].items()
+        ends = [-700.0, 700.0]
+        high, low = (
+            problem.rule_words({name: end if bound is None else bound}, problem.labels)[name]
+            for bound, end in zip(bounds, ends, strict=True)
+        )
+        said.append(f"The best threshold lies between {quoted(low)} and {quoted(high)} (95%).")
+    return said
 
 
 def _points(gain: float, error: float) -> str:
@@ -257,90 +265,3 @@ def _adjusted(
         f"fitted. Dev {goal}: {_points(gain, error)} points.",
     }
     return DecisionRule(rule.kind, rule.biases, rule.objective, rule.labels, evidence)
-
-
-@dataclass(frozen=True)
-class CrossFit:
-    """The score and the gain of a fit on held-out units.
-
-    Args:
-        counts: (U, M) counts of each unit, decided by a rule that did not see it.
-        score: of their sums.
-        gain: over the default decision.
-        error: the standard error of the gain.
-        folds: number of parts.
-    """
-
-    counts: np.ndarray
-    score: float
-    gain: float
-    error: float
-    folds: int
-
-    @property
-    def sums(self) -> np.ndarray:
-        """(M,) summed counts of all units."""
-        found: np.ndarray = self.counts.sum(0)
-        return found
-
-    @property
-    def factor(self) -> float:
-        """The share of the fitted rule that is used, from 0 to 1."""
-        return shrink_factor(self.gain, self.error)
-
-
-def shrink_factor(gain: float, error: float) -> float:
-    """The positive-part factor; 0 without a gain.
-
-    Example:
-        >>> shrink_factor(2.0, 1.0), shrink_factor(1.0, 2.0), shrink_factor(-2.0, 1.0)
-        (0.75, 0.0, 0.0)
-    """
-    return max(0.0, 1.0 - (error / gain) ** 2) if gain > 0 else 0.0
-
-
-def deal(ids: Sequence[str], folds: int) -> np.ndarray:
-    """The part of each unit, (U,), from 0 to ``folds`` - 1, as equal as ids allow.
-
-    Example:
-        >>> sorted(deal(["a", "b", "c", "d"], 2).tolist())
-        [0, 0, 1, 1]
-    """
-
-    def order(name: str) -> tuple[bytes, str]:
-        return hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest(), name
-
-    place = {name: number % folds for number, name in enumerate(sorted(set(ids), key=order))}
-    return np.array([place[name] for name in ids], dtype=np.int64)
-
-
-def cross_fit(
-    decisions: Decisions,
-    goal: Goal,
-    ids: Sequence[str],
-    folds: int = FOLDS,
-    fit: Callable[[np.ndarray], Biases] | None = None,
-) -> CrossFit | None:
-    """Fit on all parts but one, decide the held-out part, and sum the counts of all parts.
-
-    Args:
-        decisions: on all units.
-        goal: the score of the gain.
-        ids: of the units.
-        folds: number of parts.
-        fit: from the units under a mask, (U,) bool, to biases; by default ``decisions.fit``.
-
-    Returns:
-        ``None`` where all units have the same id.
-    """
-    folds = min(folds, len(set(ids)))
-    if folds < 2:
-        return None
-    part = deal(ids, folds)
-    default = decisions.counts({})
-    held_out = default.copy()
-    for number in range(folds):
-        mask = part == number
-        biases = decisions.fit(goal, ~mask) if fit is None else fit(~mask)
-        held_out[mask] = decisions.counts(biases)[mask]
-    return CrossFit(held_out, *goal.gain(default, held_out), folds)

@@ -12,8 +12,9 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from dicetune.decide.costs import mean_cost
-from dicetune.decide.fit import FOLDS, LOGIT_ADJUSTMENT, fit
+from dicetune.decide.fit import LOGIT_ADJUSTMENT, fit
 from dicetune.decide.form import PLAIN, RuleForm
+from dicetune.decide.held_out import FOLDS
 from dicetune.decide.named import check_name
 from dicetune.decide.rule import DecisionRule, named_file
 from dicetune.errors import DataError, InputError, listed, quoted

@@ -8,9 +8,9 @@ from typing import Any
 
 from dicetune.data.files.json_objects import is_name, json_objects
 from dicetune.data.files.text import NoteBook, check_target, log_notes, read_lines
-from dicetune.decide.fit import FOLDS
 from dicetune.decide.folder import DEV, Split, Tuned, tune_splits
 from dicetune.decide.form import PLAIN, RuleForm
+from dicetune.decide.held_out import FOLDS
 from dicetune.errors import DataError, quoted, unknown_name
 from dicetune.problems import PROBLEMS, Problem, ScoreRow, problem_shown
 from dicetune.records import TUNED

@@ -49,6 +49,33 @@ class Decisions:
     names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def estimate(self, goal: Goal, mask: np.ndarray) -> dict[str, float]:
+        """The biases that promise the best score on new units, from the units under the mask.
+
+        Where decisions are yes or no, calibrated scores are trusted beside the gold (see
+        ``problems.thresholds``); elsewhere these are the biases that score best.
+        """
+        return self.fit(goal, mask)
+
+    def shortfall(self, mask: np.ndarray) -> float | None:
+        r"""Whether the default decision finds too few, in standard errors.
+
+        .. math::
+            z = \frac{\text{missed} - \text{invented}}{\sqrt{\text{missed} + \text{invented} + 1}}
+
+        over the units under the mask. Missed and invented items are equally many if the default
+        decision predicts as many as there are (McNemar, 1947). ``None`` where ``estimate`` does not
+        trust the scores.
+        """
+        return None
+
+    def intervals(self, goal: Goal, biases: Biases) -> dict[str, tuple[float, float]]:
+        """The 95% interval of the best bias by name, around the estimated biases.
+
+        Only yes-or-no decisions with gold that are fitted for an F-score have one.
+        """
+        return {}
+
     def predicted(self, biases: Biases) -> list[Any]:
         """The prediction of each unit, as ``predictions.jsonl`` has it."""
         raise NotImplementedError

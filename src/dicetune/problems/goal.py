@@ -22,13 +22,12 @@ import numpy as np
 
 from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.problems.base import Problem
-from dicetune.problems.ratios import ratio, wilson
+from dicetune.problems.ratios import Z95, ratio, wilson
 
 FBETA = "fbeta"
 PRECISION_AT, RECALL_AT = "precision@recall", "recall@precision"
 POINTS = {PRECISION_AT: ("recall", "precision"), RECALL_AT: ("precision", "recall")}
 """Of an operating point, the share that has a floor and the share that is maximised."""
-_Z = 1.959964  # of 95%
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,16 @@ class Goal:
     def floor(self) -> float:
         """The share that is asked for; 0 for other goals."""
         return float(self.value or 0.0) if self.is_operating_point else 0.0
+
+    @property
+    def is_f_score(self) -> bool:
+        """Whether a default decision that finds too few loses most of the score."""
+        return self.name in ("f1", "macro_f1", "micro_f1", FBETA)
+
+    @property
+    def beta(self) -> float:
+        """The beta of an F-score: 1, or the number of ``fbeta:B``."""
+        return float(self.value or 1.0) if self.name == FBETA else 1.0
 
     def key(self, sums: np.ndarray) -> np.ndarray:
         """The key that a search maximises, (..., M) to (...)."""
@@ -201,4 +210,4 @@ def _mean(values: np.ndarray, occurs: np.ndarray) -> np.ndarray:
 def share_interval(right: float, total: float) -> tuple[float, float]:
     """The 95% interval of the share of ``right`` items among ``total``, which is above 0."""
     share = right / total
-    return wilson(share, _Z * math.sqrt(share * (1 - share) / total), _Z**2 / total)
+    return wilson(share, Z95 * math.sqrt(share * (1 - share) / total), Z95**2 / total)

@@ -31,9 +31,12 @@ from dicetune.problems.ratios import (
 )
 from dicetune.problems.ruled import chance_over
 from dicetune.problems.score_rows import ScoreRow, column_names, log_probability_table, log_sigmoid
+from dicetune.problems.thresholds import shortfall, threshold_interval, trusted
 
 HALF = float(np.log(0.5))
 MICRO = "micro_f1"
+TOGETHER = ("exact_match", "precision", "recall")
+"""Metrics that are no mean over labels, beside micro-F1."""
 
 
 class LabelSet(Problem):
@@ -62,9 +65,9 @@ class LabelSet(Problem):
         return found
 
     def tally(self, truth: np.ndarray, made: np.ndarray) -> np.ndarray:
-        """Counts of indicators, (texts, labels) bool each, to (texts, M)."""
+        """Counts of indicators, or weights, (texts, labels) each, to (texts, M)."""
         exact = (truth == made).all(axis=1, keepdims=True)
-        blocks = [truth & made, made, truth, exact, np.ones_like(exact)]
+        blocks = [truth * made, made, truth, exact, np.ones_like(exact)]
         return np.hstack(blocks).astype(np.float64)
 
     def focus(self, sums: np.ndarray) -> tuple[tuple[str, ...], Counts]:
@@ -193,7 +196,8 @@ class LabelSetDecisions(Decisions):
         self._given = self._scores > HALF
         known = np.flatnonzero(self._truth.any(axis=0))
         absent = [label for place, label in enumerate(self.labels) if place not in known]
-        self.notes = gold_notes(absent, problem.classes[len(self.labels) :])
+        kept = "a rule for an F-score follows the other labels there, any other keeps the default"
+        self.notes = gold_notes(absent, problem.classes[len(self.labels) :], kept)
 
     def predicted(self, biases: Biases) -> list[list[str]]:
         """The labels of each text, in their order."""
@@ -227,7 +231,45 @@ class LabelSetDecisions(Decisions):
         return [name for number, name in enumerate(self.labels) if known[number]]
 
     def fit(self, goal: Goal, mask: np.ndarray) -> dict[str, float]:
-        r"""The best biases; exact also for micro-F1, which depends on all thresholds together.
+        """The best biases; exact where the goal is a mean over labels, or micro-F1."""
+        if goal.name in TOGETHER:
+            return super().fit(goal, mask)
+        return self._best(goal, mask, self._truth[mask].astype(np.float64), self.present(mask))
+
+    def estimate(self, goal: Goal, mask: np.ndarray) -> dict[str, float]:
+        """As ``fit``, with trusted weights for gold; labels without gold follow the others."""
+        truth = self._truth[mask]
+        own = truth[:, : len(self.labels)]
+        if goal.name in TOGETHER or goal.is_operating_point or not own.any() or own.all():
+            return self.fit(goal, mask)
+        weights = np.hstack([trusted(-self._at[mask], own), truth[:, len(self.labels) :]])
+        names = self.names if len(self.names) > 1 else self.present(mask)
+        return self._best(goal, mask, weights, names)
+
+    def intervals(self, goal: Goal, biases: Biases) -> dict[str, tuple[float, float]]:
+        """Of the threshold of each label with gold, for the F-score of the label."""
+        if not goal.is_f_score or goal.name == MICRO:
+            return {}
+        names = self.present(np.ones(len(self._truth), dtype=bool))
+        columns = {name: self.labels.index(name) for name in names}
+        return {
+            name: threshold_interval(
+                self._at[:, column], self._truth[:, column], biases[name], goal.beta
+            )
+            for name, column in columns.items()
+        }
+
+    def shortfall(self, mask: np.ndarray) -> float:
+        """Over all labels together."""
+        truth, made = self._truth[mask], self._padded(self._made({}))[mask]
+        return shortfall(int((truth & ~made).sum()), int((made & ~truth).sum()))
+
+    def _best(
+        self, goal: Goal, mask: np.ndarray, weights: np.ndarray, names: Sequence[str]
+    ) -> dict[str, float]:
+        r"""The best biases of these labels, with weights, (N, M), for the gold under the mask.
+
+        A mean over labels is highest where each label is. Micro-F1 depends on all together:
 
         .. math::
             F = \frac{2 \sum_c \text{TP}_c(b_c)}
@@ -239,24 +281,46 @@ class LabelSetDecisions(Decisions):
         1967). The guesses rise and have finitely many values, so the last guess is the global
         optimum.
         """
-        if goal.name != MICRO:
-            return super().fit(goal, mask)
         best: dict[str, float] = dict.fromkeys(self.names, 0.0)
-        curves = {name: self.steps(name, best).curve(mask) for name in self.present(mask)}
-        score = self._micro_f1(best, mask)
+        curves = {name: self._curve(name, mask, weights) for name in names}
+        if goal.name != MICRO:
+            for name, (edges, sums) in curves.items():
+                best[name], _ = best_point(edges, goal.key(sums), 0.0)
+            return best
+        made = self._padded(self._made({}))[mask]
+        rest = self.problem.tally(weights, made).sum(0)
+
+        def micro_f1(biases: Biases) -> float:
+            sums = rest.copy()
+            for name, (edges, curve) in curves.items():
+                sums += curve[np.searchsorted(edges, biases[name])]
+                sums -= curve[np.searchsorted(edges, 0.0)]
+            return float(self.problem.metric(sums, MICRO))
+
+        score = micro_f1(best)
         while True:
             biases: dict[str, float] = dict.fromkeys(self.names, 0.0)
             for name, (edges, sums) in curves.items():
                 number = self.problem.number(name)
                 correct, predicted, _ = (block[..., number] for block in self.problem.blocks(sums))
                 biases[name], _ = best_point(edges, 2 * correct - score * predicted, 0.0)
-            reached = self._micro_f1(biases, mask)
+            reached = micro_f1(biases)
             if reached <= score + EQUAL:
                 return best
             best, score = biases, reached
 
-    def _micro_f1(self, biases: Biases, mask: np.ndarray) -> float:
-        return float(self.problem.metric(self.counts(biases)[mask].sum(0), MICRO))
+    def _curve(
+        self, name: str, mask: np.ndarray, weights: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """``Steps.curve`` of a label on the units under the mask, with its own counts alone."""
+        column, size = self.labels.index(name), len(self.problem.classes)
+        weight, at = weights[:, column], self._at[mask, column]
+        base = np.zeros((1, 3 * size + len(self.problem.more)))
+        base[0, 2 * size + column] = weight.sum()
+        change = np.stack([weight, np.ones(len(at))], axis=1)
+        columns = np.array([column, size + column])
+        unit = np.zeros(len(at), dtype=np.int64)
+        return Steps.of(base, at, unit, columns, change).curve()
 
     def _made(self, biases: Biases) -> np.ndarray:
         """Which labels each text gets, (U, C) bool; only labels whose bias changed are decided."""

@@ -21,10 +21,12 @@ import numpy as np
 
 from dicetune.errors import InputError, listed, quoted
 from dicetune.problems.base import Problem
-from dicetune.problems.decisions import Biases, Decisions, Steps, vector
+from dicetune.problems.decisions import Biases, Decisions, Steps, best_point, vector
+from dicetune.problems.goal import Goal
 from dicetune.problems.ratios import Counts, label_table
 from dicetune.problems.ruled import chance_over, factor_of
 from dicetune.problems.score_rows import ScoreRow, column_names
+from dicetune.problems.thresholds import shortfall, threshold_interval, trusted
 
 
 class OneLabel(Problem):
@@ -220,6 +222,52 @@ class ClassDecisions(Decisions):
         gold = [row for row, chosen in zip(self._rows, mask, strict=True) if chosen]
         return (self.problem.prior_biases(self.problem.prior(gold)[0]),)
 
+    def estimate(self, goal: Goal, mask: np.ndarray) -> dict[str, float]:
+        """Of two labels as ``fit``, with trusted weights for gold."""
+        if len(self.names) > 1 or goal.is_operating_point or not self.present(mask):
+            return self.fit(goal, mask)
+        column, size = self.labels.index(self.names[0]), len(self.problem.classes)
+        chosen = mask[self._unit] & (self._gold < len(self.labels))
+        gold = self._gold[chosen] == column
+        at = self._scores[chosen, 1 - column] - self._scores[chosen, column]
+        weight = trusted(-at[:, None], gold[:, None])[:, 0]
+        unknown = np.bincount(self._gold[mask[self._unit] & ~chosen], minlength=size)
+        # no item is the positive class at first, then one after the other
+        base = np.zeros(2 * size)
+        base[1 - column], base[size + 1 - column] = (1 - weight).sum(), len(weight)
+        totals = unknown.astype(np.float64)
+        totals[[column, 1 - column]] += weight.sum(), (1 - weight).sum()
+        one = np.ones(len(weight))
+        change = np.stack([weight, weight - 1, one, -one], axis=1)
+        columns = np.array([column, 1 - column, size + column, size + 1 - column])
+        unit = np.zeros(len(weight), dtype=np.int64)
+        steps = Steps.of(np.concatenate([base, totals])[None], at, unit, columns, change)
+        edges, sums = steps.curve()
+        return {self.names[0]: best_point(edges, goal.key(sums), 0.0)[0]}
+
+    def intervals(self, goal: Goal, biases: Biases) -> dict[str, tuple[float, float]]:
+        """Of the threshold of two labels."""
+        every = np.ones(len(self._lengths), dtype=bool)
+        is_rare = self.problem.settings.get("positive") is not None
+        if len(self.names) > 1 or not (goal.is_f_score and is_rare and self.present(every)):
+            return {}
+        (name,) = self.names
+        column = self.labels.index(name)
+        at = self._scores[:, 1 - column] - self._scores[:, column]
+        return {name: threshold_interval(at, self._gold == column, biases[name], goal.beta)}
+
+    def shortfall(self, mask: np.ndarray) -> float | None:
+        """Of the positive class, or of the rarer of two."""
+        if len(self.names) > 1:
+            return None
+        chosen = mask[self._unit]
+        gold, made = self._gold[chosen], self._chosen({})[chosen]
+        rare = self.labels.index(self.names[0])
+        if self.problem.settings.get("positive") is None and 2 * (gold == rare).sum() > len(gold):
+            rare = 1 - rare
+        missed, invented = (gold == rare) & (made != rare), (gold != rare) & (made == rare)
+        return shortfall(int(missed.sum()), int(invented.sum()))
+
     def _chosen(self, biases: Biases) -> np.ndarray:
         chosen: np.ndarray = (self._scores + vector(biases, self.labels)).argmax(1)
         return chosen
@@ -228,11 +276,13 @@ class ClassDecisions(Decisions):
         return self.problem.tally(self._unit, self._gold, chosen, len(self._lengths))
 
 
-def gold_notes(absent: Sequence[str], unknown: Sequence[str]) -> tuple[str, ...]:
+def gold_notes(
+    absent: Sequence[str], unknown: Sequence[str], kept: str = "the default is kept there"
+) -> tuple[str, ...]:
     """Notes on labels without gold, and on gold that the model has no label for."""
     notes = []
     if absent:
-        notes.append(f"no dev gold of {listed(absent, most=5)}: the default is kept there")
+        notes.append(f"no dev gold of {listed(absent, most=5)}: {kept}")
     if unknown:
         notes.append(
             "gold that is no label of the model, so that every decision misses it: "

@@ -56,6 +56,10 @@ def counted(correct: Any, predicted: Any, gold: Any) -> dict[str, Any]:
     }
 
 
+Z95 = 1.959964
+"""Half the width of a 95% interval, in standard errors."""
+
+
 def wilson(share: float, half: float, wide: float) -> tuple[float, float]:
     """Wilson's interval of a share: every τ with (share - τ)² <= wide · τ(1 - τ).
 

@@ -287,7 +287,7 @@ def mean_probabilities(models: Sequence[Sequence[np.ndarray]]) -> list[np.ndarra
 
     Example:
         >>> found = mean_probabilities([[np.log([[0.9, 0.1]])], [np.log([[0.5, 0.5]])]])
-        >>> np.exp(found[0]).round(3).tolist()
+        >>> np.exp(found[0].astype(float)).round(3).tolist()
         [[0.7, 0.3]]
     """
     found = []

@@ -1,0 +1,202 @@
+r"""Thresholds from a small dev set: the gold that a search trusts, and an interval.
+
+With few positives the best threshold on dev is mostly luck: the F1 of a threshold jumps with each
+positive. The scores themselves say more. They are calibrated with two parameters,
+
+.. math::
+    q = \sigma(e^{a} s + b), \qquad a \sim N(a_0, 0.7^2),\ b \sim N(b_0, 3^2),
+
+at the highest posterior density, where s is the logit of the model's probability. A prior on the
+log-slope a stays fair to scores that are several times too large. Then the search for the threshold
+counts a weight in place of each gold label y,
+
+.. math::
+    w = \lambda y + (1 - \lambda) q, \qquad \lambda = \frac{n}{n + 400},
+
+for n positives of the label: with few positives the threshold of the best *expected* F1, with
+thousands the exact threshold. 400 lost neither way in simulations (``benchmarks/decisions.py``).
+
+A single decision has :math:`a_0 = b_0 = 0`: the scores are taken at their word until dev says
+otherwise. Several labels share strength: :math:`(a_0, b_0)` is fitted on all labels together, and
+the labels differ from it with standard deviations of 0.5 and 1, so that a label with three
+positives, or none, follows what the others say about the scores.
+
+References: Platt, Probabilistic outputs for support vector machines, 1999 (two parameters); Lipton,
+Elkan & Naryanaswamy, Optimal thresholding of classifiers to maximize F1 measure, 2014 (expected
+F1); Abrevaya & Huang, On the bootstrap of the maximum score estimator, 2005.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+TRUST = 400.0
+"""Positives at which the gold and the calibrated probability weigh the same."""
+
+ALONE = (0.7, 3.0)
+SHARED = (0.5, 1.0)
+"""Standard deviations of log-slope and intercept: of the only label, and of a label of several."""
+
+MOST_STEPS = 50
+CLOSE = 1e-9
+ONE_SIDED = 1.644854  # standard errors of 95%
+FAR = 40.0  # logits beyond are certain
+
+
+def trusted(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """The weight that a search for thresholds counts in place of each gold label.
+
+    Args:
+        logits: (N, C) of the model for each item and label; infinite ones are certain.
+        truth: (N, C) bool.
+
+    Returns:
+        (N, C) weights from 0 to 1.
+
+    Example:
+        >>> truth = np.array([[True], [False], [False], [False]])
+        >>> trusted(np.array([[3.0], [1.0], [-4.0], [-5.0]]), truth).round(2)
+        array([[0.83],
+               [0.35],
+               [0.  ],
+               [0.  ]])
+    """
+    scores, gold = np.clip(logits, -FAR, FAR), truth.astype(np.float64)
+    centre, spread = np.zeros(2), ALONE
+    if scores.shape[1] > 1:
+        (centre,) = slope_and_intercept(scores.reshape(-1, 1), gold.reshape(-1, 1), centre, ALONE)
+        spread = SHARED
+    slope, intercept = slope_and_intercept(scores, gold, centre, spread).T
+    chance = _sigmoid(np.exp(slope) * scores + intercept)
+    positives = gold.sum(0)
+    own = positives / (positives + TRUST)
+    found: np.ndarray = own * gold + (1 - own) * chance
+    return found
+
+
+def shortfall(missed: int, invented: int) -> float:
+    """``Decisions.shortfall`` from the missed and the invented items.
+
+    Example:
+        >>> shortfall(9, 6), shortfall(0, 0)
+        (0.75, 0.0)
+    """
+    return float((missed - invented) / (missed + invented + 1) ** 0.5)
+
+
+def slope_and_intercept(
+    scores: np.ndarray, gold: np.ndarray, centre: np.ndarray, spread: tuple[float, float]
+) -> np.ndarray:
+    """The log-slope and the intercept of each label, at the highest posterior density.
+
+    Args:
+        scores: (N, C) finite logits.
+        gold: (N, C) of 0 and 1.
+        centre: (2,) mean of the prior.
+        spread: standard deviations of the prior.
+
+    Returns:
+        (C, 2).
+    """
+    precision = 1 / np.square(spread)
+    found = np.tile(np.asarray(centre, dtype=np.float64), (scores.shape[1], 1))
+
+    def cost(at: np.ndarray) -> np.ndarray:
+        logit = np.exp(at[:, 0]) * scores + at[:, 1]
+        misfit: np.ndarray = (np.logaddexp(0.0, logit) - gold * logit).sum(0)
+        misfit += ((at - centre) ** 2 * precision).sum(1) / 2
+        return misfit
+
+    costs = cost(found)
+    for _ in range(MOST_STEPS):
+        sloped = np.exp(found[:, 0]) * scores
+        chance = _sigmoid(sloped + found[:, 1])
+        wrong, weight = chance - gold, chance * (1 - chance)
+        pull = np.stack([(wrong * sloped).sum(0), wrong.sum(0)], axis=1)
+        gradient = pull + (found - centre) * precision
+        # the slope's own part may be concave: without it each step still goes down
+        bend = (weight * sloped**2).sum(0) + np.maximum(pull[:, 0], 0) + precision[0]
+        lift, mixed = weight.sum(0) + precision[1], (weight * sloped).sum(0)
+        first, second = gradient.T
+        step = np.stack([lift * first - mixed * second, bend * second - mixed * first], axis=1)
+        step /= (bend * lift - mixed**2)[:, None]
+        least = (gradient * step).sum(1) * 1e-4
+        size = np.ones(len(found))
+        for _ in range(30):
+            tried = cost(found - size[:, None] * step)
+            worse = tried > costs - size * least
+            if not worse.any():
+                break
+            size[worse] /= 2
+        kept = tried <= costs
+        found = np.where(kept[:, None], found - size[:, None] * step, found)
+        gained = np.where(kept, costs - tried, 0.0)
+        costs = np.where(kept, tried, costs)
+        if (gained < CLOSE).all():
+            break
+    return found
+
+
+def threshold_interval(
+    at: np.ndarray, truth: np.ndarray, bias: float, beta: float = 1.0
+) -> tuple[float, float]:
+    r"""The biases that may be best on new items, from the lowest to the highest; 95%.
+
+    The bootstrap fails for the place of a maximum (Abrevaya & Huang, 2005). So the test of each
+    bias is inverted: a bias :math:`t` is left out where it scores significantly less on these
+    items than the estimate :math:`b`,
+
+    .. math::
+        F(b) - F(t) > 1.645\,\Big(\sum_i \big(\psi_i(t) - \psi_i(b)\big)^2\Big)^{1/2},
+        \qquad \psi_i(t) = \frac{(1 + \beta^2)\,y_i d_i - F(t)\,(d_i + \beta^2 y_i)}
+            {\sum_j (d_j + \beta^2 y_j)},
+
+    with the influence :math:`\psi` of an item on :math:`F_\beta`, its gold y and its decision d.
+    The best bias scores no less than the estimate, so that the test is one-sided.
+
+    Args:
+        at: (N,) the bias from which on each item is positive.
+        truth: (N,) bool; at least one is true.
+        bias: the estimate.
+        beta: of the F-score.
+
+    Example:
+        >>> at = np.arange(40) / 10
+        >>> low, high = threshold_interval(at, at < 1.95, 2.0)
+        >>> round(low, 1), round(high, 1)
+        (1.7, 2.2)
+    """
+    order = np.argsort(at, kind="stable")
+    gold = truth[order].astype(np.float64)
+    taken = int(np.searchsorted(at[order], bias))
+    made = np.arange(len(at) + 1.0)
+    right = np.concatenate([[0.0], np.cumsum(gold)])
+    positives, squared = right[-1], beta**2
+    size = made + squared * positives
+    scores = (1 + squared) * right / np.maximum(size, 1e-9)
+
+    def influence(is_gold: int, is_made: int, place: Any) -> Any:
+        whole = np.maximum(size[place], 1e-9)
+        gained = (1 + squared) * is_gold * is_made
+        return (gained - scores[place] * (is_made + squared * is_gold)) / whole
+
+    spread = np.zeros(len(scores))
+    every = slice(None)
+    for is_gold, found, total in ((1, right, positives), (0, made - right, len(at) - positives)):
+        both = np.minimum(found, found[taken])
+        none = total - np.maximum(found, found[taken])
+        for items, now, then in (
+            (both, 1, 1), (found - both, 1, 0), (found[taken] - both, 0, 1), (none, 0, 0),
+        ):  # fmt: skip
+            apart = influence(is_gold, now, every) - influence(is_gold, then, taken)
+            spread += items * apart**2
+    kept = np.flatnonzero(scores[taken] - scores <= ONE_SIDED * np.sqrt(spread))
+    edges = np.concatenate([[-np.inf], at[order], [np.inf]])
+    return float(edges[kept[0]]), float(edges[kept[-1] + 1])
+
+
+def _sigmoid(logit: np.ndarray) -> np.ndarray:
+    found: np.ndarray = (1 + np.tanh(logit / 2)) / 2
+    return found
