@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from dicetune.decide.costs import Costs, read_costs
-from dicetune.decide.fit import deal
+from dicetune.decide.held_out import deal
 from dicetune.decide.rule import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.problems import Problem
