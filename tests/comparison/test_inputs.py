@@ -49,6 +49,14 @@ def test_a_run_made_from_another_input_is_refused_by_name(tmp_path, keys, value,
         compare_records([folder], tmp_path / "merged")
 
 
+def test_runs_whose_checkpoint_was_chosen_by_another_decision_are_not_mixed(tmp_path):
+    folder = make_comparison(tmp_path / "c", tuned=False)
+    assert summarise(folder)["competitors"], "records of an earlier version are read"
+    changed(folder, "config", "decision", value="tuned")
+    with pytest.raises(DataError, match="by the default decision, as an earlier version did"):
+        summarise(folder)
+
+
 def test_a_number_among_the_settings_is_no_other_reading(tmp_path):
     folder = make_comparison(tmp_path / "c", tuned=False)
     changed(folder, "settings", "stride", value=7)

@@ -123,6 +123,7 @@ class _Member(FinishedRun):
         """The configuration with the objective spelled out and the trainer's keys in full."""
         made, config = self.record.objective, self.record.config
         return {
+            "decision": DEFAULT,  # of an earlier version, which chose by the default decision
             **config,
             "loss": made["loss"],
             "start_loss": made["start_loss"],

@@ -18,7 +18,7 @@ from typing import Any
 
 from dicetune.comparison.folder import PLAN_FILE, RUNS, is_folder_name, reading, refuse_links
 from dicetune.errors import DataError, InputError, quoted
-from dicetune.records import check_shape, read_json, sha256, versions, write_json
+from dicetune.records import TUNED, check_shape, read_json, sha256, versions, write_json
 
 PLAN_VERSION = 1
 SPLITS = ("train", "dev", "test")
@@ -363,12 +363,17 @@ def what_decides(config: Mapping[str, Any]) -> dict[str, Any]:
     """The keys of a configuration that decide a run, without keys at their defaults.
 
     Example:
-        >>> what_decides({"task": "ner", "train": "a.conll", "max_train": None, "format": "auto"})
+        >>> what_decides({"task": "ner", "train": "a.conll", "format": "auto", "decision": "tuned"})
         {'task': 'ner'}
     """
     decides = {name: _plain(value) for name, value in config.items() if name not in _PLACES}
     decides["options"] = _with_contents(config.get("options") or {})
-    return {key: value for key, value in decides.items() if value not in (None, False, {}, "auto")}
+    defaults = (None, False, {}, "auto")
+    return {
+        key: value
+        for key, value in decides.items()
+        if value not in defaults and (key, value) != ("decision", TUNED)
+    }
 
 
 def slug(text: str) -> str:

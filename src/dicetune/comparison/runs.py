@@ -335,6 +335,15 @@ def check_runs(plan: Plan, out: Path, runs: Sequence[FinishedRun]) -> list[str]:
                     f"expected run {run.planned.id} to be made from the {name} of the comparison "
                     f"({_short(planned)}), got another ({_short(recorded)}): {mend}",
                 )
+    chosen = {run.record.config.get("decision", DEFAULT): run for run in runs}
+    if len(chosen) > 1 and plan.merged is None:
+        run = chosen[DEFAULT]
+        raise DataError(
+            run.folder,
+            "expected runs whose checkpoints were all chosen by a tuned decision, got one that was "
+            f"chosen by the default decision, as an earlier version did: delete {quoted(run.folder)} "
+            f"and run `dicetune compare --out {out}` again, which makes it anew",
+        )
     check_read_alike(runs)
     return [
         f"{name}: {count} of {len(runs)} runs have no fingerprint, so that it was not checked "
