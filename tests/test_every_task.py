@@ -151,9 +151,11 @@ def test_train_evaluate_save_load_predict(name, family, saved_family, tmp_path, 
     assert len(arrays["test.lengths"]) == examples
     assert arrays["test.lengths"].sum() == len(arrays["test"])
     assert len(rows) == 2 * examples
-    scored = evaluate("out/predictions.jsonl", task=name, split="test")
-    for score in shown:
-        assert scored[score] == pytest.approx(metrics["test"][score], abs=1e-6), score
+    stored = {"predictions": metrics["test"]["argmax"], "tuned": metrics["test"]}
+    for decided, expected in stored.items():
+        scored = evaluate(f"out/{decided}.jsonl", task=name, split="test")
+        for score in shown:
+            assert scored[score] == pytest.approx(expected[score], abs=1e-6), (decided, score)
 
     # plain files in, every format out, which a family has no part in
     for out_format in task.out_formats if family == FIRST[name] else ():
