@@ -368,7 +368,7 @@ def what_decides(config: Mapping[str, Any]) -> dict[str, Any]:
     """
     decides = {name: _plain(value) for name, value in config.items() if name not in _PLACES}
     decides["options"] = _with_contents(config.get("options") or {})
-    defaults = (None, False, {}, "auto")
+    defaults: tuple[Any, ...] = (None, False, {}, "auto")
     return {
         key: value
         for key, value in decides.items()

@@ -340,9 +340,9 @@ def check_runs(plan: Plan, out: Path, runs: Sequence[FinishedRun]) -> list[str]:
         run = chosen[DEFAULT]
         raise DataError(
             run.folder,
-            "expected runs whose checkpoints were all chosen by a tuned decision, got one that was "
-            f"chosen by the default decision, as an earlier version did: delete {quoted(run.folder)} "
-            f"and run `dicetune compare --out {out}` again, which makes it anew",
+            "expected runs whose checkpoints were all chosen by a tuned decision, got one chosen "
+            "by the default decision, as an earlier version did: delete that folder and run "
+            f"`dicetune compare --out {out}` again, which makes it anew",
         )
     check_read_alike(runs)
     return [
