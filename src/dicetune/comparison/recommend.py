@@ -221,10 +221,11 @@ def recommend(
 ) -> dict[str, Any]:
     """The recommended system as plain data, with sentences; scores are fractions.
 
-    "name" of its row, "loss", "decision", "together", "runs" (ids) and "seeds" of the kept model,
-    "dev" (its dev score, cross-fitted for a tuned decision), "test" (the score of its row),
-    "test_of_kept" (of the kept model alone), "models" (how many were chosen from), "optimism" (of
-    the dev score), "cost" (inference, in runs of one model), and "said".
+    "name" of its row, "loss", "decision", "rule" (in words; ``None`` for the default), "together",
+    "runs" (ids) and "seeds" of the kept model, "dev" (its dev score, cross-fitted for a tuned
+    decision), "test" (the score of its row), "test_of_kept" (of the kept model alone), "models"
+    (how many were chosen from), "optimism" (of the dev score), "cost" (inference, in runs of one
+    model), and "said".
     """
     problem, models = candidates(runs, together)
     metric = problem.metrics[0]
@@ -246,10 +247,12 @@ def recommend(
     seeds = [run.planned.seed for run in model.members]
     of_seeds = next(row.seeds for row in results.competitors if row.name == model.name)
     own = tests[model.name]["scores"]
+    rule = DecisionRule.load(model.run.folder) if model.decision == TUNED else None
     found: dict[str, Any] = {
         "name": model.name,
         "loss": model.run.planned.loss,
         "decision": model.decision,
+        "rule": None if rule is None or rule.is_default else rule.told().partition(": ")[2],
         "together": model.is_together,
         "runs": [run.planned.id for run in model.members],
         "seeds": seeds,
@@ -281,13 +284,13 @@ def _sentences(
     better: Sequence[tuple[str, float, float | None]],
 ) -> list[str]:
     """What to use, whether anything did better on test, and how the choice was made."""
-    seeds, held_out = found["seeds"], ", held out" if found["decision"] == TUNED else ""
+    seeds, held_out = found["seeds"], ", held out" if found["rule"] else ""
     if found["together"]:
         what = f"all {len(seeds)} seeds of {found['loss']} together"
-        mean = "averaged probabilities, a tuned decision"
+        kind = "a tuned" if found["rule"] else "the default"
+        mean = f"averaged probabilities, {kind} decision"
     else:
-        kind = "tuned" if found["decision"] == TUNED else "default"
-        what = f"{found['loss']} with its {kind} decision"
+        what = f"{found['loss']} with its {'tuned' if found['rule'] else 'default'} decision"
         mean = f"mean of {runs} seeds" if runs > 1 else "one seed"
     first = f"Use {what}: {numbers.points(found['test'])} {metric} ({mean}). "
     if not better:
@@ -309,4 +312,4 @@ def _sentences(
         best = f", the best of {runs} seeds" if runs > 1 else ""
         kept = f"{numbers.points(found['test_of_kept'])} on test"
         second = f"The model is that of seed {seeds[0]}{best}: {dev}, {kept}; {flattered}."
-    return [first, second]
+    return [first, second, *([f"Its rule: {found['rule']}."] if found["rule"] else [])]
