@@ -68,6 +68,15 @@ def test_the_tag_outside_says_how_much_likelier_it_must_be(bias):
     assert (said != (moved.argmax(1) == 0)).sum() <= 6
 
 
+def test_types_count_several_times():
+    biases = {"O": math.log(2), "B-x": math.log(3), "I-x": math.log(3), "B-y": 0.0, "I-y": 0.0}
+    rule = rule_of("spans", biases, TAGS)
+    assert rule.words == (
+        "O only if it is 0.5 times as likely as the best other tag",
+        "x counts 3 times",
+    )
+
+
 def test_an_entity_has_three_thresholds():
     biases = {"start": 1.0, "end": -1.0, "match": 0.0}
     rule = rule_of("entities", biases, ("x",))

@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.errors import InputError
-from dicetune.problems import Spans
+from dicetune.problems import Spans, problem_of
+from dicetune.problems.goal import Goal
 from dicetune.problems.schemes import check_tags, spans_of, types_of
 from dicetune.problems.span_steps import SpanSteps
+from lattice import draw
 from referees import COLUMNS, referee, tag_spans
 
 KINDS = ["PER", "LOC", "-PER", "PER-", "creative-work", "creative", "_", "O", "B-X"]
@@ -145,3 +147,35 @@ def test_steps_are_what_reading_each_sentence_again_gives(scheme, convention, da
         tags = np.where(at < bias, after, before)
         expected = problem.counts(rows(gold), rows(tags)).sum(0)
         assert (sums[np.searchsorted(edges, bias)] == expected).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_bias_for_each_type_is_searched_exactly(seed):
+    """Each curve against the decision at each of its pieces, with other biases that are not 0."""
+    settings, gold, tables, _ = draw("spans", seed, 15)
+    decisions = problem_of(settings).decisions(gold, tables).richer()
+    assert decisions.names == ("O", "*-x", "*-y")
+    given = {"O": 0.25, "*-x": -0.5, "*-y": 0.75}
+    for name in decisions.names:
+        edges, sums = decisions.steps(name, given).curve()
+        points = np.concatenate([edges[:1] - 1, (edges[1:] + edges[:-1]) / 2, edges[-1:] + 1])
+        for point, counts in zip(points, sums, strict=True):
+            assert (decisions.counts({**given, name: point}).sum(0) == counts).all()
+    goal = Goal.parse("f1", decisions.problem)
+    every = np.ones(15, dtype=bool)
+    found = decisions.fit(goal, every)
+    assert list(found) == settings["labels"]
+    assert found["B-x"] == found["I-x"]
+    # the rule is by label, as the model moves its scores
+    moved = decisions.problem.move(tables, found, settings["labels"])
+    by_label = [[settings["labels"][n] for n in table.argmax(-1)] for table in moved]
+    assert decisions.predicted(found) == by_label
+    alone = problem_of(settings).decisions(gold, tables)
+    assert goal.score(decisions.counts(found).sum(0)) >= goal.score(
+        alone.counts(alone.fit(goal, every)).sum(0)
+    )
+
+
+def test_one_type_has_no_bias_of_its_own():
+    problem = Spans({"kind": "spans", "labels": ["O", "B-x", "I-x"], "background": "O"})
+    assert problem.decisions([["O"]], [np.zeros((1, 3))]).richer() is None

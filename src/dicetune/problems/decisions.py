@@ -97,6 +97,10 @@ class Decisions:
             kept[name] = self.steps(name, {})
         return kept[name]
 
+    def richer(self) -> Decisions | None:
+        """The same decisions with more biases, which held-out units must justify."""
+        return None
+
     def dials(self) -> dict[str, tuple[str, ...]]:
         """By class of ``Problem.focus`` the biases that together trade precision for recall."""
         return {name: (name,) for name in self.names}

@@ -1,24 +1,27 @@
 r"""Spans that tags spell: named entities, side by side.
 
-A decision rule is one bias on the tag outside of spans,
+A decision rule is a bias on the tag outside of spans, and may have a bias for each type, on all its
+tags,
 
 .. math::
-    \hat y_t = \arg\max_c\,(\log p_{t,c} + b\,[c = \text{O}]).
+    \hat y_t = \arg\max_c\,(\log p_{t,c} + b_{\text{type}(c)}).
 
-A word has one breakpoint, where O equals the best other tag; ``SpanSteps`` says how the spans
-change there.
+As a function of one bias a word has one breakpoint, where the best of the moved tags equals the
+best other tag; ``SpanSteps`` says how the spans change there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, ClassVar
+from copy import copy
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from dicetune.errors import unknown_name
 from dicetune.problems.base import Problem
 from dicetune.problems.decisions import Biases, Decisions, Steps, vector
+from dicetune.problems.goal import Goal
 from dicetune.problems.ratios import Counts, named_ratio, ratio
 from dicetune.problems.ruled import factor_of
 from dicetune.problems.schemes import (
@@ -33,6 +36,9 @@ from dicetune.problems.schemes import (
 )
 from dicetune.problems.score_rows import ScoreRow, column_names
 from dicetune.problems.span_steps import SpanSteps
+
+ANY = "*-"
+"""Before a type: all its tags. No label begins so."""
 
 STEPS = 120
 """Points of a precision-recall curve."""
@@ -127,12 +133,16 @@ class Spans(Problem):
 
     @classmethod
     def rule_words(cls, biases: Biases, labels: Sequence[str]) -> dict[str, str]:
-        """How much likelier than the best other tag O must be."""
-        return {
-            name: f"{name} only if it is {factor_of(-bias)} times as likely as the best other tag"
-            for name, bias in biases.items()
-            if bias
-        }
+        """How much likelier than the best other tag O must be, and how many times types count."""
+        found = {}
+        for name, bias in biases.items():
+            kind = name[2:] or None
+            if bias and kind is None:
+                how = f"only if it is {factor_of(-bias)} times as likely as the best other tag"
+                found[name] = f"{name} {how}"
+            elif bias and kind is not None:
+                found[kind] = f"{kind} counts {factor_of(bias)} times"
+        return found
 
     def decide(
         self, gold: Sequence[Any], scores: Sequence[np.ndarray], extras: Sequence[Any] | None
@@ -213,12 +223,29 @@ class SpanDecisions(Decisions):
         self.problem = problem
         self.labels = problem.labels
         self.background = str(problem.settings["background"])
-        self.names = (self.background,)
+        self.names: tuple[str, ...] = (self.background,)
         check_tags([*gold, self.labels], problem.scheme, "gold")
         self._reader = SpanSteps(problem, gold)
         self._ends = np.cumsum([len(table) for table in scores])
         empty = np.zeros((0, len(self.labels)))
         self._scores = np.concatenate([empty, *scores]).astype(np.float64)
+        self._gold = gold
+
+    def richer(self) -> Self | None:
+        """The same with a bias for each type too, on all tags of the type."""
+        kinds = types_of([label for label in self.labels if label != self.background])
+        if len(kinds) < 2:
+            return None
+        found = copy(self)
+        found.names = (self.background, *(ANY + kind for kind in kinds))
+        return found
+
+    def fit(self, goal: Goal, mask: np.ndarray) -> dict[str, float]:
+        """The best biases, by label: all tags of a type have the bias of the type."""
+        found = super().fit(goal, mask)
+        return {
+            label: found[name] for label in self.labels if (name := self._mover(label)) in found
+        }
 
     def predicted(self, biases: Biases) -> list[list[str]]:
         """The tags of each sentence."""
@@ -230,25 +257,36 @@ class SpanDecisions(Decisions):
         return self._reader.counts(self._tags(biases))
 
     def steps(self, name: str, biases: Biases) -> Steps:
-        """A word turns from its best tag to O at its breakpoint."""
-        column = self.labels.index(name)
-        others = self._scores.copy()
-        others[:, column] = -np.inf
-        best = others.argmax(-1)
+        """A word turns from its best other tag to O, or to the best tag of a type."""
+        moved = np.array([self._mover(label) == name for label in self.labels])
+        scores = self._scores + self._biases({**biases, name: 0.0})
+        others, own = np.where(moved, -np.inf, scores), np.where(moved, scores, -np.inf)
         with np.errstate(invalid="ignore"):  # no tag of a word is possible
-            at = others.max(-1, initial=-np.inf) - self._scores[:, column]
-        return self._reader.steps(best, np.full_like(best, column), at)
+            at = others.max(-1, initial=-np.inf) - own.max(-1, initial=-np.inf)
+        return self._reader.steps(others.argmax(-1), own.argmax(-1), at)
 
     def dials(self) -> dict[str, tuple[str, ...]]:
         """O, for all spans together."""
         return {"all": (self.background,)}
 
     def present(self, mask: np.ndarray) -> list[str]:
-        """O, where any sentence under the mask has a span."""
-        return list(self.names) if self._reader.with_gold[mask].any() else []
+        """O, where any sentence under the mask has a span, and the types of these spans."""
+        if len(self.names) == 1:
+            return list(self.names) if self._reader.with_gold[mask].any() else []
+        chosen = np.flatnonzero(mask).tolist()
+        kinds = {ANY + kind for unit in chosen for kind in types_of(self._gold[unit])}
+        return [name for name in self.names if kinds and name in {self.background, *kinds}]
+
+    def _mover(self, label: str) -> str:
+        """The name of the bias that moves a label."""
+        return label if label == self.background else ANY + label[2:]
+
+    def _biases(self, biases: Biases) -> np.ndarray:
+        """The bias of each label, from biases by label or by name, (C,)."""
+        both = ((label, self._mover(label)) for label in self.labels)
+        return np.array([biases.get(label, biases.get(name, 0.0)) for label, name in both])
 
     def _tags(self, biases: Biases) -> np.ndarray:
         """The number of the tag of each word, (W,)."""
-        (moved,) = self.problem.move([self._scores], biases, self.labels)
-        tags: np.ndarray = moved.argmax(-1)
+        tags: np.ndarray = (self._scores + self._biases(biases)).argmax(-1)
         return tags
