@@ -43,11 +43,13 @@ class Decisions:
         problem: with the classes of the gold.
         names: of the biases, in the order in which they are searched.
         notes: sentences for the user.
+        turns: of the search, at most.
     """
 
     problem: Problem
     names: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    turns: int = MOST_TURNS
 
     def estimate(self, goal: Goal, mask: np.ndarray) -> dict[str, float]:
         """The biases that promise the best score on new units, from the units under the mask.
@@ -129,7 +131,7 @@ class Decisions:
         for start in ({}, *self.starts(mask)):
             biases = {name: start.get(name, 0.0) if name in names else 0.0 for name in self.names}
             value = float(goal.key(self.counts(biases)[mask].sum(0)))
-            for _ in range(MOST_TURNS):
+            for _ in range(self.turns):
                 before = value
                 for name in names:
                     edges, sums = self.kept_steps(name, biases).curve(mask)

@@ -40,6 +40,9 @@ from dicetune.problems.span_steps import SpanSteps
 ANY = "*-"
 """Before a type: all its tags. No label begins so."""
 
+TYPED_TURNS = 1
+"""Turns of the search over the biases of types: further turns gain nothing on new data."""
+
 STEPS = 120
 """Points of a precision-recall curve."""
 
@@ -238,6 +241,7 @@ class SpanDecisions(Decisions):
             return None
         found = copy(self)
         found.names = (self.background, *(ANY + kind for kind in kinds))
+        found.turns = TYPED_TURNS
         return found
 
     def fit(self, goal: Goal, mask: np.ndarray) -> dict[str, float]:
