@@ -21,7 +21,7 @@ import numpy as np
 from sklearn.feature_extraction import DictVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from dicetune.decide.fit import supported
+from dicetune.decide.held_out import supported
 from dicetune.problems import problem_of
 from dicetune.problems.goal import Goal
 from dicetune.tasks import build_options, task_named
@@ -74,7 +74,7 @@ def main() -> None:
         "wnut17": (read(wnut / "wnut17train.conll")[:2500], [*dev, *test]),
         "wikigold": (wiki[:700], wiki[700:]),
     }
-    print("| set | dev | default | O | O and types | chosen | types chosen | seconds of the choice |")
+    print("| set | dev | default | O | O and types | chosen | types chosen | seconds |")
     print("|---|---:|---:|---:|---:|---:|---:|---:|")
     for name, (train, rest) in sets.items():
         labels, tables = scored(train, rest)

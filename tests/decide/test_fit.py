@@ -149,3 +149,29 @@ def test_a_rule_of_another_type_is_refused(kinds):
     model = problem_of({"kind": of_model, "labels": ["a", "b"]})
     with pytest.raises(InputError, match=f"a decision rule for {of_model}, got one for {of_rule}"):
         DecisionRule(of_rule, {}, "macro_f1", ("a", "b")).check(model)
+
+
+def test_a_bias_for_each_type_is_used_where_held_out_sentences_justify_it():
+    """Scores of one type are too low, of the other too high: one bias on O cannot mend both."""
+    random = np.random.default_rng(0)
+    labels = ["O", "B-x", "I-x", "B-y", "I-y"]
+    gold, scores, even = [], [], []
+    for _ in range(300):
+        tags = random.choice(["O", "B-x", "B-y"], 6, p=[0.6, 0.2, 0.2]).tolist()
+        logits = random.normal(0, 1, (6, 5))
+        logits[np.arange(6), [labels.index(tag) for tag in tags]] += 2.5
+        logits[:, [2, 4]] -= 9
+        gold.append(tags)
+        even.append(logits.copy())
+        scores.append(logits + np.array([0, -2, -2, 2, 2]))
+    problem = {"kind": "spans", "labels": labels, "background": "O", "scheme": "iob2"}
+    rule = fit(problem, gold, scores)
+    assert rule.biases["B-x"] == rule.biases["I-x"] > rule.biases["B-y"] + 2
+    assert rule.biases["B-y"] == rule.biases["I-y"]
+    assert any(words.startswith("x counts ") for words in rule.words)
+    alone = fit(problem, gold, scores, quick=True)
+    assert set(alone.biases) == {"O"}
+    assert rule.evidence["cross_fitted"] > alone.evidence["cross_fitted"] + 0.05
+    assert "promised" not in alone.evidence
+    assert set(fit(problem, gold, even).biases) == {"O"}  # nothing to gain
+    assert set(fit(problem, gold, scores, guard=False).biases) == {"O"}

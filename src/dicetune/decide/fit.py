@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dicetune.decide.floors import FloorFit
-from dicetune.decide.held_out import FEWEST, FOLDS, Procedure, Search, shrink_factor
+from dicetune.decide.held_out import FEWEST, FOLDS, Procedure, Search, shrink_factor, supported
 from dicetune.decide.rule import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.problems import Problem, problem_of
@@ -33,6 +33,7 @@ def fit(
     folds: int = FOLDS,
     confidence: float | None = None,
     groups: Sequence[str] | None = None,
+    quick: bool = False,
 ) -> DecisionRule:
     """The decision rule for an objective, fitted on units with gold and shrunk.
 
@@ -52,6 +53,8 @@ def fit(
             the floor is reached on the units of the fit alone. See ``decide.floors``.
         groups: of each unit, such as its document; units of a group are not independent. By
             default ``ids``.
+        quick: leave out what takes long: biases beside the usual ones (``Decisions.richer``), and
+            the score that the whole procedure promises.
 
     Returns:
         The rule. Its evidence, all scores as fractions: "metric", "units", "default" (score of the
@@ -92,6 +95,8 @@ def fit(
     if len(names) != len(gold):
         raise InputError(f"expected {len(gold)} ids, one a unit, got {len(names)}")
     floor = None
+    if guard and not quick:
+        decisions = supported(decisions, goal, names, folds)
     search: Search = decisions.fit if not guard else decisions.estimate
     if confidence is not None and goal.is_operating_point:
         floor = FloorFit(decisions, goal, names if groups is None else groups, confidence)
@@ -106,7 +111,9 @@ def fit(
     if (crossed := found.crossed) is not None:
         sums["cross_fitted"] = crossed.sums
         held_out = {"gain": crossed.gain, "error": crossed.error, "folds": crossed.folds}
-        promised = procedure.promised() if procedure.shrinks else crossed
+        promised = None
+        if not quick:
+            promised = procedure.promised() if procedure.shrinks else crossed
         if promised is not None:
             interval = promised.interval(goal)
             held_out |= {"promised": promised.score, "promised_interval": [*interval]}

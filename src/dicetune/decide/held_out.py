@@ -145,6 +145,22 @@ class CrossFit:
         return wilson(score, Z95 * error, Z95**2 / len(self.counts))
 
 
+def supported(decisions: Decisions, goal: Goal, ids: Sequence[str], folds: int) -> Decisions:
+    """The decisions with more biases (``Decisions.richer``), if held-out units justify them.
+
+    Rules of both are cross-fitted. More biases have to gain more than the standard error of their
+    gain over fewer.
+    """
+    richer = decisions.richer()
+    if richer is None or goal.is_operating_point:
+        return decisions
+    few, many = (cross_fit(one, goal, ids, folds) for one in (decisions, richer))
+    if few is None or many is None:
+        return decisions
+    _, gain, error = goal.gain(few.counts, many.counts)
+    return richer if gain > error else decisions
+
+
 def shrink_factor(gain: float, error: float) -> float:
     """The positive-part factor; 0 without a gain.
 
