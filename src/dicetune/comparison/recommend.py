@@ -123,7 +123,7 @@ def cross_fitted(run: FinishedRun, rows: Sequence[Mapping[str, Any]]) -> np.ndar
         return None
     problem = problem_of(run.problem)
     gold, extras = [row["gold"] for row in rows], [problem.extra(row) for row in rows]
-    decisions = problem.decisions(gold, run.scores(DEV), extras)
+    decisions = problem.decisions(gold, run.scores(DEV), extras).fitted_as(rule.biases)
     goal = Goal.parse(rule.objective, decisions.problem)
     crossed = cross_fit(decisions, goal, [str(row["id"]) for row in rows])
     return None if crossed is None else crossed.counts

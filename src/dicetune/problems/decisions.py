@@ -103,6 +103,11 @@ class Decisions:
         """The same decisions with more biases, which held-out units must justify."""
         return None
 
+    def fitted_as(self, biases: Biases) -> Decisions:
+        """The decisions whose fit gave a rule with these biases: these, or the richer ones."""
+        richer = self.richer() if biases.keys() - set(self.names) else None
+        return self if richer is None else richer
+
     def dials(self) -> dict[str, tuple[str, ...]]:
         """By class of ``Problem.focus`` the biases that together trade precision for recall."""
         return {name: (name,) for name in self.names}
