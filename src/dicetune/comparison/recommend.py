@@ -270,7 +270,9 @@ def recommend(
     better = [
         (row.name, tests[row.name]["mean"], dev_means.get(row.name))
         for row in results.competitors
-        if tests[row.name]["mean"] > found["test"] + 1e-12
+        # means of runs are compared with the mean, single models with the model that is kept
+        if round(tests[row.name]["mean"], 3)
+        > round(found["test_of_kept" if row.members else "test"], 3)
     ]
     title = results.problem.metric_title(results.problem.metrics[0])
     found["said"] = _sentences(found, title, len(of_seeds), better)
@@ -287,10 +289,10 @@ def _sentences(
     seeds, held_out = found["seeds"], ", held out" if found["rule"] else ""
     if found["together"]:
         what = f"all {len(seeds)} seeds of {found['loss']} together"
-        kind = "a tuned" if found["rule"] else "the default"
-        mean = f"averaged probabilities, {kind} decision"
+        mean = "averaged probabilities, a tuned decision"
     else:
-        what = f"{found['loss']} with its {'tuned' if found['rule'] else 'default'} decision"
+        kind = "tuned" if found["decision"] == TUNED else "default"
+        what = f"{found['loss']} with its {kind} decision"
         mean = f"mean of {runs} seeds" if runs > 1 else "one seed"
     first = f"Use {what}: {numbers.points(found['test'])} {metric} ({mean}). "
     if not better:
@@ -312,4 +314,10 @@ def _sentences(
         best = f", the best of {runs} seeds" if runs > 1 else ""
         kept = f"{numbers.points(found['test_of_kept'])} on test"
         second = f"The model is that of seed {seeds[0]}{best}: {dev}, {kept}; {flattered}."
-    return [first, second, *([f"Its rule: {found['rule']}."] if found["rule"] else [])]
+    if found["decision"] != TUNED:
+        return [first, second]
+    return [
+        first,
+        second,
+        f"Its rule: {found['rule'] or 'the default decision, as no other gains'}.",
+    ]
