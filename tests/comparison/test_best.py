@@ -11,7 +11,7 @@ import dicetune
 from comparisons import make_comparison
 from dicetune.comparison.best import BestModel
 from dicetune.comparison.compare import compare
-from dicetune.comparison.execute import describe
+from dicetune.comparison.execute import Outcome, describe
 from dicetune.comparison.merge import compare_records
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.runs import FinishedRun, place_of
@@ -65,6 +65,8 @@ def test_the_recommended_model_is_one_of_the_folder_and_predicts_as_its_record(w
     out, summary = whole
     chosen = summary["recommendation"]
     assert chosen["model"]["kept"]
+    assert Outcome(out, (), summary).best == out / "best"
+    assert Outcome(out, (), {}).best is None
     assert f"The model is in '{out / 'best'}'." in summary["verdict"]
     model = dicetune.load(out / "best")
     assert (model.decision is None) == (chosen["decision"] == "argmax")

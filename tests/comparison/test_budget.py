@@ -2,6 +2,7 @@
 
 import pytest
 
+import dicetune
 from dicetune.comparison import execute
 from dicetune.comparison.compare import compare, make_plan
 from dicetune.comparison.plan import Plan
@@ -82,6 +83,15 @@ def test_the_seed_of_a_search_is_never_added(files, tmp_path):
         del earlier[key]
     write_json(tmp_path / "comparison.json", earlier)
     assert (Plan.load(tmp_path).budget, Plan.load(tmp_path).spent) == (None, {})
+
+
+def test_the_verb_and_a_configuration_take_a_budget(files, tmp_path):
+    for given in (
+        {"config": {**files.config, "budget": "-1"}},
+        {"config": files.config, "budget": -1},
+    ):
+        with pytest.raises(InputError, match="expected a budget of minutes above 0, such as 90"):
+            dicetune.compare(**given, out=tmp_path / "c")
 
 
 @pytest.mark.parametrize("budget", [0, -3, float("nan"), float("inf")])

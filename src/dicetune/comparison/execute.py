@@ -73,6 +73,12 @@ class Outcome:
         return [run for run in self.runs if run.state == "failed"]
 
     @property
+    def best(self) -> Path | None:
+        """The folder of the recommended model, which ``dicetune.load`` takes, where it is kept."""
+        kept = self.summary.get("recommendation", {}).get("model", {}).get("kept", False)
+        return self.folder / BEST if kept else None
+
+    @property
     def exit_code(self) -> int:
         """0 where nothing failed and there is a summary, else 1."""
         return int(bool(self.failed or self.notes or not self.summary))

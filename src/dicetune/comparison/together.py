@@ -42,6 +42,17 @@ _log = logging.getLogger(__name__)
 
 ENSEMBLE_VERSION = 1
 FEWEST_MEMBERS = 2
+_CARD = """# {loss}, all {number} seeds together
+
+The probabilities of {number} models are averaged, and one decision rule, which was fitted on the
+averaged dev scores, decides (`decision.json`). With the folders of the models beside this file,
+`dicetune predict` takes this folder, and an answer costs the inference of {number} models:
+
+```python
+import dicetune
+model = dicetune.load("best")
+```
+"""
 
 
 @dataclass(frozen=True)
@@ -119,6 +130,8 @@ class Together(FinishedRun):
         save_file(arrays, place / SCORES_FILE, {PROBLEM_KEY: json.dumps(settings)})
         write_json_lines(place / PREDICTIONS_FILE, rows)
         tune_folder(place)
+        card = _CARD.format(loss=self.planned.loss, number=len(self.members))
+        (place / "README.md").write_text(card, encoding="utf-8")
         write_json(place / ENSEMBLE_FILE, self._named())
         shutil.rmtree(self.folder, ignore_errors=True)
         os.replace(place, self.folder)
