@@ -33,7 +33,6 @@ def fit(
     folds: int = FOLDS,
     confidence: float | None = None,
     groups: Sequence[str] | None = None,
-    quick: bool = False,
 ) -> DecisionRule:
     """The decision rule for an objective, fitted on units with gold and shrunk.
 
@@ -53,8 +52,6 @@ def fit(
             the floor is reached on the units of the fit alone. See ``decide.floors``.
         groups: of each unit, such as its document; units of a group are not independent. By
             default ``ids``.
-        quick: leave out what takes long: biases beside the usual ones (``Decisions.richer``), and
-            the score that the whole procedure promises.
 
     Returns:
         The rule. Its evidence, all scores as fractions: "metric", "units", "default" (score of the
@@ -95,7 +92,7 @@ def fit(
     if len(names) != len(gold):
         raise InputError(f"expected {len(gold)} ids, one a unit, got {len(names)}")
     floor = None
-    if guard and not quick:
+    if guard:
         decisions = supported(decisions, goal, names, folds)
     search: Search = decisions.fit if not guard else decisions.estimate
     if confidence is not None and goal.is_operating_point:
@@ -111,9 +108,7 @@ def fit(
     if (crossed := found.crossed) is not None:
         sums["cross_fitted"] = crossed.sums
         held_out = {"gain": crossed.gain, "error": crossed.error, "folds": crossed.folds}
-        promised = None
-        if not quick:
-            promised = procedure.promised() if procedure.shrinks else crossed
+        promised = procedure.promised() if procedure.shrinks else crossed
         if promised is not None:
             interval = promised.interval(goal)
             held_out |= {"promised": promised.score, "promised_interval": [*interval]}

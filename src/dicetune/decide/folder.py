@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from dicetune.decide.costs import mean_cost
 from dicetune.decide.fit import LOGIT_ADJUSTMENT, fit
 from dicetune.decide.form import PLAIN, RuleForm
-from dicetune.decide.held_out import FOLDS
+from dicetune.decide.held_out import FOLDS, Procedure
 from dicetune.decide.named import check_name
 from dicetune.decide.rule import DecisionRule, named_file
 from dicetune.errors import DataError, InputError, listed, quoted
@@ -78,6 +78,17 @@ class Split:
         """The rule for this split, with the options of ``decide.fit.fit``."""
         how |= {"ids": self.ids, "spans": self.extras, "groups": self.groups}
         return fit(problem, self.gold, self.scores, **how)
+
+    def expected(self, problem: Problem) -> float | None:
+        """The score of the rule that ``fit`` would find, as ``Procedure.expected`` has it.
+
+        ``None`` where no rule can be fitted.
+        """
+        if problem.why_fixed(self.gold) is not None:
+            return None
+        decisions = problem.decisions(self.gold, self.scores, self.extras)
+        goal = Goal.parse(None, decisions.problem)
+        return Procedure(decisions, goal, self.ids, FOLDS, decisions.estimate, True).expected()
 
 
 @dataclass(frozen=True)

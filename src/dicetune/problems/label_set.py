@@ -13,6 +13,7 @@ highest (Lipton et al., 2014).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -192,6 +193,7 @@ class LabelSetDecisions(Decisions):
         empty = np.zeros((0, len(self.labels)))
         self._scores = np.concatenate([empty, *scores]).astype(np.float64)
         self._at = -logit(self._scores)
+        self._alone = LabelSet({"labels": ["a"]})  # counts of one label, whichever it is
         self._now = np.zeros(len(self.labels))  # the biases of the decisions below
         self._given = self._scores > HALF
         known = np.flatnonzero(self._truth.any(axis=0))
@@ -284,25 +286,26 @@ class LabelSetDecisions(Decisions):
         best: dict[str, float] = dict.fromkeys(self.names, 0.0)
         curves = {name: self._curve(name, mask, weights) for name in names}
         if goal.name != MICRO:
+            alone = replace(goal, problem=self._alone)
             for name, (edges, sums) in curves.items():
-                best[name], _ = best_point(edges, goal.key(sums), 0.0)
+                best[name], _ = best_point(edges, alone.key(sums), 0.0)
             return best
         made = self._padded(self._made({}))[mask]
-        rest = self.problem.tally(weights, made).sum(0)
+        rest = np.array(self.problem.micro(self.problem.tally(weights, made).sum(0)))
 
         def micro_f1(biases: Biases) -> float:
             sums = rest.copy()
             for name, (edges, curve) in curves.items():
-                sums += curve[np.searchsorted(edges, biases[name])]
-                sums -= curve[np.searchsorted(edges, 0.0)]
-            return float(self.problem.metric(sums, MICRO))
+                sums += curve[np.searchsorted(edges, biases[name])][:3]
+                sums -= curve[np.searchsorted(edges, 0.0)][:3]
+            correct, predicted, gold = sums
+            return float(named_ratio(correct, predicted, gold, "f1"))
 
         score = micro_f1(best)
         while True:
             biases: dict[str, float] = dict.fromkeys(self.names, 0.0)
             for name, (edges, sums) in curves.items():
-                number = self.problem.number(name)
-                correct, predicted, _ = (block[..., number] for block in self.problem.blocks(sums))
+                correct, predicted = sums[:, 0], sums[:, 1]
                 biases[name], _ = best_point(edges, 2 * correct - score * predicted, 0.0)
             reached = micro_f1(biases)
             if reached <= score + EQUAL:
@@ -312,13 +315,12 @@ class LabelSetDecisions(Decisions):
     def _curve(
         self, name: str, mask: np.ndarray, weights: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """``Steps.curve`` of a label on the units under the mask, with its own counts alone."""
-        column, size = self.labels.index(name), len(self.problem.classes)
+        """``Steps.curve`` of a label on the units under the mask, with the counts of ``_alone``."""
+        column = self.labels.index(name)
         weight, at = weights[:, column], self._at[mask, column]
-        base = np.zeros((1, 3 * size + len(self.problem.more)))
-        base[0, 2 * size + column] = weight.sum()
-        change = np.stack([weight, np.ones(len(at))], axis=1)
-        columns = np.array([column, size + column])
+        base = np.zeros((1, len(self._alone.columns)))
+        base[0, 2] = weight.sum()
+        change, columns = np.stack([weight, np.ones(len(at))], axis=1), np.arange(2)
         unit = np.zeros(len(at), dtype=np.int64)
         return Steps.of(base, at, unit, columns, change).curve()
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.decide import DecisionRule, Split
+from dicetune.decide import Split
 from dicetune.problems import Problem
 from dicetune.records import DEFAULT, TUNED
 from dicetune.tasks import Data, Task
@@ -63,7 +63,8 @@ class Choice:
         tuned = plain[self.task.main_metric]
         if all(np.isfinite(table).all() for table in scores):  # else the trainer stops the run
             split = Split.of(self.problem, self.task.rows(self.dev, predictions), scores)
-            tuned = promised(split.fit(self.problem, quick=True), self.task.main_metric, tuned)
+            expected = split.expected(self.problem)
+            tuned = tuned if expected is None else expected
         return {**plain, self.metrics[TUNED]: tuned}
 
     def best_steps(self, history: Iterable[Mapping[str, Any]]) -> dict[str, int]:
@@ -83,16 +84,3 @@ class Choice:
     def kept_steps(self, history: Iterable[Mapping[str, Any]]) -> set[int]:
         """The steps of ``best_steps`` whose checkpoints are kept."""
         return {step for name, step in self.best_steps(history).items() if name in self.kept}
-
-
-def promised(rule: DecisionRule, metric: str, default: float) -> float:
-    """The score that a rule promises: on held-out units, or by default where it changes nothing.
-
-    Example:
-        >>> rule = DecisionRule("label", {"spam": 1.0}, "f1", (), {"scores": {"cross_fitted": {}}})
-        >>> promised(rule, "f1", 0.5)
-        0.5
-    """
-    if rule.is_default:
-        return default
-    return float(rule.evidence["scores"].get("cross_fitted", {}).get(metric, default))
