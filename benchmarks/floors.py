@@ -83,6 +83,41 @@ def shares(logits: np.ndarray, gold: np.ndarray, bias: float) -> dict[str, float
     return {"precision": right / made.sum() if made.any() else 1.0, "recall": right / gold.sum()}
 
 
+def documents(times: int, confidence: float) -> None:
+    """A row for each objective: 60 simulated documents of 20 items whose scores move together."""
+    print(
+        "\n| 60 documents | items of a document: promised | holds | independent: promised | holds |"
+    )
+    print("|---|---:|---:|---:|---:|")
+
+    def drawn(random: np.random.Generator, number: int) -> tuple[np.ndarray, np.ndarray]:
+        gold = random.random((number, 20)) < 0.3
+        moved = random.normal(0, 1.5, (number, 1))
+        return (random.normal(0, 1, gold.shape) + 2 * gold - 1 + moved).ravel(), gold.ravel()
+
+    new = drawn(np.random.default_rng(2), 20_000)
+    for objective in ("precision@recall:0.8", "recall@precision:0.6"):
+        random = np.random.default_rng(1)
+        held: dict[bool, list[bool]] = {True: [], False: []}
+        for _ in range(times):
+            logits, gold = drawn(random, 60)
+            names = ["yes" if one else "no" for one in gold]
+            decisions = problem_of(PROBLEM).decisions(names, table_of(logits))
+            goal = Goal.parse(objective, decisions.problem)
+            for together in held:
+                groups = [str(place // 20 if together else place) for place in range(len(gold))]
+                fit = FloorFit(decisions, goal, groups, confidence)
+                bias = fit.fit(np.ones(len(gold), dtype=bool))["yes"]
+                if fit.floors["yes"].promised:
+                    share = shares(*new, bias)[objective.split(":")[0].split("@")[1]]
+                    held[together].append(bool(share >= goal.floor))
+        cells = [
+            f"{100 * len(part) / times:.0f}% | {100 * np.mean(part):.1f}%" if part else "0% | –"
+            for part in held.values()
+        ]
+        print(f"| `{objective}` | {' | '.join(cells)} |")
+
+
 def main() -> None:
     """Print a row for each case."""
     parser = argparse.ArgumentParser()
@@ -120,6 +155,7 @@ def main() -> None:
                 for part, digits, unit in ((held[promise], 1, "%"), (other[promise], 1, ""))
             ]
         print("| " + " | ".join(cells) + " |", flush=True)
+    documents(asked.times, asked.confidence)
 
 
 if __name__ == "__main__":

@@ -30,13 +30,13 @@ _log = logging.getLogger(__name__)
 class Evaluation(dict[str, Any], Printed):
     """Scores of one file as fractions in [0, 1], with a table for each type or label."""
 
-    def __init__(self, scores: Mapping[str, Any], name: str) -> None:
+    def __init__(self, scores: Mapping[str, Any], name: str, rule: str = TUNED) -> None:
         super().__init__(scores)
-        self.name = name
+        self.name, self.rule = name, rule
 
     def parts(self) -> list[Any]:
         """Headline scores and tables."""
-        return terminal.evaluation_tables(self, self.name)
+        return terminal.evaluation_tables(self, self.name, self.rule)
 
     __repr__ = Printed.__str__
 
@@ -116,7 +116,8 @@ def evaluate(
         predictor = load(target, options=given, task=task, use="evaluate", decision=decision)
         examples = predictor.read(data, format=format)
         _tell_rule(predictor)
-        return Evaluation(predictor.evaluate(examples), name)
+        rule = TUNED if predictor.decision is None else predictor.decision.name
+        return Evaluation(predictor.evaluate(examples), name, rule)
     if gold_format is not None and data is None:
         raise InputError(
             f"expected a file of gold beside {quoted(Path(target))} for "

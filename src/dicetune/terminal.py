@@ -23,7 +23,7 @@ from dicetune.comparison.runs import Progress, RunState
 from dicetune.data import Fact, Inspection, Ratio
 from dicetune.errors import listed, printable
 from dicetune.numbers import duration
-from dicetune.records import DEFAULT, TUNED
+from dicetune.records import DEFAULT
 
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -196,13 +196,13 @@ def _cell(name: str, value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def evaluation_tables(scores: Mapping[str, Any], name: str) -> list[Any]:
-    """Headline scores of a file, tables, and facts; "argmax" holds scores without the rule."""
+def evaluation_tables(scores: Mapping[str, Any], name: str, rule: str) -> list[Any]:
+    """Headline scores of a file by the rule of a name, tables, and facts; "argmax": without it."""
     default = scores.get(DEFAULT)
     scores = {key: value for key, value in scores.items() if key != DEFAULT}
     rows = {name: scores}
     if default is not None:
-        rows = {f"{name}, {DEFAULT}": default, f"{name}, {TUNED}": scores}
+        rows = {f"{name}, {DEFAULT}": default, f"{name}, {rule}": scores}
     facts = ", ".join(
         f"{key.replace('_', ' ')} {f'{value:.4g}' if isinstance(value, float) else value}"
         for key, value in scores.items()
