@@ -23,7 +23,7 @@ from dicetune.comparison.runs import Progress, RunState
 from dicetune.data import Fact, Inspection, Ratio
 from dicetune.errors import listed, printable
 from dicetune.numbers import duration
-from dicetune.records import DEFAULT
+from dicetune.records import DEFAULT, TUNED
 
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)
@@ -196,7 +196,7 @@ def _cell(name: str, value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def evaluation_tables(scores: Mapping[str, Any], name: str, rule: str) -> list[Any]:
+def evaluation_tables(scores: Mapping[str, Any], name: str, rule: str = TUNED) -> list[Any]:
     """Headline scores of a file by the rule of a name, tables, and facts; "argmax": without it."""
     default = scores.get(DEFAULT)
     scores = {key: value for key, value in scores.items() if key != DEFAULT}

@@ -14,6 +14,7 @@ from dicetune.records import read_json
 from dicetune.scoring import tune
 
 LABELS = ["red", "green", "blue"]
+TAGS = ["O", "B-red", "B-blue"]
 
 
 def drawn(size, labels=LABELS, *, sharpness=1.0, seed=0):
@@ -42,7 +43,7 @@ def drawn_sets(size, sharpness, seed=0):
 
 
 @pytest.mark.parametrize("sharpness", [0.4, 3.0])
-@pytest.mark.parametrize("kind", ["label", "two", "label_set", "tags"])
+@pytest.mark.parametrize("kind", ["label", "two", "label_set", "tags", "spans"])
 def test_scores_that_are_too_sure_or_too_unsure_are_made_honest(kind, sharpness):
     rows = {
         "label": lambda: drawn(800, sharpness=sharpness),
@@ -51,6 +52,10 @@ def test_scores_that_are_too_sure_or_too_unsure_are_made_honest(kind, sharpness)
         "tags": lambda: [
             {"gold": [row["gold"]], "logits": [list(row["logits"].values())], "labels": LABELS}
             for row in drawn(800, sharpness=sharpness)
+        ],
+        "spans": lambda: [
+            {"gold": [row["gold"]], "logits": [list(row["logits"].values())], "labels": TAGS}
+            for row in drawn(800, TAGS, sharpness=sharpness)
         ],
     }[kind]()
     found = tune(scores=rows, calibrate=True)
@@ -197,6 +202,7 @@ def test_silence_at_a_cost_is_chows_rule():
     assert tune(scores=rows, abstain=3, costs=costs).predicted == found.predicted
 
 
+ANSWERS = [{"gold": ["dock"], "span": "dock", "score": 1.0, "null_score": 0.5}] * 4
 SPANS = [{"gold": ["O", "B-x"], "logits": [[1, 0], [0, 1]], "labels": ["O", "B-x"]}] * 4
 
 
@@ -216,7 +222,7 @@ SPANS = [{"gold": ["O", "B-x"], "logits": [[1, 0], [0, 1]], "labels": ["O", "B-x
         (None, {"costs": {}}, "expected a row for each gold label"),
         (SPANS, {"abstain": "5%"}, "expected one label for each text to abstain, got spans"),
         (SPANS, {"costs": {}}, "expected one label of several for costs, got spans"),
-        (SPANS, {"calibrate": True}, "expected probabilities of labels to calibrate, got spans"),
+        (ANSWERS, {"calibrate": True}, "expected probabilities of labels to calibrate, got answer"),
     ],
 )
 def test_what_cannot_be_asked_for(rows, how, message):

@@ -61,7 +61,7 @@ def test_the_tag_outside_says_how_much_likelier_it_must_be(bias):
     rule = rule_of("spans", {"O": bias}, TAGS)
     (words,) = rule.words
     times = float(re.search(NUMBER + " times as likely", words)[1])
-    assert words.startswith("O only if it is ")
+    assert words.startswith("O only if it is " if bias < 0 else "O already if it is ")
     p = np.random.default_rng(1).dirichlet(np.ones(len(TAGS)), 300)
     (moved,) = rule.apply([np.log(p)])
     said = p[:, 0] > times * p[:, 1:].max(1)
@@ -72,7 +72,7 @@ def test_types_count_several_times():
     biases = {"O": math.log(2), "B-x": math.log(3), "I-x": math.log(3), "B-y": 0.0, "I-y": 0.0}
     rule = rule_of("spans", biases, TAGS)
     assert rule.words == (
-        "O only if it is 0.5 times as likely as the best other tag",
+        "O already if it is 0.5 times as likely as the best other tag",
         "x counts 3 times",
     )
 

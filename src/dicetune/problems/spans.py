@@ -61,6 +61,7 @@ class Spans(Problem):
     items_title: ClassVar[str | None] = "entities"
     scored: ClassVar[tuple[str, ...]] = ("f1", "precision", "recall", "token_accuracy")
     more: ClassVar[tuple[str, ...]] = ("right_tags", "words")
+    independent: ClassVar[bool | None] = False
 
     def check_settings(self) -> None:
         """Scheme and convention."""
@@ -141,11 +142,22 @@ class Spans(Problem):
         for name, bias in biases.items():
             kind = name[2:] or None
             if bias and kind is None:
-                how = f"only if it is {factor_of(-bias)} times as likely as the best other tag"
-                found[name] = f"{name} {how}"
+                how = "only" if bias < 0 else "already"
+                times = f"{factor_of(-bias)} times as likely as the best other tag"
+                found[name] = f"{name} {how} if it is {times}"
             elif bias and kind is not None:
                 found[kind] = f"{kind} counts {factor_of(bias)} times"
         return found
+
+    def chances(
+        self, gold: Sequence[Any], scores: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A row a word; words whose tag the model does not have are left out."""
+        tags = np.array([tag for row in gold for tag in row], dtype=object)
+        table = np.concatenate([np.zeros((0, len(self.labels))), *scores])
+        truth = tags[:, None] == np.array(self.labels, dtype=object)
+        known = truth.any(1)
+        return table[known], truth[known]
 
     def decide(
         self, gold: Sequence[Any], scores: Sequence[np.ndarray], extras: Sequence[Any] | None
