@@ -145,7 +145,7 @@ def compare(
 
     Args:
         task: as ``train`` takes it.
-        losses: specs or names of recipes; by default "ce" and "auto".
+        losses: specs or names of recipes; by default "ce" and "ce+dice".
         seeds: the number of seeds (by default 5), or a list ("1,2,7").
         baseline: the loss that all other losses are compared with; by default the first loss.
         search: number of trials of the search for hyper-parameters, for each loss.

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from dicetune.errors import InputError, InputTypeError
 from dicetune.losses import (
-    AUTO,
     LOSSES,
     CrossEntropyLoss,
     DiceLoss,
@@ -210,11 +209,6 @@ def test_a_loss_of_any_form_becomes_a_loss():
     assert isinstance(recipe(torch.nn.CrossEntropyLoss()).loss, OwnLoss)
 
 
-def test_auto_is_built_of_losses_that_exist():
-    assert str(recipe("auto")) == str(recipe()) == AUTO
-    assert recipe("auto").start_loss is None
-
-
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -222,8 +216,6 @@ def test_auto_is_built_of_losses_that_exist():
         ({"start_share": 0.4}, "start_loss and start_share together"),
         ({"start_loss": "ce", "start_share": 1.0}, r"start_share in \[0, 1\), got 1\.0"),
         ({"start_loss": "ce", "start_share": -0.1}, "start_share to be a finite number >= 0"),
-        ({"loss": "auto", "start_loss": "ce"}, "no start phase beside loss 'auto', got one"),
-        ({"loss": "auto", "start_share": 0.4}, "no start phase beside loss 'auto', got one"),
         ({"loss": "dcie"}, "did you mean 'dice'"),
         ({"loss": None}, "expected a loss, got None"),
         ({"loss": 7}, r"called as f\(logits, target\), got 7"),

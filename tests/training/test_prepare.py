@@ -79,7 +79,7 @@ def test_sigmoids_start_at_the_share_of_their_positives(saved_family, name, task
         "mrc-ner": TASKS["mrc-ner"]({"site": "Find sites."}),
     }[task]
     model = load_model(asked.auto_class, source, asked.labels).eval()
-    biases = asked.sigmoid_biases(model)
+    biases = asked.head_biases(model)
     counts = {name: torch.tensor([[30, 10]]).expand(len(b), 2) for name, b in biases.items()}
     for layer in (module for module in model.modules() if isinstance(module, torch.nn.Linear)):
         if any(layer.bias is not None and shares(layer.bias, bias) for bias in biases.values()):
@@ -143,8 +143,7 @@ def test_counts_of_several_batches_add_up(place, monkeypatch):
         ("qa", "qa.jsonl", "question", {"loss": "ce+la"}, "got 'positions'"),
         ("qa", "qa.jsonl", "question", {"loss": "dice:average=micro"}, "average='macro'"),
         ("text", "text.tsv", "sequence", {"hard_negatives": 3.0}, "expected a background class"),
-        ("ner", "ner.conll", "token", {"prior_bias": True}, "got softmaxes from task 'ner'"),
-        ("qa", "qa.jsonl", "question", {"prior_bias": True}, "got softmaxes from task 'qa'"),
+        ("qa", "qa.jsonl", "question", {"prior_bias": True}, "over the positions of a text"),
         (
             "ner",
             "ner.conll",

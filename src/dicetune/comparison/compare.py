@@ -16,9 +16,10 @@ from dicetune.comparison.execute import Outcome, Show, execute
 from dicetune.comparison.folder import PLAN_FILE, check_predictions, check_writable
 from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search, digests_of
 from dicetune.errors import InputError, listed, quoted, unknown_name
-from dicetune.losses import build, code_of, imported_names, recipe
+from dicetune.losses import build, code_of, imported_names
 from dicetune.models import resolve_encoder
 from dicetune.records import sha256
+from dicetune.training.auto import recipe_of
 from dicetune.training.config import SAMPLE, TRAINER_DEFAULTS, RunConfig
 from dicetune.training.prepare import read_splits
 from dicetune.training.processes import check_group
@@ -36,8 +37,8 @@ _SAMPLE_TRAINER: dict[str, Any] = {
 # keys of a configuration that are the same for every run, or come from other arguments
 _DECIDED = {
     "loss": "give the losses (--loss, once for each)",
-    "start_loss": "objectives with a start phase are compared by name only ('auto')",
-    "start_share": "objectives with a start phase are compared by name only ('auto')",
+    "start_loss": "a start phase cannot be compared yet",
+    "start_share": "a start phase cannot be compared yet",
     "seed": "give the number of seeds (--seeds)",
     "patience": "a run that stops early has another budget than one that does not",
     "keep_checkpoints": "give --keep-models to keep the weights of each run",
@@ -92,7 +93,7 @@ def compare(
         keep_models = earlier.keep_models if keep_models is None else keep_models
     plan = make_plan(
         config or {},
-        ["ce", "auto"] if losses is None else losses,
+        ["ce", "ce+dice"] if losses is None else losses,
         (5 if budget is None else 1) if seeds is None else seeds,
         baseline=baseline,
         search=search or 0,
@@ -209,7 +210,7 @@ def objective_of(loss: str) -> PlannedLoss:
         >>> objective_of("dice:smooth=1.0 + ce").loss
         'dice+ce'
     """
-    chosen = recipe(loss)
+    chosen = recipe_of(loss)
     if chosen.start_loss is None:
         return PlannedLoss(chosen.loss.spec)
     return PlannedLoss(chosen.loss.spec, chosen.start_loss.spec, chosen.start_share)

@@ -37,7 +37,6 @@ from dicetune.losses._majority_or_minority import (
 from dicetune.losses._overlap import IndexOptions
 from dicetune.losses._own import OwnLoss, as_loss, code_of, imported_names
 from dicetune.losses._registry import (
-    AUTO,
     LOSSES,
     AnyLoss,
     Recipe,
@@ -57,7 +56,6 @@ from dicetune.losses._tversky import (
 )
 
 __all__ = [
-    "AUTO",
     "LOSSES",
     "AnyLoss",
     "AsymmetricLoss",

@@ -48,9 +48,6 @@ _CLASSES: tuple[type[Loss], ...] = (
 LOSSES: dict[str, type[Loss]] = {name: loss for loss in _CLASSES for name in loss.presets}
 """The class of each named loss; ``LOSSES[name].presets[name]`` describes the name."""
 
-AUTO = "ce+dice"
-"""The loss of the recipe ``auto``."""
-
 AnyLoss = str | Loss | Callable[[Tensor, Tensor], Tensor]
 """A spec, a loss of this library, or a function of logits and target."""
 
@@ -125,8 +122,8 @@ def _term(text: str, spec: str) -> tuple[float, Loss]:
         )
     if name == "auto":
         raise InputError(
-            "expected a loss, got 'auto': that is a recipe, which may have two phases; it cannot "
-            "be part of a sum or take options"
+            "expected a loss, got 'auto': that is a recipe, which has its loss from the data; it "
+            "cannot be part of a sum or take options"
         )
     of_user = re.match(r"py\s*\(", name) is not None
     if not of_user and name not in LOSSES:
@@ -221,27 +218,20 @@ class Recipe:
 
 
 def recipe(
-    loss: AnyLoss = "auto", start_loss: AnyLoss | None = None, start_share: float | None = None
+    loss: AnyLoss, start_loss: AnyLoss | None = None, start_share: float | None = None
 ) -> Recipe:
-    """The recipe that ``loss`` names ("auto"), or that the three options spell out.
+    """The recipe that the three options spell out.
 
     Raises:
         InputError: for an unknown loss or option and for an object that is no loss; for a start
-            phase without its loss or its share, or beside "auto".
+            phase without its loss or its share.
 
     Example:
         >>> print(recipe("dice:smooth=2"))
         dice:smooth=2
     """
-    if isinstance(loss, str) and loss == "auto":
-        if start_loss is not None or start_share:
-            raise InputError(
-                "expected no start phase beside loss 'auto', got one: 'auto' brings its own; "
-                "name the loss, for example --loss dice --start-loss ce --start-share 0.4"
-            )
-        return Recipe(build(AUTO))
     if loss is None:
-        raise InputError("expected a loss, got None: leave loss= out for 'auto'")
+        raise InputError("expected a loss, got None: name one, such as 'ce'")
     start = None if start_loss is None else _any_loss(start_loss)
     return Recipe(_any_loss(loss), start, start_share or 0.0)
 

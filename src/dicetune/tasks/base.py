@@ -96,6 +96,7 @@ class Task(ABC):
 
     # facts of a task
     labels: tuple[str, ...]  # names of the model's outputs, in their order
+    background: int | None = None  # number of the label of what is nothing (O), if there is one
     main_metric: str  # the dev score that chooses the checkpoint; higher is better
 
     @property
@@ -237,10 +238,10 @@ class Task(ABC):
         found = {t.name: t.class_counts(len(self.labels)) for t in self.loss_targets(labels)}
         return {name: counts for name, counts in found.items() if counts is not None}
 
-    def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
-        """Biases of the sigmoid outputs as views that can be written, (C,), by target.
+    def head_biases(self, model: Any) -> dict[str, Tensor]:
+        """Biases of the outputs as views that can be written, (C,), by target.
 
-        Empty where outputs are softmaxes.
+        Empty where a softmax is over the positions of a text, which have no prior.
         """
         return {}
 

@@ -303,7 +303,7 @@ class MrcNerTask(Task):
         is_gold = (spans[:, :, None] == answers[:, None]).all(-1).any(-1) & exists
         return [*ends, replace(match, target=is_gold.long()[..., None], mask=exists)]
 
-    def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
+    def head_biases(self, model: Any) -> dict[str, Tensor]:
         """Biases of the three heads."""
         layers = {"start": model.start, "end": model.end, "match": model.match[-1]}
         return {name: layer.bias for name, layer in layers.items()}

@@ -25,7 +25,6 @@ from torch import Tensor
 from dicetune.data import TextCorpus, TextExample, TextPredictions
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import Kind
-from dicetune.models import output_bias
 from dicetune.problems import LabelSet
 from dicetune.tasks.base import Scores
 from dicetune.tasks.options import GOLD, option
@@ -132,10 +131,6 @@ class MultiLabelTask(SequenceTask):
     def target(self, labels: Sequence[str]) -> list[float]:
         """1 for each label of the text."""
         return [float(label in labels) for label in self.labels]
-
-    def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
-        """Biases of the labels."""
-        return {"label": output_bias(model, len(self.labels))}
 
     def preprocess_logits(self, outputs: Any, labels: Any) -> Tensor:
         """Log-probabilities of the sigmoid of each label."""

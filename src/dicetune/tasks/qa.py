@@ -288,7 +288,7 @@ class QaTask(Task):
             found.append(replace(item, coefficient=0.5, output=f"{side}_logits"))
         return found
 
-    def sigmoid_biases(self, model: Any) -> dict[str, Tensor]:
+    def head_biases(self, model: Any) -> dict[str, Tensor]:
         """Biases of the start and the end in the sigmoid form."""
         if not self._sigmoid:
             return {}

@@ -23,7 +23,7 @@ from dicetune.errors import (
     quoted,
     unknown_name,
 )
-from dicetune.losses import Recipe, recipe
+from dicetune.losses import Recipe
 from dicetune.records import DEFAULT, TUNED
 from dicetune.tasks import TASKS, build_options, task_named
 from dicetune.tasks.options import (
@@ -34,6 +34,7 @@ from dicetune.tasks.options import (
     read_option_texts,
     read_text,
 )
+from dicetune.training.auto import AUTO, recipe_of
 
 SAMPLE = "sample"
 _MAPPINGS = ("options", "trainer", "class_weight")
@@ -106,8 +107,9 @@ class RunConfig:
         options: options of the task by name (``dicetune tasks`` lists them).
         hard_negatives: train each batch on this number of hardest negatives for each positive
             (such as 3); by default on all negatives.
-        prior_bias: start each sigmoid at the share of its positives in the training split; by
-            default each sigmoid starts at one half.
+        prior_bias: true starts each sigmoid at the share of its positives in the training split,
+            and a softmax at the share of its background class (O), or of each class; false starts
+            sigmoids at one half; by default ``training.auto.starts_at_prior`` decides.
         max_train: number of training examples, from the start of the file; by default all.
         max_dev: number of dev examples that choose the checkpoint; by default all.
         max_test: number of test examples that are scored; by default all.
@@ -137,14 +139,14 @@ class RunConfig:
     test: str | None = None
     out: str | None = None
     model: str = "minilm"
-    loss: str = "auto"
+    loss: str = AUTO
     start_loss: str | None = None
     start_share: float | None = None
     seed: int = 1
     format: str = "auto"
     options: dict[str, Any] = field(default_factory=dict)
     hard_negatives: float | None = None
-    prior_bias: bool = False
+    prior_bias: bool | None = None
     max_train: int | None = None
     max_dev: int | None = None
     max_test: int | None = None
@@ -214,7 +216,7 @@ class RunConfig:
 
     def recipe(self) -> Recipe:
         """The losses of the run, parsed: ``loss``, and ``start_loss`` for the start phase."""
-        return recipe(self.loss, self.start_loss, self.start_share)
+        return recipe_of(self.loss, self.start_loss, self.start_share)
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> RunConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -26,6 +27,7 @@ from dicetune.models import (
 )
 from dicetune.records import sha256
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
+from dicetune.training.auto import Facts, Start, settled
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.choice import Choice
 from dicetune.training.config import SAMPLE, RunConfig
@@ -52,6 +54,7 @@ class Prepared:
     notes: list[str]
     class_counts: dict[str, Tensor] | None
     code: dict[str, str | None]
+    start: Start
     choice: Choice
 
     def under(self, decision: str) -> Prepared:
@@ -62,7 +65,7 @@ class Prepared:
     def finish(self, model: Any) -> None:
         """Fit the embeddings and the biases of a loaded model to the run."""
         fit_vocabulary(model, self.tokenizer)
-        if self.config.prior_bias and self.class_counts is not None:
+        if self.start.at_prior and self.class_counts is not None:
             start_at_prior(self.task, model, self.class_counts)
 
 
@@ -75,8 +78,6 @@ def prepare(config: RunConfig, *, each_decision: bool = False) -> Prepared:
     code = code_of(recipe.losses)
     source = resolve_encoder(config.model)
     splits, task = read_splits(config)
-    if config.class_weight:
-        recipe = weighted(recipe, config.class_weight, task.labels)
     notes = [] if config.note is None else [config.note]
     for split, most in _most(config).items():
         if most is not None and split in splits:
@@ -107,8 +108,12 @@ def prepare(config: RunConfig, *, each_decision: bool = False) -> Prepared:
     if "dev" in encoded:
         notes += doubts_of_choice(task, encoded["dev"], collator)
     class_counts = None
-    if config.prior_bias or any(loss.needs_class_counts for loss in recipe.losses):
+    open_start = config.prior_bias is None and str(recipe) == "ce"
+    if config.prior_bias or open_start or any(loss.needs_class_counts for loss in recipe.losses):
         class_counts = count_classes(task, encoded["train"], collator)
+    recipe, start = settled(config, Facts(len(splits["train"]), class_counts or {}))
+    if config.class_weight:
+        recipe = weighted(recipe, config.class_weight, task.labels)
     prepared = Prepared(
         config=config,
         splits=splits,
@@ -125,6 +130,7 @@ def prepare(config: RunConfig, *, each_decision: bool = False) -> Prepared:
         notes=notes,
         class_counts=class_counts,
         code=code,
+        start=start,
         choice=Choice(
             task,
             task.problem(splits["train"]),
@@ -136,6 +142,8 @@ def prepare(config: RunConfig, *, each_decision: bool = False) -> Prepared:
     prepared.finish(model)
     _rehearse(prepared, model)
     _log.info("objective: %s", recipe)
+    if start.said:
+        _log.info(start.said)
     for note in notes:
         _log.info(note)
     return prepared
@@ -265,25 +273,40 @@ def _class_totals(task: Task, encoded: Encoded, collator: PaddingCollator) -> di
 
 @torch.no_grad()
 def start_at_prior(task: Task, model: Any, class_counts: Mapping[str, Tensor]) -> None:
-    """Write the log-odds of the training items, b = log(n_positive / n_negative), into the biases.
+    """Write the shares of the training items into the biases of the head.
 
-    A new head predicts one half everywhere. With 50 or 2,000 negatives for each positive,
-    cross-entropy first lowers every logit, and changes the encoder too: on GoEmotions the encoder
-    collapsed to two directions for good. A head that starts at the prior has nothing to lower.
+    A sigmoid starts at the log-odds of its positives, b = log(n_positive / n_negative). A softmax
+    with a background class (O) starts at the share of this class, b_O = log(n_O / n_other) +
+    log(C - 1), the other biases at 0; any other softmax at b_c = log(n_c / n).
 
-    ``class_counts`` are training items without and with each label, (C, 2), by input name.
+    A new head predicts one half everywhere, or each class equally often. With 50 or 2,000 negatives
+    for each positive, cross-entropy first lowers every logit, and changes the encoder too: on
+    GoEmotions the encoder collapsed to two directions for good. A head that starts at the prior has
+    nothing to lower.
+
+    ``class_counts`` are training items by input name: of each class, (C,), or without and with each
+    label, (C, 2).
 
     Reference: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, section 4.1.
     """
-    biases = task.sigmoid_biases(model)
+    biases = task.head_biases(model)
     if not biases:
         raise InputError(
-            "expected sigmoid outputs for prior_bias, got softmaxes from task "
-            f"{quoted(task.name)}: leave it out"
+            "expected outputs with a prior for prior_bias, got softmaxes over the positions of a "
+            f"text from task {quoted(task.name)}: leave it out"
         )
     for name, bias in biases.items():
-        absent, there = class_counts[name].to(bias).unbind(1)
-        bias.copy_(torch.log(there / absent))
+        counts = class_counts[name].to(bias)
+        if counts.ndim == 2:
+            absent, there = counts.unbind(1)
+            bias.copy_(torch.log(there / absent))
+        elif task.background is None:
+            bias.copy_(torch.log(counts / counts.sum()))
+        else:
+            outside = counts[task.background]
+            others = torch.log(outside / (counts.sum() - outside).clamp(min=1))
+            bias.zero_()
+            bias[task.background] = others + math.log(max(len(counts) - 1, 1))
 
 
 def _rehearse(prepared: Prepared, model: Any) -> None:

@@ -24,7 +24,8 @@ from transformers.trainer_utils import EvalLoopOutput, TrainOutput
 
 from dicetune.errors import InputError, listed, quoted
 from dicetune.loss_input import IGNORED, Kind, LossInput, item_count
-from dicetune.losses import AnyLoss, recipe, start_steps
+from dicetune.losses import AnyLoss, start_steps
+from dicetune.training.auto import AUTO, recipe_of
 from dicetune.training.batches import EpochOfSampler, LengthGroupedSampler
 from dicetune.training.callbacks import StopOnSignal
 from dicetune.training.folder import follow_umask
@@ -79,7 +80,7 @@ class ObjectiveTrainer(Trainer):
     def __init__(
         self,
         *positional: Any,
-        loss: AnyLoss = "auto",
+        loss: AnyLoss = AUTO,
         start_loss: AnyLoss | None = None,
         start_share: float | None = None,
         background: int | None = None,
@@ -94,7 +95,7 @@ class ObjectiveTrainer(Trainer):
             raise InputError("expected no compute_loss_func, got one: give it as loss= instead")
         if (loss_inputs is None) != (item_counts is None):
             raise InputError("expected loss_inputs= and item_counts= together, got only one")
-        chosen = recipe(loss, start_loss, start_share)
+        chosen = recipe_of(loss, start_loss, start_share)
         super().__init__(*positional, **trainer)
         check_group(self.args.world_size, self.args.process_index)
         if self.args.label_smoothing_factor:
