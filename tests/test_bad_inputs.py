@@ -146,7 +146,7 @@ FLAGS = [
     f"{TRAIN_NER} -s trainer.report_to=comet_ml",
     f"{TRAIN_NER} -s hard_negatives=0",
     f"{TRAIN_NER} -s hard_negatives=nan",
-    f"{TRAIN_NER} -s prior_bias=true",
+    f"{TRAIN_NER} -s prior_bias=maybe",
     f"{TRAIN_NER} -s out.x=1",
     f"{TRAIN_NER} --out stranger",
     f"{TRAIN_NER} --out ner.conll",

@@ -68,6 +68,15 @@ def train(
     loss: Annotated[
         Text, flag("Loss, e.g. ce+0.5*dice (`dicetune losses` lists all); by default 'auto'.")
     ] = None,
+    tries: Annotated[
+        Number,
+        flag(
+            "With --loss auto: train the first K losses of its list and keep the best by dev, "
+            "e.g. 3; by default the first alone.",
+            "--try",
+            metavar="K",
+        ),
+    ] = None,
     start_loss: Annotated[Text, flag("Loss of the start phase, e.g. ce; by default none.")] = None,
     start_share: Annotated[
         float | None,

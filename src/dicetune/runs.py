@@ -88,6 +88,7 @@ def train(
     data: str | None = None,
     options: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
+    tries: int | None = None,
     overwrite: bool = False,
     resume: bool = False,
     progress: bool = False,
@@ -101,6 +102,7 @@ def train(
         data: "sample" for the packaged corpus, in place of ``train``, ``dev`` and ``test``.
         options: options of the task, by name.
         settings: any key of ``RunConfig``; "trainer.learning_rate" reaches into a mapping.
+        tries: train this number of losses of the list of ``auto``, and keep the best by dev.
         overwrite: delete an earlier run in ``out``.
         resume: continue an unfinished run in ``out``.
         progress: show a progress bar.
@@ -117,7 +119,13 @@ def train(
 
     values = _run_values(_config_values(config), task, keys, data, options, settings)
     chosen = RunConfig.from_mapping(values)
-    record = run(chosen, overwrite=overwrite, resume=resume, progress=progress)
+    how: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "progress": progress}
+    if tries is None:
+        record = run(chosen, **how)
+    else:
+        from dicetune.comparison.tries import try_losses
+
+        record = try_losses(chosen, tries, **how)
     return TrainedRun(Path(chosen.out or "."), record)
 
 

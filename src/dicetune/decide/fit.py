@@ -110,8 +110,8 @@ def fit(
         held_out = {"gain": crossed.gain, "error": crossed.error, "folds": crossed.folds}
         promised = procedure.promised() if procedure.shrinks else crossed
         if promised is not None:
-            interval = promised.interval(goal)
-            held_out |= {"promised": promised.score, "promised_interval": [*interval]}
+            sums["promised"] = promised.sums
+            held_out["promised_interval"] = [*promised.interval(goal)]
     where = {"tuned": "dev", "cross_fitted": "held-out units"}
     evidence = _evidence(goal, sums, len(gold)) | {
         **held_out,

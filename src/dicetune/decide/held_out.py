@@ -152,9 +152,17 @@ class CrossFit:
         return found
 
     def interval(self, goal: Goal) -> tuple[float, float]:
-        """The 95% interval of the score on new units, from the jackknife."""
+        """The 95% interval of the score on new units, from the jackknife.
+
+        Only units with an item in precision and recall say something: with few of them the
+        interval is wide, as Wilson's is for few items.
+        """
         score, _, error = goal.gain(np.zeros_like(self.counts), self.counts)
-        return wilson(score, Z95 * error, Z95**2 / len(self.counts))
+        said = len(self.counts)
+        if goal.problem.has_classes:
+            _, (_, predicted, gold) = goal.problem.focus(self.counts)
+            said = int(((predicted + gold).sum(-1) > 0).sum())
+        return wilson(score, Z95 * error, Z95**2 / max(said, 1))
 
 
 def supported(decisions: Decisions, goal: Goal, ids: Sequence[str], folds: int) -> Decisions:

@@ -1,0 +1,154 @@
+"""The recipe auto, the start of the head, and the losses that are tried."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+import dicetune
+from dicetune.errors import InputError
+from dicetune.losses import LOSSES, build
+from dicetune.models import load_model
+from dicetune.records import RunRecord, read_json
+from dicetune.tasks import TASKS
+from dicetune.training import RunConfig, run
+from dicetune.training.auto import RULES, TRIES, Facts, Rule, auto_rule, recipe_of, settled
+from dicetune.training.prepare import start_at_prior
+
+TAGS = "The O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nBonn B-CITY\nis O\nup O\n"
+TEXTS = "text\tlabel\n" + "quay is down\tbad\ngate is up\tgood\ngate is fine\tgood\n" * 6
+EMOTIONS = "text\tlabels\n" + "quay is down\tfear\ngate is up\tjoy\nit is\tjoy,fear\nso\t\n" * 60
+
+
+@pytest.fixture
+def place(saved_family, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    files = {"ner.conll": TAGS, "text.tsv": TEXTS, "multilabel.tsv": EMOTIONS}
+    for name, text in files.items():
+        Path(name).write_text(text, encoding="utf-8")
+    for head in ("token", "sequence"):
+        Path(head).symlink_to(saved_family("bert", head))
+    return tmp_path
+
+
+def config(task, file, head, **values):
+    trainer = {"max_steps": 2, "per_device_train_batch_size": 4, "eval_strategy": "steps"}
+    trainer |= {"eval_steps": 1, "save_strategy": "steps", "save_steps": 1}
+    return RunConfig(
+        **{"task": task, "train": file, "dev": file, "model": head, "out": "out", **values},
+        trainer=trainer,
+    )
+
+
+def test_the_list_holds_losses_and_begins_with_the_rule_that_always_applies():
+    assert all(build(loss) for loss in TRIES)
+    assert TRIES[0] == RULES[-1].loss
+    assert len(set(TRIES)) == len(TRIES)
+    assert all(rule.loss.split("+")[0] in LOSSES and rule.why for rule in RULES)
+    assert auto_rule(Facts(0, {})) is RULES[-1]
+    assert str(recipe_of()) == str(recipe_of("auto")) == "ce"
+
+
+def test_another_regime_is_one_more_rule(monkeypatch):
+    few = Rule("dsc", lambda facts: facts.examples < 50, "few texts")
+    monkeypatch.setattr("dicetune.training.auto.RULES", (few, *RULES))
+    asked = RunConfig(task="ner", train="a", dev="b")
+    found, start = settled(asked, Facts(10, {}))
+    assert found.loss.spec == "dsc"
+    assert "because few texts" in start.said
+    assert start.reasons["loss"] == "dsc"
+    assert settled(asked, Facts(60, {}))[0].loss.spec == "ce"
+
+
+@pytest.mark.parametrize(
+    ("values", "positives", "expected"),
+    [
+        ({}, 500, True),
+        ({"loss": "ce"}, 500, True),
+        ({}, 6, False),
+        ({"loss": "dice"}, 500, False),
+        ({"prior_bias": False}, 500, False),
+        ({"prior_bias": True}, 6, True),
+    ],
+)
+def test_where_sigmoids_start(values, positives, expected):
+    counts = {"label": torch.tensor([[9000, positives], [9000, positives]])}
+    _, start = settled(RunConfig(task="multilabel", train="a", dev="b", **values), Facts(9, counts))
+    assert start.at_prior is expected
+
+
+def test_a_softmax_starts_at_the_share_of_the_background_or_of_each_class(place):
+    task = TASKS["ner"](["O", "B-X", "I-X", "B-Y", "I-Y"])
+    model = load_model(task.auto_class, "token", task.labels).eval()
+    start_at_prior(task, model, {"tags": torch.tensor([90, 4, 3, 2, 1])})
+    shares = model.classifier.bias.detach().softmax(-1)
+    assert shares.tolist() == pytest.approx([0.9, 0.025, 0.025, 0.025, 0.025], abs=1e-6)
+    task = TASKS["text"](["a", "b"], metric="accuracy")
+    model = load_model(task.auto_class, "sequence", task.labels).eval()
+    start_at_prior(task, model, {"label": torch.tensor([30, 10])})
+    (bias,) = task.head_biases(model).values()
+    assert bias.softmax(-1).tolist() == pytest.approx([0.75, 0.25], abs=1e-6)
+
+
+def test_a_run_says_what_auto_is_and_keeps_it_in_full(place, caplog):
+    with caplog.at_level("INFO", logger="dicetune"):
+        run(config("multilabel", "multilabel.tsv", "sequence"))
+    assert "auto: ce with a decision tuned on dev, because" in caplog.text
+    objective = read_json(Path("out/run.json"))["objective"]
+    assert objective["text"] == "ce"
+    assert objective["prior_bias"] is True  # 120 positives a label
+    assert objective["auto"]["decision"] == "tuned"
+    assert "54.4 from the prior" in objective["auto"]["start"]
+
+
+def test_the_best_of_several_losses_is_kept(place, caplog):
+    asked = config("text", "text.tsv", "sequence")
+    with caplog.at_level("INFO", logger="dicetune"):
+        found = dicetune.train(config=asked, tries=2)
+    tries = found.record.objective["tries"]
+    assert [one["loss"] for one in tries["runs"]] == list(TRIES[:2])
+    best = max(tries["runs"], key=lambda one: one["dev"])
+    assert found.record.objective["text"] == best["loss"]
+    assert math.isfinite(tries["optimism"])
+    assert "flatters the dev score" in caplog.text
+    assert not Path("out.tries").exists()
+    assert RunRecord.load("out").objective == found.record.objective
+    assert dicetune.predict("out", text=["gate is up"])
+    with pytest.raises(InputError, match="expected a new or empty folder"):
+        dicetune.train(config=asked, tries=2)
+
+
+def test_tries_go_on_after_a_stop(place, monkeypatch):
+    asked = config("text", "text.tsv", "sequence")
+    made = []
+
+    def stopped(own, **how):
+        made.append(own.loss)
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        return run(own, **how)
+
+    monkeypatch.setattr("dicetune.comparison.tries.run", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        dicetune.train(config=asked, tries=2)
+    with pytest.raises(InputError, match="give --resume to go on with them"):
+        dicetune.train(config=asked, tries=2)
+    first = json.loads(Path(f"out.tries/1-{TRIES[0]}/run.json").read_text(encoding="utf-8"))
+    found = dicetune.train(config=asked, tries=2, resume=True)
+    assert made == [TRIES[0], TRIES[1], TRIES[1]]
+    assert found.record.objective["tries"]["runs"][0]["loss"] == first["objective"]["text"]
+
+
+@pytest.mark.parametrize(
+    ("values", "tries", "message"),
+    [
+        ({"loss": "dice"}, 2, "expected --loss auto beside --try, got 'dice'"),
+        ({}, 1, f"expected --try between 2 and {len(TRIES)}, got 1"),
+        ({}, 99, f"expected --try between 2 and {len(TRIES)}, got 99: the list is ce,"),
+    ],
+)
+def test_tries_that_cannot_be(place, values, tries, message):
+    with pytest.raises(InputError, match=message):
+        dicetune.train(config=config("text", "text.tsv", "sequence", **values), tries=tries)
