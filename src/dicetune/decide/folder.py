@@ -116,7 +116,7 @@ class Tuned:
         """Rows for people: dev by default, fitted, cross-fitted and tuned, then other splits."""
         found = self.rule.evidence.get("scores", {})
         default = DEFAULT if self.rule.calibration is None else "calibrated"
-        names = {"default": default, "fitted": "fitted", "cross_fitted": "held out"}
+        names = {"default": default, "fitted": "fitted", "promised": "held out"}
         rows = {f"{DEV}, {shown}": found[name] for name, shown in names.items() if name in found}
         for split, scores in self.metrics.items():
             for decision, metrics in scores.items():

@@ -212,7 +212,7 @@ def _metrics(prepared: Prepared, name: str, scored: Scored, tuned: Tuned | None)
     if rule.is_default:
         how = DEFAULT
     elif name == DEV:
-        how, found = f"{TUNED} (held out)", rule.evidence["scores"].get("cross_fitted", {})
+        how, found = f"{TUNED} (held out)", rule.evidence["scores"].get("promised", {})
     else:
         scores = scored.split.scores
         how, found = TUNED, task.score(data, task.predict(scores, data, rule.apply(scores)))
