@@ -61,7 +61,7 @@ def test_no_module_shadows_a_verb(place):
 def test_train_returns_the_run(trained, place):
     assert trained.folder == place / "run"
     assert set(trained.scores) == {"dev"}
-    assert is_shown(trained, "ner · ce+dice · seed 1", "precision", "dev")
+    assert is_shown(trained, "ner · ce · seed 1", "precision", "dev")
     assert trained.record.config["trainer"] == {"num_train_epochs": 1, "use_cpu": True}
     assert trained.summary_line().startswith(f"step {trained.record.training['best_step']} of ")
 

@@ -70,12 +70,7 @@ def train(
     ] = None,
     tries: Annotated[
         Number,
-        flag(
-            "With --loss auto: train the first K losses of its list and keep the best by dev, "
-            "e.g. 3; by default the first alone.",
-            "--try",
-            metavar="K",
-        ),
+        flag("Train the first K losses of auto's list, keep the best by dev, e.g. 3.", "--try"),
     ] = None,
     start_loss: Annotated[Text, flag("Loss of the start phase, e.g. ce; by default none.")] = None,
     start_share: Annotated[

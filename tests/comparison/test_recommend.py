@@ -65,7 +65,7 @@ def test_a_tuned_decision_is_judged_on_units_that_its_rule_did_not_see(tmp_path)
     moved = 0
     for model in models[4:]:
         rule = DecisionRule.load(model.run.folder)
-        name = "default" if rule.is_default else "cross_fitted"
+        name = "default" if rule.is_default else "promised"
         moved += not rule.is_default
         assert problem.score(model.counts.sum(0), "f1") == pytest.approx(rule.evidence[name])
     assert moved

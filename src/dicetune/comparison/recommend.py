@@ -41,7 +41,7 @@ from dicetune.comparison.statistics.estimate import Metric, by_document
 from dicetune.comparison.together import Together
 from dicetune.decide import DecisionRule
 from dicetune.decide.folder import DEV
-from dicetune.decide.held_out import FOLDS, Procedure
+from dicetune.decide.held_out import FOLDS, Procedure, supported
 from dicetune.problems import Problem, problem_of
 from dicetune.problems.goal import Goal
 from dicetune.records import DEFAULT, PREDICTIONS_FILE, TUNED, TUNED_FILE
@@ -126,6 +126,7 @@ def cross_fitted(run: FinishedRun, rows: Sequence[Mapping[str, Any]]) -> np.ndar
     decisions = problem.decisions(gold, run.scores(DEV), extras).fitted_as(rule.biases)
     goal = Goal.parse(rule.objective, decisions.problem)
     ids = [str(row["id"]) for row in rows]
+    decisions = supported(decisions, goal, ids, FOLDS)
     crossed = Procedure(decisions, goal, ids, FOLDS, decisions.estimate, guard=True).promised()
     return None if crossed is None else crossed.counts
 

@@ -22,6 +22,7 @@ from dicetune.data import Entries
 from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import IGNORED, LossInput, LossTarget, item_count
+from dicetune.models import output_bias
 from dicetune.problems import Problem
 
 Scores = dict[str, Any]
@@ -85,6 +86,7 @@ class Task(ABC):
     reads_as_train: ClassVar[bool] = False
     pipeline: ClassVar[str | None] = None  # of transformers, for the saved folder
     # keys of a batch that are targets and no model inputs, each with the value that pads it
+    head: ClassVar[str | None] = None  # the target that has an output for each label
     targets: ClassVar[Mapping[str, int]] = {"labels": IGNORED}
     model_config: ClassVar[Mapping[str, Any]] = {}  # of the saved model, for other tools
     # model inputs that the tokenizer does not know, with their padding values
@@ -241,9 +243,10 @@ class Task(ABC):
     def head_biases(self, model: Any) -> dict[str, Tensor]:
         """Biases of the outputs as views that can be written, (C,), by target.
 
-        Empty where a softmax is over the positions of a text, which have no prior.
+        By default of the target with an output for each label. Empty where a softmax is over the
+        positions of a text, which have no prior.
         """
-        return {}
+        return {} if self.head is None else {self.head: output_bias(model, len(self.labels))}
 
     # tensors to text
 

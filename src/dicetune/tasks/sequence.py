@@ -38,7 +38,6 @@ from dicetune.data.texts.labels import AUTO, read_label_names
 from dicetune.decide import DecisionRule
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import Kind, LossTarget
-from dicetune.models import output_bias
 from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, decided, present
 from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
 from dicetune.tasks.windows import longest_first
@@ -181,6 +180,7 @@ class SequenceTask(Task):
     auto_class = AutoModelForSequenceClassification
     aligns = False
     pipeline = "text-classification"
+    head = "label"
     # problem_type for pipelines of transformers: softmax, or a sigmoid for each label
     model_config: ClassVar[Mapping[str, Any]] = {"problem_type": "single_label_classification"}
     out_formats = ("jsonl", "tsv")
@@ -323,10 +323,6 @@ class SequenceTask(Task):
     def loss_targets(self, labels: Mapping[str, Tensor]) -> list[LossTarget]:
         """One decision a text."""
         return [LossTarget("label", labels["labels"], kind=self.kind)]
-
-    def head_biases(self, model: Any) -> dict[str, Tensor]:
-        """Biases of the labels."""
-        return {"label": output_bias(model, len(self.labels))}
 
     def choose(self, scores: Arrays, data: Any, deciding: Arrays) -> list[Decision]:
         """The labels of each text, with the probabilities of all labels."""

@@ -46,7 +46,6 @@ from dicetune.data import (
 from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import IGNORED, LossTarget
-from dicetune.models import output_bias
 from dicetune.problems import Spans, Tags
 from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, decided, present
 from dicetune.tasks.tag_files import log_scheme, match_tags, read_untagged
@@ -116,6 +115,7 @@ class TokenTask(Task):
     spells_spans: ClassVar[bool] = False
     auto_class = AutoModelForTokenClassification
     pipeline: ClassVar[str | None] = "token-classification"
+    head: ClassVar[str | None] = "tags"
     out_formats: ClassVar[tuple[str, ...]] = ("same", "conll", "jsonl")
     inspect = staticmethod(inspect_tokens)
 
@@ -240,10 +240,6 @@ class TokenTask(Task):
     def loss_targets(self, labels: Mapping[str, Tensor]) -> list[LossTarget]:
         """One softmax a word."""
         return [LossTarget("tags", labels["labels"], background=self.background)]
-
-    def head_biases(self, model: Any) -> dict[str, Tensor]:
-        """Biases of the tags."""
-        return {"tags": output_bias(model, len(self.labels))}
 
     def choose(self, scores: Arrays, data: Any, deciding: Arrays) -> list[list[str]]:
         """The likeliest label of each word."""
