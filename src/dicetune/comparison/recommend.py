@@ -142,7 +142,7 @@ def choose(values: np.ndarray, rows: Sequence[int], together: Sequence[bool]) ->
     Example:
         >>> two_losses = np.array([[0.5, 0.7, 0.61, 0.61, 0.65]])
         >>> choose(two_losses, [0, 0, 1, 1, 2], [False, False, False, False, True]).tolist()
-        [2]
+        [4]
     """
     owners, common = np.asarray(rows), np.asarray(together, dtype=bool)
     names = np.unique(owners[~common])

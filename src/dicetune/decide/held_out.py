@@ -186,7 +186,7 @@ def shrink_factor(gain: float, error: float) -> float:
     """The share of a rule that its gain allows; 0 without a gain.
 
     Example:
-        >>> shrink_factor(2.0, 1.0), shrink_factor(1.25, 1.0), shrink_factor(-2.0, 1.0)
+        >>> shrink_factor(2.0, 1.0), round(shrink_factor(1.25, 1.0), 2), shrink_factor(-2.0, 1.0)
         (1.0, 0.72, 0.0)
     """
     return min(1.0, 2 * max(0.0, 1.0 - (error / gain) ** 2)) if gain > 0 else 0.0
