@@ -72,7 +72,7 @@ def test_a_calibration_that_does_not_help_is_not_used():
     found = tune(scores=drawn(300, seed=4), calibrate=True)
     evidence = found.rule.evidence["calibration"]
     assert found.rule.calibration is None
-    assert evidence["after"]["log_loss"] >= evidence["before"]["log_loss"]
+    assert evidence["after"]["log_loss"] > evidence["before"]["log_loss"] - 0.01
     assert "The probabilities are kept: ECE" in found.said
 
 
@@ -94,7 +94,7 @@ def test_the_calibration_is_the_likeliest(alone, shifts):
     def loss(slope, moved):
         made = Calibration(slope, moved).apply(table, LABELS, alone)
         decisions = truth.size if alone else len(truth)
-        prior = np.log(slope) ** 2 / 2 + sum(one**2 for one in moved.values()) / 8
+        prior = 2 * np.log(slope) ** 2 + sum(one**2 for one in moved.values()) / 2
         return reliability(made, truth, alone)["log_loss"] * decisions + prior
 
     best = loss(fitted.slope, fitted.shifts)

@@ -1,7 +1,7 @@
 r"""What a rule has beside its biases: calibrated probabilities, costs, and silence.
 
-- *Calibration* (``problems.reliability``): the form with the lowest log loss on held-out units of
-  none, a slope, and a slope with shifts; then it is fitted on all units.
+- *Calibration* (``problems.reliability``): a slope, or a slope with shifts, by the log loss on
+  held-out units; none where the loss falls by no more than the standard error of its fall.
 - *Costs* (``decide.costs``) take the place of biases.
 - *Silence*: the rule says nothing where its risk, the expected cost or the chance of an error, is
   over a bound: a cost of silence (Chow, 1970), or the quantile of dev that silences a share of it.
@@ -22,7 +22,7 @@ from dicetune.decide.held_out import deal
 from dicetune.decide.rule import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.problems import Problem
-from dicetune.problems.reliability import Calibration, reliability
+from dicetune.problems.reliability import Calibration, log_losses, reliability
 
 COST = "cost"
 """The objective of a rule with costs."""
@@ -89,7 +89,8 @@ class RuleForm:
         alone = bool(problem.independent)
         part = deal(ids, max(2, min(folds, len(set(ids)))))
         tables = [problem.chances([row], [table]) for row, table in zip(gold, scores, strict=True)]
-        where = np.repeat(part, [len(table) for table, _ in tables])
+        unit = np.repeat(np.arange(len(tables)), [len(table) for table, _ in tables])
+        where = part[unit]
         table, truth = (np.concatenate(one) for one in zip(*tables, strict=True))
 
         def held_out(shifts: bool) -> np.ndarray:
@@ -100,16 +101,18 @@ class RuleForm:
                 found[~rest] = fitted.apply(table[~rest], problem.labels, alone)
             return found
 
-        before = reliability(table, truth, alone)
-        tried = {shifts: reliability(held_out(shifts), truth, alone) for shifts in (False, True)}
-        best = min(tried, key=lambda shifts: tried[shifts]["log_loss"])
-        after = tried[best]
+        tried = {shifts: held_out(shifts) for shifts in (False, True)}
+        best = min(tried, key=lambda shifts: float(log_losses(tried[shifts], truth, alone).sum()))
+        before, after = (reliability(one, truth, alone) for one in (table, tried[best]))
         evidence = {"before": before, "after": after}
+        less = log_losses(table, truth, alone) - log_losses(tried[best], truth, alone)
+        gains = np.bincount(unit, less, len(tables))
         told = (
             f"ECE {_percent(before, after, 'ece')}, log loss {before['log_loss']:.3f} to "
             f"{after['log_loss']:.3f} on held-out units"
         )
-        if after["log_loss"] >= before["log_loss"]:
+        # a small set may be calibrated by luck: the gain has to be above its standard error
+        if gains.mean() <= gains.std() / np.sqrt(len(gains)):
             return None, {**evidence, "said": f"the probabilities are kept: {told}"}
         fitted = Calibration.fit(table, truth, problem.labels, alone, best)
         return fitted, {**evidence, "said": f"calibrated ({fitted}): {told}"}

@@ -3,8 +3,8 @@ r"""Calibration: probabilities that mean what they say, by a slope and shifts of
 For a softmax :math:`p'_c \propto e^{a \log p_c + s_c}`, for independent labels
 :math:`\operatorname{logit} p'_c = a \operatorname{logit} p_c + s_c`. The slope :math:`a` is one
 over the temperature: below 1 the model was too sure. Slope and shifts maximise the likelihood of
-the gold times a prior, :math:`\log a \sim N(0, 1)` and :math:`s_c \sim N(0, 4)`, which a small or
-separable set needs. Of two labels of a softmax the second alone has a shift.
+the gold times a prior, :math:`\log a \sim N(0, 0.5^2)` and :math:`s_c \sim N(0, 1)`, which a small
+or separable set needs. Of two labels of a softmax the second alone has a shift.
 
 References: Platt, 1999; Guo et al., On Calibration of Modern Neural Networks, 2017; Alexandari et
 al., Maximum Likelihood with Bias-Corrected Calibration, 2020.
@@ -25,7 +25,8 @@ FURTHEST = 60.0
 """Log-odds beyond are cut: they say nothing more, and infinity times a slope is no number."""
 
 BINS = 15
-_SHIFTS = 4.0  # variance of the prior
+SLOPE, SHIFT = 0.5, 1.0
+"""Standard deviations of the log-slope and of a shift before any data."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Calibration:
         moved = list(range(len(labels))) if shifts else []
         moved = moved[1:] if len(labels) == 2 and not alone else moved
         target = truth.astype(np.float64)
+        spread = np.array([SLOPE, *[SHIFT] * len(moved)]) ** 2
 
         def loss(values: np.ndarray) -> tuple[float, np.ndarray]:
             slope = np.exp(values[0])
@@ -97,9 +99,9 @@ class Calibration:
                 missed = target * (whole - raised)
                 chance = np.exp(raised - whole)
             far = chance - target
-            value = missed.sum() + (values[0] ** 2 + (values[1:] ** 2).sum() / _SHIFTS) / 2
+            value = missed.sum() + (values**2 / spread).sum() / 2
             slopes = np.append((far * odds).sum() * slope, far.sum(0)[moved])
-            return float(value), slopes + values / np.append(1.0, np.full(len(moved), _SHIFTS))
+            return float(value), slopes + values / spread
 
         found = minimize(loss, np.zeros(1 + len(moved)), jac=True, method="L-BFGS-B").x
         by_label = {labels[place]: float(one) for place, one in zip(moved, found[1:], strict=True)}
@@ -131,9 +133,7 @@ def reliability(table: np.ndarray, truth: np.ndarray, alone: bool) -> dict[str, 
         (0.2, 0.223)
     """
     chance = np.exp(np.maximum(table, -FURTHEST))
-    missed = -np.where(truth, np.log(chance), 0.0)
     if alone:
-        missed = missed - np.where(truth, 0.0, np.log1p(-np.minimum(chance, 1 - 1e-15)))
         said, right = chance.ravel(), truth.ravel()
     elif table.shape[1] == 2:
         said, right = chance[:, 1], truth[:, 1]
@@ -143,5 +143,16 @@ def reliability(table: np.ndarray, truth: np.ndarray, alone: bool) -> dict[str, 
     order = np.argsort(said, kind="stable")
     bins = np.array_split(order, min(BINS, max(len(order), 1)))
     apart = sum(abs(said[part].sum() - right[part].sum()) for part in bins)
-    decisions = len(said)
-    return {"log_loss": float(missed.sum()) / decisions, "ece": float(apart) / decisions}
+    decisions = max(len(said), 1)
+    loss = log_losses(table, truth, alone).sum()
+    return {"log_loss": float(loss) / decisions, "ece": float(apart) / decisions}
+
+
+def log_losses(table: np.ndarray, truth: np.ndarray, alone: bool) -> np.ndarray:
+    """Minus the log-probability of the gold of each row, (N,); arguments as ``reliability``."""
+    chance = np.exp(np.maximum(table, -FURTHEST))
+    missed = -np.where(truth, np.log(chance), 0.0)
+    if alone:
+        missed = missed - np.where(truth, 0.0, np.log1p(-np.minimum(chance, 1 - 1e-15)))
+    found: np.ndarray = missed.sum(1)
+    return found
