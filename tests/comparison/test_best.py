@@ -46,7 +46,7 @@ def weights(folder):
                   if path.name.startswith("model"))  # fmt: skip
 
 
-def forced(out, summary, together=True):
+def forced(out, summary, together=True, decision="tuned"):
     """The recommendation of a model that the test chooses."""
     plan = Plan.load(out)
     runs = FinishedRun.of_plan(plan, out)
@@ -54,7 +54,7 @@ def forced(out, summary, together=True):
     members = one.members if together else one.members[:1]
     chosen = {
         **summary["recommendation"],
-        **{"name": "ce", "loss": "ce", "decision": "tuned", "together": together},
+        **{"name": "ce", "loss": "ce", "decision": decision, "together": together},
         "runs": [run.planned.id for run in members],
         "seeds": [run.planned.seed for run in members],
     }
@@ -179,6 +179,18 @@ def test_a_better_set_of_seeds_takes_members_from_the_folder_itself(whole, out):
     single = forced(out, whole[1], together=False)
     assert single.keep()["kept"]
     assert weights(out) == ["best/model.safetensors"]
+
+
+def test_weights_of_another_checkpoint_of_a_run_are_not_taken(whole, out):
+    single = forced(out, whole[1], together=False, decision="argmax")
+    (run,) = single.chosen["runs"]
+    assert (out / "cells" / run / "argmax" / "model.safetensors").is_file()  # by its own dev score
+    assert single.keep()["kept"]
+    assert dicetune.load(out / "best").decision is None
+    for path in out.glob("cells/*/**/model.safetensors"):
+        path.unlink()
+    assert not forced(out, whole[1], together=False).keep()["kept"]
+    assert single.keep()["kept"]
 
 
 def test_much_disk_is_announced(whole, monkeypatch):

@@ -148,9 +148,14 @@ class BestModel:
 
     def _weights(self, name: str) -> list[Path]:
         """The weights of a run, in its folder or in the present folder of the best model."""
-        own = sorted(self._of_run(name).glob(WEIGHTS))
-        place = self._manifest().get("members", {}).get(name)
-        return own or ([] if place is None else sorted((self.folder / place).glob(WEIGHTS)))
+        own, found = sorted(self._of_run(name).glob(WEIGHTS)), self._manifest()
+        if own or found.get("origins", {}).get(name) != self._origins()[name]:
+            return own
+        return sorted((self.folder / found["members"][name]).glob(WEIGHTS))
+
+    def _origins(self) -> dict[str, str]:
+        """For each run the folder of its checkpoint, below the folder of the comparison."""
+        return {name: self._of_run(name).relative_to(self.out).as_posix() for name in self.places}
 
     def _build(self, weights: Mapping[str, Sequence[Path]]) -> None:
         part, old = self.out / _PART, self.out / _OLD
@@ -170,6 +175,7 @@ class BestModel:
                 "version": MANIFEST_VERSION,
                 **{key: self.chosen[key] for key in kept},
                 "members": self.places,
+                "origins": self._origins(),
                 "files": self._digests(),
                 "weights": sizes,
             },
@@ -188,7 +194,7 @@ class BestModel:
 
     def _to_make(self) -> str:
         """What to run to get the model."""
-        runs = [self._of_run(name).relative_to(self.out) for name in self.places]
+        runs = list(self._origins().values())
         if self.plan.merged is None:
             which = ", ".join(str(self.called / RUNS / name) for name in self.places)
             return (
