@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from commands import command
 from dicetune.decide import DecisionRule
 from dicetune.decide.costs import read_costs
 from dicetune.errors import DataError, DicetuneError, InputError
@@ -247,3 +248,25 @@ def test_a_damaged_rule_is_refused(change, tmp_path):
     (tmp_path / "rule.json").write_text(json.dumps(values | change), encoding="utf-8")
     with pytest.raises(DicetuneError, match=r"rule\.json: expected"):
         DecisionRule.load(tmp_path / "rule.json")
+
+
+def test_the_command_takes_all_of_them_together(file, tmp_path, capsys):
+    rows = [row | {"split": split} for split in ("dev", "test") for row in drawn(200, sharpness=3)]
+    scores = file("".join(json.dumps(row) + "\n" for row in rows), "scores.jsonl")
+    flags = ("--costs", file(COSTS, "costs.tsv"), "--calibrate", "--abstain", "10%")
+    assert command("tune", "--scores", scores, *flags, "--out", tmp_path / "rule.json") == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for words in (
+        "of 3, nothing if the risk",
+        "p is calibrated",
+        "The mean cost on test",
+        "coverage",
+    ):
+        assert words in shown
+    rule = DecisionRule.load(tmp_path / "rule.json")
+    assert rule.calibration is not None
+    assert rule.costs["red"]["blue"] == 9
+    assert rule.abstain is not None
+    flags = ("--objective", "precision@recall:0.9", "--confidence", "0.8", "--positive", "red")
+    assert command("tune", "--scores", scores, *flags) == 0
+    assert "with 80% confidence" in " ".join(capsys.readouterr().out.split())
