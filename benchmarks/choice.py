@@ -20,6 +20,9 @@ DATA = Path(os.environ.get("DICETUNE_DATA", ROOT.parent / "shared" / "data"))
 WNUT = {"train": "wnut17/wnut17train.conll", "dev": "wnut17/emerging.dev.conll"}
 SQUAD = dict.fromkeys(("train", "dev"), "squad20/cs224n-dev-v2.0.json")
 SMS = dict.fromkeys(("train", "dev"), "sms_spam/SMSSpamCollection")
+EWT = {
+    name: f"ud_en_ewt/en_ewt-ud-{file}.conllu" for name, file in (("train", "test"), ("dev", "dev"))
+}
 EMOTIONS = {"train": "goemotions/train.tsv", "dev": "goemotions/dev.tsv"}
 CASES = {
     "ner": (WNUT, {}),
@@ -27,6 +30,7 @@ CASES = {
     "text": (SMS, {"label_column": "0", "text_column": "1"}),
     "multilabel": (EMOTIONS, {}),
     "qa": (SQUAD, {}),
+    "pos": (EWT, {}),
 }
 MOST = {"mrc-ner": 200, "qa": 300}
 """Examples of dev, where all of them take minutes."""

@@ -93,6 +93,20 @@ def test_steps_are_the_counts_at_every_bias(kind, more, metric, seed):
             assert np.allclose(sums[np.searchsorted(edges, bias)], expected), (name, bias)
 
 
+@every_search
+@six_draws
+def test_a_quick_search_counts_the_same_and_loses_nothing_to_the_default(kind, more, metric, seed):
+    drawn = Drawn(kind, seed, more)
+    quick, biases = drawn.decisions.quick(), dict.fromkeys(drawn.names, 0.0)
+    for name in drawn.names:
+        edges, sums = quick.steps(name, biases).curve(drawn.mask)
+        for bias in GRID[np.abs(GRID) < 4.5] + 0.1:
+            expected = drawn.sums({**biases, name: bias})
+            assert np.allclose(sums[np.searchsorted(edges, bias)], expected), (name, bias)
+    found = quick.fit(drawn.goal(metric), drawn.mask)
+    assert drawn.score(found, metric) >= drawn.score({}, metric) - 1e-12
+
+
 @pytest.mark.parametrize(("kind", "more", "metric"), ONE_BIAS)
 @pytest.mark.parametrize("seed", range(12))
 def test_one_bias_is_the_best_there_is(kind, more, metric, seed):

@@ -6,12 +6,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from dicetune.decide.floors import FloorFit
-from dicetune.decide.held_out import FEWEST, FOLDS, Procedure, Search, shrink_factor, supported
+from dicetune.decide.held_out import (
+    FEWEST,
+    FOLDS,
+    CrossFit,
+    Procedure,
+    Search,
+    shrink_factor,
+    supported,
+)
 from dicetune.decide.rule import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.problems import Problem, problem_of
@@ -108,7 +117,11 @@ def fit(
     if (crossed := found.crossed) is not None:
         sums["cross_fitted"] = crossed.sums
         held_out = {"gain": crossed.gain, "error": crossed.error, "folds": crossed.folds}
-        promised = procedure.promised() if procedure.shrinks else crossed
+        promised: CrossFit | None = crossed
+        if procedure.shrinks:  # many fits: several labels have a shorter search
+            quick = decisions.quick()
+            short = replace(procedure, decisions=quick, search=quick.estimate)
+            promised = short.promised()
         if promised is not None:
             sums["promised"] = promised.sums
             held_out["promised_interval"] = [*promised.interval(goal)]

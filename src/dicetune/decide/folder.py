@@ -86,7 +86,7 @@ class Split:
         """
         if problem.why_fixed(self.gold) is not None:
             return None
-        decisions = problem.decisions(self.gold, self.scores, self.extras)
+        decisions = problem.decisions(self.gold, self.scores, self.extras).quick()
         goal = Goal.parse(None, decisions.problem)
         return Procedure(decisions, goal, self.ids, FOLDS, decisions.estimate, True).expected()
 

@@ -15,7 +15,8 @@ A class without gold in the data of the fit has the bias 0, as nothing is known 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from copy import copy
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -27,6 +28,9 @@ from dicetune.problems.ratios import Counts, label_table
 from dicetune.problems.ruled import chance_over, factor_of
 from dicetune.problems.score_rows import ScoreRow, column_names
 from dicetune.problems.thresholds import shortfall, threshold_interval, trusted
+
+REACH = 5.0
+"""Biases of a quick search; a log-probability that is further off rarely decides."""
 
 
 class OneLabel(Problem):
@@ -158,9 +162,14 @@ class OneLabel(Problem):
 
 
 class ClassDecisions(Decisions):
-    """Labels of texts, or tags of words."""
+    """Labels of texts, or tags of words.
+
+    Attributes:
+        reach: the largest size of a breakpoint that is searched.
+    """
 
     problem: OneLabel
+    reach: float = np.inf
 
     def __init__(
         self, problem: OneLabel, gold: Sequence[Any], scores: Sequence[np.ndarray]
@@ -195,13 +204,25 @@ class ClassDecisions(Decisions):
         scores[:, column] = -np.inf
         other = scores.argmax(1)
         at = scores.max(1, initial=-np.inf) - self._scores[:, column]
+        base = self._tally(np.where(at < -self.reach, column, other))
+        near = np.abs(at) <= self.reach
+        at, other, gold, unit = at[near], other[near], self._gold[near], self._unit[near]
         item = np.arange(len(at))
         change = np.zeros((len(at), 2 * size))
-        change[:, column] += self._gold == column
-        change[item, other] -= self._gold == other
+        change[:, column] += gold == column
+        change[item, other] -= gold == other
         change[:, size + column] += 1
         change[item, size + other] -= 1
-        return Steps.of(self._tally(other), at, self._unit, np.arange(2 * size), change)
+        return Steps.of(base, at, unit, np.arange(2 * size), change)
+
+    def quick(self) -> Self:
+        """Of several labels: each bias is searched once, from -5 to 5."""
+        if len(self.names) == 1:
+            return self
+        found = copy(self)
+        found.turns, found.reach = 1, REACH
+        found.__dict__.pop("_kept_steps", None)
+        return found
 
     def dials(self) -> dict[str, tuple[str, ...]]:
         """The positive class alone, where there is one."""
@@ -216,8 +237,8 @@ class ClassDecisions(Decisions):
         return [name for number, name in enumerate(self.labels) if number in known]
 
     def starts(self, mask: np.ndarray) -> Sequence[Biases]:
-        """Minus the log prior, where there are more than two labels."""
-        if len(self.labels) <= 2:
+        """Minus the log prior, where there are more than two labels and the search is whole."""
+        if len(self.labels) <= 2 or self.reach < np.inf:
             return ()
         gold = [row for row, chosen in zip(self._rows, mask, strict=True) if chosen]
         return (self.problem.prior_biases(self.problem.prior(gold)[0]),)
