@@ -37,7 +37,7 @@ def test_as_many_seeds_as_fit_and_more_with_a_larger_budget(clock, tmp_path, fil
     assert log.messages[1].startswith("a budget of 0.833333 minutes: as many seeds as fit")
     assert "1 seed took 20 s of 0.833333 minutes; another takes about 20 s" in log.messages
     assert any(m.endswith("another takes about 20 s, which is too much") for m in log.messages)
-    said = "2 seeds allow no exact test over seeds, which needs 6: about --budget 2"
+    said = "no exact test over seeds with 2 seeds: 6 seeds need about --budget 2"
     assert said in log.messages
     note = "gave 2 seeds of every loss; an exact test over seeds needs 6"
     assert any(note in one for one in read_json(out / "summary.json")["how"]["notes"])

@@ -140,7 +140,7 @@ def describe(plan: Plan, out: Path) -> list[str]:
     )
     lines = [
         f"{len(progress.runs)} runs: {len(plan.objectives)} losses ({names}; baseline "
-        f"{plan.baseline}) × {len(plan.seeds)} seeds ({', '.join(map(str, plan.seeds))})"
+        f"{plan.baseline}) × {_number_of_seeds(plan)} ({', '.join(map(str, plan.seeds))})"
         + (f"; {done} are done" if done else ""),
         *_budgeted(plan),
         f"equal for all: {plan.model['name']}, {length} of batches of "
@@ -156,6 +156,10 @@ def describe(plan: Plan, out: Path) -> list[str]:
     kept = "are kept" if plan.keep_models else f"{kept}(--keep-models keeps all)"
     lines.append(f"weights {kept}; records, predictions and scores are kept")
     return [*lines, *_room(plan, out, len(progress.runs) - done)]
+
+
+def _number_of_seeds(plan: Plan) -> str:
+    return "1 seed" if len(plan.seeds) == 1 else f"{len(plan.seeds)} seeds"
 
 
 def _budgeted(plan: Plan) -> list[str]:
@@ -308,7 +312,7 @@ class _Execution:
         spent = sum(plan.spent.values())
         each = plan.spent.get("runs", 0.0) / done * len(plan.objectives)
         fits = spent + each <= 60 * plan.budget
-        seeds = f"{len(plan.seeds)} seed{'s' if len(plan.seeds) > 1 else ''}"
+        seeds = _number_of_seeds(plan)
         said = f"{seeds} took {numbers.duration(spent)} of {plan.budget:g} minutes"
         _log.info(
             "%s; another takes about %s%s",
@@ -317,7 +321,7 @@ class _Execution:
         if not fits and len(plan.seeds) < FEWEST:
             most = (spent + (FEWEST - len(plan.seeds)) * each) / 60
             _log.warning(
-                "%s allow no exact test over seeds, which needs %d: about --budget %.0f",
+                "no exact test over seeds with %s: %d seeds need about --budget %.0f",
                 *(seeds, FEWEST, math.ceil(most)),
             )
         return fits
