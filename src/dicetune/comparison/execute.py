@@ -140,7 +140,7 @@ def describe(plan: Plan, out: Path) -> list[str]:
     )
     lines = [
         f"{len(progress.runs)} runs: {len(plan.objectives)} losses ({names}; baseline "
-        f"{plan.baseline}) × {_number_of_seeds(plan)} ({', '.join(map(str, plan.seeds))})"
+        f"{plan.baseline}) × {plan.seeds_shown} ({', '.join(map(str, plan.seeds))})"
         + (f"; {done} are done" if done else ""),
         *_budgeted(plan),
         f"equal for all: {plan.model['name']}, {length} of batches of "
@@ -156,10 +156,6 @@ def describe(plan: Plan, out: Path) -> list[str]:
     kept = "are kept" if plan.keep_models else f"{kept}(--keep-models keeps all)"
     lines.append(f"weights {kept}; records, predictions and scores are kept")
     return [*lines, *_room(plan, out, len(progress.runs) - done)]
-
-
-def _number_of_seeds(plan: Plan) -> str:
-    return "1 seed" if len(plan.seeds) == 1 else f"{len(plan.seeds)} seeds"
 
 
 def _budgeted(plan: Plan) -> list[str]:
@@ -312,7 +308,7 @@ class _Execution:
         spent = sum(plan.spent.values())
         each = plan.spent.get("runs", 0.0) / done * len(plan.objectives)
         fits = spent + each <= 60 * plan.budget
-        seeds = _number_of_seeds(plan)
+        seeds = plan.seeds_shown
         said = f"{seeds} took {numbers.duration(spent)} of {plan.budget:g} minutes"
         _log.info(
             "%s; another takes about %s%s",

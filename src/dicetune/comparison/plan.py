@@ -152,6 +152,11 @@ class Plan:
         """Names of the losses and of the external predictions."""
         return [*self.objectives, *self.external]
 
+    @property
+    def seeds_shown(self) -> str:
+        """The number of seeds, in words."""
+        return "1 seed" if len(self.seeds) == 1 else f"{len(self.seeds)} seeds"
+
     def base(self) -> dict[str, Any]:
         """The configuration that all runs share."""
         files = {split: file.path for split, file in self.files.items()}

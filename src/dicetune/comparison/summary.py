@@ -245,7 +245,7 @@ def _of_budget(plan: Plan) -> list[str]:
     """How many seeds a budget gave, and what they do not allow."""
     if plan.budget is None:
         return []
-    said = f"a budget of {plan.budget:g} minutes gave {len(plan.seeds)} seeds of every loss"
+    said = f"a budget of {plan.budget:g} minutes gave {plan.seeds_shown} of every loss"
     if len(plan.seeds) < FEWEST:
         said += f"; an exact test over seeds needs {FEWEST}"
     return [said]
