@@ -334,3 +334,15 @@ def test_a_file_in_the_way(config, tmp_path, below):
     (tmp_path / "file").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match=r"expected a folder for the run, got the file '.*file'"):
         check_place(config.updated({"out": str(tmp_path / "file" / below)}))
+
+
+def test_the_folder_of_an_unfinished_run_of_an_earlier_version_is_known(config, out):
+    """Its configuration has no decision."""
+    (out / RUN_FILE).unlink()
+    text = (out / CONFIG_FILE).read_text(encoding="utf-8")
+    (out / CONFIG_FILE).write_text(text.replace("decision: tuned\n", ""), encoding="utf-8")
+    place = config.updated({"out": str(out)})
+    assert check_place(place, overwrite=True) == check_place(place, resume=True) == out
+    (out / CONFIG_FILE).write_text("task: ner\ntrain: a\ndev: b\n", encoding="utf-8")
+    with pytest.raises(InputError, match="expected an earlier run to overwrite"):
+        check_place(place, overwrite=True)

@@ -32,6 +32,7 @@ from dicetune.records import (
     PREDICTIONS_FILE,
     RUN_FILE,
     SCORES_FILE,
+    TUNED,
     TUNED_FILE,
     locked,
     read_json,
@@ -195,7 +196,9 @@ def _has_record(folder: Path) -> bool:
             return True
     with contextlib.suppress(DicetuneError, OSError, UnicodeDecodeError):
         path = folder / CONFIG_FILE
-        return RunConfig.from_yaml(path).to_yaml() == path.read_text(encoding="utf-8")
+        text = RunConfig.from_yaml(path).to_yaml()
+        earlier = text.replace(f"decision: {TUNED}\n", "")  # before there was the key
+        return path.read_text(encoding="utf-8") in (text, earlier)
     return False
 
 
