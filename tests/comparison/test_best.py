@@ -197,7 +197,7 @@ def test_much_disk_is_announced(whole, monkeypatch):
     plan = replace(Plan.load(whole[0]), seeds=(1, 2, 3))
     assert not any("GB" in line for line in describe(plan, whole[0]))
     monkeypatch.setattr("dicetune.comparison.execute.MUCH", 1)
-    said = f"the weights of 2 runs take about 0.0 GB in {whole[0]} until the verdict"
+    said = f"the weights of 2 runs take up to 0.0 GB in {whole[0]} until the verdict"
     assert describe(plan, whole[0])[-1] == said
 
 

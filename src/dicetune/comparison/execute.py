@@ -171,18 +171,18 @@ def _budgeted(plan: Plan) -> list[str]:
 
 
 def _room(plan: Plan, out: Path, runs: int) -> list[str]:
-    """How much disk the weights of the missing runs take, where it is much."""
+    """How much disk the weights of the missing runs take, two checkpoints each, if it is much."""
     from dicetune.models import resolve_encoder
 
     try:
         folder = Path(resolve_encoder(str(plan.model["name"])))
     except DicetuneError:
         return []
-    need = runs * sum(path.stat().st_size for path in folder.glob(WEIGHTS))
+    need = 2 * runs * sum(path.stat().st_size for path in folder.glob(WEIGHTS))
     free = shutil.disk_usage(out if out.exists() else out.absolute().parent).free
     if need < MUCH and need < free:
         return []
-    said = f"the weights of {runs} runs take about {need / 1e9:.1f} GB in {out} until the verdict"
+    said = f"the weights of {runs} runs take up to {need / 1e9:.1f} GB in {out} until the verdict"
     return [said + (f", but only {free / 1e9:.1f} GB are free" if need >= free else "")]
 
 

@@ -101,7 +101,7 @@ def make_run(config_file: Path, *, decide: bool, keep_model: bool) -> None:
         resume = _can_go_on(folder, config)
         if not resume:
             clear(folder)
-        run(config, resume=resume, each_decision=True)
+        run(config, resume=resume, each_decision=decide)
     drop_checkpoints(folder)
     if decide and not (folder / DECISION_FILE).is_file():
         _log.info("fitting the decision rule on dev")
