@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,8 +34,6 @@ from dicetune.tasks import Task
 from dicetune.training.folder import CONFIG_FILE, follow_umask
 from dicetune.training.prepare import Prepared
 from dicetune.training.trainer import ObjectiveTrainer
-
-_log = logging.getLogger(__name__)
 
 
 def record_of(prepared: Prepared, trainer: ObjectiveTrainer, seconds: float) -> RunRecord:
@@ -177,7 +174,6 @@ def _write(folder: Path, prepared: Prepared, trainer: ObjectiveTrainer, record: 
     if prepared.config.decision == TUNED:
         tuned = tune_splits(problem, splits)
         write_tuned(folder, splits, tuned)
-        _log.info("decision: %s", tuned.said)
     metrics = {name: _metrics(prepared, name, one, tuned) for name, one in scored.items()}
     write_json(folder / METRICS_FILE, metrics)
     _write_card(folder, record, metrics, prepared.task, tuned)
