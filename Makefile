@@ -21,7 +21,7 @@ $(BIN)/.dev: $(BIN)/.test
 	touch $@
 
 demo: $(BIN)/.user
-	$(BIN)/dicetune compare --data sample --loss ce --loss auto --seeds 3
+	$(BIN)/dicetune compare --data sample --loss ce --loss ce+dice --seeds 3
 
 # one worker a core, one thread a worker
 test: $(BIN)/.test

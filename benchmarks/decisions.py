@@ -33,6 +33,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import make_scorer
 from sklearn.model_selection import TunedThresholdClassifierCV
 
 from dicetune.decide.fit import fit
@@ -253,7 +254,9 @@ def scikit(scores, gold):
     """TunedThresholdClassifierCV on a fitted classifier."""
     if len(set(gold.tolist())) < 2:
         return 0.0
-    tuned = TunedThresholdClassifierCV(Given(), scoring="f1", cv="prefit", refit=False)
+    # scikit-learn's own "f1" gives the same, and takes most of the time of the benchmark
+    quick = make_scorer(lambda right, made: 2 * (right & made).sum() / (right.sum() + made.sum()))
+    tuned = TunedThresholdClassifierCV(Given(), scoring=quick, cv="prefit", refit=False)
     p = np.clip(tuned.fit(scores[:, None], gold).best_threshold_, 1e-12, 1 - 1e-12)
     return np.log(p / (1 - p))
 

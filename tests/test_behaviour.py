@@ -52,10 +52,10 @@ def test_real_entities_are_learnt_from_few_sentences(tmp_path, real_data):
 def test_the_demo_compares_two_losses_and_concludes_nothing_from_two_seeds(tmp_path, monkeypatch):
     monkeypatch.setattr(execute, "run_process", run_here)
     config = {"task": "ner", "train": "sample", "trainer": {**SHORT, "max_steps": 8}}
-    outcome = compare(tmp_path / "demo", config, losses=["ce", "auto"], seeds=2)
+    outcome = compare(tmp_path / "demo", config, losses=["ce", "ce+dice"], seeds=2)
     assert outcome.exit_code == 0
     names = [competitor["name"] for competitor in outcome.summary["competitors"]]
-    assert names == ["ce", "auto", "ce, tuned", "auto, tuned"]
+    assert names == ["ce", "ce+dice", "ce, tuned", "ce+dice, tuned"]
     assert all("no verdict" in said for said in outcome.summary["verdict"])
     assert outcome.summary["data"]["inspected"]
     assert (tmp_path / "demo" / "report.html").is_file()
