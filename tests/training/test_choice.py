@@ -148,14 +148,14 @@ def test_overwrite_deletes_the_other_checkpoint_but_no_file_of_the_user(trained,
     assert not (folder / "argmax").exists()
 
 
-def test_few_positives_on_dev_keep_the_default_decision_and_say_so(config, tmp_path):
+def test_without_positives_on_dev_runs_keep_the_default_decision_and_say_so(config, tmp_path):
     dev = tmp_path / "dev.conll"
-    dev.write_text("the\tO\nquay\tB-SITE\n\n" + "is\tO\n\n" * 20, encoding="utf-8")
+    dev.write_text("the\tO\nquay\tO\n\n" + "is\tO\n\n" * 20, encoding="utf-8")
     trainer = {**config.trainer, "max_steps": 3}
     few = replace(config, dev=str(dev), test=None, out=str(tmp_path / "few"), trainer=trainer)
     run(few)
     rule = DecisionRule.load(tmp_path / "few")
     assert rule.is_default
-    assert rule.evidence["said"].startswith("Kept the default: dev holds 1 positive sentence")
+    assert rule.evidence["said"].startswith("Kept the default: dev holds no positive sentences")
     metrics = read_json(tmp_path / "few" / "metrics.json")
     assert metrics["dev"]["decision"] == "argmax"

@@ -13,7 +13,6 @@ import numpy as np
 
 from dicetune.decide.floors import FloorFit
 from dicetune.decide.held_out import (
-    FEWEST,
     FOLDS,
     CrossFit,
     Procedure,
@@ -163,13 +162,9 @@ def _evidence(goal: Goal, sums: Mapping[str, np.ndarray], units: int) -> dict[st
 def _said(goal: Goal, evidence: Mapping[str, Any]) -> str:
     """The fit in one sentence."""
     gain, factor = evidence["gain"], evidence["factor"]
-    if evidence["guard"] and evidence["positive_units"] < FEWEST and not goal.is_operating_point:
-        one, several = goal.problem.unit
-        number = evidence["positive_units"]
-        return (
-            f"Kept the default: dev holds {number or 'no'} positive {one if number else several}, "
-            "too few to fit a rule on and to judge it."
-        )
+    if evidence["guard"] and not evidence["positive_units"] and not goal.is_operating_point:
+        _, several = goal.problem.unit
+        return f"Kept the default: dev holds no positive {several} to fit a rule on."
     if not any(evidence["fitted_biases"].values()):
         return f"Kept the default: no other decision has a higher {goal} on dev."
     if gain is None:
@@ -191,11 +186,10 @@ def _said(goal: Goal, evidence: Mapping[str, Any]) -> str:
         why = "which is within the noise" if gain is not None and gain > 0 else "so it is not used"
         return f"Kept the default: {held_out}, {why}."
     if short is not None and factor > shrink_factor(gain or 0.0, evidence["error"] or 0.0):
-        more = "more than" if short > 0 else "about as many as"
-        return (
-            f"Tuned: the default misses {more} it invents, so {100 * factor:.0f}% of the rule is "
-            f"kept; {held_out}."
-        )
+        more = "misses about as many as it invents"
+        if abs(short) > 0.5:
+            more = "misses more than it invents" if short > 0 else "invents far more than it misses"
+        return f"Tuned: the default {more}, so {100 * factor:.0f}% of the rule is kept; {held_out}."
     return f"Tuned: {held_out}, so {100 * factor:.0f}% of it is kept."
 
 

@@ -18,10 +18,11 @@ large and never sure. There a default decision that finds too few has little to 
 :math:`z` its shortfall (``Decisions.shortfall``) the factor is at least
 
 .. math::
-    \lambda \ge \min(1, \max(0, z + \tfrac12)),
+    \lambda \ge \min\big(1, \max(0,\ z + \tfrac12,\ -z - \tfrac52)\big),
 
-so that the whole rule is used where the default misses more than it invents, and a default that
-invents more has to be proved wrong by :math:`g`. ``benchmarks/decisions.py`` measures this.
+so that the whole rule is used where the default misses more than it invents, or invents far more
+than it misses. Between, the default has to be proved wrong by :math:`g`.
+``benchmarks/decisions.py`` measures this.
 
 A hash of the ids splits the units, so that the parts depend on no random state and no order, and
 units with the same id are in the same part. The score that the whole procedure promises on new
@@ -44,9 +45,6 @@ from dicetune.problems.goal import Goal
 from dicetune.problems.ratios import Z95, wilson
 
 FOLDS = 5
-FEWEST = 2
-"""Units with a positive item without which no rule is fitted."""
-
 Search = Callable[[Goal, np.ndarray], dict[str, float]]
 """From a goal and the units under a mask, (U,) bool, to biases."""
 
@@ -97,13 +95,13 @@ class Procedure:
         short = decisions.shortfall(units) if goal.is_f_score else None
         factor = 1.0
         if self.shrinks:
-            factor = 0.0 if short is None else min(1.0, max(0.0, short + 0.5))
+            factor = 0.0 if short is None else min(1.0, max(0.0, short + 0.5, -short - 2.5))
         held_out = None
         if crossed or factor < 1:
             held_out = cross_fit(
                 decisions, goal, self.ids, self.folds, lambda mask: self.search(goal, mask), units
             )
-        if self.shrinks and self.positive_units(units) < FEWEST:
+        if self.shrinks and not self.positive_units(units):
             factor = 0.0
         elif factor < 1 and held_out is not None:
             factor = max(factor, shrink_factor(held_out.gain, held_out.error))

@@ -11,10 +11,10 @@ log-slope a stays fair to scores that are several times too large. Then the sear
 counts a weight in place of each gold label y,
 
 .. math::
-    w = \lambda y + (1 - \lambda) q, \qquad \lambda = \frac{n}{n + 400},
+    w = \lambda y + (1 - \lambda) q, \qquad \lambda = \frac{n}{n + 100},
 
 for n positives of the label: with few positives the threshold of the best *expected* F1, with
-thousands the exact threshold. 400 lost neither way in simulations (``benchmarks/decisions.py``).
+thousands the exact threshold. Between 50 and 400 little changes (``benchmarks/decisions.py``).
 
 A single decision has :math:`a_0 = b_0 = 0`: the scores are taken at their word until dev says
 otherwise. Several labels share strength: :math:`(a_0, b_0)` is fitted on all labels together, and
@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-TRUST = 400.0
+TRUST = 100.0
 """Positives at which the gold and the calibrated probability weigh the same."""
 
 ALONE = (0.7, 3.0)
