@@ -78,12 +78,21 @@ def test_gold_is_trusted_by_the_number_of_positives():
     assert np.abs(many - gold).max() < 0.05
 
 
-def test_infinite_scores_are_certain():
-    logits = np.array([[np.inf], [-np.inf], [0.0], [-1.0]])
-    weights = trusted(logits, np.array([[True], [False], [False], [True]]))
-    assert np.isfinite(weights).all()
-    assert weights[0] > 0.99
-    assert weights[1] < 0.01
+def test_certain_scores_do_not_rule_the_slope():
+    """Shares of 15 votes, of which many are 0: infinite logits, or those of a tiny number."""
+    rng = np.random.default_rng(10)
+    gold = rng.random(400) < 0.08
+    votes = rng.binomial(15, np.where(gold, rng.beta(1, 3, 400), rng.beta(0.2, 6, 400)))
+    with np.errstate(divide="ignore"):
+        logits = np.log(votes / 15) - np.log(1 - votes / 15)
+    found = [trusted(shape[:, None], gold[:, None]) for shape in (logits, np.clip(logits, -34, 34))]
+    assert np.isfinite(found[0]).all()
+    assert np.allclose(*found)
+    ranked = [found[0][(votes == number) & ~gold].mean() for number in (0, 1, 3)]
+    assert ranked[0] < 0.1 < ranked[2]
+    assert ranked == sorted(ranked)
+    alone = trusted(np.array([[np.inf], [-np.inf]]), np.array([[True], [False]]))
+    assert alone[0] > 0.5 > alone[1]
 
 
 def test_few_positives_gain_what_many_would():

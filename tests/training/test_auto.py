@@ -22,6 +22,9 @@ TEXTS = "text\tlabel\n" + "quay is down\tbad\ngate is up\tgood\ngate is fine\tgo
 EMOTIONS = "text\tlabels\n" + "quay is down\tfear\ngate is up\tjoy\nit is\tjoy,fear\nso\t\n" * 60
 
 
+MANY_RARE = Facts(300, {"label": torch.tensor([[297, 3]] * 28)})
+
+
 @pytest.fixture
 def place(saved_family, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -77,6 +80,7 @@ def test_where_sigmoids_start(values, positives, expected):
     counts = {"label": torch.tensor([[9000, positives], [9000, positives]])}
     _, start = settled(RunConfig(task="multilabel", train="a", dev="b", **values), Facts(9, counts))
     assert start.at_prior is expected
+    assert settled(RunConfig(task="multilabel", train="a", dev="b"), MANY_RARE)[1].at_prior
 
 
 def test_a_softmax_starts_at_the_share_of_the_background_or_of_each_class(place):
@@ -133,6 +137,8 @@ def test_tries_go_on_after_a_stop(place, monkeypatch):
     monkeypatch.setattr("dicetune.comparison.tries.run", stopped)
     with pytest.raises(KeyboardInterrupt):
         dicetune.train(config=asked, tries=2)
+    with pytest.raises(InputError, match="one deletes the other's runs"):
+        dicetune.train(config=asked, tries=2, overwrite=True, resume=True)
     with pytest.raises(InputError, match="give --resume to go on with them"):
         dicetune.train(config=asked, tries=2)
     first = json.loads(Path(f"out.tries/1-{TRIES[0]}/run.json").read_text(encoding="utf-8"))
@@ -152,3 +158,12 @@ def test_tries_go_on_after_a_stop(place, monkeypatch):
 def test_tries_that_cannot_be(place, values, tries, message):
     with pytest.raises(InputError, match=message):
         dicetune.train(config=config("text", "text.tsv", "sequence", **values), tries=tries)
+
+
+def test_an_unfinished_run_of_another_auto_is_not_continued(place):
+    asked = config("text", "text.tsv", "sequence")
+    Path("out").mkdir()
+    old = [line for line in asked.to_yaml().splitlines() if not line.startswith("decision")]
+    Path("out/config.yaml").write_text("\n".join(old), encoding="utf-8")
+    with pytest.raises(InputError, match="where 'auto' was ce\\+dice"):
+        run(asked, resume=True)

@@ -22,8 +22,8 @@ from dicetune.comparison.folder import is_folder_name
 from dicetune.comparison.plan import PlannedRun
 from dicetune.comparison.recommend import candidates, optimism
 from dicetune.comparison.runs import FinishedRun
-from dicetune.errors import InputError, quoted
-from dicetune.records import RUN_FILE, RunRecord, replace_text
+from dicetune.errors import InputError, InterruptedRunError, quoted
+from dicetune.records import RunRecord, replace_text
 from dicetune.training.auto import AUTO, TRIES
 from dicetune.training.config import RunConfig
 from dicetune.training.folder import CONFIG_FILE, check_place, clear
@@ -65,7 +65,9 @@ def try_losses(
         raise InputError(
             f"expected --try between 2 and {len(TRIES)}, got {most}: the list is {', '.join(TRIES)}"
         )
-    folder = check_place(replace(config, loss=TRIES[0]), overwrite=overwrite, resume=False)
+    if overwrite and resume:
+        raise InputError("expected --overwrite or --resume, got both: one deletes the other's runs")
+    folder = check_place(replace(config, loss=TRIES[0]), overwrite=overwrite).absolute()
     place = folder.with_name(f"{folder.name}.tries")
     if place.exists() and not resume:
         if not overwrite:
@@ -87,13 +89,17 @@ def _finished(config: RunConfig, progress: bool) -> FinishedRun:
     folder = Path(str(config.out))
     planned = PlannedRun(folder.name, config.loss, config.loss, config.seed)
     found = FinishedRun.read(planned, folder)
-    if found is not None and found.record.config != asdict(config):
+    if found is not None and found.record.config | {"out": None} != asdict(config) | {"out": None}:
         raise InputError(
             f"expected the try of the same configuration, got another in {quoted(folder)}: give "
             "--overwrite to start again, or another --out"
         )
     if found is None:
-        run(config, resume=(folder / CONFIG_FILE).is_file(), progress=progress)
+        try:
+            run(config, resume=(folder / CONFIG_FILE).is_file(), progress=progress)
+        except InterruptedRunError as stopped:
+            said = str(stopped).partition(";")[0]
+            raise InterruptedRunError(f"{said}; go on with the same command and --resume") from None
         found = FinishedRun.read(planned, folder)
     if found is None:
         raise InputError(f"expected a finished run in {quoted(folder)}, got none")
@@ -122,21 +128,18 @@ def _kept(
     ]
     said = _said(tried, best.planned.loss, problem.metric_title(metric), luck)
     _log.info(said)
-    if overwrite and folder.exists():
-        clear(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     record = best.record
     record.config["out"] = config.out
     record.objective["tries"] = {"runs": tried, "optimism": luck, "said": said}
     record.notes.append(said)
-    last = {RUN_FILE: 1}
-    for path in sorted(best.folder.iterdir(), key=lambda path: last.get(path.name, 0)):
-        if path.name != RUN_FILE:
-            os.replace(path, folder / path.name)
-    replace_text(folder / CONFIG_FILE, RunConfig.from_mapping(record.config).to_yaml())
-    record.save(folder)
-    (best.folder / RUN_FILE).unlink()
-    best.folder.rmdir()
+    replace_text(best.folder / CONFIG_FILE, RunConfig.from_mapping(record.config).to_yaml())
+    record.save(best.folder)
+    if folder.exists():
+        if overwrite:
+            clear(folder)
+        folder.rmdir()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    os.replace(best.folder, folder)  # at once: a kill leaves the tries or the run
     _delete(place)
     return record
 

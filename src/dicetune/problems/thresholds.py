@@ -42,14 +42,16 @@ SHARED = (0.5, 1.0)
 MOST_STEPS = 50
 CLOSE = 1e-9
 ONE_SIDED = 1.644854  # standard errors of 95%
-FAR = 40.0  # logits beyond are certain
+SURE = 20.0
+"""Logits beyond say no more than that they are certain: shares of votes, for example, may be 0."""
 
 
 def trusted(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """The weight that a search for thresholds counts in place of each gold label.
 
     Args:
-        logits: (N, C) of the model for each item and label; infinite ones are certain.
+        logits: (N, C) of the model for each item and label. Logits of more than 20, which may be
+            infinite, count as one more than the others: they would rule the slope.
         truth: (N, C) bool.
 
     Returns:
@@ -63,7 +65,7 @@ def trusted(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
                [0.  ],
                [0.  ]])
     """
-    scores, gold = np.clip(logits, -FAR, FAR), truth.astype(np.float64)
+    scores, gold = _bounded(logits), truth.astype(np.float64)
     centre, spread = np.zeros(2), ALONE
     if scores.shape[1] > 1:
         (centre,) = slope_and_intercept(scores.reshape(-1, 1), gold.reshape(-1, 1), centre, ALONE)
@@ -73,6 +75,17 @@ def trusted(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
     positives = gold.sum(0)
     own = positives / (positives + TRUST)
     found: np.ndarray = own * gold + (1 - own) * chance
+    return found
+
+
+def _bounded(logits: np.ndarray) -> np.ndarray:
+    """Logits whose certain ones lie 1 beyond the others of their label."""
+    known = np.abs(logits) < SURE
+    low = np.where(known, logits, np.inf).min(0, initial=np.inf)
+    high = np.where(known, logits, -np.inf).max(0, initial=-np.inf)
+    none = ~known.any(0)
+    low[none], high[none] = 0.0, 0.0
+    found: np.ndarray = np.clip(logits, low - 1, high + 1)
     return found
 
 

@@ -1,9 +1,10 @@
 """The recipe ``auto``: what is trained where no loss is named, with the reasons and their numbers.
 
 ``RULES`` are asked in turn with what is known of the training split; the first rule that applies
-gives the loss. ``starts_at_prior`` says where the head starts. The decision is tuned on dev, unless
-the user asks for another (``--decision``). ``TRIES`` is the order in which ``--try K`` trains
-losses. A rule for another regime is one more ``Rule`` in front of the last.
+gives the loss. (``compare``, which plans before it counts, takes the last rule.)
+``starts_at_prior`` says where the head starts. The decision is tuned on dev, unless the user asks
+for another (``--decision``). ``TRIES`` is the order in which ``--try K`` trains losses. A rule for
+another regime is one more ``Rule`` in front of the last.
 
 References of the numbers: docs/results.md and docs/which-objective.md.
 """
@@ -25,8 +26,8 @@ if TYPE_CHECKING:  # a configuration parses its loss here
 
 AUTO = "auto"
 
-ENOUGH = 100
-"""Positives of a sigmoid, on average, from which its bias starts at their share."""
+MANY, ENOUGH = 10, 100
+"""Sigmoids, or positives of a sigmoid on average, from which biases start at the prior."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Facts:
 
     examples: int
     counts: Mapping[str, Tensor]
+
+    @property
+    def sigmoids(self) -> int:
+        """Number of sigmoids."""
+        return sum(len(items) for items in self.counts.values() if items.ndim == 2)
 
     @property
     def positives(self) -> float | None:
@@ -102,7 +108,7 @@ def starts_at_prior(facts: Facts, losses: Sequence[str]) -> tuple[bool, str]:
         return False, "the head starts even, as its outputs are softmaxes"
     if list(losses) != ["ce"]:
         return False, "sigmoids start at one half: the prior is measured for cross-entropy alone"
-    if facts.positives < ENOUGH:
+    if facts.sigmoids < MANY and facts.positives < ENOUGH:
         return False, (
             "sigmoids start at one half: with few positives the prior start costs (6 spam texts: "
             "13 to 22 F1)"

@@ -39,7 +39,8 @@ from dicetune.records import (
     replace_text,
     write_json,
 )
-from dicetune.training.config import RunConfig
+from dicetune.training.auto import AUTO
+from dicetune.training.config import RunConfig, read_yaml
 
 _log = logging.getLogger(__name__)
 CONFIG_FILE = "config.yaml"
@@ -300,6 +301,12 @@ def _check_resumable(folder: Path, config: RunConfig) -> None:
             f"expected the configuration of the unfinished run, got one that cannot be read "
             f"({error}): delete {quoted(folder)} to start again"
         ) from None
+    if before["loss"] == AUTO and "decision" not in read_yaml(folder / CONFIG_FILE):
+        raise InputError(
+            f"expected an unfinished run of this version, got one of 0.1 in {quoted(folder)}, "
+            "where 'auto' was ce+dice: start again with --overwrite, with --loss ce+dice for the "
+            "same losses"
+        )
     now = asdict(config) | {"out": None}
     changes = [
         f"{name} ({quoted(before[name])} then, {quoted(now[name])} now)"

@@ -27,7 +27,7 @@ from dicetune.models import (
 )
 from dicetune.records import sha256
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
-from dicetune.training.auto import Facts, Start, settled
+from dicetune.training.auto import AUTO, Facts, Start, settled
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.choice import Choice
 from dicetune.training.config import SAMPLE, RunConfig
@@ -108,7 +108,7 @@ def prepare(config: RunConfig, *, each_decision: bool = False) -> Prepared:
     if "dev" in encoded:
         notes += doubts_of_choice(task, encoded["dev"], collator)
     class_counts = None
-    open_start = config.prior_bias is None and str(recipe) == "ce"
+    open_start = config.loss == AUTO or (config.prior_bias is None and str(recipe) == "ce")
     if config.prior_bias or open_start or any(loss.needs_class_counts for loss in recipe.losses):
         class_counts = count_classes(task, encoded["train"], collator)
     recipe, start = settled(config, Facts(len(splits["train"]), class_counts or {}))
