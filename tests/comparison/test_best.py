@@ -18,8 +18,9 @@ from dicetune.comparison.runs import FinishedRun, place_of
 from dicetune.comparison.summary import write_summary
 from dicetune.comparison.together import Together
 from dicetune.errors import DataError, InputError, InterruptedRunError
-from dicetune.records import read_json, read_json_lines, write_json
+from dicetune.records import RunRecord, read_json, read_json_lines, write_json
 from dicetune.tasks import TASKS
+from dicetune.training.config import RunConfig
 from local_runs import run_here
 
 PINNED = Path(__file__).parent.parent / "pinned" / "models"
@@ -148,6 +149,61 @@ def test_after_the_verdict_only_the_weights_of_the_best_model_stay(whole, out):
     assert not state["kept"]
     assert f"delete {out / 'cells' / gone} and run `dicetune compare --out {out}`" in state["said"]
     assert weights(out) == ["best/model.safetensors"]
+
+
+def test_no_weights_are_dropped_before_the_model_is_whole(whole, out):
+    """A member without weights is trained again; the others must not be trained too."""
+    write_json(out / "comparison.json", read_json(out / "comparison.json") | {"keep_models": False})
+    shutil.rmtree(out / "best")
+    best = forced(out, whole[1])
+    lost, kept = best.places
+    for path in (out / "cells" / lost).rglob("model.safetensors"):
+        path.unlink()
+    before = weights(out)
+    said = best.keep()["said"]
+    assert weights(out) == before != []
+    assert f"delete {out / 'cells' / lost} and run" in said
+    assert kept not in said
+
+
+def test_a_rule_that_was_changed_since_is_told(whole, out):
+    best = forced(out, whole[1], together=False)
+    assert "changed since" not in best.keep()["said"]
+    dicetune.tune(out / "best", objective="fbeta:3", overwrite=True)
+    said = best.state()["said"]
+    rule = dicetune.load(out / "best").decision
+    assert "now the rule fitted for 'fbeta:3' decides" in said
+    assert all(words in said for words in rule.words)
+    (out / "best" / "decision.json").unlink()
+    assert "now it decides by default" in best.state()["said"]
+
+
+def test_the_files_of_a_model_that_decides_by_default_say_so(whole, out):
+    plan = Plan.load(out)
+    runs = FinishedRun.of_plan(plan, out)
+    run = next(run for run in runs if (run.folder / "argmax").is_dir())
+    # the same checkpoint is the best by both decisions: its files are of the tuned one
+    shutil.rmtree(run.folder / "argmax")
+    chosen = {**whole[1]["recommendation"], "runs": [run.planned.id], "together": False}
+    best = BestModel(plan, out, {**chosen, "decision": "argmax"})
+    assert best.keep()["kept"]
+    assert best.state()["kept"]
+    folder = out / "best"
+    for split, scores in read_json(run.folder / "metrics.json").items():
+        own = read_json(folder / "metrics.json")[split]
+        assert own == {**scores["argmax"], "loss": scores["loss"]}
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "decision.json" in (run.folder / "README.md").read_text(encoding="utf-8")
+    for word in ("decision.json", "held out", "f1 tuned", "argmax"):
+        assert word not in card
+    assert "\n| dev |" in card
+    assert "\n| test |" in card
+    config = RunConfig.from_yaml(folder / "config.yaml")
+    assert (config.decision, config.out) == ("argmax", None)
+    record = RunRecord.load(folder)
+    assert (record.config["decision"], record.config["out"]) == ("argmax", None)
+    assert record.training["chosen_by"] == "f1"
+    assert dicetune.load(folder).decision is None
 
 
 @pytest.mark.parametrize("what", ["a note", "another rule"])

@@ -72,6 +72,25 @@ def test_what_a_stopped_run_took_is_counted(clock, tmp_path, files, monkeypatch)
     assert Plan.load(out).seeds == (1,)  # 27 of 40 seconds are spent
 
 
+def test_runs_of_a_plan_without_times_took_what_their_records_say(clock, tmp_path, files, log):
+    out = tmp_path / "c"
+    compare(out, files.config, losses=["ce", "dice"], seeds=1)
+    earlier = read_json(out / "comparison.json")
+    for key in ("budget", "spent"):  # as version 0.1.0 wrote it
+        del earlier[key]
+    write_json(out / "comparison.json", earlier)
+    for path in (out / "cells").glob("*/run.json"):
+        record = read_json(path)
+        record["training"]["seconds"] = 9.0
+        write_json(path, record)
+    compare(out, budget=0.5)
+    assert "1 seed took 18 s of 0.5 minutes; another takes about 18 s, which is too much" in (
+        log.messages
+    )
+    assert Plan.load(out).seeds == (1,)
+    assert any(" × 1 seed (1)" in line for line in log.messages)
+
+
 def test_the_seed_of_a_search_is_never_added(files, tmp_path):
     plan = make_plan(files.config, ["ce", "dice"], [0, 2], search=1, budget=5)
     assert plan.search.seed == 1

@@ -1,15 +1,17 @@
 """All runs of a comparison are made from the same files, or there is no verdict."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from comparisons import make_comparison
 from dicetune.comparison import execute
-from dicetune.comparison.compare import compare
+from dicetune.comparison.compare import compare, make_plan
+from dicetune.comparison.execute import describe
 from dicetune.comparison.merge import compare_records
-from dicetune.comparison.plan import Plan
+from dicetune.comparison.plan import Plan, PlannedLoss
 from dicetune.comparison.summary import summarise
 from dicetune.errors import DataError, InputError
 from dicetune.records import read_json, write_json
@@ -105,3 +107,40 @@ def test_a_file_that_changes_between_two_runs_stops_the_comparison(
     changing.write_bytes(before)
     monkeypatch.setattr(execute, "run_process", run_here)
     assert compare(out).exit_code == 0
+
+
+def test_heads_that_started_apart_are_told(tmp_path):
+    folder = make_comparison(tmp_path / "c", "label_set", seeds=(1,))
+    assert not any("the head started" in note for note in summarise(folder)["how"]["notes"])
+    changed(folder, "objective", "prior_bias", value=True, which=0)
+    said = "the head started at the share of the positives for ce, evenly for dice"
+    assert any(said in note for note in summarise(folder)["how"]["notes"])
+    plan = Plan.load(folder)
+    plan = replace(plan, trainer={**plan.trainer, "per_device_train_batch_size": 8})
+    (line,) = [line for line in describe(plan, folder) if "one half" in line]
+    assert line.startswith("not equal where outputs are sigmoids")
+    for same in (
+        replace(plan, settings={"prior_bias": False}),
+        replace(plan, task="ner"),
+        replace(plan, objectives={"dice": PlannedLoss("dice"), "dsc": PlannedLoss("dsc")}),
+    ):
+        assert not any("one half" in line for line in describe(same, folder))
+
+
+def test_one_decision_alone_cannot_be_compared(tmp_path):
+    asked = {"task": "ner", "train": "sample", "decision": "argmax"}
+    with pytest.raises(InputError, match="expected no decision in a comparison, got 'argmax': bot"):
+        make_plan(asked, ["ce", "dice"])
+    assert make_plan({**asked, "decision": "tuned"}, ["ce", "dice"]).settings == {}
+
+
+def test_records_merge_by_the_start_of_the_head_and_not_by_how_it_was_asked_for(tmp_path):
+    """Records of 0.1.0 hold false for all."""
+    folders = [make_comparison(tmp_path / f"c{n}", "label_set", seeds=(n,)) for n in (1, 2)]
+    for which in (0, 1):
+        changed(folders[0], "config", "prior_bias", value=False, which=which)
+    compare_records(folders, tmp_path / "m")
+    changed(folders[0], "config", "prior_bias", value=True, which=0)
+    changed(folders[0], "objective", "prior_bias", value=True, which=0)
+    with pytest.raises(InputError, match="'ce' that differ in the seed alone, got prior_bias True"):
+        compare_records(folders, tmp_path / "n")

@@ -102,6 +102,23 @@ def test_a_file_among_the_options_that_changed_is_refused_and_the_ids_stay(tmp_p
     assert ids(Plan.load(tmp_path)) == before
 
 
+def test_a_start_that_is_asked_for_is_another_run_than_a_start_by_the_data():
+    """``prior_bias`` has three values: true, false, and nothing."""
+    found = [ids(replace(PLAN, settings={"prior_bias": value})) for value in (None, False, True)]
+    assert found[0] == ids(PLAN)
+    assert len({*map(tuple, found)}) == 3
+
+
+def test_a_name_whose_loss_changed_says_how_to_go_on(tmp_path):
+    """``auto`` was ce+dice in version 0.1.0."""
+    now = replace(PLAN, objectives={"ce": PlannedLoss("ce"), "auto": PlannedLoss("dice")})
+    with pytest.raises(InputError) as refused:
+        now.going_on_from(PLAN, tmp_path)
+    said = str(refused.value)
+    assert "compare with --loss ce+dice in a new folder" in said
+    assert "give this folder to --from" in said
+
+
 def test_losses_and_seeds_are_added_and_nothing_is_lost(tmp_path):
     more = replace(PLAN, objectives={"focal": PlannedLoss("focal")}, seeds=(3,), baseline="focal")
     grown = more.going_on_from(PLAN, tmp_path)

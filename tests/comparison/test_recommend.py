@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from comparisons import make_comparison
+from comparisons import PROBLEMS, make_comparison
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.recommend import candidates, choose, optimism
 from dicetune.comparison.runs import FinishedRun
@@ -56,8 +56,21 @@ def test_one_model_is_no_choice():
     assert optimism([np.ones((9, 2))], accuracy, [0], [False]) == 0.0
 
 
-def test_a_tuned_decision_is_judged_on_units_that_its_rule_did_not_see(tmp_path):
-    folder = make_comparison(tmp_path / "c", "spans", units=80, seeds=(1, 2))
+@pytest.mark.parametrize("kind", ["spans", "label_set", "three labels"])
+def test_a_tuned_decision_is_judged_on_units_that_its_rule_did_not_see(tmp_path, kind, monkeypatch):
+    if kind == "three labels":
+        three = {"kind": "label", "labels": ["ham", "b", "c"], "metric": "macro_f1"}
+        monkeypatch.setitem(PROBLEMS, "label", three)
+        monkeypatch.setattr("comparisons.LABELS", ("ham", "b", "c"))
+        monkeypatch.setattr(
+            "comparisons._gold",
+            lambda kind, units, seed: [
+                three["labels"][int(n)]
+                for n in np.random.default_rng(seed).choice(3, size=units, p=[0.7, 0.2, 0.1])
+            ],
+        )
+    made = "label" if kind == "three labels" else kind
+    folder = make_comparison(tmp_path / "c", made, units=80, seeds=(1, 2))
     plan = Plan.load(folder)
     runs = FinishedRun.of_plan(plan, folder)
     problem, models = candidates(runs, [])
@@ -67,8 +80,29 @@ def test_a_tuned_decision_is_judged_on_units_that_its_rule_did_not_see(tmp_path)
         rule = DecisionRule.load(model.run.folder)
         name = "default" if rule.is_default else "promised"
         moved += not rule.is_default
-        assert problem.score(model.counts.sum(0), "f1") == pytest.approx(rule.evidence[name])
+        metric = problem.metrics[0]
+        found = problem.score(model.counts.sum(0), metric)
+        assert found == pytest.approx(rule.evidence[name], abs=1e-12)
+        if not rule.is_default:
+            assert model.promised(metric) == pytest.approx(found, abs=1e-12)
     assert moved
+
+
+def test_nothing_tried_is_better_than_the_number_that_is_shown(tmp_path):
+    """The mean of the seeds is shown, and the run that is kept may be far above it."""
+    folder = make_comparison(tmp_path / "c", "label", units=20, better=0.05)
+    own = write_summary(folder)["recommendation"]
+    assert not own["together"]
+    (kept,) = own["runs"]
+    for name in ("predictions.jsonl", TUNED_FILE):
+        path = folder / "cells" / kept / name
+        write_json_lines(path, [row | {"predicted": row["gold"]} for row in read_json_lines(path)])
+    summary = summarise(folder)
+    found = summary["recommendation"]
+    rows = {row["name"]: row["mean"] for row in summary["competitors"]}
+    assert found["test"] < max(rows.values()) <= found["test_of_kept"] == 1.0
+    assert f"scored 100.0, above {100 * found['test']:.1f}, " in found["said"][0]
+    assert "Nothing tried is better." not in found["said"][0]
 
 
 def test_all_seeds_together_are_candidates_and_their_row_says_what_its_interval_is(tmp_path):

@@ -9,21 +9,29 @@ somebody added or changed is never deleted. Needs no torch.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from dicetune.comparison.folder import BEST, FAILED, RUNS, WEIGHTS
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.runs import is_finished, place_of
 from dicetune.comparison.together import Together
+from dicetune.decide import DecisionRule
 from dicetune.errors import DicetuneError, quoted
 from dicetune.records import (
     DEFAULT,
     LOCK_FILE,
+    METRICS_FILE,
+    RUN_FILE,
     TUNED,
     read_json,
     sha256,
@@ -69,7 +77,8 @@ class BestModel:
         """Whether the folder holds the recommended model, and what to do where it does not."""
         if self._is_there():
             cost = "" if self.together is None else f", an ensemble of {len(self.places)} models"
-            return {"kept": True, "said": f"The model is in {quoted(self.called / BEST)}{cost}."}
+            said = f"The model is in {quoted(self.called / BEST)}{cost}.{self._changed()}"
+            return {"kept": True, "said": said}
         return {"kept": False, "said": self._to_make()}
 
     def keep(self) -> dict[str, Any]:
@@ -86,22 +95,26 @@ class BestModel:
             weights = {name: self._weights(name) for name in self.places}
             if all(weights.values()):
                 self._build(weights)
-        if not self.plan.keep_models and all(
-            is_finished(run.folder(self.out)) for run in self.plan.runs
-        ):
+        done = all(is_finished(run.folder(self.out)) for run in self.plan.runs)
+        # weights that could not be put together yet are not made twice
+        if done and not self.plan.keep_models and self._is_there():
             for run in self.plan.runs:
                 for path in run.folder(self.out).rglob(WEIGHTS):
                     path.unlink()
         return self.state()
 
-    def _sources(self) -> dict[str, Path]:
-        """The records of the model: path below the folder, and the file that is copied."""
+    def _sources(self) -> dict[str, Path | str]:
+        """The records of the model: path below the folder, and the file that is copied.
+
+        In place of a file there is its text, where it says another place or another decision.
+        """
         with_rules = self.together is None and self.chosen["decision"] != DEFAULT
-        found = {}
+        found: dict[str, Path | str] = {}
         for name, place in self.places.items():
             for path in sorted(self._of_run(name).iterdir()):
                 if _is_record(path) and (with_rules or not _RULES.fullmatch(path.name)):
-                    found[f"{place}{path.name}"] = path
+                    by_default = self.together is None and not with_rules
+                    found[f"{place}{path.name}"] = _moved(path, by_default)
         if self.together is not None:
             found |= {path.name: path for path in self.together.folder.iterdir()}
         return found
@@ -112,7 +125,12 @@ class BestModel:
         return place_of(self.out / RUNS / name, decision)
 
     def _digests(self) -> dict[str, str]:
-        return {name: sha256(path) for name, path in self._sources().items()}
+        return {
+            name: sha256(source)
+            if isinstance(source, Path)
+            else hashlib.sha256(source.encode()).hexdigest()
+            for name, source in self._sources().items()
+        }
 
     def _manifest(self) -> dict[str, Any]:
         """The list of files of the present folder; empty where there is none."""
@@ -153,6 +171,24 @@ class BestModel:
             return own
         return sorted((self.folder / found["members"][name]).glob(WEIGHTS))
 
+    def _changed(self) -> str:
+        """That the folder has another rule than the one whose scores are told, if it has."""
+        made = None
+        if self.together is not None:
+            made = DecisionRule.load(self.together.folder)
+        elif self.chosen["decision"] != DEFAULT:
+            made = DecisionRule.load(self._of_run(self.chosen["runs"][0]))
+        try:
+            now = DecisionRule.load(self.folder)
+        except DicetuneError as error:
+            return f" Its decision was changed since: {error}."
+        if (made and replace(made, evidence={})) == (now and replace(now, evidence={})):
+            return ""
+        told = "it decides by default"
+        if now is not None:
+            told = f"the rule fitted for {quoted(now.objective)} decides ({'; '.join(now.words)})"
+        return f" Its decision was changed since: now {told}, and no score here is of it."
+
     def _origins(self) -> dict[str, str]:
         """For each run the folder of its checkpoint, below the folder of the comparison."""
         return {name: self._of_run(name).relative_to(self.out).as_posix() for name in self.places}
@@ -162,7 +198,10 @@ class BestModel:
         sizes = {}
         for name, source in self._sources().items():
             (part / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, part / name)
+            if isinstance(source, Path):
+                shutil.copyfile(source, part / name)
+            else:
+                (part / name).write_bytes(source.encode())
         for name, files in weights.items():
             for source in files:
                 place = f"{self.places[name]}{source.name}"
@@ -196,11 +235,14 @@ class BestModel:
         """What to run to get the model."""
         runs = list(self._origins().values())
         if self.plan.merged is None:
-            which = ", ".join(str(self.called / RUNS / name) for name in self.places)
+            missing = [name for name in self.places if not self._weights(name)]
+            again = f"run `dicetune compare --out {self.called}`, which "
+            if not missing:
+                return f"The recommended model is not in {BEST}/ yet: {again}puts it there."
+            which = ", ".join(str(self.called / RUNS / name) for name in missing)
             return (
-                "The weights of the recommended model are not there any more: delete "
-                f"{which} and run `dicetune compare --out {self.called}`, which trains "
-                f"{'it' if len(runs) == 1 else 'them'} again and keeps the model."
+                f"The weights of the recommended model are not there any more: delete {which} and "
+                f"{again}trains {'it' if len(missing) == 1 else 'them'} again and keeps the model."
             )
         several = "" if len(runs) == 1 else f"; the other {len(runs) - 1} seeds alike"
         return (
@@ -213,6 +255,44 @@ def _is_record(path: Path) -> bool:
     """Whether a file of a run belongs into a copy of the run, beside the weights."""
     known = path.is_file() and path.name != LOCK_FILE and not path.match(WEIGHTS)
     return known and not path.name.endswith((".part", FAILED))
+
+
+def _moved(path: Path, by_default: bool) -> Path | str:
+    """A record of a run, or its text where it says the place of the run, or a decision not used.
+
+    Args:
+        path: of the record.
+        by_default: whether the run decides by default, without a rule that was fitted for it.
+    """
+    if path.name == "config.yaml":
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_dump(_config(config, by_default), sort_keys=False, allow_unicode=True)
+    if path.name == RUN_FILE:
+        record = read_json(path)
+        record["config"] = _config(record["config"], by_default) | {"out": None}
+        if by_default and "chosen_by" in record["training"]:
+            chosen_by = record["training"]["chosen_by"].removesuffix(f"_{TUNED}")
+            record["training"]["chosen_by"] = chosen_by
+        return json.dumps(record, ensure_ascii=False, indent=2) + "\n"
+    if by_default and path.name == METRICS_FILE:
+        metrics = {
+            split: {**scores.get(DEFAULT, scores), "loss": scores.get("loss")}
+            for split, scores in read_json(path).items()
+        }
+        return json.dumps(metrics, ensure_ascii=False, indent=2) + "\n"
+    if by_default and path.name == "README.md":
+        text = path.read_text(encoding="utf-8")
+        text = re.sub(r"^## Decision\n.*?(?=^## )", "", text, flags=re.DOTALL | re.MULTILINE)
+        text = re.sub(rf"^\| \w+, {TUNED}.*\n", "", text, flags=re.MULTILINE)
+        text = re.sub(rf"^(\| \w+), {DEFAULT} ", r"\1 ", text, flags=re.MULTILINE)
+        return re.sub(rf"(\(best dev .*) {TUNED}\)", r"\1)", text)
+    return path
+
+
+def _config(config: Mapping[str, Any], by_default: bool) -> dict[str, Any]:
+    """The configuration of a run without the place of the run."""
+    found = {name: value for name, value in config.items() if name != "out"}
+    return found | ({"decision": DEFAULT} if by_default else {})
 
 
 def _link(source: Path, target: Path) -> None:

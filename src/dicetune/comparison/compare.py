@@ -18,7 +18,7 @@ from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search, digest
 from dicetune.errors import InputError, listed, quoted, unknown_name
 from dicetune.losses import build, code_of, imported_names
 from dicetune.models import resolve_encoder
-from dicetune.records import sha256
+from dicetune.records import TUNED, sha256
 from dicetune.training.auto import recipe_of
 from dicetune.training.config import SAMPLE, TRAINER_DEFAULTS, RunConfig
 from dicetune.training.prepare import read_splits
@@ -43,6 +43,7 @@ _DECIDED = {
     "patience": "a run that stops early has another budget than one that does not",
     "keep_checkpoints": "give --keep-models to keep the weights of each run",
     "out": "give --out",
+    "decision": "both the tuned and the default decision of every run are compared",
 }
 _IN_PLAN = {*_DECIDED, "task", "train", "dev", "test", "model", "options", "trainer"}
 
@@ -244,7 +245,7 @@ def _check_losses(
 def _shared_config(given: Mapping[str, Any]) -> RunConfig:
     """The configuration that all runs share, checked as a run checks it."""
     for name, why in _DECIDED.items():
-        if given.get(name) is not None:
+        if given.get(name) is not None and (name, given[name]) != ("decision", TUNED):
             raise InputError(
                 f"expected no {name} in a comparison, got {quoted(given[name])}: {why}"
             )

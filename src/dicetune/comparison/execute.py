@@ -146,6 +146,7 @@ def describe(plan: Plan, out: Path) -> list[str]:
         f"equal for all: {plan.model['name']}, {length} of batches of "
         f"{keys['per_device_train_batch_size']}, dev evaluated {often}, the best checkpoint by dev "
         f"{plan.metric.replace('_', ' ')} under each decision, a decision rule fitted on dev",
+        *_starts(plan),
     ]
     if plan.search is not None:
         lines.append(
@@ -156,6 +157,21 @@ def describe(plan: Plan, out: Path) -> list[str]:
     kept = "are kept" if plan.keep_models else f"{kept}(--keep-models keeps all)"
     lines.append(f"weights {kept}; records, predictions and scores are kept")
     return [*lines, *_room(plan, out, len(progress.runs) - done)]
+
+
+def _starts(plan: Plan) -> list[str]:
+    """That the heads of sigmoids may start apart, where losses and options let them."""
+    from dicetune.tasks import task_named
+
+    losses = {str(objective) for objective in plan.objectives.values()}
+    asked = plan.settings.get("prior_bias") is not None
+    softmax = task_named(plan.task).predicts.independent is False
+    if asked or softmax or "ce" not in losses or len(losses) < 2:
+        return []
+    return [
+        "not equal where outputs are sigmoids with many positives: there the head of ce starts at "
+        "their share, of other losses at one half (prior_bias true or false: alike for all)"
+    ]
 
 
 def _budgeted(plan: Plan) -> list[str]:
@@ -302,11 +318,13 @@ class _Execution:
     def _has_room(self) -> bool:
         """Whether one more run of every loss fits into the budget, as long as runs took so far."""
         plan = self.plan
-        done = len(Progress.read(plan, self.out).of("done"))
+        done = Progress.read(plan, self.out).of("done")
         if plan.budget is None or not done:
             return False
-        spent = sum(plan.spent.values())
-        each = plan.spent.get("runs", 0.0) / done * len(plan.objectives)
+        # a plan of an earlier version has no times: those of the records are the least
+        runs = max(plan.spent.get("runs", 0.0), sum(run.seconds or 0.0 for run in done))
+        spent = plan.spent.get("search", 0.0) + runs
+        each = runs / len(done) * len(plan.objectives)
         fits = spent + each <= 60 * plan.budget
         seeds = plan.seeds_shown
         said = f"{seeds} took {numbers.duration(spent)} of {plan.budget:g} minutes"

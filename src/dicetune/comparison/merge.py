@@ -139,6 +139,9 @@ class _Member(FinishedRun):
         flat = {name: value for name, value in decides.items() if not isinstance(value, Mapping)}
         for group in ("options", "trainer", "class_weight"):
             flat |= {f"{group}.{name}": value for name, value in decides.get(group, {}).items()}
+        # where the head started, whether it was asked for or the data decided
+        start = self.record.objective.get("prior_bias", self.record.config.get("prior_bias"))
+        flat["prior_bias"] = bool(start)
         return {**flat, "code": self.code or None, "model": self.model}
 
 

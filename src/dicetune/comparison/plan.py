@@ -282,7 +282,10 @@ class Plan:
         for name in earlier.objectives.keys() & self.objectives.keys() - searched.keys():
             losses = [str(plan.objectives[name]) for plan in both]
             if losses[0] != losses[1]:
-                yield changed(f"loss {quoted(name)}", *losses)
+                yield changed(f"loss {quoted(name)}", *losses) + (
+                    f", whose meaning changed: compare with --loss {losses[0]} in a new folder, or "
+                    "give this folder to --from, which compares its finished runs"
+                )
 
     def save(self, folder: Path) -> None:
         """Write ``comparison.json``; a reader never sees half a file."""
@@ -370,14 +373,18 @@ def what_decides(config: Mapping[str, Any]) -> dict[str, Any]:
     Example:
         >>> what_decides({"task": "ner", "train": "a.conll", "format": "auto", "decision": "tuned"})
         {'task': 'ner'}
+        >>> what_decides({"prior_bias": False}), what_decides({"prior_bias": None})
+        ({'prior_bias': False}, {})
     """
     decides = {name: _plain(value) for name, value in config.items() if name not in _PLACES}
     decides["options"] = _with_contents(config.get("options") or {})
     defaults: tuple[Any, ...] = (None, False, {}, "auto")
+    # without prior_bias the data decides, so that False is no default
     return {
         key: value
         for key, value in decides.items()
-        if value not in defaults and (key, value) != ("decision", TUNED)
+        if (value not in defaults and (key, value) != ("decision", TUNED))
+        or (key == "prior_bias" and value is False)
     }
 
 

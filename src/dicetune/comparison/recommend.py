@@ -41,7 +41,7 @@ from dicetune.comparison.statistics.estimate import Metric, by_document
 from dicetune.comparison.together import Together
 from dicetune.decide import DecisionRule
 from dicetune.decide.folder import DEV
-from dicetune.decide.held_out import FOLDS, Procedure, supported
+from dicetune.decide.held_out import Procedure
 from dicetune.problems import Problem, problem_of
 from dicetune.problems.goal import Goal
 from dicetune.records import DEFAULT, PREDICTIONS_FILE, TUNED, TUNED_FILE
@@ -59,6 +59,19 @@ class Candidate:
     run: FinishedRun
     decision: str
     counts: np.ndarray  # (U, M) on dev
+
+    @property
+    def rule(self) -> DecisionRule | None:
+        """The rule of a tuned decision."""
+        return DecisionRule.load(self.run.folder) if self.decision == TUNED else None
+
+    def promised(self, metric: str) -> float | None:
+        """The dev score that the rule itself promises on new units, where it has one."""
+        rule = self.rule
+        if rule is None or rule.is_default:
+            return None
+        found: float | None = rule.evidence.get("scores", {}).get("promised", {}).get(metric)
+        return found
 
     @property
     def members(self) -> tuple[FinishedRun, ...]:
@@ -116,18 +129,25 @@ def _dev_counts(
 def cross_fitted(run: FinishedRun, rows: Sequence[Mapping[str, Any]]) -> np.ndarray | None:
     """Counts of the dev rows of a tuned decision, each decided by a rule that did not see it.
 
-    ``None`` where the rule is the default decision or was not fitted.
+    They are the counts of "promised" in the evidence of the rule: ``decide.fit`` says how it is
+    found, by the shorter search where the rule is shrunk. ``None`` where the rule is the default
+    decision or was not fitted.
     """
     rule = DecisionRule.load(run.folder)
     if rule is None or rule.is_default or not rule.evidence.get("folds"):
         return None
     problem = problem_of(run.problem)
     gold, extras = [row["gold"] for row in rows], [problem.extra(row) for row in rows]
-    decisions = problem.decisions(gold, run.scores(DEV), extras).fitted_as(rule.biases)
+    fitted = rule.evidence.get("fitted_biases", rule.biases)
+    scores = rule.calibrated(run.scores(DEV))
+    decisions = problem.decisions(gold, scores, extras).fitted_as(fitted)
     goal = Goal.parse(rule.objective, decisions.problem)
-    ids = [str(row["id"]) for row in rows]
-    decisions = supported(decisions, goal, ids, FOLDS)
-    crossed = Procedure(decisions, goal, ids, FOLDS, decisions.estimate, guard=True).promised()
+    guard = bool(rule.evidence.get("guard", True))
+    if guard and not goal.is_operating_point:
+        decisions = decisions.quick()
+    search = decisions.estimate if guard else decisions.fit
+    ids, folds = [str(row["id"]) for row in rows], int(rule.evidence["folds"])
+    crossed = Procedure(decisions, goal, ids, folds, search, guard).promised()
     return None if crossed is None else crossed.counts
 
 
@@ -242,14 +262,20 @@ def recommend(
     counts = [model.counts for model in models]
     if documents is not None:
         counts = list(by_document(np.stack(counts), documents))
-    dev = np.array([float(score(one.sum(0))) for one in counts])
+    said = [model.promised(metric) for model in models]
+    dev = np.array(
+        [
+            float(score(one.sum(0))) if promised is None else promised
+            for one, promised in zip(counts, said, strict=True)
+        ]
+    )
     chosen = int(choose(dev[None], rows, common)[0])
     model = models[chosen]
     tests = {row.name: results.scores(row) for row in results.competitors}
     seeds = [run.planned.seed for run in model.members]
     of_seeds = next(row.seeds for row in results.competitors if row.name == model.name)
     own = tests[model.name]["scores"]
-    rule = DecisionRule.load(model.run.folder) if model.decision == TUNED else None
+    rule = model.rule
     found: dict[str, Any] = {
         "name": model.name,
         "loss": model.run.planned.loss,
@@ -272,9 +298,7 @@ def recommend(
     better = [
         (row.name, tests[row.name]["mean"], dev_means.get(row.name))
         for row in results.competitors
-        # means of runs are compared with the mean, single models with the model that is kept
-        if round(tests[row.name]["mean"], 3)
-        > round(found["test_of_kept" if row.members else "test"], 3)
+        if round(tests[row.name]["mean"], 3) > round(found["test"], 3)  # the number that is shown
     ]
     title = results.problem.metric_title(results.problem.metrics[0])
     found["said"] = _sentences(found, title, len(of_seeds), better)
@@ -301,7 +325,8 @@ def _sentences(
         first += "Nothing tried is better."
     else:
         name, test, on_dev = max(better, key=lambda row: row[1])
-        first += f"On test “{name}” scored {numbers.points(test)}, "
+        first += f"On test “{name}” scored {numbers.points(test)}, above "
+        first += f"{numbers.points(found['test'])}, "
         first += (
             "but it has no dev score to choose it by."
             if on_dev is None

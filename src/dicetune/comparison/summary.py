@@ -235,6 +235,7 @@ def _how(
         "notes": [
             *plan.notes,
             *_of_budget(plan),
+            *_of_starts(runs),
             *unchecked,
             *dict.fromkeys(note for run in runs for note in run.record.notes),
         ],
@@ -249,6 +250,21 @@ def _of_budget(plan: Plan) -> list[str]:
     if len(plan.seeds) < FEWEST:
         said += f"; an exact test over seeds needs {FEWEST}"
     return [said]
+
+
+def _of_starts(runs: Sequence[FinishedRun]) -> list[str]:
+    """Which losses had another start of the head than others."""
+    starts: dict[bool, dict[str, None]] = {}
+    for run in runs:
+        at_prior = bool(run.record.objective.get("prior_bias"))
+        starts.setdefault(at_prior, {})[run.planned.loss] = None
+    if len(starts) < 2:
+        return []
+    return [
+        f"not equal for all: the head started at the share of the positives for "
+        f"{listed(starts[True])}, evenly for {listed(starts[False])}; prior_bias true or false "
+        "makes it alike"
+    ]
 
 
 def _data(folder: Path, runs: Sequence[FinishedRun]) -> dict[str, Any]:
