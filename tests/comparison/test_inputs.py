@@ -118,7 +118,7 @@ def test_heads_that_started_apart_are_told(tmp_path):
     plan = Plan.load(folder)
     plan = replace(plan, trainer={**plan.trainer, "per_device_train_batch_size": 8})
     (line,) = [line for line in describe(plan, folder) if "one half" in line]
-    assert line.startswith("not equal where outputs are sigmoids")
+    assert line.startswith("not equal where outputs are many sigmoids")
     for same in (
         replace(plan, settings={"prior_bias": False}),
         replace(plan, task="ner"),

@@ -160,7 +160,7 @@ def describe(plan: Plan, out: Path) -> list[str]:
 
 
 def _starts(plan: Plan) -> list[str]:
-    """That the heads of sigmoids may start apart, where losses and options let them."""
+    """That heads may start apart (``training.auto.starts_at_prior``), where they may."""
     from dicetune.tasks import task_named
 
     losses = {str(objective) for objective in plan.objectives.values()}
@@ -169,8 +169,8 @@ def _starts(plan: Plan) -> list[str]:
     if asked or softmax or "ce" not in losses or len(losses) < 2:
         return []
     return [
-        "not equal where outputs are sigmoids with many positives: there the head of ce starts at "
-        "their share, of other losses at one half (prior_bias true or false: alike for all)"
+        "not equal where outputs are many sigmoids, or have many positives: there the head of ce "
+        "starts at their share, of other losses at one half (prior_bias true or false: all alike)"
     ]
 
 
