@@ -262,9 +262,14 @@ class LabelSetDecisions(Decisions):
         }
 
     def shortfall(self, mask: np.ndarray) -> float:
-        """Over all labels together."""
+        """Over all labels together; of a default that invents too many, as of one label.
+
+        Many labels together are always sure that the default is not the best, but with few
+        positives a rule for each is no better.
+        """
         truth, made = self._truth[mask], self._padded(self._made({}))[mask]
-        return shortfall(int((truth & ~made).sum()), int((made & ~truth).sum()))
+        found = shortfall(int((truth & ~made).sum()), int((made & ~truth).sum()))
+        return found if found > 0 else found / len(self.labels) ** 0.5
 
     def _best(
         self, goal: Goal, mask: np.ndarray, weights: np.ndarray, names: Sequence[str]
