@@ -178,6 +178,13 @@ def test_a_rule_that_was_changed_since_is_told(whole, out):
     assert "now it decides by default" in best.state()["said"]
 
 
+def test_the_report_tells_a_rule_that_was_changed_since(out):
+    dicetune.tune(out / "best", objective="fbeta:3", overwrite=True)
+    dicetune.report(out)
+    said = "Its decision was changed since: now the rule fitted for &#39;fbeta:3&#39; decides"
+    assert said in (out / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_files_of_a_model_that_decides_by_default_say_so(whole, out):
     plan = Plan.load(out)
     runs = FinishedRun.of_plan(plan, out)
