@@ -19,9 +19,7 @@ import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from dicetune.decide.floors import FloorFit
-from dicetune.problems import problem_of
-from dicetune.problems.goal import Goal
+from dicetune.decide.fit import fit
 
 DATA = Path(os.environ.get("DICETUNE_DATA", Path(__file__).parents[2] / "shared" / "data"))
 PROBLEM = {"kind": "label", "labels": ["no", "yes"], "positive": "yes"}
@@ -76,6 +74,17 @@ def table_of(logits: np.ndarray) -> list[np.ndarray]:
     return list(both[:, None, :])
 
 
+def fitted(
+    gold: np.ndarray, logits: np.ndarray, objective: str, confidence: float | None, groups: list[str]
+) -> tuple[float, bool]:
+    """The bias of the rule, and whether it promises its floor."""
+    names = ["yes" if one else "no" for one in gold]
+    how = {"objective": objective, "confidence": confidence, "groups": groups}
+    rule = fit(PROBLEM, names, table_of(logits), **how, folds=2)
+    floors = rule.evidence.get("floors", {})
+    return rule.biases["yes"], bool(floors) and floors["yes"]["promised"]
+
+
 def shares(logits: np.ndarray, gold: np.ndarray, bias: float) -> dict[str, float]:
     """Precision and recall of a bias; the precision of no prediction is 1."""
     made = logits + bias > 0
@@ -101,16 +110,12 @@ def documents(times: int, confidence: float) -> None:
         held: dict[bool, list[bool]] = {True: [], False: []}
         for _ in range(times):
             logits, gold = drawn(random, 60)
-            names = ["yes" if one else "no" for one in gold]
-            decisions = problem_of(PROBLEM).decisions(names, table_of(logits))
-            goal = Goal.parse(objective, decisions.problem)
             for together in held:
                 groups = [str(place // 20 if together else place) for place in range(len(gold))]
-                fit = FloorFit(decisions, goal, groups, confidence)
-                bias = fit.fit(np.ones(len(gold), dtype=bool))["yes"]
-                if fit.floors["yes"].promised:
+                bias, promised = fitted(gold, logits, objective, confidence, groups)
+                if promised:
                     share = shares(*new, bias)[objective.split(":")[0].split("@")[1]]
-                    held[together].append(bool(share >= goal.floor))
+                    held[together].append(bool(share >= float(objective.split(":")[1])))
         cells = [
             f"{100 * len(part) / times:.0f}% | {100 * np.mean(part):.1f}%" if part else "0% | –"
             for part in held.values()
@@ -136,17 +141,14 @@ def main() -> None:
         for _ in range(asked.times):
             order = random.permutation(len(gold))
             dev, rest = order[:size], order[size:]
-            names = ["yes" if one else "no" for one in gold[dev]]
-            decisions = problem_of(PROBLEM).decisions(names, table_of(logits[dev]))
-            goal = Goal.parse(objective, decisions.problem)
-            every = np.ones(size, dtype=bool)
-            fit = FloorFit(decisions, goal, list(map(str, dev)), asked.confidence)
-            biases = {True: fit.fit(every)["yes"], False: decisions.fit(goal, every)["yes"]}
-            for promise, bias in biases.items():
-                if promise and not fit.floors["yes"].promised:
+            for promise, confidence in ((True, asked.confidence), (False, None)):
+                bias, promised = fitted(
+                    gold[dev], logits[dev], objective, confidence, list(map(str, dev))
+                )
+                if promise and not promised:
                     continue
                 found = shares(logits[rest], gold[rest], bias)
-                held[promise].append(bool(found[floored] >= goal.floor))
+                held[promise].append(bool(found[floored] >= float(objective.split(":")[1])))
                 other[promise].append(found[free])
         cells = [name, f"{size:,}", f"`{objective}`", f"{100 * len(held[True]) / asked.times:.0f}%"]
         for promise in (True, False):

@@ -104,8 +104,9 @@ def fit(
         decisions = supported(decisions, goal, names, folds)
     search: Search = decisions.fit if not guard else decisions.estimate
     if confidence is not None and goal.is_operating_point:
-        floor = FloorFit(decisions, goal, names if groups is None else groups, confidence)
-        search = lambda goal, mask: floor.fit(mask)  # noqa: E731
+        floor_fit = FloorFit(decisions, goal, names if groups is None else groups, confidence)
+        floor = floor_fit.fit(np.ones(len(gold), dtype=bool))
+        search = lambda goal, mask: floor_fit.fit(mask).biases  # noqa: E731
     procedure = Procedure(decisions, goal, names, folds, search, guard)
     found = procedure.on(np.ones(len(gold), dtype=bool), crossed=True)
     sums = {

@@ -92,51 +92,32 @@ def asked_confidence(objective: str | None, confidence: float | None) -> float |
     return confidence or None
 
 
-class FloorFit:
-    """Rules that promise a floor, fitted on any of some units.
+@dataclass(frozen=True)
+class Floored:
+    """A rule that promises floors, and what is known of them on the units that it was fitted on.
 
     Args:
-        decisions: on all units.
+        biases: of the rule.
+        floors: of each class whose bias can be fitted on these units.
         goal: an operating point.
-        groups: (U,) name of the group of each unit.
         confidence: between 0 and 1.
     """
 
-    def __init__(
-        self, decisions: Decisions, goal: Goal, groups: Sequence[str], confidence: float
-    ) -> None:
-        self.decisions, self.goal = decisions, goal
-        self.groups = np.unique(np.array(groups, dtype=str), return_inverse=True)[1]
-        self.delta = 1.0 - confidence
-        self.floors: dict[str, Floor] = {}
-
-    def fit(self, mask: np.ndarray) -> dict[str, float]:
-        """The biases for the units under a mask, (U,) bool, and ``floors`` of each class.
-
-        A class whose floor cannot be promised keeps the bias that is best on these units.
-        """
-        biases = self.decisions.fit(self.goal, mask)
-        self.floors = {}
-        for name, moved in self.decisions.dials().items():
-            if not set(moved) & set(self.decisions.present(mask)):
-                continue
-            sweep = Sweep.of(self.decisions, self.goal, name, moved, mask, self.groups)
-            piece = self._promised(sweep)
-            if piece is not None:
-                biases |= dict.fromkeys(moved, sweep.bias(piece))
-            self.floors[name] = self._floor(sweep, piece, biases[moved[0]])
-        return biases
+    biases: dict[str, float]
+    floors: dict[str, Floor]
+    goal: Goal
+    confidence: float
 
     def evidence(self) -> dict[str, Any]:
         """What is known of each class, ready for JSON."""
         floors = {name: asdict(floor) for name, floor in self.floors.items()}
-        return {"confidence": round(1 - self.delta, 9), "floors": floors}
+        return {"confidence": self.confidence, "floors": floors}
 
     def said(self) -> list[str]:
         """What is promised, and of what it is not, in sentences."""
         share = POINTS[self.goal.name][0]
         asked = f"{100 * self.goal.floor:g} on new data"
-        sure = f"with {100 * (1 - self.delta):g}% confidence"
+        sure = f"with {100 * self.confidence:g}% confidence"
         kept = {name: floor for name, floor in self.floors.items() if floor.promised}
         if len(self.floors) == 1:
             (floor,) = self.floors.values()
@@ -149,16 +130,50 @@ class FloorFit:
             ]
         said = []
         if kept:
-            said.append(
-                f"a {share} of at least {asked} is promised {sure} for each of "
-                f"{listed(kept, most=8)} by itself"
-            )
+            names = listed(kept, most=8)
+            whom = names if len(kept) == 1 else f"each of {names} by itself"
+            said.append(f"a {share} of at least {asked} is promised {sure} for {whom}")
         if missed := [name for name in self.floors if name not in kept]:
             said.append(
                 f"a {share} of {asked} cannot be promised {sure} for "
                 f"{listed(missed, most=8)}: more dev data or a lower floor would help"
             )
         return said
+
+
+class FloorFit:
+    """Fits rules that promise a floor on any of some units; a fit changes nothing here.
+
+    Args:
+        decisions: on all units.
+        goal: an operating point.
+        groups: (U,) name of the group of each unit.
+        confidence: between 0 and 1.
+    """
+
+    def __init__(
+        self, decisions: Decisions, goal: Goal, groups: Sequence[str], confidence: float
+    ) -> None:
+        self.decisions, self.goal, self.confidence = decisions, goal, confidence
+        self.groups = np.unique(np.array(groups, dtype=str), return_inverse=True)[1]
+        self.delta = 1.0 - confidence
+
+    def fit(self, mask: np.ndarray) -> Floored:
+        """The rule for the units under a mask, (U,) bool.
+
+        A class whose floor cannot be promised keeps the bias that is best on these units.
+        """
+        biases = self.decisions.fit(self.goal, mask)
+        floors = {}
+        for name, moved in self.decisions.dials().items():
+            if not set(moved) & set(self.decisions.present(mask)):
+                continue
+            sweep = Sweep.of(self.decisions, self.goal, name, moved, mask, self.groups)
+            piece = self._promised(sweep)
+            if piece is not None:
+                biases |= dict.fromkeys(moved, sweep.bias(piece))
+            floors[name] = self._floor(sweep, piece, biases[moved[0]])
+        return Floored(biases, floors, self.goal, self.confidence)
 
     def _promised(self, sweep: Sweep) -> int | None:
         """The piece of the sweep that promises the floor and is best by the other share."""

@@ -189,23 +189,6 @@ class Steps:
         finite = np.isfinite(at)
         return cls(base, at[finite], unit[finite], columns, change[finite])
 
-    @classmethod
-    def collected(
-        cls,
-        base: np.ndarray,
-        steps: Sequence[tuple[float, int, np.ndarray]],
-        columns: np.ndarray,
-    ) -> Self:
-        """Steps from a list of breakpoint, unit and change."""
-        places, units, changes = zip(*steps, strict=True) if steps else ((), (), ())
-        return cls.of(
-            base,
-            np.array(places, dtype=np.float64),
-            np.array(units, dtype=np.int64),
-            columns,
-            np.array(changes, dtype=np.float64).reshape(-1, len(columns)),
-        )
-
     def curve(self, mask: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Sums over units, piece by piece.
 
