@@ -75,7 +75,11 @@ def table_of(logits: np.ndarray) -> list[np.ndarray]:
 
 
 def fitted(
-    gold: np.ndarray, logits: np.ndarray, objective: str, confidence: float | None, groups: list[str]
+    gold: np.ndarray,
+    logits: np.ndarray,
+    objective: str,
+    confidence: float | None,
+    groups: list[str],
 ) -> tuple[float, bool]:
     """The bias of the rule, and whether it promises its floor."""
     names = ["yes" if one else "no" for one in gold]

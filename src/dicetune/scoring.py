@@ -303,7 +303,8 @@ def tune(
         costs: in place of an objective, a table (CSV or TSV) of the cost of each predicted label
             (column) for each gold label (row), or a mapping by gold and predicted label.
         abstain: let the rule say nothing where it is unsure: the cost of saying nothing where an
-            error costs 1 (or in the units of the costs), or a share of texts, such as "5%".
+            error costs 1 (or in the units of the costs), for which no biases are fitted, or a
+            share of texts, such as "5%".
 
     Raises:
         InputError: for neither a folder nor scores, or both; the folder of an unfinished run; an
@@ -344,11 +345,14 @@ def tune(
 
         check_finished(Path(folder))
     if list_rules or (default is not None and name is None):
-        if objective is not None or name is not None:
+        asked = {"objective": objective, "name": name, "confidence": confidence, "costs": costs}
+        asked |= {"plain": plain or None, "calibrate": calibrate or None, "abstain": abstain}
+        asked |= {"overwrite": overwrite or None, "folds": None if folds == FOLDS else folds}
+        if given := [f"--{option}" for option, value in asked.items() if value is not None]:
             flag = "--list" if list_rules else "--default"
             raise InputError(
-                f"expected a rule to fit, or {flag}, got both: a rule that is fitted and "
-                "becomes the default is given with --name and --default"
+                f"expected a rule to fit, or {flag}, got both ({listed(given)}): a rule that is "
+                "fitted and becomes the default is given with --name and --default"
             )
         rules = FolderRules.of(folder) if default is None else set_default(folder, default)
         return Finding(rules, _rules_parts)

@@ -193,7 +193,8 @@ def test_a_share_of_the_texts_is_left_without_a_label(tmp_path):
 
 def test_silence_at_a_cost_is_chows_rule():
     rows = drawn(300, seed=6)
-    found = tune(scores=rows, abstain=0.3, plain=True, objective="logit-adjustment:0")
+    found = tune(scores=rows, abstain=0.3)
+    assert found.rule.biases == {}
     for row, said in zip(rows, found.predicted["dev"], strict=True):
         logits = np.array(list(row["logits"].values()))
         best = np.exp(logits.max()) / np.exp(logits).sum()
@@ -201,6 +202,60 @@ def test_silence_at_a_cost_is_chows_rule():
         assert said is None or said == LABELS[logits.argmax()]
     costs = {a: {b: 10.0 * (a != b) for b in LABELS} for a in LABELS}
     assert tune(scores=rows, abstain=3, costs=costs).predicted == found.predicted
+
+
+@pytest.mark.parametrize("labels", [LABELS, ["ham", "spam"]])
+@pytest.mark.parametrize("cost", [0.1, 0.25, 0.4])
+def test_silence_at_a_cost_is_never_dearer_than_always_answering(labels, cost):
+    """The scores are honest, and F1 asks for biases, which cost more."""
+    rows = drawn(3000, labels, seed=7)
+    found = tune(scores=rows, abstain=cost)
+    fitted = tune(scores=rows, positive=labels[-1], plain=True)
+    assert any(fitted.rule.biases.values())
+
+    def paid(predicted):
+        pairs = zip(rows, predicted, strict=True)
+        return np.array([cost if one is None else float(one != row["gold"]) for row, one in pairs])
+
+    ours = paid(found.predicted["dev"])
+    for other in (fitted.predicted["dev"], _likeliest(rows)):
+        assert ours.mean() <= paid(other).mean()
+    default = paid(_likeliest(rows)).mean()
+    assert f"mean cost on dev is {default:.4g} by default and {ours.mean():.4g} with" in found.said
+
+
+def _likeliest(rows):
+    return [max(row["logits"], key=row["logits"].get) for row in rows]
+
+
+def test_silence_that_no_text_is_left_to_says_so():
+    rows = drawn(200, ["ham", "spam"], seed=3)
+    found = tune(scores=rows, abstain=0.5)
+    assert found.metrics["dev"]["tuned"]["coverage"] == 1.0
+    words = "No text of dev is left without a label: of 2 labels the likeliest has a risk of at"
+    assert f"{words} most 0.5." in found.said
+    clear = [{"gold": "red", "probabilities": {"red": 0.8, "green": 0.1, "blue": 0.1}}] * 9
+    sure = tune(scores=clear, abstain=0.4)
+    assert "is left without a label: the highest risk there is 0.2." in sure.said
+    assert "is left without a label" not in tune(scores=rows, abstain=0.3).said
+
+
+def test_a_rule_that_may_be_silent_makes_no_promise_of_one_that_always_answers():
+    rows = drawn(300, seed=5)
+    silent, always = (tune(scores=rows, abstain=share, objective="macro_f1", plain=False)
+                      for share in ("5%", None))  # fmt: skip
+    assert "promised" in always.rule.evidence["scores"]
+    assert "dev, held out" in always.table()
+    assert "promised" not in silent.rule.evidence["scores"]
+    assert "promised_interval" not in silent.rule.evidence
+    assert "dev, held out" not in silent.table()
+    assert "Promised on new" not in silent.said
+
+
+def test_one_text_calibrates_nothing():
+    found = tune(scores=drawn(1, sharpness=3), calibrate=True)
+    assert found.rule.calibration is None
+    assert "The probabilities are kept: there are too few units on dev to hold any" in found.said
 
 
 ANSWERS = [{"gold": ["dock"], "span": "dock", "score": 1.0, "null_score": 0.5}] * 4
@@ -219,7 +274,23 @@ SPANS = [{"gold": ["O", "B-x"], "logits": [[1, 0], [0, 1]], "labels": ["O", "B-x
         ),
         (None, {"abstain": -1}, "got '-1'"),
         (None, {"costs": "nowhere.tsv"}, "nowhere.tsv"),
-        (None, {"costs": {}, "objective": "accuracy"}, "expected costs or an objective, got both"),
+        (
+            None,
+            {"costs": {}, "objective": "accuracy"},
+            "expected costs without an objective .'accur",
+        ),
+        (None, {"costs": {}, "plain": True}, "expected costs without --plain, got both"),
+        (None, {"costs": {}, "folds": 3}, "expected costs without --folds, got both"),
+        (
+            None,
+            {"abstain": 0.2, "objective": "f1"},
+            "expected a cost of silence without an objective .'f1'., got both: its unit",
+        ),
+        (
+            None,
+            {"abstain": "5%", "objective": "precision@recall:0.9", "positive": "red"},
+            "expected silence or a promised floor, got both .* add --confidence 0",
+        ),
         (None, {"costs": {}}, "expected a row for each gold label"),
         (SPANS, {"abstain": "5%"}, "expected one label for each text to abstain, got spans"),
         (SPANS, {"costs": {}}, "expected one label of several for costs, got spans"),

@@ -51,6 +51,23 @@ def test_the_default_is_chosen_with_or_without_a_fit(folder):
     assert chosen_rule(folder, "auto") == chosen_rule(folder, "tuned")
 
 
+@pytest.mark.parametrize(
+    ("how", "named"),
+    [
+        ({"plain": True}, "--plain"),
+        ({"calibrate": True}, "--calibrate"),
+        ({"abstain": "5%"}, "--abstain"),
+        ({"costs": {}, "folds": 3}, "--costs, --folds"),
+        ({"overwrite": True}, "--overwrite"),
+        ({"confidence": 0.9, "objective": "precision@recall:0.9"}, "--objective, --confidence"),
+    ],
+)
+@pytest.mark.parametrize("flag", [{"list_rules": True}, {"default": "tuned"}])
+def test_options_of_a_fit_are_refused_where_nothing_is_fitted(how, named, flag, folder):
+    with pytest.raises(InputError, match=rf"got both \({named}\): a rule that is fitted"):
+        tune(folder, **how, **flag)
+
+
 def test_a_rule_of_the_same_name_is_never_replaced_in_silence(folder):
     first = tune(folder, objective="fbeta:3", plain=True, name="wide").rule
     tune(folder, objective="fbeta:3", plain=True, name="wide")

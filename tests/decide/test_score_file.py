@@ -95,6 +95,18 @@ def test_rows_of_another_split_are_scored_and_not_fitted_on(file):
     assert len(both.predicted["test"]) == 15
 
 
+def test_dev_is_shown_first_wherever_it_stands_in_the_file():
+    rows = [
+        {"gold": gold, "probabilities": {"a": p, "b": 1 - p}, "split": split}
+        for split in ("test", "dev")
+        for gold, p in (("a", 0.9), ("b", 0.6), ("b", 0.2)) * 4
+    ]
+    found = tune_scores(rows)
+    assert list(found.metrics) == ["dev", "test"]
+    shown = list(found.table())
+    assert shown.index("dev, tuned") < shown.index("test, argmax")
+
+
 def binary(gold, form="probabilities", shape=lambda score: score, count=24):
     """Rows of a binary classifier whose best threshold is not at one half."""
     rows = []

@@ -56,6 +56,23 @@ def test_a_class_of_several_counts_several_times():
     assert rule.told(["b"]) == "tuned: a counts 5 times; c counts 0.4 times"
 
 
+@pytest.mark.parametrize(
+    ("kind", "labels", "biases", "words"),
+    [
+        ("label", LABELS, {"a": 0.004, "b": math.log(2), "c": -0.004}, ("b counts 2 times",)),
+        ("label", LABELS, {"a": 0.004}, ("the default decision but for near ties",)),
+        (
+            "spans",
+            ("O", "B-x", "B-y"),
+            {"O": 0.001, "I-x": math.log(3), "I-y": -0.002},
+            ("x counts 3 times",),
+        ),
+    ],
+)
+def test_what_counts_once_is_not_said(kind, labels, biases, words):
+    assert rule_of(kind, biases, labels).words == words
+
+
 @pytest.mark.parametrize("bias", BIASES)
 def test_the_tag_outside_says_how_much_likelier_it_must_be(bias):
     rule = rule_of("spans", {"O": bias}, TAGS)

@@ -82,7 +82,7 @@ def test_scores_of_both_decisions_are_those_of_evaluate(trained, config):
     assert list(by_decision(metrics)) == rows
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert all(f"| {row} | " in card for row in rows)
-    assert rule.words[0] in card
+    assert f"The rule of the training: {rule.words[0]}" in card
 
 
 def test_tune_finds_the_rule_of_the_run_and_replaces_it_only_when_asked(trained, tmp_path):

@@ -104,14 +104,29 @@ def costs_in_words(matrix: np.ndarray, labels: Sequence[str]) -> str:
 
 
 def mean_cost(
-    problem: Problem, costs: Costs, gold: Sequence[object], predicted: Sequence[object]
+    problem: Problem,
+    costs: Costs,
+    gold: Sequence[object],
+    predicted: Sequence[object],
+    silence: float | None = None,
 ) -> float | None:
-    """The mean cost of items; ``None`` without items. Gold without a cost is left out."""
-    found = [
-        costs[right][said]
-        for pair in zip(gold, predicted, strict=True)
-        if pair[1] is not None
-        for (_, right), (_, said) in zip(*map(problem.items, pair), strict=True)
-        if right in costs
-    ]
+    """The mean cost of items; ``None`` without items. Gold without a cost is left out.
+
+    Args:
+        problem: of the predictions.
+        costs: by gold label, then by predicted label; without any, an error costs 1.
+        gold: of each unit.
+        predicted: of each unit; ``None`` where the rule says nothing.
+        silence: the cost of a unit without a prediction; by default such units are left out.
+    """
+    found: list[float] = []
+    for right, said in zip(gold, predicted, strict=True):
+        if said is None:
+            found += [] if silence is None else [silence]
+            continue
+        for (_, a), (_, b) in zip(problem.items(right), problem.items(said), strict=True):
+            if not costs:
+                found.append(float(a != b))
+            elif a in costs:
+                found.append(costs[a][b])
     return float(np.mean(found)) if found else None

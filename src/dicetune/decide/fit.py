@@ -41,6 +41,7 @@ def fit(
     folds: int = FOLDS,
     confidence: float | None = None,
     groups: Sequence[str] | None = None,
+    promise: bool = True,
 ) -> DecisionRule:
     """The decision rule for an objective, fitted on units with gold and shrunk.
 
@@ -60,6 +61,7 @@ def fit(
             the floor is reached on the units of the fit alone. See ``decide.floors``.
         groups: of each unit, such as its document; units of a group are not independent. By
             default ``ids``.
+        promise: state the score of the whole procedure on held-out units.
 
     Returns:
         The rule. Its evidence, all scores as fractions: "metric", "units", "default" (score of the
@@ -118,11 +120,11 @@ def fit(
         sums["cross_fitted"] = crossed.sums
         held_out = {"gain": crossed.gain, "error": crossed.error, "folds": crossed.folds}
         promised: CrossFit | None = crossed
-        if procedure.shrinks:  # many fits: several labels have a shorter search
+        if promise and procedure.shrinks:  # many fits: several labels have a shorter search
             quick = decisions.quick()
             short = replace(procedure, decisions=quick, search=quick.estimate)
             promised = short.promised()
-        if promised is not None:
+        if promise and promised is not None:
             sums["promised"] = promised.sums
             held_out["promised_interval"] = [*promised.interval(goal)]
     where = {"tuned": "dev", "cross_fitted": "held-out units"}

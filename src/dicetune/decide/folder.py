@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 
 from dicetune.decide.costs import mean_cost
 from dicetune.decide.fit import LOGIT_ADJUSTMENT, fit
-from dicetune.decide.form import PLAIN, RuleForm
+from dicetune.decide.form import COST, PLAIN, RuleForm
 from dicetune.decide.held_out import FOLDS, Procedure
 from dicetune.decide.named import check_name
 from dicetune.decide.rule import DecisionRule, named_file
@@ -150,7 +150,7 @@ def tune_splits(
     Raises:
         InputError: without dev; see ``fit`` and ``RuleForm``.
     """
-    form.check(problem, objective)
+    form.check(problem, objective, guard, folds, confidence)
     if DEV not in splits:
         raise InputError(
             f"expected scores of dev to fit a decision on, got {listed(splits) or 'none'}: a "
@@ -166,7 +166,7 @@ def tune_splits(
         scores = [calibration.apply(table, problem.labels, alone) for table in scores]
     how: dict[str, Any] = {"objective": objective, "guard": guard, "folds": folds}
     rule = form.cost_rule(problem) or replace(dev, scores=scores).fit(
-        problem, **how, confidence=confidence
+        problem, **how, confidence=confidence, promise=form.abstain is None
     )
     rule = form.silenced(replace(rule, calibration=calibration), dev.scores)
     if evidence:
@@ -174,15 +174,16 @@ def tune_splits(
         rule = replace(rule, evidence={**rule.evidence, "calibration": evidence, "notes": said})
     metrics, predicted, notes = {}, {}, list(rule.evidence.get("notes", ()))
     for name, split in splits.items():
-        metrics[name], predicted[name], reached = _decided(problem, split, rule, name)
-        notes += reached if name != DEV or rule.costs else []  # the fit reports a floor on dev
+        metrics[name], predicted[name], reached = _decided(problem, split, rule, name, form.silence)
+        # the fit reports a floor on dev
+        notes += reached if name != DEV or not form.is_fitted else []
     if "notes" in rule.evidence:
         rule = replace(rule, evidence={**rule.evidence, "notes": notes})
     return Tuned(rule, metrics, predicted)
 
 
 def _decided(
-    problem: Problem, split: Split, rule: DecisionRule, name: str
+    problem: Problem, split: Split, rule: DecisionRule, name: str, silence: float | None
 ) -> tuple[dict[str, dict[str, float]], list[Any], list[str]]:
     """Scores of both decisions on a split, the predictions, and what is said of the split."""
     default: list[Any] = [row["predicted"] for row in split.rows]
@@ -205,14 +206,20 @@ def _decided(
         found = zip(decisions.predicted(biases), answered, strict=True)
         predicted = [one if said else None for one, said in found]
         both.append(decisions.counts(biases)[answered])
-    plain = rule.objective.startswith(LOGIT_ADJUSTMENT) or bool(rule.costs)
+    plain = rule.objective.startswith(LOGIT_ADJUSTMENT) or rule.objective == COST
     goal = Goal.parse(None if plain else rule.objective, problem)
     scores = [goal.all_scores(counts.sum(0)) for counts in both]
     notes = goal.reached(both[1].sum(0), name)
-    if rule.costs:
-        costs = [mean_cost(problem, rule.costs, split.gold, rows) for rows in (default, predicted)]
+    if rule.objective == COST:
+        costs = [
+            mean_cost(problem, rule.costs, split.gold, rows, silence)
+            for rows in (default, predicted)
+        ]
         before, after = ("none" if cost is None else f"{cost:.4g}" for cost in costs)
-        notes.append(f"the mean cost on {name} is {before} by default and {after} with the rule")
+        answers = "" if rule.abstain is None or silence is not None else ", where it says a label"
+        notes.append(
+            f"the mean cost on {name} is {before} by default and {after} with the rule{answers}"
+        )
     if rule.abstain is not None:
         scores[1]["coverage"] = float(answered.mean())
     return dict(zip((DEFAULT, TUNED), scores, strict=True)), predicted, notes

@@ -47,7 +47,7 @@ class DecisionRule:
         costs: of each predicted label, by gold label; the label of the least expected cost is then
             chosen, and there are no biases.
         abstain: the highest risk at which the rule answers: the expected cost, else one minus the
-            probability after the biases.
+            probability after the biases. A rule for a cost of silence has no biases.
 
     Example:
         >>> rule = DecisionRule("label", {"spam": 1.0}, "f1", ("ham", "spam"))
@@ -86,7 +86,9 @@ class DecisionRule:
             said.append(f"nothing if the risk is over {self.abstain:.3g}")
         if self.calibration is not None:
             said.append(f"p is calibrated ({self.calibration})")
-        return ("the default decision",) if self.is_default else tuple(said)
+        if self.is_default:
+            return ("the default decision",)
+        return tuple(said) or ("the default decision but for near ties",)
 
     def told(self, names: Iterable[object] = (), most: int = 4) -> str:
         """The name of the rule, and its words on some labels; by default on all.

@@ -170,4 +170,5 @@ def _splits(problem: Problem, rows: Sequence[ScoreRow]) -> dict[str, Split]:
             zip(split.rows, decisions.predicted({}), strict=True)
         ):
             split.rows[place] = {**values, "predicted": predicted}
-    return found
+    # the order of the columns: dev first, wherever it stands in the file
+    return dict(sorted(found.items(), key=lambda pair: pair[0] != DEV))

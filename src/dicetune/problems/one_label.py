@@ -95,8 +95,12 @@ class OneLabel(Problem):
         if len(labels) == 2 and len(biases) == 1:
             ((name, bias),) = biases.items()
             return {name: f"{name} if p > {chance_over(bias)}"}
-        moved = {name: bias for name, bias in biases.items() if bias}
-        return {name: f"{name} counts {factor_of(bias)} times" for name, bias in moved.items()}
+        factors = {name: factor_of(bias) for name, bias in biases.items()}
+        return {
+            name: f"{name} counts {factor} times"
+            for name, factor in factors.items()
+            if factor != "1"
+        }
 
     @classmethod
     def least_cost(

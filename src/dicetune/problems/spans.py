@@ -141,11 +141,13 @@ class Spans(Problem):
         found = {}
         for name, bias in biases.items():
             kind = name[2:] or None
-            if bias and kind is None:
+            if factor_of(bias) == "1":
+                continue
+            if kind is None:
                 how = "only" if bias < 0 else "already"
                 times = f"{factor_of(-bias)} times as likely as the best other tag"
                 found[name] = f"{name} {how} if it is {times}"
-            elif bias and kind is not None:
+            else:
                 found[kind] = f"{kind} counts {factor_of(bias)} times"
         return found
 

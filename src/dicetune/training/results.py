@@ -267,8 +267,9 @@ A {task.title} model, fine-tuned from `{model}` with `dicetune` for the objectiv
         text += f"""
 ## Decision
 
-{tuned.said} The rule in `decision.json`: {words}. `dicetune` applies it; other tools decide by \
-default ({DEFAULT}).
+{tuned.said} The rule of the training: {words}. This card and `metrics.json` hold its scores. \
+`dicetune` applies it, or the rule that `dicetune tune` has put in its place since \
+(`dicetune tune FOLDER --list`); other tools decide by default ({DEFAULT}).
 """
     text += f"""
 ## Training
