@@ -55,8 +55,12 @@ def test_the_demo_compares_two_losses_and_concludes_nothing_from_two_seeds(tmp_p
     outcome = compare(tmp_path / "demo", config, losses=["ce", "ce+dice"], seeds=2)
     assert outcome.exit_code == 0
     names = [competitor["name"] for competitor in outcome.summary["competitors"]]
-    assert names == ["ce", "ce+dice", "ce, tuned", "ce+dice, tuned"]
-    assert all("no verdict" in said for said in outcome.summary["verdict"])
+    rows = ["ce", "ce+dice", "ce, tuned", "ce+dice, tuned"]
+    assert names == [*rows, "ce, all seeds", "ce+dice, all seeds"]
+    said = outcome.summary["verdict"]
+    assert said[0].startswith("Use ")
+    assert sum("no verdict" in sentence for sentence in said) == 2
+    assert not {row["verdict"] for row in outcome.summary["comparisons"]} & {"better", "worse"}
     assert outcome.summary["data"]["inspected"]
     assert (tmp_path / "demo" / "report.html").is_file()
 

@@ -46,7 +46,7 @@ def test_a_task_may_read_no_predictions_of_other_tools(monkeypatch):
             read()
     with pytest.raises(InputError, match="with files for task 'bare', got the packaged sample"):
         task.sample()
-    assert (task.settings(), task.sigmoid_biases(None), task.check(None)) == ({}, {}, None)
+    assert (task.settings(), task.head_biases(None), task.check(None)) == ({}, {}, None)
 
 
 @pytest.mark.parametrize("name", TASKS)
