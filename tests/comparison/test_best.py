@@ -200,8 +200,8 @@ def test_the_files_of_a_model_that_decides_by_default_say_so(whole, out):
         own = read_json(folder / "metrics.json")[split]
         assert own == {**scores["argmax"], "loss": scores["loss"]}
     card = (folder / "README.md").read_text(encoding="utf-8")
-    assert "decision.json" in (run.folder / "README.md").read_text(encoding="utf-8")
-    for word in ("decision.json", "held out", "f1 tuned", "argmax"):
+    assert "The rule of the training" in (run.folder / "README.md").read_text(encoding="utf-8")
+    for word in ("rule of the training", "held out", "f1 tuned", "argmax"):
         assert word not in card
     assert "\n| dev |" in card
     assert "\n| test |" in card
