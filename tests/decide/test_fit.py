@@ -143,6 +143,21 @@ def test_what_was_done_is_said(gain, factor, said):
     assert said in _said(goal, {**evidence, "factor": factor, "units": 40, "guard": True})
 
 
+@pytest.mark.parametrize(
+    ("short", "factor", "said"),
+    [
+        (0.7, 1.0, "misses more than it invents, so 100% of the rule is kept, however sure"),
+        (-0.2, 0.3, "hardly invents more than it misses, so 30% of the rule"),
+        (-3.0, 0.5, "invents far more than it misses, so 50% of the rule"),
+    ],
+)
+def test_a_default_that_finds_too_few_or_too_many_is_said(short, factor, said):
+    goal = Goal.parse("f1", problem_of(SPAM))
+    evidence = {"fitted_biases": {"spam": 1.0}, "gain": -0.01, "error": 0.01, "folds": 5}
+    evidence |= {"positive_units": 20, "factor": factor, "units": 40, "guard": True}
+    assert said in _said(goal, {**evidence, "shortfall": short})
+
+
 @pytest.mark.parametrize("kinds", [("label", "tags"), ("tags", "label")])
 def test_a_rule_of_another_type_is_refused(kinds):
     of_rule, of_model = kinds

@@ -189,10 +189,10 @@ def _said(goal: Goal, evidence: Mapping[str, Any]) -> str:
         why = "which is within the noise" if gain is not None and gain > 0 else "so it is not used"
         return f"Kept the default: {held_out}, {why}."
     if short is not None and factor > shrink_factor(gain or 0.0, evidence["error"] or 0.0):
-        more = "misses about as many as it invents"
-        if abs(short) > 0.5:
-            more = "misses more than it invents" if short > 0 else "invents far more than it misses"
-        return f"Tuned: the default {more}, so {100 * factor:.0f}% of the rule is kept; {held_out}."
+        more = "misses more than it invents" if short > 0 else "hardly invents more than it misses"
+        more = "invents far more than it misses" if short < -1 else more
+        share = f"{100 * factor:.0f}% of the rule is kept, however sure its gain"
+        return f"Tuned: the default {more}, so {share}; {held_out}."
     return f"Tuned: {held_out}, so {100 * factor:.0f}% of it is kept."
 
 
