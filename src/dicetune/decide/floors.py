@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 
 from dicetune.errors import InputError, listed, quoted
-from dicetune.problems.decisions import NARROW, Decisions
+from dicetune.problems.decisions import NARROW, Decisions, bias_within
 from dicetune.problems.goal import POINTS, Goal
 from dicetune.problems.ratios import ratio
 
@@ -303,12 +303,8 @@ class Sweep:
 
     def bias(self, piece: int) -> float:
         """A bias in a piece: 0 where it lies there, else the middle."""
-        low, high = np.concatenate([[-np.inf], self.edges, [np.inf]])[piece : piece + 2]
-        if low < 0 < high:
-            return 0.0
-        if np.isinf(low) or np.isinf(high):
-            return self.sign * float(high - 1.0 if np.isinf(low) else low + 1.0)
-        return self.sign * float(low + high) / 2
+        low, high = np.concatenate([[-np.inf], self.edges, [np.inf]])[piece : piece + 2].tolist()
+        return self.sign * bias_within(low, high, 0.0) + 0.0  # no -0.0
 
     def piece_of(self, bias: float) -> int:
         """The piece that holds a bias."""

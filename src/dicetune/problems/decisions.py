@@ -246,16 +246,16 @@ def best_point(edges: np.ndarray, values: np.ndarray, current: float) -> tuple[f
     near = np.flatnonzero(values >= best - EQUAL)
     distance = np.maximum(np.maximum(low[near] - current, current - high[near]), 0.0)
     piece = int(near[distance.argmin()])
-    a, b = float(low[piece]), float(high[piece])
-    if a < current < b:
-        point = current
-    elif np.isinf(a):
-        point = b - 1.0
-    elif np.isinf(b):
-        point = a + 1.0
-    else:
-        point = (a + b) / 2
-    return point, float(values[piece])
+    return bias_within(float(low[piece]), float(high[piece]), current), float(values[piece])
+
+
+def bias_within(low: float, high: float, current: float) -> float:
+    """The bias that stands for a piece: see ``best_point``."""
+    if low < current < high:
+        return current
+    if np.isinf(low):
+        return high - 1.0
+    return low + 1.0 if np.isinf(high) else (low + high) / 2
 
 
 def vector(biases: Biases, labels: Sequence[str]) -> np.ndarray:

@@ -46,14 +46,17 @@ class Facts:
     @property
     def sigmoids(self) -> int:
         """Number of sigmoids."""
-        return sum(len(items) for items in self.counts.values() if items.ndim == 2)
+        return sum(map(len, self._of_sigmoids))
 
     @property
     def positives(self) -> float | None:
         """Mean number of positive items of a sigmoid; ``None`` where outputs are softmaxes."""
-        sigmoids = [items for items in self.counts.values() if items.ndim == 2]
-        found = [items[:, 1].float().mean().item() for items in sigmoids]
+        found = [items[:, 1].float().mean().item() for items in self._of_sigmoids]
         return sum(found) / len(found) if found else None
+
+    @property
+    def _of_sigmoids(self) -> list[Tensor]:
+        return [items for items in self.counts.values() if items.ndim == 2]
 
 
 @dataclass(frozen=True)
@@ -137,15 +140,13 @@ class Start:
 
 def settled(config: RunConfig, facts: Facts) -> tuple[Recipe, Start]:
     """The losses of a run and the start of its head, once the training split is known."""
-    if config.loss != AUTO:
-        found = config.recipe()
-        at_prior, _ = starts_at_prior(facts, [loss.spec for loss in found.losses])
-        return found, Start(at_prior if config.prior_bias is None else config.prior_bias)
-    rule = auto_rule(facts)
-    found = recipe(rule.loss)
+    rule = auto_rule(facts) if config.loss == AUTO else None
+    found = config.recipe() if rule is None else recipe(rule.loss)
     at_prior, why = starts_at_prior(facts, [loss.spec for loss in found.losses])
     if config.prior_bias is not None:
         at_prior, why = config.prior_bias, "the head starts as prior_bias asks"
+    if rule is None:
+        return found, Start(at_prior)
     decision = "a decision tuned on dev" if config.decision == TUNED else "the default decision"
     reasons = {
         "loss": rule.loss,
