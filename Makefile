@@ -33,11 +33,11 @@ lint: $(BIN)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# each runs in a process of its own; the table of all comes last
+BENCHMARKS := losses imports padding trainer
+
 bench: $(BIN)/.test
-	$(BIN)/python benchmarks/losses.py
-	$(BIN)/python benchmarks/imports.py
-	$(BIN)/python benchmarks/padding.py
-	$(BIN)/python benchmarks/trainer.py
+	$(BIN)/python benchmarks/table.py $(BENCHMARKS:%=benchmarks/%.py)
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

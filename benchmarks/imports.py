@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 
+from table import Row, seconds_text, show
+
 REPEATS = 7
 COMMAND = [sys.executable, "-c", "from dicetune.cli import main; main()"]
 CASES = {
@@ -34,12 +36,15 @@ def seconds(command):
 
 
 def main():
-    """Print the table."""
+    """Print the table: seconds beyond those of the bare interpreter."""
     bare = seconds(CASES["bare interpreter"])
-    print(f"{'what':20} {'seconds':>8} {'over bare':>10}")
-    for name, command in CASES.items():
-        taken = seconds(command)
-        print(f"{name:20} {taken:8.3f} {taken - bare:10.3f}")
+    over = {name: seconds(command) - bare for name, command in CASES.items()}
+    torch = over.pop("import torch")
+    del over["bare interpreter"]
+    show(
+        Row(name, seconds_text(taken), f"import torch {seconds_text(torch)}", taken / torch)
+        for name, taken in over.items()
+    )
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from transformers.utils import logging
 from dicetune import ObjectiveTrainer
 from dicetune.losses import build
 from dicetune.models import load_model, resolve_encoder
+from table import Row, seconds_text, show
 
 BATCH, LENGTH, LABELS = 32, 40, 13
 
@@ -92,9 +93,17 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         bare(data[: 2 * BATCH], 2)  # the first steps of a process pay for its threads and memory
         pairs = [(bare(data, steps), ours(data, steps, folder)) for _ in range(repeats)]
-    for plain, trained in pairs:
-        print(f"bare {plain:.2f} s, trainer {trained:.2f} s, ratio {trained / plain:.3f}")
-    print(f"median ratio {statistics.median(b / a for a, b in pairs):.3f} ({steps} steps, minilm)")
+    plain, trained = (statistics.median(side) for side in zip(*pairs, strict=True))
+    show(
+        [
+            Row(
+                f"ObjectiveTrainer.train(), minilm, {steps} steps, ce",
+                seconds_text(trained),
+                f"bare loop {seconds_text(plain)}",
+                statistics.median(ours / bare for bare, ours in pairs),
+            )
+        ]
+    )
 
 
 if __name__ == "__main__":
