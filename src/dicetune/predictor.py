@@ -37,6 +37,7 @@ from dicetune.tasks import (
     task_named,
     task_of_model,
 )
+from dicetune.tasks.outputs import Batches
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.folder import check_finished
 
@@ -190,7 +191,7 @@ class Predictor:
         task = self.task
         collate = PaddingCollator.of(task, self.tokenizer, self.model.config)
         ignored = getattr(self.model.config, "keys_to_ignore_at_inference", None) or ()
-        batches = []
+        batches: list[Any] = []
         for begin in range(0, len(encoded.features), self.batch_size):
             features = [
                 {name: value for name, value in feature.items() if name not in task.targets}
@@ -201,12 +202,13 @@ class Predictor:
                 outputs = self.model(**batch)
             kept = tuple(v for name, v in outputs.items() if name not in ignored)
             shrunk = task.preprocess_logits(kept[0] if len(kept) == 1 else kept, None)
-            parts = shrunk if isinstance(shrunk, tuple) else (shrunk,)
-            batches.append([part.cpu().numpy() for part in parts])
+            if isinstance(shrunk, tuple):
+                batches.append(tuple(part.cpu().numpy() for part in shrunk))
+            else:
+                batches.append(shrunk.cpu().numpy())
         if not batches:
             return np.zeros((0, 0, max(len(task.labels), 1)), dtype=np.float32)
-        joined = tuple(_join(parts) for parts in zip(*batches, strict=True))
-        return joined[0] if len(joined) == 1 else joined
+        return Batches.of(batches)
 
 
 def _listed(name: str, value: Any) -> list[Any]:
@@ -223,18 +225,6 @@ def _listed(name: str, value: Any) -> list[Any]:
                 f"{quoted(text)}: read it as UTF-8"
             )
     return values
-
-
-def _join(parts: Sequence[np.ndarray]) -> np.ndarray:
-    """Batches of windows in one array, padded on the right as the trainer pads them."""
-    shape = tuple(max(part.shape[axis] for part in parts) for axis in range(1, parts[0].ndim))
-    whole = np.full((sum(len(part) for part in parts), *shape), -100, dtype=parts[0].dtype)
-    begin = 0
-    for part in parts:
-        place = (slice(begin, begin + len(part)), *(slice(0, size) for size in part.shape[1:]))
-        whole[place] = part
-        begin += len(part)
-    return whole
 
 
 # loading

@@ -24,12 +24,10 @@ from dicetune.errors import InputError, quoted
 from dicetune.loss_input import IGNORED, LossInput, LossTarget, item_count
 from dicetune.models import output_bias
 from dicetune.problems import Problem
+from dicetune.tasks.outputs import Outputs
 
 Scores = dict[str, Any]
 """Metric names to numbers; one level of tables ("per_type") is allowed."""
-
-Outputs = np.ndarray | tuple[np.ndarray, ...]
-"""The outputs of a model for all windows, after ``preprocess_logits``."""
 
 Arrays = Sequence[np.ndarray]
 """The scores of each example, (rows, columns)."""

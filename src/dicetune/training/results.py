@@ -31,6 +31,7 @@ from dicetune.records import (
     write_json_lines,
 )
 from dicetune.tasks import Task
+from dicetune.tasks.outputs import Batches
 from dicetune.training.folder import CONFIG_FILE, follow_umask
 from dicetune.training.prepare import Prepared
 from dicetune.training.trainer import ObjectiveTrainer
@@ -188,7 +189,7 @@ def _scored(prepared: Prepared, trainer: ObjectiveTrainer) -> dict[str, Scored]:
             continue
         data, encoded = prepared.splits[name], prepared.encoded[name]
         output = trainer.predict(encoded.features, metric_key_prefix=name)
-        scores = task.decode(output.predictions, encoded)
+        scores = task.decode(Batches.of(output.predictions), encoded)
         predictions = task.predict(scores, data)
         rows = ({"split": name, **row} for row in task.rows(data, predictions))
         split = Split.of(prepared.choice.problem, rows, scores)

@@ -15,6 +15,7 @@ from transformers.integrations import get_reporting_integration_callbacks
 from dicetune.errors import InputError, InterruptedRunError, StopRequestedError, quoted
 from dicetune.models import load_model, quiet_loading
 from dicetune.records import RunRecord, silent_log
+from dicetune.tasks.outputs import Batches
 from dicetune.training.callbacks import (
     KeepBest,
     LineForEachEvaluation,
@@ -143,7 +144,7 @@ def _trainer(
         return model
 
     def compute_metrics(evaluation: Any) -> dict[str, float]:
-        return choice.scores(task.decode(evaluation.predictions, encoded["dev"]))
+        return choice.scores(task.decode(Batches.of(evaluation.predictions), encoded["dev"]))
 
     recipe = prepared.recipe
     most = {**TRAINER_DEFAULTS, **config.trainer}["save_total_limit"]
@@ -199,6 +200,7 @@ def _arguments(prepared: Prepared, folder: Path, progress: bool) -> TrainingArgu
             remove_unused_columns=False,
             label_names=list(prepared.task.targets),
             restore_callback_states_from_checkpoint=True,
+            eval_do_concat_batches=False,  # a task decodes batches
         )
         try:  # a missing package of an optimizer is found before the folder is made
             Trainer.get_optimizer_cls_and_kwargs(arguments)

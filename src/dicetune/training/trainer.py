@@ -20,11 +20,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import Trainer
-from transformers.trainer_utils import EvalLoopOutput, TrainOutput
+from transformers.trainer_utils import EvalLoopOutput, EvalPrediction, TrainOutput
 
 from dicetune.errors import InputError, listed, quoted
 from dicetune.loss_input import IGNORED, Kind, LossInput, item_count
 from dicetune.losses import AnyLoss, start_steps
+from dicetune.tasks.outputs import join_batches
 from dicetune.training.auto import AUTO, recipe_of
 from dicetune.training.batches import EpochOfSampler, LengthGroupedSampler
 from dicetune.training.callbacks import StopOnSignal
@@ -202,10 +203,21 @@ class ObjectiveTrainer(Trainer):
         return batches, counts
 
     def evaluation_loop(self, *positional: Any, **named: Any) -> EvalLoopOutput:
-        """The stock loop, but the loss is computed over the whole set, not averaged by batch."""
+        """The stock loop, but the loss is of the whole set, and batches are joined once.
+
+        The stock loss is averaged by batch. The stock loop copies all earlier outputs for each
+        batch, which takes time with the square of the set.
+        """
         self._evaluation = EvaluationLoss(self.objective)
+        joins, scores = self.args.eval_do_concat_batches, self.compute_metrics
+        self.args.eval_do_concat_batches = False
+        if joins and scores is not None and not self.args.batch_eval_metrics:
+            self.compute_metrics = lambda evaluation: scores(_joined(evaluation))
         try:
             output = super().evaluation_loop(*positional, **named)
+            if joins:
+                whole = _joined(output)
+                output = output._replace(predictions=whole.predictions, label_ids=whole.label_ids)
             prefix = named.get("metric_key_prefix", "eval")
             key = f"{prefix}_loss"
             if output.metrics is not None and key in output.metrics:
@@ -218,6 +230,7 @@ class ObjectiveTrainer(Trainer):
             return output
         finally:
             self._evaluation = None
+            self.args.eval_do_concat_batches, self.compute_metrics = joins, scores
 
     def _over_ranks(self, sums: Tensor) -> Tensor:
         if self.accelerator.num_processes == 1:
@@ -293,6 +306,13 @@ class ObjectiveTrainer(Trainer):
             f"expected {expected} ({where}): lower the learning rate, keep max_grad_norm at 1, or "
             "train in float32"
         )
+
+
+def _joined(batches: EvalLoopOutput | EvalPrediction) -> EvalPrediction:
+    """What the stock loop found, with the batches of each of its arrays joined."""
+    names = ("predictions", "label_ids", "inputs", "losses")
+    found = {name: getattr(batches, name, None) for name in names}
+    return EvalPrediction(**{n: v and join_batches(v) for n, v in found.items()})
 
 
 def _facts(item: LossInput) -> str:
