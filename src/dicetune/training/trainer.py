@@ -77,6 +77,7 @@ class ObjectiveTrainer(Trainer):
 
     # Each loss is already divided by the item count of its whole optimizer step.
     loss_is_scaled_for_ga = True
+    compute_metrics: Callable[[EvalPrediction], dict[str, float]] | None
 
     def __init__(
         self,
