@@ -15,6 +15,8 @@ from dicetune.errors import InputError, InterruptedRunError
 from dicetune.records import by_decision, read_json, read_json_lines
 from dicetune.training import RunConfig, run
 from dicetune.training.callbacks import StopOnSignal
+from dicetune.training.choice import DevEvaluations
+from dicetune.training.trainer import ObjectiveTrainer
 from tiny import tiny_bert
 from training.run_worker import sends
 
@@ -115,6 +117,27 @@ def test_the_other_checkpoint_is_the_run_that_argmax_alone_would_have_made(train
     rows = list(read_json_lines(plain / "predictions.jsonl"))
     assert rows != list(read_json_lines(folder / "predictions.jsonl"))
     assert dicetune.load(folder / "argmax").decision is None
+
+
+def test_dev_is_not_predicted_again_for_the_scores(trained, config, monkeypatch):
+    folder, asked = trained[0].with_name("once"), []
+    predict = ObjectiveTrainer.predict
+
+    def noted(trainer, windows, **how):
+        asked.append(how["metric_key_prefix"])
+        return predict(trainer, windows, **how)
+
+    monkeypatch.setattr(ObjectiveTrainer, "predict", noted)
+    run(replace(config, out=str(folder)), each_decision=True)
+    assert asked == ["test", "test"]
+    none = property(lambda _: {}, lambda *_: None)
+    monkeypatch.setattr(DevEvaluations, "scores", none, raising=False)
+    run(replace(config, out=str(folder.with_name("twice"))), each_decision=True)
+    assert asked[2:] == ["dev", "test", "dev", "test"]
+    for place in ("", "argmax/"):
+        for name in ("metrics.json", "predictions.jsonl", "scores.safetensors"):
+            other = folder.with_name("twice") / f"{place}{name}"
+            assert other.read_bytes() == (folder / f"{place}{name}").read_bytes()
 
 
 def test_a_run_that_was_stopped_chooses_as_one_that_was_not(trained, config):

@@ -7,8 +7,8 @@ not kept, the score of the default decision counts. The history holds the scores
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ import numpy as np
 from dicetune.decide import Split
 from dicetune.problems import Problem
 from dicetune.records import DEFAULT, TUNED
-from dicetune.tasks import Data, Task
+from dicetune.tasks import Data, Encoded, Task
+from dicetune.tasks.outputs import Batches
 
 
 @dataclass(frozen=True)
@@ -84,3 +85,34 @@ class Choice:
     def kept_steps(self, history: Iterable[Mapping[str, Any]]) -> set[int]:
         """The steps of ``best_steps`` whose checkpoints are kept."""
         return {step for name, step in self.best_steps(history).items() if name in self.kept}
+
+
+@dataclass
+class DevEvaluations:
+    """The evaluations on dev of one training; keeps the scores of those that are chosen.
+
+    The chosen checkpoint then need not predict dev again. After a resume the scores of earlier
+    checkpoints are not here.
+
+    Args:
+        choice: which chooses.
+        encoded: windows of dev.
+        step: the step of the moment.
+        scores: what the model said of each example, by step.
+    """
+
+    choice: Choice
+    encoded: Encoded
+    step: Callable[[], int]
+    scores: dict[int, list[np.ndarray]] = field(default_factory=dict)
+    _history: list[dict[str, Any]] = field(default_factory=list)
+
+    def __call__(self, evaluation: Any) -> dict[str, float]:
+        """The scores of ``Choice.scores``, for the trainer."""
+        choice, step = self.choice, self.step()
+        scores = choice.task.decode(Batches.of(evaluation.predictions), self.encoded)
+        found = choice.scores(scores)
+        self._history.append({"step": step, **{f"eval_{name}": v for name, v in found.items()}})
+        kept = choice.kept_steps(self._history)
+        self.scores = {at: old for at, old in [*self.scores.items(), (step, scores)] if at in kept}
+        return found

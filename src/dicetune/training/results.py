@@ -138,11 +138,13 @@ def write_results(
 ) -> None:
     """Score the chosen checkpoint on each held-out split and write everything, the record last.
 
+    The scores on dev are those of the evaluation of the checkpoint, if it was in this process.
     Where the checkpoint that is best by the default decision is kept and is another one, it gets a
     folder of its own in ``argmax/``, with the files of a run.
     """
+    on_dev = getattr(trainer.compute_metrics, "scores", {})
     trainer.compute_metrics = None  # it scores dev alone; here every split is scored from outputs
-    _write(folder, prepared, trainer, record)
+    _write(folder, prepared, trainer, record, on_dev)
     by_default = prepared.under(DEFAULT)
     other = record_of(by_default, trainer, record.training["seconds"])
     step, place = other.training["best_step"], folder / DEFAULT
@@ -152,7 +154,7 @@ def write_results(
         trainer.state.best_model_checkpoint = str(checkpoint)
         trainer._load_best_model()
         place.mkdir(exist_ok=True)
-        _write(place, by_default, trainer, other)
+        _write(place, by_default, trainer, other, on_dev)
         if trainer.is_world_process_zero():
             replace_text(place / CONFIG_FILE, by_default.config.to_yaml())
             other.save(place)
@@ -160,9 +162,18 @@ def write_results(
         record.save(folder)
 
 
-def _write(folder: Path, prepared: Prepared, trainer: ObjectiveTrainer, record: RunRecord) -> None:
-    """Score the weights of the moment, and write everything but configuration and record."""
-    scored = _scored(prepared, trainer)
+def _write(
+    folder: Path,
+    prepared: Prepared,
+    trainer: ObjectiveTrainer,
+    record: RunRecord,
+    on_dev: Mapping[int, list[np.ndarray]],
+) -> None:
+    """Score the weights of the moment, and write everything but configuration and record.
+
+    ``on_dev`` holds the scores of dev by step.
+    """
+    scored = _scored(prepared, trainer, record, on_dev)
     if not trainer.is_world_process_zero():
         return
     trainer.model.save_pretrained(folder)
@@ -180,20 +191,30 @@ def _write(folder: Path, prepared: Prepared, trainer: ObjectiveTrainer, record: 
     _write_card(folder, record, metrics, prepared.task, tuned)
 
 
-def _scored(prepared: Prepared, trainer: ObjectiveTrainer) -> dict[str, Scored]:
+def _scored(
+    prepared: Prepared,
+    trainer: ObjectiveTrainer,
+    record: RunRecord,
+    on_dev: Mapping[int, list[np.ndarray]],
+) -> dict[str, Scored]:
     """Dev and test as the weights of the moment decide them by default."""
-    task = prepared.task
+    task, step = prepared.task, record.training["best_step"]
+    losses = {row["step"]: row["eval_loss"] for row in record.training["history"]}
     found: dict[str, Scored] = {}
     for name in ("dev", "test"):
         if name not in prepared.splits:
             continue
         data, encoded = prepared.splits[name], prepared.encoded[name]
-        output = trainer.predict(encoded.features, metric_key_prefix=name)
-        scores = task.decode(Batches.of(output.predictions), encoded)
+        if name == DEV and step in on_dev:
+            scores, loss = on_dev[step], losses[step]
+        else:
+            output = trainer.predict(encoded.features, metric_key_prefix=name)
+            scores = task.decode(Batches.of(output.predictions), encoded)
+            loss = output.metrics[f"{name}_loss"]
         predictions = task.predict(scores, data)
         rows = ({"split": name, **row} for row in task.rows(data, predictions))
         split = Split.of(prepared.choice.problem, rows, scores)
-        found[name] = Scored(split, task.score(data, predictions), output.metrics[f"{name}_loss"])
+        found[name] = Scored(split, task.score(data, predictions), loss)
     return found
 
 

@@ -15,7 +15,6 @@ from transformers.integrations import get_reporting_integration_callbacks
 from dicetune.errors import InputError, InterruptedRunError, StopRequestedError, quoted
 from dicetune.models import load_model, quiet_loading
 from dicetune.records import RunRecord, silent_log
-from dicetune.tasks.outputs import Batches
 from dicetune.training.callbacks import (
     KeepBest,
     LineForEachEvaluation,
@@ -23,6 +22,7 @@ from dicetune.training.callbacks import (
     StopEarly,
     StopOnSignal,
 )
+from dicetune.training.choice import DevEvaluations
 from dicetune.training.config import TRAINER_DEFAULTS, RunConfig
 from dicetune.training.folder import (
     CHECKPOINTS,
@@ -143,9 +143,6 @@ def _trainer(
             setattr(model.config, name, value)
         return model
 
-    def compute_metrics(evaluation: Any) -> dict[str, float]:
-        return choice.scores(task.decode(Batches.of(evaluation.predictions), encoded["dev"]))
-
     recipe = prepared.recipe
     most = {**TRAINER_DEFAULTS, **config.trainer}["save_total_limit"]
     callbacks: list[Any] = [
@@ -170,9 +167,11 @@ def _trainer(
         data_collator=prepared.collator,
         train_dataset=encoded["train"].features,
         eval_dataset=encoded["dev"].features,
-        compute_metrics=compute_metrics,
         preprocess_logits_for_metrics=task.preprocess_logits,
         callbacks=callbacks,
+    )
+    trainer.compute_metrics = DevEvaluations(
+        choice, encoded["dev"], lambda: trainer.state.global_step
     )
     trainer.remove_callback(PrinterCallback)
     return trainer
