@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from commands import loaded_by
 from comparisons import make_comparison
 
 HEAVY = "{'torch', 'transformers', 'datasets', 'sklearn', 'seqeval'}"
@@ -31,15 +32,28 @@ def test_light_modules_stay_light():
 
 def test_a_report_is_made_without_what_trains_or_scores(tmp_path):
     folder = make_comparison(tmp_path / "c", "spans", units=10)
-    code = (
-        "import sys\nfrom dicetune.cli import main\n"
-        f"sys.argv = ['dicetune', 'report', {str(folder)!r}]\n"
-        "try:\n    main()\nexcept SystemExit as done:\n    assert not done.code\n"
-        f"print(sorted({HEAVY} & sys.modules.keys()))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-2:] == [f"Report: {folder / 'report.html'}", "[]"]
+    said = loaded_by(["report", str(folder)], folder=tmp_path)
+    assert said.splitlines()[-2:] == [f"Report: {folder / 'report.html'}", "report loaded []"]
     assert (folder / "report.html").is_file()
+
+
+def test_files_are_scored_and_tables_printed_without_torch(tmp_path):
+    (tmp_path / "tags.tsv").write_text("Quay B-SITE B-SITE\nNine I-SITE I-SITE\n", "utf-8")
+    (tmp_path / "labels.jsonl").write_text('{"gold": "a", "predicted": "a"}\n', "utf-8")
+    scores = (
+        '{"gold": "a", "logits": {"a": 1, "b": 0}}\n{"gold": "b", "logits": {"a": 1, "b": 0}}\n'
+    )
+    (tmp_path / "scores.jsonl").write_text(scores, "utf-8")
+    commands = [
+        ["evaluate", "tags.tsv"],
+        ["evaluate", "labels.jsonl", "--task", "text"],
+        ["tune", "--scores", "scores.jsonl"],
+        ["tasks"],
+        ["tasks", "qa"],
+        ["losses"],
+    ]
+    said = loaded_by(*commands, folder=tmp_path)
+    assert said.count("loaded []") == len(commands), said
 
 
 def test_public_names_are_found_on_first_use():

@@ -10,6 +10,7 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -266,10 +267,11 @@ def tasks(
 @app.command()
 def losses() -> None:
     """List the losses: formula, equation, kinds of input, when to use which, options."""
-    from dicetune.losses import table
     from dicetune.terminal import Finding, losses_tables
 
-    _print(Finding(table(), losses_tables))
+    # what ``dicetune.losses.table`` returns, which would load torch
+    stored = resources.files("dicetune").joinpath("losses", "table.json")
+    _print(Finding(json.loads(stored.read_text("utf-8")), losses_tables))
 
 
 @app.command()

@@ -177,8 +177,8 @@ def compare(
     Example:
         ``dicetune.compare("ner", data="sample", losses=["ce", "dice"]).summary["verdict"]``
     """
-    from dicetune.comparison.compare import compare as compare_losses
-    from dicetune.comparison.merge import compare_records
+    from dicetune.comparison.execute import execute
+    from dicetune.comparison.runs import finished_plan
     from dicetune.tasks import DEFAULT_TASK
     from dicetune.tasks.options import read_option_texts, read_text
 
@@ -201,6 +201,8 @@ def compare(
                     "expected --out, --baseline and --predictions alone beside --from, got "
                     f"{name}={quoted(value)}: nothing is trained"
                 )
+        from dicetune.comparison.merge import compare_records
+
         files = _named_files(predictions or {})
         outcome = compare_records(sources, out, baseline=baseline, predictions=files)
         return Finding(outcome, terminal.comparison_tables)
@@ -222,7 +224,13 @@ def compare(
     values = _run_values(values, task, keys, data, options, settings)
     if asked.get("out") is None:
         raise InputError("expected a folder for the comparison, got none: give --out")
+    folder = Path(asked["out"])
+    alone = not values and asked.keys() == {"out"}
     with terminal.live_progress(progress) as show:
+        if alone and (plan := finished_plan(folder)) is not None:
+            return Finding(execute(plan, folder, show=show), terminal.comparison_tables)
+        from dicetune.comparison.compare import compare as compare_losses  # loads torch
+
         outcome = compare_losses(**asked, config=values or None, command=command, show=show)
     return Finding(outcome, terminal.comparison_tables)
 
@@ -251,10 +259,10 @@ def report(folder: str | Path) -> ReportPage:
 
 def _config_values(config: Any) -> dict[str, Any]:
     """The values of a YAML file, a mapping or a ``RunConfig``."""
-    from dicetune.training.config import RunConfig, read_yaml
-
     if config is None:
         return {}
+    from dicetune.training.config import RunConfig, read_yaml
+
     if isinstance(config, RunConfig):
         return {name: value for name, value in asdict(config).items() if value is not None}
     return dict(config) if isinstance(config, Mapping) else read_yaml(config)
@@ -269,6 +277,8 @@ def _run_values(
     settings: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """The values of a configuration, overridden by the arguments of a verb."""
+    if not any((values, task, keys, data, options, settings)):
+        return {}
     from dicetune.training.config import SAMPLE, RunConfig, with_changes
 
     valid = [entry.name for entry in fields(RunConfig)]

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from commands import loaded_by
 from dicetune.comparison.compare import budgeted, compare
 from dicetune.comparison.execute import describe
 from dicetune.comparison.folder import check_out
@@ -184,3 +185,12 @@ def test_how_often_dev_is_evaluated_is_said(done, keys, said):
     out, *_ = done
     plan = Plan.load(out)
     assert said in " ".join(describe(replace(plan, trainer={**plan.trainer, **keys}), out))
+
+
+def test_a_finished_comparison_is_summarised_without_torch(done, files):
+    out, *_ = done
+    before, summary = runs(out), read_json(out / "summary.json")
+    said = loaded_by(["compare", "--out", str(out)], folder=files.folder)
+    assert said.splitlines()[-1] == "compare loaded []"
+    assert runs(out) == before
+    assert read_json(out / "summary.json")["verdict"] == summary["verdict"]

@@ -1,10 +1,14 @@
 """Losses and recipes as text: what a text builds, that its text builds it again, the messages."""
 
+import json
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dicetune import losses
 from dicetune.errors import InputError, InputTypeError
 from dicetune.losses import (
     LOSSES,
@@ -19,6 +23,8 @@ from dicetune.losses import (
     recipe,
     table,
 )
+
+STORED = Path(losses.__file__).with_name("table.json")
 
 pytestmark = pytest.mark.filterwarnings("ignore::dicetune.losses.NonTrainingLossWarning")
 
@@ -232,3 +238,8 @@ def test_a_search_stays_in_a_range_that_holds_the_default(name):
         assert 0 <= allowed.low <= value <= allowed.high
         assert allowed.low < allowed.high
         assert allowed.low > 0 or not allowed.log
+
+
+def test_the_table_that_is_printed_without_torch_is_that_of_the_registry():
+    text = json.dumps(table(), indent=1, ensure_ascii=False) + "\n"
+    assert STORED.read_text(encoding="utf-8") == text, f"write this to {STORED.name}:\n{text}"

@@ -188,6 +188,8 @@ def _budgeted(plan: Plan) -> list[str]:
 
 def _room(plan: Plan, out: Path, runs: int) -> list[str]:
     """How much disk the weights of the missing runs take, two checkpoints each, if it is much."""
+    if not runs:
+        return []
     from dicetune.models import resolve_encoder
 
     try:

@@ -294,6 +294,26 @@ def in_order(rows: Sequence[Row], like: Sequence[Row], path: Path) -> list[Row]:
     return [rows[places[name]] for name in wanted]
 
 
+def finished_plan(out: Path) -> Plan | None:
+    """The plan of a comparison that has nothing to train and whose files are as they were.
+
+    Its summary is then made from the records, without reading the data again. ``None`` for any
+    other folder, and where a loss is code of a user, who has to name it again.
+    """
+    if not (out / PLAN_FILE).is_file():
+        return None
+    plan = Plan.load(out)
+    searched = plan.search is None or plan.search.found.keys() >= plan.objectives.keys()
+    if plan.merged is not None or plan.code or plan.budget is not None or not searched:
+        return None
+    try:
+        check_files(plan, out, "the summary")
+    except DicetuneError:
+        return None
+    done = Progress.read(plan, out).of("done")
+    return plan if len(done) == len(plan.runs) else None
+
+
 def check_files(plan: Plan, out: Path, what: str) -> None:
     """Refuse to begin ``what`` on other files than the files of the plan."""
     files = [(split, file.path, file.sha256) for split, file in plan.files.items()]

@@ -10,8 +10,6 @@ from dicetune.models.encoder import (
     saved_as,
 )
 from dicetune.models.mrc_ner import (
-    CANDIDATES,
-    MAX_SPAN_WORDS,
     MrcNerConfig,
     MrcNerModel,
     select_spans,
@@ -30,8 +28,6 @@ from dicetune.models.tokenizer import (
 )
 
 __all__ = [
-    "CANDIDATES",
-    "MAX_SPAN_WORDS",
     "MINILM_SHA256",
     "MrcNerConfig",
     "MrcNerModel",

@@ -25,9 +25,8 @@ from transformers.models.auto.modeling_auto import MODEL_MAPPING
 from transformers.utils import ModelOutput
 
 from dicetune.errors import InputError
+from dicetune.problems.entities import CANDIDATES, MAX_SPAN_WORDS
 
-MAX_SPAN_WORDS = 32
-CANDIDATES = 32
 _HEAD_OPTIONS = (
     *("max_span_words", "candidates_per_window", "match_dropout"),
     *("num_labels", "id2label", "label2id"),

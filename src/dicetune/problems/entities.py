@@ -33,6 +33,12 @@ KIND, FIRST, END, START_LOGIT, END_LOGIT, MATCH_LOGIT = range(6)
 COLUMNS = 6
 """Scores of a candidate: number of its type, first word, one past the last word, three logits."""
 
+MAX_SPAN_WORDS = 32
+"""Words of the longest candidate, where nothing else is chosen."""
+
+CANDIDATES = 32
+"""Candidates in a window of a text, where nothing else is chosen."""
+
 FURTHEST = 700.0
 """Logits beyond are averaged like this one, as their exponential has no float."""
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from dicetune.errors import InputError, unknown_name
-from dicetune.models import saved_as
 from dicetune.tasks.base import Data, Encoded, Scores, Task, Trained
 from dicetune.tasks.mrc_ner import MrcNerTask
 from dicetune.tasks.multilabel import MultiLabelTask
@@ -40,6 +39,8 @@ def task_named(name: str | None = None) -> Any:
 
 def task_of_model(config: Any, labels: Sequence[str]) -> Any:
     """The first task that fits a model of another tool: its head, labels and configuration."""
+    from dicetune.models import saved_as
+
     for task in TASKS.values():
         head = task.auto_class.__name__.removeprefix("AutoModel")
         values = {name: getattr(config, name, None) for name in task.model_config}

@@ -8,23 +8,25 @@ which data flows through them. A new task must write the abstract members.
 
 from __future__ import annotations
 
+import importlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from torch import Tensor
 
 from dicetune.data import Entries
 from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import IGNORED, LossInput, LossTarget, item_count
-from dicetune.models import output_bias
 from dicetune.problems import Problem
 from dicetune.tasks.outputs import Outputs
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Scores = dict[str, Any]
 """Metric names to numbers; one level of tables ("per_type") is allowed."""
@@ -68,6 +70,17 @@ class Trained:
     labels: tuple[str, ...] = ()  # names of the model's outputs, in their order
 
 
+@dataclass(frozen=True)
+class ModelClass:
+    """The class of a model by name, imported on first use: files are scored without torch."""
+
+    name: str
+    module: str = "transformers"
+
+    def __get__(self, task: Any, owner: type) -> Any:
+        return getattr(importlib.import_module(self.module), self.name)
+
+
 class Task(ABC):
     """Everything that the trainer, the command line and the predictor ask of a task."""
 
@@ -77,7 +90,7 @@ class Task(ABC):
     Options: ClassVar[type]  # frozen dataclass, filled by ``options`` and ``-o KEY=VALUE``
     predicts: ClassVar[type[Problem]]  # type of the predictions, which scores them
     scored: ClassVar[str]  # a sentence on the scores
-    auto_class: Any  # class with the ``from_pretrained`` of the model
+    auto_class: Any  # class with the ``from_pretrained`` of the model, as a ``ModelClass``
     # whether words or characters must be found again among sub-words: takes a fast tokenizer
     aligns: ClassVar[bool] = True
     # whether other splits are read with the labels of the training split
@@ -244,6 +257,8 @@ class Task(ABC):
         By default of the target with an output for each label. Empty where a softmax is over the
         positions of a text, which have no prior.
         """
+        from dicetune.models import output_bias
+
         return {} if self.head is None else {self.head: output_bias(model, len(self.labels))}
 
     # tensors to text

@@ -24,11 +24,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from dicetune.data import (
     ENTITY_FORMATS,
@@ -50,14 +48,24 @@ from dicetune.data import (
 )
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import IGNORED, LossInput, LossTarget
-from dicetune.models import CANDIDATES, MAX_SPAN_WORDS, MrcNerModel, span_count
 from dicetune.problems import Entities
-from dicetune.problems.entities import END, FIRST, KIND, likely_spans, weakest_logits
-from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, present
+from dicetune.problems.entities import (
+    CANDIDATES,
+    END,
+    FIRST,
+    KIND,
+    MAX_SPAN_WORDS,
+    likely_spans,
+    weakest_logits,
+)
+from dicetune.tasks.base import Arrays, Encoded, ModelClass, Scores, Source, Task, Trained, present
 from dicetune.tasks.mrc_ner_spans import ask_sentences, encode_pairs
 from dicetune.tasks.options import GOLD, MODEL, TaskOptions, at_least, option
 from dicetune.tasks.tag_files import read_untagged
 from dicetune.tasks.token import Entity
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 HEADS = ("start", "end", "match")
 AUTO = "auto"
@@ -139,7 +147,7 @@ class MrcNerTask(Task):
     main_metric = "f1"
     shown = ("precision", "recall", "f1")
     scored = "Exact spans, nested ones too, micro, in percent."
-    auto_class: Any = MrcNerModel
+    auto_class: Any = ModelClass("MrcNerModel", "dicetune.models")
     targets: ClassVar[Mapping[str, int]] = {
         "start_labels": IGNORED,
         "end_labels": IGNORED,
@@ -169,7 +177,7 @@ class MrcNerTask(Task):
             "candidates_per_window": self.options.candidates,
         }
         self.auto_class = SimpleNamespace(
-            from_pretrained=partial(MrcNerModel.from_pretrained, **sizes)
+            from_pretrained=partial(type(self).auto_class.from_pretrained, **sizes)
         )
 
     @classmethod
@@ -280,6 +288,10 @@ class MrcNerTask(Task):
         While a model trains, its candidates hold the right spans, as many as fit. Here the right
         spans of a window come before the wrong ones; ``loss_inputs`` has the order of the model.
         """
+        import torch
+
+        from dicetune.models import span_count
+
         found = []
         for name in ("start", "end"):
             gold = labels[f"{name}_labels"]
@@ -296,6 +308,8 @@ class MrcNerTask(Task):
 
     def loss_inputs(self, outputs: Any, labels: Mapping[str, Tensor]) -> list[LossInput]:
         """The targets beside the logits; candidates are compared with the right spans."""
+        import torch
+
         *ends, match = super().loss_inputs(outputs, labels)
         spans = outputs["span_positions"]
         answers = torch.stack([labels["answer_starts"], labels["answer_ends"]], dim=-1)
@@ -310,6 +324,8 @@ class MrcNerTask(Task):
 
     def preprocess_logits(self, outputs: Any, labels: Any) -> Tensor:
         """(windows, candidates, 5): first and last position, logits of start, end and match."""
+        import torch
+
         start_logits, end_logits, spans, span_logits = outputs
         first, last = spans.clamp(min=0).unbind(-1)
         logits = [start_logits.gather(1, first), end_logits.gather(1, last), span_logits]

@@ -16,11 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from dicetune.data import TextCorpus, TextExample, TextPredictions
 from dicetune.errors import InputError, quoted
@@ -36,6 +34,9 @@ from dicetune.tasks.sequence import (
     chosen_label_columns,
     label_order,
 )
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 METRICS = ("auto", "macro_f1", "micro_f1", "exact_match")
 _HALF = float(np.log(0.5))
@@ -134,6 +135,8 @@ class MultiLabelTask(SequenceTask):
 
     def preprocess_logits(self, outputs: Any, labels: Any) -> Tensor:
         """Log-probabilities of the sigmoid of each label."""
+        import torch
+
         return torch.nn.functional.logsigmoid(outputs.float())
 
     def chosen(self, scores: np.ndarray) -> tuple[str, ...]:

@@ -28,11 +28,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, ClassVar, Self
-
-import torch
-from torch import Tensor
-from transformers import AutoModelForQuestionAnswering
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from dicetune.data import (
     NoteBook,
@@ -47,10 +43,9 @@ from dicetune.data import (
 from dicetune.decide import DecisionRule
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import IGNORED, LossTarget
-from dicetune.models import output_bias
 from dicetune.problems import Answer
 from dicetune.problems.answer_text import LANGUAGES
-from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, decided
+from dicetune.tasks.base import Arrays, Encoded, ModelClass, Scores, Source, Task, Trained, decided
 from dicetune.tasks.options import MODEL, TaskOptions, Use, option
 from dicetune.tasks.qa_answers import (
     Prediction,
@@ -62,6 +57,9 @@ from dicetune.tasks.qa_answers import (
     score_answer_file,
 )
 from dicetune.tasks.windows import ContextWindow, Room, cut_context, cut_question, longest_first
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _SCORED: tuple[Use, ...] = ("train", "evaluate", "score", "compare")
 
@@ -118,7 +116,7 @@ class QaTask(Task):
     main_metric = "f1"
     shown = ("exact", "f1")
     scored = "Exact match and F1 of words as in SQuAD, in percent."
-    auto_class = AutoModelForQuestionAnswering
+    auto_class = ModelClass("AutoModelForQuestionAnswering")
     targets: ClassVar = dict.fromkeys(("start_positions", "end_positions", "answer_mask"), 0)
     inputs = ("question", "context")
     out_formats = ("jsonl", "text", "squad", "squad-null-odds")
@@ -274,6 +272,8 @@ class QaTask(Task):
 
     def loss_targets(self, labels: Mapping[str, Tensor]) -> list[LossTarget]:
         """The start and the end, half the weight each."""
+        import torch
+
         mask = labels["answer_mask"].bool()
         found = []
         for side in ("start", "end"):
@@ -292,6 +292,8 @@ class QaTask(Task):
         """Biases of the start and the end in the sigmoid form."""
         if not self._sigmoid:
             return {}
+        from dicetune.models import output_bias
+
         both = output_bias(model, 2)
         return {"start": both[:1], "end": both[1:]}
 

@@ -15,11 +15,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from io import StringIO
 from itertools import chain
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from torch import Tensor
-from transformers import AutoModelForSequenceClassification
 
 from dicetune.data import (
     TextColumns,
@@ -38,9 +36,22 @@ from dicetune.data.texts.labels import AUTO, read_label_names
 from dicetune.decide import DecisionRule
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import Kind, LossTarget
-from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, decided, present
+from dicetune.tasks.base import (
+    Arrays,
+    Encoded,
+    ModelClass,
+    Scores,
+    Source,
+    Task,
+    Trained,
+    decided,
+    present,
+)
 from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
 from dicetune.tasks.windows import longest_first
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # names that a reader of joined labels cannot take for several, or for 0 and 1 of a list
 _PLAIN = re.compile(r"(?![01]$)[\w.:-]+")
@@ -177,7 +188,7 @@ class TextPlaces:
 class SequenceTask(Task):
     """A label, or labels, for each text; a subclass chooses and scores them."""
 
-    auto_class = AutoModelForSequenceClassification
+    auto_class = ModelClass("AutoModelForSequenceClassification")
     aligns = False
     pipeline = "text-classification"
     head = "label"

@@ -24,11 +24,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
-from torch import Tensor
-from transformers import AutoModelForTokenClassification
 
 from dicetune.data import (
     Corpus,
@@ -47,9 +45,22 @@ from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import IGNORED, LossTarget
 from dicetune.problems import Spans, Tags
-from dicetune.tasks.base import Arrays, Encoded, Scores, Source, Task, Trained, decided, present
+from dicetune.tasks.base import (
+    Arrays,
+    Encoded,
+    ModelClass,
+    Scores,
+    Source,
+    Task,
+    Trained,
+    decided,
+    present,
+)
 from dicetune.tasks.tag_files import log_scheme, match_tags, read_untagged
 from dicetune.tasks.windows import cut_windows
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 OUTSIDE = "O"
 
@@ -113,7 +124,7 @@ class TokenTask(Task):
     """A label for each word. A subclass gives it a name, options and scores."""
 
     spells_spans: ClassVar[bool] = False
-    auto_class = AutoModelForTokenClassification
+    auto_class = ModelClass("AutoModelForTokenClassification")
     pipeline: ClassVar[str | None] = "token-classification"
     head: ClassVar[str | None] = "tags"
     out_formats: ClassVar[tuple[str, ...]] = ("same", "conll", "jsonl")

@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dicetune.errors import InputError, quoted
-from dicetune.models import show_every_word
 
 
 def longest_first(windows: Sequence[Mapping[str, Any]]) -> tuple[list[int], np.ndarray]:
@@ -88,6 +87,8 @@ def cut_windows(
             f"expected 0 <= stride < {max_length - special} (max_length {max_length} less "
             f"{special} special tokens), got {stride}: lower stride or raise max_length"
         )
+    from dicetune.models import show_every_word
+
     # positions count from the left: padding must not push them
     tokenizer.padding_side = "right"
     inputs: list[dict[str, Any]] = []
@@ -152,6 +153,8 @@ def _inputs_of(batch: Any, tokenizer: Any) -> list[dict[str, Any]]:
 
 def _fitting(question: Sequence[str], tokenizer: Any, room: int) -> list[str]:
     """The question as the tokenizer will see it, if it leaves room for its text."""
+    from dicetune.models import show_every_word
+
     visible, ids = show_every_word(question, tokenizer)
     if len(ids) >= room:
         raise InputError(

@@ -66,6 +66,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -280,14 +281,12 @@ def estimate(groups: Sequence[Runs], least: float = 0.0) -> Estimate:
         >>> round(found.value, 3), round(found.low, 3), round(found.high, 3), round(found.p, 3)
         (0.02, -0.005, 0.045, 0.074)
     """
-    from scipy import stats  # a second to import, and a report needs none of it
-
     found = components(groups)
     value = float(sum(runs.mean for runs in groups))
     p = 1.0 if not value else 0.0
     for variance, df in found.variances():
         if variance:
-            p = max(p, 2 * float(stats.t.sf(abs(value) / variance**0.5, df)))
+            p = max(p, 2 * _tail(abs(value) / variance**0.5, df))
     half, widest = _half(found), 1.0 - least
     return Estimate(value, max(value - half, -widest), min(value + half, widest), p, found)
 
@@ -300,25 +299,18 @@ def score_interval(runs: Runs, least: float = 0.0) -> tuple[float, float]:
         >>> [round(bound, 3) for bound in score_interval(close)]
         [0.698, 0.994]
     """
-    from scipy import stats
-
     whole = 1.0 - least
     value, half = (runs.mean - least) / whole, _half(components([runs])) / whole
     spread = value * (1 - value)
-    if spread > 0:
-        wide = half**2 / spread
-    else:
-        wide = float(stats.norm.ppf(UPPER)) ** 2 / (runs.counted or runs.units)
+    fewest = _edge(math.inf) ** 2 / (runs.counted or runs.units)
+    wide = half**2 / spread if spread > 0 else fewest
     low, high = wilson(value, half, wide)
     return least + whole * low, least + whole * high
 
 
 def _half(found: Components) -> float:
     """Half the width of the t interval, over seeds and units or over seeds alone."""
-    from scipy import stats
-
-    quantiles = [(float(stats.t.ppf(UPPER, df)), variance) for variance, df in found.variances()]
-    return max(quantile * math.sqrt(variance) for quantile, variance in quantiles)
+    return max(_edge(df) * math.sqrt(variance) for variance, df in found.variances())
 
 
 def detectable(found: Components, seeds: int | None = None) -> float:
@@ -344,21 +336,40 @@ def power(shift: float, df: float) -> float:
         >>> round(power(0.0, 4.0), 3), power(6.0, 4.0) > 0.9
         (0.05, True)
     """
-    from scipy import stats
+    from scipy.special import nctdtr
 
-    if df == float("inf"):
-        edge = stats.norm.ppf(UPPER)
-        return float(stats.norm.sf(edge - shift) + stats.norm.cdf(-edge - shift))
-    edge = stats.t.ppf(UPPER, df)
+    edge = _edge(df)
+    if df == math.inf:
+        return _tail(edge - shift, df) + _tail(edge + shift, df)
     # the far tail is next to nothing, and scipy returns nan for it where the shift is large
-    far = stats.nct.cdf(-edge, df, shift) if shift < 5 else 0.0
-    return float(stats.nct.sf(edge, df, shift) + far)
+    far = nctdtr(df, shift, -edge) if shift < 5 else 0.0
+    return float(1 - nctdtr(df, shift, edge) + far)
 
 
+@cache
 def _least_shift(df: float) -> float:
-    from scipy.optimize import brentq
-
-    high = 4.0
+    """The shift that is found with a chance of ``POWER``, by bisection."""
+    low, high = 0.0, 4.0
     while power(high, df) < POWER:
         high *= 2
-    return float(brentq(lambda shift: power(shift, df) - POWER, 0.0, high, xtol=1e-6))
+    while high - low > 1e-9:
+        middle = (low + high) / 2
+        low, high = (middle, high) if power(middle, df) < POWER else (low, middle)
+    return high
+
+
+# ``scipy.stats`` has the same under better names, and takes half a second to import
+
+
+def _edge(df: float) -> float:
+    """The upper quantile of Student's t, for a two-sided test."""
+    from scipy.special import ndtri, stdtrit
+
+    return float(ndtri(UPPER) if df == math.inf else stdtrit(df, UPPER))
+
+
+def _tail(value: float, df: float) -> float:
+    """The chance that Student's t is larger."""
+    from scipy.special import ndtr, stdtr
+
+    return float(ndtr(-value) if df == math.inf else stdtr(df, -value))
