@@ -7,13 +7,11 @@ and reported.
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from io import StringIO
 from itertools import chain
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -30,7 +28,7 @@ from dicetune.data import (
     read_text_predictions,
     read_texts,
 )
-from dicetune.data.files.tables import QUOTING
+from dicetune.data.files.tables import QUOTING, table_text
 from dicetune.data.texts.columns import HEADERS
 from dicetune.data.texts.labels import AUTO, read_label_names
 from dicetune.decide import DecisionRule
@@ -55,7 +53,6 @@ if TYPE_CHECKING:
 
 # names that a reader of joined labels cannot take for several, or for 0 and 1 of a list
 _PLAIN = re.compile(r"(?![01]$)[\w.:-]+")
-_QUOTED = re.compile('["\t\r\n]')
 
 _OPEN = {"header": "auto", "quoting": "auto", "classes": "fine", "separator": AUTO}
 """Options that training may have settled, with their defaults."""
@@ -412,16 +409,7 @@ class SequenceTask(Task):
         for example, answer, words in zip(data, answers, told, strict=True):
             row = [example.id or ""] if has_id else []
             rows.append([*row, *example.texts, *answer.cells(joined), *words.values()])
-        # all cells in quotes or none: a reader then never has to guess what a quote means
-        in_quotes = any(_QUOTED.search(cell) for row in rows for cell in row)
-        stream = StringIO()
-        csv.writer(
-            stream,
-            delimiter="\t",
-            lineterminator="\n",
-            quoting=csv.QUOTE_ALL if in_quotes else csv.QUOTE_NONE,
-        ).writerows(rows)
-        return stream.getvalue()
+        return table_text(rows)
 
 
 def label_order(train: TextCorpus, labels: Sequence[str] | None) -> list[str]:

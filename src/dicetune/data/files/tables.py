@@ -19,10 +19,12 @@ stays if rows end in ``\n``.
 
 from __future__ import annotations
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 
 from dicetune.data.files.text import NoteBook, without_returns
@@ -189,3 +191,20 @@ def _check_widths(found: _Rows, source: str | Path, separator: str, in_quotes: b
                 f"row, or choose quoting={'off' if in_quotes else 'on'} if quotes were misread",
                 line=line,
             )
+
+
+def table_text(rows: Sequence[Sequence[object]], separator: str = "\t") -> str:
+    """A table as text: all cells in quotes, or none where no cell needs them.
+
+    A reader then never has to guess what a quote means.
+    """
+    needed = re.compile(f'["{separator}\r\n]')
+    in_quotes = any(needed.search(str(cell)) for row in rows for cell in row)
+    stream = StringIO()
+    csv.writer(
+        stream,
+        delimiter=separator,
+        lineterminator="\n",
+        quoting=csv.QUOTE_ALL if in_quotes else csv.QUOTE_NONE,
+    ).writerows(rows)
+    return stream.getvalue()
