@@ -1,7 +1,7 @@
 """Run by torchrun: optimizer steps on fixed data; writes the loss and the gradient of each.
 
 Usage: gradient_worker.py OUT STEPS, where STEPS is a JSON list of [loss, texts a micro-batch,
-accumulation steps].
+accumulation steps, other options of ``one_step`` if there are].
 """
 
 import json
@@ -12,17 +12,33 @@ import torch
 from transformers import BertConfig, BertForTokenClassification, TrainerCallback, TrainingArguments
 
 from dicetune import ObjectiveTrainer
+from dicetune.losses import Loss
 from dicetune.training.processes import leave_processes
+from dicetune.training.whole_step import Room
 
 LABELS, WORDS, TEXTS = 4, 10, 16
+
+
+class Squared(Loss):
+    """No mean over items, and no function of class sums either."""
+
+    def value(self, logits, target, given):
+        kept = target >= 0 if given["mask"] is None else given["mask"] & (target >= 0)
+        each = torch.nn.functional.cross_entropy(logits[kept], target[kept], reduction="none")
+        return (each.sum() / max(len(each), 1)).square()
+
+    def is_additive(self, kind):
+        return False
 
 
 class Watched(ObjectiveTrainer):
     """Adds up the shares of the loss in float64; the stock log rounds them to float32."""
 
     seen = 0.0
+    random = None
 
     def compute_loss(self, *positional, **named):
+        self.random = torch.get_rng_state() if self.random is None else self.random
         loss = super().compute_loss(*positional, **named)
         self.seen = self.seen + loss.detach().double()
         return loss
@@ -53,8 +69,7 @@ def data():
     return items
 
 
-def one_step(folder, loss, batch, accumulation):
-    """Loss and gradient of the first step of a new model."""
+def network(dropout=0.0):
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=30,
@@ -63,13 +78,21 @@ def one_step(folder, loss, batch, accumulation):
         num_attention_heads=2,
         intermediate_size=8,
         max_position_embeddings=16,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
+        hidden_dropout_prob=dropout,
+        attention_probs_dropout_prob=dropout,
         num_labels=LABELS,
     )
+    return BertForTokenClassification(config).double()
+
+
+def one_step(folder, loss, batch, accumulation, options=None, *, dropout=0.0, room=None):
+    """Loss and gradient of the first step of a new model, and the random state of each process.
+
+    ``room`` are the bytes for graphs of a whole step that wait.
+    """
     keep = KeepGradient()
     trainer = Watched(
-        model=BertForTokenClassification(config).double(),
+        model=network(dropout),
         args=TrainingArguments(
             output_dir=str(folder),
             use_cpu=True,
@@ -84,22 +107,29 @@ def one_step(folder, loss, batch, accumulation):
             disable_tqdm=True,
             dataloader_pin_memory=False,
         ),
-        loss=loss,
+        loss=Squared() if loss == "squared" else loss,
         class_counts=torch.tensor([40, 30, 20, 10]),
         background=0,
         train_dataset=data(),
         callbacks=[keep],
+        **(options or {}),
     )
+    if room is not None:
+        trainer.room = Room(trainer.args.device, room)
     trainer.train()
     return {
         "loss": trainer.accelerator.reduce(trainer.seen, reduction="mean").item(),
         "gradient": {name.removeprefix("module."): g for name, g in keep.gradient.items()},
+        "random": trainer.accelerator.gather(trainer.random[None]),
     }
 
 
 if __name__ == "__main__":
     out = Path(sys.argv[1])
-    found = [one_step(out.with_suffix(".trainer"), *step) for step in json.loads(sys.argv[2])]
+    found = []
+    for loss, batch, accumulation, *named in json.loads(sys.argv[2]):
+        place = out.with_suffix(".trainer")
+        found.append(one_step(place, loss, batch, accumulation, **(named[0] if named else {})))
     if torch.distributed.get_rank() == 0:
         torch.save(found, out)
     leave_processes()

@@ -10,16 +10,32 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from dicetune.losses import build
 from dicetune.records import read_json
 from dicetune.training import RunConfig, run
 from tiny import tiny_bert
-from training.gradient_worker import one_step
+from training.gradient_worker import data, network, one_step
 
 WORKER = Path(__file__).with_name("gradient_worker.py")
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 ADDITIVE = ["ce", "wce+mom+la+cb+asl+focal+0.5*dl"]
-# 8 texts a step, on two processes: loss, texts a micro-batch, accumulation steps
-SPREAD = [*((loss, *cut) for loss in ADDITIVE for cut in ((4, 1), (1, 4))), ("dice", 4, 1)]
+SET_LEVEL = ["dice", "dsc", "tversky", "ce+0.5*dice", "dice:classes=foreground,average=micro"]
+WHOLE = [
+    *((loss, {"set": "step"}) for loss in (*SET_LEVEL, "squared")),
+    *((loss, {"set": "step", "hard_negatives": 0.5}) for loss in ("ce", "dice", "squared")),
+    ("dice", {"set": "running"}),  # the first step takes its own sums
+]
+# 8 texts a step, on two processes: loss, texts a micro-batch, accumulation steps, other options
+SPREAD = [
+    *((loss, *cut) for loss in ADDITIVE for cut in ((4, 1), (1, 4))),
+    ("dice", 4, 1),
+    *((loss, 1, 4, {"options": how}) for loss, how in WHOLE),
+    ("dice", 4, 1, {"options": {"set": "step"}}),
+    *(
+        ("ce+dice", 1, 4, {"options": {"set": "step"}, "dropout": 0.3, "room": room})
+        for room in (0, 10**9)
+    ),
+]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +45,15 @@ def spread(tmp_path_factory):
     command = [sys.executable, *TORCHRUN, str(WORKER), str(out), json.dumps(SPREAD)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    return dict(zip(SPREAD, torch.load(out, weights_only=True), strict=True))
+    found = torch.load(out, weights_only=True)
+    return {json.dumps(step): each for step, each in zip(SPREAD, found, strict=True)}
+
+
+def assert_same_step(part, whole, what="", within=1e-9):
+    assert part["loss"] == pytest.approx(whole["loss"], rel=within), what
+    for name, gradient in whole["gradient"].items():
+        scale = gradient.abs().max().clamp(min=1e-12)
+        assert ((part["gradient"][name] - gradient).abs().max() / scale) < within, (what, name)
 
 
 @pytest.mark.parametrize("loss", ADDITIVE)
@@ -38,19 +62,67 @@ def test_loss_and_gradient_of_a_step_do_not_depend_on_how_it_is_cut(tmp_path, lo
     assert whole["loss"] > 0
     cuts = {
         "one process": one_step(tmp_path, loss, 2, 4),
-        **{step: found for step, found in spread.items() if step[0] == loss},
+        **{cut: spread[json.dumps([loss, *cut])] for cut in ((4, 1), (1, 4))},
     }
-    assert len(cuts) == 3
     for cut, part in cuts.items():
-        assert part["loss"] == pytest.approx(whole["loss"], rel=1e-9), cut
-        for name, gradient in whole["gradient"].items():
-            scale = gradient.abs().max().clamp(min=1e-12)
-            assert ((part["gradient"][name] - gradient).abs().max() / scale) < 1e-9, (cut, name)
+        assert_same_step(part, whole, cut)
+
+
+@pytest.mark.parametrize(("loss", "how"), WHOLE)
+def test_a_whole_step_is_one_batch_however_it_is_cut(tmp_path, loss, how, spread):
+    whole = one_step(tmp_path, loss, 8, 1, {**how, "set": "batch"})
+    cuts = {
+        "one process": one_step(tmp_path, loss, 2, 4, how, room=0),
+        "two": spread[json.dumps([loss, 1, 4, {"options": how}])],
+    }
+    for cut, part in cuts.items():
+        assert_same_step(part, whole, cut)
+
+
+def test_room_for_graphs_changes_no_bit(tmp_path, spread):
+    how = {"set": "step"}
+    whole = one_step(tmp_path, "dice", 8, 1)
+    assert one_step(tmp_path, "dice", 2, 4)["loss"] != pytest.approx(whole["loss"], rel=1e-3)
+    assert_same_step(one_step(tmp_path, "dice", 8, 1, how), whole)
+    assert_same_step(spread[json.dumps(["dice", 4, 1, {"options": how}])], whole)
+    kept, again = (one_step(tmp_path, "dice", 2, 4, how, room=room) for room in (10**9, 0))
+    for name, gradient in again["gradient"].items():
+        assert (kept["gradient"][name] == gradient).all(), name
+
+
+def one_graph(loss, random):
+    """The step of 8 texts one by one in one graph, from the random state of each process."""
+    model = network(dropout=0.3).train()
+    texts, logits = data()[:8], {}
+    for process, state in enumerate(random):
+        torch.set_rng_state(state.clone())
+        for number in range(process, 8, len(random)):
+            text = {name: value[None] for name, value in texts[number].items() if name != "labels"}
+            logits[number] = model(**text).logits[0]
+    target = torch.cat([text["labels"] for text in texts])
+    value = build(loss)(torch.cat([logits[number] for number in range(8)]), target)
+    value.backward()
+    gradient = {name: weight.grad for name, weight in model.named_parameters()}
+    return {"loss": value.item(), "gradient": gradient}
+
+
+def test_dropout_is_drawn_again_as_it_was(tmp_path, spread):
+    changes = {"dropout": 0.3, "options": {"set": "step"}}
+    for room in (0, 10**9):
+        alone = one_step(tmp_path, "ce+dice", 1, 8, room=room, **changes)
+        assert_same_step(alone, one_graph("ce+dice", alone["random"]), room)
+        both = spread[
+            json.dumps(
+                ["ce+dice", 1, 4, {"options": changes["options"], "dropout": 0.3, "room": room}]
+            )
+        ]
+        assert_same_step(both, one_graph("ce+dice", both["random"]), room)
 
 
 def test_a_set_level_loss_is_the_mean_over_what_each_forward_saw(tmp_path, spread):
     # the same two sets of 4 texts, on one process one after the other and on two side by side
-    accumulated, apart = one_step(tmp_path, "dice", 4, 2), spread["dice", 4, 1]
+    accumulated = one_step(tmp_path, "dice", 4, 2)
+    apart = spread[json.dumps(["dice", 4, 1])]
     assert apart["loss"] == pytest.approx(accumulated["loss"], rel=1e-9)
     for name, gradient in accumulated["gradient"].items():
         assert torch.allclose(apart["gradient"][name], gradient, rtol=1e-9, atol=1e-14), name

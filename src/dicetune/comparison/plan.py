@@ -383,7 +383,7 @@ def what_decides(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in decides.items()
-        if (value not in defaults and (key, value) != ("decision", TUNED))
+        if (value not in defaults and (key, value) not in (("decision", TUNED), ("set", "batch")))
         or (key == "prior_bias" and value is False)
     }
 

@@ -35,6 +35,7 @@ from dicetune.tasks.options import (
     read_text,
 )
 from dicetune.training.auto import AUTO, recipe_of
+from dicetune.training.sets import BATCH, LossSet
 
 SAMPLE = "sample"
 _MAPPINGS = ("options", "trainer", "class_weight")
@@ -107,6 +108,9 @@ class RunConfig:
         options: options of the task by name (``dicetune tasks`` lists them).
         hard_negatives: train each batch on this number of hardest negatives for each positive
             (such as 3); by default on all negatives.
+        set: what a set-level loss is computed over: "batch" (default), "step" (the whole optimizer
+            step) or "running" (averages of the last 20 steps, "running:50" of 50); see
+            ``training.sets``.
         prior_bias: true starts each sigmoid at the share of its positives in the training split,
             and a softmax at the share of its background class (O), or of each class; false starts
             sigmoids at one half; by default ``training.auto.starts_at_prior`` decides.
@@ -158,6 +162,7 @@ class RunConfig:
     keep_checkpoints: bool = False
     trainer: dict[str, Any] = field(default_factory=dict)
     class_weight: dict[str, Any] | None = None
+    set: str = BATCH
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(RunConfig)
@@ -187,6 +192,7 @@ class RunConfig:
             at_least(name, getattr(self, name), least)
         if self.hard_negatives is not None and not 0 < self.hard_negatives < math.inf:
             raise InputError(f"expected hard_negatives of more than 0, got {self.hard_negatives}")
+        LossSet.of(self.set, self.hard_negatives)
         if self.decision not in (TUNED, DEFAULT):
             raise unknown_name("decision", self.decision, (TUNED, DEFAULT))
         _check_trainer(self.trainer)

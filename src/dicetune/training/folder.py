@@ -41,6 +41,7 @@ from dicetune.records import (
 )
 from dicetune.training.auto import AUTO
 from dicetune.training.config import RunConfig, read_yaml
+from dicetune.training.sets import BATCH
 
 _log = logging.getLogger(__name__)
 CONFIG_FILE = "config.yaml"
@@ -53,6 +54,7 @@ _RECORDS = (
     *(CONFIG_FILE, RUN_FILE, METRICS_FILE, PREDICTIONS_FILE, SCORES_FILE, DECISION_FILE),
     *(DEFAULT_FILE, TUNED_FILE, "README.md", LOCK_FILE, ".mode"),
 )
+_LATER = (f"decision: {TUNED}\n", f"set: {BATCH}\n")  # earlier versions had no such key
 _NAMED = re.compile(r"decision\.[\w-]+\.json|tuned\.[\w-]+\.jsonl")
 # files that save_pretrained of a model and of any tokenizer writes
 _MODEL = re.compile(
@@ -197,9 +199,10 @@ def _has_record(folder: Path) -> bool:
             return True
     with contextlib.suppress(DicetuneError, OSError, UnicodeDecodeError):
         path = folder / CONFIG_FILE
-        text = RunConfig.from_yaml(path).to_yaml()
-        earlier = text.replace(f"decision: {TUNED}\n", "")  # before there was the key
-        return path.read_text(encoding="utf-8") in (text, earlier)
+        given, text = path.read_text(encoding="utf-8"), RunConfig.from_yaml(path).to_yaml()
+        for line in _LATER:
+            text = text if line in given else text.replace(line, "")
+        return given == text
     return False
 
 

@@ -1,26 +1,30 @@
 """Objective: one loss over a task's list of LossInputs, scaled so that steps add up.
 
 An additive loss (a mean over items) is the same for any number of micro-batches in a step: each
-micro-batch adds its sum over the item count of the whole step. A set-level loss is a ratio of sums:
-it is computed over the items of one forward pass, and the micro-batches are averaged. A sum of
-losses is split into the two kinds, term by term.
+micro-batch adds its sum over the item count of the whole step. A set-level loss is a ratio of class
+sums, and hard negatives, which are ranked together, make every loss set-level (of ``positions``
+each text is ranked by itself). ``LossSet`` lists the sets over which they may be taken.
 
-Hard negatives are ranked over the items of one forward pass, which makes every loss set-level; of
-``positions`` each text is ranked by itself. Evaluation uses all items: a dev loss over selected
-items would say how hard the selection was.
+A sum of losses is split into the two kinds, term by term. Evaluation uses all items of the whole
+set: a dev loss over selected items would say how hard the selection was.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
-from dicetune.loss_input import LossInput, item_count
+from dicetune.errors import InputError, quoted
+from dicetune.loss_input import Kind, LossInput, item_count
 from dicetune.losses import Loss, check_selection, hardest_negatives
+from dicetune.training.processes import by_process, process_count, process_number, summed
+from dicetune.training.running import RunningSums
+from dicetune.training.sets import BATCH, LossSet
 
 
 class Objective:
@@ -41,12 +45,31 @@ class Objective:
         self.loss.to(device)
         return self
 
-    def check(self, inputs: Sequence[LossInput]) -> None:
-        """Refuse inputs for which the loss or the selection has no meaning."""
+    def check(self, inputs: Sequence[LossInput], set: str = BATCH) -> None:
+        """Refuse inputs for which the loss, the selection or the set has no meaning."""
         for item in inputs:
             self.loss.check_kind(item.kind, item.background)
             if self.hard_negatives is not None:
                 check_selection(self.hard_negatives, item.kind, item.background)
+            for _, term in self.terms:
+                averages = LossSet.of(set).steps is not None
+                if averages and not (term.is_additive(item.kind) or _has_sums(term)):
+                    raise InputError(
+                        "expected set 'batch' or 'step' for a loss that is no function of class "
+                        f"sums, got {quoted(set)} for {quoted(term.spec)}: its class has no sums "
+                        "and from_sums"
+                    )
+
+    def has_set(self, kinds: Collection[Kind]) -> bool:
+        """Whether the loss of inputs of these kinds depends on the set that it is taken over."""
+        return any(
+            self._ranks_together(kind) or not term.is_additive(kind)
+            for _, term in self.terms
+            for kind in kinds
+        )
+
+    def _ranks_together(self, kind: Kind) -> bool:
+        return self.hard_negatives is not None and kind != "positions"
 
     def share(
         self,
@@ -54,25 +77,83 @@ class Objective:
         counts: Mapping[str, Tensor],
         micro_batches: int,
         world_size: int,
+        running: RunningSums | None = None,
     ) -> Tensor:
         """The addend of one micro-batch to the loss of its optimizer step.
 
-        ``counts`` are the items of each input in the whole step over all ranks, ``micro_batches``
-        the micro-batches of the step on this rank, ``world_size`` the ranks, whose gradients are
-        averaged.
+        Args:
+            inputs: of the micro-batch.
+            counts: items of each input in the whole step over all processes.
+            micro_batches: number of micro-batches of the step in this process.
+            world_size: number of processes, whose gradients are averaged.
+            running: the sums at which set-level terms are taken; by default those of ``inputs``.
+
+        The mean over the processes is the loss, and the mean of the gradients its gradient.
         """
         total = inputs[0].logits.new_zeros((), dtype=torch.float32)
         for item in inputs:
-            ranked_together = self.hard_negatives is not None and item.kind != "positions"
             if self.hard_negatives is not None:
                 item = _hardest(item, self.hard_negatives)
-            for coefficient, term in self.terms:
-                if term.is_additive(item.kind) and not ranked_together:
+            for number, (coefficient, term) in enumerate(self.terms):
+                if term.is_additive(item.kind) and not self._ranks_together(item.kind):
                     value = _apply(term, item, num_items=counts[item.name]) * world_size
+                elif running is not None:
+                    key, sums = (item.name, number), _wide_sums(term, item)
+                    value = running.share(key, sums, micro_batches, _loss_at(term, item))
                 else:
                     value = _apply(term, item) / micro_batches
                 total = total + item.coefficient * coefficient * value
         return total
+
+    def of_step(
+        self,
+        parts: Sequence[Sequence[LossInput]],
+        counts: Mapping[str, Tensor],
+        running: RunningSums | None = None,
+    ) -> Tensor:
+        """The loss of a whole optimizer step; value and gradient are scaled as ``share`` is.
+
+        Args:
+            parts: the inputs of each micro-batch of this process.
+            counts: items of each input in the whole step over all processes.
+            running: takes the sums of the set-level terms.
+        """
+        processes = process_count()
+        total = parts[0][0].logits.new_zeros((), dtype=torch.float32)
+        for items in map(list, zip(*parts, strict=True)):
+            name, kind = items[0].name, items[0].kind
+            count = counts[name]
+            if self._ranks_together(kind):
+                items = [self._hardest_of_all(items)]
+                count = summed(item_count(items[0]))
+            elif self.hard_negatives is not None:
+                items = [_hardest(item, self.hard_negatives) for item in items]
+            for number, (coefficient, term) in enumerate(self.terms):
+                if term.is_additive(kind):
+                    shares = [_apply(term, item, num_items=count) for item in items]
+                    value = torch.stack(shares).sum() * processes
+                elif _has_sums(term):
+                    own = torch.stack([_wide_sums(term, item) for item in items]).sum(0)
+                    sums = summed(_times_gradient(own, processes))
+                    value = _loss_at(term, items[0])(sums)
+                    if running is not None:
+                        running.add((name, number), sums.detach())
+                else:
+                    whole = joined(everywhere(joined(items)))
+                    value = _times_gradient(_apply(term, whole), processes)
+                total = total + items[0].coefficient * coefficient * value
+        return total
+
+    def _hardest_of_all(self, items: Sequence[LossInput]) -> LossInput:
+        """The items of a step in this process, of which those count that are chosen among all."""
+        own, per_positive = joined(items), self.hard_negatives
+        shares = everywhere(own)
+        whole = joined(shares)
+        chosen = hardest_negatives(
+            whole.logits, whole.target, per_positive=per_positive or 0, **_given(whole)
+        )
+        begin = sum(len(share.target) for share in shares[: process_number()])
+        return _only(own, chosen[begin : begin + len(own.target)])
 
 
 class EvaluationLoss:
@@ -117,9 +198,105 @@ class EvaluationLoss:
         return total
 
 
+# one input from several: of micro-batches, and of processes
+
+
+def joined(items: Sequence[LossInput]) -> LossInput:
+    """One input with all decisions of several of its name, as rows: logits (N, C).
+
+    Rows of ``positions`` are padded to the longest with positions that do not exist.
+    """
+    rows = [_rows(item) for item in items]
+    width = max(row.logits.shape[1] for row in rows)
+    bare = (
+        all(item.class_mask is None for item in items)
+        and len({r.logits.shape[1] for r in rows}) == 1
+    )
+
+    def together(name: str, pad: float | None = None) -> Tensor:
+        found = [getattr(row, name) for row in rows]
+        if pad is not None:
+            found = [F.pad(each, (0, width - each.shape[1]), value=pad) for each in found]
+        return torch.cat(found)
+
+    return replace(
+        rows[0],
+        logits=together("logits", 0.0),
+        target=together("target"),
+        mask=together("mask"),
+        class_mask=None if bare else together("class_mask", False),
+    )
+
+
+def everywhere(item: LossInput) -> list[LossInput]:
+    """The input of each process, as rows; the logits of the others have no gradient."""
+    row = _rows(item)
+    names = ("logits", "target", "mask", "class_mask")
+    tensors = zip(*(by_process(getattr(row, name)) for name in names), strict=True)
+    return [replace(row, **dict(zip(names, each, strict=True))) for each in tensors]
+
+
+def _rows(item: LossInput) -> LossInput:
+    """The same decisions as rows, with both masks."""
+    logits, target, exists = item.logits, item.target, item.class_mask
+    logits = logits[..., None] if item.kind == "labels" and logits.ndim == 1 else logits
+    classes, leading = logits.shape[-1], logits.shape[:-1]
+    if item.kind == "labels":
+        target = target.reshape(logits.shape)
+    if exists is None:
+        exists = torch.ones((), dtype=torch.bool, device=logits.device)
+    elif exists.ndim == len(leading) and classes == 1:
+        exists = exists[..., None]
+    mask = torch.ones_like(logits[..., 0], dtype=torch.bool) if item.mask is None else item.mask
+    return replace(
+        item,
+        logits=logits.reshape(-1, classes),
+        target=target.reshape(-1, classes) if target.shape == logits.shape else target.reshape(-1),
+        mask=mask.reshape(-1),
+        class_mask=exists.expand(logits.shape).reshape(-1, classes),
+    )
+
+
+# terms
+
+
+def _has_sums(term: Loss) -> bool:
+    """Whether a set-level loss is a function of class sums; a loss of a user may have none."""
+    return type(term).sums is not Loss.sums
+
+
+def _wide_sums(term: Loss, item: LossInput) -> Tensor:
+    """The class sums in float64, where the device has it."""
+    sums = term.sums(item.logits, item.target, **_given(item))
+    return sums if sums.device.type == "mps" else sums.double()
+
+
+def _loss_at(term: Loss, item: LossInput) -> Callable[[Tensor], Tensor]:
+    """The loss as a function of class sums, in the precision of a loss of the item."""
+    wide = item.logits.dtype == torch.float64
+
+    def value(sums: Tensor) -> Tensor:
+        found = term.from_sums(sums, background=item.background)
+        return found if wide else found.float()
+
+    return value
+
+
+def _times_gradient(value: Tensor, factor: float) -> Tensor:
+    """The same value, whose gradient is ``factor`` times as large."""
+    return value if factor == 1 else value.detach() + factor * (value - value.detach())
+
+
 def _hardest(item: LossInput, per_positive: float) -> LossInput:
     """The same input, in which only the positives and the hardest negatives count."""
-    chosen = hardest_negatives(item.logits, item.target, per_positive=per_positive, **_given(item))
+    given = _given(item)
+    return _only(
+        item, hardest_negatives(item.logits, item.target, per_positive=per_positive, **given)
+    )
+
+
+def _only(item: LossInput, chosen: Tensor) -> LossInput:
+    """The same input, in which only the decisions count that ``hardest_negatives`` chose."""
     if item.kind == "classes":
         return replace(item, mask=chosen)
     return replace(item, class_mask=chosen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from dicetune.data import MANY_UNKNOWN
 from dicetune.errors import InputError, quoted, unknown_name
+from dicetune.loss_input import Kind
 from dicetune.losses import Loss, Recipe, SumLoss, code_of
 from dicetune.models import (
     check_vocabulary,
@@ -31,8 +32,9 @@ from dicetune.training.auto import AUTO, Facts, Start, settled
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.choice import Choice
 from dicetune.training.config import SAMPLE, RunConfig
+from dicetune.training.heads import with_class_counts
 from dicetune.training.objective import Objective
-from dicetune.training.trainer import with_class_counts
+from dicetune.training.sets import LossSet
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 256
@@ -140,7 +142,10 @@ def prepare(config: RunConfig, *, each_decision: bool = False) -> Prepared:
         ),
     )
     prepared.finish(model)
-    _rehearse(prepared, model)
+    kinds = _rehearse(prepared, model)
+    loss_set = LossSet.of(config.set)
+    with_set = any(Objective(loss, config.hard_negatives).has_set(kinds) for loss in recipe.losses)
+    notes += loss_set.notes(with_set, str(recipe))
     _log.info("objective: %s", recipe)
     if start.said:
         _log.info(start.said)
@@ -309,12 +314,15 @@ def start_at_prior(task: Task, model: Any, class_counts: Mapping[str, Tensor]) -
             bias[task.background] = others + math.log(max(len(counts) - 1, 1))
 
 
-def _rehearse(prepared: Prepared, model: Any) -> None:
+def _rehearse(prepared: Prepared, model: Any) -> Collection[Kind]:
     """Run one window through the model and each loss of the recipe, without training.
 
     Some losses and selections have no meaning for the inputs of a task (class weights over the
     positions of a text, hard negatives without a background class). One forward pass shows this
     before the folder is made.
+
+    Returns:
+        The kinds of the loss inputs.
     """
     task = prepared.task
     batch = prepared.collator(prepared.encoded["train"].features[:1])
@@ -325,5 +333,6 @@ def _rehearse(prepared: Prepared, model: Any) -> None:
         for loss in prepared.recipe.losses:
             # a loss of the user may have buffers, which must not change here
             objective = Objective(deepcopy(loss), prepared.config.hard_negatives)
-            objective.check(items)
+            objective.check(items, prepared.config.set)
             objective.share(items, task.item_counts(labels), 1, 1)
+    return {item.kind for item in items}

@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from dicetune.errors import InputError
 
@@ -57,6 +58,47 @@ def any_process(asked: bool, device: torch.device) -> bool:
     flag = torch.tensor(float(asked), device=device)
     torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
     return bool(flag.item())
+
+
+def process_count() -> int:
+    """The number of processes in the group."""
+    return torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+
+
+def process_number() -> int:
+    """The number of this process in the group, from 0."""
+    return torch.distributed.get_rank() if torch.distributed.is_initialized() else 0
+
+
+def summed(tensor: Tensor) -> Tensor:
+    """The sum over the processes of the group; its gradient in ``tensor`` is that of the sum."""
+    if process_count() == 1:
+        return tensor
+    total = tensor.detach().clone()
+    torch.distributed.all_reduce(total)
+    return total + (tensor - tensor.detach())
+
+
+def by_process(tensor: Tensor) -> list[Tensor]:
+    """The tensor of each process, whatever its shape; only one's own has a gradient."""
+    if process_count() == 1:
+        return [tensor]
+    own = torch.tensor(tensor.shape, device=tensor.device)
+    shapes = [torch.empty_like(own) for _ in range(process_count())]
+    torch.distributed.all_gather(shapes, own)
+    sizes = [shape.tolist() for shape in shapes]
+    # gloo and nccl gather tensors of one shape, and no truth values
+    plain = tensor.detach().to(torch.uint8) if tensor.dtype == torch.bool else tensor.detach()
+    padded = plain.new_zeros([max(each) for each in zip(*sizes, strict=True)])
+    padded[tuple(map(slice, tensor.shape))] = plain
+    found = [torch.empty_like(padded) for _ in sizes]
+    torch.distributed.all_gather(found, padded)
+    pieces = [
+        part[tuple(map(slice, size))].to(tensor.dtype)
+        for part, size in zip(found, sizes, strict=True)
+    ]
+    pieces[process_number()] = tensor
+    return pieces
 
 
 def leave_processes(code: int = 0) -> None:

@@ -325,11 +325,12 @@ model = pipeline("{task.pipeline}", model="{folder.name}")
 
 def _set_of(trainer: ObjectiveTrainer) -> str | None:
     """The set of a set-level loss, in words; ``None`` for an additive loss."""
-    terms = [term for _, term in trainer.objective.terms]
-    additive = all(term.is_additive(kind) for term in terms for kind in trainer.kinds)
-    if additive and trainer.objective.hard_negatives is None:
+    if not trainer.objective.has_set(trainer.kinds):
         return None
-    return f"batch of one process ({trainer.args.train_batch_size} windows)"
+    args = trainer.args
+    return trainer.loss_set.words(
+        args.train_batch_size, args.gradient_accumulation_steps, trainer.accelerator.num_processes
+    )
 
 
 def weights_of(source: str) -> str | None:

@@ -162,6 +162,7 @@ def _trainer(
         item_counts=task.item_counts,
         class_counts=prepared.class_counts,
         hard_negatives=config.hard_negatives,
+        set=config.set,
         model_init=model_init,
         processing_class=prepared.tokenizer,
         data_collator=prepared.collator,

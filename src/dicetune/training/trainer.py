@@ -7,14 +7,18 @@ heads average over the micro-batch, which is another objective under accumulatio
 devices.)
 
 An additive loss and its gradient are the same for any number of accumulation steps and processes.
-A set-level loss, and any loss with hard negatives, is computed over the items of one forward pass.
+For a set-level loss, and for any loss with hard negatives, the option ``set`` says over what items
+it is computed; with ``set="step"`` the same holds of them.
+
+``compute_loss``, ``get_batch_samples`` and the sampler are overridden for that. A whole step needs
+no other training loop: the loss of each micro-batch is a value whose backward pass sends the
+gradient of the whole.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -22,24 +26,27 @@ from torch import Tensor, nn
 from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, EvalPrediction, TrainOutput
 
-from dicetune.errors import InputError, listed, quoted
-from dicetune.loss_input import IGNORED, Kind, LossInput, item_count
+from dicetune.errors import InputError, quoted
+from dicetune.loss_input import Kind, LossInput, item_count
 from dicetune.losses import AnyLoss, start_steps
 from dicetune.tasks.outputs import join_batches
 from dicetune.training.auto import AUTO, recipe_of
 from dicetune.training.batches import EpochOfSampler, LengthGroupedSampler
 from dicetune.training.callbacks import StopOnSignal
 from dicetune.training.folder import follow_umask
+from dicetune.training.heads import (
+    ClassCounts,
+    ItemCounts,
+    LossInputs,
+    standard_head,
+    with_class_counts,
+    within_window,
+)
 from dicetune.training.objective import EvaluationLoss, Objective
-from dicetune.training.processes import check_group
-
-LossInputs = Callable[[Any, Mapping[str, Tensor]], list[LossInput]]
-ItemCounts = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
-ClassCounts = Tensor | Mapping[str, Tensor]
-"""One tensor for all loss inputs, or a tensor for each name of an input."""
-
-_POSITIONS = ("start_positions", "end_positions")
-_OTHER_HEAD = "give loss_inputs= and item_counts= to ObjectiveTrainer for a head of your own"
+from dicetune.training.processes import check_group, process_count
+from dicetune.training.running import RunningSums
+from dicetune.training.sets import BATCH, LossSet
+from dicetune.training.whole_step import Room, WholeStep
 
 
 class NonFiniteLossError(InputError):
@@ -63,6 +70,9 @@ class ObjectiveTrainer(Trainer):
         item_counts: ``f(labels) -> {name of the input: number of items}``.
         hard_negatives: train on this number of hardest negatives for each positive
             (``hardest_negatives``); by default on all. Evaluation always uses all.
+        set: what a set-level loss is computed over: "batch" (default; one forward pass), "step"
+            (the whole optimizer step) or "running" (averages of the last 20 steps; "running:50"
+            of the last 50); see ``LossSet``. Additive losses are the same with each.
         length_grouped: put texts of similar length into a batch (default); ``False`` leaves the
             order to transformers.
         **trainer: all arguments of ``transformers.Trainer``.
@@ -90,6 +100,7 @@ class ObjectiveTrainer(Trainer):
         loss_inputs: LossInputs | None = None,
         item_counts: ItemCounts | None = None,
         hard_negatives: float | None = None,
+        set: str = BATCH,
         length_grouped: bool = True,
         **trainer: Any,
     ) -> None:
@@ -98,6 +109,7 @@ class ObjectiveTrainer(Trainer):
         if (loss_inputs is None) != (item_counts is None):
             raise InputError("expected loss_inputs= and item_counts= together, got only one")
         chosen = recipe_of(loss, start_loss, start_share)
+        self._set, self.loss_set = set, LossSet.of(set, hard_negatives)
         super().__init__(*positional, **trainer)
         check_group(self.args.world_size, self.args.process_index)
         if self.args.label_smoothing_factor:
@@ -124,8 +136,13 @@ class ObjectiveTrainer(Trainer):
             loss_inputs = with_class_counts(loss_inputs, class_counts)
         self.loss_inputs: LossInputs = loss_inputs
         self.item_counts: ItemCounts = item_counts
-        self.kinds: set[Kind] = set()
+        self.kinds: frozenset[Kind] = frozenset()
         self._micro_batches = 1
+        self._seen = 0  # micro-batches of this step so far
+        self.room = Room(self.args.device)
+        self._step: WholeStep | None = None
+        if self.loss_set.steps is not None:
+            self.add_callback(RunningSums(self.loss_set.steps))
         self._evaluation: EvaluationLoss | None = None
 
     @property
@@ -162,23 +179,10 @@ class ObjectiveTrainer(Trainer):
         num_items_in_batch: Any = None,
     ) -> Any:
         """The objective of this phase, on the model's outputs without labels."""
-        labels = self._labels(inputs)
-        outputs = model(**{name: value for name, value in inputs.items() if name not in labels})
-        items = self.loss_inputs(outputs, labels)
-        self.kinds = {item.kind for item in items}
         if model.training:
-            objective = self._objective_now()
-            if self.state.global_step == 0:
-                self._check_first_step(items, self.item_counts(labels))
-            loss = objective.share(
-                items, num_items_in_batch, self._micro_batches, self.accelerator.num_processes
-            )
-            if not torch.isfinite(loss):
-                facts = [_facts(item) for item in items]
-                raise self._not_finite(
-                    f"a finite loss, got {loss.item()} at step {self.state.global_step + 1}", facts
-                )
+            loss, outputs = self._training_loss(model, inputs, num_items_in_batch)
         else:
+            outputs, items = self._forward(model, inputs)
             meter = EvaluationLoss(self.objective) if self._evaluation is None else self._evaluation
             meter.add(items)
             loss = torch.tensor(meter.value(lambda sums: sums), device=self.args.device)
@@ -189,19 +193,91 @@ class ObjectiveTrainer(Trainer):
             outputs = (loss, *(outputs if isinstance(outputs, tuple | list) else (outputs,)))
         return loss, outputs
 
+    def _forward(self, model: nn.Module, batch: Mapping[str, Any]) -> tuple[Any, list[LossInput]]:
+        """The outputs of the model, and the loss inputs made of them."""
+        labels = self._labels(batch)
+        outputs = model(**{name: value for name, value in batch.items() if name not in labels})
+        items = self.loss_inputs(outputs, labels)
+        if not self.kinds or self.state.global_step == 0:
+            self.kinds = frozenset(item.kind for item in items)
+            if model.training:
+                self._check_first_step(items, self.item_counts(labels))
+        return outputs, items
+
+    def _training_loss(
+        self, model: nn.Module, batch: dict[str, Any], counts: Any
+    ) -> tuple[Tensor, Any]:
+        """The addend of a micro-batch to the loss of its step, and the outputs where there are."""
+        running = self._running
+        if self._step is not None:
+            loss, outputs = self._step.share(model), None
+            parts = self._step.parts
+        else:
+            outputs, items = self._forward(model, batch)
+            begun = running if running is not None and running.begun(self.phase) else None
+            processes = self.accelerator.num_processes
+            loss = self._objective_now().share(items, counts, self._micro_batches, processes, begun)
+            parts = [items]
+        self._check_finite(loss, parts)
+        self._seen += 1
+        if running is not None and self._seen == self._micro_batches:
+            running.end_step(summed_up=self._step is not None)
+        return loss, outputs
+
+    def _check_finite(self, loss: Tensor, parts: Iterable[Iterable[LossInput]]) -> None:
+        """Refuse a NaN; on a GPU, where asking waits for it, ``log`` finds it in the mean loss."""
+        if loss.device.type == "cpu" and not torch.isfinite(loss):
+            facts = [_facts(item) for items in parts for item in items]
+            raise self._not_finite(
+                f"a finite loss, got {loss.item()} at step {self.state.global_step + 1}", facts
+            )
+
+    def log(self, logs: dict[str, float], *positional: Any, **named: Any) -> None:
+        """The stock log, of finite losses."""
+        for name in ("loss", "train_loss"):
+            if not math.isfinite(logs.get(name, 0.0)):
+                raise self._not_finite(
+                    f"a finite loss, got {logs[name]} as the mean of the steps up to "
+                    f"{self.state.global_step}"
+                )
+        super().log(logs, *positional, **named)
+
+    @property
+    def _running(self) -> RunningSums | None:
+        """The averages of class sums; a resume puts another object in their place."""
+        found = (c for c in self.callback_handler.callbacks if isinstance(c, RunningSums))
+        return next(found, None)
+
     def get_batch_samples(
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
     ) -> tuple[list[Any], Any]:
         """The micro-batches of one step, and the items of each input over all ranks."""
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
-        self._micro_batches = max(len(batches), 1)
+        self._micro_batches, self._seen = max(len(batches), 1), 0
         counts: dict[str, Tensor] = {}
         for batch in batches:
             for name, count in self.item_counts(self._labels(batch)).items():
                 counts[name] = counts.get(name, torch.zeros((), device=device)) + count.to(device)
         if self.accelerator.num_processes > 1:
             counts = self.accelerator.reduce(counts, reduction="sum")
+        self._step = self._whole_step(batches, counts) if batches else None
         return batches, counts
+
+    def _whole_step(self, batches: list[Any], counts: Mapping[str, Tensor]) -> WholeStep | None:
+        """The step as a whole, where its loss has to be that of the whole."""
+        objective, running = self._objective_now(), self._running
+        if self.kinds and not objective.has_set(self.kinds):
+            return None
+        first = running is not None and not running.begun(self.phase)
+        if not (first or self.loss_set.is_step):
+            return None
+        return WholeStep(
+            batches,
+            lambda model, batch: self._forward(model, self._prepare_inputs(batch))[1],
+            lambda parts: objective.of_step(parts, counts, running),
+            self.room,
+            exchanges=process_count() > 1,
+        )
 
     def evaluation_loop(self, *positional: Any, **named: Any) -> EvalLoopOutput:
         """The stock loop, but the loss is of the whole set, and batches are joined once.
@@ -251,7 +327,7 @@ class ObjectiveTrainer(Trainer):
     def _check_first_step(self, items: list[LossInput], counts: Mapping[str, Tensor]) -> None:
         """Refuse a loss without meaning for the inputs, and wrong counts."""
         for objective in filter(None, (self.objective, self.start_objective)):
-            objective.check(items)
+            objective.check(items, self._set)
         if counts.keys() != {item.name for item in items}:
             raise InputError(
                 f"expected item_counts for {sorted(item.name for item in items)}, got "
@@ -266,16 +342,9 @@ class ObjectiveTrainer(Trainer):
                 )
 
     def _labels(self, batch: Mapping[str, Any]) -> dict[str, Tensor]:
-        """The labels of a batch; standard heads ignore positions beyond the window."""
+        """The labels of a batch."""
         labels = {name: batch[name] for name in self.label_names if name in batch}
-        for name in labels.keys() & set(_POSITIONS) if self._standard_head else ():
-            # the heads of transformers take a column too
-            target = labels[name].squeeze(-1) if labels[name].ndim > 1 else labels[name]
-            window = batch.get("input_ids", batch.get("inputs_embeds"))
-            if isinstance(window, Tensor):
-                target = target.masked_fill(target >= window.shape[1], IGNORED)
-            labels[name] = target
-        return labels
+        return within_window(labels, batch) if self._standard_head else labels
 
     def _check_trainable(self) -> None:
         """Refuse a loss with trainable weights: only the model is trained and saved."""
@@ -325,104 +394,3 @@ def _facts(item: LossInput) -> str:
         f"{item.name}: logits {tuple(logits.shape)}, {(~finite).sum().item()} not finite, "
         f"largest size {size:.3g}"
     )
-
-
-# loss inputs of the standard heads
-
-
-def standard_head(background: int | None, one_logit: bool) -> tuple[LossInputs, ItemCounts]:
-    """``loss_inputs`` and ``item_counts`` of transformers heads, by names and shapes of tensors.
-
-    - sequence and token classification: integer ``labels`` beside ``logits`` with one more axis
-      (``classes``), or float ``labels`` of the logits' shape (``labels``, a sigmoid each); for a
-      head with one logit also float ``labels`` without the last axis (a sigmoid an item);
-    - extractive question answering: ``start_positions`` and ``end_positions`` beside
-      ``start_logits`` and ``end_logits`` (``positions``).
-
-    Outputs may be a mapping, or a tuple that begins with the logits (``return_dict=False``).
-    """
-
-    def loss_inputs(outputs: Any, labels: Mapping[str, Tensor]) -> list[LossInput]:
-        if set(labels) == set(_POSITIONS):
-            sides = _logits_of(outputs, "start_logits", "end_logits")
-            return [
-                LossInput(
-                    name.removesuffix("_positions"),
-                    logits,
-                    labels[name],
-                    kind="positions",
-                    coefficient=0.5,
-                )
-                for name, logits in zip(_POSITIONS, sides, strict=True)
-            ]
-        if set(labels) != {"labels"}:
-            raise InputError(
-                "expected batches with the key 'labels', or 'start_positions' and 'end_positions', "
-                f"got {sorted(labels) or 'neither'}: {_OTHER_HEAD}"
-            )
-        (logits,), target = _logits_of(outputs, "logits"), labels["labels"]
-        if logits.shape[-1] == 1 and target.shape == logits.shape[:-1]:
-            target = target[..., None]
-        if target.shape == logits.shape:
-            if not target.is_floating_point():
-                raise InputError(
-                    f"expected float labels of the logits' shape {tuple(logits.shape)} for a "
-                    f"sigmoid each, got {target.dtype}: convert them with .float()"
-                )
-            return [LossInput("labels", logits, target, kind="labels")]
-        if logits.shape[:-1] != target.shape:
-            raise InputError(
-                f"expected labels of shape {tuple(logits.shape[:-1])} (one class each) or "
-                f"{tuple(logits.shape)} (one sigmoid each), got {tuple(target.shape)}"
-            )
-        return [LossInput("labels", logits, target, kind="classes", background=background)]
-
-    def item_counts(labels: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        counts = {}
-        for name, target in labels.items():
-            mask = target != IGNORED
-            # an item is a row of labels
-            if target.is_floating_point() and target.ndim > 1 and not one_logit:
-                mask = mask.any(-1)
-            counts[name.removesuffix("_positions")] = mask.sum()
-        return counts
-
-    return loss_inputs, item_counts
-
-
-def _logits_of(outputs: Any, *names: str) -> list[Tensor]:
-    """The outputs of these names, or the first outputs of a tuple."""
-    if isinstance(outputs, Tensor):
-        outputs = (outputs,)
-    if isinstance(outputs, Mapping):
-        found = [outputs.get(name) for name in names]
-        got = f"the keys {listed(outputs)}"
-    elif isinstance(outputs, tuple | list):
-        found = list(outputs[: len(names)])
-        got = f"a {type(outputs).__name__} of {listed(type(item).__name__ for item in outputs)}"
-    else:
-        found, got = [], type(outputs).__name__
-    tensors = [item for item in found if isinstance(item, Tensor)]
-    if len(tensors) < len(names):
-        raise InputError(
-            f"expected outputs with {' and '.join(names)}, or a tuple that begins with them, got "
-            f"{got}: {_OTHER_HEAD}"
-        )
-    return tensors
-
-
-def with_class_counts(loss_inputs: LossInputs, class_counts: ClassCounts) -> LossInputs:
-    """The same loss inputs with their class counts."""
-
-    def counted(outputs: Any, labels: Mapping[str, Tensor]) -> list[LossInput]:
-        items = []
-        for item in loss_inputs(outputs, labels):
-            counts = (
-                class_counts.get(item.name) if isinstance(class_counts, Mapping) else class_counts
-            )
-            if counts is not None:
-                item = replace(item, class_counts=counts.to(item.logits.device))
-            items.append(item)
-        return items
-
-    return counted
