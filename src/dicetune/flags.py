@@ -45,12 +45,16 @@ Options = Annotated[
         metavar="KEY=VALUE",
     ),
 ]
+SETS = ("batch", "step", "running")
+"""Values of the key ``set``, which ``--set`` takes without the key."""
 Settings = Annotated[
     Texts,
     flag(
-        "Any key of the configuration, e.g. trainer.learning_rate=3e-5; may be repeated.",
+        "Any key of the configuration, e.g. trainer.learning_rate=3e-5; may be repeated. "
+        "'--set step' and '--set running' say what a set-level loss is computed over (default: "
+        "batch).",
         *("-s", "--set"),
-        metavar="KEY=VALUE",
+        metavar="KEY=VALUE|SET",
     ),
 ]
 Decision = Annotated[

@@ -14,7 +14,7 @@ from transformers import BertConfig, BertForTokenClassification, TrainerCallback
 from dicetune import ObjectiveTrainer
 from dicetune.losses import Loss
 from dicetune.training.processes import leave_processes
-from dicetune.training.whole_step import Room
+from dicetune.training.whole_step import GraphRoom
 
 LABELS, WORDS, TEXTS = 4, 10, 16
 
@@ -115,7 +115,7 @@ def one_step(folder, loss, batch, accumulation, options=None, *, dropout=0.0, ro
         **(options or {}),
     )
     if room is not None:
-        trainer.room = Room(trainer.args.device, room)
+        trainer.room = GraphRoom(trainer.args.device, room)
     trainer.train()
     return {
         "loss": trainer.accelerator.reduce(trainer.seen, reduction="mean").item(),

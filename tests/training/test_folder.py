@@ -337,10 +337,13 @@ def test_a_file_in_the_way(config, tmp_path, below):
 
 
 def test_the_folder_of_an_unfinished_run_of_an_earlier_version_is_known(config, out):
-    """Its configuration has no decision."""
+    """Its configuration has neither a decision nor a set."""
     (out / RUN_FILE).unlink()
     text = (out / CONFIG_FILE).read_text(encoding="utf-8")
-    (out / CONFIG_FILE).write_text(text.replace("decision: tuned\n", ""), encoding="utf-8")
+    for line in ("decision: tuned\n", "set: batch\n"):
+        assert line in text
+        text = text.replace(line, "")
+    (out / CONFIG_FILE).write_text(text, encoding="utf-8")
     place = config.updated({"out": str(out)})
     assert check_place(place, overwrite=True) == check_place(place, resume=True) == out
     (out / CONFIG_FILE).write_text("task: ner\ntrain: a\ndev: b\n", encoding="utf-8")

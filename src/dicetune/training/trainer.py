@@ -18,7 +18,7 @@ gradient of the whole.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -46,7 +46,7 @@ from dicetune.training.objective import EvaluationLoss, Objective
 from dicetune.training.processes import check_group, process_count
 from dicetune.training.running import RunningSums
 from dicetune.training.sets import BATCH, LossSet
-from dicetune.training.whole_step import Room, WholeStep
+from dicetune.training.whole_step import GraphRoom, WholeStep
 
 
 class NonFiniteLossError(InputError):
@@ -139,7 +139,7 @@ class ObjectiveTrainer(Trainer):
         self.kinds: frozenset[Kind] = frozenset()
         self._micro_batches = 1
         self._seen = 0  # micro-batches of this step so far
-        self.room = Room(self.args.device)
+        self.room = GraphRoom(self.args.device)
         self._step: WholeStep | None = None
         if self.loss_set.steps is not None:
             self.add_callback(RunningSums(self.loss_set.steps))

@@ -5,7 +5,7 @@ by the logits are computed once. Then each micro-batch is forwarded again, from 
 that it had the first time, and its part of the gradient goes back through it. The graph of the
 micro-batch that is forwarded last is kept, and goes back first.
 
-Graphs are kept, and nothing is computed twice, as long as their saved tensors fit in ``Room``. The
+Graphs are kept, and nothing is computed twice, as long as their saved tensors fit in ``GraphRoom``. The
 micro-batches go back in the same order in both cases, so that room changes time and memory alone.
 Where the processes of a group exchange gradients, the micro-batch that goes back last is always
 forwarded again: its forward prepares the exchange.
@@ -54,7 +54,7 @@ class WholeStep:
         batches: Sequence[Any],
         forward: Forward,
         loss_of: Callable[[Parts], Tensor],
-        room: Room,
+        room: GraphRoom,
         *,
         exchanges: bool,
     ) -> None:
@@ -152,7 +152,7 @@ class RandomState:
             self._module.set_rng_state(self._of_device, self._device)
 
 
-class Room:
+class GraphRoom:
     """How much memory graphs may take that wait for their backward pass.
 
     Args:
