@@ -5,8 +5,8 @@ by the logits are computed once. Then each micro-batch is forwarded again, from 
 that it had the first time, and its part of the gradient goes back through it. The graph of the
 micro-batch that is forwarded last is kept, and goes back first.
 
-Graphs are kept, and nothing is computed twice, as long as their saved tensors fit in ``GraphRoom``. The
-micro-batches go back in the same order in both cases, so that room changes time and memory alone.
+Graphs are kept, and nothing is computed twice, as long as their saved tensors fit in ``GraphRoom``.
+The micro-batches go back in the same order in both cases: room changes time and memory alone.
 Where the processes of a group exchange gradients, the micro-batch that goes back last is always
 forwarded again: its forward prepares the exchange.
 
