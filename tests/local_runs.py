@@ -5,6 +5,7 @@ import logging
 
 from dicetune.comparison.folder import failure_of
 from dicetune.comparison.one_run import INTERRUPTED, attempt, beside
+from dicetune.comparison.places import Started, Workplace
 from dicetune.errors import InterruptedRunError
 
 SENTENCES = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\nis O\ndown O\n\nall O\nquiet O\n\n"
@@ -42,15 +43,42 @@ class Lines(logging.Handler):
         self.lines.append(record.getMessage())
 
 
-def run_here(config, flags=(), *, keep_open=(), watch=lambda: None):
-    """What ``run_process`` does, without a process."""
+def run_here(config, flags=()):
+    """Make a run in this process; the reason of a failure, or ``None``."""
     with beside(config, ".log").open("a", encoding="utf-8") as log:
         log.write("# \n")
         out, err = contextlib.redirect_stdout(log), contextlib.redirect_stderr(log)
         with out, err, logged_by(logging.StreamHandler(log)):
             flags = {"decide": "--decide" in flags, "keep_model": "--keep-model" in flags}
             code = attempt(config, **flags)
-    watch()
     if code == INTERRUPTED:
         raise InterruptedRunError("stopped")
     return None if code == 0 else failure_of(beside(config, ""))
+
+
+class Ended(Started):
+    """A run that ended before it could be asked."""
+
+    def __init__(self, code):
+        self.code = code
+
+    def poll(self):
+        return self.code
+
+    def interrupt(self):
+        raise AssertionError("a run that ended is not stopped")
+
+    kill = interrupt
+
+
+class Here(Workplace):
+    """This process, which makes one run at a time by ``run``."""
+
+    def __init__(self, run=run_here):
+        self.run = run
+
+    def room(self):
+        return 1
+
+    def start(self, config, flags):
+        return Ended(0 if self.run(config, flags) is None else 1)

@@ -8,7 +8,7 @@ from dicetune import RunConfig, run
 from dicetune.comparison import execute
 from dicetune.comparison.compare import compare
 from dicetune.records import METRICS_FILE, read_json
-from local_runs import run_here
+from local_runs import Here
 
 # one checkpoint, at the end: writing one takes as long as many steps
 ONCE = {
@@ -50,7 +50,7 @@ def test_real_entities_are_learnt_from_few_sentences(tmp_path, real_data):
 
 
 def test_the_demo_compares_two_losses_and_concludes_nothing_from_two_seeds(tmp_path, monkeypatch):
-    monkeypatch.setattr(execute, "run_process", run_here)
+    monkeypatch.setattr(execute, "Local", Here)
     config = {"task": "ner", "train": "sample", "trainer": {**SHORT, "max_steps": 8}}
     outcome = compare(tmp_path / "demo", config, losses=["ce", "ce+dice"], seeds=2)
     assert outcome.exit_code == 0

@@ -312,6 +312,10 @@ def compare(
             metavar="NAME=FILE",
         ),
     ] = None,
+    jobs: Annotated[
+        Number,
+        flag("Runs at a time (by default 1); they share the cores and take GPUs in turn."),
+    ] = None,
     sources: Annotated[
         list[Path] | None,
         flag(

@@ -24,6 +24,7 @@ _OF_COMPARE = {
     "keep_models": bool,
     "budget": float | None,
     "predictions": dict,
+    "jobs": int,
     "out": str,
 }
 
@@ -139,6 +140,7 @@ def compare(
     keep_models: bool | None = None,
     budget: float | None = None,
     predictions: Mapping[str, str] | Sequence[str] | None = None,
+    jobs: int | None = None,
     sources: Sequence[str | Path] | None = None,
     out: str | Path | None = None,
     config: Any = None,
@@ -160,6 +162,7 @@ def compare(
         keep_models: keep the weights of each run, not only those of the recommended model.
         budget: minutes, in place of ``seeds``: as many seeds as fit, the same for every loss.
         predictions: files with the predictions of other tools for the test data, by name.
+        jobs: number of runs at a time, by default 1: they share the cores, and take GPUs in turn.
         sources: folders of comparisons and finished runs: compare their records, train nothing.
         out: folder of the comparison; without other arguments, an unfinished comparison continues.
         config: as ``train`` takes it; it may also hold arguments of ``compare``.
@@ -190,6 +193,7 @@ def compare(
         "keep_models": keep_models,
         "budget": budget,
         "predictions": predictions,
+        "jobs": jobs,
         "out": None if out is None else str(out),
     }
     given = {name: value for name, value in given.items() if value is not None}

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from dicetune.comparison import execute
-from local_runs import SENTENCES, TRAINER, run_here
+from local_runs import SENTENCES, TRAINER, Here
 from tiny import tiny_bert
 
 
@@ -25,4 +25,4 @@ def files(tmp_path_factory):
 @pytest.fixture
 def in_process(monkeypatch):
     """Runs are made in this process."""
-    monkeypatch.setattr(execute, "run_process", run_here)
+    monkeypatch.setattr(execute, "Local", Here)

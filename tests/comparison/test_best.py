@@ -9,9 +9,10 @@ import pytest
 
 import dicetune
 from comparisons import make_comparison
+from dicetune.comparison.announce import describe
 from dicetune.comparison.best import BestModel
 from dicetune.comparison.compare import compare
-from dicetune.comparison.execute import Outcome, describe
+from dicetune.comparison.execute import Outcome
 from dicetune.comparison.merge import compare_records
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.runs import FinishedRun, place_of
@@ -21,7 +22,7 @@ from dicetune.errors import DataError, InputError, InterruptedRunError
 from dicetune.records import RunRecord, read_json, read_json_lines, write_json
 from dicetune.tasks import TASKS
 from dicetune.training.config import RunConfig
-from local_runs import run_here
+from local_runs import Here, run_here
 
 PINNED = Path(__file__).parent.parent / "pinned" / "models"
 
@@ -31,7 +32,7 @@ def whole(files):
     """A comparison that kept all its weights, and its summary."""
     out = files.folder / "whole"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dicetune.comparison.execute.run_process", run_here)
+        patch.setattr("dicetune.comparison.execute.Local", Here)
         outcome = compare(out, files.config, losses=["ce", "dice"], seeds=2, keep_models=True)
     return out, outcome.summary
 
@@ -127,7 +128,7 @@ def test_weights_wait_for_the_verdict_over_a_stop(tmp_path, files, monkeypatch):
         made.append(config)
         return run_here(config, *args, **how)
 
-    monkeypatch.setattr("dicetune.comparison.execute.run_process", stopping)
+    monkeypatch.setattr("dicetune.comparison.execute.Local", lambda: Here(stopping))
     with pytest.raises(InterruptedRunError):
         compare(tmp_path / "c", files.config, losses=["ce", "dice"], seeds=1)
     assert weights(tmp_path / "c")[-1].startswith("cells/ce-seed1-")
@@ -259,7 +260,7 @@ def test_weights_of_another_checkpoint_of_a_run_are_not_taken(whole, out):
 def test_much_disk_is_announced(whole, monkeypatch):
     plan = replace(Plan.load(whole[0]), seeds=(1, 2, 3))
     assert not any("GB" in line for line in describe(plan, whole[0]))
-    monkeypatch.setattr("dicetune.comparison.execute.MUCH", 1)
+    monkeypatch.setattr("dicetune.comparison.announce.MUCH", 1)
     said = f"the weights of 2 runs take up to 0.0 GB in {whole[0]} until the verdict"
     assert describe(plan, whole[0])[-1] == said
 

@@ -3,12 +3,12 @@
 import pytest
 
 import dicetune
-from dicetune.comparison import execute
+from dicetune.comparison import execute, execution
 from dicetune.comparison.compare import compare, make_plan
 from dicetune.comparison.plan import Plan
 from dicetune.errors import InputError, InterruptedRunError
 from dicetune.records import read_json, write_json
-from local_runs import run_here
+from local_runs import Here, run_here
 
 ROUND = 20.0
 """Seconds of one run of each of two losses, by the clock of these tests."""
@@ -23,8 +23,8 @@ def clock(monkeypatch):
         now[0] += ROUND / 2
         return run_here(*args, **how)
 
-    monkeypatch.setattr(execute, "run_process", run)
-    monkeypatch.setattr(execute.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(execute, "Local", lambda: Here(run))
+    monkeypatch.setattr(execution.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -61,13 +61,13 @@ def test_what_a_stopped_run_took_is_counted(clock, tmp_path, files, monkeypatch)
         clock[0] += 7
         raise InterruptedRunError("stopped")
 
-    made = execute.run_process
-    monkeypatch.setattr(execute, "run_process", stop)
+    made = execute.Local
+    monkeypatch.setattr(execute, "Local", lambda: Here(stop))
     out = tmp_path / "c"
     with pytest.raises(InterruptedRunError):
         compare(out, files.config, losses=["ce", "dice"], budget=2 * ROUND / 60)
     assert Plan.load(out).spent == {"runs": 7.0}
-    monkeypatch.setattr(execute, "run_process", made)
+    monkeypatch.setattr(execute, "Local", made)
     compare(out)
     assert Plan.load(out).seeds == (1,)  # 27 of 40 seconds are spent
 

@@ -13,7 +13,7 @@ from dicetune.comparison.plan import Plan
 from dicetune.comparison.summary import write_summary
 from dicetune.errors import DataError, DicetuneError, InputError
 from dicetune.records import read_json, write_json
-from local_runs import run_here
+from local_runs import Here
 
 DAMAGES = {
     "not UTF-8": b"\xff\xfe\x00{",
@@ -84,7 +84,7 @@ def test_damaged_predictions_of_a_tool_and_a_damaged_inspection_say_what_heals_t
 def trained(files):
     out = files.folder / "trained"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "run_process", run_here)
+        patch.setattr(execute, "Local", Here)
         compare(out, files.config, losses=["ce", "dice"], seeds=1)
     return out
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from commands import loaded_by
+from dicetune.comparison.announce import describe
 from dicetune.comparison.compare import budgeted, compare
-from dicetune.comparison.execute import describe
 from dicetune.comparison.folder import check_out
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.runs import Progress
 from dicetune.errors import InputError
 from dicetune.records import read_json
-from local_runs import Lines, logged_by, run_here
+from local_runs import Here, Lines, logged_by
 
 
 def runs(folder):
@@ -25,7 +25,7 @@ def done(files):
     """A finished comparison of two losses over two seeds, with what it said and showed."""
     out, said, shown = files.folder / "done", Lines(), []
     with pytest.MonkeyPatch.context() as patch, logged_by(said):
-        patch.setattr("dicetune.comparison.execute.run_process", run_here)
+        patch.setattr("dicetune.comparison.execute.Local", Here)
         outcome = compare(
             *(out, files.config),
             losses=["ce", "dice"],

@@ -8,14 +8,14 @@ import pytest
 
 from comparisons import make_comparison
 from dicetune.comparison import execute
+from dicetune.comparison.announce import describe
 from dicetune.comparison.compare import compare, make_plan
-from dicetune.comparison.execute import describe
 from dicetune.comparison.merge import compare_records
 from dicetune.comparison.plan import Plan, PlannedLoss
 from dicetune.comparison.summary import summarise
 from dicetune.errors import DataError, InputError
 from dicetune.records import read_json, write_json
-from local_runs import run_here
+from local_runs import Here, run_here
 
 
 def changed(folder, *keys, value, which=1):
@@ -84,14 +84,14 @@ def test_a_file_that_changes_between_two_runs_stops_the_comparison(
     changing = Path({**paths, "encoder": model / "model.safetensors"}[name])
     before = changing.read_bytes()
 
-    def run_and_change(config, flags=(), **how):
-        reason = run_here(config, flags, **how)
+    def run_and_change(config, flags=()):
+        reason = run_here(config, flags)
         changing.write_bytes(before + b"\n")
         return reason
 
     config = {**files.config, **paths, "model": str(model)}
     out = tmp_path / "c"
-    monkeypatch.setattr(execute, "run_process", run_and_change)
+    monkeypatch.setattr(execute, "Local", lambda: Here(run_and_change))
     with pytest.raises(InputError) as refused:
         compare(out, config, losses=["ce", "dice"], seeds=1)
     first, second = Plan.load(out).runs
@@ -105,7 +105,7 @@ def test_a_file_that_changes_between_two_runs_stops_the_comparison(
     assert (out / "cells" / first.id / "run.json").is_file()
     assert not (out / "summary.json").exists()
     changing.write_bytes(before)
-    monkeypatch.setattr(execute, "run_process", run_here)
+    monkeypatch.setattr(execute, "Local", Here)
     assert compare(out).exit_code == 0
 
 

@@ -14,7 +14,7 @@ from dicetune.comparison import execute
 from dicetune.comparison.compare import make_plan
 from dicetune.comparison.execute import execute as carry_out
 from dicetune.comparison.plan import Plan
-from local_runs import run_here
+from local_runs import Here
 
 WORKER = Path(__file__).with_name("carry_out.py")
 LONG = {"max_steps": 120, "eval_steps": 4}
@@ -29,7 +29,7 @@ def plan(files):
 @pytest.fixture(scope="module")
 def uninterrupted(plan, files):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "run_process", run_here)
+        patch.setattr(execute, "Local", Here)
         carry_out(plan, files.folder / "whole")
     return files.folder / "whole"
 
@@ -107,7 +107,7 @@ def test_kills_and_ctrl_c_lose_nothing(plan, uninterrupted, tmp_path):
 
     # to the end, in this process from here on
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "run_process", run_here)
+        patch.setattr(execute, "Local", Here)
         outcome = carry_out(Plan.load(out), out)
     assert outcome.exit_code == 0
     logs = "".join(path.read_text(encoding="utf-8") for path in out.glob("cells/ce*.log"))
@@ -123,19 +123,25 @@ def test_kills_and_ctrl_c_lose_nothing(plan, uninterrupted, tmp_path):
 
 
 def test_a_killed_run_is_a_failed_one_with_its_reason_and_resumes(plan, tmp_path, monkeypatch):
-    from dicetune.comparison import one_run
+    from dicetune.comparison import local
     from dicetune.comparison.folder import failure_of
-    from dicetune.comparison.one_run import run_process
+    from dicetune.comparison.places import Job, make_all
+
+    made = []
+
+    def steps():
+        made.append((yield Job(config)))
 
     config = tmp_path / "run.yaml"
     config.write_text("", encoding="utf-8")
     (tmp_path / "killed.py").write_text(
         "import os, signal\nprint('at work', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    monkeypatch.setattr(one_run, "MODULE", "killed")
+    monkeypatch.setattr(local, "MODULE", "killed")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     reason = "killed by signal 9 (out of memory?); last said: at work"
-    assert run_process(config) == reason
+    make_all(local.Local(), [steps()], lambda current: None)
+    assert [one.reason for one in made] == [reason]
     assert failure_of(tmp_path / "run") == reason
 
 

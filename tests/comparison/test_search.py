@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
+from dicetune.comparison import search as searching
 from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search
-from dicetune.comparison.search import search
 from dicetune.records import write_json
 
 PLAN = Plan(
@@ -20,6 +20,17 @@ PLAN = Plan(
     trainer={"learning_rate": 1e-4},
     search=Search(5, 0),
 )
+
+
+def search(plan, out, name, trials):
+    """The plan with what a search found, whose trials are made by ``trials``."""
+    steps = searching.search(plan, out, name)
+    try:
+        trial = next(steps)
+        while True:
+            trial = steps.send(trials(trial.folder, trial.config, trial.title))
+    except StopIteration as end:
+        return plan.with_found(name, *end.value)
 
 
 class Trials:

@@ -12,9 +12,12 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from dicetune.comparison.execute import Outcome, Show, execute
+from dicetune.comparison.execute import Outcome, execute
+from dicetune.comparison.execution import Show
 from dicetune.comparison.folder import PLAN_FILE, check_predictions, check_writable
-from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search, digests_of
+from dicetune.comparison.identity import digests_of
+from dicetune.comparison.local import Local
+from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search
 from dicetune.errors import InputError, listed, quoted, unknown_name
 from dicetune.losses import build, code_of, imported_names
 from dicetune.models import resolve_encoder
@@ -59,6 +62,7 @@ def compare(
     keep_models: bool | None = None,
     budget: float | None = None,
     predictions: Mapping[str, str] | None = None,
+    jobs: int | None = None,
     command: str = "",
     show: Show = lambda progress: None,
 ) -> Outcome:
@@ -67,6 +71,7 @@ def compare(
     A folder with the same plan continues: finished runs are kept, losses and seeds may be added.
     """
     folder = Path(out)
+    place = None if jobs is None else Local(jobs)
     check_writable(folder)
     check_predictions(predictions or {})
     if seeds is not None and budget is not None:
@@ -103,7 +108,7 @@ def compare(
         external=list(predictions or ()),
         command=command,
     )
-    return execute(plan, folder, predictions=predictions, show=show)
+    return execute(plan, folder, place=place, predictions=predictions, show=show)
 
 
 def _check_named_again(earlier: Plan, losses: Sequence[str], folder: Path) -> None:

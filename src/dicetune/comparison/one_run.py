@@ -2,8 +2,7 @@
 
 The process trains or resumes the run of the configuration, which fits its decision rule on dev, and
 deletes the weights. After a kill, the same command finishes the folder. Exit codes are as on the
-command line; ``ID.failed.json`` beside the folder says why a run failed. ``run_process`` starts
-such a process, waits for it and stops it without loss.
+command line; ``ID.failed.json`` beside the folder says why a run failed.
 """
 
 from __future__ import annotations
@@ -12,12 +11,9 @@ import argparse
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
-import time
 import traceback
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,9 +25,6 @@ from dicetune.records import DECISION_FILE, RUN_FILE, write_json
 MODULE = "dicetune.comparison.one_run"
 INTERRUPTED = 130
 MISTAKE = 2
-TICK = 0.5
-"""Seconds between two looks at a process."""
-
 _log = logging.getLogger(MODULE)  # the name of the module is __main__ in the process of a run
 
 
@@ -129,66 +122,13 @@ def _can_go_on(folder: Path, config: Any) -> bool:
     return bool(replace(before, out=None) == replace(config, out=None))
 
 
-def run_process(
-    config: Path,
-    flags: Sequence[str] = (),
-    *,
-    keep_open: Sequence[int] = (),
-    watch: Callable[[], None] = lambda: None,
-) -> str | None:
-    """Make the run of a configuration file in a new process; the reason of a failure, or ``None``.
+def reason_of(config: Path, code: int) -> str | None:
+    """The reason of a failure: written by the run, else exit code and last line of its process.
 
-    The process leads a new group, so that Ctrl-C reaches it once, from here. It holds the other end
-    of a pipe: when this process is killed, the pipe closes and the run stops. It inherits the
-    descriptors in ``keep_open`` (the lock of the comparison). ``watch`` is called every ``TICK``
-    seconds. After Ctrl-C ``InterruptedRunError`` is raised once a checkpoint is saved.
+    ``None`` for the exit code 0.
     """
-    command = [sys.executable, "-m", MODULE, str(config), *flags]
-    with beside(config, ".log").open("ab") as log:
-        log.write(f"# {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
-        log.flush()
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            process_group=0,
-            pass_fds=tuple(keep_open),
-        )
-        try:
-            while process.poll() is None:
-                watch()
-                time.sleep(TICK)
-        except (KeyboardInterrupt, InterruptedRunError):
-            _interrupt(process)
-            raise InterruptedRunError("stopped") from None
-        finally:
-            if process.poll() is None:  # after an error here nobody watches the process
-                process.send_signal(signal.SIGINT)
-            if process.stdin is not None:
-                process.stdin.close()
-    watch()
-    if process.returncode == 0:
+    if code == 0:
         return None
-    if process.returncode == INTERRUPTED:
-        raise InterruptedRunError("stopped")
-    return _reason(config, process.returncode)
-
-
-def _interrupt(process: subprocess.Popen[bytes]) -> None:
-    """Let a process end its step and save; at a second Ctrl-C end it at once."""
-    _log.info("stopping: the run ends its step and saves it (Ctrl-C again: at once)")
-    for number in (signal.SIGINT, signal.SIGINT, signal.SIGKILL):
-        process.send_signal(number)
-        try:
-            process.wait()
-        except (KeyboardInterrupt, InterruptedRunError):
-            continue
-        return
-
-
-def _reason(config: Path, code: int) -> str:
-    """The reason of a failure: written by the run, else exit code and last line of its process."""
     if (reason := failure_of(beside(config, ""))) is not None:
         return reason
     how = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"

@@ -8,10 +8,11 @@ checked before each run, and the inputs of each finished run before any verdict.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -78,11 +79,11 @@ class RunState:
 
     @classmethod
     def read(
-        cls, plan: Plan, out: Path, planned: PlannedRun, running: str | None = None
+        cls, plan: Plan, out: Path, planned: PlannedRun, running: Collection[str] = ()
     ) -> RunState:
-        """The state of a run; ``running`` is the id of the running run."""
+        """The state of a run; ``running`` are the ids of the running runs."""
         folder = planned.folder(out)
-        is_running = planned.id == running
+        is_running = planned.id in running
         if not is_running and is_finished(folder):
             try:
                 training = read_json(folder / RUN_FILE)["training"]
@@ -128,18 +129,27 @@ class Progress:
         cls,
         plan: Plan,
         out: Path,
-        running: str | None = None,
-        elapsed: float = 0.0,
+        running: Mapping[str, float] = MappingProxyType({}),
         taken: Sequence[float] = (),
+        at_once: int = 1,
     ) -> Progress:
-        """All states; ``elapsed`` seconds since ``running`` began, ``taken`` of earlier runs."""
+        """All states.
+
+        Args:
+            plan: of the comparison.
+            out: its folder.
+            running: seconds since each running run began, by id.
+            taken: seconds that earlier runs took; by default those of the records.
+            at_once: number of runs that are made at a time.
+        """
         states = tuple(RunState.read(plan, out, planned, running) for planned in plan.runs)
         times = list(taken) or [state.seconds for state in states if state.seconds is not None]
         left = None
         if times:
             each = sum(times) / len(times)
-            left = each * sum(state.state == "waiting" for state in states)
-            left += max(each - elapsed, 0.0) if running is not None else 0.0
+            open_ = [each] * sum(state.state == "waiting" for state in states)
+            open_ += [max(each - elapsed, 0.0) for elapsed in running.values()]
+            left = sum(open_) / max(min(at_once, len(open_)), 1)
         return cls(states, left)
 
     def of(self, state: str) -> list[RunState]:

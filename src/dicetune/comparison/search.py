@@ -10,31 +10,51 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from dicetune.comparison.folder import SEARCH, failure_of
-from dicetune.comparison.plan import Plan, PlannedLoss, slug
+from dicetune.comparison.identity import slug
+from dicetune.comparison.plan import Plan, PlannedLoss
+from dicetune.errors import InputError
 from dicetune.losses import Range, build
-from dicetune.records import METRICS_FILE, read_json
+from dicetune.records import METRICS_FILE, read_json, replace_text
 
 _log = logging.getLogger(__name__)
 AROUND = 5.0
 """The learning rate is searched from a fifth of the configured rate to five times it."""
 
-RunTrial = Callable[[Path, dict[str, Any], str], str | None]
-"""Makes the run of a configuration in a folder, under a title; returns the reason of a failure."""
+
+@dataclass(frozen=True)
+class Trial:
+    """A run that the search asks for: its folder, its configuration, and a title."""
+
+    folder: Path
+    config: dict[str, Any]
+    title: str
 
 
-def search(plan: Plan, out: Path, name: str, run: RunTrial) -> Plan:
-    """The plan with the result of the search for one competitor; ``run`` makes one trial."""
+Found = tuple[PlannedLoss, dict[str, Any]]
+"""The best objective, and all trials for the record."""
+
+
+def search(plan: Plan, out: Path, name: str) -> Generator[Trial, str | None, Found]:
+    """Search for one competitor: yields each trial, and is sent the reason of its failure.
+
+    Returns:
+        The best objective, and all trials for the record.
+
+    Raises:
+        InputError: a plan without a search.
+    """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if plan.search is None:
-        return plan
+        raise InputError("expected a plan with a search, got none: give --search N")
     trials, seed = plan.search.trials, plan.search.seed
     given = plan.objectives[name]
     place = out / SEARCH / f"{slug(name)}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
@@ -65,7 +85,7 @@ def search(plan: Plan, out: Path, name: str, run: RunTrial) -> Plan:
             config |= _sample_files(out / SEARCH)
         config.pop("test", None)  # so that no trial sees the test data
         folder, number = place / f"trial-{trial.number:03d}", trial.number + 1
-        reason = run(folder, config, f"search · {name} · trial {number}/{trials}")
+        reason = yield Trial(folder, config, f"search · {name} · trial {number}/{trials}")
         if reason is None:
             score = read_json(folder / METRICS_FILE)["dev"][plan.metric]
             study.tell(trial, score)
@@ -74,9 +94,9 @@ def search(plan: Plan, out: Path, name: str, run: RunTrial) -> Plan:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
             said = f"failed: {reason}"
         _log.info("search %s: trial %d of %d, %s: %s", name, number, trials, _text(chosen), said)
-    plan, said = _with_best(plan, name, study.trials, place)
+    found, said = _best_of(given, study.trials, place)
     _log.info("search %s: %s", name, said)
-    return plan
+    return found
 
 
 def space_of(objective: PlannedLoss, learning_rate: float) -> dict[str, tuple[float, Range]]:
@@ -107,9 +127,8 @@ def _text(chosen: PlannedLoss) -> str:
     return f"{chosen.loss}, learning rate {chosen.learning_rate:g}"
 
 
-def _with_best(plan: Plan, name: str, trials: list[Any], place: Path) -> tuple[Plan, str]:
-    """The plan with the best trial as the objective and all trials in the record, and a line."""
-    given = plan.objectives[name]
+def _best_of(given: PlannedLoss, trials: list[Any], place: Path) -> tuple[Found, str]:
+    """The objective of the best trial with all trials for the record, and a line."""
     rows = []
     scored: list[tuple[float, int, PlannedLoss]] = []
     for trial in trials:
@@ -125,10 +144,10 @@ def _with_best(plan: Plan, name: str, trials: list[Any], place: Path) -> tuple[P
         rows.append(row)
     if not scored:
         said = "every trial failed; the loss is compared with its given options"
-        return plan.with_found(name, given, {"best": None, "trials": rows}), said
+        return (given, {"best": None, "trials": rows}), said
     _, number, best = max(scored, key=lambda trial: trial[:2])
     said = f"trial {-number} is best: {best}, learning rate {best.learning_rate:g}"
-    return plan.with_found(name, best, {"best": -number, "trials": rows}), said
+    return (best, {"best": -number, "trials": rows}), said
 
 
 def _sample_files(place: Path) -> dict[str, str]:
@@ -140,8 +159,9 @@ def _sample_files(place: Path) -> dict[str, str]:
     for split in ("train", "dev"):
         path = place / f"sample.{split}.conll"
         corpus = corpora[split]
-        with path.open("w", encoding="utf-8") as stream:
-            write_conll(stream, corpus, [sentence.tags for sentence in corpus])
+        stream = StringIO()
+        write_conll(stream, corpus, [sentence.tags for sentence in corpus])
+        replace_text(path, stream.getvalue())  # another trial may read it now
         files[split] = str(path)
     return files
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from huggingface_hub import ModelCard, ModelCardData
 from safetensors.numpy import save_file
 
@@ -88,6 +89,7 @@ def record_of(prepared: Prepared, trainer: ObjectiveTrainer, seconds: float) -> 
             "best_phase": "start" if in_start else "main",
             "processes": trainer.accelerator.num_processes,
             "device": str(trainer.args.device),
+            "threads": torch.get_num_threads(),
             "history": history_of(state.log_history, prepared.task.main_metric),
         },
         notes=notes,
