@@ -99,6 +99,17 @@ class Decisions:
             kept[name] = self.steps(name, {})
         return kept[name]
 
+    def along(
+        self, goal: Goal, name: str, biases: Biases, mask: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The key of the units under a mask as a function of one bias, the others fixed.
+
+        Returns:
+            The different breakpoints in order, (P,), and the key on each piece, (P + 1,).
+        """
+        edges, sums = self.kept_steps(name, biases).curve(mask)
+        return edges, goal.key(sums)
+
     def quick(self) -> Decisions:
         """The same decisions with a shorter search, for a score that is often needed."""
         return self
@@ -143,8 +154,8 @@ class Decisions:
             for _ in range(self.turns):
                 before = value
                 for name in names:
-                    edges, sums = self.kept_steps(name, biases).curve(mask)
-                    point, reached = best_point(edges, goal.key(sums), biases[name])
+                    edges, values = self.along(goal, name, biases, mask)
+                    point, reached = best_point(edges, values, biases[name])
                     if reached > value + EQUAL:
                         biases[name], value = point, reached
                 if value <= before + EQUAL or len(names) == 1:

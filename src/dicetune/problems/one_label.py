@@ -22,8 +22,9 @@ import numpy as np
 
 from dicetune.errors import InputError, listed, quoted
 from dicetune.problems.base import Problem
+from dicetune.problems.class_search import OF_CLASSES, ClassSearch
 from dicetune.problems.decisions import Biases, Decisions, Steps, best_point, vector
-from dicetune.problems.goal import Goal
+from dicetune.problems.goal import FBETA, Goal
 from dicetune.problems.ratios import Counts, label_table
 from dicetune.problems.ruled import chance_over, factor_of
 from dicetune.problems.score_rows import ScoreRow, column_names
@@ -174,6 +175,7 @@ class ClassDecisions(Decisions):
 
     problem: OneLabel
     reach: float = np.inf
+    _search: tuple[object, ClassSearch] | None = None  # of the last goal and units
 
     def __init__(
         self, problem: OneLabel, gold: Sequence[Any], scores: Sequence[np.ndarray]
@@ -219,6 +221,20 @@ class ClassDecisions(Decisions):
         change[item, size + other] -= 1
         return Steps.of(base, at, unit, np.arange(2 * size), change)
 
+    def along(
+        self, goal: Goal, name: str, biases: Biases, mask: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The same from ``ClassSearch``, where the goal is of all classes."""
+        of_one = goal.name == FBETA and not goal.problem.one_of_several
+        if goal.name not in OF_CLASSES or of_one:
+            return super().along(goal, name, biases, mask)
+        key = (goal.name, goal.value, mask.tobytes())
+        if self._search is None or self._search[0] != key:
+            chosen = mask[self._unit]
+            scores, gold = self._scores[chosen], self._gold[chosen]
+            self._search = key, ClassSearch(goal, scores, gold, self.reach)
+        return self._search[1].along(self.labels.index(name), biases)
+
     def quick(self) -> Self:
         """Of several labels: each bias is searched once, from -5 to 5."""
         if len(self.names) == 1:
@@ -226,6 +242,7 @@ class ClassDecisions(Decisions):
         found = copy(self)
         found.turns, found.reach = 1, REACH
         found.__dict__.pop("_kept_steps", None)
+        found._search = None
         return found
 
     def dials(self) -> dict[str, tuple[str, ...]]:
