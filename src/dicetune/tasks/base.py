@@ -23,6 +23,7 @@ from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import IGNORED, LossInput, LossTarget, item_count
 from dicetune.problems import Problem
+from dicetune.tasks.features import Features
 from dicetune.tasks.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Encoded:
     """Model inputs of one split, with the way back to its texts."""
 
     # one mapping a window, in the order of feeding: model inputs and ``targets`` by name
-    features: list[dict[str, Any]]
+    features: Features
     # where the scores of each example are in the outputs; ``None`` where windows are missing
     back: Any
     facts: dict[str, Any]  # counts for the record; "subwords" and "unknown_subwords" always

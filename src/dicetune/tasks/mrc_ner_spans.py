@@ -10,7 +10,7 @@ counts.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 from dicetune.data import EntityCorpus, EntitySentence, EntitySpan
 from dicetune.loss_input import IGNORED
 from dicetune.tasks.base import Encoded
+from dicetune.tasks.features import FeatureWriter
 from dicetune.tasks.windows import ShownWords, cut_windows
 
 _WHOLE = np.iinfo(np.int64).max  # context on a side on which nothing is cut off
@@ -53,17 +54,12 @@ def encode_pairs(
     asked = [query.split() for query in queries.values()]
     stride = _stride(asked, tokenizer, max_length) if options.stride is None else options.stride
     windows = cut_windows(
-        [sentences[sentence].tokens for sentence, _ in pairs],
+        (sentences[sentence].tokens for sentence, _ in pairs),
         tokenizer,
         max_length,
         stride,
-        [asked[kind] for _, kind in pairs],
+        (asked[kind] for _, kind in pairs),
     )
-    features = windows.inputs
-    for feature, shown in zip(features, windows.shown, strict=True):
-        feature["candidate_mask"] = [0] * len(feature["input_ids"])
-        for place in shown.positions:
-            feature["candidate_mask"][place] = 1
     facts: dict[str, Any] = {
         "sentences": len(sentences),
         "words": sum(len(sentence.tokens) for sentence in sentences),
@@ -72,18 +68,25 @@ def encode_pairs(
         **windows.facts(),
     }
     notes: tuple[str, ...] = ()
-    if data.has_gold:
-        filled = sum(bool(sentence.tokens) for sentence in sentences)
-        facts["dropped_pairs"] = filled * len(kinds) - len(pairs)
-        inside = []
-        for feature, shown in zip(features, windows.shown, strict=True):
+    writer = FeatureWriter()
+    gold = _GoldCounts(max_words, options.candidates)
+    for feature, shown in zip(windows.inputs, windows.shown, strict=True):
+        feature["candidate_mask"] = [0] * len(feature["input_ids"])
+        for place in shown.positions:
+            feature["candidate_mask"][place] = 1
+        if data.has_gold:
             sentence, kind = pairs[shown.text]
             spans = [span for span in sentences[sentence].spans if span.type == kinds[kind]]
             found = _add_targets(feature, shown, spans, max_words)
-            inside.append([(sentence, span) for span in found])
-        facts |= _gold_facts(sentences, features, inside, max_words, options.candidates)
+            gold.add(sentence, feature, found)
+        writer.add(feature)
+    if data.has_gold:
+        filled = sum(bool(sentence.tokens) for sentence in sentences)
+        facts["dropped_pairs"] = filled * len(kinds) - len(pairs)
+        facts |= gold.facts(sentences)
         notes = _gold_notes(facts, max_words, options.candidates)
-    return Encoded(features, span_places(sentences, pairs, windows.shown), facts, notes)
+    places = span_places(sentences, pairs, windows.shown)
+    return Encoded(writer.features(), places, facts, notes)
 
 
 def _draw(kind: str, tokens: Sequence[str]) -> float:
@@ -126,27 +129,32 @@ def _add_targets(
     return inside
 
 
-def _gold_facts(
-    sentences: Sequence[EntitySentence],
-    features: Sequence[Mapping[str, Any]],
-    inside: Sequence[Sequence[tuple[int, EntitySpan]]],
-    max_words: int,
-    candidates: int,
-) -> dict[str, Any]:
-    """Counts of gold spans that cannot be found; ``inside`` holds the spans of each window."""
-    spans = [span for sentence in sentences for span in sentence.spans]
-    too_long = sum(span.end - span.start > max_words for span in spans)
-    positive = sum(feature["start_labels"].count(1) for feature in features)
-    negative = sum(feature["start_labels"].count(0) for feature in features)
-    return {
-        "spans": len(spans),
-        "spans_too_long": too_long,
-        "spans_in_no_window": len(spans)
-        - too_long
-        - len({span for found in inside for span in found}),
-        "spans_beyond_candidates": sum(max(0, len(found) - candidates) for found in inside),
-        "negative_to_positive_starts": negative / max(positive, 1),
-    }
+class _GoldCounts:
+    """Counts of gold spans that cannot be found, window after window."""
+
+    def __init__(self, max_words: int, candidates: int) -> None:
+        self._max_words, self._candidates = max_words, candidates
+        self._found: set[tuple[int, EntitySpan]] = set()
+        self._beyond = self._positive = self._negative = 0
+
+    def add(self, sentence: int, feature: Mapping[str, Any], inside: Sequence[EntitySpan]) -> None:
+        """Count a window of a sentence, which holds the spans ``inside``."""
+        self._found |= {(sentence, span) for span in inside}
+        self._beyond += max(0, len(inside) - self._candidates)
+        self._positive += feature["start_labels"].count(1)
+        self._negative += feature["start_labels"].count(0)
+
+    def facts(self, sentences: Iterable[EntitySentence]) -> dict[str, Any]:
+        """The counts, for the record."""
+        lengths = [span.end - span.start for sentence in sentences for span in sentence.spans]
+        too_long = sum(length > self._max_words for length in lengths)
+        return {
+            "spans": len(lengths),
+            "spans_too_long": too_long,
+            "spans_in_no_window": len(lengths) - too_long - len(self._found),
+            "spans_beyond_candidates": self._beyond,
+            "negative_to_positive_starts": self._negative / max(self._positive, 1),
+        }
 
 
 def _gold_notes(facts: Mapping[str, Any], max_words: int, candidates: int) -> tuple[str, ...]:

@@ -46,6 +46,7 @@ from dicetune.loss_input import IGNORED, LossTarget
 from dicetune.problems import Answer
 from dicetune.problems.answer_text import LANGUAGES
 from dicetune.tasks.base import Arrays, Encoded, ModelClass, Scores, Source, Task, Trained, decided
+from dicetune.tasks.features import FeatureWriter
 from dicetune.tasks.options import MODEL, TaskOptions, Use, option
 from dicetune.tasks.qa_answers import (
     Prediction,
@@ -56,7 +57,7 @@ from dicetune.tasks.qa_answers import (
     row_places,
     score_answer_file,
 )
-from dicetune.tasks.windows import ContextWindow, Room, cut_context, cut_question, longest_first
+from dicetune.tasks.windows import ContextWindow, Room, cut_context, cut_question
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -214,7 +215,7 @@ class QaTask(Task):
         """
         tokenizer.padding_side = tokenizer.truncation_side = "right"
         counts: Counter[str] = Counter()
-        features: list[dict[str, Any]] = []
+        writer = FeatureWriter()
         owners: list[list[tuple[int, ContextWindow]]] = []
         longest = 0
         for question in data:
@@ -238,16 +239,16 @@ class QaTask(Task):
                     feature["start_positions"], feature["end_positions"] = target
                     feature["answer_mask"] = window.mask()
                     counts["windows_without_answer"] += target[0] == window.null
-                kept.append((len(features), window))
-                features.append(feature)
+                kept.append((len(writer), window))
+                writer.add(feature)
             owners.append(kept)
-        if training and not features:
+        if training and not len(writer):
             raise DataError(data.source, "expected windows to train on, got none: raise max_length")
         names = ["subwords", "unknown_subwords", "longest_subwords", "truncated_questions"]
         names += ["windows_without_answer", "cut_answers", "not_aligned"] if data.gold else []
         names += ["windows_left_out"] if training else []
         counts["longest_subwords"] = longest
-        facts = {"questions": len(data), "windows": len(features)}
+        facts = {"questions": len(data), "windows": len(writer)}
         facts |= {name: counts[name] for name in names}
         reasons = {
             "truncated_questions": "questions are longer than max_question and were cut",
@@ -255,9 +256,9 @@ class QaTask(Task):
             "not trained on, scored by their text",
         }
         notes = tuple(f"{facts[name]} {text}" for name, text in reasons.items() if facts.get(name))
-        order, place_of = longest_first(features)
+        features, place_of = writer.features().longest_first()
         back = None if training else row_places(owners, place_of)
-        return Encoded([features[place] for place in order], back, facts, notes)
+        return Encoded(features, back, facts, notes)
 
     def _is_trained(
         self, question: Question, number: int, window: ContextWindow, target: Any

@@ -12,7 +12,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -45,8 +45,8 @@ from dicetune.tasks.base import (
     decided,
     present,
 )
+from dicetune.tasks.features import FeatureWriter
 from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
-from dicetune.tasks.windows import longest_first
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -58,6 +58,9 @@ _OPEN = {"header": "auto", "quoting": "auto", "classes": "fine", "separator": AU
 """Options that training may have settled, with their defaults."""
 
 _COLUMNS = ("text", "pair", "label", "id")
+
+_AT_ONCE = 256
+"""Texts that are tokenized together."""
 
 _NAMING = ("label_names", "label_columns")
 """Options that name a model's labels beside the rows of its files."""
@@ -289,25 +292,30 @@ class SequenceTask(Task):
         self, data: TextCorpus, tokenizer: Any, max_length: int, *, training: bool = False
     ) -> Encoded:
         """Sub-words of each text or pair in one window, cut off at ``max_length``."""
-        features: list[dict[str, Any]] = []
+        writer = FeatureWriter()
         subwords = unknown = truncated = longest = 0
         special = tokenizer.num_special_tokens_to_add(pair=self._is_pair())
-        for example in data:
-            window = tokenizer(*example.texts, verbose=False)
-            length = len(window["input_ids"])
-            subwords += length - special
-            longest = max(longest, length - special)
-            unknown += window["input_ids"].count(tokenizer.unk_token_id)
-            if length > max_length:
-                truncated += 1
-                window = tokenizer(
-                    *example.texts, truncation="longest_first", max_length=max_length
-                )
-            feature = {name: window[name] for name in tokenizer.model_input_names if name in window}
-            if example.labels is not None:
-                feature["labels"] = self.target(example.labels)
-            features.append(feature)
-        order, place = longest_first(features)
+        examples = iter(data)
+        while some := list(islice(examples, _AT_ONCE)):
+            columns = map(list, zip(*(example.texts for example in some), strict=True))
+            batch = tokenizer(*columns, verbose=False)
+            names = [name for name in tokenizer.model_input_names if name in batch]
+            for number, example in enumerate(some):
+                window = {name: batch[name][number] for name in names}
+                length = len(window["input_ids"])
+                subwords += length - special
+                longest = max(longest, length - special)
+                unknown += window["input_ids"].count(tokenizer.unk_token_id)
+                if length > max_length:
+                    truncated += 1
+                    cut = tokenizer(
+                        *example.texts, truncation="longest_first", max_length=max_length
+                    )
+                    window = {name: cut[name] for name in names}
+                if example.labels is not None:
+                    window["labels"] = self.target(example.labels)
+                writer.add(window)
+        features, place = writer.features().longest_first()
         facts = {
             "texts": len(features),
             "subwords": subwords,
@@ -320,8 +328,7 @@ class SequenceTask(Task):
             f"{truncated} of {len(features)} {what} are longer than {max_length} sub-words and "
             "were cut off"
         )
-        windows = [features[number] for number in order]
-        return Encoded(windows, TextPlaces(place), facts, (note,) if truncated else ())
+        return Encoded(features, TextPlaces(place), facts, (note,) if truncated else ())
 
     def target(self, labels: Sequence[str]) -> Any:
         """The target of a text with these labels."""

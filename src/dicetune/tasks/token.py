@@ -235,17 +235,15 @@ class TokenTask(Task):
         training: bool = False,
     ) -> Encoded:
         """Windows of sub-words; where the sentences have tags, each word's first is labelled."""
-        sentences = list(data)
         stride = min(32, max_length // 4) if self.stride is None else self.stride
-        windows = cut_windows([s.tokens for s in sentences], tokenizer, max_length, stride)
+        windows = cut_windows((s.tokens for s in data), tokenizer, max_length, stride)
         features, places = windows.inputs, windows.places
-        tags = [tag for sentence in sentences for tag in sentence.tags]
-        if tags:
-            for feature in features:
-                feature["labels"] = [IGNORED] * len(feature["input_ids"])
-            for tag, window, place in zip(tags, places.window, places.position, strict=True):
-                features[window]["labels"][place] = self._number[tag]
-        counts = {"sentences": len(sentences), "words": len(places.window)}
+        numbers = self._number
+        tags = np.fromiter((numbers[tag] for s in data for tag in s.tags), dtype=np.int32)
+        if len(tags):
+            at = (places.window, places.position)
+            features = features.with_targets("labels", IGNORED, *at, tags)
+        counts = {"sentences": len(data), "words": len(places.window)}
         return Encoded(features, places, counts | windows.facts())
 
     def loss_targets(self, labels: Mapping[str, Tensor]) -> list[LossTarget]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Sampler
@@ -14,6 +15,7 @@ from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 from dicetune.errors import InputError
 from dicetune.models import padding_multiple
 from dicetune.tasks import Task
+from dicetune.tasks.features import Features
 
 _BATCHES_PER_BLOCK = 50
 
@@ -33,7 +35,7 @@ class LengthGroupedSampler(Sampler[int]):
         [(0, 2), (1, 3)]
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+    def __init__(self, lengths: Sequence[int] | np.ndarray, batch_size: int, seed: int) -> None:
         self.lengths = torch.as_tensor(lengths)
         self.batch_size = batch_size
         self.seed = seed
@@ -41,7 +43,9 @@ class LengthGroupedSampler(Sampler[int]):
 
     @classmethod
     def of(cls, dataset: Any, batch_size: int, seed: int) -> Self:
-        """The sampler of a datasets.Dataset, or of a sequence of mappings."""
+        """The sampler of the windows of a task, a datasets.Dataset, or a sequence of mappings."""
+        if isinstance(dataset, Features):
+            return cls(dataset.lengths, batch_size, seed)
         if "input_ids" in getattr(dataset, "column_names", ()):
             return cls([len(ids) for ids in dataset["input_ids"]], batch_size, seed)
         lengths = []
