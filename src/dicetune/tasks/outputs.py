@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -51,6 +52,18 @@ class Batches:
 
 Outputs = np.ndarray | Batches | tuple[np.ndarray | Batches, ...]
 """The outputs of a model for all windows, after ``preprocess_logits``."""
+
+
+@dataclass(frozen=True)
+class TextPlaces:
+    """The window of each text, (texts,)."""
+
+    window: np.ndarray
+
+    def gather(self, outputs: Any) -> list[np.ndarray]:
+        """The outputs of each text, (1, labels)."""
+        rows = np.asarray(outputs)
+        return [rows[place][None] for place in self.window]
 
 
 def join_batches(batches: Sequence[Any]) -> Any:

@@ -47,6 +47,7 @@ from dicetune.tasks.base import (
 )
 from dicetune.tasks.features import FeatureWriter
 from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
+from dicetune.tasks.outputs import TextPlaces
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -171,18 +172,6 @@ class Labelled:
         """Labels and probabilities, joined by commas; else the labels are a JSON list."""
         labels = ",".join(self.labels) if joined else json.dumps(self.labels, ensure_ascii=False)
         return [labels, ",".join(f"{self.probabilities[label]:.6f}" for label in self.labels)]
-
-
-@dataclass(frozen=True)
-class TextPlaces:
-    """The window of each text, (texts,)."""
-
-    window: np.ndarray
-
-    def gather(self, outputs: Any) -> list[np.ndarray]:
-        """The outputs of each text, (1, labels)."""
-        rows = np.asarray(outputs)
-        return [rows[place][None] for place in self.window]
 
 
 class SequenceTask(Task):
