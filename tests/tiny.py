@@ -1,9 +1,11 @@
 """Tiny random models with tokenizers trained on the spot: for plumbing, never for behaviour."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     BertConfig,
@@ -11,6 +13,8 @@ from transformers import (
     PreTrainedTokenizerFast,
     TrainingArguments,
 )
+
+from dicetune.records import PROBLEM_KEY, SCORES_FILE
 
 # what a record says of the data and the training, where a test does not look at it
 RECORDED = {
@@ -125,3 +129,13 @@ def tiny_bert(folder: Path, *, labels: int = 3, dropout: float = 0.1, texts=TEXT
     BertForTokenClassification(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
+
+
+def save_scores(predictions: Path, problem, scores) -> None:
+    """``scores.safetensors`` of dev beside a file of predictions, as a run leaves it."""
+    arrays = {
+        "dev": np.concatenate(scores).astype(np.float32),
+        "dev.lengths": np.array([len(table) for table in scores], dtype=np.int64),
+    }
+    place = Path(predictions).with_name(SCORES_FILE)
+    save_file(arrays, place, {PROBLEM_KEY: json.dumps(problem.settings)})

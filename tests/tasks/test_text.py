@@ -13,7 +13,7 @@ from dicetune.errors import DataError, InputError
 from dicetune.tasks import Trained
 from dicetune.tasks.text import PairOptions, PairTask, TextOptions, TextTask
 from families import wordpiece
-from tiny import wordpiece_tokenizer
+from tiny import save_scores, wordpiece_tokenizer
 
 TOKENIZER = wordpiece_tokenizer()
 CORPUS = TextCorpus(
@@ -139,8 +139,12 @@ def test_rows_score_as_the_run_did(file):
     rows = [row | {"split": "dev"} for row in task.rows(CORPUS, decisions)]
     assert rows[0]["gold"] == "spam"
     assert rows[0]["predicted"] == "ham"
-    path = file(rows, "predictions.jsonl")
-    assert TextTask.score_file(path, None, TextOptions()) == task.score(CORPUS, decisions)
+    path, wanted = file(rows, "predictions.jsonl"), task.score(CORPUS, decisions)
+    chance = wanted.pop("average_precision")
+    assert TextTask.score_file(path, None, TextOptions()) == wanted
+    save_scores(path, task.problem(), scores)  # which alone hold the probabilities
+    found = TextTask.score_file(path, None, TextOptions())
+    assert found == {**wanted, "average_precision": chance}
 
 
 def test_predictions_beside_a_file_of_gold(tmp_path, log):

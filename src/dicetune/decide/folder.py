@@ -312,6 +312,24 @@ def read_scores(folder: str | Path) -> tuple[dict[str, list[np.ndarray]], dict[s
     return found, _problem(path, metadata[PROBLEM_KEY]) if PROBLEM_KEY in metadata else None
 
 
+def chances_beside(file: str | Path, split: str | None, rows: int) -> list[dict[str, float]]:
+    """The probability of each label in each row of a run's predictions, from its scores.
+
+    Empty where the file is no such file, or its scores do not fit: labels of texts alone have
+    scores of one row each.
+    """
+    path = Path(file)
+    names = (Path(PREDICTIONS_FILE).stem, Path(TUNED_FILE).stem)
+    if path.name.split(".")[0] not in names or not path.with_name(SCORES_FILE).is_file():
+        return []
+    arrays, problem = read_scores(path.parent)
+    name = next(iter(arrays)) if split is None and len(arrays) == 1 else split
+    table = np.concatenate(arrays[name]) if name in arrays and rows else None
+    if problem is None or table is None or table.shape != (rows, len(problem["labels"])):
+        return []
+    return [dict(zip(problem["labels"], row, strict=True)) for row in np.exp(table).tolist()]
+
+
 def _problem(path: Path, text: str) -> dict[str, Any]:
     """The problem in the metadata of the scores."""
     try:

@@ -152,11 +152,10 @@ class MultiLabelTask(SequenceTask):
         )
 
     def row(self, example: TextExample, prediction: Decision) -> dict[str, Any]:
-        """Text, gold and predicted labels, probabilities."""
+        """Text, gold and predicted labels."""
         return super().row(example, prediction) | {
             "gold": list(example.labels or ()),
             "predicted": list(prediction.labels),
-            "probabilities": prediction.rounded(self.labels),
         }
 
 

@@ -11,7 +11,7 @@ import json
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -32,6 +32,7 @@ from dicetune.data.files.tables import QUOTING, table_text
 from dicetune.data.texts.columns import HEADERS
 from dicetune.data.texts.labels import AUTO, read_label_names
 from dicetune.decide import DecisionRule
+from dicetune.decide.folder import chances_beside
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import Kind, LossTarget
 from dicetune.tasks.base import (
@@ -110,10 +111,6 @@ class Decision:
     def named(self, names: Sequence[str]) -> dict[str, float]:
         """The probability of each label."""
         return dict(zip(names, self.probabilities, strict=True))
-
-    def rounded(self, names: Sequence[str]) -> dict[str, float]:
-        """The probability of each label, as a row of ``predictions.jsonl`` has it."""
-        return {label: round(p, 6) for label, p in self.named(names).items()}
 
 
 @dataclass(frozen=True)
@@ -230,6 +227,9 @@ class SequenceTask(Task):
         gold_corpus = None if gold is None else cls.read_source(gold, options, True, Trained())
         found = cls._predictions(source, gold_corpus, options)
         log_notes((*(gold_corpus.notes if gold_corpus else ()), *found.notes))
+        if not found.probabilities:
+            chances = chances_beside(source.path, source.split, len(found))
+            found = replace(found, probabilities=tuple(chances))
         labels = gold_corpus.label_names if gold_corpus else _names(options)
         return cls.score_labels(found, list(labels), options)
 

@@ -140,12 +140,9 @@ class TextTask(SequenceTask):
         )
 
     def row(self, example: TextExample, prediction: Decision) -> dict[str, Any]:
-        """Text, gold and predicted label; of two labels the probabilities."""
-        row = super().row(example, prediction)
-        row |= {"gold": (example.labels or (None,))[0], "predicted": prediction.label}
-        if len(self.labels) == 2:
-            row["probabilities"] = prediction.rounded(self.labels)
-        return row
+        """Text, gold and predicted label."""
+        gold = (example.labels or (None,))[0]
+        return super().row(example, prediction) | {"gold": gold, "predicted": prediction.label}
 
 
 @dataclass(frozen=True)
