@@ -6,9 +6,9 @@ import logging
 import math
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -38,6 +38,9 @@ from dicetune.training.sets import LossSet
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 256
+
+# keys of a configuration that decide nothing about its inputs; any other key might
+_FREE = ("loss", "start_loss", "start_share", "seed", "trainer", "set", "out", "note", "decision")
 
 
 @dataclass(frozen=True)
@@ -71,44 +74,128 @@ class Prepared:
             start_at_prior(self.task, model, self.class_counts)
 
 
-def prepare(config: RunConfig, *, each_decision: bool = False) -> Prepared:
+@dataclass(frozen=True)
+class Inputs:
+    """Data, task, tokenizer and model of a run: runs with other losses and seeds may share them.
+
+    Args:
+        decided_by: the keys of the configuration that decide them.
+        model: a loaded model, to find damage and to rehearse; training loads its own.
+    """
+
+    decided_by: dict[str, Any]
+    splits: dict[str, Data]
+    task: Task
+    tokenizer: Any
+    model: Any
+    collator: PaddingCollator
+    source: str
+    encoded: dict[str, Encoded]
+    fingerprints: dict[str, str | None]
+    notes: list[str]
+
+    @classmethod
+    def read(cls, config: RunConfig, elsewhere: Mapping[str, str] | None = None) -> Self:
+        """Read, check and encode the data of a configuration, and load its model.
+
+        ``elsewhere`` has the path of each file and model that lies in another place on this machine
+        than the configuration says. Records have the places of the configuration.
+        """
+        here = _moved(config, elsewhere or {})
+        source = resolve_encoder(here.model)
+        splits, task = read_splits(here)
+        fingerprints = {
+            split: sha256(data.source) if Path(data.source).is_file() else None
+            for split, data in splits.items()
+        }
+        for split, data in splits.items():
+            if data.source == getattr(here, split) != getattr(config, split):
+                moved: Any = data
+                splits[split] = replace(moved, source=getattr(config, split))
+        notes = []
+        for split, most in _most(config).items():
+            if most is not None and split in splits:
+                notes.append(f"{split}: capped to its first {len(splits[split]):,} examples")
+        notes += [f"{split}: {note}" for split, data in splits.items() for note in data.notes]
+        tokenizer = load_tokenizer(source, aligns=task.aligns)
+        # loads the whole model, not only its configuration, to find damaged weights here
+        model = load_model(task.auto_class, source, task.labels, notes)
+        check_vocabulary(model, tokenizer)
+        if config.add_characters:
+            tokenizer, added = with_characters(tokenizer, task.texts(splits["train"]))
+            notes.append(f"{added} characters of the training split were added to the tokenizer")
+        max_length = window_length(model.config, tokenizer, config.max_length)
+        encoded = {
+            split: task.encode(data, tokenizer, max_length, training=split == "train")
+            for split, data in splits.items()
+        }
+        for split, windows in encoded.items():
+            share = windows.facts["unknown_subwords"] / max(windows.facts["subwords"], 1)
+            if share > MANY_UNKNOWN:
+                hint = "" if config.add_characters else "; try --add-characters"
+                notes.append(
+                    f"{split}: {100 * share:.1f}% of the sub-words are unknown to the tokenizer of "
+                    f"{quoted(config.model)}: the tokenizer was not made for this text{hint}"
+                )
+            notes += [f"{split}: {line}" for line in windows.notes]
+        collator = PaddingCollator.of(task, tokenizer, model.config)
+        if "dev" in encoded:
+            notes += doubts_of_choice(task, encoded["dev"], collator)
+        return cls(
+            decided_by=_deciding(config),
+            splits=splits,
+            task=task,
+            tokenizer=tokenizer,
+            model=model,
+            collator=collator,
+            source=source,
+            encoded=encoded,
+            fingerprints=fingerprints,
+            notes=[_named(note, elsewhere or {}) for note in notes],
+        )
+
+    def serve(self, config: RunConfig) -> bool:
+        """Whether a configuration would read the same."""
+        return self.decided_by == _deciding(config)
+
+
+def _deciding(config: RunConfig) -> dict[str, Any]:
+    return {name: value for name, value in asdict(config).items() if name not in _FREE}
+
+
+def _moved(config: RunConfig, elsewhere: Mapping[str, str]) -> RunConfig:
+    """The configuration with the places that files and model have on this machine."""
+
+    def found(value: Any) -> Any:
+        return elsewhere.get(value, value) if isinstance(value, str) else value
+
+    changes = {name: found(getattr(config, name)) for name in ("train", "dev", "test", "model")}
+    options = {name: found(value) for name, value in config.options.items()}
+    return replace(config, **changes, options=options)
+
+
+def _named(note: str, elsewhere: Mapping[str, str]) -> str:
+    """A note with the places of the configuration in place of those on this machine."""
+    for there, here in elsewhere.items():
+        note = note.replace(quoted(here), quoted(there)).replace(here, there)
+    return note
+
+
+def prepare(
+    config: RunConfig, *, each_decision: bool = False, inputs: Inputs | None = None
+) -> Prepared:
     """Read, check and encode; log the notes for the user before training.
 
     ``each_decision`` keeps the best checkpoint under each decision, not only the chosen one.
+    ``inputs`` are used where they were read before for the same keys.
     """
     recipe = config.recipe()  # an unknown loss is refused before anything is read
     code = code_of(recipe.losses)
-    source = resolve_encoder(config.model)
-    splits, task = read_splits(config)
-    notes = [] if config.note is None else [config.note]
-    for split, most in _most(config).items():
-        if most is not None and split in splits:
-            notes.append(f"{split}: capped to its first {len(splits[split]):,} examples")
-    notes += [f"{split}: {note}" for split, data in splits.items() for note in data.notes]
-    tokenizer = load_tokenizer(source, aligns=task.aligns)
-    # loads the whole model, not only its configuration, to find damaged weights here
-    model = load_model(task.auto_class, source, task.labels, notes)
-    check_vocabulary(model, tokenizer)
-    if config.add_characters:
-        tokenizer, added = with_characters(tokenizer, task.texts(splits["train"]))
-        notes.append(f"{added} characters of the training split were added to the tokenizer")
-    max_length = window_length(model.config, tokenizer, config.max_length)
-    encoded = {
-        split: task.encode(data, tokenizer, max_length, training=split == "train")
-        for split, data in splits.items()
-    }
-    for split, windows in encoded.items():
-        share = windows.facts["unknown_subwords"] / max(windows.facts["subwords"], 1)
-        if share > MANY_UNKNOWN:
-            hint = "" if config.add_characters else "; try --add-characters"
-            notes.append(
-                f"{split}: {100 * share:.1f}% of the sub-words are unknown to the tokenizer of "
-                f"{quoted(config.model)}: the tokenizer was not made for this text{hint}"
-            )
-        notes += [f"{split}: {line}" for line in windows.notes]
-    collator = PaddingCollator.of(task, tokenizer, model.config)
-    if "dev" in encoded:
-        notes += doubts_of_choice(task, encoded["dev"], collator)
+    if inputs is None or not inputs.serve(config):
+        inputs = Inputs.read(config)
+    splits, task, encoded = inputs.splits, inputs.task, inputs.encoded
+    model, collator = inputs.model, inputs.collator
+    notes = [*([] if config.note is None else [config.note]), *inputs.notes]
     class_counts = None
     open_start = config.loss == AUTO or (config.prior_bias is None and str(recipe) == "ce")
     if config.prior_bias or open_start or any(loss.needs_class_counts for loss in recipe.losses):
@@ -121,14 +208,11 @@ def prepare(config: RunConfig, *, each_decision: bool = False) -> Prepared:
         splits=splits,
         task=task,
         recipe=recipe,
-        tokenizer=tokenizer,
+        tokenizer=inputs.tokenizer,
         collator=collator,
-        source=source,
+        source=inputs.source,
         encoded=encoded,
-        fingerprints={
-            split: sha256(data.source) if Path(data.source).is_file() else None
-            for split, data in splits.items()
-        },
+        fingerprints=inputs.fingerprints,
         notes=notes,
         class_counts=class_counts,
         code=code,

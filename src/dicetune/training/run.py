@@ -33,7 +33,7 @@ from dicetune.training.folder import (
     held,
     last_checkpoint,
 )
-from dicetune.training.prepare import Prepared, prepare
+from dicetune.training.prepare import Inputs, Prepared, prepare
 from dicetune.training.processes import check_group, group_arguments, is_first_process
 from dicetune.training.results import record_of, write_results
 from dicetune.training.trainer import ObjectiveTrainer
@@ -48,6 +48,7 @@ def run(
     resume: bool = False,
     progress: bool = False,
     each_decision: bool = False,
+    inputs: Inputs | None = None,
 ) -> RunRecord:
     """Fine-tune, choose the checkpoint by dev score, score, and write a record.
 
@@ -62,6 +63,7 @@ def run(
         progress: show a progress bar.
         each_decision: also keep the checkpoint that is best by the default decision, where it is
             another one, in ``argmax/``: a comparison gives each decision its own best checkpoint.
+        inputs: data and model, where they were read before.
 
     Returns:
         The record, as written to ``run.json``.
@@ -76,14 +78,14 @@ def run(
     is_first = is_first_process()
     with silent_log(when=not is_first), quiet_loading():
         try:
-            prepared = prepare(config, each_decision=each_decision)
+            prepared = prepare(config, each_decision=each_decision, inputs=inputs)
             arguments = _arguments(prepared, folder, progress)
         except _STOPS:
             raise InterruptedRunError("stopped before training began; nothing was made") from None
         with contextlib.ExitStack() as place:
             if is_first:
-                inputs = prepared.fingerprints | prepared.code
-                place.enter_context(held(config, inputs, overwrite=overwrite, resume=resume))
+                digests = prepared.fingerprints | prepared.code
+                place.enter_context(held(config, digests, overwrite=overwrite, resume=resume))
             checkpoint = checkpoint_to_resume(folder) if resume else None
             if checkpoint is not None and is_first:
                 find_best_again(checkpoint)
