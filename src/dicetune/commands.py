@@ -32,6 +32,7 @@ from dicetune.flags import (
     Model,
     Number,
     Options,
+    Precision,
     Sample,
     Settings,
     Task,
@@ -74,6 +75,7 @@ def train(
     add_characters: AddCharacters = None,
     max_length: MaxLength = None,
     max_train: MaxTrain = None,
+    precision: Precision = None,
     patience: Annotated[
         Number,
         flag("Stop after N evaluations without a better dev score; by default never.", metavar="N"),
@@ -328,6 +330,7 @@ def compare(
     add_characters: AddCharacters = None,
     max_length: MaxLength = None,
     max_train: MaxTrain = None,
+    precision: Precision = None,
     out: Annotated[Text, flag("Folder of the comparison; --out alone continues it.")] = None,
     config: Config = None,
     option: Options = None,

@@ -45,6 +45,10 @@ Options = Annotated[
         metavar="KEY=VALUE",
     ),
 ]
+Precision = Annotated[
+    Text,
+    flag("'fp32' (default), 'bf16', or 'auto': bf16 where this device is faster with it."),
+]
 SETS = ("batch", "step", "running")
 """Values of the key ``set``, which ``--set`` takes without the key."""
 Settings = Annotated[

@@ -337,10 +337,10 @@ def test_a_file_in_the_way(config, tmp_path, below):
 
 
 def test_the_folder_of_an_unfinished_run_of_an_earlier_version_is_known(config, out):
-    """Its configuration has neither a decision nor a set."""
+    """Its configuration has no decision, set and precision."""
     (out / RUN_FILE).unlink()
     text = (out / CONFIG_FILE).read_text(encoding="utf-8")
-    for line in ("decision: tuned\n", "set: batch\n"):
+    for line in ("decision: tuned\n", "set: batch\n", "precision: fp32\n"):
         assert line in text
         text = text.replace(line, "")
     (out / CONFIG_FILE).write_text(text, encoding="utf-8")

@@ -22,8 +22,9 @@ from dicetune.errors import InputError, listed, quoted, unknown_name
 from dicetune.losses import build, code_of, imported_names
 from dicetune.models import resolve_encoder
 from dicetune.records import TUNED, sha256
-from dicetune.training.auto import recipe_of
-from dicetune.training.config import SAMPLE, TRAINER_DEFAULTS, RunConfig
+from dicetune.training.auto import AUTO, recipe_of
+from dicetune.training.config import FP32, SAMPLE, TRAINER_DEFAULTS, RunConfig
+from dicetune.training.precision import with_precision
 from dicetune.training.prepare import read_splits
 from dicetune.training.processes import check_group
 from dicetune.training.results import weights_of
@@ -97,6 +98,8 @@ def compare(
         if search is None and earlier.search is not None:
             search = earlier.search.trials
         keep_models = earlier.keep_models if keep_models is None else keep_models
+    elif config and earlier is not None and config.get("precision") == AUTO:  # decided once
+        config = {**config, "precision": earlier.base().get("precision", FP32)}
     plan = make_plan(
         config or {},
         ["ce", "ce+dice"] if losses is None else losses,
@@ -153,7 +156,7 @@ def make_plan(
     if search < 0:
         raise InputError(f"expected at least 0 trials of the search, got {search}")
     unused = next(seed for seed in range(len(chosen) + 1) if seed not in chosen)
-    shared = _shared_config(config)
+    shared = with_precision(_shared_config(config))
     source = resolve_encoder(shared.model)
     splits, task = read_splits(shared)
     files = {

@@ -16,6 +16,8 @@ from dicetune.records import TUNED, sha256
 
 # keys of a configuration that stay out of the id of a run: places of files, and notes
 _PLACES = ("train", "dev", "test", "model", "out", "note", "keep_checkpoints")
+# defaults of keys that earlier versions did not have: a run without them keeps its id
+_LATER = (("decision", TUNED), ("set", "batch"), ("precision", "fp32"))
 _SLUG_LENGTH = 40
 
 
@@ -51,7 +53,7 @@ def what_decides(config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         key: value
         for key, value in decides.items()
-        if (value not in defaults and (key, value) not in (("decision", TUNED), ("set", "batch")))
+        if (value not in defaults and (key, value) not in _LATER)
         or (key == "prior_bias" and value is False)
     }
 

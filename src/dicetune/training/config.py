@@ -38,6 +38,8 @@ from dicetune.training.auto import AUTO, recipe_of
 from dicetune.training.sets import BATCH, LossSet
 
 SAMPLE = "sample"
+FP32, BF16 = "fp32", "bf16"
+PRECISIONS = (FP32, BF16, AUTO)
 _MAPPINGS = ("options", "trainer", "class_weight")
 _OF_LABELS = ("options", "class_weight")
 _MOST_BYTES = 1_000_000
@@ -111,6 +113,8 @@ class RunConfig:
         set: what a set-level loss is computed over: "batch" (default), "step" (the whole optimizer
             step) or "running" (averages of the last 20 steps, "running:50" of 50); see
             ``training.sets``.
+        precision: "fp32" (default), "bf16" (autocast; losses stay in float32), or "auto": bf16
+            where the device is faster with it, measured once and kept.
         prior_bias: true starts each sigmoid at the share of its positives in the training split,
             and a softmax at the share of its background class (O), or of each class; false starts
             sigmoids at one half; by default ``training.auto.starts_at_prior`` decides.
@@ -163,6 +167,7 @@ class RunConfig:
     trainer: dict[str, Any] = field(default_factory=dict)
     class_weight: dict[str, Any] | None = None
     set: str = BATCH
+    precision: str = FP32
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(RunConfig)
@@ -193,6 +198,14 @@ class RunConfig:
         if self.hard_negatives is not None and not 0 < self.hard_negatives < math.inf:
             raise InputError(f"expected hard_negatives of more than 0, got {self.hard_negatives}")
         LossSet.of(self.set, self.hard_negatives)
+        if self.precision not in PRECISIONS:
+            raise unknown_name("precision", self.precision, PRECISIONS)
+        for name in ("bf16", "fp16"):
+            if self.precision != FP32 and self.trainer.get(name):
+                raise InputError(
+                    f"expected precision or trainer.{name}, got precision {quoted(self.precision)} "
+                    f"and trainer.{name}: leave trainer.{name} out"
+                )
         if self.decision not in (TUNED, DEFAULT):
             raise unknown_name("decision", self.decision, (TUNED, DEFAULT))
         _check_trainer(self.trainer)

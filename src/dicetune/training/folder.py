@@ -40,7 +40,7 @@ from dicetune.records import (
     write_json,
 )
 from dicetune.training.auto import AUTO
-from dicetune.training.config import RunConfig, read_yaml
+from dicetune.training.config import FP32, RunConfig, read_yaml
 from dicetune.training.sets import BATCH
 
 _log = logging.getLogger(__name__)
@@ -54,7 +54,8 @@ _RECORDS = (
     *(CONFIG_FILE, RUN_FILE, METRICS_FILE, PREDICTIONS_FILE, SCORES_FILE, DECISION_FILE),
     *(DEFAULT_FILE, TUNED_FILE, "README.md", LOCK_FILE, ".mode"),
 )
-_LATER = (f"decision: {TUNED}\n", f"set: {BATCH}\n")  # earlier versions had no such key
+# earlier versions had no such keys
+_LATER = (f"decision: {TUNED}\n", f"set: {BATCH}\n", f"precision: {FP32}\n")
 _NAMED = re.compile(r"decision\.[\w-]+\.json|tuned\.[\w-]+\.jsonl")
 # files that save_pretrained of a model and of any tokenizer writes
 _MODEL = re.compile(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -99,6 +100,17 @@ def by_process(tensor: Tensor) -> list[Tensor]:
     ]
     pieces[process_number()] = tensor
     return pieces
+
+
+def from_first_process(find: Callable[[], float]) -> float:
+    """A number that the first process finds, in every process that torchrun started."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return find()
+    if not torch.distributed.is_initialized():
+        torch.distributed.init_process_group()  # of every device; the trainer takes it over
+    found = torch.tensor(find() if is_first_process() else 0.0, dtype=torch.float64)
+    torch.distributed.broadcast(found, 0)
+    return found.item()
 
 
 def leave_processes(code: int = 0) -> None:

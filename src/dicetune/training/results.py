@@ -33,6 +33,7 @@ from dicetune.records import (
 )
 from dicetune.tasks import Task
 from dicetune.tasks.outputs import Batches
+from dicetune.training.config import FP32
 from dicetune.training.folder import CONFIG_FILE, follow_umask
 from dicetune.training.prepare import Prepared
 from dicetune.training.trainer import ObjectiveTrainer
@@ -90,6 +91,7 @@ def record_of(prepared: Prepared, trainer: ObjectiveTrainer, seconds: float) -> 
             "processes": trainer.accelerator.num_processes,
             "device": str(trainer.args.device),
             "threads": torch.get_num_threads(),
+            "precision": trainer.accelerator.mixed_precision.replace("no", FP32),
             "history": history_of(state.log_history, prepared.task.main_metric),
         },
         notes=notes,

@@ -33,6 +33,7 @@ from dicetune.training.folder import (
     held,
     last_checkpoint,
 )
+from dicetune.training.precision import precision_arguments, with_precision
 from dicetune.training.prepare import Inputs, Prepared, prepare
 from dicetune.training.processes import check_group, group_arguments, is_first_process
 from dicetune.training.results import record_of, write_results
@@ -74,6 +75,7 @@ def run(
         InterruptedRunError: after Ctrl-C, once a checkpoint is saved; after SIGTERM too, if the
             program has a handler for SIGTERM (else the program ends).
     """
+    config = with_precision(config, Path(config.out or "") if resume else None)
     folder = check_place(config, overwrite=overwrite, resume=resume)
     is_first = is_first_process()
     with silent_log(when=not is_first), quiet_loading():
@@ -184,6 +186,7 @@ def _arguments(prepared: Prepared, folder: Path, progress: bool) -> TrainingArgu
     config = prepared.config
     keys = {
         **group_arguments(use_cpu=config.trainer.get("use_cpu", False)),
+        **precision_arguments(config.precision),
         "disable_tqdm": not progress,
         "report_to": "none",
         "dataloader_pin_memory": torch.cuda.is_available(),
