@@ -11,8 +11,7 @@ from dicetune.errors import InputError, InputTypeError
 from dicetune.losses import Loss, build
 from dicetune.records import read_json
 from dicetune.training import sets
-from dicetune.training.running import RunningSums
-from dicetune.training.sets import LossSet
+from dicetune.training.sets import LossSet, RunningSums
 from dicetune.training.whole_step import GraphRoom, RandomState, free_memory
 from local_runs import SENTENCES
 from tiny import SMALL, tiny_bert, training_arguments

@@ -23,8 +23,7 @@ from dicetune.errors import InputError, quoted
 from dicetune.loss_input import Kind, LossInput, item_count
 from dicetune.losses import Loss, check_selection, hardest_negatives
 from dicetune.training.processes import by_process, process_count, process_number, summed
-from dicetune.training.running import RunningSums
-from dicetune.training.sets import BATCH, LossSet
+from dicetune.training.sets import BATCH, LossSet, RunningSums
 
 
 class Objective:

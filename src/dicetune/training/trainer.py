@@ -44,8 +44,7 @@ from dicetune.training.heads import (
 )
 from dicetune.training.objective import EvaluationLoss, Objective
 from dicetune.training.processes import check_group, process_count
-from dicetune.training.running import RunningSums
-from dicetune.training.sets import BATCH, LossSet
+from dicetune.training.sets import BATCH, LossSet, RunningSums
 from dicetune.training.whole_step import GraphRoom, WholeStep
 
 
