@@ -6,12 +6,14 @@ from any function of logits and targets. ``Given`` and ``IndexOptions`` list fur
 the functions.
 """
 
-from dicetune.losses._asymmetric import AsymmetricLoss, asymmetric_loss
 from dicetune.losses._base import Loss, Preset, Range
-from dicetune.losses._class_balanced import (
+from dicetune.losses._counted import (
     ClassBalancedLoss,
+    LogitAdjustedLoss,
     class_balanced_loss,
     effective_number_weights,
+    log_prior,
+    logit_adjusted_loss,
 )
 from dicetune.losses._cross_entropy import (
     CrossEntropyLoss,
@@ -27,9 +29,9 @@ from dicetune.losses._dice import (
     self_adjusting_dice_loss,
     share_past_turning_point,
 )
-from dicetune.losses._focal import FocalLoss, focal_loss
+from dicetune.losses._fast import set_fast
+from dicetune.losses._focal import AsymmetricLoss, FocalLoss, asymmetric_loss, focal_loss
 from dicetune.losses._inputs import Call, Given
-from dicetune.losses._logit_adjusted import LogitAdjustedLoss, log_prior, logit_adjusted_loss
 from dicetune.losses._majority_or_minority import (
     MajorityOrMinorityLoss,
     majority_or_minority_loss,
@@ -98,6 +100,7 @@ __all__ = [
     "overlap_loss",
     "recipe",
     "self_adjusting_dice_loss",
+    "set_fast",
     "share_past_turning_point",
     "start_steps",
     "table",

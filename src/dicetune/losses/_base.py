@@ -156,6 +156,9 @@ class Loss(nn.Module):
             )
         check_class_weight(kind, getattr(self, "class_weight", None))
 
+    def fast_part(self, coefficient: float) -> Any:
+        """The loss as a ``Part`` of a sum that is computed in one step; ``None``: it has none."""
+
     def sums(self, logits: Tensor, target: Tensor, **given: Unpack[Given]) -> Tensor:
         """S_tp and E of a set-level loss and the items of each class, (3, C): they add up.
 

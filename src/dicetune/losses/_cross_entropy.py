@@ -11,6 +11,7 @@ from torch import Tensor
 
 from dicetune.errors import InputError
 from dicetune.losses._base import Loss, Preset, Range, number, weight_vector
+from dicetune.losses._blocks import Part
 from dicetune.losses._inputs import (
     IGNORED,
     Given,
@@ -102,6 +103,7 @@ def cross_entropy_loss(
 class CrossEntropyLoss(Loss):
     """Cross-entropy as a Module."""
 
+    class_weight: tuple[float, ...] | None
     function = staticmethod(cross_entropy_loss)
     presets: ClassVar = {
         "ce": Preset(
@@ -110,6 +112,11 @@ class CrossEntropyLoss(Loss):
             "accuracy is the metric; also as the baseline",
         )
     }
+
+    def fast_part(self, coefficient: float) -> Part | None:
+        """The loss as a part of a sum; see ``Loss``."""
+        plain = type(self).value is Loss.value and self.function is cross_entropy_loss
+        return Part(coefficient, None, self.class_weight) if plain else None
 
 
 class CountedLoss(Loss):

@@ -1,4 +1,7 @@
-"""Focal loss: cross-entropy in which an item counts less if its gold class has a high p."""
+"""Focal loss: cross-entropy in which an item counts less if its gold class has a high p.
+
+The asymmetric loss is focal with separate exponents for positives and negatives, and a margin.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dicetune.losses._base import Loss, Preset, Range, number, weight_vector
+from dicetune.errors import InputError
+from dicetune.losses._base import Loss, Preset, Range, boolean, number, weight_vector
 from dicetune.losses._cross_entropy import cross_entropy_of, label_mean
 from dicetune.losses._inputs import (
     Given,
@@ -99,3 +103,104 @@ class FocalLoss(Loss):
             "many easy items dominate the few hard items",
         )
     }
+
+
+def _positive(logits: Tensor, gamma: float, detach: bool) -> Tensor:
+    """-(1-p)^γ log p."""
+    weight = power_from_log(log_complement(logits, sigmoid=True), gamma)
+    return (weight.detach() if detach else weight) * F.softplus(-logits)
+
+
+def _negative(logits: Tensor, gamma: float, margin: float, detach: bool) -> Tensor:
+    """-p_m^γ log(1 - p_m), finite with its gradient however near p is to 0, m or 1."""
+    if margin == 0:
+        weight, cost = power_from_log(-F.softplus(-logits), gamma), F.softplus(logits)
+    else:
+        tiny = torch.finfo(logits.dtype).tiny
+        # the floor keeps the gradient of the power finite where p_m is 0
+        weight = (logits.sigmoid() - margin).clamp_min(tiny) ** gamma
+        # 1 - p from the logit, as p rounds to 1: the sum is never below m
+        cost = -(logits.neg().sigmoid() + max(margin, tiny)).clamp_max(1).log()
+    return (weight.detach() if detach else weight) * cost
+
+
+def _check_margin(margin: float) -> float:
+    margin = number("margin", margin)
+    if margin >= 1:
+        raise InputError(f"expected margin in [0, 1), got {margin:g}: no negative would count")
+    return margin
+
+
+def asymmetric_loss(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    gamma_pos: float = 0.0,
+    gamma_neg: float = 4.0,
+    margin: float = 0.05,
+    detach: bool = False,
+    reduction: str = "mean",
+    **given: Unpack[Given],
+) -> Tensor:
+    """Asymmetric loss: L+ for a label that is set, L- for a label that is not.
+
+        L+ = -(1-p)^γ+ log p        L- = -p_m^γ- log(1 - p_m),  p_m = max(p - m, 0)
+
+    The loss is the mean over the existing labels of an item, then over items. Where most labels are
+    not set, γ- lowers the loss of easy labels, and labels with p below the margin m cost nothing.
+
+    γ+ = γ- = m = 0 is the binary cross-entropy; γ+ = γ- and m = 0 is focal. ``classes`` and
+    ``positions`` are taken as labels, one against the rest: each class has a sigmoid, and the
+    largest logit decides. For shares y the loss is y L+ + (1-y) L-.
+
+    What it is not: the form that the authors released for one label an item. Their form is a
+    softmax, in which γ- and m have no effect without their label smoothing: it is ``focal`` with
+    gamma = γ+. Nor is p calibrated as a softmax of the logits.
+
+    Args:
+        logits, target, reduction, **given: see ``Given``, also for result and errors.
+        gamma_pos: γ+ >= 0, how much less an easy positive counts.
+        gamma_neg: γ- >= 0, how much less an easy negative counts.
+        margin: m in [0, 1): negatives with a p below m cost nothing.
+        detach: the weights (1-p)^γ+ and p_m^γ- have no gradient, as in the training scripts of the
+            authors (disable_torch_grad_focal_loss); by default they have, as in the paper.
+
+    References:
+        Ridnik et al., "Asymmetric Loss for Multi-Label Classification", ICCV 2021, arXiv
+        2009.14119, Eq. 4 to 7.
+
+    Example:
+        >>> logits, target = torch.zeros(1, 2), torch.tensor([[1.0, 0.0]])  # p = 1/2, p_m = 1/4
+        >>> asymmetric_loss(logits, target, gamma_neg=1, margin=0.25)  # (log 2 + ¼ log 4/3) / 2
+        tensor(0.3825)
+    """
+    gamma_pos, gamma_neg = number("gamma_pos", gamma_pos), number("gamma_neg", gamma_neg)
+    margin, detach = _check_margin(margin), boolean("detach", detach)
+    items = items_of(logits, target, **given, sigmoid=True)
+    zeros = _negative(items.logits, gamma_neg, margin, detach)
+    if items.hard:  # one class of an item is set
+        gold = items.target[:, None]
+        losses = zeros.scatter(1, gold, _positive(items.logits.gather(1, gold), gamma_pos, detach))
+    else:
+        ones = _positive(items.logits, gamma_pos, detach)
+        losses = items.target * ones + (1 - items.target) * zeros
+    return reduce_items(label_mean(losses, None, items), items, reduction)
+
+
+class AsymmetricLoss(Loss):
+    """Asymmetric loss as a Module."""
+
+    function = staticmethod(asymmetric_loss)
+    presets: ClassVar = {
+        "asl": Preset(
+            "-1/N Σ y (1-p)^γ+ log p + (1-y) p_m^γ- log(1-p_m), p_m = max(p-m, 0)",
+            "Ridnik et al. 2021, Eq. 4 to 7",
+            "many labels of which few are set; each class of a softmax becomes a label",
+        )
+    }
+    margin: float
+
+    def check(self) -> None:
+        """Refuse a margin above which no negative lies."""
+        super().check()
+        _check_margin(self.margin)

@@ -34,7 +34,7 @@ KINDS: tuple[str, ...] = get_args(Kind)
 REDUCTIONS = ("none", "sum", "mean")
 
 # Over fewer classes torch's CPU softmax is slower than its log_softmax and an exponential.
-_FEW_CLASSES = 16
+FEW_CLASSES = 16
 
 
 class Given(TypedDict, total=False):
@@ -292,7 +292,7 @@ def _shares(
     if rows is not None:
         shares = shares.masked_fill(~rows[:, None], 0.0)
     if known and shares.numel():
-        low, high = (float(end) for end in torch.aminmax(shares))
+        low, high = (float(end) for end in torch.aminmax(shares.detach()))
         if not (low >= 0.0 and high <= 1.0):
             wrong = low if not low >= 0.0 else high
             raise InputError(f"expected targets in [0, 1] or -100, got {wrong}")
@@ -352,7 +352,7 @@ def probabilities(logits: Tensor, sigmoid: bool) -> Tensor:
     """Probability of every class, (N, C): one sigmoid each, or a softmax over the classes."""
     if sigmoid:
         return logits.sigmoid()
-    if logits.shape[1] < _FEW_CLASSES:
+    if logits.shape[1] < FEW_CLASSES:
         return logits.log_softmax(1).exp()
     return logits.softmax(1)
 

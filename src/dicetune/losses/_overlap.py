@@ -226,7 +226,7 @@ def set_loss(
     background: int | None,
 ) -> Tensor:
     """The loss of a set from its sums; classes without items have loss 0 outside the mean."""
-    weight = _counted(tp, choice, class_weight, background)
+    weight = counted_weight(tp, choice, class_weight, background)
     if choice.average == "micro":
         if weight is not None:
             tp, error = tp * weight, error * weight
@@ -238,15 +238,15 @@ def set_loss(
         return losses
     if number is not None:
         weight = _on(number > 0, weight)
-    return losses.mean() if weight is None else (losses * weight).sum() / _or_1(weight.sum())
+    return losses.mean() if weight is None else (losses * weight).sum() / or_1(weight.sum())
 
 
 def _example_losses(items: Items, choice: Overlap, class_weight: Tensor | None) -> Tensor:
     """One loss an item: the mean over its classes, with one index for each class."""
-    weight = _counted(items.logits, choice, class_weight, items.background)
+    weight = counted_weight(items.logits, choice, class_weight, items.background)
     if items.class_mask is not None:
         weight = _on(items.class_mask, weight)
-    number = items.logits.shape[1] if weight is None else _or_1(weight.sum(-1))
+    number = items.logits.shape[1] if weight is None else or_1(weight.sum(-1))
     if not items.hard:
         losses = _loss_of(*_soft_parts(items, choice), choice)
         return (losses if weight is None else losses * weight).sum(1) / number
@@ -266,12 +266,12 @@ def _on(there: Tensor, weight: Tensor | None) -> Tensor:
     return there if weight is None else there * weight
 
 
-def _or_1(total: Tensor) -> Tensor:
+def or_1(total: Tensor) -> Tensor:
     """A divisor: 1 for the total of nothing."""
     return torch.where(total > 0, total, 1)
 
 
-def _counted(
+def counted_weight(
     like: Tensor, choice: Overlap, class_weight: Tensor | None, background: int | None
 ) -> Tensor | None:
     """The weight of each class in a mean, 0 for the background where it does not count."""

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from dicetune.errors import InputError, InputTypeError, quoted
 from dicetune.losses._base import Loss, Range, number, option_text
+from dicetune.losses._fast import fused
 from dicetune.losses._inputs import Call
 
 # A search changes every coefficient but the first: their ratio to the first changes more than the
@@ -69,10 +70,18 @@ class SumLoss(Loss):
         return parts[0][1] if len(parts) == 1 and parts[0][0] == 1 else cls(parts)
 
     def value(self, logits: Tensor, target: Tensor, given: Call) -> Tensor:
-        """The sum of the values of the parts."""
-        parts = zip(self.coefficients, self.losses, strict=True)
-        values = [coefficient * loss(logits, target, **given) for coefficient, loss in parts]
-        return torch.stack(values).sum()
+        """The sum of the values of the parts, in one step where it can be."""
+
+        def stepwise(logits: Tensor) -> Tensor:
+            parts = zip(self.coefficients, self.losses, strict=True)
+            values = [coefficient * loss(logits, target, **given) for coefficient, loss in parts]
+            return torch.stack(values).sum()
+
+        parts = [loss.fast_part(coefficient) for coefficient, loss in self.terms()]
+        if all(parts) and any(part.choice for part in parts):
+            loss = fused(parts, logits, target, given, stepwise)
+            return stepwise(logits) if loss is None else loss
+        return stepwise(logits)
 
     def terms(self) -> list[tuple[float, Loss]]:
         """The parts with their coefficients."""

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from dicetune.losses._base import Loss, Preset, Range, class_numbers, weight_vector
+from dicetune.losses._blocks import Part
+from dicetune.losses._fast import fused
 from dicetune.losses._inputs import Call, Given
 from dicetune.losses._overlap import IndexOptions, Overlap, overlap_of, set_loss, set_sums
 
@@ -84,7 +86,23 @@ def overlap_loss(
         activation=activation,
         reduction=reduction,
     )
-    return overlap_of(choice.items(logits, target, given), choice, class_weight)
+    return _overlap_loss(choice, class_weight, logits, target, given)
+
+
+def _overlap_loss(
+    choice: Overlap,
+    class_weight: Tensor | Sequence[float] | None,
+    logits: Tensor,
+    target: Tensor,
+    given: Given,
+) -> Tensor:
+    """The loss with checked choices, in one step where it can be."""
+
+    def stepwise(logits: Tensor) -> Tensor:
+        return overlap_of(choice.items(logits, target, given), choice, class_weight)
+
+    loss = fused([Part(1.0, choice, class_weight)], logits, target, given, stepwise)
+    return stepwise(logits) if loss is None else loss
 
 
 class NonTrainingLossWarning(UserWarning):
@@ -137,8 +155,13 @@ class OverlapLoss(Loss):
 
     def value(self, logits: Tensor, target: Tensor, given: Call) -> Tensor:
         """The loss with the choices that were checked when it was built."""
-        items = self.choice.items(logits, target, given)
-        return overlap_of(items, self.choice, self.class_weight)
+        return _overlap_loss(self.choice, self.class_weight, logits, target, given)
+
+    def fast_part(self, coefficient: float) -> Part | None:
+        """The loss as a part of a sum; see ``Loss``."""
+        if type(self).value is not OverlapLoss.value:
+            return None
+        return Part(coefficient, self.choice, self.class_weight)
 
     def is_additive(self, kind: str) -> bool:
         """True at ``example`` level and for ``positions``; see ``Loss``."""

@@ -1,0 +1,262 @@
+"""Value and gradient of the overlap losses over one block of rows, without autograd.
+
+With wrong_ic = p_ic at c != gold and 0 at gold, m_i the sum of a row of ``wrong`` (an exact 1-p),
+d the decay, q = 2 if squared, else 1, and the weights of the decay without a gradient::
+
+    S_tp = Σ_gold m^d p        E = α Σ wrong^(q+d) + β Σ_gold m^(q+d)
+
+The loss is a function of these sums. With a and b its derivatives by S_tp and E, the gradient by p
+is g = q α b wrong^(q+d-1), and at gold m^d (a - q β b m^(q-1)); that by the logits is
+p (g - Σ p g), in which 1-p at gold is again m. Labels have the same sums over all entries, with the
+gap p - y in place of ``wrong``.
+
+Where the time goes. On a CPU a softmax over the *first* axis of (C, N) is ten times as fast as over
+a short last axis, so that few classes are turned; more are computed in blocks that fit a cache.
+A block adds its sums in its own precision, and the blocks are added in float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from dicetune.losses._base import weight_vector
+from dicetune.losses._inputs import ABSENT, FEW_CLASSES, gold_log_complement, power_from_log
+from dicetune.losses._overlap import Overlap
+
+_TINY = 1e-30  # below, the logarithm of a rounded p is not that of p
+
+
+class Part(NamedTuple):
+    """A term of a sum: an overlap loss, or where ``choice`` is ``None`` cross-entropy."""
+
+    coefficient: float
+    choice: Overlap | None
+    class_weight: Tensor | Sequence[float] | None
+
+    def serves(self, kind: str) -> bool:
+        """Whether the options are among those that this file computes."""
+        choice = self.choice
+        if choice is None:
+            return kind == "classes" or (kind == "positions" and self.class_weight is None)
+        return (
+            choice.level == "set"
+            and choice.reduction == "mean"
+            and (choice.decay == 0 or choice.form == "target")
+            and (choice.activation == "auto" or kind == "labels")
+            and (self.class_weight is None or kind != "positions")
+        )
+
+
+class FastInput(NamedTuple):
+    """What is computed: logits of (N, C), targets (N,) or (N, C), and what counts."""
+
+    parts: Sequence[Part]
+    kind: str
+    target: Tensor
+    keep: Tensor | None
+    exists: Tensor | None
+    background: int | None
+    number: float | Tensor
+    wide: torch.dtype
+
+
+class SoftmaxBlock:
+    """A block of rows with class numbers. ``axis`` is that of the classes.
+
+    What has one entry a row keeps an axis of length 1, to be broadcast.
+    """
+
+    def __init__(self, logits: Tensor, call: FastInput, place: slice | None) -> None:
+        self.call = call
+        self.by_row = call.kind == "positions"
+        on_cpu = logits.device.type == "cpu"
+        self.axis = 0 if on_cpu and logits.shape[1] < FEW_CLASSES else 1
+        if call.exists is not None:
+            logits = torch.where(
+                call.exists if place is None else call.exists[place], logits, ABSENT
+            )
+        if self.axis == 0:
+            logits = logits.t().contiguous()
+        self.logits = logits.to(call.wide)
+        self.target = call.target if place is None else call.target[place]
+        self.gold = self.target.unsqueeze(self.axis)
+        self.wrong = self.logits.softmax(self.axis)
+        self.hit = self.wrong.gather(self.axis, self.gold)
+        self.wrong.scatter_(self.axis, self.gold, 0.0)
+        self.keep: Tensor | None = None
+        if call.keep is None:
+            self.missed = self.wrong.sum(self.axis, keepdim=True)
+        else:
+            self.keep = (call.keep if place is None else call.keep[place]).unsqueeze(self.axis)
+            counts = self.keep.to(call.wide)
+            self.missed = self.wrong.mul_(counts).sum(self.axis, keepdim=True)
+            self.hit = self.hit.mul_(counts)
+            if not (on_cpu and bool(self.missed.sum().isfinite())):  # NaN times 0 is NaN
+                self.wrong, self.missed, self.hit = (
+                    torch.where(self.keep, one, 0.0) for one in (self.wrong, self.missed, self.hit)
+                )
+        self.pull: Tensor | None = None
+        self._powers: dict[float, Tensor] = {1.0: self.wrong}
+
+    def _power(self, choice: Overlap) -> Tensor:
+        """wrong^(q+d), kept for the gradient."""
+        exponent = 1.0 + choice.squared + choice.decay
+        if exponent not in self._powers:
+            if exponent == 2:
+                power = self.wrong * self.wrong
+            else:  # a cube by two products is faster than by pow
+                power = self.wrong**exponent if exponent != 3 else self.wrong.square() * self.wrong
+            self._powers[exponent] = power
+        return self._powers[exponent]
+
+    def _weight(self, choice: Overlap) -> Tensor | None:
+        """The weight (1-p)**decay of each row's gold."""
+        if choice.decay in (0, 1):
+            return self.missed if choice.decay else None
+        z = self.logits if self.axis else self.logits.t()
+        log_rest = gold_log_complement(z, self.target).unsqueeze(self.axis)
+        weight = power_from_log(log_rest, choice.decay)
+        return weight if self.keep is None else torch.where(self.keep, weight, 0.0)
+
+    def sums(self, choice: Overlap) -> tuple[Tensor, Tensor]:
+        """S_tp and E of each class, or for positions of each row."""
+        tp, missed = self.hit, self.missed.square() if choice.squared else self.missed
+        weight = self._weight(choice)
+        if weight is not None:
+            tp, missed = tp * weight, missed * weight
+        wrong = self._power(choice)
+        if self.by_row:
+            over = wrong.sum(self.axis, keepdim=True)
+            return tp, (missed * choice.beta).add_(over, alpha=choice.alpha)
+        over, rows = wrong.sum(1 - self.axis), torch.cat((tp, missed), self.axis).double()
+        shape = (2, len(over)) if self.axis == 0 else (len(over), 2)
+        found = rows.new_zeros(shape).index_add_(1 - self.axis, self.target, rows)
+        tp, missed = found.unbind(self.axis)
+        return tp, (missed * choice.beta).add_(over, alpha=choice.alpha)
+
+    def cross_entropy(self, part: Part) -> Tensor:
+        """What the rows add to the mean; what they add to the gradient is kept."""
+        if self.hit.device.type != "cpu" or bool((self.hit < _TINY).any()):
+            log_p = self.logits.gather(self.axis, self.gold)
+            log_p = log_p - self.logits.logsumexp(self.axis, keepdim=True)
+        else:  # near 1 the logarithm of p by its exact complement
+            log_p = torch.where(self.missed < 0.5, torch.log1p(-self.missed), self.hit.log())
+        share: Tensor | float = 1 / self.call.number
+        by_rows = self.logits if self.axis else self.logits.t()
+        weight = weight_vector(part.class_weight, by_rows)
+        if weight is not None:
+            share = share * weight[self.target].unsqueeze(self.axis)
+        pull = torch.full_like(log_p, part.coefficient) * share
+        if self.keep is not None:
+            log_p, pull = (torch.where(self.keep, one, 0.0) for one in (log_p, pull))
+        self.pull = pull if self.pull is None else self.pull + pull
+        return -(log_p * pull).sum()
+
+    def gradient(self, pairs: Sequence[tuple[Tensor, Tensor]], out: Tensor) -> None:
+        """By the logits, into ``out`` of (rows, C), from the derivatives of each overlap part."""
+        choices = [part.choice for part in self.call.parts if part.choice is not None]
+        total = out if self.axis else torch.empty_like(self.wrong)
+        at_gold: Tensor | None = None
+        for choice, (fall, rise) in zip(choices, pairs, strict=True):
+            by_wrong = rise * ((1.0 + choice.squared) * choice.alpha)
+            if choice.squared:  # α = β
+                on_hit, on_miss = self._rows((fall, by_wrong))
+                slope = torch.addcmul(on_hit, on_miss, self.missed)
+            else:
+                (slope,) = self._rows((torch.add(fall, rise, alpha=choice.beta),))
+            weight = self._weight(choice)
+            slope = slope if weight is None else slope * weight
+            by_wrong = by_wrong.to(total)
+            by_wrong = by_wrong if self.by_row else by_wrong.unsqueeze(1 - self.axis)
+            if at_gold is None:
+                at_gold = slope
+                torch.mul(self._power(choice), by_wrong, out=total)
+            else:
+                at_gold = at_gold + slope
+                total.addcmul_(self._power(choice), by_wrong)
+        assert at_gold is not None
+        others, away = total.sum(self.axis, keepdim=True), at_gold * self.hit
+        away = away if self.pull is None else away.add_(self.pull)
+        gold = 0 - torch.addcmul(away * self.missed, self.hit, others)  # of a masked row no -0
+        total.addcmul_(self.wrong, others - away, value=-1)
+        total.scatter_(self.axis, self.gold, gold)
+        if self.axis == 0:
+            out.copy_(total.t())
+
+    def _rows(self, values: tuple[Tensor, ...]) -> list[Tensor]:
+        """The value of each row's gold class."""
+        if self.by_row:
+            return [value.to(self.hit) for value in values]
+        table = torch.stack(values, self.axis).to(self.hit)
+        table = table.index_select(1 - self.axis, self.target)
+        return [table.narrow(self.axis, place, 1) for place in range(len(values))]
+
+
+class SigmoidBlock:
+    """A block of rows with a value in [0, 1] for each label."""
+
+    def __init__(self, logits: Tensor, call: FastInput, place: slice | None) -> None:
+        self.call, self.target = (
+            call,
+            call.target if place is None else call.target[place],
+        )
+        logits = logits.to(call.wide)
+        if call.exists is not None:
+            logits = torch.where(
+                call.exists if place is None else call.exists[place], logits, ABSENT
+            )
+        self.logits = logits
+        self.p, self.rest = logits.sigmoid(), logits.neg().sigmoid_()
+        # p - y, exact where y is 0 or 1
+        self.gap = torch.lerp(self.p, self.rest.neg(), self.target)
+
+    def _weight(self, choice: Overlap) -> Tensor | None:
+        """The weight |p - y|**decay of each entry."""
+        if choice.decay == 0:
+            return None
+        weight = self.gap.abs()
+        if choice.decay == 1:
+            return weight
+        at_one = power_from_log(-F.softplus(self.logits), choice.decay)
+        return torch.where(self.target == 1, at_one, weight.pow_(choice.decay))
+
+    def sums(self, choice: Overlap) -> tuple[Tensor, Tensor]:
+        """S_tp and E of each label."""
+        tp = self.p * self.target
+        if choice.squared:
+            error = self.gap.square()
+        else:
+            error = torch.addcmul(self.p, self.p, self.target, value=-1).mul_(choice.alpha)
+            error.addcmul_(self.rest, self.target, value=choice.beta)
+        weight = self._weight(choice)
+        if weight is not None:
+            tp, error = tp.mul_(weight), error.mul_(weight)
+        scale = choice.alpha if choice.squared else 1.0
+        return tp.sum(0).double(), error.sum(0).double().mul_(scale)
+
+    def cross_entropy(self, part: Part) -> Tensor:
+        """Never asked for: ``Part.serves`` leaves binary cross-entropy to torch."""
+        raise NotImplementedError
+
+    def gradient(self, pairs: Sequence[tuple[Tensor, Tensor]], out: Tensor) -> None:
+        """By the logits, into ``out``, from the derivatives by S_tp and E of each part."""
+        choices = [part.choice for part in self.call.parts if part.choice is not None]
+        total: Tensor | None = None
+        for choice, (fall, rise) in zip(choices, pairs, strict=True):
+            fall, rise = fall.to(out), rise.to(out)
+            if choice.squared:
+                slope = self.gap * (rise * (2 * choice.alpha))
+                slope.addcmul_(self.target, fall, value=-1)
+            else:
+                slope = self.target * -(fall + rise * (choice.alpha + choice.beta))
+                slope.add_(rise * choice.alpha)
+            weight = self._weight(choice)
+            slope = slope if weight is None else slope.mul_(weight)
+            total = slope if total is None else total.add_(slope)
+        assert total is not None
+        torch.mul(total.mul_(self.p), self.rest, out=out)

@@ -1,0 +1,272 @@
+"""The overlap losses and their sums with cross-entropy in one step: value and gradient together.
+
+The formulas of ``_overlap`` and ``_cross_entropy`` define the losses. This file computes the same
+numbers with fewer steps, where the options are the usual ones; everything else, and every error,
+is left to them: ``fused`` then answers ``None``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.autograd.forward_ad as forward_ad
+from torch import Tensor
+
+from dicetune.losses._base import weight_vector
+from dicetune.losses._blocks import FastInput, Part, SigmoidBlock, SoftmaxBlock
+from dicetune.losses._inputs import IGNORED, Given, values_are_known
+from dicetune.losses._overlap import Overlap, counted_weight, or_1
+
+_KEYWORDS = {*Given.__annotations__, "class_counts"}
+_BLOCK = 1 << 18  # entries of a block on a CPU: 1 MB of float32
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+_INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8)
+
+
+class set_fast:  # noqa: N801
+    """Whether the overlap losses are computed in one step where they can be (the default).
+
+    Called, it holds from then on; in a ``with`` statement until its end. Off, the formulas are
+    computed step by step, with temporary tensors for each step. The results agree to rounding.
+
+    Args:
+        on: ``False`` turns the fast computation off.
+
+    Example:
+        >>> from dicetune.losses import dice_loss
+        >>> with set_fast(False):
+        ...     dice_loss(torch.zeros(2, 2), torch.tensor([0, 1]))
+        tensor(0.2000)
+    """
+
+    now = True
+
+    def __init__(self, on: bool) -> None:
+        self._before, set_fast.now = set_fast.now, bool(on)
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *raised: object) -> None:
+        set_fast.now = self._before
+
+
+def fused(
+    parts: Sequence[Part],
+    logits: Tensor,
+    target: Tensor,
+    given: Given,
+    eager: Callable[[Tensor], Tensor],
+) -> Tensor | None:
+    """The sum of the parts, or ``None`` where ``eager`` must compute it.
+
+    ``eager`` is the definition: the same loss as a function of the logits. It also computes the
+    gradient where the gradient is differentiated again.
+    """
+    if not (set_fast.now and values_are_known() and _plain(logits, target, given)):
+        return None
+    if not given.keys() <= _KEYWORDS:
+        return None
+    classes, kind = logits.shape[-1], given.get("kind")
+    labels = target.shape == logits.shape if kind is None else kind == "labels"
+    kind = kind or ("labels" if labels else "classes")
+    shape = logits.shape if labels else logits.shape[:-1]
+    if classes < 2 or target.shape != shape or not all(part.serves(kind) for part in parts):
+        return None
+    background = given.get("background")
+    if background is not None and not 0 <= background < classes:
+        return None
+    number = given.get("num_items")
+    if number is not None and kind != "positions":
+        return None
+    for part in parts:
+        if part.choice is not None:
+            part.choice.check_kind(kind, background)
+    found = _target(target, logits, given, labels)
+    if found is None:
+        return None
+    target, keep, exists = found
+    wide = torch.float64 if logits.dtype == torch.float64 else torch.float32
+    if number is None:
+        number = len(target) if keep is None else keep.sum()
+    number = number.to(wide).clamp(min=1) if isinstance(number, Tensor) else max(number, 1)
+    call = FastInput(parts, kind, target, keep, exists, background, number, wide)
+    if torch.is_grad_enabled() and logits.requires_grad:
+        value: Tensor = _Fused.apply(logits, call, eager)  # type: ignore[no-untyped-call]
+        return value
+    return _solve(logits, call, False)[0]
+
+
+def _plain(logits: Any, target: Any, given: Given) -> bool:
+    """Whether the tensors are such as every step below can take."""
+    tensors = [logits, target]
+    tensors += [mask for mask in (given.get("mask"), given.get("class_mask")) if mask is not None]
+    if any(type(one) not in (Tensor, torch.nn.Parameter) for one in tensors):
+        return False
+    return (
+        logits.device.type in ("cpu", "cuda")
+        and all(one.device == logits.device for one in tensors)
+        and all(one.dtype == torch.bool for one in tensors[2:])
+        and logits.dtype in _FLOATS
+        and logits.ndim > 1
+        and logits.numel() > 0
+        and not (target.requires_grad or target.is_complex())
+        and forward_ad._current_level < 0
+    )
+
+
+def _target(
+    target: Tensor, logits: Tensor, given: Given, labels: bool
+) -> tuple[Tensor, Tensor | None, Tensor | None] | None:
+    """Targets, the items that count, the classes that exist; ``None`` for what eager refuses."""
+    classes = logits.shape[-1]
+    keep, exists = given.get("mask"), given.get("class_mask")
+    if keep is not None:
+        if keep.shape != logits.shape[:-1]:
+            return None
+        keep = keep.reshape(-1)
+    if exists is not None:
+        fits = exists.ndim <= logits.ndim and all(
+            m in (1, size) for m, size in zip(exists.shape[::-1], logits.shape[::-1], strict=False)
+        )
+        if not fits:
+            return None
+        exists = exists.expand(logits.shape).reshape(-1, classes)
+    if labels:
+        return _labels(target.reshape(-1, classes), logits.dtype, keep, exists)
+    if target.dtype not in _INTEGERS:
+        return None
+    gold = target.reshape(-1).long()
+    if keep is not None:
+        gold = gold.masked_fill(~keep, IGNORED)
+    low, high = (int(end) for end in torch.aminmax(gold))
+    if high >= classes:
+        return None
+    keep = None
+    if low < 0:
+        keep, gold_0 = gold != IGNORED, gold.clamp(min=0)
+        if not torch.equal(keep, gold >= 0):
+            return None
+        gold = gold_0
+    if exists is not None:
+        there = exists.gather(1, gold[:, None])[:, 0]
+        if not (there if keep is None else there | ~keep).all():
+            return None
+    return gold, keep, exists
+
+
+def _labels(
+    target: Tensor, dtype: torch.dtype, keep: Tensor | None, exists: Tensor | None
+) -> tuple[Tensor, Tensor | None, Tensor | None] | None:
+    """The same of values in [0, 1], one for each label."""
+    shares = target.to(torch.float64 if dtype == torch.float64 else torch.float32)
+    low, high = (float(end) for end in torch.aminmax(shares))
+    if low < 0:
+        there = shares != IGNORED
+        exists = there if exists is None else exists & there
+    if keep is not None:
+        exists = keep[:, None] if exists is None else exists & keep[:, None]
+    if exists is not None:
+        shares = torch.where(exists, shares, 0.0)
+        exists = exists.expand(shares.shape)
+        low, high = (float(end) for end in torch.aminmax(shares))
+    return (shares, None, exists) if low >= 0 and high <= 1 else None
+
+
+class _Fused(torch.autograd.Function):
+    """The value, whose gradient was computed with it."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Tensor, call: FastInput, eager: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        value, gradient = _solve(logits, call, True)
+        ctx.eager = eager
+        ctx.save_for_backward(logits, gradient)
+        return value
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
+        logits, gradient = ctx.saved_tensors
+        if torch.is_grad_enabled():  # the gradient itself is differentiated
+            (slope,) = torch.autograd.grad(ctx.eager(logits), logits, create_graph=True)
+            return slope * upstream, None, None
+        return (gradient * upstream).to(logits.dtype), None, None
+
+
+def _solve(logits: Tensor, call: FastInput, graded: bool) -> tuple[Tensor, Tensor | None]:
+    """The value, and where ``graded`` its gradient by the logits, in the precision of the value."""
+    flat = logits.detach().reshape(-1, logits.shape[-1])
+    rows = len(flat) if logits.device.type != "cpu" else max(_BLOCK // flat.shape[1], 1)
+    make = SigmoidBlock if call.kind == "labels" else SoftmaxBlock
+    places: list[slice | None] = [None]
+    if rows < len(flat):
+        places = [slice(start, start + rows) for start in range(0, len(flat), rows)]
+    blocks = [make(flat if p is None else flat[p], call, p) for p in places]
+    totals: list[Tensor] = []
+    derivatives: list[list[tuple[Tensor, Tensor]]] = [[] for _ in blocks]
+    for part in call.parts:
+        if part.choice is None:
+            totals.append(_sum([block.cross_entropy(part) for block in blocks]))
+            continue
+        sums = [block.sums(part.choice) for block in blocks]
+        if call.kind == "positions":  # each row is a set
+            solved = [_of_rows(part, part.choice, *block, call) for block in sums]
+            totals.append(_sum([value for value, *_ in solved]))
+        else:
+            tp, error = (_sum(side) for side in map(list, zip(*sums, strict=True)))
+            solved = [_of_classes(part, part.choice, tp, error, call)] * len(blocks)
+            totals.append(solved[0][0])
+        for found, (_, *pair) in zip(derivatives, solved, strict=True):
+            found.append((pair[0], pair[1]))
+    value = _sum(totals).to(call.wide)
+    if not graded:
+        return value, None
+    gradient = flat.new_empty(flat.shape, dtype=call.wide)
+    for block, pairs, place in zip(blocks, derivatives, places, strict=True):
+        block.gradient(pairs, gradient if place is None else gradient[place])
+    return value, gradient.view(logits.shape)
+
+
+def _sum(values: list[Tensor]) -> Tensor:
+    return values[0] if len(values) == 1 else torch.stack(values).sum(0)
+
+
+def _of_classes(
+    part: Part, choice: Overlap, tp: Tensor, error: Tensor, call: FastInput
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The loss of class sums, as ``set_loss``, and how it falls with S_tp and grows with E."""
+    weight = weight_vector(part.class_weight, tp[None], call.kind)
+    weight = counted_weight(tp, choice, weight, call.background)
+    if choice.average == "micro":
+        weight = torch.ones_like(tp) if weight is None else weight
+        value, fall, rise = _of_sums((tp * weight).sum(), (error * weight).sum(), choice)
+        weight = part.coefficient * weight
+        return part.coefficient * value, fall * weight, rise * weight
+    if call.exists is not None:
+        there = call.exists
+        there = (there if call.keep is None else there & call.keep[:, None]).any(0).to(tp)
+        weight = there if weight is None else there * weight
+    value, fall, rise = _of_sums(tp, error, choice)
+    if weight is None:
+        share = part.coefficient / len(tp)
+        return value.sum() * share, fall.mul_(share), rise.mul_(share)
+    weight = part.coefficient * weight / or_1(weight.sum())
+    return (value * weight).sum(), fall.mul_(weight), rise.mul_(weight)
+
+
+def _of_rows(
+    part: Part, choice: Overlap, tp: Tensor, error: Tensor, call: FastInput
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same where each row is a set: the mean over rows. A masked row has no errors."""
+    value, fall, rise = _of_sums(tp, error, choice)
+    share = part.coefficient / call.number
+    return value.sum() * share, fall.mul_(share), rise.mul_(share)
+
+
+def _of_sums(tp: Tensor, error: Tensor, choice: Overlap) -> tuple[Tensor, Tensor, Tensor]:
+    """E / (S_tp + E + γ), minus its derivative by S_tp, and its derivative by E."""
+    whole = (tp + error).add_(choice.smooth)
+    loss = error / whole
+    return loss, loss / whole, (tp + choice.smooth).div_(whole).div_(whole)
