@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from dicetune.data import Entries
+from dicetune.data.files.tables import WRITTEN, joined_table, table_text
 from dicetune.decide import DecisionRule
-from dicetune.errors import InputError, quoted
+from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.loss_input import IGNORED, LossInput, LossTarget, item_count
 from dicetune.problems import Problem
 from dicetune.tasks.features import Features
@@ -104,7 +105,10 @@ class Task(ABC):
     # model inputs that the tokenizer does not know, with their padding values
     extra_inputs: ClassVar[Mapping[str, int]] = {}
     inputs: ClassVar[tuple[str, ...]] = ("text",)  # texts that one example needs at prediction
-    out_formats: ClassVar[tuple[str, ...]] = ("jsonl",)  # of ``render``, the default first
+    out_formats: ClassVar[tuple[str, ...]] = (
+        "jsonl",
+        *WRITTEN,
+    )  # of ``render``, the default first
     inspect: ClassVar[Any]  # ``f(splits, count_subwords) -> Inspection``
     document_name: ClassVar[str] = "document"  # attribute of an example that names its document
 
@@ -340,12 +344,44 @@ class Task(ABC):
         out_format: str,
         rule: DecisionRule | None = None,
     ) -> str:
-        """The text of an output file in one of ``out_formats``; by default JSON lines.
+        """The text of an output file in one of ``out_formats``.
 
-        Formats of dicetune say by which ``rule`` each row was decided; formats of other tools have
-        no place for it.
+        Tables and JSON lines say by which ``rule`` each row was decided; formats of other tools
+        have no place for it.
         """
+        if out_format not in self.out_formats:
+            raise unknown_name("output format", out_format, self.out_formats)
+        if out_format in WRITTEN:
+            return table_text(self.table(data, answers, rule), WRITTEN[out_format])
+        return self.other_text(data, answers, out_format, rule)
+
+    def other_text(
+        self, data: Any, answers: Sequence[Any], out_format: str, rule: DecisionRule | None
+    ) -> str:
+        """``render`` in a format that is no table; by default JSON lines."""
         return self.json_lines(decided(answer.to_dict(), rule) for answer in answers)
+
+    def table(
+        self, data: Any, answers: Sequence[Any], rule: DecisionRule | None = None
+    ) -> list[list[Any]]:
+        """The output as a table: the names of its columns, then a row for each example.
+
+        The columns of an input that is a table come first, as they are; an input column with the
+        name of an output column becomes ``input_NAME``.
+        """
+        found = [
+            decided(cells, rule, getattr(answer, "names", ()))
+            for cells, answer in zip(self.cells(answers), answers, strict=True)
+        ]
+        return joined_table(self.given(data, answers), found, getattr(data, "table", None))
+
+    def given(self, data: Any, answers: Sequence[Any]) -> list[dict[str, Any]]:
+        """What names each row of a table: the id and the text, where there is one."""
+        return [{} for _ in answers]
+
+    @abstractmethod
+    def cells(self, answers: Sequence[Any]) -> list[dict[str, Any]]:
+        """The answers as cells of a table, by the names of the columns."""
 
     @staticmethod
     def json_lines(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -62,7 +62,7 @@ from dicetune.tasks.base import Arrays, Encoded, ModelClass, Scores, Source, Tas
 from dicetune.tasks.mrc_ner_spans import ask_sentences, encode_pairs
 from dicetune.tasks.options import GOLD, MODEL, TaskOptions, at_least, option
 from dicetune.tasks.tag_files import read_untagged
-from dicetune.tasks.token import Entity
+from dicetune.tasks.token import Entity, shown_entities
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -379,6 +379,17 @@ class MrcNerTask(Task):
                 entities.append(Entity.of(span, score, sentence.tokens, text, place))
             found.append(FoundEntities(list(sentence.tokens), entities, text, sentence.id))
         return found
+
+    def given(self, data: EntityCorpus, answers: Sequence[FoundEntities]) -> list[dict[str, Any]]:
+        """The id and the text, or the words with spaces between."""
+        return [
+            {"id": one.id, "text": " ".join(one.tokens) if one.text is None else one.text}
+            for one in answers
+        ]
+
+    def cells(self, answers: Sequence[FoundEntities]) -> list[dict[str, Any]]:
+        """The entities."""
+        return [{"entities": shown_entities(answer.entities)} for answer in answers]
 
 
 _KEPT = ("candidates", "nested", "stride", *HEADS, "negative_share")

@@ -40,12 +40,13 @@ from dicetune.data import (
     read_answers,
     read_questions,
 )
+from dicetune.data.files.tables import WRITTEN
 from dicetune.decide import DecisionRule
-from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
+from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.loss_input import IGNORED, LossTarget
 from dicetune.problems import Answer
 from dicetune.problems.answer_text import LANGUAGES
-from dicetune.tasks.base import Arrays, Encoded, ModelClass, Scores, Source, Task, Trained, decided
+from dicetune.tasks.base import Arrays, Encoded, ModelClass, Scores, Source, Task, Trained
 from dicetune.tasks.features import FeatureWriter
 from dicetune.tasks.options import MODEL, TaskOptions, Use, option
 from dicetune.tasks.qa_answers import (
@@ -120,7 +121,7 @@ class QaTask(Task):
     auto_class = ModelClass("AutoModelForQuestionAnswering")
     targets: ClassVar = dict.fromkeys(("start_positions", "end_positions", "answer_mask"), 0)
     inputs = ("question", "context")
-    out_formats = ("jsonl", "text", "squad", "squad-null-odds")
+    out_formats = ("jsonl", "text", "squad", "squad-null-odds", *WRITTEN)
     inspect = staticmethod(inspect_questions)
     document_name = "title"
     labels = ("start", "end")
@@ -371,22 +372,29 @@ class QaTask(Task):
         pairs = zip(data, predictions, strict=True)
         return [QaAnswer(question.id, question.question, found) for question, found in pairs]
 
-    def render(
+    def given(self, data: QuestionCorpus, answers: Sequence[QaAnswer]) -> list[dict[str, Any]]:
+        """The id and the question."""
+        return [{"id": answer.id, "question": answer.question} for answer in answers]
+
+    def cells(self, answers: Sequence[QaAnswer]) -> list[dict[str, Any]]:
+        """The answer, which may be empty, and its probability."""
+        found = (answer.prediction for answer in answers)
+        return [{"answer": one.text, "probability": f"{one.probability:.6f}"} for one in found]
+
+    def other_text(
         self,
         data: QuestionCorpus,
         answers: Sequence[QaAnswer],
         out_format: str,
-        rule: DecisionRule | None = None,
+        rule: DecisionRule | None,
     ) -> str:
         """JSON lines, one answer a line ("text"), or the official documents.
 
         "squad" is ``{id: text}``; "squad-null-odds" is ``{id: number}`` for the script of SQuAD
         2.0: a question with a higher number is likelier unanswerable.
         """
-        if out_format not in self.out_formats:
-            raise unknown_name("output format", out_format, self.out_formats)
         if out_format == "jsonl":
-            return self.json_lines(decided(answer.to_dict(), rule) for answer in answers)
+            return super().other_text(data, answers, out_format, rule)
         if out_format == "text":
             return "".join(" ".join(answer.prediction.text.split()) + "\n" for answer in answers)
         value = "text" if out_format == "squad" else "null_odds"

@@ -48,6 +48,7 @@ from dicetune.data import (
     to_tags,
     word_breaks,
 )
+from dicetune.data.files.tables import WRITTEN
 from dicetune.data.files.text import STDIN
 from dicetune.decide import DecisionRule
 from dicetune.errors import DataError, InputError, listed, quoted
@@ -90,7 +91,7 @@ class SegPosTask(TokenTask):
     shown = ("word_f1", "precision", "recall", "f1")
     scored = "Exact words with their part of speech (word f1: words alone), micro, in percent."
     pipeline = None
-    out_formats = ("word_tag", "jsonl")
+    out_formats = ("word_tag", "jsonl", *WRITTEN)
     inspect = staticmethod(inspect_segmentation)
 
     @classmethod
@@ -173,16 +174,16 @@ class SegPosTask(TokenTask):
             )
         return answers
 
-    def render(
-        self,
-        data: Corpus,
-        answers: Sequence[Tagged],
-        out_format: str,
-        rule: DecisionRule | None = None,
+    def cells(self, answers: Sequence[Tagged]) -> list[dict[str, Any]]:
+        """Each word with its tag."""
+        return [{"tagged": format_word_tags(answer.tokens, answer.tags)} for answer in answers]
+
+    def other_text(
+        self, data: Corpus, answers: Sequence[Tagged], out_format: str, rule: DecisionRule | None
     ) -> str:
         """Lines of word_TAG, or JSON lines."""
         if out_format == "jsonl":
-            return super().render(data, answers, out_format, rule)
+            return super().other_text(data, answers, out_format, rule)
         return "".join(format_word_tags(answer.tokens, answer.tags) + "\n" for answer in answers)
 
 

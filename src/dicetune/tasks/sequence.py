@@ -28,12 +28,12 @@ from dicetune.data import (
     read_text_predictions,
     read_texts,
 )
-from dicetune.data.files.tables import QUOTING, table_text
+from dicetune.data.files.tables import QUOTING, joined_objects
 from dicetune.data.texts.columns import HEADERS
 from dicetune.data.texts.labels import AUTO, read_label_names
 from dicetune.decide import DecisionRule
 from dicetune.decide.folder import chances_beside
-from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
+from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.loss_input import Kind, LossTarget
 from dicetune.tasks.base import (
     Arrays,
@@ -180,7 +180,6 @@ class SequenceTask(Task):
     head = "label"
     # problem_type for pipelines of transformers: softmax, or a sigmoid for each label
     model_config: ClassVar[Mapping[str, Any]] = {"problem_type": "single_label_classification"}
-    out_formats = ("jsonl", "tsv")
     inspect = staticmethod(inspect_texts)
     several: ClassVar[bool] = False
     kind: ClassVar[Kind] = "classes"
@@ -375,37 +374,40 @@ class SequenceTask(Task):
         examples = tuple(TextExample(*texts) for texts in zip(*columns, strict=True))
         return TextCorpus(examples, "text")
 
-    def render(
+    def given(
+        self, data: TextCorpus, answers: Sequence[Classified | Labelled]
+    ) -> list[dict[str, Any]]:
+        """The id and the text, or both of a pair."""
+        return [{"id": one.id, "text": one.text, "text_b": one.pair} for one in data]
+
+    def cells(self, answers: Sequence[Classified | Labelled]) -> list[dict[str, Any]]:
+        """Labels and probabilities.
+
+        Several labels are joined by commas, or JSON lists where a name is not of letters and digits
+        alone.
+        """
+        joined = all(_PLAIN.fullmatch(name) for answer in answers for name in answer.probabilities)
+        return [
+            dict(zip(("predicted", "probability"), answer.cells(joined), strict=True))
+            for answer in answers
+        ]
+
+    def other_text(
         self,
         data: TextCorpus,
         answers: Sequence[Classified | Labelled],
         out_format: str,
-        rule: DecisionRule | None = None,
+        rule: DecisionRule | None,
     ) -> str:
-        """JSON lines, or a table of text, labels, probabilities, and a rule where one decided.
-
-        All cells of the table are in quotes where one holds a tab, a quote or a line end. Several
-        labels are joined by commas, or JSON lists where a name is not of letters and digits alone.
-        """
-        if out_format not in self.out_formats:
-            raise unknown_name("output format", out_format, self.out_formats)
-        if out_format == "jsonl":
-            return self.json_lines(
-                present({"id": example.id, "text": example.text, "text_b": example.pair})
-                | decided(answer.to_dict(), rule, answer.names)
-                for example, answer in zip(data, answers, strict=True)
-            )
-        has_id = any(example.id is not None for example in data)
-        pairs = any(example.pair is not None for example in data)
-        names = ["text", *(["text_b"] if pairs else []), "predicted", "probability"]
-        told = [decided({}, rule, answer.names) for answer in answers]
-        names += ["decision"] if any(told) else []
-        rows = [["id", *names] if has_id else names]
-        joined = all(_PLAIN.fullmatch(name) for answer in answers for name in answer.probabilities)
-        for example, answer, words in zip(data, answers, told, strict=True):
-            row = [example.id or ""] if has_id else []
-            rows.append([*row, *example.texts, *answer.cells(joined), *words.values()])
-        return table_text(rows)
+        """JSON lines with the id, the text and the other keys of the input."""
+        own: Iterable[dict[str, Any]] = [
+            present({"id": one.id, "text": one.text, "text_b": one.pair})
+            | decided(answer.to_dict(), rule, answer.names)
+            for one, answer in zip(data, answers, strict=True)
+        ]
+        if data.table is not None:
+            own = joined_objects(list(own), data.table, ("id", "text", "text_b"))
+        return self.json_lines(own)
 
 
 def label_order(train: TextCorpus, labels: Sequence[str] | None) -> list[str]:

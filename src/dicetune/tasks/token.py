@@ -41,6 +41,7 @@ from dicetune.data import (
     spans,
     write_conll,
 )
+from dicetune.data.files.tables import WRITTEN
 from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import IGNORED, LossTarget
@@ -92,6 +93,11 @@ class Entity:
         return cls(kind, text[first:last], first, last, score)
 
 
+def shown_entities(entities: Iterable[Entity]) -> str:
+    """Entities in one cell of a table: "Quay Nine (SITE); Ada (PERSON)"."""
+    return "; ".join(f"{entity.text} ({entity.type})" for entity in entities)
+
+
 @dataclass(frozen=True)
 class Tagged:
     """One text with a tag for each word."""
@@ -127,7 +133,7 @@ class TokenTask(Task):
     auto_class = ModelClass("AutoModelForTokenClassification")
     pipeline: ClassVar[str | None] = "token-classification"
     head: ClassVar[str | None] = "tags"
-    out_formats: ClassVar[tuple[str, ...]] = ("same", "conll", "jsonl")
+    out_formats: ClassVar[tuple[str, ...]] = ("same", "conll", "jsonl", *WRITTEN)
     inspect = staticmethod(inspect_tokens)
 
     def __init__(
@@ -293,12 +299,21 @@ class TokenTask(Task):
         found: np.ndarray = scores[np.arange(len(tags)), [self._number[tag] for tag in tags]]
         return found
 
-    def render(
-        self,
-        data: Corpus,
-        answers: Sequence[Tagged],
-        out_format: str,
-        rule: DecisionRule | None = None,
+    def given(self, data: Corpus, answers: Sequence[Tagged]) -> list[dict[str, Any]]:
+        """The id and the text, or the words with spaces between."""
+        return [
+            {"id": sentence.id, "text": " ".join(answer.tokens) if text is None else text}
+            for sentence, answer, text in zip(data, answers, _texts_of(data), strict=True)
+        ]
+
+    def cells(self, answers: Sequence[Tagged]) -> list[dict[str, Any]]:
+        """The entities, or each word with its tag."""
+        if self.scheme is None:
+            return [{"tagged": answer.word_tags()} for answer in answers]
+        return [{"entities": shown_entities(answer.entities)} for answer in answers]
+
+    def other_text(
+        self, data: Corpus, answers: Sequence[Tagged], out_format: str, rule: DecisionRule | None
     ) -> str:
         """The format of the source ("same"), columns, or JSON lines."""
         texts = _texts_of(data)

@@ -1,4 +1,6 @@
-r"""Tables: rows of cells from CSV and TSV files, with their separator and quoting detected.
+r"""Tables: rows of cells, read from CSV and TSV files and written to them.
+
+The separator and the quoting of a file are detected.
 
 Quotes have two meanings in published files. A CSV writer puts a cell in quotes if the cell holds a
 separator, a quote (then doubled) or a line end. Other files write cells unchanged, and a quote is a
@@ -20,12 +22,14 @@ stays if rows end in ``\n``.
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
+from typing import Any, Literal
 
 from dicetune.data.files.text import NoteBook, without_returns
 from dicetune.errors import DataError, quoted, unknown_name
@@ -193,18 +197,112 @@ def _check_widths(found: _Rows, source: str | Path, separator: str, in_quotes: b
             )
 
 
-def table_text(rows: Sequence[Sequence[object]], separator: str = "\t") -> str:
-    """A table as text: all cells in quotes, or none where no cell needs them.
+# tables that are written
 
-    A reader then never has to guess what a quote means.
+WRITTEN = {"csv": ",", "tsv": "\t"}
+"""Output formats that are tables, with what is between their cells."""
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class InputTable:
+    """The columns of a file that is predicted for, which the output keeps.
+
+    Args:
+        names: of the columns.
+        rows: of cells, or of values of JSON; ``None`` where an object lacks a key.
+        used: names of the columns that are the text, the second text and the id.
     """
-    needed = re.compile(f'["{separator}\r\n]')
+
+    names: tuple[str, ...]
+    rows: Sequence[Sequence[Any]]
+    used: frozenset[str]
+
+
+def table_text(rows: Sequence[Sequence[object]], separator: str = "\t") -> str:
+    r"""A table as text.
+
+    CSV has quotes around cells that need them, as spreadsheets write it. TSV has quotes around all
+    cells, or around none where no cell needs them: a reader then never has to guess what a quote
+    means.
+
+    Example:
+        >>> table_text([["text", "label"], ['a "b", c', "x"]], ",")
+        'text,label\n"a ""b"", c",x\n'
+    """
+    needed = re.compile("[\r]" if separator == "," else f'["{separator}\r\n]')
     in_quotes = any(needed.search(str(cell)) for row in rows for cell in row)
     stream = StringIO()
+    few: Literal[0, 3] = csv.QUOTE_MINIMAL if separator == "," else csv.QUOTE_NONE
     csv.writer(
         stream,
         delimiter=separator,
         lineterminator="\n",
-        quoting=csv.QUOTE_ALL if in_quotes else csv.QUOTE_NONE,
+        quoting=csv.QUOTE_ALL if in_quotes else few,
     ).writerows(rows)
     return stream.getvalue()
+
+
+def joined_table(
+    given: Sequence[Row], found: Sequence[Row], kept: InputTable | None = None
+) -> list[list[str]]:
+    """The names of the columns, then a row for each example.
+
+    Args:
+        given: what names each row, where the input is no table.
+        found: cells of the answers.
+        kept: the input, where it is a table: its columns come first, as they are.
+
+    Example:
+        >>> joined_table([{"id": None, "text": "a"}], [{"label": "x"}])
+        [['text', 'label'], ['a', 'x']]
+    """
+    names = _names(found)
+    if kept is not None:
+        heads, lefts = renamed(kept.names, names), kept.rows
+    else:
+        heads = _names({n: v for n, v in row.items() if v is not None} for row in given)
+        lefts = [[row.get(name) for name in heads] for row in given]
+    rows = [
+        [*map(_cell, left), *(str(row.get(name, "")) for name in names)]
+        for left, row in zip(lefts, found, strict=True)
+    ]
+    return [[*heads, *names], *rows]
+
+
+def joined_objects(
+    found: Sequence[Row], kept: InputTable, taken: Iterable[str]
+) -> Iterator[dict[str, Any]]:
+    """The answers as objects, with the columns of the input that they do not show yet.
+
+    ``taken`` are keys of answers beside the keys that these answers have.
+    """
+    names = renamed(kept.names, {*taken, *_names(found)})
+    others = [place for place, name in enumerate(kept.names) if name not in kept.used]
+    for row, left in zip(found, kept.rows, strict=True):
+        more = {names[place]: left[place] for place in others if left[place] is not None}
+        yield {**row, **more}
+
+
+def renamed(names: Iterable[str], taken: Iterable[str]) -> list[str]:
+    """Names of input columns beside those of the output.
+
+    Example:
+        >>> renamed(["text", "label"], ["label", "probability"])
+        ['text', 'input_label']
+    """
+    known = {*taken}
+    return [f"input_{name}" if name in known else name for name in names]
+
+
+def _names(rows: Iterable[Row]) -> list[str]:
+    """The keys of all rows, in the order of their first."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def _cell(value: Any) -> str:
+    """A value of an input: texts as they are, nothing as an empty cell, else JSON."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value, ensure_ascii=False)

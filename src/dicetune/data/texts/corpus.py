@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from dicetune.data.files.tables import InputTable
 from dicetune.data.files.text import Entries, Note
 from dicetune.data.inspect import Contents, Inspection, Item, Ratio, SubwordCounter, inspect_splits
 from dicetune.errors import listed
@@ -38,6 +39,7 @@ class TextCorpus(Entries[TextExample]):
     source: str
     notes: tuple[Note, ...] = ()
     names: tuple[str, ...] = ()  # of all labels, where a file of names or a ClassLabel has them
+    table: InputTable | None = None  # of texts to be labelled, where their file is a table
 
     @property
     def label_counts(self) -> Counter[str]:

@@ -23,7 +23,7 @@ from typing import Any
 from dicetune.data.files.brackets import parse_brackets, plain_word
 from dicetune.data.files.hub import load_split, names_data_set
 from dicetune.data.files.json_objects import json_objects, whole_characters
-from dicetune.data.files.tables import parse_grid
+from dicetune.data.files.tables import InputTable, parse_grid
 from dicetune.data.files.text import NoteBook, Reader, read_lines, source_name, without_returns
 from dicetune.data.texts.columns import (
     ID_NAMES,
@@ -65,6 +65,7 @@ def read_texts(
     if format != "auto" and format not in TEXT_FORMATS:
         raise unknown_name("data format", format, ["auto", *TEXT_FORMATS])
     reader = _TextReader(source_name(path), wanted or TextLayout(), several)
+    kept: InputTable | None = None
     raw_lines: list[str] = []
     if format == "auto" and names_data_set(path):
         format = "hub"
@@ -87,10 +88,12 @@ def read_texts(
             table = _hub_table(path)
         else:
             table = reader.cell_table(raw_lines, "\t" if format == "tsv" else None)
-        examples, names = reader.labelled(table, names)
+        found = reader.columns_of(table)
+        examples, names = reader.labelled(table, names, found)
+        kept = None if reader.wanted.gold else table.kept(found)
     if not examples:
         raise reader.error("expected texts, got none: check the file and the format")
-    return TextCorpus(tuple(examples), reader.source, reader.notes.notes(), tuple(names))
+    return TextCorpus(tuple(examples), reader.source, reader.notes.notes(), tuple(names), kept)
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,19 @@ class _Table:
             return tuple(self.names[place] for place in found.labels)
         feature = self.features[self.names[found.label]]
         return tuple(getattr(getattr(feature, "feature", feature), "names", None) or ())
+
+    def kept(self, found: FoundColumns) -> InputTable:
+        """All columns, also keys that the first object lacks; numbers get names."""
+        known = {found.text: "text", found.pair: "text_b", found.id: "id"}
+        names = list(self.names)
+        if not self.header:
+            names = [known.get(place, f"column {place}") for place in range(len(names))]
+        used = frozenset(names[place] for place in known if place is not None)
+        if not self.records:
+            return InputTable(tuple(names), [row for _, row in self.rows], used)
+        names = list(dict.fromkeys(key for record in self.records for key in record))
+        rows = [[record.get(name) for name in names] for record in self.records]
+        return InputTable(tuple(names), rows, used)
 
 
 def _json_table(lines: Sequence[str], source: str) -> _Table:
@@ -220,10 +236,10 @@ class _TextReader(Reader):
         return _Table(layout, names, rows, grid.lines[0] if header else None, header)
 
     def labelled(
-        self, table: _Table, names: Sequence[str]
+        self, table: _Table, names: Sequence[str], found: FoundColumns
     ) -> tuple[list[TextExample], Sequence[str]]:
         """The examples of a table, and the names of all their labels, where they are known."""
-        rows, found, wanted = table.rows, self.columns_of(table), self.wanted
+        rows, wanted = table.rows, self.wanted
         names = names or table.label_names(found)
         if wanted.labels and not names and rows:
             names = wanted.labels
