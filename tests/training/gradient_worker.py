@@ -1,7 +1,8 @@
-"""Run by torchrun: optimizer steps on fixed data; writes the loss and the gradient of each.
+"""Run by a launcher: optimizer steps on fixed data; writes the loss and the gradient of each.
 
-Usage: gradient_worker.py OUT STEPS, where STEPS is a JSON list of [loss, texts a micro-batch,
-accumulation steps, other options of ``one_step`` if there are].
+Usage: gradient_worker.py OUT STEPS [CONFIG...], where STEPS is a JSON list of [loss, texts a
+micro-batch, accumulation steps, other options of ``one_step`` if there are]. Then makes the run of
+each configuration file.
 """
 
 import json
@@ -9,12 +10,17 @@ import sys
 from pathlib import Path
 
 import torch
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.fsdp import fully_shard
 from transformers import BertConfig, BertForTokenClassification, TrainerCallback, TrainingArguments
 
 from dicetune import ObjectiveTrainer
-from dicetune.losses import Loss
-from dicetune.training.processes import leave_processes
-from dicetune.training.whole_step import GraphRoom
+from dicetune.loss_input import LossInput
+from dicetune.losses import Loss, build
+from dicetune.training import RunConfig, run
+from dicetune.training.objective import Objective
+from dicetune.training.processes import leave_processes, process_count, process_number, summed
+from dicetune.training.whole_step import GraphRoom, WholeStep
 
 LABELS, WORDS, TEXTS = 4, 10, 16
 
@@ -124,12 +130,51 @@ def one_step(folder, loss, batch, accumulation, options=None, *, dropout=0.0, ro
     }
 
 
+def sharded_step(loss, room):
+    """Loss and gradient of 8 texts, where each process holds a part of each weight (FSDP)."""
+    torch.manual_seed(0)
+    mesh = init_device_mesh("cpu", (process_count(),))
+    model = network().train()
+    for layer in model.bert.encoder.layer:
+        fully_shard(layer, mesh=mesh)
+    fully_shard(model, mesh=mesh)
+    texts = data()[process_number() : 8 : process_count()]
+    batches = [{name: value[None] for name, value in text.items()} for text in texts]
+    kept = sum((batch["labels"] != -100).sum() for batch in batches)
+    objective, counts = Objective(build(loss)), {"tags": summed(kept)}
+
+    def forward(model, batch):
+        logits = model(batch["input_ids"], batch["attention_mask"]).logits
+        return [LossInput("tags", logits, batch["labels"])]
+
+    step = WholeStep(
+        batches,
+        forward,
+        lambda parts: objective.of_step(parts, counts),
+        GraphRoom(torch.device("cpu"), room),
+        exchanges=True,
+    )
+    total = torch.zeros((), dtype=torch.float64)
+    for number in range(len(batches)):
+        model.set_requires_gradient_sync(number == len(batches) - 1)
+        share = step.share(model)
+        share.backward()
+        total += share.detach()
+    return {
+        "loss": (summed(total) / process_count()).item(),
+        "gradient": {name: weight.grad.full_tensor() for name, weight in model.named_parameters()},
+    }
+
+
 if __name__ == "__main__":
     out = Path(sys.argv[1])
     found = []
     for loss, batch, accumulation, *named in json.loads(sys.argv[2]):
         place = out.with_suffix(".trainer")
         found.append(one_step(place, loss, batch, accumulation, **(named[0] if named else {})))
+    found += [sharded_step("ce+dice", room) for room in (0, 10**9)]
+    for config in sys.argv[3:]:
+        run(RunConfig.from_yaml(config))
     if torch.distributed.get_rank() == 0:
         torch.save(found, out)
     leave_processes()

@@ -11,12 +11,21 @@ import torch
 from safetensors.torch import load_file
 
 from dicetune.losses import build
-from dicetune.records import read_json
+from dicetune.records import RunRecord, read_json
+from dicetune.tasks import TASKS
 from dicetune.training import RunConfig, run
+from families import save_family
+from test_every_task import CASES
 from tiny import tiny_bert
 from training.gradient_worker import data, network, one_step
 
 WORKER = Path(__file__).with_name("gradient_worker.py")
+# without a GPU it starts the processes too, which then share the CPU
+ACCELERATE = [
+    *("-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "1"),
+    *("--num_processes", "2", "--main_process_port", "0"),
+    *("--mixed_precision", "no", "--dynamo_backend", "no"),
+]
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
 ADDITIVE = ["ce", "wce+mom+la+cb+asl+focal+0.5*dl"]
 SET_LEVEL = ["dice", "dsc", "tversky", "ce+0.5*dice", "dice:classes=foreground,average=micro"]
@@ -39,14 +48,57 @@ SPREAD = [
 
 
 @pytest.fixture(scope="module")
-def spread(tmp_path_factory):
-    """Each step of ``SPREAD``: its loss and gradient."""
+def configs(tmp_path_factory):
+    """By task a run of one step on two processes, and the file of its configuration."""
+    folder, found = tmp_path_factory.mktemp("tasks"), {}
+    for name, (head, file, text, _) in CASES.items():
+        place, model = folder / name, folder / head
+        if not model.exists():
+            save_family("bert", head, model)
+            written = model / "config.json"
+            quiet = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+            written.write_text(json.dumps(json.loads(written.read_text()) | quiet))
+        place.mkdir()
+        (place / file).write_text(text, encoding="utf-8")
+        config = RunConfig(
+            task=name,
+            train=str(place / file),
+            dev=str(place / file),
+            model=str(model),
+            out=str(place / "two"),
+            loss="ce+dice",
+            set="step",
+            max_length=48,
+            trainer={
+                "max_steps": 1,
+                "per_device_train_batch_size": 1,
+                "per_device_eval_batch_size": 2,
+                "train_sampling_strategy": "sequential",
+                "save_total_limit": 2,
+            },
+        )
+        (place / "two.yaml").write_text(config.to_yaml(), encoding="utf-8")
+        found[name] = config, place / "two.yaml"
+    return found
+
+
+@pytest.fixture(scope="module")
+def spread(tmp_path_factory, configs):
+    """Each step of ``SPREAD``: its loss and gradient; makes the runs of ``configs`` too."""
     out = tmp_path_factory.mktemp("spread") / "steps.pt"
-    command = [sys.executable, *TORCHRUN, str(WORKER), str(out), json.dumps(SPREAD)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    files = [str(config_file) for _, config_file in configs.values()]
+    command = [sys.executable, *ACCELERATE, str(WORKER), str(out), json.dumps(SPREAD), *files]
+    done = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     found = torch.load(out, weights_only=True)
-    return {json.dumps(step): each for step, each in zip(SPREAD, found, strict=True)}
+    named = [*map(json.dumps, SPREAD), "sharded, computed again", "sharded, kept"]
+    return dict(zip(named, found, strict=True))
 
 
 def assert_same_step(part, whole, what="", within=1e-9):
@@ -90,9 +142,9 @@ def test_room_for_graphs_changes_no_bit(tmp_path, spread):
         assert (kept["gradient"][name] == gradient).all(), name
 
 
-def one_graph(loss, random):
+def one_graph(loss, random, dropout=0.3):
     """The step of 8 texts one by one in one graph, from the random state of each process."""
-    model = network(dropout=0.3).train()
+    model = network(dropout).train()
     texts, logits = data()[:8], {}
     for process, state in enumerate(random):
         torch.set_rng_state(state.clone())
@@ -104,6 +156,12 @@ def one_graph(loss, random):
     value.backward()
     gradient = {name: weight.grad for name, weight in model.named_parameters()}
     return {"loss": value.item(), "gradient": gradient}
+
+
+@pytest.mark.parametrize("how", ["computed again", "kept"])
+def test_sharded_weights_have_the_gradient_of_whole_ones(how, spread):
+    whole = one_graph("ce+dice", [torch.get_rng_state()], dropout=0.0)
+    assert_same_step(spread[f"sharded, {how}"], whole)
 
 
 def test_dropout_is_drawn_again_as_it_was(tmp_path, spread):
@@ -126,6 +184,23 @@ def test_a_set_level_loss_is_the_mean_over_what_each_forward_saw(tmp_path, sprea
     assert apart["loss"] == pytest.approx(accumulated["loss"], rel=1e-9)
     for name, gradient in accumulated["gradient"].items():
         assert torch.allclose(apart["gradient"][name], gradient, rtol=1e-9, atol=1e-14), name
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_each_task_trains_on_two_processes_as_on_one(name, configs, spread, tmp_path):
+    config, _ = configs[name]
+    changes = {"out": str(tmp_path / "one"), "trainer.per_device_train_batch_size": 2}
+    one = run(config.updated({**changes, "trainer.use_cpu": True}))
+    two = RunRecord.load(config.out)
+    assert [record.training["processes"] for record in (one, two)] == [1, 2]
+    weights = [load_file(f"{folder}/model.safetensors") for folder in (config.out, changes["out"])]
+    for tensor, weight in weights[1].items():
+        torch.testing.assert_close(weights[0][tensor], weight, atol=1e-5, rtol=0)
+    losses = [
+        read_json(Path(folder, "metrics.json"))["dev"]["loss"]
+        for folder in (config.out, changes["out"])
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 TEXTS = ["the pump at quay nine is down", "the queue at gate", "quay is fine and down"]

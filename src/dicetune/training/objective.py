@@ -168,9 +168,10 @@ class EvaluationLoss:
         self._counts: dict[str, Tensor] = {}
         self._inputs: dict[str, LossInput] = {}
 
-    def add(self, inputs: Sequence[LossInput]) -> None:
-        """Add one batch."""
+    def add(self, inputs: Sequence[LossInput], texts: int | None = None) -> None:
+        """Add one batch, or its first ``texts`` texts."""
         for item in inputs:
+            item = item if texts is None else _first(item, texts)
             self._inputs[item.name] = item
             count = item_count(item).cpu().double()  # not every device has float64
             self._counts[item.name] = self._counts.get(item.name, 0) + count
@@ -279,6 +280,22 @@ def _loss_at(term: Loss, item: LossInput) -> Callable[[Tensor], Tensor]:
         return found if wide else found.float()
 
     return value
+
+
+def _first(item: LossInput, texts: int) -> LossInput:
+    """The decisions for the first texts of a batch."""
+    size = len(item.logits)
+
+    def begin(mask: Tensor | None) -> Tensor | None:
+        return mask if mask is None or len(mask) != size else mask[:texts]
+
+    return replace(
+        item,
+        logits=item.logits[:texts],
+        target=item.target[:texts],
+        mask=begin(item.mask),
+        class_mask=begin(item.class_mask),
+    )
 
 
 def _times_gradient(value: Tensor, factor: float) -> Tensor:

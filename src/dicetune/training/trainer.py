@@ -183,7 +183,7 @@ class ObjectiveTrainer(Trainer):
         else:
             outputs, items = self._forward(model, inputs)
             meter = EvaluationLoss(self.objective) if self._evaluation is None else self._evaluation
-            meter.add(items)
+            meter.add(items, self._texts_that_count(inputs))
             loss = torch.tensor(meter.value(lambda sums: sums), device=self.args.device)
         if not return_outputs:
             return loss
@@ -307,6 +307,20 @@ class ObjectiveTrainer(Trainer):
         finally:
             self._evaluation = None
             self.args.eval_do_concat_batches, self.compute_metrics = joins, scores
+
+    def _texts_that_count(self, batch: Mapping[str, Any]) -> int | None:
+        """How many texts of this process's batch count, where others fill it up: ``None`` is all.
+
+        Several processes get batches of one size: the last ones are filled with texts from the
+        start of the data.
+        """
+        loader = self.accelerator.gradient_state
+        if self.accelerator.num_processes == 1 or not loader.end_of_dataloader:
+            return None
+        if loader.remainder <= 0:
+            return None
+        own = len(next(value for value in batch.values() if isinstance(value, Tensor)))
+        return min(max(loader.remainder - self.accelerator.process_index * own, 0), own)
 
     def _over_ranks(self, sums: Tensor) -> Tensor:
         if self.accelerator.num_processes == 1:

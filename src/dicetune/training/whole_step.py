@@ -184,18 +184,27 @@ class GraphRoom:
     def measured(self, model: nn.Module) -> Iterator[list[int]]:
         """A list whose number becomes the bytes that the graph of a forward pass saves."""
         size = [0]
-        seen = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+        seen = {_memory(weight)[0] for weight in model.parameters()}
 
         def count(tensor: Tensor) -> Tensor:
-            storage = tensor.untyped_storage()
-            if storage.data_ptr() not in seen:
-                seen.add(storage.data_ptr())
-                size[0] += storage.nbytes()
+            address, length = _memory(tensor)
+            if address not in seen:
+                seen.add(address)
+                size[0] += length
             return tensor
 
         with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
             yield size
         self._largest = max(self._largest, size[0])
+
+
+def _memory(tensor: Tensor) -> tuple[int, int]:
+    """Address and bytes of the memory of a tensor; 0 of a sharded one, which has none itself."""
+    try:
+        storage = tensor.untyped_storage()
+        return storage.data_ptr(), storage.nbytes()
+    except RuntimeError:
+        return 0, 0
 
 
 def free_memory(device: torch.device) -> int:
