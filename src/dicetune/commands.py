@@ -153,8 +153,8 @@ def predict(
     option: Options = None,
     out: Annotated[str, flag("File to write; '-' is the output stream.")] = "-",
 ) -> None:
-    """Predict for texts given here, a file or a stream."""
-    dicetune.predict(**_given(locals()))
+    """Predict for texts given here, a file or a stream, whose lines are answered as they come."""
+    dicetune.predict(**_given(locals()), progress=sys.stderr.isatty())
 
 
 @app.command()

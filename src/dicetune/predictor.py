@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,7 @@ class Predictor:
         self.options = task.Options() if options is None else options
         self.trained = trained
         self.decision = decision
+        self.track: Callable[[Iterable[int]], Iterable[int]] = iter  # shows progress over batches
 
     def __repr__(self) -> str:
         labels = quoted(list(self.task.labels))
@@ -192,7 +193,7 @@ class Predictor:
         collate = PaddingCollator.of(task, self.tokenizer, self.model.config)
         ignored = getattr(self.model.config, "keys_to_ignore_at_inference", None) or ()
         batches: list[Any] = []
-        for begin in range(0, len(encoded.features), self.batch_size):
+        for begin in self.track(range(0, len(encoded.features), self.batch_size)):
             features = [
                 {name: value for name, value in feature.items() if name not in task.targets}
                 for feature in encoded.features[begin : begin + self.batch_size]

@@ -7,6 +7,7 @@ command prints on the error stream go to the log ``dicetune``.
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -153,6 +154,7 @@ def predict(
     decision: str | None = None,
     options: Mapping[str, Any] | None = None,
     out: str | None = None,
+    progress: bool = False,
     **texts: Sequence[str],
 ) -> Answers:
     """Predict for texts, a file or the input stream.
@@ -167,7 +169,9 @@ def predict(
         out_format: an output format of the task; by default the first format of the task.
         decision: as ``evaluate`` takes it.
         options: options of the task, such as the column of the words.
-        out: file to write, "-" for the output stream; by default nothing is written.
+        out: file to write, "-" for the output stream; by default nothing is written. From the
+            input stream to the output stream, lines are answered as they come, and none returned.
+        progress: show a progress bar.
         texts: texts in place of ``source``, by the names of the task's inputs: ``text``,
             ``text_b``, ``question``, ``context``.
 
@@ -191,19 +195,32 @@ def predict(
         )
     if out is not None:
         check_target(out)
+    from dicetune.live import LiveLines, follow, line_format
     from dicetune.predictor import load  # loads torch: after the checks
     from dicetune.tasks import Use
 
+    live = LiveLines.of_stdin() if source == out == "-" else None  # reads while the model loads
     use: Use = "ask" if source is None else "predict"
     predictor = load(model, options=options, task=task, use=use, decision=decision or "auto")
     known = predictor.task.out_formats
     if out_format not in (None, *known):
         raise unknown_name("output format", str(out_format), list(known))
+    if live is not None:
+        by_line = line_format(live, predictor, format, out_format or known[0])
+        if by_line is not None:
+            _tell_rule(predictor)
+            for part in follow(live, predictor, by_line, out_format or known[0]):
+                write_text("-", part)
+                sys.stdout.flush()
+            return Answers([], "")
+        source = live.whole()
     if source is None:
         examples = predictor.ask(**texts)
     else:
         examples = predictor.read(source, format=format, gold=False)
     _tell_rule(predictor)
+    if progress:
+        predictor.track = terminal.tracked
     answers = predictor.answer(examples)
     text = predictor.task.render(examples, answers, out_format or known[0], predictor.decision)
     if out is not None:

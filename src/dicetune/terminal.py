@@ -69,6 +69,13 @@ def say(line: str) -> None:
     stderr.print(escape(line), style="dim", soft_wrap=True)
 
 
+def tracked(steps: Iterable[int]) -> Iterable[int]:
+    """The same steps, with a progress bar on the error stream that goes away at the end."""
+    from rich.progress import track  # a command that predicts nothing does without
+
+    return track(list(steps), "predicting", console=stderr, transient=True)
+
+
 class LinesOfProgress(logging.Handler):
     """The log of dicetune on the command line: each record is one line of progress."""
 

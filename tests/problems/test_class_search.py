@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from dicetune.problems import problem_of
-from dicetune.problems.class_search import OF_CLASSES
 from dicetune.problems.decisions import Decisions
 from dicetune.problems.goal import Goal
+from dicetune.problems.one_label import OF_CLASSES
 
 LABELS = ["a", "b", "c", "d", "e"]
 GOALS = ["accuracy", "macro_f1", "micro_f1", "mcc", "fbeta:2"]

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from dicetune.errors import listed
+
 if TYPE_CHECKING:
     from dicetune.problems.base import Problem
     from dicetune.problems.goal import Goal
@@ -272,3 +274,18 @@ def bias_within(low: float, high: float, current: float) -> float:
 def vector(biases: Biases, labels: Sequence[str]) -> np.ndarray:
     """The biases in the order of the labels, 0 where there is none."""
     return np.array([biases.get(label, 0.0) for label in labels], dtype=np.float64)
+
+
+def gold_notes(
+    absent: Sequence[str], unknown: Sequence[str], kept: str = "the default is kept there"
+) -> tuple[str, ...]:
+    """Notes on labels without gold, and on gold that the model has no label for."""
+    notes = []
+    if absent:
+        notes.append(f"no dev gold of {listed(absent, most=5)}: {kept}")
+    if unknown:
+        notes.append(
+            "gold that is no label of the model, so that every decision misses it: "
+            f"{listed(unknown, most=5)}"
+        )
+    return tuple(notes)

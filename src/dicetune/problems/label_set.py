@@ -19,9 +19,16 @@ from typing import Any, ClassVar
 import numpy as np
 
 from dicetune.problems.base import Problem
-from dicetune.problems.decisions import EQUAL, Biases, Decisions, Steps, best_point, vector
+from dicetune.problems.decisions import (
+    EQUAL,
+    Biases,
+    Decisions,
+    Steps,
+    best_point,
+    gold_notes,
+    vector,
+)
 from dicetune.problems.goal import Goal
-from dicetune.problems.one_label import gold_notes
 from dicetune.problems.ratios import (
     Counts,
     average_precision,

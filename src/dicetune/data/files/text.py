@@ -52,6 +52,18 @@ class Note:
         return f"{self.rule} ({self.count}{first})"
 
 
+class Piece(str):
+    """A part of the input stream that was read before, in place of its path ``-``."""
+
+    raw: bytes
+
+    def __new__(cls, raw: bytes) -> Self:
+        """The path with its bytes."""
+        path = super().__new__(cls, STDIN)
+        path.raw = raw
+        return path
+
+
 class Entries(Generic[Entry]):
     """Rows of a file. The first of ``parts`` names their field; the other parts run beside it."""
 
@@ -169,7 +181,9 @@ def source_name(path: str | Path) -> str:
 
 
 def _bytes(path: str | Path) -> bytes:
-    if str(path) == STDIN:
+    if isinstance(path, Piece):
+        raw = path.raw
+    elif str(path) == STDIN:
         raw = sys.stdin.buffer.read()
     elif Path(path).is_dir():
         raise DataError(path, "expected a file, got a directory: name one file in it")

@@ -1,0 +1,149 @@
+"""Live input: the lines of an input stream are answered as they come, not when the stream ends.
+
+A thread reads while the model is loaded and while it works, so that a batch holds all lines that
+wait. A stream that has ended by then is a file like any other, whose whole content tells its
+format. Of a stream that goes on, the first line tells it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from dicetune.data.files.text import Piece
+from dicetune.errors import DataError, InputError
+from dicetune.records import silent_log
+
+if TYPE_CHECKING:
+    from dicetune.predictor import Predictor
+
+BY_LINE = ("jsonl", "same", "text", "word_tag", "conll")
+"""Output formats whose parts, one after the other, are the whole."""
+
+GRACE = 0.1
+"""Seconds in which a stream whose first line has come may still end as a file."""
+
+_AT_ONCE = 1 << 16
+_log = logging.getLogger(__name__)
+
+
+class LiveLines:
+    """The lines of a stream, read by a thread.
+
+    Args:
+        number: of the open file. It is read without the locks of Python's streams, so that the
+            program can end while the thread waits.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._number, self._rest, self._lines = number, b"", list[bytes]()
+        self._news, self.ended = threading.Condition(), False
+        threading.Thread(target=self._read, daemon=True).start()
+
+    @classmethod
+    def of_stdin(cls) -> LiveLines | None:
+        """The input stream; ``None`` where it is no open file."""
+        try:
+            return cls(sys.stdin.fileno())
+        except (AttributeError, OSError, ValueError):
+            return None
+
+    def _read(self) -> None:
+        while True:
+            try:
+                raw = os.read(self._number, _AT_ONCE)
+            except OSError:
+                raw = b""
+            with self._news:
+                *lines, self._rest = (self._rest + raw).split(b"\n")
+                self._lines += [line + b"\n" for line in lines]
+                if not raw:
+                    self._lines += [self._rest] if self._rest else []
+                    self.ended = True
+                self._news.notify_all()
+            if not raw:
+                return
+
+    def first(self) -> bytes:
+        """The first line that is not blank, as soon as it has come; empty if there is none."""
+        with self._news:
+            while True:
+                if line := next((line for line in self._lines if line.strip()), b""):
+                    self._news.wait_for(lambda: self.ended, GRACE)
+                if line or self.ended:
+                    return line
+                self._news.wait()
+
+    def take(self, most: int) -> list[bytes]:
+        """The lines that wait, at least one and at most some; none at the end."""
+        with self._news:
+            self._news.wait_for(lambda: self._lines or self.ended)
+            found, self._lines = self._lines[:most], self._lines[most:]
+            return found
+
+    def whole(self) -> Piece:
+        """Everything, once the stream has ended."""
+        with self._news:
+            self._news.wait_for(lambda: self.ended)
+            return Piece(b"".join(self._lines))
+
+
+def line_format(lines: LiveLines, predictor: Predictor, format: str, out_format: str) -> str | None:
+    """The format of a stream that goes on and is answered line by line; ``None`` for any other."""
+    first = lines.first()
+    if lines.ended:
+        return None
+    takes_text = len(predictor.task.inputs) == 1
+    if format == "auto":
+        format = "jsonl" if _is_record(first) else "" if b"\t" in first else "text"
+        if format == "text" and takes_text:
+            _log.info("the input stream is read as text, one text a line; --format says otherwise")
+    if format not in ("jsonl", *(["text"] if takes_text else [])) or out_format not in BY_LINE:
+        _log.info("the input stream is answered when it ends, as a line of it is no text by itself")
+        return None
+    return format
+
+
+def follow(lines: LiveLines, predictor: Predictor, format: str, out_format: str) -> Iterator[str]:
+    """The output for the lines of a stream, as they come, in batches of all that wait."""
+    done = 0
+    while found := lines.take(predictor.batch_size):
+        with silent_log(done > 0):  # every batch would say the same of the stream
+            data = _data_of(found, predictor, format, done)
+            if data is not None:
+                answers = predictor.answer(data)
+                yield predictor.task.render(data, answers, out_format, predictor.decision)
+        done += len(found)
+
+
+def _data_of(found: list[bytes], predictor: Predictor, format: str, done: int) -> Any:
+    """The examples of some lines; ``None`` where JSON lines are blank."""
+    if format == "text":
+        try:
+            texts = [line.decode("utf-8").removesuffix("\n").removesuffix("\r") for line in found]
+        except UnicodeDecodeError as error:
+            raise InputError(f"expected UTF-8 in the input stream, got {error}") from None
+        if not done:
+            texts[0] = texts[0].removeprefix("\ufeff")
+        return predictor.ask(text=texts)
+    if not b"".join(found).strip():
+        return None
+    try:
+        return predictor.read(Piece(b"".join(found)), format=format, gold=False)
+    except DataError as error:
+        if error.line is None:
+            raise
+        said = str(error).partition(f":{error.line}: ")[2]
+        raise DataError(error.path, said, error.line + done) from None
+
+
+def _is_record(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
