@@ -10,10 +10,12 @@ from dicetune.losses._base import Loss, Preset, Range
 from dicetune.losses._counted import (
     ClassBalancedLoss,
     LogitAdjustedLoss,
+    MajorityOrMinorityLoss,
     class_balanced_loss,
     effective_number_weights,
     log_prior,
     logit_adjusted_loss,
+    majority_or_minority_loss,
 )
 from dicetune.losses._cross_entropy import (
     CrossEntropyLoss,
@@ -31,11 +33,7 @@ from dicetune.losses._dice import (
 )
 from dicetune.losses._fast import set_fast
 from dicetune.losses._focal import AsymmetricLoss, FocalLoss, asymmetric_loss, focal_loss
-from dicetune.losses._inputs import Call, Given
-from dicetune.losses._majority_or_minority import (
-    MajorityOrMinorityLoss,
-    majority_or_minority_loss,
-)
+from dicetune.losses._inputs import Call, Given, one_preparation
 from dicetune.losses._overlap import IndexOptions
 from dicetune.losses._own import OwnLoss, as_loss, code_of, imported_names
 from dicetune.losses._registry import (
@@ -49,6 +47,7 @@ from dicetune.losses._registry import (
 )
 from dicetune.losses._selection import check_selection, hardest_negatives
 from dicetune.losses._sum import SumLoss
+from dicetune.losses._targets import raise_bad_targets
 from dicetune.losses._tversky import (
     NonTrainingLossWarning,
     OverlapLoss,
@@ -97,7 +96,9 @@ __all__ = [
     "log_prior",
     "logit_adjusted_loss",
     "majority_or_minority_loss",
+    "one_preparation",
     "overlap_loss",
+    "raise_bad_targets",
     "recipe",
     "self_adjusting_dice_loss",
     "set_fast",

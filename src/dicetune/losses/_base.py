@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, ClassVar, Unpack
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from dicetune.errors import InputError, InputTypeError, quoted, unknown_name
 from dicetune.losses._inputs import KINDS, REDUCTIONS, Call, Given
+from dicetune.losses._targets import values_are_known
 
 _KEYWORD_ONLY = inspect.Parameter.KEYWORD_ONLY
 
@@ -310,6 +312,19 @@ def check_class_weight(kind: str, class_weight: object) -> None:
         )
 
 
+def numbers_beside(numbers: Tensor | Sequence[float] | None, like: Tensor) -> Tensor:
+    """Numbers on the device and in the precision of a tensor; they go to a device only once."""
+    if not values_are_known() or not isinstance(numbers, tuple):
+        return torch.as_tensor(numbers, dtype=like.dtype, device=like.device)
+    return _kept_numbers(numbers, like.dtype, like.device)
+
+
+@lru_cache(maxsize=128)
+def _kept_numbers(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):
+        return torch.tensor(numbers, dtype=dtype, device=device)
+
+
 def weight_vector(
     class_weight: Sequence[float] | Tensor | None,
     like: Tensor,
@@ -326,7 +341,7 @@ def weight_vector(
         return None
     if not isinstance(class_weight, Tensor):
         class_weight = class_numbers(class_weight)
-    vector = torch.as_tensor(class_weight, dtype=like.dtype, device=like.device)
+    vector = numbers_beside(class_weight, like)
     classes = like.shape[1]
     if vector.shape != (classes,) and not (sides and vector.shape == (classes, 2)):
         raise InputError(

@@ -27,6 +27,7 @@ from torch import Tensor
 from dicetune.losses._base import weight_vector
 from dicetune.losses._inputs import ABSENT, FEW_CLASSES, gold_log_complement, power_from_log
 from dicetune.losses._overlap import Overlap
+from dicetune.losses._targets import at_once
 
 _TINY = 1e-30  # below, the logarithm of a rounded p is not that of p
 
@@ -60,6 +61,7 @@ class FastInput(NamedTuple):
     target: Tensor
     keep: Tensor | None
     exists: Tensor | None
+    lost: Tensor | None
     background: int | None
     number: float | Tensor
     wide: torch.dtype
@@ -74,8 +76,8 @@ class SoftmaxBlock:
     def __init__(self, logits: Tensor, call: FastInput, place: slice | None) -> None:
         self.call = call
         self.by_row = call.kind == "positions"
-        on_cpu = logits.device.type == "cpu"
-        self.axis = 0 if on_cpu and logits.shape[1] < FEW_CLASSES else 1
+        turned = logits.device.type == "cpu" and logits.shape[1] < FEW_CLASSES
+        self.axis = 0 if turned else 1
         if call.exists is not None:
             logits = torch.where(
                 call.exists if place is None else call.exists[place], logits, ABSENT
@@ -96,10 +98,13 @@ class SoftmaxBlock:
             counts = self.keep.to(call.wide)
             self.missed = self.wrong.mul_(counts).sum(self.axis, keepdim=True)
             self.hit = self.hit.mul_(counts)
-            if not (on_cpu and bool(self.missed.sum().isfinite())):  # NaN times 0 is NaN
+            if not (at_once(logits) and bool(self.missed.sum().isfinite())):  # NaN times 0 is NaN
                 self.wrong, self.missed, self.hit = (
                     torch.where(self.keep, one, 0.0) for one in (self.wrong, self.missed, self.hit)
                 )
+        if call.lost is not None:
+            lost = (call.lost if place is None else call.lost[place]).unsqueeze(self.axis)
+            self.hit = torch.where(lost, torch.nan, self.hit)
         self.pull: Tensor | None = None
         self._powers: dict[float, Tensor] = {1.0: self.wrong}
 
@@ -141,7 +146,7 @@ class SoftmaxBlock:
 
     def cross_entropy(self, part: Part) -> Tensor:
         """What the rows add to the mean; what they add to the gradient is kept."""
-        if self.hit.device.type != "cpu" or bool((self.hit < _TINY).any()):
+        if not at_once(self.hit) or bool((self.hit < _TINY).any()):
             log_p = self.logits.gather(self.axis, self.gold)
             log_p = log_p - self.logits.logsumexp(self.axis, keepdim=True)
         else:  # near 1 the logarithm of p by its exact complement

@@ -10,17 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from dicetune.errors import InputError
-from dicetune.losses._base import Loss, Preset, Range, number, weight_vector
+from dicetune.losses._base import Loss, Preset, Range, number, numbers_beside, weight_vector
 from dicetune.losses._blocks import Part
 from dicetune.losses._inputs import (
-    IGNORED,
     Given,
     Items,
     items_of,
     mean_of,
     reduce_items,
-    values_are_known,
 )
+from dicetune.losses._targets import IGNORED, refuse_if
 
 
 def cross_entropy_of(items: Items, class_weight: Tensor | None, reduction: str) -> Tensor:
@@ -158,12 +157,13 @@ def as_counts(class_counts: Tensor | Sequence[float], without: str) -> Tensor:
             "expected class_counts with one number for each class, or (C, 2) for labels, got shape "
             f"{tuple(counts.shape)}"
         )
-    usable = (counts > 0) & torch.isfinite(counts)
-    if values_are_known() and not bool(usable.all()):
-        absent = (~usable).nonzero().squeeze(1).tolist()
-        raise InputError(
-            f"expected training items of every class, got none of class {absent}: {without}"
-        )
+    absent = ~((counts > 0) & torch.isfinite(counts))
+
+    def text() -> str:
+        places = absent.nonzero().squeeze(1).tolist()
+        return f"expected training items of every class, got none of class {places}: {without}"
+
+    refuse_if(f"counts: {without}", absent.any(), text)
     return counts
 
 
@@ -184,7 +184,7 @@ def counts_beside(items: Items) -> Tensor:
             "loss is built, got neither"
         )
     like, classes = items.logits, items.logits.shape[1]
-    counts = torch.as_tensor(items.class_counts, dtype=like.dtype, device=like.device)
+    counts = numbers_beside(items.class_counts, like)
     if items.kind == "labels":
         if counts.numel() != 2 * classes or (counts.ndim == 1 and classes > 1):
             raise InputError(
@@ -227,14 +227,17 @@ def inverse_frequency_weights(class_counts: Tensor | Sequence[float], k: float =
     )
     total = counts.sum(-1, keepdim=True)
     weights = torch.log10((total - counts) / counts + k)
-    if values_are_known() and bool((weights < 0).any()):
+
+    def text() -> str:
         needed = float((2 - total / counts).max())
         worst = (weights == weights.min()).nonzero()[0].tolist()
-        raise InputError(
+        return (
             f"expected weights >= 0, got {float(weights.min()):.3g} for class "
             f"{worst[0] if len(worst) == 1 else worst} with k={k:g}: k={needed:.4g} or more would "
             "do; k=1 always does"
         )
+
+    refuse_if(f"k={k:g}", (weights < 0).any(), text)
     return weights
 
 

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from dicetune.losses._base import weight_vector
 from dicetune.losses._blocks import FastInput, Part, SigmoidBlock, SoftmaxBlock
-from dicetune.losses._inputs import IGNORED, Given, values_are_known
+from dicetune.losses._inputs import KINDS, Given, targets_of
 from dicetune.losses._overlap import Overlap, counted_weight, or_1
+from dicetune.losses._targets import values_are_known
 
 _KEYWORDS = {*Given.__annotations__, "class_counts"}
 _BLOCK = 1 << 18  # entries of a block on a CPU: 1 MB of float32
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-_INTEGERS = (torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8)
 
 
 class set_fast:  # noqa: N801
@@ -72,7 +72,9 @@ def fused(
     labels = target.shape == logits.shape if kind is None else kind == "labels"
     kind = kind or ("labels" if labels else "classes")
     shape = logits.shape if labels else logits.shape[:-1]
-    if classes < 2 or target.shape != shape or not all(part.serves(kind) for part in parts):
+    if classes < 2 or target.shape != shape or kind not in KINDS:
+        return None
+    if not all(part.serves(kind) for part in parts):
         return None
     background = given.get("background")
     if background is not None and not 0 <= background < classes:
@@ -83,15 +85,16 @@ def fused(
     for part in parts:
         if part.choice is not None:
             part.choice.check_kind(kind, background)
-    found = _target(target, logits, given, labels)
-    if found is None:
-        return None
-    target, keep, exists = found
     wide = torch.float64 if logits.dtype == torch.float64 else torch.float32
+    masks = given.get("mask"), given.get("class_mask")
+    _, target, keep, exists, lost = targets_of(logits, target, kind, *masks, wide)
+    if labels and keep is not None:
+        exists = keep[:, None] if exists is None else exists & keep[:, None]
+        exists, keep = exists.expand(target.shape), None
     if number is None:
         number = len(target) if keep is None else keep.sum()
     number = number.to(wide).clamp(min=1) if isinstance(number, Tensor) else max(number, 1)
-    call = FastInput(parts, kind, target, keep, exists, background, number, wide)
+    call = FastInput(parts, kind, target, keep, exists, lost, background, number, wide)
     if torch.is_grad_enabled() and logits.requires_grad:
         value: Tensor = _Fused.apply(logits, call, eager)  # type: ignore[no-untyped-call]
         return value
@@ -100,78 +103,17 @@ def fused(
 
 def _plain(logits: Any, target: Any, given: Given) -> bool:
     """Whether the tensors are such as every step below can take."""
-    tensors = [logits, target]
-    tensors += [mask for mask in (given.get("mask"), given.get("class_mask")) if mask is not None]
-    if any(type(one) not in (Tensor, torch.nn.Parameter) for one in tensors):
-        return False
+    masks = (mask for mask in (given.get("mask"), given.get("class_mask")) if mask is not None)
     return (
-        logits.device.type in ("cpu", "cuda")
-        and all(one.device == logits.device for one in tensors)
-        and all(one.dtype == torch.bool for one in tensors[2:])
+        all(type(one) in (Tensor, torch.nn.Parameter) for one in (logits, target, *masks))
+        and logits.device.type in ("cpu", "cuda")
+        and logits.device == target.device
         and logits.dtype in _FLOATS
         and logits.ndim > 1
         and logits.numel() > 0
         and not (target.requires_grad or target.is_complex())
         and forward_ad._current_level < 0
     )
-
-
-def _target(
-    target: Tensor, logits: Tensor, given: Given, labels: bool
-) -> tuple[Tensor, Tensor | None, Tensor | None] | None:
-    """Targets, the items that count, the classes that exist; ``None`` for what eager refuses."""
-    classes = logits.shape[-1]
-    keep, exists = given.get("mask"), given.get("class_mask")
-    if keep is not None:
-        if keep.shape != logits.shape[:-1]:
-            return None
-        keep = keep.reshape(-1)
-    if exists is not None:
-        fits = exists.ndim <= logits.ndim and all(
-            m in (1, size) for m, size in zip(exists.shape[::-1], logits.shape[::-1], strict=False)
-        )
-        if not fits:
-            return None
-        exists = exists.expand(logits.shape).reshape(-1, classes)
-    if labels:
-        return _labels(target.reshape(-1, classes), logits.dtype, keep, exists)
-    if target.dtype not in _INTEGERS:
-        return None
-    gold = target.reshape(-1).long()
-    if keep is not None:
-        gold = gold.masked_fill(~keep, IGNORED)
-    low, high = (int(end) for end in torch.aminmax(gold))
-    if high >= classes:
-        return None
-    keep = None
-    if low < 0:
-        keep, gold_0 = gold != IGNORED, gold.clamp(min=0)
-        if not torch.equal(keep, gold >= 0):
-            return None
-        gold = gold_0
-    if exists is not None:
-        there = exists.gather(1, gold[:, None])[:, 0]
-        if not (there if keep is None else there | ~keep).all():
-            return None
-    return gold, keep, exists
-
-
-def _labels(
-    target: Tensor, dtype: torch.dtype, keep: Tensor | None, exists: Tensor | None
-) -> tuple[Tensor, Tensor | None, Tensor | None] | None:
-    """The same of values in [0, 1], one for each label."""
-    shares = target.to(torch.float64 if dtype == torch.float64 else torch.float32)
-    low, high = (float(end) for end in torch.aminmax(shares))
-    if low < 0:
-        there = shares != IGNORED
-        exists = there if exists is None else exists & there
-    if keep is not None:
-        exists = keep[:, None] if exists is None else exists & keep[:, None]
-    if exists is not None:
-        shares = torch.where(exists, shares, 0.0)
-        exists = exists.expand(shares.shape)
-        low, high = (float(end) for end in torch.aminmax(shares))
-    return (shares, None, exists) if low >= 0 and high <= 1 else None
 
 
 class _Fused(torch.autograd.Function):

@@ -18,7 +18,9 @@ logit of 16.6), and the gradient of its power is then 0 · ∞ = NaN. So powers 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import NamedTuple, TypedDict, get_args
 
 import torch
@@ -27,8 +29,8 @@ from torch import Tensor
 
 from dicetune.errors import InputError, InputTypeError, quoted, unknown_name
 from dicetune.loss_input import Kind
+from dicetune.losses._targets import class_numbers_of, shares_of, values_are_known
 
-IGNORED = -100  # a target that does not count, as in torch
 ABSENT = -1e30  # the logit of a class that does not exist: exp underflows to 0, nothing overflows
 KINDS: tuple[str, ...] = get_args(Kind)
 REDUCTIONS = ("none", "sum", "mean")
@@ -94,15 +96,25 @@ class Items(NamedTuple):
     class_mask: Tensor | None
     sigmoid: bool
     kind: str
-    background: int | None
-    class_counts: Tensor | Sequence[float] | None
-    num_items: float | Tensor | None
     leading: torch.Size
+    background: int | None = None
+    class_counts: Tensor | Sequence[float] | None = None
+    num_items: float | Tensor | None = None
 
 
-def values_are_known() -> bool:
-    """Whether a tensor has values to read: not in ``torch.compile`` and ``torch.func``."""
-    return not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active())
+_prepared: ContextVar[dict[tuple[object, ...], tuple[Items, tuple[Tensor | None, ...]]] | None] = (
+    ContextVar("prepared", default=None)
+)
+
+
+@contextmanager
+def one_preparation() -> Iterator[None]:
+    """Losses of the same tensors, computed within, check and mask them once."""
+    token = _prepared.set({})
+    try:
+        yield
+    finally:
+        _prepared.reset(token)
 
 
 def items_of(
@@ -123,6 +135,27 @@ def items_of(
         InputError: for shapes that do not fit, a target out of range, an unknown kind.
         InputTypeError: for tensors of a type that cannot be used.
     """
+    kept = _prepared.get() if values_are_known() else None
+    items: Items
+    if kept is None:
+        items = _items_of(logits, target, kind, mask, class_mask, sigmoid)
+    else:
+        tensors = (logits, target, mask, class_mask)
+        key = (*map(id, tensors), kind, sigmoid)
+        if key not in kept:  # with the tensors, so that no other takes the place of one
+            kept[key] = _items_of(logits, target, kind, mask, class_mask, sigmoid), tensors
+        items, _ = kept[key]
+    return items._replace(background=background, class_counts=class_counts, num_items=num_items)
+
+
+def _items_of(
+    logits: Tensor,
+    target: Tensor,
+    kind: str | None,
+    mask: Tensor | None,
+    class_mask: Tensor | None,
+    sigmoid: bool,
+) -> Items:
     tensors: tuple[object, ...] = (logits, target)
     for name, value in zip(("logits", "target"), tensors, strict=True):
         if not isinstance(value, Tensor):
@@ -147,34 +180,44 @@ def items_of(
         )
     flat = logits.reshape(-1, classes)
     flat = flat.float() if flat.dtype in (torch.float16, torch.bfloat16) else flat
-    rows = _row_mask(mask, leading, flat)
-    exists = _class_mask(class_mask, logits)
-    hard = kind != "labels" and target.shape == leading
-    if hard:
-        goal, rows = _gold(target.reshape(-1), classes, rows, exists, kind)
-    else:
-        goal, rows, exists = _shares(target, logits.shape, flat, rows, exists, kind)
+    hard, goal, rows, exists, lost = targets_of(logits, target, kind, mask, class_mask, flat.dtype)
     sigmoid = sigmoid or kind == "labels"
     if exists is not None:
         flat = torch.where(exists, flat, ABSENT)
     if rows is not None:
         # a sigmoid at ABSENT is 0, and so is its target: the row adds nothing
-        flat = torch.where(rows[:, None], flat, ABSENT if sigmoid else 0.0)
+        nothing: float | Tensor = ABSENT if sigmoid else 0.0
+        there = rows
+        if lost is not None:
+            nothing = torch.where(lost, torch.nan, nothing)[:, None].to(flat.dtype)
+            there = rows & ~lost
+        flat = torch.where(there[:, None], flat, nothing)
         if not hard:
             goal = torch.where(rows[:, None], goal, 0.0)
-    return Items(
-        flat,
-        goal,
-        hard,
-        rows,
-        exists,
-        sigmoid,
-        kind,
-        background,
-        class_counts,
-        num_items,
-        leading,
-    )
+    return Items(flat, goal, hard, rows, exists, sigmoid, kind, leading)
+
+
+def targets_of(
+    logits: Tensor,
+    target: Tensor,
+    kind: str,
+    mask: Tensor | None,
+    class_mask: Tensor | None,
+    dtype: torch.dtype,
+) -> tuple[bool, Tensor, Tensor | None, Tensor | None, Tensor | None]:
+    """Whether targets are hard; clean targets; rows that count; classes that exist; NaN rows.
+
+    Targets are class numbers (N,) or shares (N, C) of ``dtype``. The masks are ``None`` where all
+    count. The last are rows whose target cannot be, where that is not raised at once.
+    """
+    leading = logits.shape[:-1]
+    rows, exists = _row_mask(mask, leading, logits), _class_mask(class_mask, logits)
+    if kind != "labels" and target.shape == leading:
+        gold, rows, lost = class_numbers_of(
+            target.reshape(-1), logits.shape[-1], rows, exists, kind
+        )
+        return True, gold, rows, exists, lost
+    return False, *shares_of(target, logits.shape, dtype, rows, exists, kind), None
 
 
 def _with_class_axis(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -220,93 +263,6 @@ def _class_mask(mask: Tensor | None, logits: Tensor) -> Tensor | None:
             f"got {tuple(mask.shape)}"
         )
     return mask.expand(logits.shape).reshape(-1, logits.shape[-1]).to(logits.device)
-
-
-def _gold(
-    target: Tensor, classes: int, rows: Tensor | None, exists: Tensor | None, kind: str
-) -> tuple[Tensor, Tensor | None]:
-    """Class numbers with 0 where masked, and the rows that count (``None``: all)."""
-    if target.is_floating_point() or target.is_complex() or target.dtype == torch.bool:
-        raise InputTypeError(
-            f"expected integer targets, one class number an item, got {target.dtype}: shares of "
-            "classes have the logits' shape"
-        )
-    gold = target.long()
-    if rows is not None:
-        gold = gold.masked_fill(~rows, IGNORED)
-    known = values_are_known()
-    if known:
-        if gold.numel() == 0:
-            return gold, None
-        low, high = (int(end) for end in torch.aminmax(gold))
-        wrong = gold[(gold < 0) & (gold != IGNORED)] if low < 0 else gold[:0]
-        if high >= classes or wrong.numel():
-            got = high if high >= classes else int(wrong[0])
-            raise InputError(f"expected targets in 0..{classes - 1} or -100, got {got}")
-    if not known or low < 0:
-        rows = gold != IGNORED
-        gold = gold.masked_fill(~rows, 0)
-    else:
-        rows = None
-    if exists is not None and known:
-        alive = exists.gather(1, gold[:, None]).squeeze(1)
-        lost = ~alive if rows is None else ~alive & rows
-        if lost.any():
-            row = int(lost.nonzero()[0])
-            what = "position" if kind == "positions" else "class"
-            raise InputError(
-                f"expected targets that exist in class_mask, got {what} {int(gold[row])} of item "
-                f"{row}, which is masked: set it in class_mask, or ignore the item with -100"
-            )
-    return gold, rows
-
-
-def _shares(
-    target: Tensor,
-    shape: torch.Size,
-    flat: Tensor,
-    rows: Tensor | None,
-    exists: Tensor | None,
-    kind: str,
-) -> tuple[Tensor, Tensor | None, Tensor | None]:
-    """Values in [0, 1] of the logits' shape, the rows that count, the classes that exist."""
-    if target.shape != shape:
-        wanted = f"{tuple(shape)} (a value for each label)"
-        if kind != "labels":
-            wanted = f"{tuple(shape[:-1])} (one class number an item) or {tuple(shape)} (shares)"
-        raise InputError(
-            f"expected a target of shape {wanted} for logits of {tuple(shape)} and kind "
-            f"{quoted(kind)}, got {tuple(target.shape)}"
-        )
-    if kind != "labels" and not target.is_floating_point():
-        raise InputTypeError(f"expected floating-point shares of the classes, got {target.dtype}")
-    shares = target.reshape(flat.shape).to(flat.dtype)
-    known = values_are_known()
-    if not known or bool((shares == IGNORED).any()):
-        exists = (shares != IGNORED) if exists is None else exists & (shares != IGNORED)
-    if exists is not None:
-        # an item without any class that exists is no item
-        some = exists.any(1)
-        rows = some if rows is None else rows & some
-        shares = shares.masked_fill(~exists, 0.0)
-    if rows is not None:
-        shares = shares.masked_fill(~rows[:, None], 0.0)
-    if known and shares.numel():
-        low, high = (float(end) for end in torch.aminmax(shares.detach()))
-        if not (low >= 0.0 and high <= 1.0):
-            wrong = low if not low >= 0.0 else high
-            raise InputError(f"expected targets in [0, 1] or -100, got {wrong}")
-        if kind != "labels":
-            total = shares.sum(1)
-            # in half precision a third is 0.3340, and three thirds are 1.002
-            off = (total - 1).abs() > max(1e-3, torch.finfo(target.dtype).eps)
-            off = off if rows is None else off & rows
-            if off.any():
-                raise InputError(
-                    "expected shares that sum to 1 over the classes, got a sum of "
-                    f"{float(total[off][0]):.4g}"
-                )
-    return shares, rows, exists
 
 
 def check_background(items: Items) -> None:

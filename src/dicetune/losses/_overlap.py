@@ -33,8 +33,8 @@ from dicetune.losses._inputs import (
     power_from_log,
     probabilities,
     reduce_items,
-    values_are_known,
 )
+from dicetune.losses._targets import refuse_if
 
 _CHOICES = {
     "level": ("example", "set"),
@@ -279,12 +279,16 @@ def counted_weight(
     if choice.classes == "foreground" and background is not None:
         others = torch.arange(like.shape[-1], device=like.device) != background
         weight = others.to(like.dtype) if weight is None else weight * others
-        if class_weight is not None and values_are_known() and not weight.any():
-            raise InputError(
-                "expected class_weight > 0 for a class that counts, got weight for the background "
-                "only: classes='foreground' leaves the background out"
-            )
+        if class_weight is not None:
+            refuse_if("weight", ~weight.any(), _only_background)
     return weight
+
+
+def _only_background() -> str:
+    return (
+        "expected class_weight > 0 for a class that counts, got weight for the background only: "
+        "classes='foreground' leaves the background out"
+    )
 
 
 def _hard_parts(items: Items, choice: Overlap) -> tuple[Tensor, Tensor, Tensor]:

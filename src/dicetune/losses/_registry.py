@@ -19,12 +19,11 @@ from torch import Tensor
 
 from dicetune.errors import InputError, InputTypeError, quoted, unknown_name
 from dicetune.losses._base import Loss, number, option_text
-from dicetune.losses._counted import ClassBalancedLoss, LogitAdjustedLoss
+from dicetune.losses._counted import ClassBalancedLoss, LogitAdjustedLoss, MajorityOrMinorityLoss
 from dicetune.losses._cross_entropy import CrossEntropyLoss, WeightedCrossEntropyLoss
 from dicetune.losses._dice import DiceLoss, SelfAdjustingDiceLoss
 from dicetune.losses._focal import AsymmetricLoss, FocalLoss
 from dicetune.losses._inputs import KINDS
-from dicetune.losses._majority_or_minority import MajorityOrMinorityLoss
 from dicetune.losses._own import as_loss, import_loss
 from dicetune.losses._sum import SumLoss
 from dicetune.losses._tversky import OverlapLoss, TverskyLoss

@@ -8,6 +8,7 @@ What it is not: a loss with reductions; every part is first reduced to its mean.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 from dicetune.errors import InputError, InputTypeError, quoted
 from dicetune.losses._base import Loss, Range, number, option_text
 from dicetune.losses._fast import fused
-from dicetune.losses._inputs import Call
+from dicetune.losses._inputs import Call, one_preparation
+from dicetune.losses._targets import values_are_known
 
 # A search changes every coefficient but the first: their ratio to the first changes more than the
 # learning rate does.
@@ -74,7 +76,9 @@ class SumLoss(Loss):
 
         def stepwise(logits: Tensor) -> Tensor:
             parts = zip(self.coefficients, self.losses, strict=True)
-            values = [coefficient * loss(logits, target, **given) for coefficient, loss in parts]
+            # a compiler takes no part in what is kept
+            with one_preparation() if values_are_known() else nullcontext():
+                values = [share * loss(logits, target, **given) for share, loss in parts]
             return torch.stack(values).sum()
 
         parts = [loss.fast_part(coefficient) for coefficient, loss in self.terms()]

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import Kind, LossInput, item_count
-from dicetune.losses import Loss, check_selection, hardest_negatives
+from dicetune.losses import Loss, check_selection, hardest_negatives, one_preparation
 from dicetune.training.processes import by_process, process_count, process_number, summed
 from dicetune.training.sets import BATCH, LossSet, RunningSums
 
@@ -93,15 +93,16 @@ class Objective:
         for item in inputs:
             if self.hard_negatives is not None:
                 item = _hardest(item, self.hard_negatives)
-            for number, (coefficient, term) in enumerate(self.terms):
-                if term.is_additive(item.kind) and not self._ranks_together(item.kind):
-                    value = _apply(term, item, num_items=counts[item.name]) * world_size
-                elif running is not None:
-                    key, sums = (item.name, number), _wide_sums(term, item)
-                    value = running.share(key, sums, micro_batches, _loss_at(term, item))
-                else:
-                    value = _apply(term, item) / micro_batches
-                total = total + item.coefficient * coefficient * value
+            with one_preparation():
+                for number, (coefficient, term) in enumerate(self.terms):
+                    if term.is_additive(item.kind) and not self._ranks_together(item.kind):
+                        value = _apply(term, item, num_items=counts[item.name]) * world_size
+                    elif running is not None:
+                        key, sums = (item.name, number), _wide_sums(term, item)
+                        value = running.share(key, sums, micro_batches, _loss_at(term, item))
+                    else:
+                        value = _apply(term, item) / micro_batches
+                    total = total + item.coefficient * coefficient * value
         return total
 
     def of_step(

@@ -28,7 +28,7 @@ from transformers.trainer_utils import EvalLoopOutput, EvalPrediction, TrainOutp
 
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import Kind, LossInput, item_count
-from dicetune.losses import AnyLoss, start_steps
+from dicetune.losses import AnyLoss, raise_bad_targets, start_steps
 from dicetune.tasks.outputs import join_batches
 from dicetune.training.auto import AUTO, recipe_of
 from dicetune.training.batches import EpochOfSampler, LengthGroupedSampler
@@ -232,7 +232,8 @@ class ObjectiveTrainer(Trainer):
             )
 
     def log(self, logs: dict[str, float], *positional: Any, **named: Any) -> None:
-        """The stock log, of finite losses."""
+        """The stock log, of finite losses and of targets that can be."""
+        raise_bad_targets()
         for name in ("loss", "train_loss"):
             if not math.isfinite(logs.get(name, 0.0)):
                 raise self._not_finite(
