@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-gpu lint bench clean
 
 $(BIN)/.user: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -26,6 +26,10 @@ demo: $(BIN)/.user
 # one worker a core, one thread a worker
 test: $(BIN)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
+
+# needs no network, no data and no pretrained weights; skips without a GPU
+test-gpu: $(BIN)/.test
+	$(BIN)/python -m pytest -m gpu tests/gpu
 
 lint: $(BIN)/.dev
 	$(BIN)/ruff check .

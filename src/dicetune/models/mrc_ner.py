@@ -247,8 +247,10 @@ def select_spans(
     """
     mask = mask.bool()
     words = mask.sum(1)
-    longest = int(words.max()) if mask.numel() else 0
-    if longest == 0:
+    longest = mask.shape[1]  # padding changes nothing, and asking for less would wait for a GPU
+    if longest and mask.device.type == "cpu":
+        longest = int(words.max())
+    if longest == 0 or len(mask) == 0:
         return torch.full((len(mask), count, 2), -1, device=mask.device)
     reach = min(max_words, longest)
     positions = mask.int().argsort(dim=1, descending=True, stable=True)[:, :longest]

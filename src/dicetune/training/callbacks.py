@@ -47,7 +47,7 @@ class StopOnSignal(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
         """Save and stop, if any process got a signal: all must stop at the same step."""
-        self.stopped = any_process(self._seen is not None, args.device)
+        self.stopped = any_process(self._seen is not None)
         if self.stopped:
             control.should_save = True
             control.should_training_stop = True

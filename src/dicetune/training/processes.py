@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable
@@ -52,13 +53,21 @@ def check_group(processes: int = 1, index: int = 0) -> None:
             )
 
 
-def any_process(asked: bool, device: torch.device) -> bool:
-    """Whether ``asked`` is true in any process of the group."""
+def any_process(asked: bool) -> bool:
+    """Whether ``asked`` is true in any process of the group; waits for no device."""
     if not torch.distributed.is_initialized():
         return asked
-    flag = torch.tensor(float(asked), device=device)
-    torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX)
+    flag = torch.tensor(float(asked))
+    torch.distributed.all_reduce(flag, op=torch.distributed.ReduceOp.MAX, group=_hosts())
     return bool(flag.item())
+
+
+@functools.cache
+def _hosts() -> Any:
+    """The group, for tensors of the CPU: a second group where the first knows GPUs alone."""
+    if "gloo" in torch.distributed.get_backend_config():
+        return None
+    return torch.distributed.new_group(backend="gloo")
 
 
 def process_count() -> int:
