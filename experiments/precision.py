@@ -67,8 +67,8 @@ def main() -> None:
         "| set | metric | fp32 | bf16 | bf16 - fp32 (95%) | times as fast |",
         "|---|---|---:|---:|---:|---:|",
         *(text for text, _ in found),
-        f"\nbf16 {'may become' if safe else 'does not become'} the default: the lower end has to be "
-        f"above {MOST_LOST} on every set",
+        f"\nbf16 {'may become' if safe else 'does not become'} the default: its lower end has to "
+        f"be above {MOST_LOST} on every set",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
 
