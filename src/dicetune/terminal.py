@@ -10,7 +10,7 @@ import html
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -19,11 +19,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dicetune.comparison.runs import Progress, RunState
-from dicetune.data import Fact, Inspection, Ratio
 from dicetune.errors import listed, printable
 from dicetune.numbers import duration
 from dicetune.records import DEFAULT, TUNED
+
+if TYPE_CHECKING:
+    from dicetune.comparison.runs import Progress, RunState
+    from dicetune.data import Fact, Inspection, Ratio
 
 console = Console(highlight=False)
 stderr = Console(stderr=True, highlight=False)

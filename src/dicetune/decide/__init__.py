@@ -16,7 +16,6 @@ from dicetune.decide.fit import fit as _fit
 from dicetune.decide.fit import logit_adjustment
 from dicetune.decide.folder import Split, Tuned, read_scores, tune_folder, tune_splits
 from dicetune.decide.rule import DecisionRule
-from dicetune.decide.score_file import tune_scores as _tune_scores
 
 __all__ = [
     "DecisionRule",
@@ -43,6 +42,12 @@ def _former(function: Call, name: str, successor: str) -> Call:
         return function(*args, **options)
 
     return cast(Call, call)
+
+
+def _tune_scores(*args: Any, **options: Any) -> Tuned:
+    from dicetune.decide import score_file  # loads the readers of files
+
+    return score_file.tune_scores(*args, **options)
 
 
 fit = _former(_fit, "fit", "dicetune.tune(scores=rows)")

@@ -13,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from dicetune.data.files.tables import parse_grid
-from dicetune.data.files.text import NoteBook, read_lines
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.problems import Problem
 
@@ -45,6 +43,10 @@ def read_costs(source: str | Path | Costs, labels: Sequence[str]) -> dict[str, d
                 )
         lines, place = list(range(1, len(rows) + 1)), "costs"
     else:
+        # a rule is applied without files
+        from dicetune.data.files.tables import parse_grid
+        from dicetune.data.files.text import NoteBook, read_lines
+
         grid = parse_grid(read_lines(source), source, NoteBook())
         (_, *heads), *rows = grid.rows
         lines, place = grid.lines, str(source)
