@@ -52,7 +52,6 @@ from dicetune.data.questions.read import read_questions
 from dicetune.data.tagged.conll import write_conll
 from dicetune.data.tagged.corpus import (
     Corpus,
-    Sentence,
     check_labels,
     inspect_tokens,
     label_names,
@@ -73,6 +72,7 @@ from dicetune.data.tagged.segmentation import (
     to_characters,
     word_breaks,
 )
+from dicetune.data.tagged.sentences import Sentence
 from dicetune.data.tagged.treebank import format_word_tags
 from dicetune.data.texts.columns import TextColumns, TextLayout
 from dicetune.data.texts.corpus import TextCorpus, TextExample, inspect_texts

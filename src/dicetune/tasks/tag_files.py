@@ -33,7 +33,7 @@ def read_untagged(
     spans: bool,
     token_column: int | str | None = None,
     trained: Trained | None = None,
-    lines: list[str] | None = None,
+    lines: Sequence[str] | None = None,
 ) -> Corpus:
     """The words of a source; its tags, if any, are not read."""
     formats = ("auto", "text", *TAGGED_FORMATS)

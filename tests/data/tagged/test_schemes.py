@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dicetune.data import Sentence, convert, spans, to_tags
+from dicetune.data.tagged import schemes
 from dicetune.data.tagged.corpus import Reading
-from dicetune.data.tagged.schemes import detect_scheme, normalise
+from dicetune.data.tagged.schemes import detect_scheme
+from dicetune.data.tagged.sentences import Sentences
 from dicetune.errors import DataError, InputError
 from dicetune.problems.schemes import PREFIXES
 
@@ -19,7 +21,12 @@ def tagged(*lines):
         numbers = tuple(range(line, line + len(tags)))
         out.append(Sentence(("w",) * len(tags), tags, line, lines=numbers))
         line += len(tags) + 1
-    return out
+    return Sentences.of(out)
+
+
+def normalise(sentences, scheme, reading):
+    found, name = schemes.normalise(sentences, scheme, reading)
+    return [list(sentence.tags) for sentence in found], name
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ def _parse_lines(
     return sentences
 
 
-def _format_of(lines: list[str], path: str | Path) -> str:
+def _format_of(lines: Sequence[str], path: str | Path) -> str:
     """``mrc``, ``entities``, or the format of tagged text."""
     if is_mrc(lines):
         return "mrc"

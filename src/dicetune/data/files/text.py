@@ -15,12 +15,13 @@ import logging
 import os
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TextIO, TypeVar
 
+from dicetune.data.files.lines import Lines
 from dicetune.errors import DataError, InputError, quoted
 
 _log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ _MB = 1_000_000
 _LARGEST = 256
 _DENSEST = 100
 _PLACES = 5
+_MARK = "\ufeff".encode()
 
 Entry = TypeVar("Entry")
 
@@ -148,30 +150,35 @@ def log_notes(notes: Iterable[Note]) -> None:
         _log.info("%s", note)
 
 
-def read_lines(path: str | Path, *, returns: bool = False) -> list[str]:
+def read_lines(path: str | Path, *, returns: bool = False) -> Lines:
     r"""The lines of a text file, without their ends; a byte order mark is dropped.
 
     The first bytes of a gzip file tell that it is one, not its name; ``-`` is stdin. With
     ``returns`` the ``\r`` of a line end stays: in a table it may be part of a cell.
     """
     raw = _bytes(path)
-    text = _decode(raw, path).removeprefix("\ufeff")
-    if not text.strip():
+    try:
+        lines = Lines(raw.removeprefix(_MARK), returns)
+    except UnicodeDecodeError as error:
+        raise _no_utf8(raw, len(raw) - len(error.object) + error.start, path) from None
+    if lines.is_blank:
         raise DataError(path, "expected text, got an empty file: check how it was made")
-    if "\n" not in text.rstrip("\r\n") and "\r" in text.rstrip("\r\n"):
-        raise DataError(
-            path,
-            "expected lines that end in LF or CR LF, got CR alone: "
-            "convert it, for example with `tr '\\r' '\\n'`",
-        )
-    lines = text.split("\n")
-    if not lines[-1]:
-        lines.pop()
-    return lines if returns else without_returns(lines)
+    first = raw.find(b"\n")
+    if first < 0 or not raw[first : first + _MB].strip(b"\r\n"):
+        body = raw.rstrip(b"\r\n")
+        if b"\n" not in body and b"\r" in body:
+            raise DataError(
+                path,
+                "expected lines that end in LF or CR LF, got CR alone: "
+                "convert it, for example with `tr '\\r' '\\n'`",
+            )
+    return lines
 
 
-def without_returns(lines: Iterable[str]) -> list[str]:
+def without_returns(lines: Sequence[str]) -> Sequence[str]:
     r"""Lines without the ``\r`` of their ends."""
+    if isinstance(lines, Lines):
+        return lines.without_returns()
     return [line.removesuffix("\r") for line in lines]
 
 
@@ -227,26 +234,24 @@ def _limit() -> int:
     return int(chosen)
 
 
-def _decode(raw: bytes, path: str | Path) -> str:
+def _no_utf8(raw: bytes, start: int, path: str | Path) -> DataError:
+    """What is said of a file whose byte at ``start`` is the first that is no UTF-8."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(
+        return DataError(
             path,
             "expected UTF-8, got UTF-16 (by its byte order mark): convert it, for example with "
             "`iconv -f UTF-16 -t UTF-8`",
             line=1,
         )
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        before = raw[: error.start]
-        line_start = before.rfind(b"\n") + 1
-        raise DataError(
-            path,
-            f"expected UTF-8, got the byte 0x{raw[error.start]:02x} "
-            f"at byte {error.start - line_start + 1} of the line: convert the file, for example "
-            "with `iconv -f ISO-8859-1 -t UTF-8`",
-            line=before.count(b"\n") + 1,
-        ) from None
+    before = raw[:start]
+    line_start = before.rfind(b"\n") + 1
+    return DataError(
+        path,
+        f"expected UTF-8, got the byte 0x{raw[start]:02x} "
+        f"at byte {start - line_start + 1} of the line: convert the file, for example "
+        "with `iconv -f ISO-8859-1 -t UTF-8`",
+        line=before.count(b"\n") + 1,
+    )
 
 
 def write_text(target: Target, text: str) -> None:

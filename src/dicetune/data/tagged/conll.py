@@ -26,13 +26,17 @@ refused before anything is written.
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
 
 from dicetune.data.files.text import Target, write_text
-from dicetune.data.tagged.corpus import COMMENTS, Reading, Sentence, Tagged
+from dicetune.data.tagged.corpus import COMMENTS, Reading, Tagged
+from dicetune.data.tagged.sentences import Numbered, Numbering, Sentence, Sentences
 from dicetune.errors import InputError, quoted
 
 DOCUMENT = "-DOCSTART-"
@@ -50,38 +54,37 @@ _LEAST_ROWS = 5
 _LEAST_SHARE = 0.99
 
 
-@dataclass
-class Rows:
-    """The rows of a sentence, the line of each, and the document where the file has documents."""
-
-    rows: list[list[str]] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)
-    document: str | None = None
-
-
 @dataclass(frozen=True)
 class Table:
     """The rows of a column file by sentences, all of one width."""
 
-    sentences: list[Rows]
-    width: int
+    names: Sequence[str]  # of the numbers of cells
+    cells: np.ndarray  # (rows, columns)
+    starts: np.ndarray  # (sentences + 1,) where the rows of each sentence begin
+    lines: np.ndarray  # (rows,)
+    documents: Sequence[str | None]  # of each sentence, where the file has documents
     reading: Reading
+
+    @property
+    def width(self) -> int:
+        """Number of columns."""
+        return int(self.cells.shape[1])
 
     @property
     def first_line(self) -> int:
         """The line of the first row."""
-        return self.sentences[0].lines[0]
+        return int(self.lines[0])
 
-    def column(self, index: int, what: str) -> list[list[str]]:
-        """The cells of one column by sentences; negative numbers count from the last column."""
+    def column(self, index: int, what: str) -> Numbered:
+        """The cells of one column; negative numbers count from the last column."""
         if not -self.width <= index < self.width:
             raise self.reading.error(
                 f"expected a column {index} for the {what}, got {self.width} column"
                 f"{'s' if self.width != 1 else ''} (numbered from 0)"
             )
-        return [[row[index] for row in sentence.rows] for sentence in self.sentences]
+        return Numbered(self.names, self.cells[:, index]).compact()
 
-    def words(self, tag_columns: int) -> list[list[str]]:
+    def words(self, tag_columns: int) -> Numbered:
         """The column of words: as chosen, else the first column, if it can hold words."""
         chosen = self.reading.token_column
         if chosen is None and (found := self._no_words(tag_columns)):
@@ -97,17 +100,27 @@ class Table:
         if self.width <= tag_columns + 1:
             return None  # no column but the first one is left for the words
         words = self.column(0, "words")
-        if not any(word for sentence in words for word in sentence):
+        if not any(words.names):
             return "an empty cell in every row"
-        found = [[_NUMBER.fullmatch(word) for word in sentence] for sentence in words]
-        if not all(match for sentence in found for match in sentence):
+        found = [_NUMBER.fullmatch(word) for word in words.names]
+        numbers = [int(match[1]) for match in found if match]
+        if len(numbers) < len(found):
             return None
-        numbers = [[int(match[1]) for match in sentence if match] for sentence in found]
-        steps = {b - a for sentence in numbers for a, b in pairwise(sentence)}
-        return "running numbers" if steps and steps <= {0, 1} else None
+        within = np.ones(len(self.lines), dtype=bool)
+        within[self.starts[:-1]] = False
+        steps = np.diff(np.array(numbers)[words.numbers])[within[1:]]
+        return "running numbers" if len(steps) and set(np.unique(steps)) <= {0, 1} else None
+
+    def sentences(self, words: Numbered, tags: Numbered | None) -> Sentences:
+        """The sentences of a column of words and a column of tags, or none."""
+        untagged = Numbered((), np.full(len(self.lines), -1, dtype=np.int8))
+        begins = self.lines[self.starts[:-1]]
+        return Sentences.of_columns(
+            words, tags or untagged, self.starts, begins, self.lines, (), self.documents
+        )
 
 
-def parse_conll(reading: Reading) -> list[Sentence]:
+def parse_conll(reading: Reading) -> Iterable[Sentence]:
     """Columns to sentences; the words are the first column and the tags the last by default."""
     tag_index = column_number(reading.tag_column, -1, "tag_column")
     table = parse_table(reading)
@@ -118,64 +131,71 @@ def parse_conll(reading: Reading) -> list[Sentence]:
             table.first_line,
         )
     words = table.words(int(reading.wants_tags))
-    tags = table.column(tag_index, "tags") if reading.wants_tags else [[] for _ in words]
-    return _without_positions(
-        [
-            Sentence(
-                tuple(sentence_words),
-                tuple(sentence_tags),
-                line=rows.lines[0],
-                lines=tuple(rows.lines),
-                document=rows.document,
-            )
-            for rows, sentence_words, sentence_tags in zip(
-                table.sentences, words, tags, strict=True
-            )
-        ],
-        reading,
-    )
+    tags = table.column(tag_index, "tags") if reading.wants_tags else None
+    return _without_positions(table.sentences(words, tags), reading)
+
+
+def rows_of(lines: Iterable[str], no_rows: str | tuple[str, ...] = "# ") -> Iterator[str]:
+    """Lines that are not blank and begin with none of some texts."""
+    return (line for line in lines if line.strip() and not line.startswith(no_rows))
 
 
 def parse_table(reading: Reading) -> Table:
     """Lines to sentences of rows, all of one width."""
-    numbered = [(number, line) for number, line in enumerate(reading.lines, 1) if line.strip()]
-    plain = [line for _, line in numbered if not line.startswith(("# ", DOCUMENT))]
-    sample = plain or [line for _, line in numbered if not line.startswith(DOCUMENT)]
-    if not sample:
+    lines = reading.lines
+    no_rows: tuple[str, ...] = ("# ", DOCUMENT)
+    if is_plain := any(rows_of(lines, no_rows)):
+        has_tab = Counter("\t" in line for line in rows_of(lines, no_rows))
+    else:
+        no_rows = (DOCUMENT,)
+        has_tab = Counter("\t" in line for line in rows_of(lines, no_rows))
+    if not has_tab:
         raise reading.error("expected rows of a word and its tag, got none")
-    _check_declared(numbered, reading)
-    by_tab = 2 * sum("\t" in line for line in sample) >= len(sample)
-    parted = [cells(line, by_tab) for line in sample]
-    width, rows = Counter(map(len, parted)).most_common(1)[0]
-    if 2 * rows < len(parted):
+    _check_declared(reading)
+    by_tab = 2 * has_tab[True] >= has_tab.total()
+    widths = Counter(len(cells(line, by_tab)) for line in rows_of(lines, no_rows))
+    width, rows = widths.most_common(1)[0]
+    if 2 * rows < has_tab.total():
         raise reading.error(
             "the format cannot be told: expected JSON lines, CoNLL-U or one word a line with its "
-            f"tag, got lines of {min(map(len, parted))} to {max(map(len, parted))} columns"
+            f"tag, got lines of {min(widths)} to {max(widths)} columns"
         )
-    known = {row[-1] for row in parted}
+    # without a plain row, any row of the right width is a row
+    known: set[str] | None = None
+    if is_plain and not by_tab and any(line.startswith("# ") for line in lines):
+        known = {cells(line, by_tab)[-1] for line in rows_of(lines, no_rows)}
 
-    sentences = [Rows()]
+    found, line_numbers, starts = array("i"), array("i"), array("q", [0])
+    number_of = Numbering()
+    documents: list[str | None] = []
     document: str | None = None
-    for number, line in enumerate(reading.lines, 1):
-        if not line.strip():
-            sentences.append(Rows(document=document))
+    for number, line in enumerate(chain(lines, [""]), 1):
+        row = cells(line, by_tab) if line.strip() else [""]
+        if row == [""] or row[0] == DOCUMENT:
+            if len(line_numbers) > starts[-1]:
+                starts.append(len(line_numbers))
+                documents.append(document)
+            if row[0] == DOCUMENT:
+                reading.note("document boundaries (-DOCSTART-): no sentences", number)
+                document = str(int(document or 0) + 1)
             continue
-        row = cells(line, by_tab)
-        # without a plain row, any row of the right width is a row
-        is_row = len(row) == width and (by_tab or not plain or row[-1] in known)
-        if row[0] == DOCUMENT:
-            reading.note("document boundaries (-DOCSTART-): no sentences", number)
-            document = str(int(document or 0) + 1)
-            sentences.append(Rows(document=document))
-        elif line.startswith("# ") and not is_row:
+        is_row = len(row) == width and (known is None or row[-1] in known)
+        if line.startswith("# ") and not is_row:
             reading.note(COMMENTS, number)
         elif len(row) != width:
             raise reading.error(_ragged(line, len(row), width, by_tab), number)
         else:
-            sentences[-1].rows.append(row)
-            sentences[-1].lines.append(number)
-    filled = [sentence for sentence in sentences if sentence.rows]
-    return Table(filled, _without_empty(filled, width, reading), reading)
+            found.extend(map(number_of.__getitem__, row))
+            line_numbers.append(number)
+    table = Table(
+        list(number_of),
+        np.asarray(found).reshape(-1, width),
+        np.asarray(starts),
+        np.asarray(line_numbers),
+        documents,
+        reading,
+    )
+    return _without_empty(table)
 
 
 def names_columns(line: str) -> bool:
@@ -240,36 +260,38 @@ def write_conll(
     write_text(target, "\ufeff" + text if text.startswith("\ufeff") else text)
 
 
-def _check_declared(numbered: Sequence[tuple[int, str]], reading: Reading) -> None:
+def _check_declared(reading: Reading) -> None:
     """Refuse lines that declare another layout, and a first row that names the columns."""
-    for number, line in numbered:
-        if _DECLARED.match(line):
+    first: tuple[int, str] | None = None
+    for number, line in enumerate(reading.lines, 1):
+        if first is None and line.strip():
+            first = number, line
+        if line.startswith(("#", "T")) and _DECLARED.match(line):
             raise reading.error(
                 f"expected rows of a word and its tag, got {quoted(line)}, which declares a layout "
                 "that is not read: convert the file, or remove the line and choose the columns "
                 "with token_column and tag_column",
                 number,
             )
-    number, line = numbered[0]
-    if names_columns(line):
+    if first is not None and names_columns(first[1]):
         raise reading.error(
-            f"expected a word and its tag, got {quoted(line)}, which names the columns: remove "
+            f"expected a word and its tag, got {quoted(first[1])}, which names the columns: remove "
             "the line, part the columns by tabs and the sentences by blank lines, and choose the "
             "columns by their numbers from 0, such as token_column=1",
-            number,
+            first[0],
         )
 
 
-def _without_empty(sentences: list[Rows], width: int, reading: Reading) -> int:
-    """Cut last columns that are empty in every row, beside a word and a tag; the width left."""
-    rows = [row for sentence in sentences for row in sentence.rows]
-    filled = max((n for row in rows for n, cell in enumerate(row, 1) if cell.strip()), default=0)
-    left = max(filled, min(width, 2))
-    if left < width:
-        reading.note(EMPTY_COLUMN, sentences[0].lines[0])
-        for row in rows:
-            del row[left:]
-    return left
+def _without_empty(table: Table) -> Table:
+    """Cut last columns that are empty in every row, beside a word and a tag."""
+    is_blank = np.array([not name.strip() for name in table.names])
+    left = table.width
+    while left > 2 and is_blank[table.cells[:, left - 1]].all():
+        left -= 1
+    if left == table.width:
+        return table
+    table.reading.note(EMPTY_COLUMN, table.first_line)
+    return replace(table, cells=table.cells[:, :left])
 
 
 def _ragged(line: str, got: int, width: int, by_tab: bool) -> str:
@@ -302,21 +324,22 @@ def _check_row(row: Sequence[str], number: int) -> None:
         )
 
 
-def _without_positions(sentences: list[Sentence], reading: Reading) -> list[Sentence]:
+def _without_positions(sentences: Sentences, reading: Reading) -> Iterable[Sentence]:
     """The sentences with bare characters if the file has word-position digits, else unchanged."""
-    words = [word for sentence in sentences for word in sentence.tokens]
-    if len(words) < _LEAST_ROWS or 2 * sum(not word.isascii() for word in words) <= len(words):
+    words = sentences.own_words
+    is_other = np.array([not word.isascii() for word in words.names])
+    count = len(words.numbers)
+    if count < _LEAST_ROWS or 2 * int(is_other[words.numbers].sum()) <= count:
         return sentences
-    parted = [_part_positions(sentence.tokens) for sentence in sentences]
-    if sum(fits for parts in parted for _, fits in parts) < _LEAST_SHARE * len(words):
+    parted = (_part_positions(sentence.tokens) for sentence in sentences)
+    if sum(fits for parts in parted for _, fits in parts) < _LEAST_SHARE * count:
         return sentences
-    for sentence in sentences:
-        for position in range(len(sentence.tokens)):
-            reading.note(POSITIONS, sentence.line_of(position))
-    return [
-        replace(sentence, tokens=tuple(word for word, _ in parts))
-        for sentence, parts in zip(sentences, parted, strict=True)
-    ]
+    for place in range(count):
+        reading.note(POSITIONS, sentences.line_at(place))
+    return (
+        replace(sentence, tokens=tuple(word for word, _ in _part_positions(sentence.tokens)))
+        for sentence in sentences
+    )
 
 
 def _part_positions(words: Sequence[str]) -> list[tuple[str, bool]]:

@@ -26,7 +26,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from dicetune.data.files.brackets import plain_word
-from dicetune.data.tagged.corpus import COMMENTS, Reading, Sentence, column_place
+from dicetune.data.tagged.corpus import COMMENTS, Reading, column_place
+from dicetune.data.tagged.sentences import Sentence
 from dicetune.errors import quoted
 
 WIDTH = 12

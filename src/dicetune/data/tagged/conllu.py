@@ -9,9 +9,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from itertools import chain
 
-from dicetune.data.tagged.corpus import Reading, Sentence, column_place
+from dicetune.data.tagged.corpus import Reading, column_place
+from dicetune.data.tagged.sentences import Sentence
 from dicetune.errors import quoted
 
 WIDTH = 10
@@ -29,13 +31,14 @@ MULTI_WORD = "multi-word rows (1-2): skipped, their syntactic words are read"
 EMPTY_NODE = "empty nodes (24.1): skipped"
 
 
-def is_conllu(rows: Sequence[str]) -> bool:
+def is_conllu(lines: Iterable[str]) -> bool:
     """Whether the first row, comments aside, has ten columns and begins with a number."""
-    cells = rows[0].split("\t") if rows else []
+    row = next((line for line in lines if line.strip() and not line.startswith("#")), "")
+    cells = row.split("\t")
     return len(cells) == WIDTH and bool(_ID.fullmatch(cells[0]))
 
 
-def parse_conllu(reading: Reading) -> list[Sentence]:
+def parse_conllu(reading: Reading) -> Iterator[Sentence]:
     """Lines to sentences with the tags of one column (default UPOS)."""
     if reading.wants_tags and reading.spans and reading.tag_column is None:
         raise reading.error(
@@ -46,23 +49,20 @@ def parse_conllu(reading: Reading) -> list[Sentence]:
         reading.token_column, _NAMES, "form", "token_column", "CoNLL-U", WIDTH
     )
     tag_index = column_place(reading.tag_column, _NAMES, "upos", "tag_column", "CoNLL-U", WIDTH)
-    sentences: list[Sentence] = []
     rows: list[list[str]] = []
     numbers: list[int] = []
     name: str | None = None
     document: str | None = None
-    for number, line in enumerate([*reading.lines, ""], 1):
+    for number, line in enumerate(chain(reading.lines, [""]), 1):
         if not line.strip():
             if rows:
-                sentences.append(
-                    Sentence(
-                        tuple(row[token_index] for row in rows),
-                        tuple(row[tag_index] for row in rows) if reading.wants_tags else (),
-                        numbers[0],
-                        name,
-                        lines=tuple(numbers),
-                        document=document,
-                    )
+                yield Sentence(
+                    tuple(row[token_index] for row in rows),
+                    tuple(row[tag_index] for row in rows) if reading.wants_tags else (),
+                    numbers[0],
+                    name,
+                    lines=tuple(numbers),
+                    document=document,
                 )
             rows, numbers, name = [], [], None
         elif line.startswith("#"):
@@ -85,7 +85,6 @@ def parse_conllu(reading: Reading) -> list[Sentence]:
                 )
             rows.append(row)
             numbers.append(number)
-    return sentences
 
 
 def _row(cells: list[str], number: int, reading: Reading) -> list[str] | None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from dicetune.data.files.text import Entries, Note, NoteBook, Reader
 from dicetune.data.inspect import Contents, Inspection, Item, Ratio, SubwordCounter, inspect_splits
+from dicetune.data.tagged.sentences import Sentence, Sentences
 from dicetune.errors import DataError, InputError, InputTypeError, listed, quoted
 from dicetune.problems.schemes import spans, split_tag, to_tags
 
@@ -35,38 +36,30 @@ _WORD = re.compile(r"\w+(?:[-'’.]\w+)*|[^\w\s]")
 
 
 @dataclass(frozen=True)
-class Sentence:
-    """One sentence: its tokens, one tag each, and where it was read."""
-
-    tokens: tuple[str, ...]
-    tags: tuple[str, ...] = ()  # empty for text to be tagged
-    line: int | None = None  # from 1; ``None`` where lines mean nothing
-    id: str | None = None
-    lines: tuple[int, ...] = field(default=(), compare=False, repr=False)
-    document: str | None = field(default=None, compare=False, repr=False)
-
-    def line_of(self, position: int) -> int | None:
-        """Line of the token at a position, or of the sentence where tokens have none."""
-        return self.lines[position] if self.lines else self.line
-
-
-@dataclass(frozen=True)
 class Corpus(Entries[Sentence]):
     """The sentences of one file or split, and what its reader noted."""
 
     parts: ClassVar[tuple[str, ...]] = ("sentences",)
 
-    sentences: tuple[Sentence, ...]
+    sentences: Sequence[Sentence]  # kept as numbers
     source: str
     scheme: Scheme | None = None  # of the tags as they are here; ``None`` where they are no spans
     found_scheme: str | None = None  # of the file
     notes: tuple[Note, ...] = ()
     format: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sentences", Sentences.of(self.sentences))
+
+    @property
+    def numbered(self) -> Sentences:
+        """The sentences as numbers."""
+        return Sentences.of(self.sentences)
+
     @property
     def tag_counts(self) -> Counter[str]:
         """Number of tokens of each tag."""
-        return Counter(tag for sentence in self.sentences for tag in sentence.tags)
+        return self.numbered.tag_counts
 
 
 @dataclass(frozen=True)
@@ -87,7 +80,7 @@ def cut_words(text: str) -> list[tuple[int, int]]:
 def plain_corpus(texts: Sequence[str | Sequence[str]], source: str = "text") -> PlainCorpus:
     """Sentences without tags from plain texts, or from texts that come as words."""
     places = tuple(tuple(cut_words(text)) if isinstance(text, str) else () for text in texts)
-    sentences = tuple(
+    sentences = Sentences.of(
         Sentence(tuple(text[a:b] for a, b in cuts) if isinstance(text, str) else _words(text))
         for text, cuts in zip(texts, places, strict=True)
     )
@@ -113,16 +106,14 @@ class Reading(Reader):
     wants_tags: bool = True
     notes: NoteBook = field(default_factory=NoteBook)
 
-    def check_filled(self, sentences: Iterable[Sentence]) -> None:
+    def check_filled(self, sentences: Sentences) -> None:
         """Refuse a tag that is empty or white space."""
-        for sentence in sentences:
-            for position, tag in enumerate(sentence.tags):
-                if not tag.strip():
-                    raise self.error("expected a tag, got an empty one", sentence.line_of(position))
+        for tag, place in sentences.own_tags.firsts().items():
+            if not tag.strip():
+                raise self.error("expected a tag, got an empty one", sentences.line_at(place))
 
-    def note_one_label(self, sentences: Iterable[Sentence]) -> None:
+    def note_one_label(self, labels: set[str]) -> None:
         """Note where all words have one label: gold to score on, not to learn from."""
-        labels = {tag for sentence in sentences for tag in sentence.tags}
         if self.spans and labels <= {"O"}:
             self.note(NO_ENTITY)
         elif not self.spans and len(labels) == 1:
@@ -197,17 +188,16 @@ def check_labels(known_labels: Sequence[str], other: Corpus, scheme: str | None 
             f"(found: {other.found_scheme}): convert one of the files",
         )
     known = set(known_labels)
-    for sentence in other:
-        for position, tag in enumerate(sentence.tags):
-            if tag not in known:
-                raise DataError(
-                    other.source,
-                    f"expected labels that the model knows ({listed(known_labels)}), got "
-                    f"{quoted(tag)} ({other.tag_counts[tag]} in this file): a model cannot predict "
-                    "what it was never shown. Add training sentences with it, or remove or rename "
-                    "it here",
-                    line=sentence.line_of(position),
-                )
+    for tag, place in other.numbered.own_tags.firsts().items():
+        if tag not in known:
+            raise DataError(
+                other.source,
+                f"expected labels that the model knows ({listed(known_labels)}), got "
+                f"{quoted(tag)} ({other.tag_counts[tag]} in this file): a model cannot predict "
+                "what it was never shown. Add training sentences with it, or remove or rename "
+                "it here",
+                line=other.numbered.line_at(place),
+            )
 
 
 def inspect_tokens(

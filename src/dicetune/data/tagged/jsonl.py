@@ -6,14 +6,15 @@ found too, in the order of ``TOKEN_KEYS`` and ``TAG_KEYS``, by the keys of the f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dicetune.data.files.hub import load_split
 from dicetune.data.files.json_objects import choose_key, json_objects, strings
 from dicetune.data.files.text import Place
-from dicetune.data.tagged.corpus import NO_WORDS, Reading, Sentence
+from dicetune.data.tagged.corpus import NO_WORDS, Reading
+from dicetune.data.tagged.sentences import Sentence
 from dicetune.errors import quoted
 
 TOKEN_KEYS = ("tokens", "words", "token", "word", "form", "sentence")
@@ -23,33 +24,27 @@ TAG_KEYS = {  # by whether the tags spell spans
 }
 
 
-def parse_jsonl(reading: Reading) -> list[Sentence]:
+def parse_jsonl(reading: Reading) -> Iterator[Sentence]:
     """JSON lines to sentences."""
-    records = list(json_objects(reading.lines, reading.source))
-    if not records:
-        return []
-    place, first = records[0]
-    token_key, tag_key = _keys(list(first), reading, place)
-    sentences = []
-    for place, record in records:
+    keys: tuple[str, str | None] | None = None
+    for place, record in json_objects(reading.lines, reading.source):
+        keys = _keys(list(record), reading, place) if keys is None else keys
+        token_key, tag_key = keys
         tokens = strings(record, token_key, place)
         tags = strings(record, tag_key, place) if tag_key else ()
-        sentences += _sentence(record, tokens, tags, (token_key, tag_key), place, reading)
-    return sentences
+        yield from _sentence(record, tokens, tags, keys, place, reading)
 
 
-def read_hub(path: str | Path, reading: Reading) -> list[Sentence]:
+def read_hub(path: str | Path, reading: Reading) -> Iterator[Sentence]:
     """The sentences of a split of a data set; label numbers become the names of a ClassLabel."""
     data = load_split(path)
     token_key, tag_key = _keys(list(data.column_names), reading, Place(reading.source))
     labels = _class_labels(data.features[tag_key]) if tag_key else None
-    sentences = []
     for number, record in enumerate(data, 1):
         place = Place(reading.source, number)
         tokens = _cells(record, token_key, None, place)
         tags = _cells(record, tag_key, labels, place) if tag_key else ()
-        sentences += _sentence(record, tokens, tags, (token_key, tag_key), place, reading)
-    return sentences
+        yield from _sentence(record, tokens, tags, (token_key, tag_key), place, reading)
 
 
 def _keys(names: list[str], reading: Reading, place: Place) -> tuple[str, str | None]:

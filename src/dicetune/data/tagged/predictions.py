@@ -22,10 +22,11 @@ from dicetune.data.files.json_objects import (
 )
 from dicetune.data.files.text import Entries, Note, read_lines, source_name
 from dicetune.data.tagged.conll import column_number, parse_table
-from dicetune.data.tagged.corpus import Column, Reading, Scheme, Sentence
+from dicetune.data.tagged.corpus import Column, Reading, Scheme
 from dicetune.data.tagged.jsonl import TOKEN_KEYS, name_of
 from dicetune.data.tagged.read import detect_format
 from dicetune.data.tagged.schemes import detect_scheme, respell, target_scheme
+from dicetune.data.tagged.sentences import Sentence, Sentences
 from dicetune.errors import unknown_name
 from dicetune.problems.schemes import violations
 
@@ -100,8 +101,8 @@ def read_predictions(
         )
     if not pairs:
         raise reading.error("expected sentences, got none")
-    reading.check_filled(sentence for pair in pairs for sentence in pair)
-    reading.note_one_label(gold for gold, _ in pairs)
+    reading.check_filled(Sentences.of(sentence for pair in pairs for sentence in pair))
+    reading.note_one_label({tag for gold, _ in pairs for tag in gold.tags})
     target: Scheme | None = None
     found: str | None = None
     if spans:
@@ -126,13 +127,8 @@ def _from_columns(reading: Reading, gold_column: Column, predicted_column: Colum
     gold = table.column(column_number(gold_column, -2, "gold_column"), "gold tags")
     number = column_number(predicted_column, -1, "predicted_column")
     predicted = table.column(number, "predictions")
-    pairs = []
-    for place, rows in enumerate(table.sentences):
-        sentence = Sentence(
-            tuple(words[place]), tuple(gold[place]), rows.lines[0], lines=tuple(rows.lines)
-        )
-        pairs.append((sentence, replace(sentence, tags=tuple(predicted[place]))))
-    return pairs
+    both = (table.sentences(words, tags) for tags in (gold, predicted))
+    return list(zip(*both, strict=True))
 
 
 def _from_json(
@@ -170,7 +166,7 @@ def _one_scheme(pairs: Sequence[Pair], scheme: str, reading: Reading) -> tuple[l
     both = gold + [sentence for _, sentence in pairs]
     if scheme == "auto":
         has_entity = any(tag != "O" for sentence in gold for tag in sentence.tags)
-        scheme = detect_scheme(gold if has_entity else both, reading)
+        scheme = detect_scheme(Sentences.of(gold if has_entity else both), reading)
     respelled = respell(both, scheme, reading)
     target = target_scheme(scheme)
     for half, what in ((0, "gold"), (len(gold), "predicted")):

@@ -31,20 +31,24 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dicetune.data.files.hub import names_data_set
 from dicetune.data.files.text import read_lines, source_name
-from dicetune.data.tagged.conll import DOCUMENT, cells, names_columns, parse_conll
+from dicetune.data.tagged.conll import DOCUMENT, cells, names_columns, parse_conll, rows_of
 from dicetune.data.tagged.conll2012 import is_conll2012, parse_conll2012
 from dicetune.data.tagged.conllu import is_conllu, parse_conllu
-from dicetune.data.tagged.corpus import Column, Corpus, Reading, Scheme, Sentence
+from dicetune.data.tagged.corpus import Column, Corpus, Reading, Scheme
 from dicetune.data.tagged.jsonl import parse_jsonl, read_hub
 from dicetune.data.tagged.schemes import normalise, target_scheme
+from dicetune.data.tagged.sentences import Sentence, Sentences
 from dicetune.data.tagged.treebank import (
     is_treebank,
     is_word_tags,
@@ -56,7 +60,7 @@ from dicetune.problems.schemes import Span, to_tags
 
 EMPTY_WORD = "empty words: kept, as words without text"
 
-_PARSERS: dict[str, Callable[[Reading], list[Sentence]]] = {
+_PARSERS: dict[str, Callable[[Reading], Iterable[Sentence]]] = {
     "conll": parse_conll,
     "conllu": parse_conllu,
     "conll2012": parse_conll2012,
@@ -85,7 +89,7 @@ def read_tokens(
     tag_column: Column = None,
     require_tags: bool = True,
     trained: Mapping[str, Any] | None = None,
-    lines: list[str] | None = None,
+    lines: Sequence[str] | None = None,
 ) -> Corpus:
     """Sentences with one tag for each word; notes count what was repaired or odd.
 
@@ -108,34 +112,32 @@ def read_tokens(
         if tag_column is None and wanted:
             tag_column = trained.get("tag_column")
     reading = Reading(lines or (), source_name(path), spans, token_column, tag_column, wanted)
-    sentences = read_hub(path, reading) if format == "hub" else _PARSERS[format](reading)
-    return _corpus(sentences, scheme, format, reading)
+    found = read_hub(path, reading) if format == "hub" else _PARSERS[format](reading)
+    return _corpus(Sentences.of(found), scheme, format, reading)
 
 
-def _corpus(sentences: list[Sentence], scheme: str, format: str, reading: Reading) -> Corpus:
+def _corpus(sentences: Sentences, scheme: str, format: str, reading: Reading) -> Corpus:
     """The corpus of the sentences, checked, with the tags of spans in one scheme."""
     if not sentences:
         raise reading.error("expected sentences, got none: check the file and the format")
-    for sentence in sentences:
-        for position in (i for i, token in enumerate(sentence.tokens) if not token):
-            reading.note(EMPTY_WORD, sentence.line_of(position))
+    if "" in sentences.words.names:
+        for place in np.flatnonzero(sentences.words.numbers == sentences.words.names.index("")):
+            reading.note(EMPTY_WORD, sentences.line_at(int(place)))
     reading.check_filled(sentences)
     new_scheme: Scheme | None = None
     found: str | None = None
     if reading.wants_tags and reading.spans:
-        rows, found = normalise(sentences, scheme, reading)
+        sentences, found = normalise(sentences, scheme, reading)
         new_scheme = target_scheme(found)
-        sentences = [
-            replace(sentence, tags=tuple(tags))
-            for sentence, tags in zip(sentences, rows, strict=True)
-        ]
     if reading.wants_tags:
-        reading.note_one_label(sentences)
+        reading.note_one_label(set(sentences.own_tags.firsts()))
     notes = reading.notes.notes()
-    return Corpus(tuple(sentences), reading.source, new_scheme, found, notes, format)
+    return Corpus(sentences, reading.source, new_scheme, found, notes, format)
 
 
-def detect_format(path: str | Path, lines: list[str] | None = None) -> tuple[str, list[str]]:
+def detect_format(
+    path: str | Path, lines: Sequence[str] | None = None
+) -> tuple[str, Sequence[str]]:
     """The format of a path, one of ``FORMATS``, by the rules above; and the lines of the file."""
     if lines is None:
         if names_data_set(path):
@@ -145,9 +147,7 @@ def detect_format(path: str | Path, lines: list[str] | None = None) -> tuple[str
     first = next(line for line in lines if line.strip())
     if _is_json_object(lines, path):
         return "jsonl", lines
-    if name.endswith(".conllu") or is_conllu(
-        [line for line in lines if line.strip() and not line.startswith("#")]
-    ):
+    if name.endswith(".conllu") or is_conllu(lines):
         return "conllu", lines
     if is_conll2012(lines):
         return "conll2012", lines
@@ -197,11 +197,11 @@ class Guess:
     """The format of text to be tagged: ``text``, or one of ``FORMATS``."""
 
     format: str
-    lines: list[str]  # none for ``hub``
+    lines: Sequence[str]  # none for ``hub``
     doubt: str | None = None  # why the file may have another format
 
 
-def guess_format(path: str | Path, lines: list[str] | None = None) -> Guess:
+def guess_format(path: str | Path, lines: Sequence[str] | None = None) -> Guess:
     """The format of text to be tagged; a file or stream whose lines are not given is read once."""
     format, lines = detect_format(path, lines)
     if format == "conll" and not Path(path).name.removesuffix(".gz").endswith(_COLUMN_NAMES):
@@ -209,30 +209,31 @@ def guess_format(path: str | Path, lines: list[str] | None = None) -> Guess:
     return Guess(format, lines)
 
 
-def _prose_or_columns(lines: list[str]) -> Guess:
+def _prose_or_columns(lines: Sequence[str]) -> Guess:
     if any(line.startswith(DOCUMENT) for line in lines):
         return Guess("conll", lines)
-    rows = [line for line in lines if line.strip() and not line.startswith("# ")]
-    if not rows:
+    has_tab = Counter("\t" in line for line in rows_of(lines))
+    if not has_tab:
         return Guess("text", lines)
-    tabs = sum("\t" in row for row in rows)
-    widths = Counter(len(cells(row, by_tab=2 * tabs >= len(rows))) for row in rows)
+    tabs, rows = has_tab[True], has_tab.total()
+    widths = Counter(len(cells(row, by_tab=2 * tabs >= rows)) for row in rows_of(lines))
     width, same = widths.most_common(1)[0]
-    is_table = same == len(rows) and width > 1
-    has_breaks = any(not line.strip() for line in lines[lines.index(rows[0]) :])
+    is_table = same == rows and width > 1
+    first = next(rows_of(lines))
+    has_breaks = not all(map(str.strip, dropwhile(first.__ne__, lines)))
     doubt = None
-    if is_table and tabs == len(rows):
-        return Guess("conll", lines, None if len(rows) > 1 else "its only row holds a tab")
-    if is_table and has_breaks and len(rows) > 1:
+    if is_table and tabs == rows:
+        return Guess("conll", lines, None if rows > 1 else "its only row holds a tab")
+    if is_table and has_breaks and rows > 1:
         return Guess("conll", lines, f"each row has {width} words, with blank lines between")
-    if names_columns(rows[0]):
-        doubt = f"the first line, {quoted(rows[0])}, names columns, but tabs part none"
+    if names_columns(first):
+        doubt = f"the first line, {quoted(first)}, names columns, but tabs part none"
     elif tabs:
         doubt = "some rows hold tabs, but they make no table"
-    elif same == len(rows) and len(rows) > 1:
+    elif same == rows and rows > 1:
         doubt = f"each row has {width} word{'s' if width > 1 else ''}"
-    elif width > 1 and has_breaks and len(rows) > 1 and same >= _ALMOST * len(rows):
-        doubt = f"{same} of {len(rows)} rows have {width} words"
+    elif width > 1 and has_breaks and rows > 1 and same >= _ALMOST * rows:
+        doubt = f"{same} of {rows} rows have {width} words"
     return Guess("text", lines, doubt)
 
 

@@ -24,7 +24,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from dicetune.data.tagged.corpus import Reading, Scheme, Sentence, Tagged
+import numpy as np
+
+from dicetune.data.tagged.corpus import Reading, Scheme, Tagged
+from dicetune.data.tagged.sentences import Numbered, Numbering, Sentence, Sentences
 from dicetune.errors import quoted, unknown_name
 from dicetune.problems.schemes import PREFIXES, convert, violations
 
@@ -62,13 +65,11 @@ def plain_tags(tags: Tagged) -> tuple[list[list[str]], bool]:
     return [list(sentence) for sentence in tags], False
 
 
-def detect_scheme(sentences: Sequence[Sentence], reading: Reading) -> str:
+def detect_scheme(sentences: Sentences, reading: Reading) -> str:
     """The scheme of the tags of a file, by the rules above."""
-    first: dict[str, int] = {}  # the line of each tag, 0 where lines mean nothing
-    for sentence in sentences:
-        for position, tag in enumerate(sentence.tags):
-            if tag not in first:
-                first[tag] = sentence.line_of(position) or 0
+    tags = sentences.own_tags
+    # the line of each tag, 0 where lines mean nothing
+    first = {tag: sentences.line_at(place) or 0 for tag, place in tags.firsts().items()}
     for tag, line in first.items():
         _check_single(tag, line or None, reading)
     seen = [tag for tag in first if tag != "O"]
@@ -88,30 +89,41 @@ def detect_scheme(sentences: Sequence[Sentence], reading: Reading) -> str:
         return "iob1"
     if letters == {"B"}:
         return "iob2"
-    tags, _ = plain_tags([sentence.tags for sentence in sentences])
-    needless = sum(row[i].startswith("B-") for row in tags for i in violations(row, "iob1"))
-    orphans = sum(len(violations(row, "iob2")) for row in tags)
+    needless = orphans = 0
+    for number in sentences.with_any_tag(seen):
+        (row,), _ = plain_tags([sentences[number].tags])
+        needless += sum(row[i].startswith("B-") for i in violations(row, "iob1"))
+        orphans += len(violations(row, "iob2"))
     return "iob1" if not needless or orphans > needless else "iob2"
 
 
-def normalise(
-    sentences: Sequence[Sentence], scheme: str, reading: Reading
-) -> tuple[list[list[str]], str]:
-    """Tags brought to IOB2 or IOBES and repaired, and the scheme of the file."""
+def normalise(sentences: Sentences, scheme: str, reading: Reading) -> tuple[Sentences, str]:
+    """The sentences with tags brought to IOB2 or IOBES and repaired; the scheme of the file."""
     if scheme != "auto" and scheme not in PREFIXES:
         raise unknown_name("tag scheme", scheme, ["auto", *PREFIXES])
     found = detect_scheme(sentences, reading) if scheme == "auto" else scheme
-    tags, typeless = plain_tags([sentence.tags for sentence in sentences])
-    out = []
-    for sentence, row in zip(sentences, tags, strict=True):
-        _check_known(sentence, row, found, reading)
+    target, tags = target_scheme(found), sentences.own_tags
+    firsts = tags.firsts()
+    (plain,), typeless = plain_tags([list(firsts)])
+    spelled = dict(zip(firsts, plain, strict=True))
+    for tag, place in firsts.items():
+        _check_known(tag, spelled[tag], sentences.line_at(place), found, reading)
+    number_of = Numbering(O=0)
+    out = np.full(len(tags.numbers), -1, dtype=np.int32)
+    out[tags.numbers >= 0] = 0
+    repair = REPAIR.format(scheme=found)
+    for number in sentences.with_any_tag(tag for tag in firsts if tag != "O"):
+        sentence = sentences[number]
+        row = [spelled[tag] for tag in sentence.tags]
         if typeless:
             for position in (i for i, tag in enumerate(row) if tag != "O"):
                 reading.note(TYPELESS, sentence.line_of(position))
         for position in violations(row, found):
-            reading.note(REPAIR.format(scheme=found), sentence.line_of(position))
-        out.append(convert(row, found, target_scheme(found)))
-    return out, found
+            reading.note(repair, sentence.line_of(position))
+        begin = sentences.starts[number] - sentences.starts[0]
+        new = [number_of[tag] for tag in convert(row, found, target)]
+        out[begin : begin + len(row)] = new
+    return sentences.with_tags(Numbered(list(number_of), out)), found
 
 
 def respell(sentences: Sequence[Sentence], scheme: str, reading: Reading) -> list[list[str]]:
@@ -123,7 +135,8 @@ def respell(sentences: Sequence[Sentence], scheme: str, reading: Reading) -> lis
         raise unknown_name("tag scheme", scheme, ["auto", *PREFIXES])
     tags, _ = plain_tags([sentence.tags for sentence in sentences])
     for sentence, row in zip(sentences, tags, strict=True):
-        _check_known(sentence, row, scheme, reading)
+        for position, pair in enumerate(zip(sentence.tags, row, strict=True)):
+            _check_known(*pair, sentence.line_of(position), scheme, reading)
     if scheme in ("io", "iob1"):
         return [convert(row, scheme, "iob2") for row in tags]
     letters = {"bmes": {"M": "I"}, "bilou": {"L": "E", "U": "S"}}.get(scheme, {})
@@ -186,16 +199,15 @@ def _check_letters(scheme: str, marks: str, first: dict[str, int], reading: Read
         )
 
 
-def _check_known(sentence: Sentence, tags: Sequence[str], scheme: str, reading: Reading) -> None:
-    for position, tag in enumerate(tags):
-        line = sentence.line_of(position)
-        if tag == "O":
-            continue
-        _check_single(sentence.tags[position], line, reading)
-        if not (_LETTERED.match(tag) and tag[0] in PREFIXES[scheme]):
-            allowed = ", ".join(f"{letter}-" for letter in PREFIXES[scheme])
-            raise reading.error(
-                f"expected O or a tag of the scheme {scheme} ({allowed} and a type), "
-                f"got {quoted(sentence.tags[position])}: choose the scheme or the tag column",
-                line,
-            )
+def _check_known(tag: str, plain: str, line: int | None, scheme: str, reading: Reading) -> None:
+    """Refuse a tag, ``plain`` with letter and type, that a scheme does not have."""
+    if plain == "O":
+        return
+    _check_single(tag, line, reading)
+    if not (_LETTERED.match(plain) and plain[0] in PREFIXES[scheme]):
+        allowed = ", ".join(f"{letter}-" for letter in PREFIXES[scheme])
+        raise reading.error(
+            f"expected O or a tag of the scheme {scheme} ({allowed} and a type), "
+            f"got {quoted(tag)}: choose the scheme or the tag column",
+            line,
+        )

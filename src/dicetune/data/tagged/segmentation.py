@@ -23,10 +23,10 @@ from dicetune.data.tagged.corpus import (
     Corpus,
     PlainCorpus,
     Scheme,
-    Sentence,
     sentence_items,
     tag_difference,
 )
+from dicetune.data.tagged.sentences import Sentence
 from dicetune.problems.schemes import spans, to_tags
 
 Word = tuple[str, str]

@@ -30,7 +30,8 @@ import re
 from collections.abc import Sequence
 
 from dicetune.data.files.brackets import MARKUP, is_markup, parse_brackets, plain_word
-from dicetune.data.tagged.corpus import NO_WORDS, Reading, Sentence, no_columns
+from dicetune.data.tagged.corpus import NO_WORDS, Reading, no_columns
+from dicetune.data.tagged.sentences import Sentence
 from dicetune.errors import InputError, quoted
 
 TRACE = "-NONE-"

@@ -66,7 +66,7 @@ def read_texts(
         raise unknown_name("data format", format, ["auto", *TEXT_FORMATS])
     reader = _TextReader(source_name(path), wanted or TextLayout(), several)
     kept: InputTable | None = None
-    raw_lines: list[str] = []
+    raw_lines: Sequence[str] = ()
     if format == "auto" and names_data_set(path):
         format = "hub"
     if format != "hub":
