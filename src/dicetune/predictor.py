@@ -37,7 +37,7 @@ from dicetune.tasks import (
     task_named,
     task_of_model,
 )
-from dicetune.tasks.outputs import Batches
+from dicetune.tasks.encoded import Batches
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.folder import check_finished
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicetune.tasks import TASKS, features, sequence, windows
-from dicetune.tasks.features import FeatureWriter
+from dicetune.tasks import TASKS, encoded, sequence, windows
+from dicetune.tasks.encoded import FeatureWriter
 from families import TOKENIZERS
 from tiny import TEXTS
 
@@ -30,11 +30,11 @@ def written(rows):
     return writer.features()
 
 
-@pytest.mark.parametrize("at_once", [2, features._AT_ONCE])
+@pytest.mark.parametrize("at_once", [2, encoded._AT_ONCE])
 @given(rows=WINDOWS)
 def test_what_was_written_comes_back(at_once, rows):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(features, "_AT_ONCE", at_once)
+        patch.setattr(encoded, "_AT_ONCE", at_once)
         found = written(rows)
     assert list(found) == rows == found[:]
     assert len(found) == len(rows)

@@ -7,7 +7,7 @@ from transformers import BertConfig, BertForTokenClassification, Trainer
 from transformers.trainer_pt_utils import nested_concat
 
 from dicetune import ObjectiveTrainer
-from dicetune.tasks.outputs import Batches, join_batches
+from dicetune.tasks.encoded import Batches, join_batches
 from tiny import SMALL, training_arguments
 
 RNG = np.random.default_rng(0)

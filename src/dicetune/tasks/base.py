@@ -24,8 +24,7 @@ from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.loss_input import IGNORED, LossInput, LossTarget, item_count
 from dicetune.problems import Problem
-from dicetune.tasks.features import Features
-from dicetune.tasks.outputs import Outputs
+from dicetune.tasks.encoded import Features, Outputs
 
 if TYPE_CHECKING:
     from torch import Tensor

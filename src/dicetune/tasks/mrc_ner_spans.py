@@ -20,7 +20,7 @@ import numpy as np
 from dicetune.data import EntityCorpus, EntitySentence, EntitySpan
 from dicetune.loss_input import IGNORED
 from dicetune.tasks.base import Encoded
-from dicetune.tasks.features import FeatureWriter
+from dicetune.tasks.encoded import FeatureWriter
 from dicetune.tasks.windows import ShownWords, cut_windows
 
 _WHOLE = np.iinfo(np.int64).max  # context on a side on which nothing is cut off

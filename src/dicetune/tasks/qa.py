@@ -47,7 +47,7 @@ from dicetune.loss_input import IGNORED, LossTarget
 from dicetune.problems import Answer
 from dicetune.problems.answer_text import LANGUAGES
 from dicetune.tasks.base import Arrays, Encoded, ModelClass, Scores, Source, Task, Trained
-from dicetune.tasks.features import FeatureWriter
+from dicetune.tasks.encoded import FeatureWriter
 from dicetune.tasks.options import MODEL, TaskOptions, Use, option
 from dicetune.tasks.qa_answers import (
     Prediction,

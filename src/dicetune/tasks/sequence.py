@@ -46,9 +46,8 @@ from dicetune.tasks.base import (
     decided,
     present,
 )
-from dicetune.tasks.features import FeatureWriter
+from dicetune.tasks.encoded import FeatureWriter, TextPlaces
 from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
-from dicetune.tasks.outputs import TextPlaces
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dicetune.errors import InputError, quoted
-from dicetune.tasks.features import Features, FeatureWriter
+from dicetune.tasks.encoded import Features, FeatureWriter
 
 Alignment = list[int | None]
 """The word of the text at each position of a window; ``None`` where there is none."""

@@ -15,7 +15,7 @@ from transformers.data.data_collator import pad_without_fast_tokenizer_warning
 from dicetune.errors import InputError
 from dicetune.models import padding_multiple
 from dicetune.tasks import Task
-from dicetune.tasks.features import Features
+from dicetune.tasks.encoded import Features
 
 _BATCHES_PER_BLOCK = 50
 

@@ -17,7 +17,7 @@ from dicetune.decide import Split
 from dicetune.problems import Problem
 from dicetune.records import DEFAULT, TUNED
 from dicetune.tasks import Data, Encoded, Task
-from dicetune.tasks.outputs import Batches
+from dicetune.tasks.encoded import Batches
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ from dicetune.records import (
     write_json_lines,
 )
 from dicetune.tasks import Task
-from dicetune.tasks.outputs import Batches
+from dicetune.tasks.encoded import Batches
 from dicetune.training.config import FP32
 from dicetune.training.folder import CONFIG_FILE, follow_umask
 from dicetune.training.prepare import Prepared

@@ -29,7 +29,7 @@ from transformers.trainer_utils import EvalLoopOutput, EvalPrediction, TrainOutp
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import Kind, LossInput, item_count
 from dicetune.losses import AnyLoss, raise_bad_targets, start_steps
-from dicetune.tasks.outputs import join_batches
+from dicetune.tasks.encoded import join_batches
 from dicetune.training.auto import AUTO, recipe_of
 from dicetune.training.batches import EpochOfSampler, LengthGroupedSampler
 from dicetune.training.callbacks import StopOnSignal

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dicetune.data.files import lines as module
-from dicetune.data.files.lines import Lines
+from dicetune.data.files import text as module
+from dicetune.data.files.text import Lines
 
 PIECES = st.sampled_from(["\n", "\r\n", "\r", "a", "é", "漢", "\u2028", " ", "# b", "𝄞"])
 
