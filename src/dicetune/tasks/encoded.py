@@ -10,9 +10,11 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Self, overload
+from typing import Any, Self
 
 import numpy as np
+
+from dicetune.data.files.text import OnDemand
 
 _AT_ONCE = 1 << 16  # numbers
 _KINDS = [(np.dtype(f"i{size}"), 1 << (8 * size - 1)) for size in (1, 2, 4)]
@@ -33,7 +35,7 @@ class _Column:
 
 
 @dataclass(frozen=True, eq=False)
-class Features(Sequence[dict[str, Any]]):
+class Features(OnDemand[dict[str, Any]]):
     """Windows of model inputs and targets; made by ``FeatureWriter``.
 
     Args:
@@ -47,24 +49,13 @@ class Features(Sequence[dict[str, Any]]):
     def __len__(self) -> int:
         return len(self.order)
 
-    @overload
-    def __getitem__(self, place: int) -> dict[str, Any]: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[dict[str, Any]]: ...
-    def __getitem__(self, place: int | slice) -> Any:
+    def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
             return [self._window(row) for row in self.order[place].tolist()]
         return self._window(int(self.order[place]))
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return map(self._window, self.order.tolist())
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence) or len(self) != len(other):
-            return False
-        return all(one == another for one, another in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
 
     def _window(self, row: int) -> dict[str, Any]:
         return {name: column.of(row) for name, column in self.columns.items()}

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TextIO, TypeVar, overload
+from typing import Any, ClassVar, Generic, Self, TextIO, TypeVar
 
 from dicetune.errors import DataError, InputError, quoted
 
@@ -153,7 +153,18 @@ def log_notes(notes: Iterable[Note]) -> None:
         _log.info("%s", note)
 
 
-class Lines(Sequence[str]):
+class OnDemand(Sequence[Entry]):
+    """A sequence that makes its entries when they are asked for; equal to a list of the same."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or len(self) != len(other):
+            return False
+        return all(one == another for one, another in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Lines(OnDemand[str]):
     r"""The lines of UTF-8 text, each made when it is asked for.
 
     Args:
@@ -165,8 +176,8 @@ class Lines(Sequence[str]):
 
     Example:
         >>> lines = Lines(b"one\r\ntwo\nthree")
-        >>> list(lines), len(lines), lines[1], lines.index("three")
-        (['one', 'two', 'three'], 3, 'two', 2)
+        >>> list(lines), len(lines), lines[1]
+        (['one', 'two', 'three'], 3, 'two')
     """
 
     def __init__(self, raw: bytes, returns: bool = False) -> None:
@@ -206,11 +217,7 @@ class Lines(Sequence[str]):
                 text = text.replace("\r\n", "\n").removesuffix("\r")
             yield from text.removesuffix("\n").split("\n")
 
-    @overload
-    def __getitem__(self, place: int) -> str: ...
-    @overload
-    def __getitem__(self, place: slice) -> list[str]: ...
-    def __getitem__(self, place: int | slice) -> str | list[str]:
+    def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
             first, stop, step = place.indices(len(self))
             if step != 1:
@@ -222,21 +229,6 @@ class Lines(Sequence[str]):
         if not 0 <= number < len(self):
             raise IndexError(place)
         return self[number : number + 1][0]
-
-    def index(self, value: str, start: int = 0, stop: int | None = None) -> int:
-        """The number of the first line that is ``value``, from 0."""
-        found = (n for n, line in enumerate(self) if line == value and n >= start)
-        number = next(found, None)
-        if number is None or (stop is not None and number >= stop):
-            raise ValueError(f"{value!r} is no line")
-        return number
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence) or len(self) != len(other):
-            return False
-        return all(one == another for one, another in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 def read_lines(path: str | Path, *, returns: bool = False) -> Lines:

@@ -326,7 +326,7 @@ def _check_row(row: Sequence[str], number: int) -> None:
 
 def _without_positions(sentences: Sentences, reading: Reading) -> Iterable[Sentence]:
     """The sentences with bare characters if the file has word-position digits, else unchanged."""
-    words = sentences.own_words
+    words = sentences.words
     is_other = np.array([not word.isascii() for word in words.names])
     count = len(words.numbers)
     if count < _LEAST_ROWS or 2 * int(is_other[words.numbers].sum()) <= count:

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -120,10 +121,9 @@ def normalise(sentences: Sentences, scheme: str, reading: Reading) -> tuple[Sent
                 reading.note(TYPELESS, sentence.line_of(position))
         for position in violations(row, found):
             reading.note(repair, sentence.line_of(position))
-        begin = sentences.starts[number] - sentences.starts[0]
         new = [number_of[tag] for tag in convert(row, found, target)]
-        out[begin : begin + len(row)] = new
-    return sentences.with_tags(Numbered(list(number_of), out)), found
+        out[sentences.starts[number] : sentences.starts[number + 1]] = new
+    return replace(sentences, tags=Numbered(list(number_of), out).compact()), found
 
 
 def respell(sentences: Sequence[Sentence], scheme: str, reading: Reading) -> list[list[str]]:

@@ -10,9 +10,11 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self, overload
+from typing import Any
 
 import numpy as np
+
+from dicetune.data.files.text import OnDemand
 
 _AT_ONCE = 4096
 _NO_TAG = -1
@@ -73,17 +75,17 @@ class Numbered:
 
 
 @dataclass(frozen=True, eq=False)
-class Sentences(Sequence[Sentence]):
+class Sentences(OnDemand[Sentence]):
     """Sentences in the order of a file; made by ``of``, or of the columns of a table."""
 
     words: Numbered  # sentence after sentence
     tags: Numbered  # of each word, -1 without a tag
     starts: np.ndarray  # (sentences + 1,) where the words of each sentence begin
     line: np.ndarray  # (sentences,) 0 for none
-    one_by_one: bool = False  # whether the words of a sentence have one line each, in order
-    lines: np.ndarray | None = None  # of each word, where they are not in order, 0 for none
-    ids: Sequence[str | None] | None = None
-    documents: Sequence[str | None] | None = None
+    one_by_one: bool  # whether the words of a sentence have one line each, in order
+    lines: np.ndarray | None  # of each word, where they are not in order, 0 for none
+    ids: Sequence[str | None]
+    documents: Sequence[str | None]
 
     @classmethod
     def of(cls, sentences: Iterable[Sentence]) -> Sentences:
@@ -122,8 +124,8 @@ class Sentences(Sequence[Sentence]):
         starts: np.ndarray,
         line: np.ndarray,
         lines: np.ndarray,
-        ids: Sequence[str | None] = (),
-        documents: Sequence[str | None] = (),
+        ids: Sequence[str | None],
+        documents: Sequence[str | None],
     ) -> Sentences:
         """The sentences of columns as the class has them; what says nothing is left out."""
         sizes = np.diff(starts)
@@ -136,18 +138,14 @@ class Sentences(Sequence[Sentence]):
             line.astype(np.int32),
             one_by_one,
             None if one_by_one or not lines.any() else lines,
-            ids if any(name is not None for name in ids) else None,
-            documents if any(name is not None for name in documents) else None,
+            ids or [None] * len(line),
+            documents,
         )
 
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    @overload
-    def __getitem__(self, place: int) -> Sentence: ...
-    @overload
-    def __getitem__(self, place: slice) -> Sentences: ...
-    def __getitem__(self, place: int | slice) -> Sentence | Sentences:
+    def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
             first, stop, step = place.indices(len(self))
             if step != 1:
@@ -157,8 +155,8 @@ class Sentences(Sequence[Sentence]):
                 self,
                 starts=self.starts[first : stop + 1],
                 line=self.line[first:stop],
-                ids=self.ids and self.ids[first:stop],
-                documents=self.documents and self.documents[first:stop],
+                ids=self.ids[first:stop],
+                documents=self.documents[first:stop],
             )
         number = range(len(self))[place]
         return next(self._made(number, number + 1))
@@ -176,39 +174,22 @@ class Sentences(Sequence[Sentence]):
         lines = None if self.lines is None else self.lines[base : starts[-1]].tolist()
         names = self.tags.names
         for number, line in enumerate(self.line[first:stop].tolist()):
+            runs = bool(line and self.one_by_one)
             a, b = starts[number] - base, starts[number + 1] - base
             yield Sentence(
                 tuple(words[a:b]),
                 () if a == b or tags[a] == _NO_TAG else tuple([names[tag] for tag in tags[a:b]]),
                 line or None,
-                None if self.ids is None else self.ids[first + number],
-                self._lines_of(line, b - a) if lines is None else tuple(filter(None, lines[a:b])),
-                None if self.documents is None else self.documents[first + number],
+                self.ids[first + number],
+                tuple(filter(None, lines[a:b])) if lines else range(line, line + (b - a) * runs),
+                self.documents[first + number],
             )
-
-    def _lines_of(self, line: int, size: int) -> Sequence[int]:
-        return range(line, line + size) if self.one_by_one and line else ()
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence) or len(self) != len(other):
-            return False
-        return all(one == another for one, another in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
-
-    @property
-    def _span(self) -> slice:
-        return slice(self.starts[0], self.starts[-1])
-
-    @property
-    def own_words(self) -> Numbered:
-        """The words of these sentences."""
-        return replace(self.words, numbers=self.words.numbers[self._span])
 
     @property
     def own_tags(self) -> Numbered:
         """The tags of these sentences."""
-        return replace(self.tags, numbers=self.tags.numbers[self._span])
+        numbers = self.tags.numbers[self.starts[0] : self.starts[-1]]
+        return replace(self.tags, numbers=numbers)
 
     @property
     def tag_counts(self) -> Counter[str]:
@@ -221,11 +202,9 @@ class Sentences(Sequence[Sentence]):
     def line_at(self, place: int) -> int | None:
         """Line of a word, by its place among the words of these sentences."""
         at = int(self.starts[0]) + place
-        if self.lines is not None and self.lines[at]:
-            return int(self.lines[at])
-        sentence = int(np.searchsorted(self.starts, at, side="right")) - 1
-        line = int(self.line[sentence])
-        return line + at - int(self.starts[sentence]) if self.one_by_one and line else line or None
+        number = int(np.searchsorted(self.starts, at, side="right")) - 1
+        line: int | None = self[number].line_of(at - int(self.starts[number]))
+        return line
 
     def with_any_tag(self, names: Iterable[str]) -> list[int]:
         """The numbers of the sentences in which one of these tags occurs."""
@@ -234,13 +213,3 @@ class Sentences(Sequence[Sentence]):
         places = np.flatnonzero(is_wanted[self.own_tags.numbers]) + self.starts[0]
         found = np.unique(np.searchsorted(self.starts, places, side="right") - 1)
         return [int(number) for number in found]
-
-    def with_tags(self, tags: Numbered) -> Self:
-        """The same sentences with other tags for all of the words."""
-        return replace(
-            self,
-            tags=tags.compact(),
-            words=self.own_words,
-            lines=None if self.lines is None else self.lines[self._span],
-            starts=self.starts - self.starts[0],
-        )
