@@ -27,19 +27,8 @@ from dicetune.data.files.text import (
     read_lines,
     write_text,
 )
-from dicetune.data.inspect import (
-    MANY_UNKNOWN,
-    Fact,
-    Inspection,
-    Ratio,
-    SplitReport,
-)
-from dicetune.data.questions.corpus import (
-    GoldAnswer,
-    Question,
-    QuestionCorpus,
-    inspect_questions,
-)
+from dicetune.data.inspect import MANY_UNKNOWN, Fact, Inspection, Ratio, SplitReport
+from dicetune.data.questions.corpus import GoldAnswer, Question, QuestionCorpus, inspect_questions
 from dicetune.data.questions.predictions import (
     AnswerRow,
     match_answers,

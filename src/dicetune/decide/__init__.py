@@ -17,18 +17,6 @@ from dicetune.decide.fit import logit_adjustment
 from dicetune.decide.folder import Split, Tuned, read_scores, tune_folder, tune_splits
 from dicetune.decide.rule import DecisionRule
 
-__all__ = [
-    "DecisionRule",
-    "Split",
-    "Tuned",
-    "fit",
-    "logit_adjustment",
-    "read_scores",
-    "tune",
-    "tune_scores",
-    "tune_splits",
-]
-
 Call = TypeVar("Call", bound=Callable[..., Any])
 
 

@@ -26,26 +26,3 @@ from dicetune.models.tokenizer import (
     window_length,
     with_characters,
 )
-
-__all__ = [
-    "MINILM_SHA256",
-    "MrcNerConfig",
-    "MrcNerModel",
-    "check_vocabulary",
-    "fit_vocabulary",
-    "load_model",
-    "load_tokenizer",
-    "output_bias",
-    "output_names",
-    "padding_multiple",
-    "position_limit",
-    "quiet_loading",
-    "resolve_encoder",
-    "saved_as",
-    "select_spans",
-    "show_every_word",
-    "span_count",
-    "subword_counter",
-    "window_length",
-    "with_characters",
-]

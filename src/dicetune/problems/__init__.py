@@ -75,22 +75,3 @@ def problem_shown(row: ScoreRow) -> type[Problem]:
         DataError: a row without scores.
     """
     return next(problem for problem in PROBLEMS.values() if problem.shown_by(row))
-
-
-__all__ = [
-    "PROBLEMS",
-    "Answer",
-    "ClassRow",
-    "Entities",
-    "Label",
-    "LabelSet",
-    "Problem",
-    "ScoreRow",
-    "Spans",
-    "Tags",
-    "Words",
-    "positive_class",
-    "problem_named",
-    "problem_of",
-    "problem_shown",
-]

@@ -72,19 +72,3 @@ def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
         }
         for key, task in shown.items()
     ]
-
-
-__all__ = [
-    "DEFAULT_TASK",
-    "TASKS",
-    "Data",
-    "Encoded",
-    "Scores",
-    "Task",
-    "Trained",
-    "Use",
-    "build_options",
-    "describe_tasks",
-    "task_named",
-    "task_of_model",
-]

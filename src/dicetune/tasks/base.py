@@ -104,10 +104,7 @@ class Task(ABC):
     # model inputs that the tokenizer does not know, with their padding values
     extra_inputs: ClassVar[Mapping[str, int]] = {}
     inputs: ClassVar[tuple[str, ...]] = ("text",)  # texts that one example needs at prediction
-    out_formats: ClassVar[tuple[str, ...]] = (
-        "jsonl",
-        *WRITTEN,
-    )  # of ``render``, the default first
+    out_formats: ClassVar[tuple[str, ...]] = ("jsonl", *WRITTEN)  # of ``render``, the default first
     inspect: ClassVar[Any]  # ``f(splits, count_subwords) -> Inspection``
     document_name: ClassVar[str] = "document"  # attribute of an example that names its document
 
@@ -337,11 +334,7 @@ class Task(ABC):
         """The prediction of each example, for people and programs; each has ``to_dict``."""
 
     def render(
-        self,
-        data: Any,
-        answers: Sequence[Any],
-        out_format: str,
-        rule: DecisionRule | None = None,
+        self, data: Any, answers: Sequence[Any], out_format: str, rule: DecisionRule | None = None
     ) -> str:
         """The text of an output file in one of ``out_formats``.
 

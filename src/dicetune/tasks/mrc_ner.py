@@ -172,10 +172,7 @@ class MrcNerTask(Task):
         self.max_span_words = max_span_words
         self.options = MrcNerOptions() if options is None else options
         # the model has to look at the spans that are counted here
-        sizes = {
-            "max_span_words": max_span_words,
-            "candidates_per_window": self.options.candidates,
-        }
+        sizes = {"max_span_words": max_span_words, "candidates_per_window": self.options.candidates}
         self.auto_class = SimpleNamespace(
             from_pretrained=partial(type(self).auto_class.from_pretrained, **sizes)
         )

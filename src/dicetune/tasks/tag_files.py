@@ -73,10 +73,7 @@ def read_untagged(
 
 
 def match_tags(
-    source: Source,
-    rows: Sequence[Mapping[str, Any]],
-    spans: bool,
-    wanted: str | None,
+    source: Source, rows: Sequence[Mapping[str, Any]], spans: bool, wanted: str | None
 ) -> list[list[str]]:
     """The predicted tags of each row, in the scheme ``wanted``; ``None``: tags that spell no spans.
 
@@ -158,8 +155,5 @@ def log_scheme(found: Any) -> None:
     """Log a span scheme that was read as another."""
     if found.found_scheme != found.scheme:
         _log.info(
-            "%s: tags of the scheme %s, read as %s",
-            found.source,
-            found.found_scheme,
-            found.scheme,
+            "%s: tags of the scheme %s, read as %s", found.source, found.found_scheme, found.scheme
         )

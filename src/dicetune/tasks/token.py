@@ -218,11 +218,7 @@ class TokenTask(Task):
 
     def settings(self) -> dict[str, Any]:
         """The scheme of the labels, the stride and the convention of the scores."""
-        return {
-            "label_scheme": self.scheme,
-            "stride": self.stride,
-            "convention": self.convention,
-        }
+        return {"label_scheme": self.scheme, "stride": self.stride, "convention": self.convention}
 
     def check(self, data: Corpus) -> None:
         """Refuse tags that the model has no output for, and tags of another scheme."""

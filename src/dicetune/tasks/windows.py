@@ -16,6 +16,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby, islice, pairwise, repeat
 from typing import Any, NamedTuple
 
@@ -134,10 +135,10 @@ class _Cutter:
         """For each text the inputs and the alignments of its windows, and its sub-words."""
         from dicetune.models import show_every_word
 
-        asked: dict[tuple[str, ...], list[list[str]]] = {}
+        fitting = cache(lambda asked: [_fitting(asked, self.tokenizer, self.most_asked)])
         pairs = zip(texts, repeat(None) if questions is None else questions, strict=False)
         while some := list(islice(pairs, _AT_ONCE)):
-            before = [self._question(question, asked) for _, question in some]
+            before = [[] if asked is None else fitting(tuple(asked)) for _, asked in some]
             words_of = [list(words) for words, _ in some]
             found = self._cut([[*q, words] for q, words in zip(before, words_of, strict=True)])
             for question, words, (inputs, alignments) in zip(before, words_of, found, strict=True):
@@ -150,17 +151,6 @@ class _Cutter:
                     pieces = zip(inputs[0]["input_ids"], alignments[0], strict=True)
                     ids = [piece for piece, word in pieces if word is not None]
                 yield inputs, alignments, ids
-
-    def _question(
-        self, question: Sequence[str] | None, asked: dict[tuple[str, ...], list[list[str]]]
-    ) -> list[list[str]]:
-        """What comes before a text: its question, checked once, or nothing."""
-        if question is None:
-            return []
-        key = tuple(question)
-        if key not in asked:
-            asked[key] = [_fitting(question, self.tokenizer, self.most_asked)]
-        return asked[key]
 
     def _cut(
         self, texts: Sequence[Sequence[list[str]]]

@@ -100,11 +100,7 @@ def parse_contexts(
 
 
 def entity_spans(
-    record: Mapping[str, Any],
-    key: str,
-    length: int | None,
-    place: Place,
-    notes: NoteBook,
+    record: Mapping[str, Any], key: str, length: int | None, place: Place, notes: NoteBook
 ) -> tuple[EntitySpan, ...]:
     """The entities under a key of an object; ``length`` is the number of words, if it is known."""
     value = record.get(key)
@@ -134,11 +130,7 @@ def _span(item: Any, length: int | None, place: Place) -> EntitySpan:
 
 
 def _parse_lines(
-    lines: Sequence[str],
-    source: str,
-    token_column: Column,
-    entity_column: Column,
-    notes: NoteBook,
+    lines: Sequence[str], source: str, token_column: Column, entity_column: Column, notes: NoteBook
 ) -> list[EntitySentence]:
     """The sentences of JSON lines; the keys of the first object decide."""
     sentences: list[EntitySentence] = []

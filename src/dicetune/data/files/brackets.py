@@ -111,8 +111,6 @@ def _closed(node: _Open, is_root: bool, source: str | Path) -> Tree:
     if len(node.words) + bool(node.children) != 1:
         got = "both" if node.words and node.children else " ".join(node.words) or "nothing"
         raise DataError(
-            source,
-            f"expected one word or subtrees in ({label} ...), got {got}",
-            line=node.line,
+            source, f"expected one word or subtrees in ({label} ...), got {got}", line=node.line
         )
     return Tree(label, tuple(node.children), node.words[0] if node.words else None, node.line)

@@ -49,12 +49,7 @@ from dicetune.data.tagged.corpus import Column, Corpus, Reading, Scheme
 from dicetune.data.tagged.jsonl import parse_jsonl, read_hub
 from dicetune.data.tagged.schemes import normalise, target_scheme
 from dicetune.data.tagged.sentences import Sentence, Sentences
-from dicetune.data.tagged.treebank import (
-    is_treebank,
-    is_word_tags,
-    parse_treebank,
-    parse_word_tags,
-)
+from dicetune.data.tagged.treebank import is_treebank, is_word_tags, parse_treebank, parse_word_tags
 from dicetune.errors import DataError, quoted, unknown_name
 from dicetune.problems.schemes import Span, to_tags
 

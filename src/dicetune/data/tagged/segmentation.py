@@ -19,13 +19,7 @@ from dataclasses import replace
 
 from dicetune.data.files.text import NoteBook, Place
 from dicetune.data.inspect import Contents, Inspection, Ratio, SubwordCounter, inspect_splits
-from dicetune.data.tagged.corpus import (
-    Corpus,
-    PlainCorpus,
-    Scheme,
-    sentence_items,
-    tag_difference,
-)
+from dicetune.data.tagged.corpus import Corpus, PlainCorpus, Scheme, sentence_items, tag_difference
 from dicetune.data.tagged.sentences import Sentence
 from dicetune.problems.schemes import spans, to_tags
 

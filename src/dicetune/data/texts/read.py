@@ -254,13 +254,7 @@ class _TextReader(Reader):
             # columns that are there are no names of places in lists
             places = () if label is None else wanted.choice.labels
             column = LabelColumn(
-                self.source,
-                self.notes,
-                names,
-                self.several,
-                wanted.separator,
-                places,
-                wanted.seen,
+                self.source, self.notes, names, self.several, wanted.separator, places, wanted.seen
             )
             labels = column.labels(cells)
             names = names or places  # the given order is the order of the model's outputs
