@@ -16,6 +16,7 @@ PIECES = st.sampled_from(["\n", "\r\n", "\r", "a", "é", "漢", "\u2028", " ", "
 @example("", 1, False)
 @example("\n", 1, True)
 @example("a\r", 1, False)
+@example("\n\r", 1, False)
 def test_the_same_as_a_list(text, block, returns):
     expected = text.split("\n")
     if not expected[-1]:

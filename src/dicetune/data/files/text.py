@@ -213,9 +213,9 @@ class Lines(OnDemand[str]):
         """The lines from the beginning of a block on."""
         for number in range(block, len(self._begins) - 1):
             text = self._raw[self._begins[number] : self._begins[number + 1]].decode("utf-8")
-            if not self._returns:
-                text = text.replace("\r\n", "\n").removesuffix("\r")
-            yield from text.removesuffix("\n").split("\n")
+            text = text.removesuffix("\n") + "\n"
+            text = text if self._returns else text.replace("\r\n", "\n")
+            yield from text[:-1].split("\n")
 
     def __getitem__(self, place: Any) -> Any:
         if isinstance(place, slice):
