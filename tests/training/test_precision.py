@@ -76,6 +76,7 @@ def test_a_comparison_decides_in_its_plan_and_keeps_it(tmp_path, files, capsys, 
     monkeypatch.setattr("dicetune.comparison.execute.Local", Here)
     losses = ["--loss", "ce", "--loss", "dice", "--seeds", "1", "--test", files[2]]
     request = ["compare", *files, *losses, "--out", tmp_path, "--precision", "auto"]
+    request += ["--set", "step"]
     for measured in (1, 0):
         assert command(*request) == 0
         assert capsys.readouterr().err.count("precision auto") == measured
@@ -83,6 +84,8 @@ def test_a_comparison_decides_in_its_plan_and_keeps_it(tmp_path, files, capsys, 
     settled = plan.settings.get("precision", "fp32")
     records = [read_json(run.folder(tmp_path) / "run.json") for run in plan.runs]
     assert [record["training"]["precision"] for record in records] == [settled] * 2
+    said = [record["objective"]["set"] for record in records]  # the set of ce is no set
+    assert said == [None, "optimizer step (1 x 1 x 32 windows)"]
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,11 @@ class ObjectiveTrainer(Trainer):
         if chosen.start_loss is not None:
             start = Objective(chosen.start_loss, hard_negatives)
             self.start_objective = start.to(self.args.device)
+        if self.loss_set.name != BATCH and self.is_deepspeed_enabled:
+            raise InputError(
+                f"expected set 'batch' with DeepSpeed, got {quoted(set)}: its engine pairs each "
+                "forward pass with a backward pass; use DDP or FSDP"
+            )
         self._check_trainable()
         self.length_grouped = length_grouped
         self._standard_head = loss_inputs is None

@@ -94,12 +94,16 @@ class WholeStep:
         last, used = len(self._batches) - 1, 0
         for place, batch in enumerate(self._batches):
             self._states.append(RandomState(self._room.device))
-            keep = place == last or (place not in self._again and self._room.has_place(used))
-            with torch.set_grad_enabled(keep), self._room.measured(model) as size:
-                items = self._forward(model, batch)
-            if keep and (place == last or self._room.fits(used + size[0])):
-                self._kept[place] = items
-                used += size[0]
+            if place == last:
+                items = self._kept[place] = self._forward(model, batch)
+            elif place in self._again or not self._room.has_place(used):
+                with torch.no_grad():
+                    items = self._forward(model, batch)
+            else:
+                with self._room.measured(model) as size:
+                    items = self._forward(model, batch)
+                if self._room.fits(used + size[0]):
+                    self._kept[place], used = items, used + size[0]
             leaves = [replace(i, logits=i.logits.detach().requires_grad_()) for i in items]
             self.parts.append(leaves)
             del items
