@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -46,12 +47,12 @@ class Objective:
 
     def check(self, inputs: Sequence[LossInput], set: str = BATCH) -> None:
         """Refuse inputs for which the loss, the selection or the set has no meaning."""
+        averages = LossSet.of(set).steps is not None
         for item in inputs:
             self.loss.check_kind(item.kind, item.background)
             if self.hard_negatives is not None:
                 check_selection(self.hard_negatives, item.kind, item.background)
             for _, term in self.terms:
-                averages = LossSet.of(set).steps is not None
                 if averages and not (term.is_additive(item.kind) or _has_sums(term)):
                     raise InputError(
                         "expected set 'batch' or 'step' for a loss that is no function of class "
@@ -99,7 +100,9 @@ class Objective:
                         value = _apply(term, item, num_items=counts[item.name]) * world_size
                     elif running is not None:
                         key, sums = (item.name, number), _wide_sums(term, item)
-                        value = running.share(key, sums, micro_batches, _loss_at(term, item))
+                        value = running.share(
+                            key, sums, micro_batches, partial(_loss_at, term, item)
+                        )
                     else:
                         value = _apply(term, item) / micro_batches
                     total = total + item.coefficient * coefficient * value
@@ -135,7 +138,7 @@ class Objective:
                 elif _has_sums(term):
                     own = torch.stack([_wide_sums(term, item) for item in items]).sum(0)
                     sums = summed(_times_gradient(own, processes))
-                    value = _loss_at(term, items[0])(sums)
+                    value = _loss_at(term, items[0], sums)
                     if running is not None:
                         running.add((name, number), sums.detach())
                 else:
@@ -146,14 +149,13 @@ class Objective:
 
     def _hardest_of_all(self, items: Sequence[LossInput]) -> LossInput:
         """The items of a step in this process, of which those count that are chosen among all."""
-        own, per_positive = joined(items), self.hard_negatives
+        own, number = joined(items), process_number()
         shares = everywhere(own)
-        whole = joined(shares)
-        chosen = hardest_negatives(
-            whole.logits, whole.target, per_positive=per_positive or 0, **_given(whole)
-        )
-        begin = sum(len(share.target) for share in shares[: process_number()])
-        return _only(own, chosen[begin : begin + len(own.target)])
+        whole = _hardest(joined(shares), self.hard_negatives or 0)
+        chosen = whole.mask if own.kind == "classes" else whole.class_mask
+        assert chosen is not None
+        sizes = [len(share.target) for share in shares]
+        return _only(own, torch.split(chosen, sizes)[number])
 
 
 class EvaluationLoss:
@@ -272,31 +274,20 @@ def _wide_sums(term: Loss, item: LossInput) -> Tensor:
     return sums if sums.device.type == "mps" else sums.double()
 
 
-def _loss_at(term: Loss, item: LossInput) -> Callable[[Tensor], Tensor]:
-    """The loss as a function of class sums, in the precision of a loss of the item."""
-    wide = item.logits.dtype == torch.float64
-
-    def value(sums: Tensor) -> Tensor:
-        found = term.from_sums(sums, background=item.background)
-        return found if wide else found.float()
-
-    return value
+def _loss_at(term: Loss, item: LossInput, sums: Tensor) -> Tensor:
+    """The loss from class sums, in the precision of a loss of the item."""
+    found = term.from_sums(sums, background=item.background)
+    return found if item.logits.dtype == torch.float64 else found.float()
 
 
 def _first(item: LossInput, texts: int) -> LossInput:
     """The decisions for the first texts of a batch."""
-    size = len(item.logits)
-
-    def begin(mask: Tensor | None) -> Tensor | None:
-        return mask if mask is None or len(mask) != size else mask[:texts]
-
-    return replace(
-        item,
-        logits=item.logits[:texts],
-        target=item.target[:texts],
-        mask=begin(item.mask),
-        class_mask=begin(item.class_mask),
+    mask, exists = (
+        part if part is None or len(part) != len(item.logits) else part[:texts]
+        for part in (item.mask, item.class_mask)
     )
+    logits, target = item.logits[:texts], item.target[:texts]
+    return replace(item, logits=logits, target=target, mask=mask, class_mask=exists)
 
 
 def _times_gradient(value: Tensor, factor: float) -> Tensor:
@@ -306,10 +297,8 @@ def _times_gradient(value: Tensor, factor: float) -> Tensor:
 
 def _hardest(item: LossInput, per_positive: float) -> LossInput:
     """The same input, in which only the positives and the hardest negatives count."""
-    given = _given(item)
-    return _only(
-        item, hardest_negatives(item.logits, item.target, per_positive=per_positive, **given)
-    )
+    how = {"per_positive": per_positive, **_given(item)}
+    return _only(item, hardest_negatives(item.logits, item.target, **how))
 
 
 def _only(item: LossInput, chosen: Tensor) -> LossInput:

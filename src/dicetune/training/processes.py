@@ -93,9 +93,9 @@ def by_process(tensor: Tensor) -> list[Tensor]:
     """The tensor of each process, whatever its shape; only one's own has a gradient."""
     if process_count() == 1:
         return [tensor]
-    own = torch.tensor(tensor.shape, device=tensor.device)
+    own = torch.tensor(tensor.shape)
     shapes = [torch.empty_like(own) for _ in range(process_count())]
-    torch.distributed.all_gather(shapes, own)
+    torch.distributed.all_gather(shapes, own, group=_hosts())
     sizes = [shape.tolist() for shape in shapes]
     # gloo and nccl gather tensors of one shape, and no truth values
     plain = tensor.detach().to(torch.uint8) if tensor.dtype == torch.bool else tensor.detach()

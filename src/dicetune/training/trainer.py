@@ -315,15 +315,13 @@ class ObjectiveTrainer(Trainer):
             self.args.eval_do_concat_batches, self.compute_metrics = joins, scores
 
     def _texts_that_count(self, batch: Mapping[str, Any]) -> int | None:
-        """How many texts of this process's batch count, where others fill it up: ``None`` is all.
+        """How many texts of the batch count; ``None`` is all.
 
-        Several processes get batches of one size: the last ones are filled with texts from the
-        start of the data.
+        The last batches of several processes are filled up with texts from the start of the data.
         """
         loader = self.accelerator.gradient_state
-        if self.accelerator.num_processes == 1 or not loader.end_of_dataloader:
-            return None
-        if loader.remainder <= 0:
+        several = self.accelerator.num_processes > 1
+        if not (several and loader.end_of_dataloader and loader.remainder > 0):
             return None
         own = len(next(value for value in batch.values() if isinstance(value, Tensor)))
         return min(max(loader.remainder - self.accelerator.process_index * own, 0), own)

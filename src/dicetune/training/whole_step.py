@@ -102,7 +102,7 @@ class WholeStep:
             else:
                 with self._room.measured(model) as size:
                     items = self._forward(model, batch)
-                if self._room.fits(used + size[0]):
+                if used + size[0] <= self._room.limit:
                     self._kept[place], used = items, used + size[0]
             leaves = [replace(i, logits=i.logits.detach().requires_grad_()) for i in items]
             self.parts.append(leaves)
@@ -178,11 +178,7 @@ class GraphRoom:
 
     def has_place(self, used: int) -> bool:
         """Whether one more graph fits, as large as the largest so far."""
-        return self.limit > 0 and self.fits(used + self._largest)
-
-    def fits(self, size: int) -> bool:
-        """Whether graphs of this size in all fit."""
-        return size <= self.limit
+        return 0 < self.limit >= used + self._largest
 
     @contextlib.contextmanager
     def measured(self, model: nn.Module) -> Iterator[list[int]]:
