@@ -41,6 +41,9 @@ from dicetune.tasks.encoded import Batches
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.folder import check_finished
 
+CPU_POSITIONS = 512
+"""Sub-words of a batch on a CPU: larger batches fall out of its cache, and take longer a text."""
+
 _log = logging.getLogger(__name__)
 _GIVE = "give the --out folder of `dicetune train`"
 
@@ -187,16 +190,29 @@ class Predictor:
             raise InputError(f"expected equally many of {' and '.join(inputs)}, got {counts}")
         return texts
 
+    def _begins(self, encoded: Encoded) -> list[int]:
+        """Where each batch begins, and the number of windows: on a CPU few long windows at once."""
+        begins, count = [0], len(encoded.features)
+        while begins[-1] < count:
+            rows = self.batch_size
+            if self.model.device.type == "cpu":  # the longest window is first
+                longest = len(encoded.features[begins[-1]]["input_ids"])
+                rows = min(rows, max(1, CPU_POSITIONS // longest))
+            begins.append(min(begins[-1] + rows, count))
+        return begins
+
     def _outputs(self, encoded: Encoded) -> Any:
         """Outputs of all windows, as the trainer's evaluation gives them."""
         task = self.task
         collate = PaddingCollator.of(task, self.tokenizer, self.model.config)
         ignored = getattr(self.model.config, "keys_to_ignore_at_inference", None) or ()
         batches: list[Any] = []
-        for begin in self.track(range(0, len(encoded.features), self.batch_size)):
+        begins = self._begins(encoded)
+        for number in self.track(range(len(begins) - 1)):
+            begin, end = begins[number : number + 2]
             features = [
                 {name: value for name, value in feature.items() if name not in task.targets}
-                for feature in encoded.features[begin : begin + self.batch_size]
+                for feature in encoded.features[begin:end]
             ]
             batch = {n: v.to(self.model.device) for n, v in collate(features).items()}
             with torch.inference_mode():
