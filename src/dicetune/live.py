@@ -7,7 +7,6 @@ format. Of a stream that goes on, the first line tells it.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import sys
@@ -15,6 +14,7 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from dicetune.data.files.json_objects import is_object
 from dicetune.data.files.text import Piece
 from dicetune.errors import DataError, InputError
 from dicetune.records import silent_log
@@ -100,7 +100,7 @@ def line_format(lines: LiveLines, predictor: Predictor, format: str, out_format:
         return None
     takes_text = len(predictor.task.inputs) == 1
     if format == "auto":
-        format = "jsonl" if _is_record(first) else "" if b"\t" in first else "text"
+        format = "jsonl" if is_object(first) else "" if b"\t" in first else "text"
         if format == "text" and takes_text:
             _log.info("the input stream is read as text, one text a line; --format says otherwise")
     if format not in ("jsonl", *(["text"] if takes_text else [])) or out_format not in BY_LINE:
@@ -140,10 +140,3 @@ def _data_of(found: list[bytes], predictor: Predictor, format: str, done: int) -
             raise
         said = str(error).partition(f":{error.line}: ")[2]
         raise DataError(error.path, said, error.line + done) from None
-
-
-def _is_record(line: bytes) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False

@@ -184,3 +184,11 @@ def _damaged(text: str, place: int, path: str | Path, expected: str) -> DataErro
         f"expected {expected}, got {shown}: the file is broken off or damaged",
         line=text.count("\n", 0, place) + 1,
     )
+
+
+def is_object(line: str | bytes) -> bool:
+    """Whether a line is a JSON object."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False

@@ -11,7 +11,6 @@ negative, 3 and 4 are positive, neutral sentences are dropped).
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections import Counter
@@ -22,7 +21,7 @@ from typing import Any
 
 from dicetune.data.files.brackets import parse_brackets, plain_word
 from dicetune.data.files.hub import load_split, names_data_set
-from dicetune.data.files.json_objects import json_objects, whole_characters
+from dicetune.data.files.json_objects import is_object, json_objects, whole_characters
 from dicetune.data.files.tables import InputTable, parse_grid
 from dicetune.data.files.text import NoteBook, Reader, read_lines, source_name, without_returns
 from dicetune.data.texts.columns import (
@@ -160,7 +159,7 @@ class _TextReader(Reader):
         """The format of lines by their content, else by the name of the file."""
         rows, wanted = [line for line in lines if line], self.wanted
         name = self.source.removesuffix(".gz")
-        if _is_object(rows[0]) or name.endswith((".jsonl", ".json", ".ndjson")):
+        if is_object(rows[0]) or name.endswith((".jsonl", ".json", ".ndjson")):
             return "jsonl"
         if _TREE.fullmatch(rows[0]) and not wanted.pair:
             return "trees"
@@ -310,10 +309,3 @@ class _TextReader(Reader):
                 raise self.error(message, line)
             self.note(EMPTY, line)
         return value
-
-
-def _is_object(line: str) -> bool:
-    try:
-        return isinstance(json.loads(line), dict)
-    except (ValueError, RecursionError):
-        return False
