@@ -1,63 +1,77 @@
-"""Forward and backward of every loss, as a multiple of torch's cross-entropy, in one run.
+"""Forward and backward of the losses against torch's cross-entropy on the same input, in one run.
 
-Usage: python benchmarks/losses.py [--rounds 7] [--threads 1] [--out benchmarks/losses.csv]
+Usage: python benchmarks/losses.py [--rounds 7] [--stepwise]
 
-Each loss is timed on the same logits and targets over N items and C classes, in float32, hard
-targets, no masks. A round times every loss once, in turn, so that a busy moment of the machine hits
-all of them; the least of the rounds counts. With one thread it is processor time, which does not
-count what other programs take. MONAI's DiceLoss gets (N, C, 1) and one-hot by its own
-option. The CSV's head names processor, threads and versions.
+Logits are (N, C) in float32, targets are class numbers, of which -100 is 30% where the row says so.
+A row is the median ratio of processor times over rounds in which both sides take turns; with two
+threads of wall times, as waiting threads take processor time too. ``--stepwise`` computes the
+overlap losses without ``dicetune.losses.set_fast``. MONAI's DiceLoss gets (N, C, 1) and makes
+one-hot targets by its own option.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import os
-import platform
 import time
 import warnings
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import monai
 import torch
 import torch.nn.functional as F
 
-from dicetune.losses import LOSSES, NonTrainingLossWarning, build
+from dicetune.losses import LOSSES, Loss, NonTrainingLossWarning, build, set_fast
+from table import Row, alternate, seconds_text, show
 
-SIZES = [(n, c) for n in (256, 4096, 65536) for c in (2, 9, 50)]
-LIMIT = 3.0  # times cross-entropy, what we hold ourselves to
-SUMS = ("ce+dice",)
+FAMILY = ("dice", "dsc", "tversky", "ce+dice")
+LARGE = {(4096, 9): 0.6, (65536, 9): 0.6, (4096, 50): 1.3, (65536, 50): 1.3}  # goals
+SMALL = (32, 256, 1024)
+LIMIT = 0.25e-3  # seconds of a call below 4,096 items
+AT_LEAST = 0.01  # seconds of one side of a round
+
+Once = Callable[[], object]
 
 
-def candidates(n: int, c: int) -> dict[str, Callable[[], object]]:
-    """One call of forward and backward for each loss, on the same input."""
+def call(loss: Callable[..., torch.Tensor], logits: torch.Tensor, *given: object, **named: object):
+    """One forward and backward pass."""
+
+    def once() -> None:
+        logits.grad = None
+        loss(logits, *given, **named).backward()
+
+    return once
+
+
+def measured(ours: Once, against: Once, rounds: int) -> tuple[float, float, float]:
+    """Seconds of a call of each side, and the ratio."""
+    for side in (ours, against):  # the first call pays for what stays
+        side()
+    begun = time.process_time()
+    for side in (ours, against):
+        side()
+    calls = max(1, int(2 * AT_LEAST / max(time.process_time() - begun, 1e-6)))
+    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    return alternate(ours, against, rounds, calls, clock)
+
+
+def inputs(items: int, classes: int, ignored: bool = False) -> tuple[torch.Tensor, torch.Tensor]:
+    """Logits and class numbers."""
     generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(n, c, generator=generator).requires_grad_()
-    target = torch.randint(0, c, (n,), generator=generator)
-    counts = torch.bincount(target, minlength=c) + 1
+    logits = torch.randn(items, classes, generator=generator).requires_grad_()
+    target = torch.randint(0, classes, (items,), generator=generator)
+    if ignored:
+        target[torch.rand(items, generator=generator) < 0.3] = -100
+    return logits, target
 
-    def timed(loss: Callable[..., torch.Tensor], **options: object) -> Callable[[], object]:
-        def once() -> None:
-            logits.grad = None
-            loss(logits, target, **options).backward()
 
-        return once
-
-    ours = {}
-    for name in (*LOSSES, *SUMS):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NonTrainingLossWarning)
-            loss = build(name)
-            if loss.needs_class_counts:
-                loss = build(f"{name}:class_counts={'/'.join(map(str, counts.tolist()))}")
-        ours[name] = timed(loss)
-    return {
-        "torch cross_entropy": timed(F.cross_entropy),
-        **ours,
-        "MONAI DiceLoss": timed(monai_dice()),
-    }
+def named(name: str, counts: torch.Tensor) -> Loss:
+    """The loss of a name; one that needs class counts is built with them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NonTrainingLossWarning)
+        loss = build(name)
+        if loss.needs_class_counts:
+            loss = build(f"{name}:class_counts={'/'.join(map(str, counts.tolist()))}")
+    return loss
 
 
 def monai_dice() -> Callable[..., torch.Tensor]:
@@ -66,70 +80,92 @@ def monai_dice() -> Callable[..., torch.Tensor]:
     return lambda logits, target: loss(logits[:, :, None], target[:, None, None])
 
 
-def measure(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Seconds of one call of each, the least of several rounds."""
-    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
-    repeats = {}
-    for name, call in calls.items():
-        call()
-        begun = clock()
-        call()
-        repeats[name] = max(1, min(500, int(0.03 / (clock() - begun))))
-    best = dict.fromkeys(calls, float("inf"))
-    for _ in range(rounds):
-        for name, call in calls.items():
-            begun = clock()
-            for _ in range(repeats[name]):
-                call()
-            best[name] = min(best[name], (clock() - begun) / repeats[name])
-    return best
+def family(rounds: int, threads: int) -> Iterator[Row]:
+    """The losses with goals, with and without -100."""
+    torch.set_num_threads(threads)
+    for (items, classes), goal in LARGE.items():
+        for ignored in (False, True):
+            given = inputs(items, classes, ignored)
+            for spec in FAMILY:
+                loss, other = call(build(spec), *given), call(F.cross_entropy, *given)
+                ours, theirs, ratio = measured(loss, other, rounds)
+                where = f"{items:,} x {classes}{', -100' if ignored else ''}, {threads} thread(s)"
+                yield Row(
+                    f"{spec}, {where}",
+                    seconds_text(ours),
+                    f"cross_entropy {seconds_text(theirs)}",
+                    ratio,
+                    f"<= {goal}",
+                )
 
 
-def processor() -> str:
-    """The processor's name, where the system says it."""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+def small(rounds: int) -> Iterator[Row]:
+    """The time of a call where the number of steps counts, not the size."""
+    for items in SMALL:
+        for ignored in (False, True):
+            given = inputs(items, 9, ignored)
+            for spec in FAMILY:
+                ours, *_ = measured(
+                    call(build(spec), *given), call(F.cross_entropy, *given), rounds
+                )
+                yield Row(
+                    f"{spec}, {items:,} x 9{', -100' if ignored else ''}",
+                    seconds_text(ours),
+                    f"limit {seconds_text(LIMIT)}",
+                    ours / LIMIT,
+                    "<= 1",
+                )
+
+
+def other_kinds(rounds: int) -> Iterator[Row]:
+    """Labels against binary cross-entropy, positions against cross-entropy."""
+    logits, _ = inputs(4096, 28)
+    labels = (torch.rand(4096, 28, generator=torch.Generator().manual_seed(1)) > 0.9).float()
+    texts, gold = inputs(64, 384)
+    for spec in FAMILY[:3]:
+        bce = call(F.binary_cross_entropy_with_logits, logits, labels)
+        ours, theirs, ratio = measured(call(build(spec), logits, labels), bce, rounds)
+        against = f"binary_cross_entropy {seconds_text(theirs)}"
+        yield Row(f"{spec}, labels 4,096 x 28", seconds_text(ours), against, ratio, "<= 1.0")
+        loss, other = (
+            call(build(spec), texts, gold, kind="positions"),
+            call(F.cross_entropy, texts, gold),
+        )
+        ours, theirs, ratio = measured(loss, other, rounds)
+        against = f"cross_entropy {seconds_text(theirs)}"
+        yield Row(f"{spec}, positions 64 x 384", seconds_text(ours), against, ratio)
+
+
+def others(rounds: int) -> Iterator[Row]:
+    """Every other loss, and MONAI's, without a goal."""
+    given = inputs(4096, 9)
+    counts = torch.bincount(given[1], minlength=9) + 1
+    losses: dict[str, Callable[..., torch.Tensor]] = {
+        name: named(name, counts) for name in LOSSES if name not in FAMILY
+    }
+    for name, loss in {**losses, "MONAI DiceLoss": monai_dice()}.items():
+        options = {"background": 0} if isinstance(loss, Loss) else {}
+        other = call(F.cross_entropy, *given)
+        ours, theirs, ratio = measured(call(loss, *given, **options), other, rounds)
+        against = f"cross_entropy {seconds_text(theirs)}"
+        yield Row(f"{name}, 4,096 x 9", seconds_text(ours), against, ratio)
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".csv"))
+    parser.add_argument("--stepwise", action="store_true")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    rows = []
-    for n, c in SIZES:
-        best = measure(candidates(n, c), options.rounds)
-        base = best["torch cross_entropy"]
-        print(f"\nN={n} C={c}: torch cross_entropy {1e6 * base:.1f} us")
-        for name, seconds in best.items():
-            ratio = seconds / base
-            over = " over" if ratio > LIMIT and name in (*LOSSES, *SUMS) else ""
-            print(f"  {name:20s} {1e6 * seconds:10.1f} us {ratio:6.2f}x{over}")
-            rows.append([n, c, name, f"{1e6 * seconds:.1f}", f"{ratio:.2f}"])
-    head = [
-        f"# {processor()}, {platform.system()} {platform.machine()}, {options.threads} thread(s)",
-        f"# Python {platform.python_version()}, torch {torch.__version__}, "
-        f"MONAI {monai.__version__}",
-        f"# forward + backward, float32, least of {options.rounds} rounds",
-        f"# load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores",
-    ]
-    with options.out.open("w", newline="", encoding="utf-8") as file:
-        file.write("\n".join(head) + "\n")
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["items", "classes", "loss", "microseconds", "times_cross_entropy"])
-        writer.writerows(rows)
-    ours = [row for row in rows if row[2] in (*LOSSES, *SUMS)]
-    slow = [row for row in ours if float(row[4]) > LIMIT]
-    print(
-        f"\n{len(ours) - len(slow)} of {len(ours)} within {LIMIT:g}x; written to {options.out.name}"
-    )
+    set_fast(not options.stepwise)
+    # as in a process that trains: memory that was once used stays with the process
+    used = torch.zeros(8 << 20)
+    del used
+    rows = [row for threads in (2, 1) for row in family(options.rounds, threads)]
+    rows += small(options.rounds)
+    rows += other_kinds(options.rounds)
+    rows += others(options.rounds)
+    show(rows)
 
 
 if __name__ == "__main__":

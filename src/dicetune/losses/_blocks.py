@@ -17,6 +17,7 @@ A block adds its sums in its own precision, and the blocks are added in float64.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -73,7 +74,9 @@ class SoftmaxBlock:
     What has one entry a row keeps an axis of length 1, to be broadcast.
     """
 
-    def __init__(self, logits: Tensor, call: FastInput, place: slice | None) -> None:
+    def __init__(
+        self, logits: Tensor, call: FastInput, place: slice | None, out: Tensor | None
+    ) -> None:
         self.call = call
         self.by_row = call.kind == "positions"
         turned = logits.device.type == "cpu" and logits.shape[1] < FEW_CLASSES
@@ -90,6 +93,7 @@ class SoftmaxBlock:
         self.wrong = self.logits.softmax(self.axis)
         self.hit = self.wrong.gather(self.axis, self.gold)
         self.wrong.scatter_(self.axis, self.gold, 0.0)
+        self.raw = self.hit
         self.keep: Tensor | None = None
         if call.keep is None:
             self.missed = self.wrong.sum(self.axis, keepdim=True)
@@ -97,27 +101,29 @@ class SoftmaxBlock:
             self.keep = (call.keep if place is None else call.keep[place]).unsqueeze(self.axis)
             counts = self.keep.to(call.wide)
             self.missed = self.wrong.mul_(counts).sum(self.axis, keepdim=True)
-            self.hit = self.hit.mul_(counts)
-            if not (at_once(logits) and bool(self.missed.sum().isfinite())):  # NaN times 0 is NaN
+            self.hit = self.hit * counts
+            if not (at_once(logits) and math.isfinite(self.missed.sum())):  # NaN times 0 is NaN
                 self.wrong, self.missed, self.hit = (
                     torch.where(self.keep, one, 0.0) for one in (self.wrong, self.missed, self.hit)
                 )
         if call.lost is not None:
             lost = (call.lost if place is None else call.lost[place]).unsqueeze(self.axis)
             self.hit = torch.where(lost, torch.nan, self.hit)
-        self.pull: Tensor | None = None
-        self._powers: dict[float, Tensor] = {1.0: self.wrong}
+        self.pull: Tensor | float | None = None
+        # where the gradient will be lies what it is made of: memory takes as much time as numbers
+        self.out = out
+        self.work = torch.empty_like(self.wrong) if out is None or self.axis == 0 else out
+        self.begun: Tensor | None = None
 
-    def _power(self, choice: Overlap) -> Tensor:
-        """wrong^(q+d), kept for the gradient."""
+    def _power(self, choice: Overlap, out: Tensor | None = None) -> Tensor:
+        """wrong^(q+d)."""
         exponent = 1.0 + choice.squared + choice.decay
-        if exponent not in self._powers:
-            if exponent == 2:
-                power = self.wrong * self.wrong
-            else:  # a cube by two products is faster than by pow
-                power = self.wrong**exponent if exponent != 3 else self.wrong.square() * self.wrong
-            self._powers[exponent] = power
-        return self._powers[exponent]
+        if exponent not in (1, 2, 3):
+            return torch.pow(self.wrong, exponent, out=out)
+        if exponent == 1:
+            return self.wrong
+        power = torch.mul(self.wrong, self.wrong, out=out)
+        return power if exponent == 2 else power.mul_(self.wrong)
 
     def _weight(self, choice: Overlap) -> Tensor | None:
         """The weight (1-p)**decay of each row's gold."""
@@ -134,38 +140,39 @@ class SoftmaxBlock:
         weight = self._weight(choice)
         if weight is not None:
             tp, missed = tp * weight, missed * weight
-        wrong = self._power(choice)
+        wrong = self._power(choice, self.work if self.begun is None else None)
+        self.begun = wrong if self.begun is None else self.begun
         if self.by_row:
             over = wrong.sum(self.axis, keepdim=True)
             return tp, (missed * choice.beta).add_(over, alpha=choice.alpha)
-        over, rows = wrong.sum(1 - self.axis), torch.cat((tp, missed), self.axis).double()
-        shape = (2, len(over)) if self.axis == 0 else (len(over), 2)
-        found = rows.new_zeros(shape).index_add_(1 - self.axis, self.target, rows)
-        tp, missed = found.unbind(self.axis)
+        over = wrong.sum(1 - self.axis)
+        sides = (tp.t(), missed.t()) if self.axis else (tp, missed)
+        rows = torch.cat(sides).double()  # along the rows it is added up fast
+        tp, missed = rows.new_zeros(2, over.shape[0]).index_add_(1, self.target, rows).unbind()
         return tp, (missed * choice.beta).add_(over, alpha=choice.alpha)
 
     def cross_entropy(self, part: Part) -> Tensor:
         """What the rows add to the mean; what they add to the gradient is kept."""
-        if not at_once(self.hit) or bool((self.hit < _TINY).any()):
+        if at_once(self.raw) and float(self.raw.amin()) > _TINY:
+            log_p = self.raw.log()
+        else:
             log_p = self.logits.gather(self.axis, self.gold)
             log_p = log_p - self.logits.logsumexp(self.axis, keepdim=True)
-        else:  # near 1 the logarithm of p by its exact complement
-            log_p = torch.where(self.missed < 0.5, torch.log1p(-self.missed), self.hit.log())
-        share: Tensor | float = 1 / self.call.number
-        by_rows = self.logits if self.axis else self.logits.t()
-        weight = weight_vector(part.class_weight, by_rows)
-        if weight is not None:
+        share: Tensor | float = part.coefficient / self.call.number
+        if part.class_weight is not None:
+            by_rows = self.logits if self.axis else self.logits.t()
+            weight = weight_vector(part.class_weight, by_rows)
+            assert weight is not None
             share = share * weight[self.target].unsqueeze(self.axis)
-        pull = torch.full_like(log_p, part.coefficient) * share
         if self.keep is not None:
-            log_p, pull = (torch.where(self.keep, one, 0.0) for one in (log_p, pull))
-        self.pull = pull if self.pull is None else self.pull + pull
-        return -(log_p * pull).sum()
+            log_p, share = torch.where(self.keep, log_p, 0.0), share * self.keep
+        self.pull = share if self.pull is None else self.pull + share
+        return -(log_p * share).sum()
 
-    def gradient(self, pairs: Sequence[tuple[Tensor, Tensor]], out: Tensor) -> None:
-        """By the logits, into ``out`` of (rows, C), from the derivatives of each overlap part."""
+    def gradient(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """By the logits, into ``out``, from the derivatives of each overlap part."""
         choices = [part.choice for part in self.call.parts if part.choice is not None]
-        total = out if self.axis else torch.empty_like(self.wrong)
+        total = self.work
         at_gold: Tensor | None = None
         for choice, (fall, rise) in zip(choices, pairs, strict=True):
             by_wrong = rise * ((1.0 + choice.squared) * choice.alpha)
@@ -176,40 +183,42 @@ class SoftmaxBlock:
                 (slope,) = self._rows((torch.add(fall, rise, alpha=choice.beta),))
             weight = self._weight(choice)
             slope = slope if weight is None else slope * weight
-            by_wrong = by_wrong.to(total)
+            by_wrong = by_wrong.to(total.dtype)
             by_wrong = by_wrong if self.by_row else by_wrong.unsqueeze(1 - self.axis)
             if at_gold is None:
                 at_gold = slope
-                torch.mul(self._power(choice), by_wrong, out=total)
+                assert self.begun is not None
+                torch.mul(self.begun, by_wrong, out=total)
             else:
                 at_gold = at_gold + slope
                 total.addcmul_(self._power(choice), by_wrong)
         assert at_gold is not None
+        assert self.out is not None
         others, away = total.sum(self.axis, keepdim=True), at_gold * self.hit
-        away = away if self.pull is None else away.add_(self.pull)
+        away = away if self.pull is None else away + self.pull
         gold = 0 - torch.addcmul(away * self.missed, self.hit, others)  # of a masked row no -0
         total.addcmul_(self.wrong, others - away, value=-1)
         total.scatter_(self.axis, self.gold, gold)
         if self.axis == 0:
-            out.copy_(total.t())
+            self.out.copy_(total.t())
 
     def _rows(self, values: tuple[Tensor, ...]) -> list[Tensor]:
         """The value of each row's gold class."""
         if self.by_row:
-            return [value.to(self.hit) for value in values]
-        table = torch.stack(values, self.axis).to(self.hit)
-        table = table.index_select(1 - self.axis, self.target)
-        return [table.narrow(self.axis, place, 1) for place in range(len(values))]
+            return [value.to(self.hit.dtype) for value in values]
+        table = torch.stack(values).to(self.hit.dtype).index_select(1, self.target)
+        rows = [table.narrow(0, place, 1) for place in range(len(values))]
+        return [row.t() for row in rows] if self.axis else rows
 
 
 class SigmoidBlock:
     """A block of rows with a value in [0, 1] for each label."""
 
-    def __init__(self, logits: Tensor, call: FastInput, place: slice | None) -> None:
-        self.call, self.target = (
-            call,
-            call.target if place is None else call.target[place],
-        )
+    def __init__(
+        self, logits: Tensor, call: FastInput, place: slice | None, out: Tensor | None
+    ) -> None:
+        self.call, self.out = call, out
+        self.target = call.target if place is None else call.target[place]
         logits = logits.to(call.wide)
         if call.exists is not None:
             logits = torch.where(
@@ -248,12 +257,12 @@ class SigmoidBlock:
         """Never asked for: ``Part.serves`` leaves binary cross-entropy to torch."""
         raise NotImplementedError
 
-    def gradient(self, pairs: Sequence[tuple[Tensor, Tensor]], out: Tensor) -> None:
+    def gradient(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
         """By the logits, into ``out``, from the derivatives by S_tp and E of each part."""
         choices = [part.choice for part in self.call.parts if part.choice is not None]
         total: Tensor | None = None
         for choice, (fall, rise) in zip(choices, pairs, strict=True):
-            fall, rise = fall.to(out), rise.to(out)
+            fall, rise = fall.to(self.p.dtype), rise.to(self.p.dtype)
             if choice.squared:
                 slope = self.gap * (rise * (2 * choice.alpha))
                 slope.addcmul_(self.target, fall, value=-1)
@@ -264,4 +273,4 @@ class SigmoidBlock:
             slope = slope if weight is None else slope.mul_(weight)
             total = slope if total is None else total.add_(slope)
         assert total is not None
-        torch.mul(total.mul_(self.p), self.rest, out=out)
+        torch.mul(total.mul_(self.p), self.rest, out=self.out)

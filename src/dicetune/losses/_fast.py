@@ -21,7 +21,8 @@ from dicetune.losses._overlap import Overlap, counted_weight, or_1
 from dicetune.losses._targets import values_are_known
 
 _KEYWORDS = {*Given.__annotations__, "class_counts"}
-_BLOCK = 1 << 18  # entries of a block on a CPU: 1 MB of float32
+_BLOCK = 1 << 19  # entries of a block on a CPU: 2 MB of float32
+_TENSORS = (Tensor, torch.nn.Parameter)
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -92,7 +93,7 @@ def fused(
         exists = keep[:, None] if exists is None else exists & keep[:, None]
         exists, keep = exists.expand(target.shape), None
     if number is None:
-        number = len(target) if keep is None else keep.sum()
+        number = target.shape[0] if keep is None else keep.sum()
     number = number.to(wide).clamp(min=1) if isinstance(number, Tensor) else max(number, 1)
     call = FastInput(parts, kind, target, keep, exists, lost, background, number, wide)
     if torch.is_grad_enabled() and logits.requires_grad:
@@ -103,14 +104,17 @@ def fused(
 
 def _plain(logits: Any, target: Any, given: Given) -> bool:
     """Whether the tensors are such as every step below can take."""
-    masks = (mask for mask in (given.get("mask"), given.get("class_mask")) if mask is not None)
+    mask, exists = given.get("mask"), given.get("class_mask")
     return (
-        all(type(one) in (Tensor, torch.nn.Parameter) for one in (logits, target, *masks))
-        and logits.device.type in ("cpu", "cuda")
-        and logits.device == target.device
+        type(logits) in _TENSORS
+        and type(target) in _TENSORS
+        and (mask is None or type(mask) is Tensor)
+        and (exists is None or type(exists) is Tensor)
         and logits.dtype in _FLOATS
         and logits.ndim > 1
         and logits.numel() > 0
+        and logits.device.type in ("cpu", "cuda")
+        and logits.device == target.device
         and not (target.requires_grad or target.is_complex())
         and forward_ad._current_level < 0
     )
@@ -139,36 +143,38 @@ class _Fused(torch.autograd.Function):
 
 def _solve(logits: Tensor, call: FastInput, graded: bool) -> tuple[Tensor, Tensor | None]:
     """The value, and where ``graded`` its gradient by the logits, in the precision of the value."""
-    flat = logits.detach().reshape(-1, logits.shape[-1])
-    rows = len(flat) if logits.device.type != "cpu" else max(_BLOCK // flat.shape[1], 1)
+    flat = logits if logits.ndim == 2 else logits.reshape(-1, logits.shape[-1])
+    items, classes = flat.shape
+    rows = items if logits.device.type != "cpu" else max(_BLOCK // classes, 1)
     make = SigmoidBlock if call.kind == "labels" else SoftmaxBlock
-    places: list[slice | None] = [None]
-    if rows < len(flat):
-        places = [slice(start, start + rows) for start in range(0, len(flat), rows)]
-    blocks = [make(flat if p is None else flat[p], call, p) for p in places]
-    totals: list[Tensor] = []
-    derivatives: list[list[tuple[Tensor, Tensor]]] = [[] for _ in blocks]
+    out = flat.new_empty(flat.shape, dtype=call.wide) if graded else None
+    if rows >= items:  # most often; a slice of everything takes time too
+        blocks = [make(flat, call, None, out)]
+    else:
+        places = [slice(start, start + rows) for start in range(0, items, rows)]
+        outs = [None if out is None else out[place] for place in places]
+        blocks = [make(flat[p], call, p, o) for p, o in zip(places, outs, strict=True)]
+    value: Tensor | None = None
+    derivatives = []
     for part in call.parts:
         if part.choice is None:
-            totals.append(_sum([block.cross_entropy(part) for block in blocks]))
-            continue
-        sums = [block.sums(part.choice) for block in blocks]
-        if call.kind == "positions":  # each row is a set
-            solved = [_of_rows(part, part.choice, *block, call) for block in sums]
-            totals.append(_sum([value for value, *_ in solved]))
+            loss = _sum([block.cross_entropy(part) for block in blocks])
+        elif call.kind == "positions":  # each row is a set
+            solved = [_of_rows(part, part.choice, *b.sums(part.choice), call) for b in blocks]
+            loss = _sum([one for one, *_ in solved])
+            derivatives.append([(fall, rise) for _, fall, rise in solved])
         else:
-            tp, error = (_sum(side) for side in map(list, zip(*sums, strict=True)))
-            solved = [_of_classes(part, part.choice, tp, error, call)] * len(blocks)
-            totals.append(solved[0][0])
-        for found, (_, *pair) in zip(derivatives, solved, strict=True):
-            found.append((pair[0], pair[1]))
-    value = _sum(totals).to(call.wide)
-    if not graded:
-        return value, None
-    gradient = flat.new_empty(flat.shape, dtype=call.wide)
-    for block, pairs, place in zip(blocks, derivatives, places, strict=True):
-        block.gradient(pairs, gradient if place is None else gradient[place])
-    return value, gradient.view(logits.shape)
+            sums = [block.sums(part.choice) for block in blocks]
+            tp, error = (_sum([pair[side] for pair in sums]) for side in (0, 1))
+            loss, fall, rise = _of_classes(part, part.choice, tp, error, call)
+            derivatives.append([(fall, rise)] * len(blocks))
+        value = loss if value is None else value + loss
+    assert value is not None
+    if out is None:
+        return value.to(call.wide), None
+    for number, block in enumerate(blocks):
+        block.gradient([pairs[number] for pairs in derivatives])
+    return value.to(call.wide), out.view(logits.shape)
 
 
 def _sum(values: list[Tensor]) -> Tensor:
@@ -192,7 +198,7 @@ def _of_classes(
         weight = there if weight is None else there * weight
     value, fall, rise = _of_sums(tp, error, choice)
     if weight is None:
-        share = part.coefficient / len(tp)
+        share = part.coefficient / tp.shape[0]
         return value.sum() * share, fall.mul_(share), rise.mul_(share)
     weight = part.coefficient * weight / or_1(weight.sum())
     return (value * weight).sum(), fall.mul_(weight), rise.mul_(weight)

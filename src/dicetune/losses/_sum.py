@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from dicetune.errors import InputError, InputTypeError, quoted
 from dicetune.losses._base import Loss, Range, number, option_text
+from dicetune.losses._blocks import Part
 from dicetune.losses._fast import fused
 from dicetune.losses._inputs import Call, one_preparation
 from dicetune.losses._targets import values_are_known
@@ -60,6 +61,9 @@ class SumLoss(Loss):
                 )
         self.coefficients = tuple(coefficient for coefficient, _ in flat)
         self.losses = nn.ModuleList(loss for _, loss in flat)
+        fast_parts = [loss.fast_part(coefficient) for coefficient, loss in flat]
+        served = all(fast_parts) and any(part.choice for part in fast_parts)
+        self._parts: list[Part] = fast_parts if served else []
         self.kinds = frozenset.intersection(*(loss.kinds for _, loss in flat))
         if not self.kinds:
             raise InputError(
@@ -81,11 +85,8 @@ class SumLoss(Loss):
                 values = [share * loss(logits, target, **given) for share, loss in parts]
             return torch.stack(values).sum()
 
-        parts = [loss.fast_part(coefficient) for coefficient, loss in self.terms()]
-        if all(parts) and any(part.choice for part in parts):
-            loss = fused(parts, logits, target, given, stepwise)
-            return stepwise(logits) if loss is None else loss
-        return stepwise(logits)
+        loss = fused(self._parts, logits, target, given, stepwise) if self._parts else None
+        return stepwise(logits) if loss is None else loss
 
     def terms(self) -> list[tuple[float, Loss]]:
         """The parts with their coefficients."""
