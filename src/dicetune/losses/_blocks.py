@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -57,15 +57,25 @@ class Part(NamedTuple):
 class FastInput(NamedTuple):
     """What is computed: logits of (N, C), targets (N,) or (N, C), and what counts."""
 
-    parts: Sequence[Part]
-    kind: str
     target: Tensor
     keep: Tensor | None
     exists: Tensor | None
     lost: Tensor | None
+    parts: Sequence[Part]
+    kind: str
     background: int | None
     number: float | Tensor
     wide: torch.dtype
+
+    def at(self, place: slice) -> FastInput:
+        """Some of the rows."""
+        cut: list[Any] = [by_row if by_row is None else by_row[place] for by_row in self[:4]]
+        return FastInput(*cut, *self[4:])
+
+    @property
+    def choices(self) -> list[Overlap]:
+        """The overlap losses among the parts."""
+        return [part.choice for part in self.parts if part.choice is not None]
 
 
 class SoftmaxBlock:
@@ -74,21 +84,14 @@ class SoftmaxBlock:
     What has one entry a row keeps an axis of length 1, to be broadcast.
     """
 
-    def __init__(
-        self, logits: Tensor, call: FastInput, place: slice | None, out: Tensor | None
-    ) -> None:
+    def __init__(self, logits: Tensor, call: FastInput, out: Tensor | None) -> None:
         self.call = call
         self.by_row = call.kind == "positions"
-        turned = logits.device.type == "cpu" and logits.shape[1] < FEW_CLASSES
-        self.axis = 0 if turned else 1
+        self.axis = 0 if logits.device.type == "cpu" and logits.shape[1] < FEW_CLASSES else 1
         if call.exists is not None:
-            logits = torch.where(
-                call.exists if place is None else call.exists[place], logits, ABSENT
-            )
-        if self.axis == 0:
-            logits = logits.t().contiguous()
-        self.logits = logits.to(call.wide)
-        self.target = call.target if place is None else call.target[place]
+            logits = torch.where(call.exists, logits, ABSENT)
+        self.logits = (logits if self.axis else logits.t().contiguous()).to(call.wide)
+        self.target = call.target
         self.gold = self.target.unsqueeze(self.axis)
         self.wrong = self.logits.softmax(self.axis)
         self.hit = self.wrong.gather(self.axis, self.gold)
@@ -98,7 +101,7 @@ class SoftmaxBlock:
         if call.keep is None:
             self.missed = self.wrong.sum(self.axis, keepdim=True)
         else:
-            self.keep = (call.keep if place is None else call.keep[place]).unsqueeze(self.axis)
+            self.keep = call.keep.unsqueeze(self.axis)
             counts = self.keep.to(call.wide)
             self.missed = self.wrong.mul_(counts).sum(self.axis, keepdim=True)
             self.hit = self.hit * counts
@@ -107,8 +110,7 @@ class SoftmaxBlock:
                     torch.where(self.keep, one, 0.0) for one in (self.wrong, self.missed, self.hit)
                 )
         if call.lost is not None:
-            lost = (call.lost if place is None else call.lost[place]).unsqueeze(self.axis)
-            self.hit = torch.where(lost, torch.nan, self.hit)
+            self.hit = torch.where(call.lost.unsqueeze(self.axis), torch.nan, self.hit)
         self.pull: Tensor | float | None = None
         # where the gradient will be lies what it is made of: memory takes as much time as numbers
         self.out = out
@@ -160,8 +162,7 @@ class SoftmaxBlock:
             log_p = log_p - self.logits.logsumexp(self.axis, keepdim=True)
         share: Tensor | float = part.coefficient / self.call.number
         if part.class_weight is not None:
-            by_rows = self.logits if self.axis else self.logits.t()
-            weight = weight_vector(part.class_weight, by_rows)
+            weight = weight_vector(part.class_weight, self.logits if self.axis else self.logits.t())
             assert weight is not None
             share = share * weight[self.target].unsqueeze(self.axis)
         if self.keep is not None:
@@ -171,10 +172,8 @@ class SoftmaxBlock:
 
     def gradient(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
         """By the logits, into ``out``, from the derivatives of each overlap part."""
-        choices = [part.choice for part in self.call.parts if part.choice is not None]
-        total = self.work
-        at_gold: Tensor | None = None
-        for choice, (fall, rise) in zip(choices, pairs, strict=True):
+        total, at_gold = self.work, None
+        for choice, (fall, rise) in zip(self.call.choices, pairs, strict=True):
             by_wrong = rise * ((1.0 + choice.squared) * choice.alpha)
             if choice.squared:  # α = β
                 on_hit, on_miss = self._rows((fall, by_wrong))
@@ -197,8 +196,7 @@ class SoftmaxBlock:
         others, away = total.sum(self.axis, keepdim=True), at_gold * self.hit
         away = away if self.pull is None else away + self.pull
         gold = 0 - torch.addcmul(away * self.missed, self.hit, others)  # of a masked row no -0
-        total.addcmul_(self.wrong, others - away, value=-1)
-        total.scatter_(self.axis, self.gold, gold)
+        total.addcmul_(self.wrong, others - away, value=-1).scatter_(self.axis, self.gold, gold)
         if self.axis == 0:
             self.out.copy_(total.t())
 
@@ -214,16 +212,12 @@ class SoftmaxBlock:
 class SigmoidBlock:
     """A block of rows with a value in [0, 1] for each label."""
 
-    def __init__(
-        self, logits: Tensor, call: FastInput, place: slice | None, out: Tensor | None
-    ) -> None:
+    def __init__(self, logits: Tensor, call: FastInput, out: Tensor | None) -> None:
         self.call, self.out = call, out
-        self.target = call.target if place is None else call.target[place]
+        self.target = call.target
         logits = logits.to(call.wide)
         if call.exists is not None:
-            logits = torch.where(
-                call.exists if place is None else call.exists[place], logits, ABSENT
-            )
+            logits = torch.where(call.exists, logits, ABSENT)
         self.logits = logits
         self.p, self.rest = logits.sigmoid(), logits.neg().sigmoid_()
         # p - y, exact where y is 0 or 1
@@ -237,7 +231,7 @@ class SigmoidBlock:
         if choice.decay == 1:
             return weight
         at_one = power_from_log(-F.softplus(self.logits), choice.decay)
-        return torch.where(self.target == 1, at_one, weight.pow_(choice.decay))
+        return torch.where(self.target == 1, at_one, weight**choice.decay)
 
     def sums(self, choice: Overlap) -> tuple[Tensor, Tensor]:
         """S_tp and E of each label."""
@@ -253,15 +247,10 @@ class SigmoidBlock:
         scale = choice.alpha if choice.squared else 1.0
         return tp.sum(0).double(), error.sum(0).double().mul_(scale)
 
-    def cross_entropy(self, part: Part) -> Tensor:
-        """Never asked for: ``Part.serves`` leaves binary cross-entropy to torch."""
-        raise NotImplementedError
-
     def gradient(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
         """By the logits, into ``out``, from the derivatives by S_tp and E of each part."""
-        choices = [part.choice for part in self.call.parts if part.choice is not None]
         total: Tensor | None = None
-        for choice, (fall, rise) in zip(choices, pairs, strict=True):
+        for choice, (fall, rise) in zip(self.call.choices, pairs, strict=True):
             fall, rise = fall.to(self.p.dtype), rise.to(self.p.dtype)
             if choice.squared:
                 slope = self.gap * (rise * (2 * choice.alpha))

@@ -65,23 +65,19 @@ def fused(
     ``eager`` is the definition: the same loss as a function of the logits. It also computes the
     gradient where the gradient is differentiated again.
     """
-    if not (set_fast.now and values_are_known() and _plain(logits, target, given)):
-        return None
-    if not given.keys() <= _KEYWORDS:
+    usual = set_fast.now and values_are_known() and given.keys() <= _KEYWORDS
+    if not (usual and _plain(logits, target, given)):
         return None
     classes, kind = logits.shape[-1], given.get("kind")
     labels = target.shape == logits.shape if kind is None else kind == "labels"
     kind = kind or ("labels" if labels else "classes")
     shape = logits.shape if labels else logits.shape[:-1]
+    background, number = given.get("background"), given.get("num_items")
     if classes < 2 or target.shape != shape or kind not in KINDS:
         return None
-    if not all(part.serves(kind) for part in parts):
+    if not (background is None or 0 <= background < classes):
         return None
-    background = given.get("background")
-    if background is not None and not 0 <= background < classes:
-        return None
-    number = given.get("num_items")
-    if number is not None and kind != "positions":
+    if not all(part.serves(kind) for part in parts) or (number is not None and kind != "positions"):
         return None
     for part in parts:
         if part.choice is not None:
@@ -95,7 +91,7 @@ def fused(
     if number is None:
         number = target.shape[0] if keep is None else keep.sum()
     number = number.to(wide).clamp(min=1) if isinstance(number, Tensor) else max(number, 1)
-    call = FastInput(parts, kind, target, keep, exists, lost, background, number, wide)
+    call = FastInput(target, keep, exists, lost, parts, kind, background, number, wide)
     if torch.is_grad_enabled() and logits.requires_grad:
         value: Tensor = _Fused.apply(logits, call, eager)  # type: ignore[no-untyped-call]
         return value
@@ -146,21 +142,20 @@ def _solve(logits: Tensor, call: FastInput, graded: bool) -> tuple[Tensor, Tenso
     flat = logits if logits.ndim == 2 else logits.reshape(-1, logits.shape[-1])
     items, classes = flat.shape
     rows = items if logits.device.type != "cpu" else max(_BLOCK // classes, 1)
-    make = SigmoidBlock if call.kind == "labels" else SoftmaxBlock
+    make: Any = SigmoidBlock if call.kind == "labels" else SoftmaxBlock
     out = flat.new_empty(flat.shape, dtype=call.wide) if graded else None
     if rows >= items:  # most often; a slice of everything takes time too
-        blocks = [make(flat, call, None, out)]
+        blocks = [make(flat, call, out)]
     else:
         places = [slice(start, start + rows) for start in range(0, items, rows)]
-        outs = [None if out is None else out[place] for place in places]
-        blocks = [make(flat[p], call, p, o) for p, o in zip(places, outs, strict=True)]
+        blocks = [make(flat[p], call.at(p), None if out is None else out[p]) for p in places]
     value: Tensor | None = None
     derivatives = []
     for part in call.parts:
         if part.choice is None:
             loss = _sum([block.cross_entropy(part) for block in blocks])
         elif call.kind == "positions":  # each row is a set
-            solved = [_of_rows(part, part.choice, *b.sums(part.choice), call) for b in blocks]
+            solved = [_of_rows(part, part.choice, b.sums(part.choice), call) for b in blocks]
             loss = _sum([one for one, *_ in solved])
             derivatives.append([(fall, rise) for _, fall, rise in solved])
         else:
@@ -205,10 +200,10 @@ def _of_classes(
 
 
 def _of_rows(
-    part: Part, choice: Overlap, tp: Tensor, error: Tensor, call: FastInput
+    part: Part, choice: Overlap, sums: tuple[Tensor, Tensor], call: FastInput
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The same where each row is a set: the mean over rows. A masked row has no errors."""
-    value, fall, rise = _of_sums(tp, error, choice)
+    value, fall, rise = _of_sums(*sums, choice)
     share = part.coefficient / call.number
     return value.sum() * share, fall.mul_(share), rise.mul_(share)
 
