@@ -70,7 +70,7 @@ class FastInput(NamedTuple):
     def at(self, place: slice) -> FastInput:
         """Some of the rows."""
         cut: list[Any] = [by_row if by_row is None else by_row[place] for by_row in self[:4]]
-        return FastInput(*cut, *self[4:])
+        return FastInput(*[*cut, *self[4:]])
 
     @property
     def choices(self) -> list[Overlap]:
