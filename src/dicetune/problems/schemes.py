@@ -26,7 +26,12 @@ References: Tjong Kim Sang & Buchholz, CoNLL 2000 (``conlleval.pl``); Nakayama, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
 
 from dicetune.errors import InputError, quoted, unknown_name
 
@@ -215,19 +220,6 @@ def convert(tags: Sequence[str], source: str, target: str) -> list[str]:
     return to_tags(spans(tags, source), len(tags), target)
 
 
-def violations(tags: Sequence[str], scheme: str) -> list[int]:
-    """Positions whose tag changes when the spans are read and spelled again in the scheme.
-
-    Example:
-        >>> violations(["O", "I-PER", "I-PER"], "iob2")
-        [1]
-        >>> violations(["O", "I-PER", "I-PER"], "iob1")
-        []
-    """
-    spelled = convert(tags, scheme, scheme)
-    return [i for i, (tag, proper) in enumerate(zip(tags, spelled, strict=True)) if tag != proper]
-
-
 def _allowed(scheme: str) -> str:
     if scheme not in PREFIXES:
         raise unknown_name("tag scheme", scheme, PREFIXES)
@@ -244,3 +236,72 @@ def _letters(length: int, scheme: str, *, touches: bool) -> list[str]:
     letters = ["S"] if length == 1 else ["B"] + ["I"] * (length - 2) + ["E"]
     renamed = _FROM_IOBES.get(scheme, {})
     return [renamed.get(letter, letter) for letter in letters]
+
+
+@dataclass(frozen=True)
+class TagRows:
+    """The tags of many sentences as columns.
+
+    Args:
+        names: of the numbers.
+        numbers: (W,) of the tags, sentence after sentence.
+        starts: (S + 1,) where the words of each sentence begin.
+
+    Example:
+        >>> rows = TagRows(["O", "B-x", "I-x"], np.array([1, 0, 2]), np.array([0, 1, 3]))
+        >>> list(rows), rows.misspelled("iob2").tolist()
+        ([('B-x',), ('O', 'I-x')], [2])
+    """
+
+    names: Sequence[str]
+    numbers: np.ndarray
+    starts: np.ndarray
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        tags = [self.names[number] for number in self.numbers.tolist()]
+        return (tuple(tags[begin:end]) for begin, end in pairwise(self.starts.tolist()))
+
+    @cached_property
+    def words(self) -> tuple[np.ndarray, ...]:
+        """Place of the letter in "OBIES", number of the type, and three marks by conlleval's rule.
+
+        Whether the word before is tagged with the type, whether a span begins, whether one ends.
+        """
+        letters = ["OBIES".index(_TO_IOBES.get(name[0], name[0])) for name in self.names]
+        kinds = {kind: number for number, kind in enumerate(types_of(self.names))}
+        numbers = [kinds.get(name[2:], -1) for name in self.names]
+        letter, kind = (np.array(p, dtype=np.int64)[self.numbers] for p in (letters, numbers))
+        alike = np.append(False, kind[1:] == kind[:-1])[: len(kind)] & (letter > 0)
+        alike[self.starts[self.starts < len(kind)]] = False
+        goes_on = alike & np.isin(letter, (2, 3)) & np.isin(np.append(0, letter)[:-1], (1, 2))
+        ends = np.append(~goes_on, True)[1:]
+        return letter, kind, alike, (letter > 0) & ~goes_on, (letter > 0) & ends
+
+    def spans(self, scheme: str, convention: str) -> tuple[np.ndarray, ...]:
+        """Types, first and last words of the spans, over all sentences: see ``spans_of``."""
+        letter, kind, _, begins, ends = self.words
+        first, last = np.flatnonzero(begins), np.flatnonzero(ends)
+        kept = letter[first] == 1
+        if scheme == "iobes":
+            kept = kept & (letter[last] == 3) & (first < last) | (letter[first] == 4)
+        kept = kept | (convention != "strict")
+        return kind[first[kept]], first[kept], last[kept]
+
+    def proper(self, scheme: str) -> np.ndarray:
+        """The letters with which a scheme spells the spans, by place in "OBIES"."""
+        letter, _, alike, begins, ends = self.words
+        if scheme in ("io", "iob1", "iob2"):
+            marked = {"io": begins & False, "iob1": begins & alike, "iob2": begins}[scheme]
+            return np.where(letter > 0, np.where(marked, 1, 2), 0)
+        return np.where(letter > 0, np.select([begins & ends, begins, ends], [4, 1, 3], 2), 0)
+
+    def misspelled(self, scheme: str) -> np.ndarray:
+        """The words whose tag changes where the spans are spelled in the scheme, as one number."""
+        return np.flatnonzero(self.proper(scheme) != self.words[0])
+
+    def spelled(self, scheme: str) -> TagRows:
+        """The same spans, spelled in IOB2 or IOBES."""
+        names = [f"{letter}-{kind}" for kind in types_of(self.names) for letter in "BIES"]
+        numbers = np.where(self.words[0] > 0, 4 * self.words[1] + self.proper(scheme), 0)
+        used, numbers = np.unique(numbers, return_inverse=True)
+        return TagRows([["O", *names][number] for number in used], numbers, self.starts)

@@ -28,6 +28,7 @@ from dicetune.problems.schemes import (
     LETTERS,
     OUTSIDE,
     Span,
+    TagRows,
     check_lengths,
     check_tags,
     scheme_of,
@@ -103,6 +104,24 @@ class Spans(Problem):
         ]
         spans = super().counts(gold, predicted)
         return np.hstack([spans, np.array(words, dtype=np.float64).reshape(-1, 2)])
+
+    def scores_of(self, gold: TagRows, predicted: TagRows) -> dict[str, Any]:
+        """``scores`` of columns of tags for the same words, without a look at each sentence."""
+        problem = self.seeing([gold.names], [predicted.names])
+        found = []
+        for rows, which in ((gold, "gold"), (predicted, "predicted")):
+            check_tags([rows.names], self.scheme, which)
+            kind, first, last = rows.spans(self.scheme, self.convention)
+            classes = [problem.number(name) for name in types_of(rows.names)]
+            found.append((np.array(classes, dtype=np.int64)[kind], first, last))
+        (right, *_), (made, *_) = found
+        _, ours, theirs = np.intersect1d(found[0][1], found[1][1], True, return_indices=True)
+        same = right[ours] == made[theirs]
+        same &= found[0][2][ours] == found[1][2][theirs]
+        size = len(problem.classes)
+        blocks = [np.bincount(b, minlength=size) for b in (right[ours][same], made, right)]
+        is_right = np.equal(*(np.array(rows.names)[rows.numbers] for rows in (gold, predicted)))
+        return problem._item_scores(np.concatenate([*blocks, [is_right.sum(), len(is_right)]]))
 
     def metric(self, sums: np.ndarray, metric: str) -> np.ndarray:
         """Micro precision, recall or F1 of spans, or the share of words with the right tag."""

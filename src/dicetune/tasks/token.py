@@ -191,7 +191,7 @@ class TokenTask(Task):
         if found.scheme is None:
             return Tags({}).scores(found.gold, found.predicted)
         problem = Spans({"scheme": found.scheme, "convention": options.convention})
-        return problem.scores(found.gold, found.predicted)
+        return problem.scores_of(*found.columns)
 
     @classmethod
     def of(cls, train: Corpus, options: Any = None, labels: Sequence[str] | None = None) -> Self:

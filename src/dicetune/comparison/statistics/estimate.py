@@ -81,8 +81,6 @@ Metric = Callable[[Floats], Floats]
 UPPER = 0.975
 """The upper end of an interval of 95%, as a quantile."""
 
-EPSILON = float(np.finfo(float).eps)
-
 POWER = 0.8
 MOST_SEEDS = 100
 
@@ -351,47 +349,15 @@ def power(shift: float, df: float) -> float:
 @cache
 def _least_shift(df: float) -> float:
     """The shift that is found with a chance of ``POWER``."""
+    from scipy.optimize import brentq
+
     high = 4.0
     while power(high, df) < POWER:
         high *= 2
-    return _root(lambda shift: power(shift, df) - POWER, 0.0, high)
+    return float(brentq(lambda shift: power(shift, df) - POWER, 0.0, high, xtol=1e-6))
 
 
-# ``scipy.stats`` and ``scipy.optimize`` have the same, and take half a second to import
-
-
-def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function that changes its sign is 0, to 1e-6 (Brent, 1973)."""
-    before, now, other = low, high, 0.0
-    at_before, at_now, at_other = function(low), function(high), 0.0
-    previous = step = 0.0
-    while True:
-        if at_before * at_now < 0:
-            other, at_other = before, at_before
-            previous = step = now - before
-        if abs(at_other) < abs(at_now):
-            before, now, other = now, other, now
-            at_before, at_now, at_other = at_now, at_other, at_now
-        close = (1e-6 + 4 * EPSILON * abs(now)) / 2
-        half = (other - now) / 2
-        if not at_now or abs(half) < close:
-            return now
-        tried = math.inf
-        if abs(previous) > close and abs(at_now) < abs(at_before):
-            slope = (at_before - at_now) / (before - now)
-            if before == other:
-                tried = -at_now / slope
-            else:
-                steep = (at_other - at_now) / (other - now)
-                tried = -at_now * (at_other * steep - at_before * slope)
-                tried /= steep * slope * (at_other - at_before)
-        if 2 * abs(tried) < min(abs(previous), 3 * abs(half) - close):
-            previous, step = step, tried
-        else:
-            previous = step = half
-        before, at_before = now, at_now
-        now += step if abs(step) > close else math.copysign(close, half)
-        at_now = function(now)
+# ``scipy.stats`` has the same under better names, and takes half a second to import
 
 
 def _edge(df: float) -> float:

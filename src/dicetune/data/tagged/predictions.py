@@ -8,7 +8,7 @@ an I- without a B- is an entity.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -25,13 +25,13 @@ from dicetune.data.tagged.conll import column_number, parse_table
 from dicetune.data.tagged.corpus import Column, Reading, Scheme
 from dicetune.data.tagged.jsonl import TOKEN_KEYS, name_of
 from dicetune.data.tagged.read import detect_format
-from dicetune.data.tagged.schemes import detect_scheme, respell, target_scheme
+from dicetune.data.tagged.schemes import detect_scheme, respell, tag_rows, target_scheme
 from dicetune.data.tagged.sentences import Sentence, Sentences
 from dicetune.errors import unknown_name
-from dicetune.problems.schemes import violations
+from dicetune.problems.schemes import TagRows
 
-Pair = tuple[Sentence, Sentence]
-"""The same words, with gold and with predicted tags."""
+Split = tuple[Sequence[Sentence], Sentences, Sentences]
+"""The words, where the file has them, and the sentences with gold and with predicted tags."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Predictions(Entries[Predicted]):
     scheme: Scheme | None = None
     found_scheme: str | None = None
     notes: tuple[Note, ...] = ()
+    columns: tuple[TagRows, ...] = field(default=(), repr=False)  # gold and predicted
 
     @property
     def gold(self) -> list[tuple[str, ...]]:
@@ -91,31 +92,37 @@ def read_predictions(
     format, lines = detect_format(path) if format == "auto" else (format, read_lines(path))
     reading = Reading(lines, source_name(path), spans, token_column)
     if format == "jsonl":
-        pairs = _from_json(reading, gold_column, predicted_column, split)
+        words, *both = _from_json(reading, gold_column, predicted_column, split)
     elif format == "conll":
-        pairs = _from_columns(reading, gold_column, predicted_column)
+        words, *both = _from_columns(reading, gold_column, predicted_column)
         refuse_split(split, reading.source)
     else:
         raise reading.error(
             f"expected columns or JSON lines with gold and predicted tags, got {format}"
         )
-    if not pairs:
+    if not len(words):
         raise reading.error("expected sentences, got none")
-    reading.check_filled(Sentences.of(sentence for pair in pairs for sentence in pair))
-    reading.note_one_label({tag for gold, _ in pairs for tag in gold.tags})
+    for half in both:
+        reading.check_filled(half)
+    reading.note_one_label({*both[0].own_tags.compact().names})
+    rows = [tag_rows(half) for half in both]
     target: Scheme | None = None
     found: str | None = None
     if spans:
-        pairs, found = _one_scheme(pairs, scheme, reading)
+        has_entity = any(tag != "O" for tag in rows[0].names)
+        shown = both[0] if has_entity else Sentences.of([*both[0], *both[1]])
+        found = detect_scheme(shown, reading) if scheme == "auto" else scheme
+        rows = respell(rows, found, both[0], reading)
         target = target_scheme(found)
     sentences = tuple(
-        Predicted(gold.tokens, gold.tags, predicted.tags, gold.line, gold.id)
-        for gold, predicted in pairs
+        Predicted(one.tokens, gold, predicted, one.line, one.id)
+        for one, gold, predicted in zip(words, rows[0], rows[1], strict=True)
     )
-    return Predictions(sentences, reading.source, target, found, reading.notes.notes())
+    notes = reading.notes.notes()
+    return Predictions(sentences, reading.source, target, found, notes, tuple(rows))
 
 
-def _from_columns(reading: Reading, gold_column: Column, predicted_column: Column) -> list[Pair]:
+def _from_columns(reading: Reading, gold_column: Column, predicted_column: Column) -> Split:
     table = parse_table(reading)
     if table.width < (3 if reading.token_column is None and gold_column is None else 2):
         raise reading.error(
@@ -127,17 +134,18 @@ def _from_columns(reading: Reading, gold_column: Column, predicted_column: Colum
     gold = table.column(column_number(gold_column, -2, "gold_column"), "gold tags")
     number = column_number(predicted_column, -1, "predicted_column")
     predicted = table.column(number, "predictions")
-    both = (table.sentences(words, tags) for tags in (gold, predicted))
-    return list(zip(*both, strict=True))
+    right, found = (table.sentences(words, tags) for tags in (gold, predicted))
+    return right, right, found
 
 
 def _from_json(
     reading: Reading, gold_column: Column, predicted_column: Column, split: str | None
-) -> list[Pair]:
-    pairs: list[Pair] = []
+) -> Split:
+    words: list[Sentence] = []
+    both: list[list[Sentence]] = [[], []]
     predicted_key = gold_key = ""
     for place, record in prediction_records(reading.lines, split, reading.source):
-        if not pairs:
+        if not words:
             predicted_key, gold_key = (
                 choose_key(record, chosen, known, f"{what} tags", place, f"{what}_column")
                 for chosen, known, what in (
@@ -155,27 +163,7 @@ def _from_json(
                 f"{'' if tokens is None else f'{len(tokens)} words, '}{len(gold)} gold and "
                 f"{len(predicted)} predicted tags"
             )
-        sentence = Sentence(tuple(tokens or ()), tuple(gold), place.line, name_of(record))
-        pairs.append((sentence, replace(sentence, tags=tuple(predicted))))
-    return pairs
-
-
-def _one_scheme(pairs: Sequence[Pair], scheme: str, reading: Reading) -> tuple[list[Pair], str]:
-    """Gold and predicted tags in one scheme, and the scheme of the file."""
-    gold = [sentence for sentence, _ in pairs]
-    both = gold + [sentence for _, sentence in pairs]
-    if scheme == "auto":
-        has_entity = any(tag != "O" for sentence in gold for tag in sentence.tags)
-        scheme = detect_scheme(Sentences.of(gold if has_entity else both), reading)
-    respelled = respell(both, scheme, reading)
-    target = target_scheme(scheme)
-    for half, what in ((0, "gold"), (len(gold), "predicted")):
-        rule = (
-            f"{what} tags that {target} does not allow there: kept "
-            "(strict does not count them as entities, conlleval does)"
-        )
-        for sentence, tags in zip(gold, respelled[half : half + len(gold)], strict=True):
-            for position in violations(tags, target):
-                reading.note(rule, sentence.line_of(position))
-    tagged = [replace(s, tags=tuple(tags)) for s, tags in zip(both, respelled, strict=True)]
-    return list(zip(tagged[: len(gold)], tagged[len(gold) :], strict=True)), scheme
+        words.append(Sentence(tuple(tokens or ()), (), place.line, name_of(record)))
+        for half, tags in zip(both, (gold, predicted), strict=True):
+            half.append(Sentence(("",) * len(tags), tuple(tags), place.line))
+    return words, Sentences.of(both[0]), Sentences.of(both[1])

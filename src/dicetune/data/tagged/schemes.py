@@ -28,11 +28,15 @@ from dataclasses import replace
 import numpy as np
 
 from dicetune.data.tagged.corpus import Reading, Scheme, Tagged
-from dicetune.data.tagged.sentences import Numbered, Numbering, Sentence, Sentences
+from dicetune.data.tagged.sentences import Numbered, Sentences
 from dicetune.errors import quoted, unknown_name
-from dicetune.problems.schemes import PREFIXES, convert, violations
+from dicetune.problems.schemes import PREFIXES, TagRows
 
 REPAIR = "tags that the scheme {scheme} does not allow there: repaired (conlleval's rule)"
+KEPT = (
+    "{what} tags that {scheme} does not allow there: kept "
+    "(strict does not count them as entities, conlleval does)"
+)
 TYPELESS = "tags without a type (B, I): given the type ENTITY"
 
 _LETTERED = re.compile(r"[BIESMLU]-.", re.DOTALL)
@@ -90,11 +94,9 @@ def detect_scheme(sentences: Sentences, reading: Reading) -> str:
         return "iob1"
     if letters == {"B"}:
         return "iob2"
-    needless = orphans = 0
-    for number in sentences.with_any_tag(seen):
-        (row,), _ = plain_tags([sentences[number].tags])
-        needless += sum(row[i].startswith("B-") for i in violations(row, "iob1"))
-        orphans += len(violations(row, "iob2"))
+    (plain,), _ = plain_tags([tags.names])
+    letter, _, alike, *_ = tag_rows(sentences, plain).words
+    needless, orphans = (((letter == one) & ~alike).sum() for one in (1, 2))  # B- and I-
     return "iob1" if not needless or orphans > needless else "iob2"
 
 
@@ -109,38 +111,50 @@ def normalise(sentences: Sentences, scheme: str, reading: Reading) -> tuple[Sent
     spelled = dict(zip(firsts, plain, strict=True))
     for tag, place in firsts.items():
         _check_known(tag, spelled[tag], sentences.line_at(place), found, reading)
-    number_of = Numbering(O=0)
-    out = np.full(len(tags.numbers), -1, dtype=np.int32)
-    out[tags.numbers >= 0] = 0
-    repair = REPAIR.format(scheme=found)
-    for number in sentences.with_any_tag(tag for tag in firsts if tag != "O"):
-        sentence = sentences[number]
-        row = [spelled[tag] for tag in sentence.tags]
-        if typeless:
-            for position in (i for i, tag in enumerate(row) if tag != "O"):
-                reading.note(TYPELESS, sentence.line_of(position))
-        for position in violations(row, found):
-            reading.note(repair, sentence.line_of(position))
-        new = [number_of[tag] for tag in convert(row, found, target)]
-        out[sentences.starts[number] : sentences.starts[number + 1]] = new
-    return replace(sentences, tags=Numbered(list(number_of), out).compact()), found
+    rows = tag_rows(sentences, [spelled.get(name, "O") for name in tags.names])
+    if typeless:
+        for place in np.flatnonzero(rows.words[0]).tolist():
+            reading.note(TYPELESS, sentences.line_at(place))
+    for place in rows.misspelled(found).tolist():
+        reading.note(REPAIR.format(scheme=found), sentences.line_at(place))
+    new = rows.spelled(target)
+    numbers = np.where(tags.numbers < 0, -1, new.numbers)
+    return replace(sentences, tags=Numbered(new.names, numbers).compact()), found
 
 
-def respell(sentences: Sequence[Sentence], scheme: str, reading: Reading) -> list[list[str]]:
-    """The tags of the sentences, brought to IOB2 or IOBES without repair.
+def respell(
+    both: Sequence[TagRows], scheme: str, gold: Sentences, reading: Reading
+) -> list[TagRows]:
+    """Gold and predicted tags, brought to IOB2 or IOBES without repair, which is noted.
 
     Only IO and IOB1 are read as spans: a letter there means something else than in IOB2.
     """
     if scheme not in PREFIXES:
         raise unknown_name("tag scheme", scheme, ["auto", *PREFIXES])
-    tags, _ = plain_tags([sentence.tags for sentence in sentences])
-    for sentence, row in zip(sentences, tags, strict=True):
-        for position, pair in enumerate(zip(sentence.tags, row, strict=True)):
-            _check_known(*pair, sentence.line_of(position), scheme, reading)
-    if scheme in ("io", "iob1"):
-        return [convert(row, scheme, "iob2") for row in tags]
+    names = list(dict.fromkeys(name for rows in both for name in rows.names))
+    (plain,), _ = plain_tags([names])
+    spelled = dict(zip(names, plain, strict=True))
     letters = {"bmes": {"M": "I"}, "bilou": {"L": "E", "U": "S"}}.get(scheme, {})
-    return [[letters.get(tag[0], tag[0]) + tag[1:] for tag in row] for row in tags]
+    target, found = target_scheme(scheme), []
+    for rows in both:
+        for tag, place in Numbered(rows.names, rows.numbers).firsts().items():
+            _check_known(tag, spelled[tag], gold.line_at(place), scheme, reading)
+        named = [letters.get(spelled[n][0], spelled[n][0]) + spelled[n][1:] for n in rows.names]
+        new = TagRows(named, rows.numbers, rows.starts)
+        found.append(new.spelled(target) if scheme in ("io", "iob1") else new)
+    for new, what in zip(found, ("gold", "predicted"), strict=True):
+        for place in new.misspelled(target).tolist():
+            reading.note(KEPT.format(what=what, scheme=target), gold.line_at(place))
+    return found
+
+
+def tag_rows(sentences: Sentences, names: Sequence[str] | None = None) -> TagRows:
+    """The tags of sentences; ``names`` spell the numbers otherwise."""
+    tags, starts = sentences.own_tags, sentences.starts - sentences.starts[0]
+    if names is None:
+        tags = tags.compact()
+        return TagRows(tags.names, tags.numbers, starts)
+    return TagRows([*names, "O"], tags.numbers, starts)  # the last of a word without a tag
 
 
 def _check_single(tag: str, line: int | None, reading: Reading) -> None:

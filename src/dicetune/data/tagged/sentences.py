@@ -205,11 +205,3 @@ class Sentences(OnDemand[Sentence]):
         number = int(np.searchsorted(self.starts, at, side="right")) - 1
         line: int | None = self[number].line_of(at - int(self.starts[number]))
         return line
-
-    def with_any_tag(self, names: Iterable[str]) -> list[int]:
-        """The numbers of the sentences in which one of these tags occurs."""
-        wanted = {*names}
-        is_wanted = np.array([name in wanted for name in self.tags.names] + [False])
-        places = np.flatnonzero(is_wanted[self.own_tags.numbers]) + self.starts[0]
-        found = np.unique(np.searchsorted(self.starts, places, side="right") - 1)
-        return [int(number) for number in found]
