@@ -11,6 +11,7 @@ import logging
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -33,15 +34,13 @@ _log = logging.getLogger(__name__)
 
 
 class LiveLines:
-    """The lines of a stream, read by a thread.
+    """The lines of an open file, read by a thread without the locks of Python's streams.
 
-    Args:
-        number: of the open file. It is read without the locks of Python's streams, so that the
-            program can end while the thread waits.
+    So the program can end while the thread waits.
     """
 
     def __init__(self, number: int) -> None:
-        self._number, self._rest, self._lines = number, b"", list[bytes]()
+        self._number, self._rest, self._lines = number, b"", deque[bytes]()
         self._news, self.ended = threading.Condition(), False
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -83,8 +82,7 @@ class LiveLines:
         """The lines that wait, at least one and at most some; none at the end."""
         with self._news:
             self._news.wait_for(lambda: self._lines or self.ended)
-            found, self._lines = self._lines[:most], self._lines[most:]
-            return found
+            return [self._lines.popleft() for _ in range(min(most, len(self._lines)))]
 
     def whole(self) -> Piece:
         """Everything, once the stream has ended."""

@@ -72,7 +72,7 @@ def texts(draw, task):
     return data, [say(names, Decision(example.labels, chances)) for example in data]
 
 
-@pytest.mark.parametrize("form", ["jsonl", "tsv"])
+@pytest.mark.parametrize("form", ["jsonl", "tsv", "csv"])
 @pytest.mark.parametrize("task", ["text", "pair", "multilabel"])
 def test_texts(task, form, tmp_path_factory):
     path = tmp_path_factory.mktemp("own") / f"own.{form}"
@@ -83,7 +83,7 @@ def test_texts(task, form, tmp_path_factory):
         data, answers = made
         writer = TASKS[task](("a", "b"), metric="macro_f1")
         path.write_bytes(writer.render(data, answers, form).encode())
-        column = "predicted" if form == "tsv" else "labels" if several else "label"
+        column = "predicted" if form != "jsonl" else "labels" if several else "label"
         pair = "text_b" if task == "pair" else None
         wanted = TextLayout(
             TextColumns("text", pair, column), pair=task == "pair", labels=data.names
@@ -91,7 +91,8 @@ def test_texts(task, form, tmp_path_factory):
         read = read_texts(path, wanted, several=several)
         assert [(e.texts, e.id) for e in read] == [(e.texts, e.id) for e in data]
         assert [set(e.labels) for e in read] == [set(e.labels) for e in data]
-        found = read_text_predictions(path, data, several=several)
+        given = "csv" if form == "csv" else "auto"
+        found = read_text_predictions(path, data, several=several, format=given)
         assert [set(one) for one in found.predicted] == [set(e.labels) for e in data]
         if several:  # nobody knows the names: spaces around one are no part of it
             read = read_texts(path, TextLayout(TextColumns("text", None, column)), several=True)
@@ -252,11 +253,17 @@ def test_answers(tmp_path):
 
 def test_every_task_and_format_is_here():
     here = {
-        *((task, form) for task in ("text", "pair", "multilabel") for form in ("jsonl", "tsv")),
+        *(
+            (task, form)
+            for task in ("text", "pair", "multilabel")
+            for form in ("jsonl", "tsv", "csv")
+        ),
         *((task, form) for task in ("ner", "pos") for form in ("jsonl", "conll", "same")),
         *(("seg-pos", form) for form in ("jsonl", "word_tag")),
         ("mrc-ner", "jsonl"),
         *(("qa", form) for form in ("jsonl", "squad", "squad-null-odds")),
         ("qa", "text"),  # for people: one answer a line
+        # for spreadsheets: tests/tasks/test_tables.py reads them back
+        *((t, f) for t in ("ner", "pos", "seg-pos", "mrc-ner", "qa") for f in ("csv", "tsv")),
     }
     assert here == {(name, form) for name, task in TASKS.items() for form in task.out_formats}

@@ -1,20 +1,29 @@
 """Tags and spans: examples by hand, round trips, agreement with conlleval's rule."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
 from dicetune.errors import InputError
+from dicetune.problems import Spans
 from dicetune.problems.schemes import (
     PREFIXES,
+    TagRows,
     convert,
     spans,
     split_tag,
     strict_spans,
     to_tags,
-    violations,
 )
+
+
+def violations(tags, scheme):
+    """Positions whose tag changes when the spans are read and spelled again in the scheme."""
+    spelled = convert(tags, scheme, scheme)
+    return [i for i, (tag, proper) in enumerate(zip(tags, spelled, strict=True)) if tag != proper]
+
 
 KINDS = st.sampled_from(["PER", "LOC", "creative-work", "-", "O", "B-LOC", "日本", "PER.NOM"])
 
@@ -143,3 +152,31 @@ def test_messages():
 def test_a_single_word_inside_of_a_span_ends_the_span():
     assert strict_spans(["B-x", "S-x", "E-x"], "iobes") == [("x", 1, 2)]
     assert strict_spans(["B-x", "I-y", "I-x"]) == [("x", 0, 1)]
+
+
+def columns(rows):
+    """The tags of sentences as columns."""
+    names = list(dict.fromkeys(tag for row in rows for tag in row))
+    numbers = [names.index(tag) for row in rows for tag in row]
+    starts = np.cumsum([0, *map(len, rows)])
+    return TagRows(names, np.array(numbers, dtype=np.int64), starts)
+
+
+@pytest.mark.parametrize("scheme", ["io", "iob1", "iob2", "iobes"])
+def test_columns_of_tags_have_the_spans_and_scores_of_their_sentences(scheme):
+    rng = np.random.default_rng(0)
+    letters = PREFIXES[scheme]
+    tags = ["O", "O", *(f"{letter}-{kind}" for letter in letters for kind in ("x", "y", "a-b"))]
+    target = "iobes" if scheme == "iobes" else "iob2"
+    for _ in range(60):
+        sizes = rng.integers(0, 6, int(rng.integers(1, 6)))
+        gold, predicted = ([tuple(rng.choice(tags, n)) for n in sizes] for _ in range(2))
+        rows = columns(gold), columns(predicted)
+        assert list(rows[0]) == gold
+        wrong = [begin + place for begin, row in zip(rows[0].starts, gold, strict=False)
+                 for place in violations(row, scheme)]  # fmt: skip
+        assert rows[0].misspelled(scheme).tolist() == wrong
+        assert list(rows[0].spelled(target)) == [tuple(convert(r, scheme, target)) for r in gold]
+        for convention in ("strict", "conlleval") if scheme == target else ():
+            problem = Spans({"scheme": scheme, "convention": convention})
+            assert problem.scores_of(*rows) == problem.scores(gold, predicted)

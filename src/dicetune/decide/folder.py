@@ -313,14 +313,10 @@ def read_scores(folder: str | Path) -> tuple[dict[str, list[np.ndarray]], dict[s
 
 
 def chances_beside(file: str | Path, split: str | None, rows: int) -> list[dict[str, float]]:
-    """The probability of each label in each row of a run's predictions, from its scores.
-
-    Empty where the file is no such file, or its scores do not fit: labels of texts alone have
-    scores of one row each.
-    """
+    """The probability of each label in each row of a run's predictions; empty for other files."""
     path = Path(file)
-    names = (Path(PREDICTIONS_FILE).stem, Path(TUNED_FILE).stem)
-    if path.name.split(".")[0] not in names or not path.with_name(SCORES_FILE).is_file():
+    is_run = path.name.startswith(("predictions.", "tuned."))
+    if not is_run or not path.with_name(SCORES_FILE).is_file():
         return []
     arrays, problem = read_scores(path.parent)
     name = next(iter(arrays)) if split is None and len(arrays) == 1 else split

@@ -104,11 +104,7 @@ class Decisions:
     def along(
         self, goal: Goal, name: str, biases: Biases, mask: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The key of the units under a mask as a function of one bias, the others fixed.
-
-        Returns:
-            The different breakpoints in order, (P,), and the key on each piece, (P + 1,).
-        """
+        """Breakpoints of one bias in order, (P,), and the key of the units between, (P + 1,)."""
         edges, sums = self.kept_steps(name, biases).curve(mask)
         return edges, goal.key(sums)
 

@@ -216,14 +216,12 @@ class ClassSearch:
         correct = np.bincount(begun[begun == self._gold], minlength=self._size)
         sums = np.empty((len(at) + 1, len(self._addends(0, 0, 0))))
         sums[0] = self._addends(correct, predicted, self._found).sum(-1)
-        # the class of the bias gains every item
         gained = np.append(0, np.cumsum(gold == column))
         own = self._addends(
             correct[column] + gained,
             predicted[column] + np.arange(len(at) + 1),
             self._found[column],
         )
-        # its item loses each other class, which lost those before it
         by_class = np.argsort(other, kind="stable")
         kind = other[by_class]
         right = gold[by_class] == kind

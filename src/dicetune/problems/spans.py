@@ -114,10 +114,9 @@ class Spans(Problem):
             kind, first, last = rows.spans(self.scheme, self.convention)
             classes = [problem.number(name) for name in types_of(rows.names)]
             found.append((np.array(classes, dtype=np.int64)[kind], first, last))
-        (right, *_), (made, *_) = found
-        _, ours, theirs = np.intersect1d(found[0][1], found[1][1], True, return_indices=True)
-        same = right[ours] == made[theirs]
-        same &= found[0][2][ours] == found[1][2][theirs]
+        (right, first, last), (made, begun, ended) = found
+        _, ours, theirs = np.intersect1d(first, begun, True, return_indices=True)
+        same = (right[ours] == made[theirs]) & (last[ours] == ended[theirs])
         size = len(problem.classes)
         blocks = [np.bincount(b, minlength=size) for b in (right[ours][same], made, right)]
         is_right = np.equal(*(np.array(rows.names)[rows.numbers] for rows in (gold, predicted)))

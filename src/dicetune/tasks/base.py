@@ -368,8 +368,18 @@ class Task(ABC):
         return joined_table(self.given(data, answers), found, getattr(data, "table", None))
 
     def given(self, data: Any, answers: Sequence[Any]) -> list[dict[str, Any]]:
-        """What names each row of a table: the id and the text, where there is one."""
-        return [{} for _ in answers]
+        """What names each row of a table, where the input is none: id, question, text or words."""
+        texts = getattr(data, "texts", None) or [None] * len(answers)
+        return [
+            {
+                "id": one.id,
+                "question": getattr(one, "question", None),
+                "text": getattr(one, "text", text if words is None else " ".join(words)),
+                "text_b": getattr(one, "pair", None),
+            }
+            for one, text in zip(data, texts, strict=True)
+            for words in [getattr(one, "tokens", None) if text is None else None]
+        ]
 
     @abstractmethod
     def cells(self, answers: Sequence[Any]) -> list[dict[str, Any]]:

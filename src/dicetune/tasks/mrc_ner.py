@@ -377,13 +377,6 @@ class MrcNerTask(Task):
             found.append(FoundEntities(list(sentence.tokens), entities, text, sentence.id))
         return found
 
-    def given(self, data: EntityCorpus, answers: Sequence[FoundEntities]) -> list[dict[str, Any]]:
-        """The id and the text, or the words with spaces between."""
-        return [
-            {"id": one.id, "text": " ".join(one.tokens) if one.text is None else one.text}
-            for one in answers
-        ]
-
     def cells(self, answers: Sequence[FoundEntities]) -> list[dict[str, Any]]:
         """The entities."""
         return [{"entities": shown_entities(answer.entities)} for answer in answers]

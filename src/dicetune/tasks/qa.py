@@ -372,10 +372,6 @@ class QaTask(Task):
         pairs = zip(data, predictions, strict=True)
         return [QaAnswer(question.id, question.question, found) for question, found in pairs]
 
-    def given(self, data: QuestionCorpus, answers: Sequence[QaAnswer]) -> list[dict[str, Any]]:
-        """The id and the question."""
-        return [{"id": answer.id, "question": answer.question} for answer in answers]
-
     def cells(self, answers: Sequence[QaAnswer]) -> list[dict[str, Any]]:
         """The answer, which may be empty, and its probability."""
         found = (answer.prediction for answer in answers)

@@ -373,12 +373,6 @@ class SequenceTask(Task):
         examples = tuple(TextExample(*texts) for texts in zip(*columns, strict=True))
         return TextCorpus(examples, "text")
 
-    def given(
-        self, data: TextCorpus, answers: Sequence[Classified | Labelled]
-    ) -> list[dict[str, Any]]:
-        """The id and the text, or both of a pair."""
-        return [{"id": one.id, "text": one.text, "text_b": one.pair} for one in data]
-
     def cells(self, answers: Sequence[Classified | Labelled]) -> list[dict[str, Any]]:
         """Labels and probabilities.
 
@@ -400,9 +394,8 @@ class SequenceTask(Task):
     ) -> str:
         """JSON lines with the id, the text and the other keys of the input."""
         own: Iterable[dict[str, Any]] = [
-            present({"id": one.id, "text": one.text, "text_b": one.pair})
-            | decided(answer.to_dict(), rule, answer.names)
-            for one, answer in zip(data, answers, strict=True)
+            present(given) | decided(answer.to_dict(), rule, answer.names)
+            for given, answer in zip(self.given(data, answers), answers, strict=True)
         ]
         if data.table is not None:
             own = joined_objects(list(own), data.table, ("id", "text", "text_b"))

@@ -295,13 +295,6 @@ class TokenTask(Task):
         found: np.ndarray = scores[np.arange(len(tags)), [self._number[tag] for tag in tags]]
         return found
 
-    def given(self, data: Corpus, answers: Sequence[Tagged]) -> list[dict[str, Any]]:
-        """The id and the text, or the words with spaces between."""
-        return [
-            {"id": sentence.id, "text": " ".join(answer.tokens) if text is None else text}
-            for sentence, answer, text in zip(data, answers, _texts_of(data), strict=True)
-        ]
-
     def cells(self, answers: Sequence[Tagged]) -> list[dict[str, Any]]:
         """The entities, or each word with its tag."""
         if self.scheme is None:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from dicetune.data.tagged.read import SAMPLE_SPLITS, sample_corpora, sample_text
-from dicetune.problems.schemes import spans, violations
+from dicetune.problems.schemes import convert, spans
 
 SHA256 = {
     "train": "e9916e9d74805a15c3c9864ef1a55fcd1c6e0f2ee167986212eef3d3c5a6ccd7",
@@ -77,7 +77,7 @@ def test_tags_are_iob2_and_lines_are_as_written():
     for split in SAMPLE_SPLITS:
         lines = sample_text(split).split("\n")
         for sentence in CORPORA[split]:
-            assert not violations(sentence.tags, "iob2")
+            assert list(sentence.tags) == convert(sentence.tags, "iob2", "iob2")
             words = list(sentence.tokens)
             for kind, start, end in spans(sentence.tags):
                 words[start] = f"[[{words[start]}"

@@ -207,17 +207,11 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class InputTable:
-    """The columns of a file that is predicted for, which the output keeps.
-
-    Args:
-        names: of the columns.
-        rows: of cells, or of values of JSON; ``None`` where an object lacks a key.
-        used: names of the columns that are the text, the second text and the id.
-    """
+    """The columns of a file that is predicted for, which the output keeps."""
 
     names: tuple[str, ...]
-    rows: Sequence[Sequence[Any]]
-    used: frozenset[str]
+    rows: Sequence[Sequence[Any]]  # cells, or values of JSON; None where an object lacks a key
+    used: frozenset[str]  # names of the columns that are the text, the second text and the id
 
 
 def table_text(rows: Sequence[Sequence[object]], separator: str = "\t") -> str:

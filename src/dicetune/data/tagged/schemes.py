@@ -27,7 +27,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from dicetune.data.tagged.corpus import Reading, Scheme, Tagged
+from dicetune.data.tagged.corpus import Reading, Scheme
 from dicetune.data.tagged.sentences import Numbered, Sentences
 from dicetune.errors import quoted, unknown_name
 from dicetune.problems.schemes import PREFIXES, TagRows
@@ -51,23 +51,21 @@ def target_scheme(scheme: str) -> Scheme:
     return "iob2" if scheme in ("io", "iob1", "iob2") else "iobes"
 
 
-def plain_tags(tags: Tagged) -> tuple[list[list[str]], bool]:
-    """The tags with a letter and a type each, and whether tags without a type got ``ENTITY``.
+def plain_tags(names: Sequence[str]) -> tuple[list[str], bool]:
+    """Tags with a letter and a type each, and whether tags without a type got ``ENTITY``.
 
     Bare types get the letter I-.
 
     Example:
-        >>> plain_tags([["PER", "O"]])
-        ([['I-PER', 'O']], False)
-        >>> plain_tags([["B", "I", "O"]])
-        ([['B-ENTITY', 'I-ENTITY', 'O']], True)
+        >>> plain_tags(["PER", "O"]), plain_tags(["B", "O"])
+        ((['I-PER', 'O'], False), (['B-ENTITY', 'O'], True))
     """
-    seen = {tag for sentence in tags for tag in sentence} - {"O"}
+    seen = {*names} - {"O"}
     if seen and seen <= set("BIESMLU"):
-        return [[t if t == "O" else f"{t}-ENTITY" for t in sentence] for sentence in tags], True
-    if seen and not any(_LETTERED.match(tag) for tag in seen):
-        return [[t if t == "O" else f"I-{t}" for t in sentence] for sentence in tags], False
-    return [list(sentence) for sentence in tags], False
+        return [name if name == "O" else f"{name}-ENTITY" for name in names], True
+    if seen and not any(_LETTERED.match(name) for name in seen):
+        return [name if name == "O" else f"I-{name}" for name in names], False
+    return [*names], False
 
 
 def detect_scheme(sentences: Sentences, reading: Reading) -> str:
@@ -94,7 +92,7 @@ def detect_scheme(sentences: Sentences, reading: Reading) -> str:
         return "iob1"
     if letters == {"B"}:
         return "iob2"
-    (plain,), _ = plain_tags([tags.names])
+    plain, _ = plain_tags(tags.names)
     letter, _, alike, *_ = tag_rows(sentences, plain).words
     needless, orphans = (((letter == one) & ~alike).sum() for one in (1, 2))  # B- and I-
     return "iob1" if not needless or orphans > needless else "iob2"
@@ -107,7 +105,7 @@ def normalise(sentences: Sentences, scheme: str, reading: Reading) -> tuple[Sent
     found = detect_scheme(sentences, reading) if scheme == "auto" else scheme
     target, tags = target_scheme(found), sentences.own_tags
     firsts = tags.firsts()
-    (plain,), typeless = plain_tags([list(firsts)])
+    plain, typeless = plain_tags(list(firsts))
     spelled = dict(zip(firsts, plain, strict=True))
     for tag, place in firsts.items():
         _check_known(tag, spelled[tag], sentences.line_at(place), found, reading)
@@ -132,7 +130,7 @@ def respell(
     if scheme not in PREFIXES:
         raise unknown_name("tag scheme", scheme, ["auto", *PREFIXES])
     names = list(dict.fromkeys(name for rows in both for name in rows.names))
-    (plain,), _ = plain_tags([names])
+    plain, _ = plain_tags(names)
     spelled = dict(zip(names, plain, strict=True))
     letters = {"bmes": {"M": "I"}, "bilou": {"L": "E", "U": "S"}}.get(scheme, {})
     target, found = target_scheme(scheme), []
@@ -151,10 +149,8 @@ def respell(
 def tag_rows(sentences: Sentences, names: Sequence[str] | None = None) -> TagRows:
     """The tags of sentences; ``names`` spell the numbers otherwise."""
     tags, starts = sentences.own_tags, sentences.starts - sentences.starts[0]
-    if names is None:
-        tags = tags.compact()
-        return TagRows(tags.names, tags.numbers, starts)
-    return TagRows([*names, "O"], tags.numbers, starts)  # the last of a word without a tag
+    tags = tags.compact() if names is None else Numbered([*names, "O"], tags.numbers)
+    return TagRows(tags.names, tags.numbers, starts)  # the last name is of a word without a tag
 
 
 def _check_single(tag: str, line: int | None, reading: Reading) -> None:
