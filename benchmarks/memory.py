@@ -1,7 +1,7 @@
 """Memory of the commands by the number of sentences, each in a process of its own, in one run.
 
 The peak of a process less the peak of the same on few sentences, for each sentence more: what the
-program, the model and the libraries take is no part of it. Time is shown beside it, to see that both
+program, the model and the libraries take is no part of it. Time is shown beside it: both should
 grow with the sentences. The model is a random encoder of two layers of width 32.
 
 Usage: python benchmarks/memory.py [SENTENCES ...]

@@ -45,6 +45,7 @@ CPU_POSITIONS = 512
 """Sub-words of a batch on a CPU: larger batches fall out of its cache, and take longer a text."""
 
 _log = logging.getLogger(__name__)
+_AT_ONCE = 16_384  # examples
 _GIVE = "give the --out folder of `dicetune train`"
 
 
@@ -109,9 +110,12 @@ class Predictor:
 
     def answer(self, data: Data) -> list[Any]:
         """Answers for examples of ``read`` or ``ask``."""
-        scores = self.scores(data)
-        shown = scores if self.decision is None else self.decision.calibrated(scores)
-        return list(self.task.answers(data, self.decide(scores, data), shown))
+        found: list[Any] = []
+        for part in _parts(data):
+            scores = self.scores(part)
+            shown = scores if self.decision is None else self.decision.calibrated(scores)
+            found += self.task.answers(part, self.decide(scores, part), shown)
+        return found
 
     def decide(self, scores: Sequence[np.ndarray], data: Data) -> list[Any]:
         """Predictions by the decision rule, or by the default decision without a rule."""
@@ -161,10 +165,15 @@ class Predictor:
     def evaluate(self, data: Any) -> Scores:
         """Scores on data with gold, as fractions; with a rule also the scores of "argmax"."""
         self.task.check(data)
-        scores = self.scores(data)
-        found = self.task.score(data, self.decide(scores, data))
+        decided: list[Any] = []
+        default: list[Any] = []
+        for part in _parts(data):
+            scores = self.scores(part)
+            decided += self.decide(scores, part)
+            default += [] if self.decision is None else self.task.predict(scores, part)
+        found = self.task.score(data, decided)
         if self.decision is not None:
-            found[DEFAULT] = self.task.score(data, self.task.predict(scores, data))
+            found[DEFAULT] = self.task.score(data, default)
         return found
 
     def _named(self, values: Sequence[Any], named: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -226,6 +235,11 @@ class Predictor:
         if not batches:
             return np.zeros((0, 0, max(len(task.labels), 1)), dtype=np.float32)
         return Batches.of(batches)
+
+
+def _parts(data: Data) -> Iterable[Data]:
+    """The data in parts: encodings and scores then take as much memory for any size."""
+    return (data.part(at, at + _AT_ONCE) for at in range(0, len(data), _AT_ONCE))
 
 
 def _listed(name: str, value: Any) -> list[Any]:

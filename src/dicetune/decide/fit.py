@@ -12,14 +12,7 @@ from typing import Any
 import numpy as np
 
 from dicetune.decide.floors import FloorFit
-from dicetune.decide.held_out import (
-    FOLDS,
-    CrossFit,
-    Procedure,
-    Search,
-    shrink_factor,
-    supported,
-)
+from dicetune.decide.held_out import FOLDS, CrossFit, Procedure, Search, shrink_factor, supported
 from dicetune.decide.rule import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.problems import Problem, problem_of

@@ -9,12 +9,7 @@ from dicetune.models.encoder import (
     resolve_encoder,
     saved_as,
 )
-from dicetune.models.mrc_ner import (
-    MrcNerConfig,
-    MrcNerModel,
-    select_spans,
-    span_count,
-)
+from dicetune.models.mrc_ner import MrcNerConfig, MrcNerModel, select_spans, span_count
 from dicetune.models.tokenizer import (
     check_vocabulary,
     fit_vocabulary,

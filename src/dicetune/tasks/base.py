@@ -290,9 +290,9 @@ class Task(ABC):
 
     def score(self, data: Any, predictions: Sequence[Any]) -> Scores:
         """Compare predictions with the gold of ``data``; fractions in [0, 1]."""
-        rows = [self.row(*pair) for pair in zip(data, predictions, strict=True)]
-        gold, predicted = ([row[key] for row in rows] for key in ("gold", "predicted"))
-        return self.problem().scores(gold, predicted)
+        rows = (self.row(*pair) for pair in zip(data, predictions, strict=True))
+        pairs = [(row["gold"], row["predicted"]) for row in rows]
+        return self.problem().scores(*([pair[side] for pair in pairs] for side in (0, 1)))
 
     def rows(self, data: Any, predictions: Sequence[Any]) -> Iterator[dict[str, Any]]:
         """For ``predictions.jsonl``: id, text, gold and prediction of each example.

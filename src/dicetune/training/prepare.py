@@ -218,11 +218,7 @@ def prepare(
         code=code,
         start=start,
         choice=Choice(
-            task,
-            task.problem(splits["train"]),
-            splits["dev"],
-            config.decision,
-            each_decision,
+            task, task.problem(splits["train"]), splits["dev"], config.decision, each_decision
         ),
     )
     prepared.finish(model)

@@ -82,11 +82,16 @@ class Entries(Generic[Entry]):
     def __iter__(self) -> Iterator[Entry]:
         return iter(getattr(self, self.parts[0]))
 
+    def part(self, begin: int, end: int) -> Self:
+        """The corpus cut to the entries of a range."""
+        this: Any = self
+        parts = {name: getattr(self, name)[begin:end] for name in self.parts}
+        cut: Self = replace(this, **parts)
+        return cut
+
     def first(self, count: int) -> Self:
         """The corpus cut to the first ``count`` entries."""
-        this: Any = self
-        cut: Self = replace(this, **{part: getattr(self, part)[:count] for part in self.parts})
-        return cut
+        return self.part(0, count)
 
     def place_of(self, entry: Any) -> str:
         """The place of an entry: "file:line", or the file alone."""
