@@ -165,8 +165,7 @@ class Predictor:
     def evaluate(self, data: Any) -> Scores:
         """Scores on data with gold, as fractions; with a rule also the scores of "argmax"."""
         self.task.check(data)
-        decided: list[Any] = []
-        default: list[Any] = []
+        decided, default = list[Any](), list[Any]()
         for part in _parts(data):
             scores = self.scores(part)
             decided += self.decide(scores, part)

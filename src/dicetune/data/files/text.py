@@ -85,8 +85,7 @@ class Entries(Generic[Entry]):
     def part(self, begin: int, end: int) -> Self:
         """The corpus cut to the entries of a range."""
         this: Any = self
-        parts = {name: getattr(self, name)[begin:end] for name in self.parts}
-        cut: Self = replace(this, **parts)
+        cut: Self = replace(this, **{name: getattr(this, name)[begin:end] for name in self.parts})
         return cut
 
     def first(self, count: int) -> Self:
