@@ -20,8 +20,8 @@ FILES = sorted(SRC.rglob("*.py"))
 NAMES = {path: ".".join(path.relative_to(SRC).with_suffix("").parts) for path in FILES}
 MOST_LINES = 450
 FEWEST_LINES = 60
-MOST_FILES = 160
-MOST_LINES_OF_ALL = 36_500
+MOST_FILES = 166
+MOST_LINES_OF_ALL = 38_000
 # files of a folder that a registry lists: one file each, however small
 LISTED = ("dicetune.problems", "dicetune.tasks", "dicetune.losses", "dicetune.data")
 # whose modules a registry names, and which therefore never import it
