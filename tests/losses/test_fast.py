@@ -9,7 +9,7 @@ from torch.func import grad, vmap
 
 import oracles
 from dicetune.errors import InputError, InputTypeError
-from dicetune.losses import LOSSES, build, dice_loss, overlap_loss, set_fast
+from dicetune.losses import LOSSES, OverlapLoss, SumLoss, build, dice_loss, overlap_loss, set_fast
 from dicetune.losses import _fast as fast
 from tolerances import EXTRA
 
@@ -201,6 +201,36 @@ def test_where_it_cannot_be_taken_the_formula_answers():
     shares = torch.nn.functional.one_hot(target, 3).double().requires_grad_()
     dice_loss(logits, shares, kind="labels").backward()
     assert shares.grad.any()
+
+
+def test_a_sum_calls_what_is_more_than_its_value():
+    class Thrice(OverlapLoss):
+        def forward(self, logits, target, **given):
+            return 3 * super().forward(logits, target, **given)
+
+    logits, target = torch.randn(6, 3, dtype=torch.float64), torch.arange(6) % 3
+    ce, dice, thrice = build("ce"), build("dice"), Thrice()
+    expected = ce(logits, target) + thrice(logits, target)
+    assert SumLoss([(1, ce), (1, thrice)])(logits, target) == expected
+    total = SumLoss([(1, ce), (1, dice)])
+    before, called = total(logits, target), []
+    for hooked in (ce, dice):
+        handle = hooked.register_forward_hook(lambda *_: called.append(1))
+        torch.testing.assert_close(total(logits, target), before)
+        handle.remove()
+    assert len(called) == 2
+    assert is_one_step(total(logits.requires_grad_(), target))
+
+
+def test_a_weight_may_have_a_gradient():
+    logits, target = torch.randn(6, 3, dtype=torch.float64), torch.arange(6) % 3
+    for average in ("macro", "micro"):
+        weight = torch.tensor([1.0, 2.0, 0.5], dtype=torch.float64, requires_grad=True)
+        options = {"average": average, "classes": "foreground", "background": 0}
+        assert torch.autograd.gradcheck(
+            lambda w, options=options: overlap_loss(logits, target, class_weight=w, **options),
+            (weight,),
+        )
 
 
 def test_the_switch():

@@ -135,6 +135,22 @@ def test_a_sum_takes_it_and_its_buffers_move():
     assert all(buffer.dtype == torch.float64 for buffer in loss.double().buffers())
 
 
+def test_a_weight_that_was_made_without_a_graph_leaves_one_for_the_rest():
+    class Weighted(Loss):
+        def value(self, logits, target, given):
+            with torch.no_grad():
+                weight = build("ce")(logits, target, **given)
+            return weight * build("ce")(logits, target, **given)
+
+    for target in (TARGET, TARGET.abs() % 4):
+        plain, gradient = value_and_gradient(build("ce"), target=target)
+        both, found = value_and_gradient(
+            SumLoss([(1, Weighted()), (1, build("ce"))]), target=target
+        )
+        assert both == pytest.approx(plain * (plain + 1))
+        torch.testing.assert_close(found, (plain + 1) * gradient)
+
+
 class Unaware(Loss):
     def forward(self, logits, target):
         return logits.sum()

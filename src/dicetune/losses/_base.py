@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Unpack
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import _has_any_global_hook
 
 from dicetune.errors import InputError, InputTypeError, quoted, unknown_name
 from dicetune.losses._inputs import KINDS, REDUCTIONS, Call, Given
@@ -160,6 +161,13 @@ class Loss(nn.Module):
 
     def fast_part(self, coefficient: float) -> Any:
         """The loss as a ``Part`` of a sum that is computed in one step; ``None``: it has none."""
+
+    @property
+    def is_only_its_value(self) -> bool:
+        """Whether a call is nothing but ``value``: no other ``forward``, and no hooks."""
+        own = type(self).forward is not Loss.forward or "forward" in vars(self)
+        hooks = self._forward_hooks, self._forward_pre_hooks, self._backward_hooks
+        return not (own or any(hooks) or self._backward_pre_hooks or _has_any_global_hook())
 
     def sums(self, logits: Tensor, target: Tensor, **given: Unpack[Given]) -> Tensor:
         """S_tp and E of a set-level loss and the items of each class, (3, C): they add up.

@@ -43,6 +43,8 @@ class Part(NamedTuple):
     def serves(self, kind: str) -> bool:
         """Whether the options are among those that this file computes."""
         choice = self.choice
+        if isinstance(self.class_weight, Tensor) and self.class_weight.requires_grad:
+            return False
         if choice is None:
             return kind == "classes" or (kind == "positions" and self.class_weight is None)
         return (

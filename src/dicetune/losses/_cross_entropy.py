@@ -103,6 +103,7 @@ class CrossEntropyLoss(Loss):
     """Cross-entropy as a Module."""
 
     class_weight: tuple[float, ...] | None
+    reduction: str
     function = staticmethod(cross_entropy_loss)
     presets: ClassVar = {
         "ce": Preset(
@@ -115,6 +116,7 @@ class CrossEntropyLoss(Loss):
     def fast_part(self, coefficient: float) -> Part | None:
         """The loss as a part of a sum; see ``Loss``."""
         plain = type(self).value is Loss.value and self.function is cross_entropy_loss
+        plain = plain and self.is_only_its_value and self.reduction == "mean"
         return Part(coefficient, None, self.class_weight) if plain else None
 
 

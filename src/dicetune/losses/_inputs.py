@@ -141,7 +141,9 @@ def items_of(
         items = _items_of(logits, target, kind, mask, class_mask, sigmoid)
     else:
         tensors = (logits, target, mask, class_mask)
-        key = (*map(id, tensors), kind, sigmoid)
+        # made where no graph is recorded, items have no gradient, and serve only there
+        modes = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+        key = (*map(id, tensors), kind, sigmoid, modes)
         if key not in kept:  # with the tensors, so that no other takes the place of one
             kept[key] = _items_of(logits, target, kind, mask, class_mask, sigmoid), tensors
         items, _ = kept[key]

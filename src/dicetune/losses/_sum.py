@@ -61,9 +61,6 @@ class SumLoss(Loss):
                 )
         self.coefficients = tuple(coefficient for coefficient, _ in flat)
         self.losses = nn.ModuleList(loss for _, loss in flat)
-        fast_parts = [loss.fast_part(coefficient) for coefficient, loss in flat]
-        served = all(fast_parts) and any(part.choice for part in fast_parts)
-        self._parts: list[Part] = fast_parts if served else []
         self.kinds = frozenset.intersection(*(loss.kinds for _, loss in flat))
         if not self.kinds:
             raise InputError(
@@ -85,7 +82,9 @@ class SumLoss(Loss):
                 values = [share * loss(logits, target, **given) for share, loss in parts]
             return torch.stack(values).sum()
 
-        loss = fused(self._parts, logits, target, given, stepwise) if self._parts else None
+        parts: list[Part] = [loss.fast_part(coefficient) for coefficient, loss in self.terms()]
+        served = all(parts) and any(part.choice for part in parts)
+        loss = fused(parts, logits, target, given, stepwise) if served else None
         return stepwise(logits) if loss is None else loss
 
     def terms(self) -> list[tuple[float, Loss]]:

@@ -159,9 +159,8 @@ class OverlapLoss(Loss):
 
     def fast_part(self, coefficient: float) -> Part | None:
         """The loss as a part of a sum; see ``Loss``."""
-        if type(self).value is not OverlapLoss.value:
-            return None
-        return Part(coefficient, self.choice, self.class_weight)
+        plain = type(self).value is OverlapLoss.value and self.is_only_its_value
+        return Part(coefficient, self.choice, self.class_weight) if plain else None
 
     def is_additive(self, kind: str) -> bool:
         """True at ``example`` level and for ``positions``; see ``Loss``."""
