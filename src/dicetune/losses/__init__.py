@@ -36,15 +36,7 @@ from dicetune.losses._focal import AsymmetricLoss, FocalLoss, asymmetric_loss, f
 from dicetune.losses._inputs import Call, Given, one_preparation
 from dicetune.losses._overlap import IndexOptions
 from dicetune.losses._own import OwnLoss, as_loss, code_of, imported_names
-from dicetune.losses._registry import (
-    LOSSES,
-    AnyLoss,
-    Recipe,
-    build,
-    recipe,
-    start_steps,
-    table,
-)
+from dicetune.losses._registry import LOSSES, AnyLoss, Recipe, build, recipe, start_steps, table
 from dicetune.losses._selection import check_selection, hardest_negatives
 from dicetune.losses._sum import SumLoss
 from dicetune.losses._targets import raise_bad_targets

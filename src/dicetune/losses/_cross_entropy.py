@@ -12,13 +12,7 @@ from torch import Tensor
 from dicetune.errors import InputError
 from dicetune.losses._base import Loss, Preset, Range, number, numbers_beside, weight_vector
 from dicetune.losses._blocks import Part
-from dicetune.losses._inputs import (
-    Given,
-    Items,
-    items_of,
-    mean_of,
-    reduce_items,
-)
+from dicetune.losses._inputs import Given, Items, items_of, mean_of, reduce_items
 from dicetune.losses._targets import IGNORED, refuse_if
 
 
@@ -103,20 +97,15 @@ class CrossEntropyLoss(Loss):
     """Cross-entropy as a Module."""
 
     class_weight: tuple[float, ...] | None
-    reduction: str
     function = staticmethod(cross_entropy_loss)
     presets: ClassVar = {
-        "ce": Preset(
-            "-1/N Σ log p_gold",
-            "Eq. 1",
-            "accuracy is the metric; also as the baseline",
-        )
+        "ce": Preset("-1/N Σ log p_gold", "Eq. 1", "accuracy is the metric; also as the baseline")
     }
 
     def fast_part(self, coefficient: float) -> Part | None:
         """The loss as a part of a sum; see ``Loss``."""
         plain = type(self).value is Loss.value and self.function is cross_entropy_loss
-        plain = plain and self.is_only_its_value and self.reduction == "mean"
+        plain = plain and self.is_only_its_value
         return Part(coefficient, None, self.class_weight) if plain else None
 
 

@@ -59,9 +59,7 @@ class OwnLoss(Loss):
     """
 
     def __init__(
-        self,
-        function: Callable[..., Tensor],
-        keywords: Mapping[str, Any] | None = None,
+        self, function: Callable[..., Tensor], keywords: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__()
         if isinstance(function, type):

@@ -50,8 +50,7 @@ AnyLoss = str | Loss | Callable[[Tensor, Tensor], Tensor]
 
 _PLUS = re.compile(r"(?<!\d[eE])\+")  # not the plus of 1e+3
 _TERM = re.compile(
-    r"(?:(?P<factor>[^:(]*)\*)?\s*(?P<name>py\([^()]*\)?|[^:]*?)\s*(?::(?P<options>.*))?",
-    re.DOTALL,
+    r"(?:(?P<factor>[^:(]*)\*)?\s*(?P<name>py\([^()]*\)?|[^:]*?)\s*(?::(?P<options>.*))?", re.DOTALL
 )
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 

@@ -74,12 +74,7 @@ def hardest_negatives(
     check_selection(per_positive, kind, background)
     number("least", least)
     items = items_of(
-        logits.detach(),
-        target,
-        kind=kind,
-        mask=mask,
-        class_mask=class_mask,
-        background=background,
+        logits.detach(), target, kind=kind, mask=mask, class_mask=class_mask, background=background
     )
     check_background(items)
     rows = items.mask
