@@ -167,7 +167,8 @@ class Loss(nn.Module):
         """Whether a call is nothing but ``value``: no other ``forward``, and no hooks."""
         own = type(self).forward is not Loss.forward or "forward" in vars(self)
         hooks = self._forward_hooks, self._forward_pre_hooks, self._backward_hooks
-        return not (own or any(hooks) or self._backward_pre_hooks or _has_any_global_hook())
+        everywhere: bool = _has_any_global_hook()  # type: ignore[no-untyped-call]
+        return not (own or everywhere or any(hooks) or self._backward_pre_hooks)
 
     def sums(self, logits: Tensor, target: Tensor, **given: Unpack[Given]) -> Tensor:
         """S_tp and E of a set-level loss and the items of each class, (3, C): they add up.
