@@ -1,17 +1,18 @@
 """Forward and backward of the losses against torch's cross-entropy on the same input, in one run.
 
-Usage: python benchmarks/losses.py [--rounds 7] [--stepwise]
+Usage: python benchmarks/losses.py [--rounds 7] [--only family|small|kinds|others|steps]
 
 Logits are (N, C) in float32, targets are class numbers, of which -100 is 30% where the row says so.
 A row is the median ratio of processor times over rounds in which both sides take turns; with two
-threads of wall times, as waiting threads take processor time too. ``--stepwise`` computes the
-overlap losses without ``dicetune.losses.set_fast``. MONAI's DiceLoss gets (N, C, 1) and makes
-one-hot targets by its own option.
+threads of wall times, as waiting threads take processor time too. The rows of ``steps`` compare
+with the same losses under ``dicetune.losses.set_fast(False)``. MONAI's DiceLoss gets (N, C, 1) and
+makes one-hot targets by its own option.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -80,23 +81,23 @@ def monai_dice() -> Callable[..., torch.Tensor]:
     return lambda logits, target: loss(logits[:, :, None], target[:, None, None])
 
 
-def family(rounds: int, threads: int) -> Iterator[Row]:
-    """The losses with goals, with and without -100."""
-    torch.set_num_threads(threads)
-    for (items, classes), goal in LARGE.items():
-        for ignored in (False, True):
-            given = inputs(items, classes, ignored)
-            for spec in FAMILY:
-                loss, other = call(build(spec), *given), call(F.cross_entropy, *given)
-                ours, theirs, ratio = measured(loss, other, rounds)
-                where = f"{items:,} x {classes}{', -100' if ignored else ''}, {threads} thread(s)"
-                yield Row(
-                    f"{spec}, {where}",
-                    seconds_text(ours),
-                    f"cross_entropy {seconds_text(theirs)}",
-                    ratio,
-                    f"<= {goal}",
-                )
+def family(rounds: int) -> Iterator[Row]:
+    """The losses with goals, with and without -100, on two threads and one."""
+    cases = itertools.product((2, 1), LARGE.items(), (False, True))
+    for threads, ((items, classes), goal), ignored in cases:
+        torch.set_num_threads(threads)
+        given = inputs(items, classes, ignored)
+        for spec in FAMILY:
+            loss, other = call(build(spec), *given), call(F.cross_entropy, *given)
+            ours, theirs, ratio = measured(loss, other, rounds)
+            where = f"{items:,} x {classes}{', -100' if ignored else ''}, {threads} thread(s)"
+            yield Row(
+                f"{spec}, {where}",
+                seconds_text(ours),
+                f"cross_entropy {seconds_text(theirs)}",
+                ratio,
+                f"<= {goal}",
+            )
 
 
 def small(rounds: int) -> Iterator[Row]:
@@ -151,21 +152,42 @@ def others(rounds: int) -> Iterator[Row]:
         yield Row(f"{name}, 4,096 x 9", seconds_text(ours), against, ratio)
 
 
+def steps(rounds: int) -> Iterator[Row]:
+    """In one step against step by step."""
+    for items, classes in ((32, 9), (256, 9), *LARGE):
+        given = inputs(items, classes)
+        for spec in FAMILY:
+            ours = call(build(spec), *given)
+
+            def stepwise(ours: Once = ours) -> None:
+                with set_fast(False):
+                    ours()
+
+            taken, theirs, ratio = measured(ours, stepwise, rounds)
+            against = f"step by step {seconds_text(theirs)}"
+            yield Row(f"{spec}, {items:,} x {classes}", seconds_text(taken), against, ratio)
+
+
+SECTIONS = {
+    "family": family,
+    "small": small,
+    "kinds": other_kinds,
+    "others": others,
+    "steps": steps,
+}
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--stepwise", action="store_true")
+    parser.add_argument("--only", choices=SECTIONS, action="append")
     options = parser.parse_args()
-    set_fast(not options.stepwise)
     # as in a process that trains: memory that was once used stays with the process
     used = torch.zeros(8 << 20)
     del used
-    rows = [row for threads in (2, 1) for row in family(options.rounds, threads)]
-    rows += small(options.rounds)
-    rows += other_kinds(options.rounds)
-    rows += others(options.rounds)
-    show(rows)
+    torch.set_num_threads(1)
+    show([row for name in options.only or SECTIONS for row in SECTIONS[name](options.rounds)])
 
 
 if __name__ == "__main__":
