@@ -211,7 +211,10 @@ def test_what_is_declared_is_imported_and_what_is_imported_is_declared():
     modules = {"pyyaml": "yaml", "scikit-learn": "sklearn"}
     declared = {
         modules.get(name, name.replace("-", "_"))
-        for name in (re.match(r"[\w-]+", line)[0] for line in project["dependencies"])
+        for name in (
+            re.match(r"[\w-]+", line)[0]
+            for line in (*project["dependencies"], *project["optional-dependencies"]["ray"])
+        )
     }
     found = {name.split(".")[0] for path in FILES for name in imported(tree(path), inside=True)} - {
         "dicetune",

@@ -318,6 +318,20 @@ def compare(
         Number,
         flag("Runs at a time (by default 1); they share the cores and take GPUs in turn."),
     ] = None,
+    on: Annotated[
+        Text,
+        flag(
+            "Make the runs on a Ray cluster: 'ray' (the one of this machine) or ray://HOST:PORT.",
+            metavar="ray[://HOST:PORT]",
+        ),
+    ] = None,
+    cpus_per_run: Annotated[
+        Number, flag("CPUs and threads of a run on a cluster (by default 1).")
+    ] = None,
+    gpus_per_run: Annotated[
+        float | None,
+        flag("GPUs of a run on a cluster (by default 1 if it has some), e.g. 0.5."),
+    ] = None,
     sources: Annotated[
         list[Path] | None,
         flag(

@@ -24,7 +24,10 @@ _OF_COMPARE = {
     "keep_models": bool,
     "budget": float | None,
     "predictions": dict,
-    "jobs": int,
+    "jobs": int | None,
+    "on": str | None,
+    "cpus_per_run": int | None,
+    "gpus_per_run": float | None,
     "out": str,
 }
 
@@ -141,6 +144,9 @@ def compare(
     budget: float | None = None,
     predictions: Mapping[str, str] | Sequence[str] | None = None,
     jobs: int | None = None,
+    on: str | None = None,
+    cpus_per_run: int | None = None,
+    gpus_per_run: float | None = None,
     sources: Sequence[str | Path] | None = None,
     out: str | Path | None = None,
     config: Any = None,
@@ -163,6 +169,9 @@ def compare(
         budget: minutes, in place of ``seeds``: as many seeds as fit, the same for every loss.
         predictions: files with the predictions of other tools for the test data, by name.
         jobs: number of runs at a time, by default 1: they share the cores, and take GPUs in turn.
+        on: "ray" or "ray://HOST:PORT": make the runs on a Ray cluster, not on this machine.
+        cpus_per_run: CPUs, and threads, of a run on a cluster; by default 1.
+        gpus_per_run: GPUs of a run on a cluster; by default 1 where it has some.
         sources: folders of comparisons and finished runs: compare their records, train nothing.
         out: folder of the comparison; without other arguments, an unfinished comparison continues.
         config: as ``train`` takes it; it may also hold arguments of ``compare``.
@@ -194,6 +203,9 @@ def compare(
         "budget": budget,
         "predictions": predictions,
         "jobs": jobs,
+        "on": on,
+        "cpus_per_run": cpus_per_run,
+        "gpus_per_run": gpus_per_run,
         "out": None if out is None else str(out),
     }
     given = {name: value for name, value in given.items() if value is not None}

@@ -1,6 +1,5 @@
 """Several runs at a time: the same summary as one at a time, but for times, and the same stop."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,7 @@ from dicetune.comparison.runs import Progress
 from dicetune.errors import InputError, InterruptedRunError
 from dicetune.records import read_json
 from local_runs import Ended, Here
-
-TIMES = re.compile(rb'"seconds": [\d.]+|[\d.]+ m?s\b')
-
-
-def without_times(out):
-    """The summary of a comparison without the times that its runs took."""
-    return TIMES.sub(b"", (out / "summary.json").read_bytes())
+from summaries import without_times
 
 
 class Slow(Ended):

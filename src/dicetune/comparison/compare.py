@@ -17,6 +17,7 @@ from dicetune.comparison.execution import Show
 from dicetune.comparison.folder import PLAN_FILE, check_predictions, check_writable
 from dicetune.comparison.identity import digests_of
 from dicetune.comparison.local import Local
+from dicetune.comparison.places import Workplace
 from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search
 from dicetune.errors import InputError, listed, quoted, unknown_name
 from dicetune.losses import build, code_of, imported_names
@@ -64,6 +65,9 @@ def compare(
     budget: float | None = None,
     predictions: Mapping[str, str] | None = None,
     jobs: int | None = None,
+    on: str | None = None,
+    cpus_per_run: int | None = None,
+    gpus_per_run: float | None = None,
     command: str = "",
     show: Show = lambda progress: None,
 ) -> Outcome:
@@ -72,7 +76,7 @@ def compare(
     A folder with the same plan continues: finished runs are kept, losses and seeds may be added.
     """
     folder = Path(out)
-    place = None if jobs is None else Local(jobs)
+    place = place_named(on, jobs, cpus_per_run, gpus_per_run)
     check_writable(folder)
     check_predictions(predictions or {})
     if seeds is not None and budget is not None:
@@ -112,6 +116,25 @@ def compare(
         command=command,
     )
     return execute(plan, folder, place=place, predictions=predictions, show=show)
+
+
+def place_named(
+    on: str | None, jobs: int | None, cpus: int | None, gpus: float | None
+) -> Workplace:
+    """Where runs are made: on this machine, or on a Ray cluster."""
+    if on is None:
+        for name, value in (("--cpus-per-run", cpus), ("--gpus-per-run", gpus)):
+            if value is not None:
+                raise InputError(
+                    f"expected --on ray beside {name}, got none: on this machine give --jobs, and "
+                    "the runs share its cores and GPUs"
+                )
+        return Local(1 if jobs is None else jobs)
+    if on != "ray" and not on.startswith("ray://"):
+        raise InputError(f"expected --on ray or --on ray://HOST:PORT, got {quoted(on)}")
+    from dicetune.comparison.cluster import Cluster
+
+    return Cluster(on, cpus, gpus, jobs)
 
 
 def _check_named_again(earlier: Plan, losses: Sequence[str], folder: Path) -> None:

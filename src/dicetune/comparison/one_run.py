@@ -14,13 +14,14 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from dicetune.comparison.folder import FAILED, WEIGHTS, failure_of
 from dicetune.errors import DicetuneError, InterruptedRunError, StopRequestedError
-from dicetune.records import DECISION_FILE, RUN_FILE, write_json
+from dicetune.records import DECISION_FILE, RUN_FILE, read_json, write_json
 
 MODULE = "dicetune.comparison.one_run"
 INTERRUPTED = 130
@@ -34,14 +35,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("config", type=Path, help="YAML file of the run")
     parser.add_argument("--decide", action="store_true", help="fit the decision rule on dev")
     parser.add_argument("--keep-model", action="store_true", help="keep the weights")
+    parser.add_argument("--elsewhere", type=Path, help="JSON file: where files and model lie here")
     given = parser.parse_args(arguments)
     log = logging.getLogger("dicetune")
     log.setLevel(logging.INFO)
     log.addHandler(logging.StreamHandler(sys.stdout))
-    for number in (signal.SIGINT, signal.SIGTERM):
+    stops = (signal.SIGINT, signal.SIGTERM)
+    for number in stops:
         signal.signal(number, _stop)
+    if hasattr(signal, "pthread_sigmask"):  # a worker of Ray blocks them, and so would its children
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, stops)
     threading.Thread(target=_stop_with_parent, daemon=True).start()
-    return attempt(given.config, decide=given.decide, keep_model=given.keep_model)
+    return attempt(
+        given.config,
+        decide=given.decide,
+        keep_model=given.keep_model,
+        elsewhere=None if given.elsewhere is None else read_json(given.elsewhere),
+    )
 
 
 def _stop(number: int, frame: Any) -> None:
@@ -58,12 +68,18 @@ def _stop_with_parent() -> None:
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def attempt(config_file: Path, *, decide: bool = False, keep_model: bool = False) -> int:
+def attempt(
+    config_file: Path,
+    *,
+    decide: bool = False,
+    keep_model: bool = False,
+    elsewhere: Mapping[str, str] | None = None,
+) -> int:
     """Make a run, and write the reason of a failure; return the exit code."""
     failed = beside(config_file, FAILED)
     failed.unlink(missing_ok=True)
     try:
-        make_run(config_file, decide=decide, keep_model=keep_model)
+        make_run(config_file, decide=decide, keep_model=keep_model, elsewhere=elsewhere)
     except InterruptedRunError as stopped:
         _log.info(str(stopped))
         return INTERRUPTED
@@ -82,11 +98,21 @@ def beside(config_file: Path, ending: str) -> Path:
     return config_file.with_name(config_file.name.removesuffix(".yaml") + ending)
 
 
-def make_run(config_file: Path, *, decide: bool, keep_model: bool) -> None:
-    """Train, or resume, until the folder holds a finished run; then fit its rule on dev."""
+def make_run(
+    config_file: Path,
+    *,
+    decide: bool,
+    keep_model: bool,
+    elsewhere: Mapping[str, str] | None = None,
+) -> None:
+    """Train, or resume, until the folder holds a finished run; then fit its rule on dev.
+
+    ``elsewhere`` is that of ``Inputs.read``.
+    """
     from dicetune.decide.folder import tune_folder
     from dicetune.training import RunConfig, run
     from dicetune.training.folder import clear, drop_checkpoints
+    from dicetune.training.prepare import Inputs
 
     folder = beside(config_file, "")
     if not (folder / RUN_FILE).is_file():
@@ -94,7 +120,8 @@ def make_run(config_file: Path, *, decide: bool, keep_model: bool) -> None:
         resume = _can_go_on(folder, config)
         if not resume:
             clear(folder)
-        run(config, resume=resume, each_decision=decide)
+        inputs = None if elsewhere is None else Inputs.read(config, elsewhere)
+        run(config, resume=resume, each_decision=decide, inputs=inputs)
     drop_checkpoints(folder)
     if decide and not (folder / DECISION_FILE).is_file():
         _log.info("fitting the decision rule on dev")
