@@ -9,10 +9,9 @@ import pytest
 
 import dicetune
 from comparisons import make_comparison
-from dicetune.comparison.announce import describe
 from dicetune.comparison.best import BestModel
 from dicetune.comparison.compare import compare
-from dicetune.comparison.execute import Outcome
+from dicetune.comparison.execute import Outcome, describe
 from dicetune.comparison.merge import compare_records
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.runs import FinishedRun, place_of
@@ -260,7 +259,7 @@ def test_weights_of_another_checkpoint_of_a_run_are_not_taken(whole, out):
 def test_much_disk_is_announced(whole, monkeypatch):
     plan = replace(Plan.load(whole[0]), seeds=(1, 2, 3))
     assert not any("GB" in line for line in describe(plan, whole[0]))
-    monkeypatch.setattr("dicetune.comparison.announce.MUCH", 1)
+    monkeypatch.setattr("dicetune.comparison.execute.MUCH", 1)
     said = f"the weights of 2 runs take up to 0.0 GB in {whole[0]} until the verdict"
     assert describe(plan, whole[0])[-1] == said
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from commands import loaded_by
-from dicetune.comparison.announce import describe
 from dicetune.comparison.compare import budgeted, compare
+from dicetune.comparison.execute import describe
 from dicetune.comparison.folder import check_out
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.runs import Progress

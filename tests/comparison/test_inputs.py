@@ -8,8 +8,8 @@ import pytest
 
 from comparisons import make_comparison
 from dicetune.comparison import execute
-from dicetune.comparison.announce import describe
 from dicetune.comparison.compare import compare, make_plan
+from dicetune.comparison.execute import describe
 from dicetune.comparison.merge import compare_records
 from dicetune.comparison.plan import Plan, PlannedLoss
 from dicetune.comparison.summary import summarise

@@ -5,8 +5,15 @@ from dataclasses import replace
 import pytest
 
 from dicetune.comparison.compare import seeds_of
-from dicetune.comparison.identity import digests_of, run_id
-from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, PlannedRun, Search
+from dicetune.comparison.plan import (
+    DataFile,
+    Plan,
+    PlannedLoss,
+    PlannedRun,
+    Search,
+    digests_of,
+    run_id,
+)
 from dicetune.comparison.runs import check_files
 from dicetune.errors import DataError, InputError
 

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from commands import command
-from dicetune.comparison.identity import what_decides
-from dicetune.comparison.plan import Plan
+from dicetune.comparison.plan import Plan, what_decides
 from dicetune.errors import InputError
 from dicetune.records import read_json
 from dicetune.training import RunConfig

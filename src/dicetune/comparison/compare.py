@@ -15,10 +15,9 @@ from typing import Any
 from dicetune.comparison.execute import Outcome, execute
 from dicetune.comparison.execution import Show
 from dicetune.comparison.folder import PLAN_FILE, check_predictions, check_writable
-from dicetune.comparison.identity import digests_of
 from dicetune.comparison.local import Local
 from dicetune.comparison.places import Workplace
-from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search
+from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search, digests_of
 from dicetune.errors import InputError, listed, quoted, unknown_name
 from dicetune.losses import build, code_of, imported_names
 from dicetune.models import resolve_encoder

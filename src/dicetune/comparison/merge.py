@@ -18,8 +18,15 @@ from typing import Any
 
 from dicetune.comparison.execute import Outcome, conclude, task_of
 from dicetune.comparison.folder import EXTERNAL, PLAN_FILE, check_predictions, check_writable
-from dicetune.comparison.identity import run_id, what_decides
-from dicetune.comparison.plan import SPLITS, DataFile, Plan, PlannedLoss, PlannedRun
+from dicetune.comparison.plan import (
+    SPLITS,
+    DataFile,
+    Plan,
+    PlannedLoss,
+    PlannedRun,
+    run_id,
+    what_decides,
+)
 from dicetune.comparison.runs import RECORDS, FinishedRun, check_read_alike, is_finished
 from dicetune.decide.folder import tune_folder
 from dicetune.errors import DataError, InputError, quoted, unknown_name

@@ -7,19 +7,27 @@ machine, and a changed configuration has another id.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dicetune.comparison.folder import PLAN_FILE, RUNS, is_folder_name, reading, refuse_links
-from dicetune.comparison.identity import as_json, run_id, with_contents
 from dicetune.errors import DataError, InputError, quoted
-from dicetune.records import check_shape, read_json, versions, write_json
+from dicetune.records import check_shape, read_json, sha256, versions, write_json
 
 PLAN_VERSION = 1
 SPLITS = ("train", "dev", "test")
 
+# keys of a configuration that stay out of the id of a run: places of files, and notes
+_PLACES = ("train", "dev", "test", "model", "out", "note", "keep_checkpoints")
+# defaults of keys that earlier versions did not have: a run without them keeps its id
+_LATER = (("decision", TUNED), ("set", "batch"), ("precision", "fp32"))
+_SLUG_LENGTH = 40
 _KEYS = {"external": "foreign"}  # keys of the file that differ from the fields of the class
 _MEND = "put back a whole one, or give another --out"
 _SHAPE: dict[str, Any] = {
@@ -259,15 +267,15 @@ class Plan:
         trials = [plan.search.trials if plan.search else 0 for plan in both]
         if trials[0] != trials[1]:
             yield changed("number of trials", *trials)
-        for name in _differing(*(with_contents(plan.options_by_content) for plan in both)):
+        for name in _differing(*(_with_contents(plan.options_by_content) for plan in both)):
             options = [quoted(plan.options.get(name)) for plan in both]
             if options[0] == options[1]:
                 yield f"options.{name} (the file {options[0]} was changed)"
             else:
                 yield changed(f"options.{name}", *options)
-        for name in _differing(as_json(earlier.trainer), as_json(self.trainer)):
+        for name in _differing(_plain(earlier.trainer), _plain(self.trainer)):
             yield changed(f"trainer.{name}", *(quoted(plan.trainer.get(name)) for plan in both))
-        for name in _differing(as_json(earlier.settings), as_json(self.settings)):
+        for name in _differing(_plain(earlier.settings), _plain(self.settings)):
             yield changed(name, *(quoted(plan.settings.get(name)) for plan in both))
         for name in earlier.code.keys() & self.code.keys():
             if earlier.code[name] != self.code[name]:
@@ -343,3 +351,72 @@ def _identity(model: Mapping[str, str | None]) -> str:
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     names = sorted(before.keys() | after.keys())
     return [name for name in names if before.get(name) != after.get(name)]
+
+
+def run_id(config: Mapping[str, Any], data: Mapping[str, str], model: str) -> str:
+    """The stable name of a run, from its configuration and fingerprints of data, code and model.
+
+    Example:
+        >>> config = {"task": "ner", "loss": "ce+0.5*dice", "seed": 2, "trainer": {}}
+        >>> run_id(config, {"train": "ab", "dev": "cd"}, "minilm")
+        'ce-0.5-dice-seed2-43477994'
+        >>> run_id({**config, "train": "elsewhere"}, {"train": "ab", "dev": "cd"}, "minilm")
+        'ce-0.5-dice-seed2-43477994'
+    """
+    decides = {**what_decides(config), "data": dict(data), "model": model}
+    text = json.dumps(decides, sort_keys=True)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{slug(str(config['loss']))}-seed{config['seed']}-{digest}"
+
+
+def what_decides(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of a configuration that decide a run, without keys at their defaults.
+
+    Example:
+        >>> what_decides({"task": "ner", "train": "a.conll", "format": "auto", "decision": "tuned"})
+        {'task': 'ner'}
+        >>> what_decides({"prior_bias": False}), what_decides({"prior_bias": None})
+        ({'prior_bias': False}, {})
+    """
+    decides = {name: _plain(value) for name, value in config.items() if name not in _PLACES}
+    decides["options"] = _with_contents(config.get("options") or {})
+    defaults: tuple[Any, ...] = (None, False, {}, "auto")
+    # without prior_bias the data decides, so that False is no default
+    return {
+        key: value
+        for key, value in decides.items()
+        if (value not in defaults and (key, value) not in _LATER)
+        or (key == "prior_bias" and value is False)
+    }
+
+
+def slug(text: str) -> str:
+    """A loss as part of a file name.
+
+    Example:
+        >>> slug("ce+0.5*tversky:alpha=0.3,beta=0.7")
+        'ce-0.5-tversky-alpha-0.3-beta-0.7'
+    """
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower())[:_SLUG_LENGTH].strip("-.")
+
+
+def _plain(value: Any) -> Any:
+    """Equal values as equal JSON: 3.0 is 3, and a key without a value is no key."""
+    if isinstance(value, Mapping):
+        return {name: _plain(entry) for name, entry in value.items() if entry is not None}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _with_contents(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a task; a file (of queries, of label names) is the digest of its content."""
+    known = {name: _plain(value) for name, value in options.items() if value is not None}
+    return {**known, **digests_of(options)}
+
+
+def digests_of(options: Mapping[str, Any]) -> dict[str, str]:
+    """SHA-256 of each file that an option names."""
+    return {
+        name: sha256(value)
+        for name, value in options.items()
+        if isinstance(value, str) and os.path.isfile(value)
+    }

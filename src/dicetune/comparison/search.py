@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.comparison.folder import SEARCH, failure_of
-from dicetune.comparison.identity import slug
-from dicetune.comparison.plan import Plan, PlannedLoss
+from dicetune.comparison.plan import Plan, PlannedLoss, slug
 from dicetune.errors import InputError
 from dicetune.losses import Range, build
 from dicetune.records import METRICS_FILE, read_json, replace_text

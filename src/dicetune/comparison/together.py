@@ -22,8 +22,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from dicetune.comparison.folder import TOGETHER
-from dicetune.comparison.identity import slug
-from dicetune.comparison.plan import Plan
+from dicetune.comparison.plan import Plan, slug
 from dicetune.comparison.runs import EXAMPLE, FinishedRun, in_order
 from dicetune.decide.folder import DEV, tune_folder
 from dicetune.errors import DicetuneError
