@@ -18,7 +18,7 @@ from typing import Any
 
 from dicetune.comparison.folder import PLAN_FILE, RUNS, is_folder_name, reading, refuse_links
 from dicetune.errors import DataError, InputError, quoted
-from dicetune.records import check_shape, read_json, sha256, versions, write_json
+from dicetune.records import TUNED, check_shape, read_json, sha256, versions, write_json
 
 PLAN_VERSION = 1
 SPLITS = ("train", "dev", "test")
