@@ -119,8 +119,8 @@ def compare(
 
 def place_named(
     on: str | None, jobs: int | None, cpus: int | None, gpus: float | None
-) -> Workplace:
-    """Where runs are made: on this machine, or on a Ray cluster."""
+) -> Workplace | None:
+    """Where runs are made: on this machine, or on a Ray cluster; ``None``: as by default."""
     if on is None:
         for name, value in (("--cpus-per-run", cpus), ("--gpus-per-run", gpus)):
             if value is not None:
@@ -128,7 +128,7 @@ def place_named(
                     f"expected --on ray beside {name}, got none: on this machine give --jobs, and "
                     "the runs share its cores and GPUs"
                 )
-        return Local(1 if jobs is None else jobs)
+        return None if jobs is None else Local(jobs)
     if on != "ray" and not on.startswith("ray://"):
         raise InputError(f"expected --on ray or --on ray://HOST:PORT, got {quoted(on)}")
     from dicetune.comparison.cluster import Cluster
