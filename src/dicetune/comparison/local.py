@@ -1,21 +1,31 @@
-"""Runs of a comparison in processes of this machine, one or several at a time."""
+"""Runs of a comparison in processes of this machine, one or several at a time.
+
+On Linux without a GPU the processes are forked from one that has imported everything and read the
+data (``one_run.serve``): a run then begins at once. Elsewhere each process starts anew, as a fork
+that comes after the first use of a GPU, or of the frameworks of macOS, cannot compute.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import IO, Any
 
-from dicetune.comparison.one_run import MODULE, beside
+from dicetune.comparison.one_run import INTERRUPTED, MODULE, beside
 from dicetune.comparison.places import Started, Workplace
 from dicetune.comparison.plan import Plan
 from dicetune.errors import InputError
 
+_LONGEST = 1 << 16
 _THREADS, _DEVICES = "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"
 
 
@@ -38,13 +48,19 @@ class Local(Workplace):
         self.jobs = jobs
         self.flags = () if jobs == 1 else ("--jobs", str(jobs))
         self._keep_open: Sequence[int] = ()
-        self._seats: dict[int, Process] = {}
+        self._seats: dict[int, Started] = {}
+        self._server: Server | None = None
 
     @contextlib.contextmanager
     def opened(self, plan: Plan, keep_open: Sequence[int]) -> Iterator[None]:
         """The runs inherit ``keep_open``."""
         self._keep_open = keep_open
-        yield
+        try:
+            yield
+        finally:
+            if self._server is not None:
+                self._server.close()
+                self._server = None
 
     def said(self) -> list[str]:
         """How the machine is divided."""
@@ -64,10 +80,18 @@ class Local(Workplace):
 
     def start(self, config: Path, flags: Sequence[str]) -> Started:
         """Begin a run in a process."""
-        taken = {seat for seat, process in self._seats.items() if process.poll() is None}
+        taken = {seat for seat, started in self._seats.items() if started.poll() is None}
         seat = next(seat for seat in range(len(taken) + 1) if seat not in taken)
-        self._seats[seat] = Process(config, flags, self._environment(seat), self._keep_open)
-        return self._seats[seat]
+        environment = self._environment(seat)
+        if self._server is None and can_fork():
+            self._server = Server(environment, self._keep_open)
+        made: Started
+        if self._server is not None and self._server.lives:
+            made = Forked(self._server, config, flags, environment, self._keep_open)
+        else:
+            made = Process(config, flags, environment, self._keep_open)
+        self._seats[seat] = made
+        return made
 
     def _environment(self, seat: int) -> dict[str, str]:
         """What the process of a seat sees of the machine, where that is not all of it."""
@@ -101,9 +125,7 @@ class Process(Started):
         environment: dict[str, str] | None = None,
         keep_open: Sequence[int] = (),
     ) -> None:
-        with beside(config, ".log").open("ab") as log:
-            log.write(f"# {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
-            log.flush()
+        with _log_of(config) as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", MODULE, str(config), *flags],
                 stdin=subprocess.PIPE,
@@ -128,6 +150,144 @@ class Process(Started):
     def kill(self) -> None:
         """Kill the process."""
         self._process.kill()
+
+
+class Server:
+    """A process that forks the runs: ``one_run.serve``.
+
+    Args:
+        environment: variables that it has beside those of this process.
+        keep_open: file descriptors that it and its runs inherit.
+    """
+
+    def __init__(self, environment: dict[str, str], keep_open: Sequence[int]) -> None:
+        self._connection, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with there:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", MODULE, "--serve"],
+                stdin=there.fileno(),
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, **environment, "TOKENIZERS_PARALLELISM": "false"},
+                process_group=0,
+                pass_fds=tuple(keep_open),
+            )
+        self._connection.setblocking(False)
+        self._replies: list[dict[str, int]] = []
+        self.lives = True
+
+    def ask(self, request: dict[str, Any], streams: Sequence[int]) -> int:
+        """Ask for a run with two streams; its number."""
+        self._replies.append({})
+        number = len(self._replies) - 1
+        text = json.dumps({"number": number, **request}).encode()
+        with contextlib.suppress(OSError):  # its end is seen in the replies
+            socket.send_fds(self._connection, [text], streams)
+        return number
+
+    def replies(self, number: int) -> dict[str, int]:
+        """What is known of a run: its process, its exit code."""
+        while self.lives:
+            try:
+                text = self._connection.recv(_LONGEST)
+            except BlockingIOError:
+                break
+            except OSError:
+                text = b""
+            self.lives = bool(text)
+            if text:
+                reply = json.loads(text)
+                self._replies[reply["number"]].update(reply)
+        return self._replies[number]
+
+    def close(self) -> None:
+        """End the process; its runs go on."""
+        self._connection.close()
+        self._process.kill()
+        self._process.wait()
+
+
+class Forked(Started):
+    """A run in a forked process; like ``Process`` in everything else.
+
+    Where the server ends before it has forked, the run begins in a process of its own.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        config: Path,
+        flags: Sequence[str],
+        environment: dict[str, str],
+        keep_open: Sequence[int],
+    ) -> None:
+        self._server, self._anew = server, (config, flags, environment, keep_open)
+        self._instead: Process | None = None
+        self._code: int | None = None
+        theirs, self._ours = os.pipe()
+        with _log_of(config) as log:
+            request = {"arguments": [str(config), *flags], "environment": environment}
+            self._number = server.ask(request, [theirs, log.fileno()])
+        os.close(theirs)
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal."""
+        if self._instead is not None:
+            return self._instead.poll()
+        if self._code is None:
+            found = self._server.replies(self._number)
+            if "code" in found:
+                self._end(found["code"])
+            elif not self._server.lives and "process" not in found:
+                os.close(self._ours)
+                self._instead = Process(*self._anew)
+            elif not self._server.lives:  # the run goes on without it, but its end is not told
+                self._end(-signal.SIGKILL)
+                _wait(found["process"])
+        return self._code
+
+    def interrupt(self) -> None:
+        """Send the signal of Ctrl-C; a run without a process ends by its closed input."""
+        self._send(signal.SIGINT)
+
+    def kill(self) -> None:
+        """Kill the process."""
+        self._send(signal.SIGKILL)
+
+    def _send(self, number: int) -> None:
+        if self._instead is not None:
+            self._instead.interrupt() if number == signal.SIGINT else self._instead.kill()
+        elif (process := self._server.replies(self._number).get("process")) is None:
+            self._end(INTERRUPTED)
+        else:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(process, number)
+
+    def _end(self, code: int) -> None:
+        self._code = code
+        os.close(self._ours)
+
+
+def _wait(process: int) -> None:
+    """Wait for a process that is no child: a run whose input is closed saves its step and ends."""
+    with contextlib.suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(process)
+        select.select([descriptor], [], [])
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _log_of(config: Path) -> Iterator[IO[bytes]]:
+    """The log of a run, open for a new try."""
+    with beside(config, ".log").open("ab") as log:
+        log.write(f"# {time.strftime('%Y-%m-%d %H:%M:%S')}\n".encode())
+        log.flush()
+        yield log
+
+
+def can_fork() -> bool:
+    """Whether runs may be forked from a process that has read the data."""
+    return sys.platform == "linux" and hasattr(os, "pidfd_open") and not visible_devices()
 
 
 def visible_devices() -> list[str]:

@@ -3,34 +3,46 @@
 The process trains or resumes the run of the configuration, which fits its decision rule on dev, and
 deletes the weights. After a kill, the same command finishes the folder. Exit codes are as on the
 command line; ``ID.failed.json`` beside the folder says why a run failed.
+
+With ``--serve`` the process makes no run itself: it imports everything, reads the data once, and
+forks a process for each run that it is asked for.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
+import select
 import signal
+import socket
 import sys
 import threading
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dicetune.comparison.folder import FAILED, WEIGHTS, failure_of
 from dicetune.errors import DicetuneError, InterruptedRunError, StopRequestedError
 from dicetune.records import DECISION_FILE, RUN_FILE, read_json, write_json
 
+if TYPE_CHECKING:
+    from dicetune.training.prepare import Inputs
+
 MODULE = "dicetune.comparison.one_run"
 INTERRUPTED = 130
 MISTAKE = 2
+_PATIENCE = 0.05
+"""Seconds after which a server looks for runs that have ended."""
+_LONGEST = 1 << 16
 _log = logging.getLogger(MODULE)  # the name of the module is __main__ in the process of a run
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Make a run in this process, and return the exit code."""
+def main(arguments: list[str] | None = None, inputs: Inputs | None = None) -> int:
+    """Make a run in this process, by inputs that may have been read before; the exit code."""
     parser = argparse.ArgumentParser(prog=MODULE)
     parser.add_argument("config", type=Path, help="YAML file of the run")
     parser.add_argument("--decide", action="store_true", help="fit the decision rule on dev")
@@ -46,12 +58,76 @@ def main(arguments: list[str] | None = None) -> int:
     if hasattr(signal, "pthread_sigmask"):  # a worker of Ray blocks them, and so would its children
         signal.pthread_sigmask(signal.SIG_UNBLOCK, stops)
     threading.Thread(target=_stop_with_parent, daemon=True).start()
-    return attempt(
-        given.config,
-        decide=given.decide,
-        keep_model=given.keep_model,
-        elsewhere=None if given.elsewhere is None else read_json(given.elsewhere),
-    )
+    elsewhere = None if given.elsewhere is None else read_json(given.elsewhere)
+    return attempt(given.config, given.decide, given.keep_model, elsewhere, inputs)
+
+
+def serve(connection: socket.socket) -> None:
+    """Fork a process for each run that is asked for, until the other end is closed.
+
+    A request holds the number of the run, its arguments and its variables, and comes with two file
+    descriptors, the input and the output of the run. The replies to it hold the process, and in the
+    end the exit code. The forked process has all modules and the inputs, and has not computed yet.
+    """
+    import torch
+
+    import dicetune.decide.folder  # what a run needs, before the first fork
+    import dicetune.training.run  # noqa: F401
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the threads of a pool would be missing after a fork
+    numbers: dict[int, int] = {}
+    inputs: Inputs | None = None
+    while True:
+        if select.select([connection], [], [], _PATIENCE)[0]:
+            text, streams, *_ = socket.recv_fds(connection, _LONGEST, 2)
+            if not text:
+                return
+            request = json.loads(text)
+            inputs = _read(Path(request["arguments"][0]), inputs)
+            process = os.fork()
+            if process == 0:
+                connection.close()
+                for stream, number in zip(streams, (0, 1), strict=True):
+                    os.dup2(stream, number)
+                os.dup2(1, 2)
+                os.setpgid(0, 0)
+                os.environ.update(request["environment"])
+                torch.set_num_threads(threads)
+                os._exit(_ended(request["arguments"], inputs))
+            for stream in streams:
+                os.close(stream)
+            numbers[process] = request["number"]
+            connection.send(json.dumps({"number": numbers[process], "process": process}).encode())
+        for process in list(numbers):
+            ended, status = os.waitpid(process, os.WNOHANG)
+            if ended:
+                code = os.waitstatus_to_exitcode(status)
+                connection.send(json.dumps({"number": numbers.pop(process), "code": code}).encode())
+
+
+def _read(config_file: Path, inputs: Inputs | None) -> Inputs | None:
+    """The inputs of a run; ``None`` where they cannot be read, which the run says itself."""
+    from dicetune.training import RunConfig
+    from dicetune.training.prepare import Inputs
+
+    try:
+        config = RunConfig.from_yaml(config_file)
+        return inputs if inputs is not None and inputs.serve(config) else Inputs.read(config)
+    except Exception:
+        return None
+
+
+def _ended(arguments: list[str], inputs: Inputs | None) -> int:
+    """The exit code of a run in a forked process, which may not return."""
+    try:
+        return main(arguments, inputs)
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
 
 
 def _stop(number: int, frame: Any) -> None:
@@ -70,16 +146,16 @@ def _stop_with_parent() -> None:
 
 def attempt(
     config_file: Path,
-    *,
     decide: bool = False,
     keep_model: bool = False,
     elsewhere: Mapping[str, str] | None = None,
+    inputs: Inputs | None = None,
 ) -> int:
     """Make a run, and write the reason of a failure; return the exit code."""
     failed = beside(config_file, FAILED)
     failed.unlink(missing_ok=True)
     try:
-        make_run(config_file, decide=decide, keep_model=keep_model, elsewhere=elsewhere)
+        make_run(config_file, decide, keep_model, elsewhere, inputs)
     except InterruptedRunError as stopped:
         _log.info(str(stopped))
         return INTERRUPTED
@@ -100,14 +176,14 @@ def beside(config_file: Path, ending: str) -> Path:
 
 def make_run(
     config_file: Path,
-    *,
     decide: bool,
     keep_model: bool,
     elsewhere: Mapping[str, str] | None = None,
+    inputs: Inputs | None = None,
 ) -> None:
     """Train, or resume, until the folder holds a finished run; then fit its rule on dev.
 
-    ``elsewhere`` is that of ``Inputs.read``.
+    ``inputs`` were read before; ``elsewhere`` is that of ``Inputs.read``.
     """
     from dicetune.decide.folder import tune_folder
     from dicetune.training import RunConfig, run
@@ -120,7 +196,8 @@ def make_run(
         resume = _can_go_on(folder, config)
         if not resume:
             clear(folder)
-        inputs = None if elsewhere is None else Inputs.read(config, elsewhere)
+        if elsewhere is not None:
+            inputs = Inputs.read(config, elsewhere)
         run(config, resume=resume, each_decision=decide, inputs=inputs)
     drop_checkpoints(folder)
     if decide and not (folder / DECISION_FILE).is_file():
@@ -170,4 +247,7 @@ def reason_of(config: Path, code: int) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    if sys.argv[1:] == ["--serve"]:
+        serve(socket.socket(fileno=os.dup(0)))
+    else:
+        sys.exit(main())
