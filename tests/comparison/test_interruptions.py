@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 from safetensors.numpy import load_file
 
 from dicetune.comparison import execute
@@ -52,10 +53,17 @@ def wait_for(condition, seconds=120):
     return found
 
 
+def children(pid):
+    try:
+        return [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
 def run_of(process):
-    """The process of the current run: the only child."""
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-    return int(wait_for(lambda: children.read_text().split())[0])
+    """The process of the current run, which the only child of the comparison has forked."""
+    server = wait_for(lambda: children(process.pid))[0]
+    return wait_for(lambda: children(server))[0]
 
 
 def checkpoints(out):
@@ -140,7 +148,9 @@ def test_a_killed_run_is_a_failed_one_with_its_reason_and_resumes(plan, tmp_path
     monkeypatch.setattr(local, "MODULE", "killed")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     reason = "killed by signal 9 (out of memory?); last said: at work"
-    make_all(local.Local(), [steps()], lambda current: None)
+    place = local.Local()
+    with place.opened(None, []):
+        make_all(place, [steps()], lambda current: None)
     assert [one.reason for one in made] == [reason]
     assert failure_of(tmp_path / "run") == reason
 
@@ -158,3 +168,34 @@ def test_one_comparison_at_a_time_in_a_folder(tmp_path, log):
     assert log.messages == [f"waiting for another process that works in {tmp_path}"]
     with locked(tmp_path, patience=0.1) as descriptors:
         assert len(descriptors) == 1
+
+
+@pytest.mark.parametrize("after", ["before it forks", "during a run"])
+def test_the_end_of_what_forks_the_runs_ends_no_comparison(files, tmp_path, after):
+    """A run begins in a process of its own, or saves its step and counts as killed."""
+    from dicetune.comparison.local import Local, can_fork
+    from dicetune.comparison.places import Job, make_all
+
+    if not can_fork():
+        pytest.skip("runs are not forked here")
+    place, config, made = Local(), tmp_path / "run.yaml", []
+    long = {**files.config, "trainer": {**files.config["trainer"], "max_steps": 4_000}}
+    values = {**(files.config if after == "before it forks" else long), "loss": "ce"}
+    config.write_text(yaml.safe_dump(values), encoding="utf-8")
+
+    def steps():
+        made.append((yield Job(config, ("--keep-model",))).reason)
+
+    def watch(current):
+        begun = list(tmp_path.glob("run/checkpoints/checkpoint-*/trainer_state.json"))
+        if place._server.lives and (after == "before it forks" or begun):
+            place._server._process.kill()
+
+    with place.opened(None, []):
+        make_all(place, [steps()], watch)
+    assert (tmp_path / "run" / "run.json").is_file() == (after == "before it forks")
+    if after == "before it forks":
+        assert made == [None]
+    else:
+        assert made[0].startswith("killed by signal 9")
+        assert "which is saved" in config.with_name("run.log").read_text(encoding="utf-8")

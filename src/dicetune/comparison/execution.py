@@ -46,7 +46,7 @@ class Execution:
     ) -> None:
         self.plan, self.out, self.place = plan, out, place
         self._show, self._keep_open = show, keep_open
-        self._taken: list[float] = []
+        self.taken: list[float] = []
         self._opened = False
         self._stack = contextlib.ExitStack()
 
@@ -121,7 +121,7 @@ class Execution:
         file = _write(planned.folder(self.out), config)
         made = yield Job(file, _OF_A_RUN, run=planned.id)
         if made.reason is None:
-            self._taken.append(made.seconds)
+            self.taken.append(made.seconds)
         level = logging.INFO if made.reason is None else logging.WARNING
         _log.log(level, "%s %s", which, self._ended(planned, made))
 
@@ -190,7 +190,7 @@ class Execution:
 
     def _progress(self, running: dict[str, float] | None = None) -> Progress:
         room = self.place.room()
-        return Progress.read(self.plan, self.out, running or {}, self._taken, room)
+        return Progress.read(self.plan, self.out, running or {}, self.taken, room)
 
     def _ended(self, planned: PlannedRun, made: Made) -> str:
         if made.reason is not None:

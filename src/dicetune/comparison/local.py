@@ -172,7 +172,6 @@ class Server:
                 process_group=0,
                 pass_fds=tuple(keep_open),
             )
-        self._connection.setblocking(False)
         self._replies: list[dict[str, int]] = []
         self.lives = True
 
@@ -189,7 +188,7 @@ class Server:
         """What is known of a run: its process, its exit code."""
         while self.lives:
             try:
-                text = self._connection.recv(_LONGEST)
+                text = self._connection.recv(_LONGEST, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 break
             except OSError:
