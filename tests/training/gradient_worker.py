@@ -19,7 +19,13 @@ from dicetune.loss_input import LossInput
 from dicetune.losses import Loss, build
 from dicetune.training import RunConfig, run
 from dicetune.training.objective import Objective
-from dicetune.training.processes import leave_processes, process_count, process_number, summed
+from dicetune.training.processes import (
+    by_process,
+    leave_processes,
+    process_count,
+    process_number,
+    summed,
+)
 from dicetune.training.whole_step import GraphRoom, WholeStep
 
 LABELS, WORDS, TEXTS = 4, 10, 16
@@ -173,6 +179,8 @@ if __name__ == "__main__":
         place = out.with_suffix(".trainer")
         found.append(one_step(place, loss, batch, accumulation, **(named[0] if named else {})))
     found += [sharded_step("ce+dice", room) for room in (0, 10**9)]
+    own = torch.arange(process_number() + 2) > 0
+    found.append(by_process(own) + by_process(torch.ones(2, process_number())))
     for config in sys.argv[3:]:
         run(RunConfig.from_yaml(config))
     if torch.distributed.get_rank() == 0:

@@ -97,7 +97,7 @@ def spread(tmp_path_factory, configs):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     found = torch.load(out, weights_only=True)
-    named = [*map(json.dumps, SPREAD), "sharded, computed again", "sharded, kept"]
+    named = [*map(json.dumps, SPREAD), "sharded, computed again", "sharded, kept", "pieces"]
     return dict(zip(named, found, strict=True))
 
 
@@ -156,6 +156,11 @@ def one_graph(loss, random, dropout=0.3):
     value.backward()
     gradient = {name: weight.grad for name, weight in model.named_parameters()}
     return {"loss": value.item(), "gradient": gradient}
+
+
+def test_processes_exchange_tensors_of_any_shape_and_type(spread):
+    found = [piece.tolist() for piece in spread["pieces"]]
+    assert found == [[False, True], [False, True, True], [[], []], [[1.0], [1.0]]]
 
 
 @pytest.mark.parametrize("how", ["computed again", "kept"])

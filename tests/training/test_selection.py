@@ -1,5 +1,7 @@
 """Hard negatives in training: chosen in each forward pass, never in evaluation."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from transformers import BertConfig, BertForTokenClassification
@@ -8,7 +10,7 @@ from dicetune import LossInput, ObjectiveTrainer
 from dicetune.errors import InputError
 from dicetune.loss_input import item_count
 from dicetune.losses import build
-from dicetune.training.objective import Objective
+from dicetune.training.objective import Objective, joined
 from tiny import SMALL, training_arguments
 
 EVERYTHING = 1e9
@@ -182,3 +184,38 @@ def test_the_first_step_refuses_classes_without_a_background(tmp_path):
     ]
     with pytest.raises(InputError, match="a background class"):
         run.train()
+
+
+def cut(item, rows):
+    """Some texts of an input, as leaves."""
+    masks = {
+        name: None if mask is None else mask[rows]
+        for name, mask in (("mask", item.mask), ("class_mask", item.class_mask))
+    }
+    logits = item.logits[rows].detach().requires_grad_()
+    return replace(item, logits=logits, target=item.target[rows], **masks)
+
+
+@pytest.mark.parametrize("shape", [answers, matches, starts])
+@pytest.mark.parametrize("spec", ["ce", "dice", "ce+0.5*dsc"])
+@pytest.mark.parametrize("hard_negatives", [3, None])
+def test_a_whole_step_ranks_and_sums_over_all_its_parts(spec, shape, hard_negatives):
+    item = shape()
+    value, gradient = share(spec, item, hard_negatives)
+    parts = [cut(item, slice(0, 1)), cut(item, slice(1, None))]
+    if item.kind == "positions":  # a shorter text has fewer positions
+        item.class_mask[0, 400:] = False
+        value, gradient = share(spec, item, hard_negatives)
+        short = cut(item, slice(0, 1))
+        logits = short.logits[:, :400].detach().requires_grad_()
+        parts[0] = replace(short, logits=logits, class_mask=short.class_mask[:, :400])
+        gradient = torch.cat([gradient[0, :400], gradient[1:].flatten()])
+    objective = Objective(build(spec), hard_negatives)
+    counts = {item.name: item_count(item)}
+    found = objective.of_step([[part] for part in parts], counts)
+    found.backward()
+    torch.testing.assert_close(found.detach(), value, rtol=1e-6, atol=0)
+    each = torch.cat([part.logits.grad.flatten() for part in parts])
+    torch.testing.assert_close(each, gradient.flatten(), rtol=1e-9, atol=1e-12)
+    together = objective.share([joined(parts)], counts, 1, 1)
+    torch.testing.assert_close(together.detach(), value, rtol=1e-6, atol=0)
