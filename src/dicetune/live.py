@@ -34,10 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 class LiveLines:
-    """The lines of an open file, read by a thread without the locks of Python's streams.
-
-    So the program can end while the thread waits.
-    """
+    """The lines of an open file, read by a thread that holds no lock when the program ends."""
 
     def __init__(self, number: int) -> None:
         self._number, self._rest, self._lines = number, b"", deque[bytes]()

@@ -63,7 +63,7 @@ class LabelSet(Problem):
     def counts(self, gold: Sequence[Any], predicted: Sequence[Any]) -> np.ndarray:
         """Counts of each text, (U, M)."""
         self.check_pairs(gold, predicted)
-        return self.tally(self.indicators(gold), self.indicators(predicted))
+        return self.tally(self.indicators(gold), self.indicators(predicted)).astype(np.float64)
 
     def indicators(self, rows: Sequence[Iterable[str]]) -> np.ndarray:
         """Which labels each text has, (texts, labels) bool."""
@@ -76,7 +76,7 @@ class LabelSet(Problem):
         """Counts of indicators, or weights, (texts, labels) each, to (texts, M)."""
         exact = (truth == made).all(axis=1, keepdims=True)
         blocks = [truth * made, made, truth, exact, np.ones_like(exact)]
-        return np.hstack(blocks).astype(np.float64)
+        return np.hstack(blocks)  # of indicators a byte each: there may be many labels
 
     def focus(self, sums: np.ndarray) -> tuple[tuple[str, ...], Counts]:
         """All labels."""
@@ -221,7 +221,7 @@ class LabelSetDecisions(Decisions):
 
     def steps(self, name: str, biases: Biases) -> Steps:
         """A text gets the label ``name`` at its breakpoint."""
-        column, size = self.labels.index(name), len(self.problem.classes)
+        column, size = self.problem.number(name), len(self.problem.classes)
         made = self._padded(self._made(biases))
         made[:, column] = False
         truth = self._truth[:, column]
@@ -230,7 +230,7 @@ class LabelSetDecisions(Decisions):
         exact = np.where(truth, 1.0, -1.0) * others
         change = np.stack([truth.astype(np.float64), np.ones(len(made)), exact], axis=1)
         columns = np.array([column, size + column, 3 * size])
-        base = self.problem.tally(self._truth, made)
+        base = self.problem.tally(self._truth, made).astype(np.float64)
         return Steps.of(base, self._at[:, column], np.arange(len(made)), columns, change)
 
     def present(self, mask: np.ndarray) -> list[str]:
@@ -260,7 +260,7 @@ class LabelSetDecisions(Decisions):
         if not goal.is_f_score or goal.name == MICRO:
             return {}
         names = self.present(np.ones(len(self._truth), dtype=bool))
-        columns = {name: self.labels.index(name) for name in names}
+        columns = {name: self.problem.number(name) for name in names}
         return {
             name: threshold_interval(
                 self._at[:, column], self._truth[:, column], biases[name], goal.beta
@@ -328,7 +328,7 @@ class LabelSetDecisions(Decisions):
         self, name: str, mask: np.ndarray, weights: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """``Steps.curve`` of a label on the units under the mask, with the counts of ``_alone``."""
-        column = self.labels.index(name)
+        column = self.problem.number(name)
         weight, at = weights[:, column], self._at[mask, column]
         base = np.zeros((1, len(self._alone.columns)))
         base[0, 2] = weight.sum()

@@ -9,14 +9,12 @@ As a function of one bias :math:`b_c` the decision on an item has one breakpoint
 equals the best other class: :math:`b_c = \max_{k \ne c}(\log p_k + b_k) - \log p_c`. Two classes
 need one bias, on the positive class: it is the threshold :math:`p > 1 / (1 + e^{b})`.
 
-A breakpoint moves one item from its best other class to the class of the bias, so that the counts
-of two classes change. Every score of all classes together is a function of sums over classes,
+A breakpoint changes the counts of two classes. Every score of all classes together is
 
 .. math::
     \text{score} = f\Big(\sum_c \phi(\text{correct}_c, \text{predicted}_c, \text{gold}_c)\Big),
 
-of which a breakpoint changes two addends: with :math:`N` items and :math:`C` classes one bias costs
-:math:`O(N \log N + C)` in place of :math:`O(N C)`.
+so that one bias of :math:`C` classes costs :math:`O(N \log N + C)` for :math:`N` items.
 
 A class without gold in the data of the fit has the bias 0, as nothing is known about it.
 """
