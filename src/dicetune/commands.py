@@ -19,7 +19,6 @@ import typer
 import dicetune
 from dicetune.errors import InputError, printable, quoted
 from dicetune.flags import (
-    SETS,
     AddCharacters,
     Config,
     Decision,
@@ -385,8 +384,6 @@ def pairs(given: list[str], flag: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for setting in given:
         key, equals, value = setting.partition("=")
-        if flag == "-s" and key.partition(":")[0] in SETS:  # --set step
-            key, equals, value = "set", "=", key
         if not equals:
             raise InputError(f"expected {flag} KEY=VALUE, got {quoted(setting)}")
         found[key] = value

@@ -49,16 +49,13 @@ Precision = Annotated[
     Text,
     flag("'fp32' (default), 'bf16', or 'auto': bf16 where this device is faster with it."),
 ]
-SETS = ("batch", "step", "running")
-"""Values of the key ``set``, which ``--set`` takes without the key."""
 Settings = Annotated[
     Texts,
     flag(
-        "Any key of the configuration, e.g. trainer.learning_rate=3e-5; may be repeated. "
-        "'--set step' and '--set running' say what a set-level loss is computed over (default: "
-        "batch).",
+        "Any key of the configuration, e.g. set=step or trainer.learning_rate=3e-5; may be "
+        "repeated.",
         *("-s", "--set"),
-        metavar="KEY=VALUE|SET",
+        metavar="KEY=VALUE",
     ),
 ]
 Decision = Annotated[

@@ -100,6 +100,7 @@ SHARES = torch.eye(3)[GOLD]
 ALL_BUT_2 = torch.tensor([True, True, False])
 WRONG = [
     ("dice", torch.tensor([0, 7, 2, 1]), {}, r"targets in 0\.\.2 or -100, got 7"),
+    ("ce", torch.tensor([0, 2**24 + 1, 2, 1]), {}, "got 16777217"),  # no number of float32
     ("ce", torch.tensor([0, -3, -100, 1]), {}, r"targets in 0\.\.2 or -100, got -3"),
     ("focal", GOLD, {"class_mask": ALL_BUT_2}, "got class 2 of item 2, which is masked"),
     ("dsc", SHARES * 1.5, {"kind": "labels"}, r"targets in \[0, 1\] or -100, got 1\.5"),

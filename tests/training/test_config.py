@@ -1,12 +1,15 @@
 """RunConfig: round trips, and every wrong value named with what would do."""
 
 import math
+from dataclasses import fields
+from inspect import signature
 
 import pytest
 
+from dicetune import commands
 from dicetune.errors import DataError, InputError, InputTypeError
 from dicetune.tasks.options import read_text
-from dicetune.training.config import RunConfig, read_yaml, with_changes
+from dicetune.training.config import WITHOUT_FLAG, RunConfig, read_yaml, with_changes
 
 BASE = {"task": "ner", "train": "a.conll", "dev": "b.conll"}
 
@@ -67,6 +70,11 @@ def test_the_sample_is_read_in_one_way(changes, message):
     assert RunConfig(task="ner", train="sample", options={"stride": 8}).options == {"stride": 8}
 
 
+def test_each_key_without_a_flag_is_known_as_one():
+    flags = {*signature(commands.train).parameters, "options", "trainer"}
+    assert {entry.name for entry in fields(RunConfig)} - flags == set(WITHOUT_FLAG)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -75,6 +83,7 @@ def test_the_sample_is_read_in_one_way(changes, message):
         ({"options": {"learning_rate": 1}}, r"give the key of the trainer \(-s trainer.learning_r"),
         ({"options": {"max_length": 9}}, r"give max_length of the configuration \(--max-length"),
         ({"trainer": {"patience": 1}}, r"give patience of the configuration \(--patience"),
+        ({"trainer": {"set": "step"}}, r"give set of the configuration \(-s set=…"),
         ({"lose": "ce"}, "unknown configuration key 'lose': did you mean 'loss'"),
         ({"task": "nre"}, "unknown task 'nre': did you mean 'ner'"),
         ({"seed": "one"}, "expected seed as int, got 'one'"),

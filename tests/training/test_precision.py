@@ -75,7 +75,7 @@ def test_a_comparison_decides_in_its_plan_and_keeps_it(tmp_path, files, capsys, 
     monkeypatch.setattr("dicetune.comparison.execute.Local", Here)
     losses = ["--loss", "ce", "--loss", "dice", "--seeds", "1", "--test", files[2]]
     request = ["compare", *files, *losses, "--out", tmp_path, "--precision", "auto"]
-    request += ["--set", "step"]
+    request += ["-s", "set=step"]
     for measured in (1, 0):
         assert command(*request) == 0
         assert capsys.readouterr().err.count("precision auto") == measured

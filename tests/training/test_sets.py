@@ -6,11 +6,10 @@ from safetensors.torch import load_file
 from transformers import BertConfig, BertForTokenClassification
 
 from commands import command
-from dicetune import ObjectiveTrainer, flags
+from dicetune import ObjectiveTrainer
 from dicetune.errors import InputError, InputTypeError
 from dicetune.losses import Loss, build
 from dicetune.records import read_json
-from dicetune.training import sets
 from dicetune.training.sets import LossSet, RunningSums
 from dicetune.training.whole_step import GraphRoom, RandomState, free_memory
 from local_runs import SENTENCES
@@ -80,10 +79,6 @@ def test_other_sets_are_refused(tmp_path, text, message):
         trainer(tmp_path, how={"set": text})
 
 
-def test_the_flag_knows_the_sets_of_the_training():
-    assert flags.SETS == sets.SETS
-
-
 def test_running_has_no_meaning_for_a_selection_or_for_a_loss_without_sums(tmp_path):
     with pytest.raises(InputError, match="expected set 'batch' or 'step' beside hard_negatives"):
         trainer(tmp_path, how={"set": "running", "hard_negatives": 3})
@@ -120,6 +115,17 @@ def test_half_precision_and_checkpointed_graphs_replay_exactly(tmp_path):
         "max_steps": 2,
     }
     assert_same(weights_after(tmp_path, room=10**9, **changes), weights_after(tmp_path, **changes))
+
+
+def test_a_step_that_is_over_is_gone_and_the_loss_of_a_batch_can_be_asked(tmp_path):
+    made = trainer(tmp_path, how={"set": "step"}, max_steps=2, gradient_accumulation_steps=2)
+    made.train()
+    assert made._step is None
+    batch = next(iter(made.get_train_dataloader()))
+    count = {"tags": (batch["labels"] != -100).sum()}
+    loss = made.compute_loss(made.model.train(), batch, num_items_in_batch=count)
+    assert loss.requires_grad
+    assert loss.isfinite()
 
 
 def test_an_additive_loss_takes_no_whole_step(tmp_path):
@@ -196,6 +202,28 @@ def test_a_resumed_run_has_the_weights_of_an_uninterrupted_one(tmp_path, how, re
     assert_same(again.model.state_dict(), whole)
 
 
+@pytest.mark.parametrize("restore", [True, False])
+def test_averages_of_another_set_or_loss_are_not_gone_on_with(tmp_path, restore):
+    def made(how, loss="dice"):
+        changes = {"max_steps": 2, "save_strategy": "steps", "save_steps": 1}
+        changes["restore_callback_states_from_checkpoint"] = restore
+        return trainer(tmp_path, loss=loss, how={"set": how}, **changes)
+
+    checkpoint = str(tmp_path / "checkpoint-1")
+    made("batch").train()
+    late = made("running:3")
+    late.train(resume_from_checkpoint=checkpoint)  # without averages they begin anew
+    assert late._running._taken == 1
+    made("running:3").train()
+    had = "expected set 'running:3' and loss 'dice', as the checkpoint has, got "
+    for how, loss, got in (
+        ("running:50", "dice", "set 'running:50' and loss 'dice': its averages"),
+        ("running:3", "ce+dice", r"set 'running:3' and loss 'ce\+dice': its averages"),
+    ):
+        with pytest.raises(InputError, match=had + got):
+            made(how, loss).train(resume_from_checkpoint=checkpoint)
+
+
 # the run
 
 
@@ -210,7 +238,7 @@ def test_a_run_records_the_set_and_says_where_it_changes_nothing(tmp_path, log, 
     said = {}
     for loss, how in (("ce+dice", "step"), ("dice", "running:5"), ("ce", "step")):
         out = tmp_path / f"{loss}-{how}"
-        assert command(*start, "--loss", loss, "--out", out, "--set", how) == 0
+        assert command(*start, "--loss", loss, "--out", out, "-s", f"set={how}") == 0
         record = read_json(out / "run.json")
         assert record["config"]["set"] == how
         said[loss] = record["objective"]["set"], record["notes"]
@@ -219,8 +247,13 @@ def test_a_run_records_the_set_and_says_where_it_changes_nothing(tmp_path, log, 
     note = "set=step changes nothing: ce is additive, the same over any set"
     assert said["ce"] == (None, [*said["ce+dice"][1], note])
     assert load_file(out / "model.safetensors")
-    assert command(*start, "--loss", "dice", "--out", tmp_path / "no", "--set", "steps") == 2
-    assert "expected -s KEY=VALUE, got 'steps'" in capsys.readouterr().err
+    wrong = {
+        "set=steps": "unknown set 'steps': did you mean 'step'? Valid: batch, running, step",
+        "step": "expected -s KEY=VALUE, got 'step'",
+    }
+    for given, message in wrong.items():
+        assert command(*start, "--out", tmp_path / "no", "-s", given) == 2
+        assert message in " ".join(capsys.readouterr().err.split())
 
 
 def test_words_of_the_set():

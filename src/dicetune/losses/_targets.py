@@ -16,7 +16,7 @@ from dicetune.errors import InputError, InputTypeError, quoted
 
 IGNORED = -100  # a target that does not count, as in torch
 _AT_ONCE: Sequence[str] = ("cpu",)
-_found: dict[tuple[str, torch.device], tuple[Tensor, Callable[..., str]]] = {}
+_found: dict[tuple[str, torch.device], tuple[list[Tensor], Callable[..., str]]] = {}
 
 
 def values_are_known() -> bool:
@@ -45,10 +45,10 @@ def refuse_if(
         if wrong:
             raise InputError(text(*(number.item() for number in numbers())))
         return
-    found = torch.stack([one.detach().to(torch.float32) for one in (wrong, *numbers())])
+    found = [one.detach() for one in (wrong, *numbers())]
     before, _ = _found.get((name, wrong.device), (None, None))
     if before is not None:
-        found = torch.where(before[0] > 0, before, found)
+        found = [torch.where(before[0], *both) for both in zip(before, found, strict=True)]
     _found[name, wrong.device] = found, text
 
 
@@ -62,11 +62,11 @@ def raise_bad_targets() -> None:
     Raises:
         InputError: in the words of the error on a CPU.
     """
-    found = [(values.tolist(), text) for values, text in _found.values()]
+    found = list(_found.values())
     _found.clear()
     for (wrong, *numbers), text in found:
         if wrong:
-            raise InputError(text(*numbers))
+            raise InputError(text(*(number.item() for number in numbers)))
 
 
 def class_numbers_of(

@@ -40,6 +40,11 @@ from dicetune.training.sets import BATCH, LossSet
 SAMPLE = "sample"
 FP32, BF16 = "fp32", "bf16"
 PRECISIONS = (FP32, BF16, AUTO)
+WITHOUT_FLAG = (
+    *("set", "hard_negatives", "prior_bias", "class_weight"),
+    *("max_dev", "max_test", "note", "keep_checkpoints"),
+)
+"""Keys that the command line sets by ``-s KEY=VALUE`` alone."""
 _MAPPINGS = ("options", "trainer", "class_weight")
 _OF_LABELS = ("options", "class_weight")
 _MOST_BYTES = 1_000_000
@@ -285,8 +290,8 @@ def _misplaced(name: str, values: Mapping[str, Any]) -> InputError | None:
     task = TASKS.get(str(values.get("task")))
     given = f"expected a name that means something here, got {quoted(name)}: give"
     if name in {entry.name for entry in fields(RunConfig)}:
-        flag = name.replace("_", "-")
-        return InputError(f"{given} {name} of the configuration (--{flag} or -s {name}=…)")
+        flag = "" if name in WITHOUT_FLAG else f"--{name.replace('_', '-')} or "
+        return InputError(f"{given} {name} of the configuration ({flag}-s {name}=…)")
     if task is not None and name in {entry.name for entry in fields(task.Options)}:
         return InputError(f"{given} the option of the task (-o {name}=…, options in a file)")
     if name not in _RESERVED and name in {entry.name for entry in fields(TrainingArguments)}:

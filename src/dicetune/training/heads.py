@@ -37,14 +37,8 @@ def standard_head(background: int | None, one_logit: bool) -> tuple[LossInputs, 
         if set(labels) == set(_POSITIONS):
             sides = _logits_of(outputs, "start_logits", "end_logits")
             return [
-                LossInput(
-                    name.removesuffix("_positions"),
-                    logits,
-                    labels[name],
-                    kind="positions",
-                    coefficient=0.5,
-                )
-                for name, logits in zip(_POSITIONS, sides, strict=True)
+                LossInput(side, logits, labels[f"{side}_positions"], "positions", coefficient=0.5)
+                for side, logits in zip(("start", "end"), sides, strict=True)
             ]
         if set(labels) != {"labels"}:
             raise InputError(
@@ -122,17 +116,14 @@ def with_class_counts(loss_inputs: LossInputs, class_counts: ClassCounts) -> Los
     there: dict[tuple[str, torch.device], Tensor] = {}  # a copy for each batch would wait for a GPU
 
     def counted(outputs: Any, labels: Mapping[str, Tensor]) -> list[LossInput]:
-        items = []
-        for item in loss_inputs(outputs, labels):
-            counts = (
-                class_counts.get(item.name) if isinstance(class_counts, Mapping) else class_counts
-            )
+        items = list(loss_inputs(outputs, labels))
+        for number, item in enumerate(items):
+            name, device = item.name, item.logits.device
+            counts = class_counts.get(name) if isinstance(class_counts, Mapping) else class_counts
             if counts is not None:
-                key = item.name, item.logits.device
-                if key not in there:
-                    there[key] = counts.to(item.logits.device)
-                item = replace(item, class_counts=there[key])
-            items.append(item)
+                if (name, device) not in there:
+                    there[name, device] = counts.to(device)
+                items[number] = replace(item, class_counts=there[name, device])
         return items
 
     return counted

@@ -55,8 +55,8 @@ def record_of(prepared: Prepared, trainer: ObjectiveTrainer, seconds: float) -> 
         config=asdict(config),
         objective={
             "text": str(recipe),
-            "loss": trainer.objective.loss.spec,
-            "start_loss": trainer.start_objective.loss.spec if trainer.start_objective else None,
+            "loss": recipe.loss.spec,
+            "start_loss": None if recipe.start_loss is None else recipe.start_loss.spec,
             "start_share": recipe.start_share,
             "hard_negatives": config.hard_negatives,
             "prior_bias": prepared.start.at_prior,

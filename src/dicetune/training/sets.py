@@ -23,7 +23,7 @@ References:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -97,11 +97,6 @@ class LossSet:
             return cls(name)
         return cls(name, int(number) if colon else STEPS)
 
-    @property
-    def is_step(self) -> bool:
-        """Whether the set is the whole optimizer step."""
-        return self.name == STEP
-
     def words(self, windows: int, micro_batches: int, processes: int) -> str:
         """The set in words, with its size in windows, for the record."""
         if self.name == BATCH:
@@ -123,10 +118,11 @@ class RunningSums(TrainerCallback, ExportableState):
 
     Args:
         steps: optimizer steps over which the sums are averaged.
+        loss: text of the loss, or the losses, whose sums they are.
     """
 
-    def __init__(self, steps: float = STEPS) -> None:
-        self.steps = steps
+    def __init__(self, steps: int = STEPS, loss: str = "") -> None:
+        self.args = {"steps": steps, "loss": loss}
         self._decay = 1 - 1 / steps
         self._taken = 0  # steps in the averages
         self._phase = ""
@@ -182,7 +178,24 @@ class RunningSums(TrainerCallback, ExportableState):
         """The state from which a resume goes on exactly."""
         stored = [[*key, sums.tolist()] for key, sums in self._averages.items()]
         kept = {"taken": self._taken, "phase": self._phase, "averages": stored}
-        return {"args": {"steps": self.steps}, "attributes": {"stored": kept}}
+        return {"args": self.args, "attributes": {"stored": kept}}
+
+    def check_resume(self, kept: Mapping[str, Any]) -> None:
+        """Refuse the averages of another set or loss in a checkpoint; without any they begin anew.
+
+        Args:
+            kept: the states of the callbacks in the checkpoint, by name.
+        """
+        had = kept.get(type(self).__name__, {}).get("args", self.args)
+        if had != self.args:
+            ours, theirs = (
+                f"set '{RUNNING}:{args['steps']}' and loss {quoted(args['loss'])}"
+                for args in (self.args, had)
+            )
+            raise InputError(
+                f"expected {theirs}, as the checkpoint has, got {ours}: its averages are of the "
+                "one and not of the other; give what it has, or start again"
+            )
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Begin anew, or from the state of the checkpoint that is resumed."""

@@ -17,6 +17,7 @@ gradient of the whole.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -44,7 +45,7 @@ from dicetune.training.heads import (
 )
 from dicetune.training.objective import EvaluationLoss, Objective
 from dicetune.training.processes import check_group, process_count
-from dicetune.training.sets import BATCH, LossSet, RunningSums
+from dicetune.training.sets import BATCH, STEP, LossSet, RunningSums
 from dicetune.training.whole_step import GraphRoom, WholeStep
 
 
@@ -119,11 +120,10 @@ class ObjectiveTrainer(Trainer):
         # the stock filter replaces a NaN in the log by a mean while the weights are already lost
         self.args.logging_nan_inf_filter = False
         self.recipe = chosen
-        self.objective = Objective(chosen.loss, hard_negatives).to(self.args.device)
-        self.start_objective: Objective | None = None
-        if chosen.start_loss is not None:
-            start = Objective(chosen.start_loss, hard_negatives)
-            self.start_objective = start.to(self.args.device)
+        self._objectives = [Objective(loss, hard_negatives) for loss in chosen.losses]
+        for objective in self._objectives:
+            objective.to(self.args.device)
+        self.objective = self._objectives[0]
         if self.loss_set.name != BATCH and self.is_deepspeed_enabled:
             raise InputError(
                 f"expected set 'batch' with DeepSpeed, got {quoted(set)}: its engine pairs each "
@@ -146,7 +146,7 @@ class ObjectiveTrainer(Trainer):
         self.room = GraphRoom(self.args.device)
         self._step: WholeStep | None = None
         if self.loss_set.steps is not None:
-            self.add_callback(RunningSums(self.loss_set.steps))
+            self.add_callback(RunningSums(self.loss_set.steps, str(chosen)))
         self._evaluation: EvaluationLoss | None = None
 
     @property
@@ -156,16 +156,23 @@ class ObjectiveTrainer(Trainer):
         return "start" if self.state.global_step < last else "main"
 
     def _objective_now(self) -> Objective:
-        start = self.start_objective if self.phase == "start" else None
-        return start or self.objective
+        return self._objectives[-1] if self.phase == "start" else self.objective
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         super()._save(output_dir, state_dict)
         if self.args.should_save:
             follow_umask(self.args.output_dir if output_dir is None else output_dir)
 
+    def _load_callback_state(self) -> None:
+        """The stock restoring, which would take averages of any set and loss."""
+        if self._running is not None:
+            self._running.check_resume(self.state.stateful_callbacks)
+        super()._load_callback_state()
+
     def train(self, *positional: Any, **named: Any) -> TrainOutput:
         """The stock training, which then checks the weights and restores signal handlers."""
+        with contextlib.suppress(InputError):  # a target of an earlier call is no fault of this one
+            raise_bad_targets()
         try:
             output = super().train(*positional, **named)
         finally:
@@ -189,6 +196,7 @@ class ObjectiveTrainer(Trainer):
             outputs, items = self._forward(model, inputs)
             meter = EvaluationLoss(self.objective) if self._evaluation is None else self._evaluation
             meter.add(items, self._texts_that_count(inputs))
+            raise_bad_targets()  # the meter has waited for the device
             loss = torch.tensor(meter.value(lambda sums: sums), device=self.args.device)
         if not return_outputs:
             return loss
@@ -213,9 +221,9 @@ class ObjectiveTrainer(Trainer):
     ) -> tuple[Tensor, Any]:
         """The addend of a micro-batch to the loss of its step, and the outputs where there are."""
         running = self._running
-        if self._step is not None:
-            loss, outputs = self._step.share(model), None
-            parts = self._step.parts
+        whole = self._step
+        if whole is not None:
+            loss, outputs, parts = whole.share(model), None, whole.parts
         else:
             outputs, items = self._forward(model, batch)
             begun = running if running is not None and running.begun(self.phase) else None
@@ -224,8 +232,10 @@ class ObjectiveTrainer(Trainer):
             parts = [items]
         self._check_finite(loss, parts)
         self._seen += 1
-        if running is not None and self._seen == self._micro_batches:
-            running.end_step(summed_up=self._step is not None)
+        if self._seen == self._micro_batches:
+            self._step = None  # nothing needs its logits and gradients any more
+            if running is not None:
+                running.end_step(summed_up=whole is not None)
         return loss, outputs
 
     def _check_finite(self, loss: Tensor, parts: Iterable[Iterable[LossInput]]) -> None:
@@ -274,7 +284,7 @@ class ObjectiveTrainer(Trainer):
         if self.kinds and not objective.has_set(self.kinds):
             return None
         first = running is not None and not running.begun(self.phase)
-        if not (first or self.loss_set.is_step):
+        if not (first or self.loss_set.name == STEP):
             return None
         return WholeStep(
             batches,
@@ -343,7 +353,7 @@ class ObjectiveTrainer(Trainer):
 
     def _check_first_step(self, items: list[LossInput], counts: Mapping[str, Tensor]) -> None:
         """Refuse a loss without meaning for the inputs, and wrong counts."""
-        for objective in filter(None, (self.objective, self.start_objective)):
+        for objective in self._objectives:
             objective.check(items, self._set)
         if counts.keys() != {item.name for item in items}:
             raise InputError(
@@ -366,7 +376,7 @@ class ObjectiveTrainer(Trainer):
     def _check_trainable(self) -> None:
         """Refuse a loss with trainable weights: only the model is trained and saved."""
         trained = {id(parameter) for parameter in self.model.parameters()}
-        for objective in filter(None, (self.objective, self.start_objective)):
+        for objective in self._objectives:
             for name, parameter in objective.loss.named_parameters():
                 if parameter.requires_grad and id(parameter) not in trained:
                     raise InputError(
@@ -377,6 +387,7 @@ class ObjectiveTrainer(Trainer):
 
     def _check_weights(self) -> None:
         """Refuse a trained model with a NaN, which no loss shows after the last step."""
+        raise_bad_targets()
         for name, weight in self.model.named_parameters():
             wrong = int((~torch.isfinite(weight)).sum())
             if wrong:
@@ -386,6 +397,7 @@ class ObjectiveTrainer(Trainer):
                 )
 
     def _not_finite(self, expected: str, facts: Iterable[str] = ()) -> NonFiniteLossError:
+        raise_bad_targets()  # what made the NaN, where it is a target
         rate = self._get_learning_rate() if self.lr_scheduler is not None else None
         spec = self._objective_now().loss.spec
         where = "; ".join([f"{self.phase} phase, {spec}, learning rate {rate}", *facts])
