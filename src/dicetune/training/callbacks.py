@@ -59,15 +59,13 @@ class StopOnSignal(TrainerCallback):
             control.should_evaluate = control.should_save = False
         return control
 
-    def on_train_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Restore the signal handlers."""
-        self.restore()
-
-    def restore(self) -> None:
+    def restore(self, *_: Any, **__: Any) -> None:
         """Restore the signal handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
+
+    on_train_end = restore
 
     def pass_on(self) -> None:
         """Raise the signal that stopped the training again, for the handler of the program."""

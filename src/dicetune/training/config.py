@@ -44,7 +44,6 @@ WITHOUT_FLAG = (
     *("set", "hard_negatives", "prior_bias", "class_weight"),
     *("max_dev", "max_test", "note", "keep_checkpoints"),
 )
-"""Keys that the command line sets by ``-s KEY=VALUE`` alone."""
 _MAPPINGS = ("options", "trainer", "class_weight")
 _OF_LABELS = ("options", "class_weight")
 _MOST_BYTES = 1_000_000

@@ -96,6 +96,5 @@ def precision_arguments(precision: str) -> dict[str, Any]:
     """Keys of ``TrainingArguments`` for a precision that is settled."""
     if precision != BF16:
         return {}
-    if torch.accelerator.current_accelerator() is None:  # transformers wants to be told
-        return {"bf16": True, "use_cpu": True}
-    return {"bf16": True}
+    no_other = torch.accelerator.current_accelerator() is None  # transformers wants to be told
+    return {"bf16": True, **({"use_cpu": True} if no_other else {})}

@@ -223,9 +223,8 @@ def prepare(
     )
     prepared.finish(model)
     kinds = _rehearse(prepared, model)
-    loss_set = LossSet.of(config.set)
     with_set = any(Objective(loss, config.hard_negatives).has_set(kinds) for loss in recipe.losses)
-    notes += loss_set.notes(with_set, str(recipe))
+    notes += LossSet.of(config.set).notes(with_set, str(recipe))
     _log.info("objective: %s", recipe)
     if start.said:
         _log.info(start.said)

@@ -61,7 +61,7 @@ def record_of(prepared: Prepared, trainer: ObjectiveTrainer, seconds: float) -> 
             "hard_negatives": config.hard_negatives,
             "prior_bias": prepared.start.at_prior,
             **({"auto": prepared.start.reasons} if prepared.start.reasons else {}),
-            "set": _set_of(trainer),
+            "set": trainer.set_in_words,
             "code": prepared.code,
         },
         labels=list(prepared.task.labels),
@@ -205,9 +205,7 @@ def _scored(
     task, step = prepared.task, record.training["best_step"]
     losses = {row["step"]: row["eval_loss"] for row in record.training["history"]}
     found: dict[str, Scored] = {}
-    for name in ("dev", "test"):
-        if name not in prepared.splits:
-            continue
+    for name in (split for split in ("dev", "test") if split in prepared.splits):
         data, encoded = prepared.splits[name], prepared.encoded[name]
         if name == DEV and step in on_dev:
             scores, loss = on_dev[step], losses[step]
@@ -325,16 +323,6 @@ model = pipeline("{task.pipeline}", model="{folder.name}")
 """
     card = ModelCard(text, ignore_metadata_errors=True)
     (folder / "README.md").write_text(str(card), encoding="utf-8")
-
-
-def _set_of(trainer: ObjectiveTrainer) -> str | None:
-    """The set of a set-level loss, in words; ``None`` for an additive loss."""
-    if not trainer.objective.has_set(trainer.kinds):
-        return None
-    args = trainer.args
-    return trainer.loss_set.words(
-        args.train_batch_size, args.gradient_accumulation_steps, trainer.accelerator.num_processes
-    )
 
 
 def weights_of(source: str) -> str | None:

@@ -188,13 +188,10 @@ class RunningSums(TrainerCallback, ExportableState):
         """
         had = kept.get(type(self).__name__, {}).get("args", self.args)
         if had != self.args:
-            ours, theirs = (
-                f"set '{RUNNING}:{args['steps']}' and loss {quoted(args['loss'])}"
-                for args in (self.args, had)
-            )
+            words = "set 'running:{steps}' and loss '{loss}'"
             raise InputError(
-                f"expected {theirs}, as the checkpoint has, got {ours}: its averages are of the "
-                "one and not of the other; give what it has, or start again"
+                f"expected {words.format(**had)}, as the checkpoint has, got "
+                f"{words.format(**self.args)}: its averages are of no other; start again for that"
             )
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:

@@ -155,6 +155,12 @@ class ObjectiveTrainer(Trainer):
         last = start_steps(self.recipe.start_share, self.state.max_steps)
         return "start" if self.state.global_step < last else "main"
 
+    @property
+    def set_in_words(self) -> str | None:
+        """What a set-level loss was computed over; ``None`` for an additive loss."""
+        sizes = self.args.train_batch_size, self.args.gradient_accumulation_steps, process_count()
+        return self.loss_set.words(*sizes) if self.objective.has_set(self.kinds) else None
+
     def _objective_now(self) -> Objective:
         return self._objectives[-1] if self.phase == "start" else self.objective
 
@@ -273,8 +279,7 @@ class ObjectiveTrainer(Trainer):
         for batch in batches:
             for name, count in self.item_counts(self._labels(batch)).items():
                 counts[name] = counts.get(name, torch.zeros((), device=device)) + count.to(device)
-        if self.accelerator.num_processes > 1:
-            counts = self.accelerator.reduce(counts, reduction="sum")
+        counts = self.accelerator.reduce(counts, reduction="sum")
         self._step = self._whole_step(batches, counts) if batches else None
         return batches, counts
 
@@ -330,8 +335,7 @@ class ObjectiveTrainer(Trainer):
         The last batches of several processes are filled up with texts from the start of the data.
         """
         loader = self.accelerator.gradient_state
-        several = self.accelerator.num_processes > 1
-        if not (several and loader.end_of_dataloader and loader.remainder > 0):
+        if not (process_count() > 1 and loader.end_of_dataloader and loader.remainder > 0):
             return None
         own = len(next(value for value in batch.values() if isinstance(value, Tensor)))
         return min(max(loader.remainder - self.accelerator.process_index * own, 0), own)
