@@ -1,6 +1,7 @@
 """No operation of a training step would wait for a GPU, but those that the CPU alone makes.
 
-What a step does not ask for is said later, and as what it is. Run on the CPU, as if it were a GPU for the losses: each operation that reads a value is seen.
+What a step does not ask for is said later, and as what it is. Run on the CPU, as if it were a GPU
+for the losses: each operation that reads a value is seen.
 """
 
 import traceback
