@@ -270,7 +270,8 @@ class TagRows:
         letters = ["OBIES".index(_TO_IOBES.get(name[0], name[0])) for name in self.names]
         kinds = {kind: number for number, kind in enumerate(types_of(self.names))}
         numbers = [kinds.get(name[2:], -1) for name in self.names]
-        letter, kind = (np.array(p, dtype=np.int64)[self.numbers] for p in (letters, numbers))
+        letter = np.array(letters, dtype=np.int8)[self.numbers]  # few bytes: there are many words
+        kind = np.array(numbers, dtype=np.int32)[self.numbers]
         alike = np.append(False, kind[1:] == kind[:-1])[: len(kind)] & (letter > 0)
         alike[self.starts[self.starts < len(kind)]] = False
         goes_on = alike & np.isin(letter, (2, 3)) & np.isin(np.append(0, letter)[:-1], (1, 2))
@@ -292,8 +293,10 @@ class TagRows:
         letter, _, alike, begins, ends = self.words
         if scheme in ("io", "iob1", "iob2"):
             marked = {"io": begins & False, "iob1": begins & alike, "iob2": begins}[scheme]
-            return np.where(letter > 0, np.where(marked, 1, 2), 0)
-        return np.where(letter > 0, np.select([begins & ends, begins, ends], [4, 1, 3], 2), 0)
+            return (letter > 0) * (2 - marked.astype(np.int8))
+        one, two, three, four = np.arange(1, 5, dtype=np.int8)
+        found = np.select([begins & ends, begins, ends], [four, one, three], two)
+        return np.where(letter > 0, found, np.int8(0))
 
     def misspelled(self, scheme: str) -> np.ndarray:
         """The words whose tag changes where the spans are spelled in the scheme, as one number."""
@@ -303,5 +306,6 @@ class TagRows:
         """The same spans, spelled in IOB2 or IOBES."""
         names = [f"{letter}-{kind}" for kind in types_of(self.names) for letter in "BIES"]
         numbers = np.where(self.words[0] > 0, 4 * self.words[1] + self.proper(scheme), 0)
-        used, numbers = np.unique(numbers, return_inverse=True)
+        used = np.flatnonzero(np.bincount(numbers, minlength=1))
+        numbers = np.searchsorted(used, numbers).astype(np.int32)
         return TagRows([["O", *names][number] for number in used], numbers, self.starts)
