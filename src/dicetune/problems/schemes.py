@@ -291,10 +291,10 @@ class TagRows:
     def proper(self, scheme: str) -> np.ndarray:
         """The letters with which a scheme spells the spans, by place in "OBIES"."""
         letter, _, alike, begins, ends = self.words
+        one, two, three, four = np.arange(1, 5, dtype=np.int8)
         if scheme in ("io", "iob1", "iob2"):
             marked = {"io": begins & False, "iob1": begins & alike, "iob2": begins}[scheme]
-            return (letter > 0) * (2 - marked.astype(np.int8))
-        one, two, three, four = np.arange(1, 5, dtype=np.int8)
+            return np.where(letter > 0, np.where(marked, one, two), np.int8(0))
         found = np.select([begins & ends, begins, ends], [four, one, three], two)
         return np.where(letter > 0, found, np.int8(0))
 
