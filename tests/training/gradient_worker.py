@@ -15,7 +15,7 @@ from torch.distributed.fsdp import fully_shard
 from transformers import BertConfig, BertForTokenClassification, TrainerCallback, TrainingArguments
 
 from dicetune import ObjectiveTrainer
-from dicetune.loss_input import LossInput
+from dicetune.loss_input import LossInput, item_count
 from dicetune.losses import Loss, build
 from dicetune.training import RunConfig, run
 from dicetune.training.objective import Objective
@@ -57,14 +57,10 @@ class Watched(ObjectiveTrainer):
 
 
 class KeepGradient(TrainerCallback):
-    """Remembers the gradient that the first step is taken with."""
-
-    def __init__(self):
-        self.gradient = None
+    """Remembers the gradient that the last step is taken with."""
 
     def on_pre_optimizer_step(self, args, state, control, model, **_):
-        if self.gradient is None:
-            self.gradient = {n: p.grad.clone() for n, p in model.named_parameters()}
+        self.gradient = {n: p.grad.clone() for n, p in model.named_parameters()}
 
 
 def data():
@@ -97,10 +93,36 @@ def network(dropout=0.0):
     return BertForTokenClassification(config).double()
 
 
-def one_step(folder, loss, batch, accumulation, options=None, *, dropout=0.0, room=None):
-    """Loss and gradient of the first step of a new model, and the random state of each process.
+def head_of(kind):
+    """Loss inputs and item counts that read the head as one of another kind."""
 
-    ``room`` are the bytes for graphs of a whole step that wait.
+    def items(logits, labels):
+        gold, kept = labels["labels"], labels["labels"] != -100
+        if kind == "labels":  # a sigmoid for each label of a word but the background
+            target = torch.nn.functional.one_hot(gold.clamp(min=0), LABELS)[..., 1:].double()
+            return LossInput("words", logits[..., 1:], target, kind, mask=kept)
+        target = torch.where(kept.any(1), gold.argmax(1), -100)  # the position of a word
+        # a softmax of equal weights would have no gradient in the bias
+        weights = torch.linspace(1, 2, WORDS, dtype=torch.float64)
+        return LossInput("texts", weights * logits[..., 0], target, kind)
+
+    def item_counts(labels):
+        item = items(torch.zeros(*labels["labels"].shape, LABELS), labels)
+        return {item.name: item_count(item)}
+
+    return {
+        "loss_inputs": lambda outputs, labels: [items(outputs.logits, labels)],
+        "item_counts": item_counts,
+    }
+
+
+def one_step(
+    folder, loss, batch, accumulation, options=None, *, dropout=0.0, room=None, steps=1, kind=None
+):
+    """Loss and gradient of the last step of a new model, and the random state of each process.
+
+    The loss is the sum over the ``steps``. ``room`` are the bytes for graphs of a whole step that
+    wait; ``kind`` is what the head is read as, by default ``classes``.
     """
     keep = KeepGradient()
     trainer = Watched(
@@ -112,7 +134,9 @@ def one_step(folder, loss, batch, accumulation, options=None, *, dropout=0.0, ro
             per_device_train_batch_size=batch,
             gradient_accumulation_steps=accumulation,
             train_sampling_strategy="sequential",
-            max_steps=1,
+            max_steps=steps,
+            optim="sgd",
+            learning_rate=0.1,
             max_grad_norm=0.0,
             logging_steps=1,
             save_strategy="no",
@@ -120,10 +144,11 @@ def one_step(folder, loss, batch, accumulation, options=None, *, dropout=0.0, ro
             dataloader_pin_memory=False,
         ),
         loss=Squared() if loss == "squared" else loss,
-        class_counts=torch.tensor([40, 30, 20, 10]),
-        background=0,
+        class_counts=None if kind else torch.tensor([40, 30, 20, 10]),
+        background=None if kind else 0,
         train_dataset=data(),
         callbacks=[keep],
+        **(head_of(kind) if kind else {}),
         **(options or {}),
     )
     if room is not None:

@@ -34,11 +34,20 @@ WHOLE = [
     *((loss, {"set": "step", "hard_negatives": 0.5}) for loss in ("ce", "dice", "squared")),
     ("dice", {"set": "running"}),  # the first step takes its own sums
 ]
+# other kinds of items, of which texts are ranked one by one and labels all together
+RANKED = [
+    (loss, {"options": {"set": "step", "hard_negatives": 0.5}, "kind": kind})
+    for kind in ("labels", "positions")
+    for loss in ("ce", "dice")
+]
+RUNNING = {"options": {"set": "running:2"}, "steps": 3}
 # 8 texts a step, on two processes: loss, texts a micro-batch, accumulation steps, other options
 SPREAD = [
     *((loss, *cut) for loss in ADDITIVE for cut in ((4, 1), (1, 4))),
     ("dice", 4, 1),
     *((loss, 1, 4, {"options": how}) for loss, how in WHOLE),
+    *((loss, 1, 4, how) for loss, how in RANKED),
+    *(("ce+dice", *cut, RUNNING) for cut in ((1, 4), (4, 1))),
     ("dice", 4, 1, {"options": {"set": "step"}}),
     *(
         ("ce+dice", 1, 4, {"options": {"set": "step"}, "dropout": 0.3, "room": room})
@@ -126,6 +135,27 @@ def test_a_whole_step_is_one_batch_however_it_is_cut(tmp_path, loss, how, spread
     cuts = {
         "one process": one_step(tmp_path, loss, 2, 4, how, room=0),
         "two": spread[json.dumps([loss, 1, 4, {"options": how}])],
+    }
+    for cut, part in cuts.items():
+        assert_same_step(part, whole, cut)
+
+
+@pytest.mark.parametrize(("loss", "how"), RANKED)
+def test_hard_negatives_of_a_step_are_chosen_among_all(tmp_path, loss, how, spread):
+    whole = one_step(tmp_path, loss, 8, 1, **how)
+    cuts = {
+        "one process": one_step(tmp_path, loss, 2, 4, room=0, **how),
+        "two": spread[json.dumps([loss, 1, 4, how])],
+    }
+    for cut, part in cuts.items():
+        assert_same_step(part, whole, cut)
+
+
+def test_running_sums_are_those_of_the_whole_step_after_the_first_too(tmp_path, spread):
+    whole = one_step(tmp_path, "ce+dice", 8, 1, **RUNNING)
+    cuts = {
+        "one process": one_step(tmp_path, "ce+dice", 2, 4, **RUNNING),
+        **{cut: spread[json.dumps(["ce+dice", *cut, RUNNING])] for cut in ((1, 4), (4, 1))},
     }
     for cut, part in cuts.items():
         assert_same_step(part, whole, cut)

@@ -1,5 +1,7 @@
 """Precision: bf16 under autocast with losses in float32, and ``auto``, which is settled once."""
 
+import shutil
+
 import pytest
 import torch
 
@@ -76,13 +78,14 @@ def test_a_comparison_decides_in_its_plan_and_keeps_it(tmp_path, files, capsys, 
     losses = ["--loss", "ce", "--loss", "dice", "--seeds", "1", "--test", files[2]]
     request = ["compare", *files, *losses, "--out", tmp_path, "--precision", "auto"]
     request += ["-s", "set=step"]
-    for measured in (1, 0):
+    for gain, measured in ((2.0, 1), (0.5, 0)):  # the machine that goes on is another one
+        monkeypatch.setattr("dicetune.training.precision.bf16_gain", lambda _, gain=gain: gain)
         assert command(*request) == 0
         assert capsys.readouterr().err.count("precision auto") == measured
-    plan = Plan.load(tmp_path)
-    settled = plan.settings.get("precision", "fp32")
-    records = [read_json(run.folder(tmp_path) / "run.json") for run in plan.runs]
-    assert [record["training"]["precision"] for record in records] == [settled] * 2
+        plan = Plan.load(tmp_path)
+        records = [read_json(run.folder(tmp_path) / "run.json") for run in plan.runs]
+        assert [record["training"]["precision"] for record in records] == ["bf16"] * 2
+        shutil.rmtree(plan.runs[0].folder(tmp_path))  # and makes a run again
     said = [record["objective"]["set"] for record in records]  # the set of ce is no set
     assert said == [None, "optimizer step (1 x 1 x 32 windows)"]
 
