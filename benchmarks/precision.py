@@ -9,33 +9,11 @@ import sys
 import tempfile
 
 import torch
-from transformers import PrinterCallback, TrainingArguments
 from transformers.utils import logging
 
-from dicetune import ObjectiveTrainer
 from dicetune.training.precision import bf16_gain
 from table import Row, alternate, seconds_text, show
-from trainer import BATCH, items, model
-
-
-def trainer(folder, data, steps, half):
-    """A trainer that can be asked again and again to train the steps."""
-    arguments = TrainingArguments(
-        output_dir=folder,
-        per_device_train_batch_size=BATCH,
-        max_steps=steps,
-        learning_rate=1e-5,
-        train_sampling_strategy="sequential",
-        save_strategy="no",
-        logging_steps=10,
-        disable_tqdm=True,
-        use_cpu=True,
-        dataloader_pin_memory=False,
-        bf16=half,
-    )
-    made = ObjectiveTrainer(model=model(), args=arguments, loss="ce", train_dataset=data)
-    made.remove_callback(PrinterCallback)
-    return made
+from trainer import items, trainer
 
 
 def main():
@@ -46,7 +24,7 @@ def main():
     rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
     data = items(steps)
     with tempfile.TemporaryDirectory() as folder:
-        plain, half = (trainer(folder, data, steps, half) for half in (False, True))
+        plain, half = (trainer(folder, data, steps, bf16=half) for half in (False, True))
         plain.train(), half.train()  # the first steps of a process pay for its threads and memory
         ours, other, ratio = alternate(half.train, plain.train, rounds)
     gain = bf16_gain(torch.device("cpu"), seconds=2.0)

@@ -13,7 +13,7 @@ import tempfile
 import time
 
 import torch
-from transformers import AutoModelForTokenClassification, TrainingArguments
+from transformers import AutoModelForTokenClassification, PrinterCallback, TrainingArguments
 from transformers.utils import logging
 
 from dicetune import ObjectiveTrainer
@@ -63,23 +63,33 @@ def bare(data, steps):
     return time.perf_counter() - begun
 
 
+def trainer(folder, data, steps, *, loss="ce", how="batch", **changes):
+    """A trainer of a new model, which can be asked again and again to train the steps."""
+    arguments = {
+        "output_dir": folder,
+        "per_device_train_batch_size": BATCH,
+        "max_steps": steps,
+        "learning_rate": 1e-5,
+        "train_sampling_strategy": "sequential",
+        "save_strategy": "no",
+        "logging_steps": 10,
+        "disable_tqdm": True,
+        "use_cpu": True,
+        "dataloader_pin_memory": False,
+        **changes,
+    }
+    made = ObjectiveTrainer(
+        model=model(), args=TrainingArguments(**arguments), loss=loss, set=how, train_dataset=data
+    )
+    made.remove_callback(PrinterCallback)
+    return made
+
+
 def ours(data, steps, folder):
     """Seconds of ObjectiveTrainer.train()."""
-    arguments = TrainingArguments(
-        output_dir=folder,
-        per_device_train_batch_size=BATCH,
-        max_steps=steps,
-        learning_rate=1e-5,
-        train_sampling_strategy="sequential",
-        save_strategy="no",
-        logging_steps=10,
-        disable_tqdm=True,
-        use_cpu=True,
-        dataloader_pin_memory=False,
-    )
-    trainer = ObjectiveTrainer(model=model(), args=arguments, loss="ce", train_dataset=data)
+    made = trainer(folder, data, steps)
     begun = time.perf_counter()
-    trainer.train()
+    made.train()
     return time.perf_counter() - begun
 
 

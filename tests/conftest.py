@@ -26,6 +26,16 @@ def log(caplog):
 
 
 @pytest.fixture
+def later(monkeypatch):
+    """As if a CPU were a GPU for the losses; nothing is left to be asked for."""
+    from dicetune.losses import _targets as targets
+
+    monkeypatch.setattr(targets, "_AT_ONCE", ())
+    yield
+    targets._found.clear()
+
+
+@pytest.fixture
 def file(tmp_path, request):
     """Function from a content to a file of a name, by default of the module's ``NAME``.
 

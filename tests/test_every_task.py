@@ -81,6 +81,15 @@ CASES = {
 }
 
 
+def run_of(name, folder, model, **changes):
+    """The configuration of a short run of a task on its case, which is written into a folder."""
+    _, file, text, _ = CASES[name]
+    (folder / file).write_text(text, encoding="utf-8")
+    data, out = str(folder / file), str(folder / "out")
+    changes = {"loss": "ce+dice", "max_length": 48, "train": data, "dev": data, **changes}
+    return RunConfig(task=name, model=str(model), out=out, **changes)
+
+
 # every family with each head; the other tasks, which share a head, with one family each
 PAIRS = [
     *product(("ner", "mrc-ner", "qa", "pair"), FAMILIES),
@@ -96,20 +105,11 @@ def test_every_task_and_family_is_here():
 @pytest.mark.parametrize(("name", "family"), PAIRS)
 def test_train_evaluate_save_load_predict(name, family, saved_family, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    head, file, text, values = CASES[name]
+    head, file, _, values = CASES[name]
     task = TASKS[name]
-    (tmp_path / file).write_text(text, encoding="utf-8")
-    config = RunConfig(
-        task=name,
-        train=file,
-        dev=file,
-        test=file,
-        model=saved_family(family, head),
-        out="out",
-        loss="ce+dice",
-        max_length=48,
-        trainer={"num_train_epochs": 1, "per_device_train_batch_size": 2, "max_steps": 2},
-    )
+    trainer = {"num_train_epochs": 1, "per_device_train_batch_size": 2, "max_steps": 2}
+    data = {"train": file, "dev": file, "test": file}
+    config = run_of(name, tmp_path, saved_family(family, head), trainer=trainer, **data)
     record = run(config)
     metrics = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
     assert record.config["task"] == name
@@ -175,12 +175,8 @@ def slow(tmp_path, monkeypatch):
     save_slow(tmp_path / "model")
 
     def configure(name):
-        _, file, text, _ = CASES[name]
-        (tmp_path / file).write_text(text, encoding="utf-8")
         steps = {"max_steps": 2, "per_device_train_batch_size": 2}
-        return RunConfig(
-            task=name, train=file, dev=file, model="model", out="out", loss="ce", trainer=steps
-        )
+        return run_of(name, tmp_path, "model", loss="ce", max_length=None, trainer=steps)
 
     return configure
 

@@ -23,7 +23,7 @@ from dicetune.training import RunConfig, run
 from dicetune.training.config import PRECISIONS
 from dicetune.training.precision import measured_precision
 from families import save_family
-from test_every_task import CASES
+from test_every_task import CASES, run_of
 from tiny import training_arguments
 
 SMALL = {
@@ -38,32 +38,20 @@ SMALL = {
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 @pytest.mark.parametrize("name", TASKS)
-def test_every_task_trains_an_epoch_and_predicts(name, precision, device, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    head, file, text, values = CASES[name]
-    (tmp_path / file).write_text(text, encoding="utf-8")
-    record = run(
-        RunConfig(
-            task=name,
-            train=file,
-            dev=file,
-            model=save_family("bert", head, tmp_path / "model"),
-            out="out",
-            loss="ce+dice",
-            set="step",
-            precision=precision,
-            max_length=48,
-            trainer={
-                "num_train_epochs": 1,
-                "per_device_train_batch_size": 1,
-                "gradient_accumulation_steps": 2,
-            },
-        )
-    )
+def test_every_task_trains_an_epoch_and_predicts(name, precision, device, tmp_path):
+    head, _, _, values = CASES[name]
+    model = save_family("bert", head, tmp_path / "model")
+    trainer = {
+        "num_train_epochs": 1,
+        "per_device_train_batch_size": 1,
+        "gradient_accumulation_steps": 2,
+    }
+    how = {"set": "step", "precision": precision, "trainer": trainer}
+    record = run(run_of(name, tmp_path, model, **how))
     assert torch.device(record.training["device"]).type == device.type
     assert record.training["precision"] == precision
     assert read_json(tmp_path / "out" / "metrics.json")["dev"]["loss"] > 0
-    predictor = load("out")
+    predictor = load(tmp_path / "out")
     arguments = values if isinstance(values, tuple) else (values,)
     assert len(predictor(*arguments)) == len(arguments[0])
 

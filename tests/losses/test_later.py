@@ -41,14 +41,6 @@ class Watch(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-@pytest.fixture
-def later(monkeypatch):
-    """As if a CPU were a GPU; nothing is left to be asked for."""
-    monkeypatch.setattr(targets, "_AT_ONCE", ())
-    yield
-    targets._found.clear()
-
-
 def counts_for(kind):
     counts = torch.tensor([40.0, 30.0, 20.0, 10.0], dtype=torch.float64)
     return torch.stack((100 - counts, counts), 1) if kind == "labels" else counts

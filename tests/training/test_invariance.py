@@ -15,7 +15,7 @@ from dicetune.records import RunRecord, read_json
 from dicetune.tasks import TASKS
 from dicetune.training import RunConfig, run
 from families import save_family
-from test_every_task import CASES
+from test_every_task import CASES, run_of
 from tiny import tiny_bert
 from training.gradient_worker import data, network, one_step
 
@@ -60,7 +60,7 @@ SPREAD = [
 def configs(tmp_path_factory):
     """By task a run of one step on two processes, and the file of its configuration."""
     folder, found = tmp_path_factory.mktemp("tasks"), {}
-    for name, (head, file, text, _) in CASES.items():
+    for name, (head, *_) in CASES.items():
         place, model = folder / name, folder / head
         if not model.exists():
             save_family("bert", head, model)
@@ -68,24 +68,14 @@ def configs(tmp_path_factory):
             quiet = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
             written.write_text(json.dumps(json.loads(written.read_text()) | quiet))
         place.mkdir()
-        (place / file).write_text(text, encoding="utf-8")
-        config = RunConfig(
-            task=name,
-            train=str(place / file),
-            dev=str(place / file),
-            model=str(model),
-            out=str(place / "two"),
-            loss="ce+dice",
-            set="step",
-            max_length=48,
-            trainer={
-                "max_steps": 1,
-                "per_device_train_batch_size": 1,
-                "per_device_eval_batch_size": 2,
-                "train_sampling_strategy": "sequential",
-                "save_total_limit": 2,
-            },
-        )
+        trainer = {
+            "max_steps": 1,
+            "per_device_train_batch_size": 1,
+            "per_device_eval_batch_size": 2,
+            "train_sampling_strategy": "sequential",
+            "save_total_limit": 2,
+        }
+        config = run_of(name, place, model, set="step", trainer=trainer)
         (place / "two.yaml").write_text(config.to_yaml(), encoding="utf-8")
         found[name] = config, place / "two.yaml"
     return found

@@ -14,13 +14,12 @@ from transformers import TrainerCallback
 
 import dicetune
 from dicetune.errors import InputError
-from dicetune.losses import _targets as targets
 from dicetune.losses import build
-from dicetune.training import RunConfig, run
+from dicetune.training import run
 from dicetune.training.trainer import NonFiniteLossError
 from families import save_family
 from losses.test_later import WAITING
-from test_every_task import CASES
+from test_every_task import CASES, run_of
 from training.test_sets import trainer
 
 HERE = str(Path(dicetune.__file__).parent)
@@ -62,41 +61,19 @@ class Watch(TorchDispatchMode):
         ("text", {"set": "step"}),
     ],
 )
-def test_a_step_asks_for_no_value(name, how, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(targets, "_AT_ONCE", ())
-    head, file, text, _ = CASES[name]
-    (tmp_path / file).write_text(text, encoding="utf-8")
+def test_a_step_asks_for_no_value(name, how, tmp_path, later):
+    model = save_family("bert", CASES[name][0], tmp_path / "model")
+    trainer = {
+        "max_steps": 2,
+        "per_device_train_batch_size": 1,
+        "gradient_accumulation_steps": 2,
+        "use_cpu": True,
+    }
     watch = Watch()
     with watch:
-        run(
-            RunConfig(
-                task=name,
-                train=file,
-                dev=file,
-                model=save_family("bert", head, tmp_path / "model"),
-                out="out",
-                loss="ce+dice",
-                **how,
-                max_length=48,
-                trainer={
-                    "max_steps": 2,
-                    "per_device_train_batch_size": 1,
-                    "gradient_accumulation_steps": 2,
-                    "use_cpu": True,
-                },
-            )
-        )
+        run(run_of(name, tmp_path, model, trainer=trainer, **how))
     assert watch.seen
     assert watch.asked == set()
-
-
-@pytest.fixture
-def later(monkeypatch):
-    """As if the CPU were a GPU for the losses; nothing is left to be asked for."""
-    monkeypatch.setattr(targets, "_AT_ONCE", ())
-    yield
-    targets._found.clear()
 
 
 def with_label_7(rows):
