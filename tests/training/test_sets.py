@@ -222,7 +222,7 @@ def test_averages_of_another_set_or_loss_are_not_gone_on_with(tmp_path):
     ):
         with pytest.raises(InputError) as raised:
             made(how, loss, restore).train(resume_from_checkpoint=checkpoint)
-        assert f"{had}set '{how}' and loss '{loss}': its averages" in str(raised.value)
+        assert f"{had}set '{how}' and loss '{loss}': averages of" in str(raised.value)
 
 
 # the run

@@ -57,7 +57,7 @@ def raise_bad_targets() -> None:
 
     On a CPU a loss raises at once. On a GPU it does not wait for the answer: the loss of such a
     call is NaN, and this function, which waits, says why. ``ObjectiveTrainer`` calls it when it
-    logs; a training loop of your own should do so every few steps.
+    logs and in evaluations; a training loop of your own should do so every few steps.
 
     Raises:
         InputError: in the words of the error on a CPU.

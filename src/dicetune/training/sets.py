@@ -191,7 +191,8 @@ class RunningSums(TrainerCallback, ExportableState):
             words = "set 'running:{steps}' and loss '{loss}'"
             raise InputError(
                 f"expected {words.format(**had)}, as the checkpoint has, got "
-                f"{words.format(**self.args)}: its averages are of no other; start again for that"
+                f"{words.format(**self.args)}: averages of the one cannot go on as averages of the "
+                "other; give what the checkpoint has, or start again"
             )
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
