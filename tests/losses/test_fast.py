@@ -9,7 +9,17 @@ from torch.func import grad, vmap
 
 import oracles
 from dicetune.errors import InputError, InputTypeError
-from dicetune.losses import LOSSES, OverlapLoss, SumLoss, build, dice_loss, overlap_loss, set_fast
+from dicetune.losses import (
+    LOSSES,
+    OverlapLoss,
+    SumLoss,
+    additive_and_sums,
+    build,
+    dice_loss,
+    overlap_loss,
+    set_fast,
+    total_of,
+)
 from dicetune.losses import _fast as fast
 from tolerances import EXTRA
 
@@ -93,8 +103,57 @@ def test_sums(case, spec, weighted):
         weight = "/".join(["1", "0.25"] * 10)
         spec = f"{spec}+ce:class_weight={weight}" if case.logits.shape[1] == 20 else spec
     one_step = agree(both(spec, case.logits, case.target, **case.options))
-    if "ce" not in spec or case.kind != "labels":
-        assert one_step == (case.kind == "labels" or case.target.ndim == 1)
+    assert one_step == (case.kind == "labels" or case.target.ndim == 1)
+
+
+def step(spec, case, on):
+    """What a training step takes of a loss, and the gradient of a function of it, twice."""
+    leaf = case.logits.detach().clone().requires_grad_()
+    with set_fast(on):
+        given = {"kind": case.kind, **case.options}
+        found = additive_and_sums(build(spec).terms(), leaf, case.target, given, 7)
+    total = 3 * found[0]
+    for number, sums in enumerate(found[1:], start=1):
+        total = total + number * (sums[0] / (sums[0] + sums[1] + 1)).square().sum()
+    gradients = [torch.autograd.grad(total, leaf, retain_graph=True)[0] for _ in range(2)]
+    return [one.detach() for one in found], gradients, found[-1].grad_fn.name()
+
+
+@settings(max_examples=100)
+@given(CASES, st.sampled_from(["ce+dice", "dsc+0.3*ce+tversky", "dsc:decay=0.3", "focal+dice"]))
+def test_sums_of_a_step(case, spec):
+    if case.kind == "positions" and spec == "focal+dice":
+        spec = "ce+dice"
+    results = [step(spec, case, on) for on in (True, False)]
+    (found, gradients, name), (expected, slopes, _) = results
+    for got, one in zip(found, expected, strict=True):
+        torch.testing.assert_close(got, one, rtol=VALUE, atol=VALUE)
+    for got, one in zip(gradients, slopes, strict=True):
+        torch.testing.assert_close(got, one, rtol=GRADIENT, atol=GRADIENT)
+    served = case.kind == "labels" or (case.kind == "classes" and case.target.ndim == 1)
+    assert (name == "_FusedSumsBackward") == served
+
+
+def test_gradient_of_the_gradient_of_sums():
+    case = oracles.make_case("classes", seed=1, items=4, classes=3)
+
+    def sums(z):
+        found = additive_and_sums(build("ce+dice").terms(), z, case.target, {"kind": "classes"}, 3)
+        return found[0] + found[1][0] * found[1][1]
+
+    assert torch.autograd.gradgradcheck(sums, (case.logits.requires_grad_(),))
+
+
+def test_additive_terms_alone_are_divided_by_the_number_of_a_step():
+    logits, target = torch.randn(6, 3, requires_grad=True), torch.arange(6) % 3
+    ce, dice = build("ce"), build("dice")
+    for on in (True, False):
+        with set_fast(on):
+            terms = [(0.5, ce), (2.0, dice)]
+            found = total_of(terms, logits, target, {"kind": "classes"}, torch.tensor(12.0))
+        assert is_one_step(found) == on
+        expected = 0.25 * ce(logits, target) + 2 * dice(logits, target)
+        torch.testing.assert_close(found, expected)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
@@ -161,7 +220,7 @@ def test_gradient_of_the_gradient(spec, kind):
     def value(z):
         return loss(z, case.target, **case.options)
 
-    assert kind == "labels" or is_one_step(value(logits))
+    assert is_one_step(value(logits))
     assert torch.autograd.gradcheck(value, (logits,))
     assert torch.autograd.gradgradcheck(value, (logits,))
 

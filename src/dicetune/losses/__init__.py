@@ -33,12 +33,12 @@ from dicetune.losses._dice import (
 )
 from dicetune.losses._fast import set_fast
 from dicetune.losses._focal import AsymmetricLoss, FocalLoss, asymmetric_loss, focal_loss
-from dicetune.losses._inputs import Call, Given, one_preparation
+from dicetune.losses._inputs import Call, Given
 from dicetune.losses._overlap import IndexOptions
 from dicetune.losses._own import OwnLoss, as_loss, code_of, imported_names
 from dicetune.losses._registry import LOSSES, AnyLoss, Recipe, build, recipe, start_steps, table
 from dicetune.losses._selection import check_selection, hardest_negatives
-from dicetune.losses._sum import SumLoss
+from dicetune.losses._sum import SumLoss, additive_and_sums, total_of
 from dicetune.losses._targets import raise_bad_targets
 from dicetune.losses._tversky import (
     NonTrainingLossWarning,
@@ -72,6 +72,7 @@ __all__ = [
     "SumLoss",
     "TverskyLoss",
     "WeightedCrossEntropyLoss",
+    "additive_and_sums",
     "as_loss",
     "asymmetric_loss",
     "build",
@@ -88,7 +89,6 @@ __all__ = [
     "log_prior",
     "logit_adjusted_loss",
     "majority_or_minority_loss",
-    "one_preparation",
     "overlap_loss",
     "raise_bad_targets",
     "recipe",
@@ -97,6 +97,7 @@ __all__ = [
     "share_past_turning_point",
     "start_steps",
     "table",
+    "total_of",
     "tversky_loss",
     "weighted_cross_entropy_loss",
 ]

@@ -46,7 +46,8 @@ class Part(NamedTuple):
         if isinstance(self.class_weight, Tensor) and self.class_weight.requires_grad:
             return False
         if choice is None:
-            return kind == "classes" or (kind == "positions" and self.class_weight is None)
+            plain = self.class_weight is None
+            return plain or (kind != "positions" and not isinstance(self.class_weight, Tensor))
         return (
             choice.level == "set"
             and choice.reduction == "mean"
@@ -168,12 +169,19 @@ class SoftmaxBlock:
             assert weight is not None
             share = share * weight[self.target].unsqueeze(self.axis)
         if self.keep is not None:
-            log_p, share = torch.where(self.keep, log_p, 0.0), share * self.keep
+            log_p, share = torch.where(self.keep, log_p, 0.0), self.keep.to(log_p) * share
         self.pull = share if self.pull is None else self.pull + share
         return -(log_p * share).sum()
 
-    def gradient(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """By the logits, into ``out``, from the derivatives of each overlap part."""
+    def gradient(
+        self, pairs: Sequence[tuple[Tensor, Tensor]], by_value: Tensor | None = None
+    ) -> None:
+        """By the logits, into ``out``.
+
+        Args:
+            pairs: minus the derivative by S_tp, and the derivative by E, of each overlap part.
+            by_value: the derivative by the sum of the cross-entropies; by default 1.
+        """
         total, at_gold = self.work, None
         for choice, (fall, rise) in zip(self.call.choices, pairs, strict=True):
             by_wrong = rise * ((1.0 + choice.squared) * choice.alpha)
@@ -196,7 +204,8 @@ class SoftmaxBlock:
         assert at_gold is not None
         assert self.out is not None
         others, away = total.sum(self.axis, keepdim=True), at_gold * self.hit
-        away = away if self.pull is None else away + self.pull
+        if self.pull is not None:
+            away = away + (self.pull if by_value is None else self.pull * by_value)
         gold = 0 - torch.addcmul(away * self.missed, self.hit, others)  # of a masked row no -0
         total.addcmul_(self.wrong, others - away, value=-1).scatter_(self.axis, self.gold, gold)
         if self.axis == 0:
@@ -224,6 +233,7 @@ class SigmoidBlock:
         self.p, self.rest = logits.sigmoid(), logits.neg().sigmoid_()
         # p - y, exact where y is 0 or 1
         self.gap = torch.lerp(self.p, self.rest.neg(), self.target)
+        self.pull: Tensor | float | None = None
 
     def _weight(self, choice: Overlap) -> Tensor | None:
         """The weight |p - y|**decay of each entry."""
@@ -249,8 +259,26 @@ class SigmoidBlock:
         scale = choice.alpha if choice.squared else 1.0
         return tp.sum(0).double(), error.sum(0).double().mul_(scale)
 
-    def gradient(self, pairs: Sequence[tuple[Tensor, Tensor]]) -> None:
-        """By the logits, into ``out``, from the derivatives by S_tp and E of each part."""
+    def cross_entropy(self, part: Part) -> Tensor:
+        """What the rows add to the mean; what they add to the gradient is kept."""
+        there, classes = self.call.exists, self.logits.shape[1]
+        labels = classes if there is None else there.sum(1, keepdim=True).clamp(min=1)
+        share: Tensor | float = part.coefficient / self.call.number / labels
+        if part.class_weight is not None:
+            weight = weight_vector(part.class_weight, self.logits, "labels")
+            assert weight is not None
+            share = weight * share
+        self.pull = share if self.pull is None else self.pull + share
+        if not isinstance(share, Tensor):
+            both = F.binary_cross_entropy_with_logits
+            return both(self.logits, self.target, reduction="sum") * share
+        losses = F.binary_cross_entropy_with_logits(self.logits, self.target, reduction="none")
+        return (losses * share).sum()
+
+    def gradient(
+        self, pairs: Sequence[tuple[Tensor, Tensor]], by_value: Tensor | None = None
+    ) -> None:
+        """By the logits, into ``out``; see ``SoftmaxBlock``."""
         total: Tensor | None = None
         for choice, (fall, rise) in zip(self.call.choices, pairs, strict=True):
             fall, rise = fall.to(self.p.dtype), rise.to(self.p.dtype)
@@ -264,4 +292,8 @@ class SigmoidBlock:
             slope = slope if weight is None else slope.mul_(weight)
             total = slope if total is None else total.add_(slope)
         assert total is not None
+        assert self.out is not None
         torch.mul(total.mul_(self.p), self.rest, out=self.out)
+        if self.pull is not None:
+            pull = self.pull if by_value is None else self.pull * by_value
+            self.out.add_(self.gap * pull)

@@ -59,25 +59,65 @@ def fused(
     target: Tensor,
     given: Given,
     eager: Callable[[Tensor], Tensor],
+    number: float | Tensor | None = None,
 ) -> Tensor | None:
     """The sum of the parts, or ``None`` where ``eager`` must compute it.
 
     ``eager`` is the definition: the same loss as a function of the logits. It also computes the
-    gradient where the gradient is differentiated again.
+    gradient where the gradient is differentiated again. ``number`` divides the sums over items of
+    the additive parts, and those alone.
     """
+    call = _input_of(parts, logits, target, given, number)
+    if call is None:
+        return None
+    if torch.is_grad_enabled() and logits.requires_grad:
+        value: Tensor = _Fused.apply(logits, call, eager)  # type: ignore[no-untyped-call]
+        return value
+    return _solve(logits, call, False)[0]
+
+
+def fused_sums(
+    parts: Sequence[Part],
+    logits: Tensor,
+    target: Tensor,
+    given: Given,
+    eager: Callable[[Tensor], tuple[Tensor, ...]],
+    number: float | Tensor | None = None,
+) -> tuple[Tensor, ...] | None:
+    """The sum of the additive parts, then the sums of each set-level part, as ``Loss.sums``.
+
+    The sums are float64; else as ``fused``.
+    """
+    call = _input_of(parts, logits, target, given, number)
+    if call is None or call.kind == "positions":
+        return None
+    found: tuple[Tensor, ...] = _FusedSums.apply(logits, call, eager)  # type: ignore[no-untyped-call]
+    return found
+
+
+def _input_of(
+    parts: Sequence[Part],
+    logits: Tensor,
+    target: Tensor,
+    given: Given,
+    number: float | Tensor | None,
+) -> FastInput | None:
+    """The call, checked; ``None`` where it is none of the usual ones."""
     usual = set_fast.now and values_are_known() and given.keys() <= _KEYWORDS
-    if not (usual and _plain(logits, target, given)):
+    if not (usual and parts and _plain(logits, target, given)):
         return None
     classes, kind = logits.shape[-1], given.get("kind")
     labels = target.shape == logits.shape if kind is None else kind == "labels"
     kind = kind or ("labels" if labels else "classes")
     shape = logits.shape if labels else logits.shape[:-1]
-    background, number = given.get("background"), given.get("num_items")
+    background, own_number = given.get("background"), given.get("num_items")
     if classes < 2 or target.shape != shape or kind not in KINDS:
         return None
     if not (background is None or 0 <= background < classes):
         return None
-    if not all(part.serves(kind) for part in parts) or (number is not None and kind != "positions"):
+    if own_number is not None and kind != "positions":
+        return None
+    if not all(part.serves(kind) for part in parts):
         return None
     for part in parts:
         if part.choice is not None:
@@ -85,17 +125,14 @@ def fused(
     wide = torch.float64 if logits.dtype == torch.float64 else torch.float32
     masks = given.get("mask"), given.get("class_mask")
     _, target, keep, exists, lost = targets_of(logits, target, kind, *masks, wide)
+    number = own_number if number is None else number
+    if number is None:
+        number = target.shape[0] if keep is None else keep.sum()
     if labels and keep is not None:
         exists = keep[:, None] if exists is None else exists & keep[:, None]
         exists, keep = exists.expand(target.shape), None
-    if number is None:
-        number = target.shape[0] if keep is None else keep.sum()
     number = number.to(wide).clamp(min=1) if isinstance(number, Tensor) else max(number, 1)
-    call = FastInput(target, keep, exists, lost, parts, kind, background, number, wide)
-    if torch.is_grad_enabled() and logits.requires_grad:
-        value: Tensor = _Fused.apply(logits, call, eager)  # type: ignore[no-untyped-call]
-        return value
-    return _solve(logits, call, False)[0]
+    return FastInput(target, keep, exists, lost, parts, kind, background, number, wide)
 
 
 def _plain(logits: Any, target: Any, given: Given) -> bool:
@@ -137,18 +174,81 @@ class _Fused(torch.autograd.Function):
         return (gradient * upstream).to(logits.dtype), None, None
 
 
-def _solve(logits: Tensor, call: FastInput, graded: bool) -> tuple[Tensor, Tensor | None]:
-    """The value, and where ``graded`` its gradient by the logits, in the precision of the value."""
+class _FusedSums(torch.autograd.Function):
+    """Sums, whose gradient is computed when it is known what it is multiplied with."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Tensor, call: FastInput, eager: Callable[[Tensor], tuple[Tensor, ...]]
+    ) -> tuple[Tensor, ...]:
+        blocks, out = _blocks(logits, call, ctx.needs_input_grad[0])
+        values = [_sum([b.cross_entropy(p) for b in blocks]) for p in call.parts if not p.choice]
+        sums = [torch.stack(_class_sums(blocks, choice)) for choice in call.choices]
+        kept = _kept(call, logits.shape[-1])
+        sums = [torch.cat((pair, kept.to(pair).unsqueeze(0))) for pair in sums]
+        ctx.eager, ctx.call, ctx.made = eager, call, (blocks, out)
+        ctx.save_for_backward(logits)
+        total = torch.stack(values).sum() if values else logits.new_zeros(())
+        return total.to(call.wide), *sums
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
+        (logits,) = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            slope, *_ = torch.autograd.grad(ctx.eager(logits), logits, upstream, create_graph=True)
+            return slope, None, None
+        blocks, out = ctx.made or _again(logits, ctx.call)
+        assert out is not None
+        ctx.made = None  # what the gradient is made in can be used once
+        by_value, *by_sums = upstream
+        for block in blocks:
+            block.gradient([(-by_sum[0], by_sum[1]) for by_sum in by_sums], by_value)
+        return out.view(logits.shape).to(logits.dtype), None, None
+
+
+def _again(logits: Tensor, call: FastInput) -> tuple[list[Any], Tensor | None]:
+    """Blocks as a forward pass leaves them."""
+    blocks, out = _blocks(logits, call, True)
+    for block in blocks:
+        for part in call.parts:
+            block.sums(part.choice) if part.choice else block.cross_entropy(part)
+    return blocks, out
+
+
+def _blocks(logits: Tensor, call: FastInput, graded: bool) -> tuple[list[Any], Tensor | None]:
+    """The blocks of all rows, and the tensor (N, C) in which they write the gradient."""
     flat = logits if logits.ndim == 2 else logits.reshape(-1, logits.shape[-1])
     items, classes = flat.shape
     rows = items if logits.device.type != "cpu" else max(_BLOCK // classes, 1)
     make: Any = SigmoidBlock if call.kind == "labels" else SoftmaxBlock
     out = flat.new_empty(flat.shape, dtype=call.wide) if graded else None
     if rows >= items:  # most often; a slice of everything takes time too
-        blocks = [make(flat, call, out)]
-    else:
-        places = [slice(start, start + rows) for start in range(0, items, rows)]
-        blocks = [make(flat[p], call.at(p), None if out is None else out[p]) for p in places]
+        return [make(flat, call, out)], out
+    places = [slice(start, start + rows) for start in range(0, items, rows)]
+    return [make(flat[p], call.at(p), None if out is None else out[p]) for p in places], out
+
+
+def _class_sums(blocks: list[Any], choice: Overlap) -> tuple[Tensor, Tensor]:
+    """S_tp and E of each class, over all blocks."""
+    if len(blocks) == 1:
+        one: tuple[Tensor, Tensor] = blocks[0].sums(choice)
+        return one
+    tp, error = zip(*(block.sums(choice) for block in blocks), strict=True)
+    return _sum(tp), _sum(error)
+
+
+def _kept(call: FastInput, classes: int) -> Tensor:
+    """The items of each class."""
+    there = call.exists
+    if there is None:
+        number = call.target.shape[0] if call.keep is None else call.keep.sum()
+        return torch.as_tensor(number, device=call.target.device).expand(classes)
+    return (there if call.keep is None else there & call.keep[:, None]).sum(0)
+
+
+def _solve(logits: Tensor, call: FastInput, graded: bool) -> tuple[Tensor, Tensor | None]:
+    """The value, and where ``graded`` its gradient by the logits, in the precision of the value."""
+    blocks, out = _blocks(logits, call, graded)
     value: Tensor | None = None
     derivatives = []
     for part in call.parts:
@@ -159,8 +259,7 @@ def _solve(logits: Tensor, call: FastInput, graded: bool) -> tuple[Tensor, Tenso
             loss = _sum([one for one, *_ in solved])
             derivatives.append([(fall, rise) for _, fall, rise in solved])
         else:
-            sums = [block.sums(part.choice) for block in blocks]
-            tp, error = (_sum([pair[side] for pair in sums]) for side in (0, 1))
+            tp, error = _class_sums(blocks, part.choice)
             loss, fall, rise = _of_classes(part, part.choice, tp, error, call)
             derivatives.append([(fall, rise)] * len(blocks))
         value = loss if value is None else value + loss
@@ -172,7 +271,7 @@ def _solve(logits: Tensor, call: FastInput, graded: bool) -> tuple[Tensor, Tenso
     return value.to(call.wide), out.view(logits.shape)
 
 
-def _sum(values: list[Tensor]) -> Tensor:
+def _sum(values: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
     return values[0] if len(values) == 1 else torch.stack(values).sum(0)
 
 

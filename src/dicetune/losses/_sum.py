@@ -8,7 +8,8 @@ What it is not: a loss with reductions; every part is first reduced to its mean.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +17,8 @@ from torch import Tensor, nn
 from dicetune.errors import InputError, InputTypeError, quoted
 from dicetune.losses._base import Loss, Range, number, option_text
 from dicetune.losses._blocks import Part
-from dicetune.losses._fast import fused
-from dicetune.losses._inputs import Call, one_preparation
+from dicetune.losses._fast import fused, fused_sums
+from dicetune.losses._inputs import Call, Given, one_preparation
 from dicetune.losses._targets import values_are_known
 
 # A search changes every coefficient but the first: their ratio to the first changes more than the
@@ -74,18 +75,7 @@ class SumLoss(Loss):
 
     def value(self, logits: Tensor, target: Tensor, given: Call) -> Tensor:
         """The sum of the values of the parts, in one step where it can be."""
-
-        def stepwise(logits: Tensor) -> Tensor:
-            parts = zip(self.coefficients, self.losses, strict=True)
-            # a compiler takes no part in what is kept
-            with one_preparation() if values_are_known() else nullcontext():
-                values = [share * loss(logits, target, **given) for share, loss in parts]
-            return torch.stack(values).sum()
-
-        parts: list[Part] = [loss.fast_part(coefficient) for coefficient, loss in self.terms()]
-        served = all(parts) and any(part.choice for part in parts)
-        loss = fused(parts, logits, target, given, stepwise) if served else None
-        return stepwise(logits) if loss is None else loss
+        return total_of(self.terms(), logits, target, given)
 
     def terms(self) -> list[tuple[float, Loss]]:
         """The parts with their coefficients."""
@@ -135,3 +125,77 @@ class SumLoss(Loss):
             loss.spec if c == 1 and len(parts) > 1 else f"{option_text(c)}*{loss.spec}"
             for c, loss in parts
         )
+
+
+Terms = Sequence[tuple[float, Loss]]
+"""Coefficients and losses."""
+
+
+def total_of(
+    terms: Terms, logits: Tensor, target: Tensor, given: Call, number: float | Tensor | None = None
+) -> Tensor:
+    """Σ c L over terms (c, L), in one step where it can be.
+
+    Args:
+        terms: coefficients and losses.
+        logits, target, given: as ``Loss`` takes them; with ``number`` also their kind.
+        number: ``num_items`` of the additive terms.
+    """
+
+    def stepwise(logits: Tensor) -> Tensor:
+        with _prepared_once():
+            return _sum_of(terms, logits, target, given, number)
+
+    parts = _parts_of(terms)
+    served = any(part.choice for part in parts)
+    total = fused(parts, logits, target, given, stepwise, number) if served else None
+    return stepwise(logits) if total is None else total
+
+
+def additive_and_sums(
+    terms: Terms, logits: Tensor, target: Tensor, given: Call, number: float | Tensor | None = None
+) -> tuple[Tensor, ...]:
+    """Σ c L of the additive terms; then the ``sums`` of each set-level term, in float64.
+
+    Args: as of ``total_of``. What has no float64 gives its sums in float32.
+    """
+    kind = given["kind"] or "classes"
+    additive = [(c, loss) for c, loss in terms if loss.is_additive(kind)]
+    sets = [loss for _, loss in terms if not loss.is_additive(kind)]
+
+    def stepwise(logits: Tensor) -> tuple[Tensor, ...]:
+        plain: Any = {name: one for name, one in given.items() if name in Given.__annotations__}
+        with _prepared_once():
+            value = _sum_of(additive, logits, target, given, number)
+            sums = [loss.sums(logits, target, **plain) for loss in sets]
+        return value, *(one if one.device.type == "mps" else one.double() for one in sums)
+
+    parts = _parts_of([*additive, *((1.0, loss) for loss in sets)]) if sets else []
+    found = fused_sums(parts, logits, target, given, stepwise, number) if parts else None
+    return stepwise(logits) if found is None else found
+
+
+def _parts_of(terms: Terms) -> list[Part]:
+    """The terms as parts of one step; none where that cannot be."""
+    if not values_are_known():
+        return []
+    parts = [loss.fast_part(coefficient) for coefficient, loss in terms]
+    return parts if all(parts) else []
+
+
+def _sum_of(
+    terms: Terms, logits: Tensor, target: Tensor, given: Call, number: float | Tensor | None
+) -> Tensor:
+    """The same term by term."""
+    values = []
+    for coefficient, loss in terms:
+        how = given
+        if number is not None and loss.is_additive(given["kind"] or "classes"):
+            how = {**given, "num_items": number}
+        values.append(coefficient * loss(logits, target, **how))
+    return torch.stack(values).sum() if values else logits.new_zeros(())
+
+
+def _prepared_once() -> AbstractContextManager[None]:
+    # a compiler takes no part in what is kept
+    return one_preparation() if values_are_known() else nullcontext()

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from dicetune.losses._base import Loss, Preset, Range, class_numbers, weight_vector
 from dicetune.losses._blocks import Part
-from dicetune.losses._fast import fused
+from dicetune.losses._fast import fused, fused_sums
 from dicetune.losses._inputs import Call, Given
 from dicetune.losses._overlap import IndexOptions, Overlap, overlap_of, set_loss, set_sums
 
@@ -173,14 +173,20 @@ class OverlapLoss(Loss):
 
     def sums(self, logits: Tensor, target: Tensor, **given: Unpack[Given]) -> Tensor:
         """S_tp, E and the items of each class, (3, C): they add up over batches; see ``Loss``."""
-        items = self.choice.items(logits, target, given)
-        if self.is_additive(items.kind):
-            raise self._without_sums()
-        tp, error, number = set_sums(items, self.choice)
-        if number is None:
-            kept = items.logits.shape[0] if items.mask is None else items.mask.sum()
-            number = torch.ones_like(tp) * kept
-        return torch.stack((tp, error, number.to(tp))).to(items.logits.dtype)
+
+        def stepwise(logits: Tensor) -> tuple[Tensor, ...]:
+            items = self.choice.items(logits, target, given)
+            if self.is_additive(items.kind):
+                raise self._without_sums()
+            tp, error, number = set_sums(items, self.choice)
+            if number is None:
+                kept = items.logits.shape[0] if items.mask is None else items.mask.sum()
+                number = torch.ones_like(tp) * kept
+            return items.logits.new_zeros(()), torch.stack((tp, error, number.to(tp)))
+
+        found = fused_sums([Part(1.0, self.choice, None)], logits, target, given, stepwise)
+        _, sums = stepwise(logits) if found is None else found
+        return sums.to(torch.promote_types(logits.dtype, torch.float32))
 
     def from_sums(self, sums: Tensor, background: int | None = None) -> Tensor:
         """The loss of the set with these per-class sums; see ``Loss``."""

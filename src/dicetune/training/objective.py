@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +21,14 @@ from torch import Tensor
 
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import Kind, LossInput, item_count
-from dicetune.losses import Loss, check_selection, hardest_negatives, one_preparation
+from dicetune.losses import (
+    Call,
+    Loss,
+    additive_and_sums,
+    check_selection,
+    hardest_negatives,
+    total_of,
+)
 from dicetune.training.processes import by_process, process_count, process_number, summed
 from dicetune.training.sets import BATCH, LossSet, RunningSums
 
@@ -94,18 +100,23 @@ class Objective:
         for item in inputs:
             if self.hard_negatives is not None:
                 item = _hardest(item, self.hard_negatives)
-            with one_preparation():
-                for number, (coefficient, term) in enumerate(self.terms):
-                    if term.is_additive(item.kind) and not self._ranks_together(item.kind):
-                        value = _apply(term, item, num_items=counts[item.name]) * world_size
-                    elif running is not None:
-                        key, sums = (item.name, number), _wide_sums(term, item)
-                        value = running.share(
-                            key, sums, micro_batches, partial(_loss_at, term, item)
-                        )
-                    else:
-                        value = _apply(term, item) / micro_batches
-                    total = total + item.coefficient * coefficient * value
+            found = None if self._ranks_together(item.kind) else counts[item.name]
+            additive = [found is not None and t.is_additive(item.kind) for _, t in self.terms]
+            given = _given(item)
+            if running is None:
+                scales = (world_size if one else 1 / micro_batches for one in additive)
+                terms = [(c * scale, t) for scale, (c, t) in zip(scales, self.terms, strict=True)]
+                value = total_of(terms, item.logits, item.target, given, found)
+            else:
+                value, *sums = additive_and_sums(self.terms, item.logits, item.target, given, found)
+                value = value * world_size
+                of_sets = (n for n, one in enumerate(additive) if not one)
+                for number, own in zip(of_sets, sums, strict=True):
+                    coefficient, term = self.terms[number]
+                    at = partial(_loss_at, term, item)
+                    share = running.share((item.name, number), own, micro_batches, at)
+                    value = value + coefficient * share
+            total = total + item.coefficient * value
         return total
 
     def of_step(
@@ -131,20 +142,28 @@ class Objective:
                 count = summed(item_count(items[0]))
             elif self.hard_negatives is not None:
                 items = [_hardest(item, self.hard_negatives) for item in items]
-            for number, (coefficient, term) in enumerate(self.terms):
-                if term.is_additive(kind):
-                    shares = [_apply(term, item, num_items=count) for item in items]
-                    value = torch.stack(shares).sum() * processes
-                elif _has_sums(term):
-                    own = torch.stack([_wide_sums(term, item) for item in items]).sum(0)
-                    sums = summed(_times_gradient(own, processes))
-                    value = _loss_at(term, items[0], sums)
+            sets = [n for n, (_, term) in enumerate(self.terms) if not term.is_additive(kind)]
+            summed_up = [n for n in sets if _has_sums(self.terms[n][1])]
+            terms = [t for n, t in enumerate(self.terms) if n in summed_up or n not in sets]
+            found = [
+                additive_and_sums(terms, item.logits, item.target, _given(item), count)
+                for item in items
+            ]
+            values, *of_sets = (torch.stack(one).sum(0) for one in zip(*found, strict=True))
+            value = values * processes
+            own = dict(zip(summed_up, of_sets, strict=True))
+            for number in sets:
+                coefficient, term = self.terms[number]
+                if number in own:
+                    sums = summed(_times_gradient(own[number], processes))
+                    loss = _loss_at(term, items[0], sums)
                     if running is not None:
                         running.add((name, number), sums.detach())
                 else:
                     whole = joined(everywhere(joined(items)))
-                    value = _times_gradient(_apply(term, whole), processes)
-                total = total + items[0].coefficient * coefficient * value
+                    loss = _times_gradient(_apply(term, whole), processes)
+                value = value + coefficient * loss
+            total = total + items[0].coefficient * value
         return total
 
     def _hardest_of_all(self, items: Sequence[LossInput]) -> LossInput:
@@ -167,7 +186,7 @@ class EvaluationLoss:
 
     def __init__(self, objective: Objective) -> None:
         self._objective = objective
-        self._sums: dict[tuple[str, int], Tensor] = {}
+        self._sums: dict[tuple[str, int | None], Tensor] = {}
         self._counts: dict[str, Tensor] = {}
         self._inputs: dict[str, LossInput] = {}
 
@@ -178,26 +197,24 @@ class EvaluationLoss:
             self._inputs[item.name] = item
             count = item_count(item).cpu().double()  # not every device has float64
             self._counts[item.name] = self._counts.get(item.name, 0) + count
-            for number, (_, term) in enumerate(self._objective.terms):
-                if term.is_additive(item.kind):
-                    sums = _apply(term, item, num_items=1)
-                else:
-                    sums = term.sums(item.logits, item.target, **_given(item))
-                key = (item.name, number)
+            terms, given = self._objective.terms, _given(item)
+            found = additive_and_sums(terms, item.logits, item.target, given, 1)
+            places = [n for n, (_, term) in enumerate(terms) if not term.is_additive(item.kind)]
+            for place, sums in zip((None, *places), found, strict=True):
+                key = (item.name, place)
                 self._sums[key] = self._sums.get(key, 0) + sums.detach().cpu().double()
 
     def value(self, reduce: Callable[[Tensor], Tensor]) -> float:
         """The loss over all that was added; ``reduce`` sums a tensor over the ranks."""
         total = 0.0
         for (name, number), sums in self._sums.items():
-            coefficient, term = self._objective.terms[number]
-            item = self._inputs[name]
-            sums = reduce(sums)
-            if term.is_additive(item.kind):
+            item, sums = self._inputs[name], reduce(sums)
+            if number is None:  # all additive terms
                 loss = sums / reduce(self._counts[name]).clamp(min=1)
             else:
-                loss = term.from_sums(sums, background=item.background)
-            total += item.coefficient * coefficient * float(loss)
+                coefficient, term = self._objective.terms[number]
+                loss = coefficient * term.from_sums(sums, background=item.background)
+            total += item.coefficient * float(loss)
         return total
 
 
@@ -268,12 +285,6 @@ def _has_sums(term: Loss) -> bool:
     return type(term).sums is not Loss.sums
 
 
-def _wide_sums(term: Loss, item: LossInput) -> Tensor:
-    """The class sums in float64, where the device has it."""
-    sums = term.sums(item.logits, item.target, **_given(item))
-    return sums if sums.device.type == "mps" else sums.double()
-
-
 def _loss_at(term: Loss, item: LossInput, sums: Tensor) -> Tensor:
     """The loss from class sums, in the precision of a loss of the item."""
     found = term.from_sums(sums, background=item.background)
@@ -297,8 +308,16 @@ def _times_gradient(value: Tensor, factor: float) -> Tensor:
 
 def _hardest(item: LossInput, per_positive: float) -> LossInput:
     """The same input, in which only the positives and the hardest negatives count."""
-    how = {"per_positive": per_positive, **_given(item)}
-    return _only(item, hardest_negatives(item.logits, item.target, **how))
+    chosen = hardest_negatives(
+        item.logits,
+        item.target,
+        per_positive=per_positive,
+        kind=item.kind,
+        mask=item.mask,
+        class_mask=item.class_mask,
+        background=item.background,
+    )
+    return _only(item, chosen)
 
 
 def _only(item: LossInput, chosen: Tensor) -> LossInput:
@@ -308,14 +327,15 @@ def _only(item: LossInput, chosen: Tensor) -> LossInput:
     return replace(item, class_mask=chosen)
 
 
-def _given(item: LossInput) -> dict[str, Any]:
+def _given(item: LossInput) -> Call:
     return {
         "kind": item.kind,
         "mask": item.mask,
         "class_mask": item.class_mask,
         "background": item.background,
+        "class_counts": item.class_counts,
     }
 
 
-def _apply(term: Loss, item: LossInput, **scale: Any) -> Tensor:
-    return term(item.logits, item.target, class_counts=item.class_counts, **_given(item), **scale)
+def _apply(term: Loss, item: LossInput) -> Tensor:
+    return term(item.logits, item.target, **_given(item))
