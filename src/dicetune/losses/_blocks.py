@@ -263,7 +263,8 @@ class SigmoidBlock:
         """What the rows add to the mean; what they add to the gradient is kept."""
         there, classes = self.call.exists, self.logits.shape[1]
         labels = classes if there is None else there.sum(1, keepdim=True).clamp(min=1)
-        share: Tensor | float = part.coefficient / self.call.number / labels
+        share: Tensor | float = part.coefficient / self.call.number
+        share = share / (labels.to(self.p) if isinstance(labels, Tensor) else labels)
         if part.class_weight is not None:
             weight = weight_vector(part.class_weight, self.logits, "labels")
             assert weight is not None

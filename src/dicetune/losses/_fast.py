@@ -195,8 +195,10 @@ class _FusedSums(torch.autograd.Function):
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None, None]:
         (logits,) = ctx.saved_tensors
         if torch.is_grad_enabled():
-            slope, *_ = torch.autograd.grad(ctx.eager(logits), logits, upstream, create_graph=True)
-            return slope, None, None
+            found = zip(ctx.eager(logits), upstream, strict=True)
+            found = zip(*(pair for pair in found if pair[0].requires_grad), strict=True)
+            values, slopes = map(tuple, found)
+            return *torch.autograd.grad(values, logits, slopes, create_graph=True), None, None
         blocks, out = ctx.made or _again(logits, ctx.call)
         assert out is not None
         ctx.made = None  # what the gradient is made in can be used once
