@@ -98,7 +98,7 @@ class SoftmaxBlock:
         self.gold = self.target.unsqueeze(self.axis)
         self.wrong = self.logits.softmax(self.axis)
         self.hit = self.wrong.gather(self.axis, self.gold)
-        self.wrong.scatter_(self.axis, self.gold, 0.0)
+        self.wrong.scatter_(self.axis, self.gold, torch.zeros_like(self.hit))  # faster than 0.0
         self.raw = self.hit
         self.keep: Tensor | None = None
         if call.keep is None:
@@ -117,7 +117,7 @@ class SoftmaxBlock:
         self.pull: Tensor | float | None = None
         # where the gradient will be lies what it is made of: memory takes as much time as numbers
         self.out = out
-        self.work = torch.empty_like(self.wrong) if out is None or self.axis == 0 else out
+        self.work = out if self.axis else None
         self.begun: Tensor | None = None
 
     def _power(self, choice: Overlap, out: Tensor | None = None) -> Tensor:
@@ -171,7 +171,7 @@ class SoftmaxBlock:
         if self.keep is not None:
             log_p, share = torch.where(self.keep, log_p, 0.0), self.keep.to(log_p) * share
         self.pull = share if self.pull is None else self.pull + share
-        return -(log_p * share).sum()
+        return (log_p * share).sum().neg() if isinstance(share, Tensor) else log_p.sum() * -share
 
     def gradient(
         self, pairs: Sequence[tuple[Tensor, Tensor]], by_value: Tensor | None = None
@@ -182,42 +182,46 @@ class SoftmaxBlock:
             pairs: minus the derivative by S_tp, and the derivative by E, of each overlap part.
             by_value: the derivative by the sum of the cross-entropies; by default 1.
         """
-        total, at_gold = self.work, None
+        assert self.begun is not None
+        assert self.out is not None
+        total, at_gold = self.begun, None
         for choice, (fall, rise) in zip(self.call.choices, pairs, strict=True):
-            by_wrong = rise * ((1.0 + choice.squared) * choice.alpha)
+            factor = (1.0 + choice.squared) * choice.alpha
+            by_wrong = rise if factor == 1 else rise * factor
+            by_gold = fall if choice.squared else torch.add(fall, rise, alpha=choice.beta)
+            slope, on_miss, by_wrong = self._slopes(by_gold, by_wrong)
             if choice.squared:  # α = β
-                on_hit, on_miss = self._rows((fall, by_wrong))
-                slope = torch.addcmul(on_hit, on_miss, self.missed)
-            else:
-                (slope,) = self._rows((torch.add(fall, rise, alpha=choice.beta),))
+                slope = torch.addcmul(slope, on_miss, self.missed)
             weight = self._weight(choice)
             slope = slope if weight is None else slope * weight
-            by_wrong = by_wrong.to(total.dtype)
-            by_wrong = by_wrong if self.by_row else by_wrong.unsqueeze(1 - self.axis)
-            if at_gold is None:
-                at_gold = slope
-                assert self.begun is not None
-                torch.mul(self.begun, by_wrong, out=total)
-            else:
+            if at_gold is not None:
                 at_gold = at_gold + slope
                 total.addcmul_(self._power(choice), by_wrong)
+                continue
+            at_gold = slope
+            in_place = total is not self.wrong
+            total = total.mul_(by_wrong) if in_place else torch.mul(total, by_wrong, out=self.work)
         assert at_gold is not None
-        assert self.out is not None
         others, away = total.sum(self.axis, keepdim=True), at_gold * self.hit
         if self.pull is not None:
             away = away + (self.pull if by_value is None else self.pull * by_value)
-        gold = 0 - torch.addcmul(away * self.missed, self.hit, others)  # of a masked row no -0
+        gold = torch.addcmul(away * self.missed, self.hit, others).neg_()
+        if self.keep is not None:
+            gold += 0.0  # of a masked row no -0
         total.addcmul_(self.wrong, others - away, value=-1).scatter_(self.axis, self.gold, gold)
-        if self.axis == 0:
-            self.out.copy_(total.t())
+        if total is not self.out:
+            self.out.copy_(total if self.axis else total.t())
 
-    def _rows(self, values: tuple[Tensor, ...]) -> list[Tensor]:
-        """The value of each row's gold class."""
+    def _slopes(self, by_gold: Tensor, by_wrong: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Both numbers of each row's gold class, and the second beside ``wrong``."""
         if self.by_row:
-            return [value.to(self.hit.dtype) for value in values]
-        table = torch.stack(values).to(self.hit.dtype).index_select(1, self.target)
-        rows = [table.narrow(0, place, 1) for place in range(len(values))]
-        return [row.t() for row in rows] if self.axis else rows
+            by_gold, by_wrong = by_gold.to(self.hit), by_wrong.to(self.hit)
+            return by_gold, by_wrong, by_wrong
+        table = torch.stack((by_gold, by_wrong)).to(self.hit.dtype)
+        on_gold, on_miss = table.index_select(1, self.target).chunk(2)
+        if self.axis:
+            return on_gold.t(), on_miss.t(), table.select(0, 1)
+        return on_gold, on_miss, table.select(0, 1).unsqueeze(1)
 
 
 class SigmoidBlock:
@@ -230,9 +234,10 @@ class SigmoidBlock:
         if call.exists is not None:
             logits = torch.where(call.exists, logits, ABSENT)
         self.logits = logits
+        # as many steps as can be write in ``out``: memory takes as much time as numbers
         self.p, self.rest = logits.sigmoid(), logits.neg().sigmoid_()
         # p - y, exact where y is 0 or 1
-        self.gap = torch.lerp(self.p, self.rest.neg(), self.target)
+        self.gap = torch.lerp(self.p, torch.neg(self.rest, out=out), self.target)
         self.pull: Tensor | float | None = None
 
     def _weight(self, choice: Overlap) -> Tensor | None:
@@ -247,17 +252,17 @@ class SigmoidBlock:
 
     def sums(self, choice: Overlap) -> tuple[Tensor, Tensor]:
         """S_tp and E of each label."""
-        tp = self.p * self.target
-        if choice.squared:
-            error = self.gap.square()
-        else:
-            error = torch.addcmul(self.p, self.p, self.target, value=-1).mul_(choice.alpha)
-            error.addcmul_(self.rest, self.target, value=choice.beta)
         weight = self._weight(choice)
-        if weight is not None:
-            tp, error = tp.mul_(weight), error.mul_(weight)
-        scale = choice.alpha if choice.squared else 1.0
-        return tp.sum(0).double(), error.sum(0).double().mul_(scale)
+
+        def total(entries: Tensor) -> Tensor:
+            return (entries if weight is None else entries.mul_(weight)).sum(0).double()
+
+        tp = total(torch.mul(self.p, self.target, out=self.out))
+        if choice.squared:
+            return tp, total(torch.mul(self.gap, self.gap, out=self.out)).mul_(choice.alpha)
+        error = torch.addcmul(self.p, self.p, self.target, value=-1, out=self.out)
+        error.mul_(choice.alpha).addcmul_(self.rest, self.target, value=choice.beta)
+        return tp, total(error)
 
     def cross_entropy(self, part: Part) -> Tensor:
         """What the rows add to the mean; what they add to the gradient is kept."""
@@ -280,21 +285,25 @@ class SigmoidBlock:
         self, pairs: Sequence[tuple[Tensor, Tensor]], by_value: Tensor | None = None
     ) -> None:
         """By the logits, into ``out``; see ``SoftmaxBlock``."""
+        assert self.out is not None
         total: Tensor | None = None
         for choice, (fall, rise) in zip(self.call.choices, pairs, strict=True):
             fall, rise = fall.to(self.p.dtype), rise.to(self.p.dtype)
+            into = self.out if total is None else None
             if choice.squared:
-                slope = self.gap * (rise * (2 * choice.alpha))
+                slope = torch.mul(self.gap, rise * (2 * choice.alpha), out=into)
                 slope.addcmul_(self.target, fall, value=-1)
             else:
-                slope = self.target * -(fall + rise * (choice.alpha + choice.beta))
-                slope.add_(rise * choice.alpha)
+                by_y = -(fall + rise * (choice.alpha + choice.beta))
+                slope = torch.mul(self.target, by_y, out=into).add_(rise * choice.alpha)
             weight = self._weight(choice)
             slope = slope if weight is None else slope.mul_(weight)
             total = slope if total is None else total.add_(slope)
         assert total is not None
-        assert self.out is not None
-        torch.mul(total.mul_(self.p), self.rest, out=self.out)
+        total.mul_(self.p).mul_(self.rest)
         if self.pull is not None:
             pull = self.pull if by_value is None else self.pull * by_value
-            self.out.add_(self.gap * pull)
+            if isinstance(pull, Tensor):
+                total.addcmul_(self.gap, pull.to(total))
+            else:
+                total.add_(self.gap, alpha=pull)

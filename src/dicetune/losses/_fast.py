@@ -242,10 +242,11 @@ def _class_sums(blocks: list[Any], choice: Overlap) -> tuple[Tensor, Tensor]:
 def _kept(call: FastInput, classes: int) -> Tensor:
     """The items of each class."""
     there = call.exists
-    if there is None:
-        number = call.target.shape[0] if call.keep is None else call.keep.sum()
-        return torch.as_tensor(number, device=call.target.device).expand(classes)
-    return (there if call.keep is None else there & call.keep[:, None]).sum(0)
+    if there is not None:
+        return (there if call.keep is None else there & call.keep[:, None]).sum(0)
+    if call.keep is not None:
+        return call.keep.sum().expand(classes)
+    return call.target.new_full((classes,), call.target.shape[0])
 
 
 def _solve(logits: Tensor, call: FastInput, graded: bool) -> tuple[Tensor, Tensor | None]:
@@ -270,7 +271,7 @@ def _solve(logits: Tensor, call: FastInput, graded: bool) -> tuple[Tensor, Tenso
         return value.to(call.wide), None
     for number, block in enumerate(blocks):
         block.gradient([pairs[number] for pairs in derivatives])
-    return value.to(call.wide), out.view(logits.shape)
+    return value.to(call.wide), out if logits.ndim == 2 else out.view(logits.shape)
 
 
 def _sum(values: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
@@ -281,36 +282,38 @@ def _of_classes(
     part: Part, choice: Overlap, tp: Tensor, error: Tensor, call: FastInput
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The loss of class sums, as ``set_loss``, and how it falls with S_tp and grows with E."""
-    weight = weight_vector(part.class_weight, tp[None], call.kind)
+    weight = None
+    if part.class_weight is not None:
+        weight = weight_vector(part.class_weight, tp[None], call.kind)
     weight = counted_weight(tp, choice, weight, call.background)
     if choice.average == "micro":
         weight = torch.ones_like(tp) if weight is None else weight
-        value, fall, rise = _of_sums((tp * weight).sum(), (error * weight).sum(), choice)
-        weight = part.coefficient * weight
-        return part.coefficient * value, fall * weight, rise * weight
+        whole = (tp * weight).sum(), (error * weight).sum()
+        value, fall, rise = _of_sums(*whole, choice, part.coefficient)
+        return value, fall * weight, rise * weight
     if call.exists is not None:
         there = call.exists
         there = (there if call.keep is None else there & call.keep[:, None]).any(0).to(tp)
         weight = there if weight is None else there * weight
-    value, fall, rise = _of_sums(tp, error, choice)
-    if weight is None:
-        share = part.coefficient / tp.shape[0]
-        return value.sum() * share, fall.mul_(share), rise.mul_(share)
-    weight = part.coefficient * weight / or_1(weight.sum())
-    return (value * weight).sum(), fall.mul_(weight), rise.mul_(weight)
+    share: Tensor | float = part.coefficient / tp.shape[0]
+    if weight is not None:
+        share = part.coefficient * weight / or_1(weight.sum())
+    return _of_sums(tp, error, choice, share)
 
 
 def _of_rows(
     part: Part, choice: Overlap, sums: tuple[Tensor, Tensor], call: FastInput
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The same where each row is a set: the mean over rows. A masked row has no errors."""
-    value, fall, rise = _of_sums(*sums, choice)
-    share = part.coefficient / call.number
-    return value.sum() * share, fall.mul_(share), rise.mul_(share)
+    return _of_sums(*sums, choice, part.coefficient / call.number)
 
 
-def _of_sums(tp: Tensor, error: Tensor, choice: Overlap) -> tuple[Tensor, Tensor, Tensor]:
-    """E / (S_tp + E + γ), minus its derivative by S_tp, and its derivative by E."""
-    whole = (tp + error).add_(choice.smooth)
-    loss = error / whole
-    return loss, loss / whole, (tp + choice.smooth).div_(whole).div_(whole)
+def _of_sums(
+    tp: Tensor, error: Tensor, choice: Overlap, share: Tensor | float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The sum of E / (S_tp + E + γ) times the share, minus its slope by S_tp, its slope by E."""
+    part = (tp + error).add_(choice.smooth).reciprocal_()
+    loss = error * part
+    part = part * share
+    fall = loss * part  # E / whole²; by E the slope is 1/whole less that
+    return (loss * share).sum(), fall, part - fall
