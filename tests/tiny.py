@@ -1,11 +1,9 @@
 """Tiny random models with tokenizers trained on the spot: for plumbing, never for behaviour."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import (
     BertConfig,
@@ -14,7 +12,8 @@ from transformers import (
     TrainingArguments,
 )
 
-from dicetune.records import PROBLEM_KEY, SCORES_FILE
+from dicetune.decide.folder import Split, write_scores
+from dicetune.records import read_json_lines
 
 # what a record says of the data and the training, where a test does not look at it
 RECORDED = {
@@ -133,9 +132,6 @@ def tiny_bert(folder: Path, *, labels: int = 3, dropout: float = 0.1, texts=TEXT
 
 def save_scores(predictions: Path, problem, scores) -> None:
     """``scores.safetensors`` of dev beside a file of predictions, as a run leaves it."""
-    arrays = {
-        "dev": np.concatenate(scores).astype(np.float32),
-        "dev.lengths": np.array([len(table) for table in scores], dtype=np.int64),
-    }
-    place = Path(predictions).with_name(SCORES_FILE)
-    save_file(arrays, place, {PROBLEM_KEY: json.dumps(problem.settings)})
+    rows = list(read_json_lines(Path(predictions)))
+    splits = {"dev": Split.of(problem, rows, scores)}
+    write_scores(Path(predictions).parent, problem.settings, splits)

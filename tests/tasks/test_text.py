@@ -147,6 +147,25 @@ def test_rows_score_as_the_run_did(file):
     assert found == {**wanted, "average_precision": chance}
 
 
+def test_probabilities_are_those_of_their_own_rows_or_none(file, log):
+    task = TextTask.of(CORPUS)
+    scores = [np.log([[0.6, 0.4]]), np.log([[0.3, 0.7]]), np.log([[0.9, 0.1]])]
+    rows = task.rows(CORPUS, task.predict(scores, CORPUS))
+    rows = [row | {"split": "dev", "id": str(number)} for number, row in enumerate(rows)]
+    path, options = file(rows, "predictions.jsonl"), TextOptions()
+    save_scores(path, task.problem(), scores)
+    wanted = TextTask.score_file(path, None, options)["average_precision"]
+    assert wanted == 0.5
+    gold = [{"id": row["id"], "text": row["text"], "label": row["gold"]} for row in rows]
+    for order in (gold, gold[::-1], [gold[1], gold[2], gold[0]]):
+        found = TextTask.score_file(path, file(order, "gold.jsonl"), options)
+        assert found["average_precision"] == wanted
+    for other in ([rows[1], rows[0], rows[2]], [rows[0], rows[1], rows[1]]):
+        found = TextTask.score_file(file(other, "predictions.jsonl"), None, options)
+        assert "average_precision" not in found
+        assert "scored without probabilities: expected in" in log.messages[-1]
+
+
 def test_predictions_beside_a_file_of_gold(tmp_path, log):
     gold, predictions = tmp_path / "gold.tsv", tmp_path / "own.txt"
     gold.write_text("spam\tQuay Nine is down\nham\tDock four is fine\nham\tall is quiet\n")

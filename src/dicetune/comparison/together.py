@@ -9,7 +9,6 @@ model is needed.
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import os
 import shutil
@@ -19,18 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from dicetune.comparison.folder import TOGETHER
 from dicetune.comparison.plan import Plan, slug
 from dicetune.comparison.runs import EXAMPLE, FinishedRun, in_order
-from dicetune.decide.folder import DEV, tune_folder
+from dicetune.decide.folder import DEV, Split, tune_folder, write_scores
 from dicetune.errors import DicetuneError
 from dicetune.problems import problem_of
 from dicetune.records import (
     ENSEMBLE_FILE,
     PREDICTIONS_FILE,
-    PROBLEM_KEY,
     SCORES_FILE,
     read_json,
     sha256,
@@ -114,21 +111,20 @@ class Together(FinishedRun):
         place.mkdir(parents=True)
         settings = self.members[0].problem
         problem = problem_of(settings)
-        arrays: dict[str, np.ndarray] = {}
-        rows: list[dict[str, Any]] = []
+        splits: dict[str, Split] = {}
         for split in self.members[0].splits:
             like = self.members[0].predictions(split)
             scores = problem.average([_scored(run, split, like) for run in self.members])
             gold = [row["gold"] for row in like]
             predicted = problem.decisions(gold, scores).predicted({})
-            arrays[split] = np.concatenate(scores)
-            arrays[f"{split}.lengths"] = np.array([len(one) for one in scores], dtype=np.int64)
-            rows += [
+            rows = [
                 {key: row[key] for key in EXAMPLE if key in row} | {"predicted": found}
                 for row, found in zip(like, predicted, strict=True)
             ]
-        save_file(arrays, place / SCORES_FILE, {PROBLEM_KEY: json.dumps(settings)})
-        write_json_lines(place / PREDICTIONS_FILE, rows)
+            splits[split] = Split(rows, scores, [])
+        write_scores(place, settings, splits)
+        every = [row for split in splits.values() for row in split.rows]
+        write_json_lines(place / PREDICTIONS_FILE, every)
         tune_folder(place)
         card = _CARD.format(loss=self.planned.loss, number=len(self.members))
         (place / "README.md").write_text(card, encoding="utf-8")

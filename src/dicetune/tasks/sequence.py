@@ -11,7 +11,8 @@ import json
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -225,9 +226,6 @@ class SequenceTask(Task):
         gold_corpus = None if gold is None else cls.read_source(gold, options, True, Trained())
         found = cls._predictions(source, gold_corpus, options)
         log_notes((*(gold_corpus.notes if gold_corpus else ()), *found.notes))
-        if not found.probabilities:
-            chances = chances_beside(source.path, source.split, len(found))
-            found = replace(found, probabilities=tuple(chances))
         labels = gold_corpus.label_names if gold_corpus else _names(options)
         return cls.score_labels(found, list(labels), options)
 
@@ -251,6 +249,7 @@ class SequenceTask(Task):
             split=source.split,
             label_columns=chosen_label_columns(vars(options)),
             separator=_settled("separator", options, Trained()),
+            chances=partial(chances_beside, source.path),
         )
 
     @classmethod

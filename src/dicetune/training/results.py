@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,18 +10,14 @@ from typing import Any
 import numpy as np
 import torch
 from huggingface_hub import ModelCard, ModelCardData
-from safetensors.numpy import save_file
 
 from dicetune.decide import Split, Tuned, tune_splits
-from dicetune.decide.folder import DEV, write_tuned
+from dicetune.decide.folder import DEV, write_scores, write_tuned
 from dicetune.losses import start_steps
-from dicetune.problems import Problem
 from dicetune.records import (
     DEFAULT,
     METRICS_FILE,
     PREDICTIONS_FILE,
-    PROBLEM_KEY,
-    SCORES_FILE,
     TUNED,
     RunRecord,
     by_decision,
@@ -183,7 +178,8 @@ def _write(
     trainer.model.save_pretrained(folder)
     prepared.tokenizer.save_pretrained(folder)
     problem, splits = prepared.choice.problem, {name: one.split for name, one in scored.items()}
-    _write_scores(folder, problem, splits)
+    write_scores(folder, problem.settings, splits)
+    follow_umask(folder)
     rows = [row for split in splits.values() for row in split.rows]
     write_json_lines(folder / PREDICTIONS_FILE, rows)
     tuned = None
@@ -237,16 +233,6 @@ def _metrics(prepared: Prepared, name: str, scored: Scored, tuned: Tuned | None)
         scores = scored.split.scores
         how, found = TUNED, task.score(data, task.predict(scores, data, rule.apply(scores)))
     return {"decision": how, **found, **loss, DEFAULT: scored.metrics}
-
-
-def _write_scores(folder: Path, problem: Problem, splits: Mapping[str, Split]) -> None:
-    arrays: dict[str, np.ndarray] = {}
-    for name, split in splits.items():
-        arrays[name] = np.concatenate(split.scores)
-        arrays[f"{name}.lengths"] = np.array([len(rows) for rows in split.scores], dtype=np.int64)
-    settings = json.dumps(problem.settings, ensure_ascii=False)
-    save_file(arrays, folder / SCORES_FILE, metadata={PROBLEM_KEY: settings})
-    follow_umask(folder)
 
 
 def _write_card(

@@ -11,7 +11,7 @@ columns are gold and predicted, or the last column where the gold is in another 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,8 @@ class PredictionLayout:
     split: str | None = None  # which rows, where they name several splits
     label_columns: Sequence[str] = ()  # of 0 and 1, or names of the places in lists of 0 and 1
     separator: str = AUTO  # between labels in a cell: auto, none or the separator
+    # probabilities of JSON lines that have none, from their records; empty if there are none
+    chances: Callable[[Sequence[Mapping[str, Any]]], Sequence[Mapping[str, float]]] | None = None
 
     def __post_init__(self) -> None:
         check_header(self.header)
@@ -158,12 +160,16 @@ class _PredictionReader(Reader):
         names = list(records[0][1])
         rows = [(at.line or 0, [record.get(name) for name in names]) for at, record in records]
         columns = self.columns(names, rows, rows[0][0])
+        beside: Sequence[Mapping[str, float] | None] = ()
+        if self.wanted.chances and not any("probabilities" in record for _, record in records):
+            beside = self.wanted.chances([record for _, record in records])
+        beside = beside or [None] * len(records)
         found = []
-        for row, (place, record) in zip(rows, records, strict=True):
+        for row, (place, record), known in zip(rows, records, beside, strict=True):
             for name in (names[column] for column in columns.needed):
                 if name not in record:
                     raise place.error(f"expected the key {quoted(name)} as in the first row")
-            chances = _probabilities(record, place)
+            chances = _probabilities(record, place) if known is None else known
             found.append(replace(columns.row(row, name_of(record)), probabilities=chances))
         return found
 
