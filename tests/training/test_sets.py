@@ -122,7 +122,7 @@ def test_a_step_that_is_over_is_gone_and_the_loss_of_a_batch_can_be_asked(tmp_pa
     made.train()
     assert made._step is None
     batch = next(iter(made.get_train_dataloader()))
-    count = {"tags": (batch["labels"] != -100).sum()}
+    count = {"labels": (batch["labels"] != -100).sum()}
     loss = made.compute_loss(made.model.train(), batch, num_items_in_batch=count)
     assert loss.requires_grad
     assert loss.isfinite()
