@@ -93,7 +93,7 @@ def alternate(
 
 
 def machine() -> str:
-    """Processor, cores, load and versions, in one line."""
+    """Processor, cores, threads, load and versions, in one line."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -106,7 +106,9 @@ def machine() -> str:
         except PackageNotFoundError:
             continue
     load = f"load {os.getloadavg()[0]:.1f}"
-    return ", ".join((name, f"{os.cpu_count()} cores", load, *versions))
+    threads = os.environ.get("OMP_NUM_THREADS")
+    threads = f"OMP_NUM_THREADS {threads}" if threads else "threads not limited"
+    return ", ".join((name, f"{os.cpu_count()} cores", threads, load, *versions))
 
 
 def show(rows: Iterable[Row | str]) -> str:
@@ -133,6 +135,8 @@ def rows_of(script: Path) -> list[str]:
                 rows.append(line.strip())
     if run.returncode:
         raise SystemExit(f"{script.name} ended with {run.returncode}")
+    if not rows:
+        raise SystemExit(f"{script.name} printed no row: a benchmark prints show(rows)")
     return rows
 
 
