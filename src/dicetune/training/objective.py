@@ -100,8 +100,9 @@ class Objective:
         for item in inputs:
             if self.hard_negatives is not None:
                 item = _hardest(item, self.hard_negatives)
-            found = None if self._ranks_together(item.kind) else counts[item.name]
-            additive = [found is not None and t.is_additive(item.kind) for _, t in self.terms]
+            apart = not self._ranks_together(item.kind)
+            additive = [apart and term.is_additive(item.kind) for _, term in self.terms]
+            found = counts[item.name] if any(additive) else None
             given = _given(item)
             if running is None:
                 scales = (world_size if one else 1 / micro_batches for one in additive)
