@@ -87,6 +87,30 @@ def test_a_stream_that_has_ended_is_told_by_its_whole_content(saved_family, pipe
     assert len(predictor.read(piece, gold=False)) == 2
 
 
+@pytest.mark.parametrize(
+    ("head", "content", "told"),
+    [
+        ("sequence", "text;mood\nthe pump is down;bad\n", None),
+        ("sequence", "the pump\tbad\n", None),
+        ("sequence", "(3 (2 dock) (2 four))\n", None),
+        ("sequence", "the pump, it is down\nall\tis; fine\n", "text"),
+        ("token", "at O\nQuay O\n\nall O\n", None),
+        ("question", '{"data": []}\n', None),
+    ],
+)
+def test_the_format_does_not_depend_on_when_the_lines_come(saved_family, head, content, told):
+    predictor = load(saved_family("bert", head))
+    for slow in (True, False):
+        reading, writing = os.pipe()
+        lines = LiveLines(reading)
+        os.write(writing, content.encode())
+        if not slow:
+            os.close(writing)
+        assert line_format(lines, predictor, "auto", "jsonl") == told
+        if slow:
+            os.close(writing)
+
+
 @pytest.mark.parametrize(("format", "out"), [("tsv", "jsonl"), ("text", "csv"), ("auto", "tsv")])
 def test_formats_that_no_line_shows_wait_for_the_end(saved_family, pipe, format, out):
     lines, write = pipe

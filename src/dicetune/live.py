@@ -1,8 +1,8 @@
 """Live input: the lines of an input stream are answered as they come, not when the stream ends.
 
 A thread reads while the model is loaded and while it works, so that a batch holds all lines that
-wait. A stream that has ended by then is a file like any other, whose whole content tells its
-format. Of a stream that goes on, the first line tells it.
+wait. The format never depends on when lines come. The first line tells it where it is an object of
+JSON lines, or a plain text that begins no table; else the whole stream does, when it has ended.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from dicetune.data.files.json_objects import is_object
 from dicetune.data.files.text import Piece
-from dicetune.errors import DataError, InputError
+from dicetune.errors import DataError, DicetuneError, InputError
 from dicetune.records import silent_log
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ BY_LINE = ("jsonl", "same", "text", "word_tag", "conll")
 """Output formats whose parts, one after the other, are the whole."""
 
 GRACE = 0.1
-"""Seconds in which a stream whose first line has come may still end as a file."""
+"""Seconds in which a stream whose first line has come may still end, to be read at once."""
 
 _AT_ONCE = 1 << 16
 _log = logging.getLogger(__name__)
@@ -89,19 +89,38 @@ class LiveLines:
 
 
 def line_format(lines: LiveLines, predictor: Predictor, format: str, out_format: str) -> str | None:
-    """The format of a stream that goes on and is answered line by line; ``None`` for any other."""
+    """The format of a stream that can be answered line by line; ``None`` for any other."""
     first = lines.first()
-    if lines.ended:
-        return None
-    takes_text = len(predictor.task.inputs) == 1
+    by_line = ("jsonl", *(["text"] if len(predictor.task.inputs) == 1 else []))
     if format == "auto":
-        format = "jsonl" if is_object(first) else "" if b"\t" in first else "text"
-        if format == "text" and takes_text:
+        format = _told_by(first, predictor)
+        if format == "text":
             _log.info("the input stream is read as text, one text a line; --format says otherwise")
-    if format not in ("jsonl", *(["text"] if takes_text else [])) or out_format not in BY_LINE:
-        _log.info("the input stream is answered when it ends, as a line of it is no text by itself")
-        return None
-    return format
+    if format in by_line and out_format in BY_LINE:
+        return format
+    if not lines.ended:
+        _log.info(
+            "the input stream is answered when it ends, as its first line may be part of a table "
+            "or of another layout, or the output is one whole; --format %s with output by lines "
+            "answers each line",
+            " or ".join(by_line),
+        )
+    return None
+
+
+def _told_by(first: bytes, predictor: Predictor) -> str:
+    """The format that a first line tells, whatever follows it; "auto" for none."""
+    if not is_object(first) and predictor.task.aligns:  # "dock O" is two words, or one and its tag
+        return "auto"
+    try:
+        with silent_log():
+            alone = predictor.read(Piece(first), format="auto", gold=False)
+    except DicetuneError:  # such as names of columns without a row
+        return "auto"
+    if is_object(first):
+        return "jsonl" if len(alone) == 1 else "auto"
+    line = first.decode("utf-8").removeprefix("\ufeff").rstrip("\r\n")
+    return "text" if [example.texts for example in alone] == [(line,)] else "auto"
 
 
 def follow(lines: LiveLines, predictor: Predictor, format: str, out_format: str) -> Iterator[str]:

@@ -207,13 +207,13 @@ def predict(
         raise unknown_name("output format", str(out_format), list(known))
     if live is not None:
         by_line = line_format(live, predictor, format, out_format or known[0])
-        if by_line is not None:
+        if by_line is not None and not live.ended:
             _tell_rule(predictor)
             for part in follow(live, predictor, by_line, out_format or known[0]):
                 write_text("-", part)
                 sys.stdout.flush()
             return Answers([], "")
-        source = live.whole()
+        source, format = live.whole(), by_line or format
     if source is None:
         examples = predictor.ask(**texts)
     else:
