@@ -20,7 +20,7 @@ def pipe():
 
     def write(text=""):
         if text:
-            os.write(writing, text.encode())
+            os.write(writing, text if isinstance(text, bytes) else text.encode())
         else:
             os.close(ends.pop())
 
@@ -74,6 +74,26 @@ def test_json_lines_are_told_by_the_first_and_errors_name_the_line_of_the_stream
     with pytest.raises(DataError, match=r"stdin>:2: ") as error:
         next(texts)
     assert error.value.line == 2
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "said"),
+    [
+        ("dock four", b"caf\xe9", "got the byte 0xe9 at byte 4 of the line: convert the file"),
+        ('{"text": "dock four"}', b"{", "expected"),
+    ],
+)
+def test_lines_before_a_bad_line_are_answered_and_its_number_is_named(
+    saved_family, pipe, good, bad, said
+):
+    lines, write = pipe
+    write(f"{good}\n{good}\n")
+    _, texts = answers(lines, load(saved_family("bert", "sequence"), batch_size=2))
+    assert len(next(texts).splitlines()) == 2
+    write(good.encode() + b"\n" + bad + b"\n")
+    assert json.loads(next(texts))["text"] == "dock four"
+    with pytest.raises(DataError, match=f"^<stdin>:4: .*{said}"):
+        next(texts)
 
 
 def test_a_stream_that_has_ended_is_told_by_its_whole_content(saved_family, pipe):

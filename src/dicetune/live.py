@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from dicetune.data.files.json_objects import is_object
-from dicetune.data.files.text import Piece
-from dicetune.errors import DataError, DicetuneError, InputError
+from dicetune.data.files.text import STDIN, Piece, no_utf8, source_name
+from dicetune.errors import DataError, DicetuneError
 from dicetune.records import silent_log
 
 if TYPE_CHECKING:
@@ -127,30 +127,35 @@ def follow(lines: LiveLines, predictor: Predictor, format: str, out_format: str)
     """The output for the lines of a stream, as they come, in batches of all that wait."""
     done = 0
     while found := lines.take(predictor.batch_size):
+        wrong: DataError | None = None
         with silent_log(done > 0):  # every batch would say the same of the stream
-            data = _data_of(found, predictor, format, done)
+            try:
+                data = _data_of(found, predictor, format, done)
+            except DataError as error:
+                if error.line is None:
+                    raise
+                said = str(error).partition(f":{error.line}: ")[2]
+                wrong = DataError(error.path, said, error.line + done)
+                data = _data_of(found[: error.line - 1], predictor, format, done)
             if data is not None:
                 answers = predictor.answer(data)
                 yield predictor.task.render(data, answers, out_format, predictor.decision)
+        if wrong is not None:  # the lines before it are answered
+            raise wrong
         done += len(found)
 
 
 def _data_of(found: list[bytes], predictor: Predictor, format: str, done: int) -> Any:
-    """The examples of some lines; ``None`` where JSON lines are blank."""
-    if format == "text":
-        try:
-            texts = [line.decode("utf-8").removesuffix("\n").removesuffix("\r") for line in found]
-        except UnicodeDecodeError as error:
-            raise InputError(f"expected UTF-8 in the input stream, got {error}") from None
-        if not done:
-            texts[0] = texts[0].removeprefix("\ufeff")
-        return predictor.ask(text=texts)
-    if not b"".join(found).strip():
+    """The examples of some lines; ``None`` where there are none, or blank JSON lines."""
+    raw = b"".join(found)
+    if format != "text":
+        return predictor.read(Piece(raw), format=format, gold=False) if raw.strip() else None
+    if not found:
         return None
     try:
-        return predictor.read(Piece(b"".join(found)), format=format, gold=False)
-    except DataError as error:
-        if error.line is None:
-            raise
-        said = str(error).partition(f":{error.line}: ")[2]
-        raise DataError(error.path, said, error.line + done) from None
+        texts = [line.removesuffix("\r") for line in raw.decode().removesuffix("\n").split("\n")]
+    except UnicodeDecodeError as error:
+        raise no_utf8(raw, error.start, source_name(STDIN)) from None
+    if not done:
+        texts[0] = texts[0].removeprefix("\ufeff")
+    return predictor.ask(text=texts)

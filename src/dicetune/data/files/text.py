@@ -245,7 +245,7 @@ def read_lines(path: str | Path, *, returns: bool = False) -> Lines:
     try:
         lines = Lines(raw.removeprefix(_MARK), returns)
     except UnicodeDecodeError as error:
-        raise _no_utf8(raw, len(raw) - len(error.object) + error.start, path) from None
+        raise no_utf8(raw, len(raw) - len(error.object) + error.start, path) from None
     if lines.is_blank:
         raise DataError(path, "expected text, got an empty file: check how it was made")
     first = raw.find(b"\n")
@@ -319,7 +319,7 @@ def _limit() -> int:
     return int(chosen)
 
 
-def _no_utf8(raw: bytes, start: int, path: str | Path) -> DataError:
+def no_utf8(raw: bytes, start: int, path: str | Path) -> DataError:
     """What is said of a file whose byte at ``start`` is the first that is no UTF-8."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return DataError(
