@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from dicetune.decide.floors import FloorFit
-from dicetune.decide.held_out import FOLDS, CrossFit, Procedure, Search, shrink_factor, supported
+from dicetune.decide.held_out import FOLDS, CrossFit, Procedure, once, shrink_factor, supported
 from dicetune.decide.rule import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.problems import Problem, problem_of
@@ -97,11 +97,11 @@ def fit(
     floor = None
     if guard:
         decisions = supported(decisions, goal, names, folds)
-    search: Search = decisions.fit if not guard else decisions.estimate
+    search = once(decisions.estimate if guard else decisions.fit)
     if confidence is not None and goal.is_operating_point:
         floor_fit = FloorFit(decisions, goal, names if groups is None else groups, confidence)
         floor = floor_fit.fit(np.ones(len(gold), dtype=bool))
-        search = lambda goal, mask: floor_fit.fit(mask).biases  # noqa: E731
+        search = once(lambda _, mask: floor_fit.fit(mask).biases)
     procedure = Procedure(decisions, goal, names, folds, search, guard)
     found = procedure.on(np.ones(len(gold), dtype=bool), crossed=True)
     sums = {
@@ -115,7 +115,9 @@ def fit(
         promised: CrossFit | None = crossed
         if promise and procedure.shrinks:  # many fits: several labels have a shorter search
             quick = decisions.quick()
-            short = replace(procedure, decisions=quick, search=quick.estimate)
+            short = procedure
+            if quick is not decisions:
+                short = replace(procedure, decisions=quick, search=once(quick.estimate))
             promised = short.promised()
         if promise and promised is not None:
             sums["promised"] = promised.sums

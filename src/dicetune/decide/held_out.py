@@ -36,7 +36,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -47,6 +47,19 @@ from dicetune.problems.ratios import Z95, wilson
 FOLDS = 5
 Search = Callable[[Goal, np.ndarray], dict[str, float]]
 """From a goal and the units under a mask, (U,) bool, to biases."""
+
+
+def once(search: Search) -> Search:
+    """The search for one goal, made once for the same units: a promise repeats those of a gain."""
+    found: dict[bytes, dict[str, float]] = {}
+
+    def kept(goal: Goal, mask: np.ndarray) -> dict[str, float]:
+        units = mask.tobytes()
+        if units not in found:
+            found[units] = search(goal, mask)
+        return found[units]
+
+    return kept
 
 
 @dataclass(frozen=True)
@@ -81,12 +94,14 @@ class Procedure:
 
         Where every unit has one, as where one of several classes is chosen, that is all units.
         """
+        return int((self._positive if units is None else self._positive[units]).sum())
+
+    @cached_property
+    def _positive(self) -> np.ndarray:
         counts = self.decisions.counts({})
-        counts = counts if units is None else counts[units]
         if not self.goal.problem.has_classes:
-            return len(counts)
-        _, (_, _, gold) = self.goal.problem.focus(counts)
-        return int((gold.sum(-1) > 0).sum())
+            return np.ones(len(counts), dtype=bool)
+        return self.goal.items(counts)[1] > 0
 
     def on(self, units: np.ndarray, crossed: bool = False) -> Shrunk:
         """The rule of the units under a mask; ``crossed`` asks for the gain where it is free."""
@@ -156,12 +171,11 @@ class CrossFit:
         Only units with an item in precision and recall say something: with few of them the
         interval is wide, as Wilson's is for few items.
         """
-        score, _, error = goal.gain(np.zeros_like(self.counts), self.counts)
         said = len(self.counts)
         if goal.problem.has_classes:
-            _, (_, predicted, gold) = goal.problem.focus(self.counts)
-            said = int(((predicted + gold).sum(-1) > 0).sum())
-        return wilson(score, Z95 * error, Z95**2 / max(said, 1))
+            predicted, gold = goal.items(self.counts)
+            said = int((predicted + gold > 0).sum())
+        return wilson(self.score, Z95 * goal.error(self.counts), Z95**2 / max(said, 1))
 
 
 def supported(decisions: Decisions, goal: Goal, ids: Sequence[str], folds: int) -> Decisions:
@@ -241,6 +255,7 @@ def cross_fit(
         seen[places[part != number]] = True
         biases = decisions.estimate(goal, seen) if fit is None else fit(seen)
         mine = places[part == number]
-        held_out[mine] = decisions.counts(biases)[mine]
-    counts = held_out[places]
-    return CrossFit(counts, *goal.gain(default[places], counts), folds)
+        held_out[mine] = decisions.counts_of(mine, biases)
+    if units is not None:
+        default, held_out = default[places], held_out[places]
+    return CrossFit(held_out, *goal.gain(default, held_out), folds)

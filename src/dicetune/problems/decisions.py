@@ -88,6 +88,10 @@ class Decisions:
         """Counts of each unit, (U, M)."""
         raise NotImplementedError
 
+    def counts_of(self, units: Any, biases: Biases) -> np.ndarray:
+        """Counts of some units, by their places or a mask."""
+        return self.counts(biases)[units]
+
     def steps(self, name: str, biases: Biases) -> Steps:
         """Counts as functions of the bias ``name``, with the other biases fixed."""
         raise NotImplementedError

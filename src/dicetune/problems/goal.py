@@ -197,13 +197,36 @@ class Goal:
         References:
             Efron & Stein, The Jackknife Estimate of Variance, 1981.
         """
-        whole = float(self.score(counts.sum(0)))
-        pieces = np.array_split(np.arange(len(counts)), 1 + counts.size // 2**22)
-        without = np.zeros(len(counts))
-        for sign, each, sums in ((1, counts, counts.sum(0)), (-1, default, default.sum(0))):
-            without += sign * np.concatenate([self.score(sums - each[one]) for one in pieces])
-        spread = ((without - without.mean()) ** 2).mean() * (len(counts) - 1)
-        return whole, whole - float(self.score(default.sum(0))), float(np.sqrt(spread))
+        before, after = float(self.score(default.sum(0))), float(self.score(counts.sum(0)))
+        return after, after - before, spread(self._without(counts) - self._without(default))
+
+    def error(self, counts: np.ndarray) -> float:
+        """The jackknife's standard error of the score."""
+        return spread(self._without(counts))
+
+    def _without(self, counts: np.ndarray) -> np.ndarray:
+        """The score without each unit, (U,)."""
+        sums = counts.sum(0)
+        return np.concatenate([self.score(sums - part) for part in _parts(counts)])
+
+    def items(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Predicted and gold items of each unit, of the classes in precision and recall, (U,)."""
+        found = [self.problem.focus(part)[1] for part in _parts(counts)]
+        _, predicted, gold = (
+            np.concatenate([block.sum(-1) for block in blocks])
+            for blocks in zip(*found, strict=True)
+        )
+        return predicted, gold
+
+
+def _parts(counts: np.ndarray) -> list[np.ndarray]:
+    """The counts of some units at a time: as numbers those of all may fill the memory."""
+    return np.array_split(counts, 1 + counts.size // 2**18)
+
+
+def spread(without: np.ndarray) -> float:
+    """The standard error of a score, from the score without each unit."""
+    return float(np.sqrt(((without - without.mean()) ** 2).mean() * (len(without) - 1)))
 
 
 def _mean(values: np.ndarray, occurs: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ highest (Lipton et al., 2014).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -38,13 +38,30 @@ from dicetune.problems.ratios import (
     ratio,
 )
 from dicetune.problems.ruled import chance_over
-from dicetune.problems.score_rows import ScoreRow, column_names, log_probability_table, log_sigmoid
-from dicetune.problems.thresholds import shortfall, threshold_interval, trusted
+from dicetune.problems.score_rows import (
+    ScoreRow,
+    column_names,
+    log_probability_table,
+    log_sigmoid,
+    logit,
+)
+from dicetune.problems.thresholds import (
+    Ranked,
+    common_prior,
+    curve,
+    falling,
+    shortfall,
+    threshold_interval,
+    trusted,
+)
 
 HALF = float(np.log(0.5))
 MICRO = "micro_f1"
 TOGETHER = ("exact_match", "precision", "recall")
 """Metrics that are no mean over labels, beside micro-F1."""
+
+AT_ONCE = 64
+"""Labels whose scores are ranked together: copies of all would fill the memory."""
 
 
 class LabelSet(Problem):
@@ -197,12 +214,9 @@ class LabelSetDecisions(Decisions):
         self.problem = problem
         self.labels = self.names = problem.labels
         self._truth = problem.indicators(gold)
-        empty = np.zeros((0, len(self.labels)))
-        self._scores = np.concatenate([empty, *scores]).astype(np.float64)
-        self._at = -logit(self._scores)
+        # as precise as they are given: of many labels a copy of float64 would fill the memory
+        self._scores = np.concatenate([np.zeros((0, len(self.labels)), np.float32), *scores])
         self._alone = LabelSet({"labels": ["a"]})  # counts of one label, whichever it is
-        self._now = np.zeros(len(self.labels))  # the biases of the decisions below
-        self._given = self._scores > HALF
         known = np.flatnonzero(self._truth.any(axis=0))
         absent = [label for place, label in enumerate(self.labels) if place not in known]
         kept = "a rule for an F-score follows the other labels there, any other keeps the default"
@@ -210,14 +224,17 @@ class LabelSetDecisions(Decisions):
 
     def predicted(self, biases: Biases) -> list[list[str]]:
         """The labels of each text, in their order."""
-        return [
-            [label for label, given in zip(self.labels, row, strict=True) if given]
-            for row in self._made(biases)
-        ]
+        made = self._made(biases)
+        return [[self.labels[number] for number in np.flatnonzero(row)] for row in made]
 
     def counts(self, biases: Biases) -> np.ndarray:
         """Counts of each text, (U, M)."""
-        return self.problem.tally(self._truth, self._padded(self._made(biases)))
+        return self.counts_of(slice(None), biases)
+
+    def counts_of(self, units: Any, biases: Biases) -> np.ndarray:
+        """Only these texts are decided."""
+        made = self._padded(self._made(biases, units))
+        return self.problem.tally(self._truth[units], made)
 
     def steps(self, name: str, biases: Biases) -> Steps:
         """A text gets the label ``name`` at its breakpoint."""
@@ -231,7 +248,8 @@ class LabelSetDecisions(Decisions):
         change = np.stack([truth.astype(np.float64), np.ones(len(made)), exact], axis=1)
         columns = np.array([column, size + column, 3 * size])
         base = self.problem.tally(self._truth, made).astype(np.float64)
-        return Steps.of(base, self._at[:, column], np.arange(len(made)), columns, change)
+        at = -logit(self._scores[:, column])
+        return Steps.of(base, at, np.arange(len(made)), columns, change)
 
     def present(self, mask: np.ndarray) -> list[str]:
         """The labels that some text under the mask has, and some has not."""
@@ -243,29 +261,27 @@ class LabelSetDecisions(Decisions):
         """The best biases; exact where the goal is a mean over labels, or micro-F1."""
         if goal.name in TOGETHER:
             return super().fit(goal, mask)
-        return self._best(goal, mask, self._truth[mask].astype(np.float64), self.present(mask))
+        return self._best(goal, mask, self.present(mask))
 
     def estimate(self, goal: Goal, mask: np.ndarray) -> dict[str, float]:
         """As ``fit``, with trusted weights for gold; labels without gold follow the others."""
-        truth = self._truth[mask]
-        own = truth[:, : len(self.labels)]
+        own = self._truth[mask, : len(self.labels)]
         if goal.name in TOGETHER or goal.is_operating_point or not own.any() or own.all():
             return self.fit(goal, mask)
-        weights = np.hstack([trusted(-self._at[mask], own), truth[:, len(self.labels) :]])
         names = self.names if len(self.names) > 1 else self.present(mask)
-        return self._best(goal, mask, weights, names)
+        return self._best(goal, mask, names, trusting=True)
 
     def intervals(self, goal: Goal, biases: Biases) -> dict[str, tuple[float, float]]:
         """Of the threshold of each label with gold, for the F-score of the label."""
         if not goal.is_f_score or goal.name == MICRO:
             return {}
-        names = self.present(np.ones(len(self._truth), dtype=bool))
-        columns = {name: self.problem.number(name) for name in names}
+        every = np.ones(len(self._truth), dtype=bool)
+        names = set(self.present(every))
         return {
-            name: threshold_interval(
-                self._at[:, column], self._truth[:, column], biases[name], goal.beta
-            )
-            for name, column in columns.items()
+            name: threshold_interval(at, truth, biases[name], goal.beta)
+            for part in self._columns(every)
+            for name, at, truth in zip(self.labels[part.place], part.at, part.gold, strict=True)
+            if name in names
         }
 
     def shortfall(self, mask: np.ndarray) -> float:
@@ -278,10 +294,21 @@ class LabelSetDecisions(Decisions):
         found = shortfall(int((truth & ~made).sum()), int((made & ~truth).sum()))
         return found if found > 0 else found / len(self.labels) ** 0.5
 
+    def _columns(self, mask: np.ndarray) -> Iterator[Ranked]:
+        """The labels on the texts under the mask, some at a time."""
+        texts = np.flatnonzero(mask)
+        for first in range(0, len(self.labels), AT_ONCE):
+            place = slice(first, first + AT_ONCE)
+            scores = np.ascontiguousarray(self._scores[texts, place].T)
+            order = falling(scores)
+            at = -logit(np.take_along_axis(scores, order, axis=1))
+            truth = self._truth[texts, first : min(place.stop, len(self.labels))]
+            yield Ranked(place, at, np.take_along_axis(truth.T, order, axis=1))
+
     def _best(
-        self, goal: Goal, mask: np.ndarray, weights: np.ndarray, names: Sequence[str]
+        self, goal: Goal, mask: np.ndarray, names: Sequence[str], trusting: bool = False
     ) -> dict[str, float]:
-        r"""The best biases of these labels, with weights, (N, M), for the gold under the mask.
+        r"""The best biases of these labels on the texts under the mask.
 
         A mean over labels is highest where each label is. Micro-F1 depends on all together:
 
@@ -296,73 +323,66 @@ class LabelSetDecisions(Decisions):
         optimum.
         """
         best: dict[str, float] = dict.fromkeys(self.names, 0.0)
-        curves = {name: self._curve(name, mask, weights) for name in names}
+        wanted, curves = set(names), {}
+        gold = float(self._truth[mask, len(self.labels) :].sum())
+        prior = None
+        if trusting and len(self.labels) > 1:
+            prior = common_prior(self._scores, self._truth[:, : len(self.labels)], mask)
+        for part in self._columns(mask):
+            weights = part.gold.astype(np.float64)
+            if trusting:
+                weights = trusted(-part.at.T, part.gold.T, prior).T
+            for name, at, weight in zip(self.labels[part.place], part.at, weights, strict=True):
+                gold += (positives := float(weight.sum()))
+                if name not in wanted and goal.name != MICRO:
+                    continue
+                edges, correct, predicted = curve(at, weight)
+                if goal.name == MICRO:
+                    curves[name] = edges, correct, predicted
+                    continue
+                key = self._key(goal, correct, predicted, positives)
+                best[name], _ = best_point(edges, key, 0.0)
         if goal.name != MICRO:
-            alone = replace(goal, problem=self._alone)
-            for name, (edges, sums) in curves.items():
-                best[name], _ = best_point(edges, alone.key(sums), 0.0)
             return best
-        made = self._padded(self._made({}))[mask]
-        rest = np.array(self.problem.micro(self.problem.tally(weights, made).sum(0)))
 
         def micro_f1(biases: Biases) -> float:
-            sums = rest.copy()
-            for name, (edges, curve) in curves.items():
-                sums += curve[np.searchsorted(edges, biases[name])][:3]
-                sums -= curve[np.searchsorted(edges, 0.0)][:3]
-            correct, predicted, gold = sums
-            return float(named_ratio(correct, predicted, gold, "f1"))
+            sums = np.zeros(2)
+            for name, (edges, *counts) in curves.items():
+                place = np.searchsorted(edges, biases[name])
+                sums += [count[place] for count in counts]
+            return float(named_ratio(*sums, gold, "f1"))
 
         score = micro_f1(best)
         while True:
             biases: dict[str, float] = dict.fromkeys(self.names, 0.0)
-            for name, (edges, sums) in curves.items():
-                correct, predicted = sums[:, 0], sums[:, 1]
+            for name in names:
+                edges, correct, predicted = curves[name]
                 biases[name], _ = best_point(edges, 2 * correct - score * predicted, 0.0)
             reached = micro_f1(biases)
             if reached <= score + EQUAL:
                 return best
             best, score = biases, reached
 
-    def _curve(
-        self, name: str, mask: np.ndarray, weights: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """``Steps.curve`` of a label on the units under the mask, with the counts of ``_alone``."""
-        column = self.problem.number(name)
-        weight, at = weights[:, column], self._at[mask, column]
-        base = np.zeros((1, len(self._alone.columns)))
-        base[0, 2] = weight.sum()
-        change, columns = np.stack([weight, np.ones(len(at))], axis=1), np.arange(2)
-        unit = np.zeros(len(at), dtype=np.int64)
-        return Steps.of(base, at, unit, columns, change).curve()
+    def _key(
+        self, goal: Goal, correct: np.ndarray, predicted: np.ndarray, gold: float
+    ) -> np.ndarray:
+        """``Goal.key`` of one label alone."""
+        if goal.name == "macro_f1":
+            return ratio(2 * correct, predicted + gold)
+        sums = np.zeros((len(self._alone.columns), len(correct)))
+        sums[0], sums[1], sums[2] = correct, predicted, gold
+        return replace(goal, problem=self._alone).key(sums.T)
 
-    def _made(self, biases: Biases) -> np.ndarray:
-        """Which labels each text gets, (U, C) bool; only labels whose bias changed are decided."""
-        wanted = vector(biases, self.labels)
-        changed = np.flatnonzero(wanted != self._now)
-        if len(changed):
-            names = [self.labels[number] for number in changed]
-            (moved,) = self.problem.move([self._scores[:, changed]], biases, names)
-            self._given[:, changed] = moved > HALF
-            self._now = wanted
-        return self._given.copy()
+    def _made(self, biases: Biases, units: Any = slice(None)) -> np.ndarray:
+        """Which labels each of the texts gets, (U, C) bool: log p above minus log(1 + e^b)."""
+        added = vector(biases, self.labels)
+        least = np.where(added == 0, HALF, -np.logaddexp(0.0, added))
+        return self._scores[units] > least
 
     def _padded(self, made: np.ndarray) -> np.ndarray:
         """The decisions with columns for classes that only gold has."""
-        return np.pad(made, ((0, 0), (0, self._truth.shape[1] - made.shape[1])))
-
-
-def logit(log_probability: np.ndarray) -> np.ndarray:
-    """The logit of p from log p, log p - log(1 - p), accurate for p near 0 and 1.
-
-    Example:
-        >>> logit(np.log([0.5, 0.75])).round(6).tolist()
-        [0.0, 1.098612]
-    """
-    given = np.asarray(log_probability, dtype=np.float64)
-    with np.errstate(divide="ignore"):
-        found: np.ndarray = given - np.log(-np.expm1(np.minimum(given, 0.0)))
-    return found
+        more = self._truth.shape[1] - made.shape[1]
+        return np.pad(made, ((0, 0), (0, more))) if more else made
 
 
 def _mean(values: Sequence[float]) -> float | None:

@@ -18,8 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dicetune.problems.decisions import vector
-from dicetune.problems.label_set import logit
-from dicetune.problems.score_rows import log_sigmoid
+from dicetune.problems.score_rows import log_sigmoid, logit
 
 FURTHEST = 60.0
 """Log-odds beyond are cut: they say nothing more, and infinity times a slope is no number."""

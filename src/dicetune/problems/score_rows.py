@@ -263,6 +263,19 @@ def log_sigmoid(values: np.ndarray) -> np.ndarray:
     return found
 
 
+def logit(log_probability: np.ndarray) -> np.ndarray:
+    """The logit of p from log p, log p - log(1 - p), accurate for p near 0 and 1.
+
+    Example:
+        >>> logit(np.log([0.5, 0.75])).round(6).tolist()
+        [0.0, 1.098612]
+    """
+    given = np.asarray(log_probability, dtype=np.float64)
+    with np.errstate(divide="ignore"):
+        found: np.ndarray = given - np.log(-np.expm1(np.minimum(given, 0.0)))
+    return found
+
+
 def mean_probabilities(models: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
     r"""The log-probabilities of several models as those of one model.
 

@@ -28,9 +28,12 @@ F1); Abrevaya & Huang, On the bootstrap of the maximum score estimator, 2005.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from dicetune.problems.score_rows import log_sigmoid, logit
 
 TRUST = 100.0
 """Positives at which the gold and the calibrated probability weigh the same."""
@@ -39,6 +42,9 @@ ALONE = (0.7, 3.0)
 SHARED = (0.5, 1.0)
 """Standard deviations of log-slope and intercept: of the only label, and of a label of several."""
 
+FEW, MANY = 1024, 2**20
+"""Items of one of several labels, and scores of all, of which no two are taken together."""
+
 MOST_STEPS = 50
 CLOSE = 1e-9
 ONE_SIDED = 1.644854  # standard errors of 95%
@@ -46,13 +52,30 @@ SURE = 20.0
 """Logits beyond say no more than that they are certain: shares of votes, for example, may be 0."""
 
 
-def trusted(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True)
+class Ranked:
+    """Labels side by side with their items from the highest score.
+
+    Args:
+        place: of the labels among all.
+        at: (C, N) the bias from which on each item is positive, rising.
+        gold: (C, N) bool.
+    """
+
+    place: slice
+    at: np.ndarray
+    gold: np.ndarray
+
+
+def trusted(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray | None = None) -> np.ndarray:
     """The weight that a search for thresholds counts in place of each gold label.
 
     Args:
         logits: (N, C) of the model for each item and label. Logits of more than 20, which may be
             infinite, count as one more than the others: they would rule the slope.
         truth: (N, C) bool.
+        prior: ``common_prior``, where the labels are several; the items of each label then come
+            in the order of their logits.
 
     Returns:
         (N, C) weights from 0 to 1.
@@ -67,15 +90,81 @@ def trusted(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """
     scores, gold = _bounded(logits), truth.astype(np.float64)
     centre, spread = np.zeros(2), ALONE
-    if scores.shape[1] > 1:
-        (centre,) = slope_and_intercept(scores.reshape(-1, 1), gold.reshape(-1, 1), centre, ALONE)
-        spread = SHARED
-    slope, intercept = slope_and_intercept(scores, gold, centre, spread).T
+    if prior is not None:
+        centre, spread = prior, SHARED
+    totals = np.stack([(gold * scores).sum(0), gold.sum(0)])
+    if prior is not None and len(scores) > FEW:
+        fitted = _fitted(*_grouped(scores), totals, centre, spread)
+    else:
+        fitted = _fitted(scores, 1.0, totals, centre, spread)
+    slope, intercept = fitted.T
     chance = _sigmoid(np.exp(slope) * scores + intercept)
-    positives = gold.sum(0)
-    own = positives / (positives + TRUST)
+    own = totals[1] / (totals[1] + TRUST)
     found: np.ndarray = own * gold + (1 - own) * chance
     return found
+
+
+def common_prior(scores: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """What all labels together say of the log-slope and the intercept of one, (2,).
+
+    Of many scores those that share their first 17 bits (as log p, one in 256 of their size) count
+    as one.
+
+    Args:
+        scores: (N, C) log-probabilities.
+        truth: (N, C) bool.
+        mask: (N,) bool, the items that count.
+    """
+    items = np.flatnonzero(mask)
+    if scores.dtype != np.float32 or len(items) * scores.shape[1] <= MANY:
+        logits, gold = _bounded(logit(scores[items])).ravel(), truth[items].ravel()
+        totals = np.array([[(gold * logits).sum()], [gold.sum()]])
+        return _fitted(logits[:, None], 1.0, totals, np.zeros(2), ALONE)[0]
+    parts = np.array_split(items, 1 + len(items) * scores.shape[1] // MANY)
+    sure = [np.float32(log_sigmoid(np.array(bound))) for bound in (-SURE, SURE)]
+    low, high = np.full((2, 1, scores.shape[1]), [[[np.inf]], [[-np.inf]]], np.float32)
+    for part in parts:
+        found = scores[part]
+        known = (found > sure[0]) & (found < sure[1])
+        low = np.minimum(low, found.min(0, where=known, initial=np.inf))
+        high = np.maximum(high, found.max(0, where=known, initial=-np.inf))
+    none = low > high
+    low, high = (np.where(none, 0.0, logit(np.where(none, -1.0, one))) for one in (low, high))
+    low, high = (log_sigmoid(one).astype(np.float32) for one in (low - 1, high + 1))
+    counts, pull, positives = np.zeros(2**17), 0.0, 0
+    for part in parts:
+        found = np.clip(scores[part], low, high)
+        counts += np.bincount((-found).view(np.uint32).ravel() >> 14, minlength=2**17)
+        gold = logit(found[truth[part]])
+        pull, positives = pull + gold.sum(), positives + len(gold)
+    bins = np.flatnonzero(counts)
+    middle = (bins.astype(np.uint32) << 14 | 1 << 13).view(np.float32)
+    totals = np.array([[pull], [positives]])
+    return _fitted(logit(-middle)[:, None], counts[bins, None], totals, np.zeros(2), ALONE)[0]
+
+
+def falling(scores: np.ndarray) -> np.ndarray:
+    """The order of log-probabilities from the highest, (C, N); equal ones as they come."""
+    if scores.dtype != np.float32:
+        return np.argsort(-scores, axis=1, kind="stable")
+    # of numbers of at least 0 the bits rise with the numbers; integers are sorted fastest
+    bits = (np.maximum(-scores, np.float32(0)) + np.float32(0)).view(np.uint32)
+    keys = bits.astype(np.uint64) << np.uint64(32) | np.arange(scores.shape[1], dtype=np.uint64)
+    keys.sort(axis=1)
+    return (keys & np.uint64(2**32 - 1)).astype(np.intp)
+
+
+def curve(at: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``Steps.curve`` of one label: breakpoints, (P,), weight and number of items, (P + 1,) each.
+
+    Args:
+        at: (N,) rising.
+        weight: (N,) of the items.
+    """
+    first, last = np.searchsorted(at, -np.inf, "right"), np.searchsorted(at, np.inf)
+    begins = first + np.flatnonzero(np.diff(at[first:last], prepend=-np.inf))
+    ends = np.concatenate([[first], begins[1:], [last]]) if len(begins) else np.array([first])
+    return at[begins], np.append(0.0, np.cumsum(weight))[ends], ends.astype(np.float64)
 
 
 def _bounded(logits: np.ndarray) -> np.ndarray:
@@ -113,17 +202,50 @@ def slope_and_intercept(
     Returns:
         (C, 2).
     """
+    totals = np.stack([(gold * scores).sum(0), gold.sum(0)])
+    return _fitted(scores, 1.0, totals, centre, spread)
+
+
+def _grouped(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means and numbers, (G, 1), of neighbours in order: the farther from both ends, the more."""
+    half = len(scores) // 2
+    sizes = np.maximum(1, np.arange(half) // 32)
+    starts, place = [], 0
+    while place < half:
+        starts.append(place)
+        place += int(sizes[place])
+    begins = np.array([*starts, *(len(scores) - place for place in starts[:0:-1])])
+    items = np.diff(begins, append=len(scores))[:, None]
+    return np.add.reduceat(scores, begins, axis=0) / items, items.astype(np.float64)
+
+
+def _fitted(
+    scores: np.ndarray,
+    items: np.ndarray | float,
+    totals: np.ndarray,
+    centre: np.ndarray,
+    spread: tuple[float, float],
+) -> np.ndarray:
+    """``slope_and_intercept``, with the number of items of each score.
+
+    Args:
+        scores: (N, C).
+        items: (N, 1) or (N, C), or the same for all.
+        totals: (2, C) summed logits, and number, of the positive items.
+        centre: (2,) mean of the prior.
+        spread: standard deviations of the prior.
+    """
     precision = 1 / np.square(spread)
     found = np.tile(np.asarray(centre, dtype=np.float64), (scores.shape[1], 1))
 
     columns = np.arange(len(found))  # of the labels that are not done
-    at, scores, gold = found, np.asfortranarray(scores), np.asfortranarray(gold)
+    at, scores = found, np.asfortranarray(scores)
 
     def cost(at: np.ndarray) -> np.ndarray:
-        logit = np.exp(at[:, 0]) * scores + at[:, 1]
-        # log(1 + exp(logit)), which np.logaddexp takes several times as long for
-        misfit: np.ndarray = np.maximum(logit, 0) + np.log(1 + np.exp(-np.abs(logit)))
-        misfit = (misfit - gold * logit).sum(0)
+        given = np.exp(at[:, 0]) * scores + at[:, 1]
+        # log(1 + exp(given)), which np.logaddexp takes several times as long for
+        misfit: np.ndarray = np.maximum(given, 0) + np.log(1 + np.exp(-np.abs(given)))
+        misfit = (items * misfit).sum(0) - np.exp(at[:, 0]) * totals[0] - at[:, 1] * totals[1]
         misfit += ((at - centre) ** 2 * precision).sum(1) / 2
         return misfit
 
@@ -131,8 +253,9 @@ def slope_and_intercept(
     for _ in range(MOST_STEPS):
         sloped = np.exp(at[:, 0]) * scores
         chance = _sigmoid(sloped + at[:, 1])
-        wrong, weight = chance - gold, chance * (1 - chance)
-        pull = np.stack([(wrong * sloped).sum(0), wrong.sum(0)], axis=1)
+        made, weight = items * chance, items * chance * (1 - chance)
+        pull = np.stack([(made * sloped).sum(0), made.sum(0)], axis=1)
+        pull -= np.stack([np.exp(at[:, 0]) * totals[0], totals[1]], axis=1)
         gradient = pull + (at - centre) * precision
         # the slope's own part may be concave: without it each step still goes down
         bend = (weight * sloped**2).sum(0) + np.maximum(pull[:, 0], 0) + precision[0]
@@ -156,7 +279,7 @@ def slope_and_intercept(
             break
         costs, at, columns = np.where(kept, tried, costs)[going], at[going], columns[going]
         if not going.all():
-            scores, gold = scores[:, going], gold[:, going]
+            scores, totals = scores[:, going], totals[:, going]
     return found
 
 
