@@ -8,12 +8,17 @@ import pytest
 from scipy.optimize import minimize
 
 from dicetune.decide.fit import fit
-from dicetune.problems import problem_of
+from dicetune.problems import problem_of, thresholds
+from dicetune.problems.decisions import Steps
 from dicetune.problems.goal import Goal
+from dicetune.problems.score_rows import logit
 from dicetune.problems.thresholds import (
     ALONE,
     SHARED,
     TRUST,
+    common_prior,
+    curve,
+    falling,
     slope_and_intercept,
     threshold_interval,
     trusted,
@@ -210,3 +215,46 @@ def test_the_intervals_hold_what_they_say():
         kept.append(evidence["promised_interval"][0] <= f1 <= evidence["promised_interval"][1])
     assert np.mean(held) >= 0.93
     assert np.mean(kept) >= 0.85
+
+
+def test_scores_fall_and_equal_ones_stay_in_order():
+    rng = np.random.default_rng(11)
+    scores = np.round(-rng.gamma(1.0, 2.0, (3, 200)), 1).astype(np.float32)
+    scores[0, :3], scores[1, 5:8] = 0.0, -np.inf
+    scores[2, :2] = np.float32(-1e-12), np.float32(-0.0)
+    expected = np.argsort(-scores, axis=1, kind="stable")
+    assert (falling(scores) == expected).all()
+    assert (falling(scores.astype(np.float64)) == expected).all()
+
+
+def test_the_curve_of_a_label_is_that_of_steps():
+    rng = np.random.default_rng(12)
+    weight = rng.random(60)
+    for at in (np.round(rng.normal(0, 2, 60), 1), np.repeat([-np.inf, 0.5, np.inf], 20)):
+        at = np.sort(at)
+        change = np.stack([weight, np.ones(60)], axis=1)
+        steps = Steps.of(np.zeros((1, 2)), at, np.zeros(60, dtype=int), np.arange(2), change)
+        edges, sums = steps.curve()
+        found = curve(at, weight)
+        assert np.array_equal(found[0], edges)
+        assert np.allclose(np.stack(found[1:], axis=1), sums, rtol=1e-13, atol=0)
+
+
+@pytest.mark.parametrize("extreme", [False, True])
+def test_neighbours_that_count_as_one_say_what_all_say(extreme, monkeypatch):
+    """Items of a label, and scores of all labels, taken together against each by itself."""
+    rng = np.random.default_rng(13)
+    pairs = [draw(rng, 3000, scale, -1.0) for scale in (0.4, 1.0, 3.0)]
+    logits, gold = (np.stack(columns, axis=1) for columns in zip(*pairs, strict=True))
+    if extreme:
+        logits[:40], logits[40:60, 0] = -np.inf, 40.0
+    scores = (-np.logaddexp(0, -logits)).astype(np.float32)
+    every = np.ones(len(gold), dtype=bool)
+    order = falling(np.ascontiguousarray(scores.T)).T
+    given = [logit(np.take_along_axis(scores, order, 0)), np.take_along_axis(gold, order, 0)]
+    exact = common_prior(scores, gold, every)
+    monkeypatch.setattr(thresholds, "MANY", 1000)
+    assert common_prior(scores, gold, every) == pytest.approx(exact, abs=1e-4)
+    together = trusted(*given, exact)
+    monkeypatch.setattr(thresholds, "FEW", len(gold))
+    assert np.abs(together - trusted(*given, exact)).max() < 1e-4

@@ -90,7 +90,8 @@ class Decisions:
 
     def counts_of(self, units: Any, biases: Biases) -> np.ndarray:
         """Counts of some units, by their places or a mask."""
-        return self.counts(biases)[units]
+        found: np.ndarray = self.counts(biases)[units]
+        return found
 
     def steps(self, name: str, biases: Biases) -> Steps:
         """Counts as functions of the bias ``name``, with the other biases fixed."""

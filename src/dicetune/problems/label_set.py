@@ -350,7 +350,7 @@ class LabelSetDecisions(Decisions):
             for name, (edges, *counts) in curves.items():
                 place = np.searchsorted(edges, biases[name])
                 sums += [count[place] for count in counts]
-            return float(named_ratio(*sums, gold, "f1"))
+            return float(named_ratio(sums[0], sums[1], gold, "f1"))
 
         score = micro_f1(best)
         while True:
@@ -377,7 +377,8 @@ class LabelSetDecisions(Decisions):
         """Which labels each of the texts gets, (U, C) bool: log p above minus log(1 + e^b)."""
         added = vector(biases, self.labels)
         least = np.where(added == 0, HALF, -np.logaddexp(0.0, added))
-        return self._scores[units] > least
+        made: np.ndarray = self._scores[units] > least
+        return made
 
     def _padded(self, made: np.ndarray) -> np.ndarray:
         """The decisions with columns for classes that only gold has."""

@@ -119,7 +119,8 @@ def common_prior(scores: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> np.
     if scores.dtype != np.float32 or len(items) * scores.shape[1] <= MANY:
         logits, gold = _bounded(logit(scores[items])).ravel(), truth[items].ravel()
         totals = np.array([[(gold * logits).sum()], [gold.sum()]])
-        return _fitted(logits[:, None], 1.0, totals, np.zeros(2), ALONE)[0]
+        (found,) = _fitted(logits[:, None], 1.0, totals, np.zeros(2), ALONE)
+        return np.array(found)
     parts = np.array_split(items, 1 + len(items) * scores.shape[1] // MANY)
     sure = [np.float32(log_sigmoid(np.array(bound))) for bound in (-SURE, SURE)]
     low, high = np.full((2, 1, scores.shape[1]), [[[np.inf]], [[-np.inf]]], np.float32)
@@ -140,7 +141,8 @@ def common_prior(scores: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> np.
     bins = np.flatnonzero(counts)
     middle = (bins.astype(np.uint32) << 14 | 1 << 13).view(np.float32)
     totals = np.array([[pull], [positives]])
-    return _fitted(logit(-middle)[:, None], counts[bins, None], totals, np.zeros(2), ALONE)[0]
+    (both,) = _fitted(logit(-middle)[:, None], counts[bins, None], totals, np.zeros(2), ALONE)
+    return np.array(both)
 
 
 def falling(scores: np.ndarray) -> np.ndarray:
@@ -151,7 +153,8 @@ def falling(scores: np.ndarray) -> np.ndarray:
     bits = (np.maximum(-scores, np.float32(0)) + np.float32(0)).view(np.uint32)
     keys = bits.astype(np.uint64) << np.uint64(32) | np.arange(scores.shape[1], dtype=np.uint64)
     keys.sort(axis=1)
-    return (keys & np.uint64(2**32 - 1)).astype(np.intp)
+    order: np.ndarray = (keys & np.uint64(2**32 - 1)).astype(np.intp)
+    return order
 
 
 def curve(at: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
