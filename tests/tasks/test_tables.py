@@ -44,6 +44,20 @@ def test_the_columns_of_a_table_are_kept_as_they_are(classifier, tmp_path):
     assert "label" in first
 
 
+def test_names_of_kept_columns_are_stable_and_unique(classifier, tmp_path):
+    source = "text,decision,predicted,input_predicted,note,note\na,b,c,d,e,f\n"
+    (tmp_path / "in.csv").write_text(source, encoding="utf-8")
+    head, row = rows_of(predict(classifier, str(tmp_path / "in.csv"), out_format="csv").text, ",")
+    assert head[:6] == [
+        *("text", "input_decision", "input_input_predicted", "input_predicted"),
+        *("note", "input_note"),
+    ]
+    assert row[:6] == list("abcdef")
+    found = json.loads(predict(classifier, str(tmp_path / "in.csv")).text)
+    names = ("input_decision", "predicted", "input_predicted", "note", "input_note")
+    assert [found[name] for name in names] == list("bcdef")
+
+
 def test_keys_of_json_lines_are_kept(classifier, tmp_path):
     rows = [
         {"id": "x", "text": "a", "label": "old", "meta": {"page": 3}},

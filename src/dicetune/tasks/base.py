@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from dicetune.data import Entries
-from dicetune.data.files.tables import WRITTEN, joined_table, table_text
+from dicetune.data.files.tables import RULE_COLUMN, WRITTEN, joined_table, table_text
 from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.loss_input import IGNORED, LossInput, LossTarget, item_count
@@ -395,7 +395,7 @@ def decided(
     row: Mapping[str, Any], rule: DecisionRule | None, labels: Iterable[str] = ()
 ) -> dict[str, Any]:
     """A row of output with the rule in words, on its labels where there are any."""
-    told = {} if rule is None or rule.is_default else {"decision": rule.told(labels)}
+    told = {} if rule is None or rule.is_default else {RULE_COLUMN: rule.told(labels)}
     return {**row, **told}
 
 

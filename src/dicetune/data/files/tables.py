@@ -202,6 +202,9 @@ def _check_widths(found: _Rows, source: str | Path, separator: str, in_quotes: b
 WRITTEN = {"csv": ",", "tsv": "\t"}
 """Output formats that are tables, with what is between their cells."""
 
+RULE_COLUMN = "decision"
+"""The column, or the key, of output that holds the decision rule in words."""
+
 Row = Mapping[str, Any]
 
 
@@ -280,14 +283,24 @@ def joined_objects(
 
 
 def renamed(names: Iterable[str], taken: Iterable[str]) -> list[str]:
-    """Names of input columns beside those of the output.
+    """Names of input columns beside those of the output, each once.
+
+    The name of the rule's column is never theirs, also where no rule decides.
 
     Example:
-        >>> renamed(["text", "label"], ["label", "probability"])
-        ['text', 'input_label']
+        >>> renamed(["text", "label", "input_label", "text"], ["label", "probability"])
+        ['text', 'input_input_label', 'input_label', 'input_text']
     """
-    known = {*taken}
-    return [f"input_{name}" if name in known else name for name in names]
+    names, used = list(names), {RULE_COLUMN, *taken}
+    found, reserved = [], {*used, *names}
+    for given in names:
+        name = given
+        while given in used and name in reserved:
+            name = f"input_{name}"
+        used.add(name)
+        reserved.add(name)
+        found.append(name)
+    return found
 
 
 def _names(rows: Iterable[Row]) -> list[str]:
