@@ -349,13 +349,12 @@ def power(shift: float, df: float) -> float:
 @cache
 def _least_shift(df: float) -> float:
     """The shift that is found with a chance of ``POWER``."""
-    low, high = 0.0, 4.0
+    from scipy.optimize import brentq
+
+    high = 4.0
     while power(high, df) < POWER:
-        low, high = high, 2 * high
-    for _ in range(40):  # halves: ``scipy.optimize`` takes longer to import than all else here
-        middle = (low + high) / 2
-        low, high = (middle, high) if power(middle, df) < POWER else (low, middle)
-    return high
+        high *= 2
+    return float(brentq(lambda shift: power(shift, df) - POWER, 0.0, high, xtol=1e-6))
 
 
 # ``scipy.stats`` has the same under better names, and takes half a second to import
