@@ -47,6 +47,14 @@ def test_what_was_written_comes_back(at_once, rows):
     assert longest[1:3] == list(longest)[1:3]
 
 
+@pytest.mark.parametrize("at_once", [2, encoded._AT_ONCE])
+def test_the_first_window_does_not_tell_the_kind_of_a_column(monkeypatch, at_once):
+    monkeypatch.setattr(encoded, "_AT_ONCE", at_once)
+    labels = [[], [1, 2], [0.5, 3], [7]]
+    rows = [{"input_ids": [5], "labels": one, "weight": len(one) / 2 or 0} for one in labels]
+    assert list(written(rows)) == rows
+
+
 def test_targets_at_places_of_sorted_windows():
     found, place = written([{"input_ids": [5]}, {"input_ids": [6, 7, 8]}]).longest_first()
     at = place[np.array([0, 1, 1])], np.array([0, 2, 0])

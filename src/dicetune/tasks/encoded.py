@@ -125,29 +125,31 @@ class _Parts:
 
     def __init__(self, value: Any) -> None:
         self._is_list = isinstance(value, Sequence)
-        first = next(iter(value), 0) if self._is_list else value
-        self._kind = "d" if isinstance(first, float) else "q"
-        self._new, self._lengths = array(self._kind), array("q")
+        self._new, self._lengths = array("q"), array("q")
         self._done: list[np.ndarray] = []
 
     def add(self, value: Any) -> None:
-        """Take the value of the next window."""
+        """Take the value of the next window; integers before the first fraction become such."""
+        values = value if self._is_list else (value,)
+        try:
+            self._new += array(self._new.typecode, values)
+        except TypeError:
+            self._flush("d")
+            self._new += array("d", values)
         if self._is_list:
-            self._new.extend(value)
             self._lengths.append(len(value))
-        else:
-            self._new.append(value)
         if len(self._new) >= _AT_ONCE:
-            self._flush()
+            self._flush(self._new.typecode)
 
-    def _flush(self) -> None:
+    def _flush(self, kind: str) -> None:
+        """Make the numbers that just came small; the next are of a kind."""
         values = np.array(self._new)
         self._done.append(values.astype(_smallest(values), copy=False))
-        self._new = array(self._kind)
+        self._new = array(kind)
 
     def column(self) -> _Column:
         """The whole column."""
-        self._flush()
+        self._flush(self._new.typecode)
         starts = None
         if self._is_list:
             starts = np.concatenate([[0], np.cumsum(self._lengths, dtype=np.int64)])
