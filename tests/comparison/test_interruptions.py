@@ -172,30 +172,35 @@ def test_one_comparison_at_a_time_in_a_folder(tmp_path, log):
 
 @pytest.mark.parametrize("after", ["before it forks", "during a run"])
 def test_the_end_of_what_forks_the_runs_ends_no_comparison(files, tmp_path, after):
-    """A run begins in a process of its own, or saves its step and counts as killed."""
+    """A run begins in a process of its own, goes on without its end being told, or resumes."""
     from dicetune.comparison.local import Local, can_fork
     from dicetune.comparison.places import Job, make_all
 
     if not can_fork():
         pytest.skip("runs are not forked here")
-    place, config, made = Local(), tmp_path / "run.yaml", []
-    long = {**files.config, "trainer": {**files.config["trainer"], "max_steps": 4_000}}
-    values = {**(files.config if after == "before it forks" else long), "loss": "ce"}
-    config.write_text(yaml.safe_dump(values), encoding="utf-8")
+    during = after == "during a run"
+    place, made = Local(1 + during), []
+    trainer = {**files.config["trainer"], **({"max_steps": 60} if during else {})}
 
-    def steps():
+    def steps(name):
+        config = tmp_path / f"{name}.yaml"
+        values = {**files.config, "trainer": trainer, "loss": "ce"}
+        config.write_text(yaml.safe_dump(values), encoding="utf-8")
         made.append((yield Job(config, ("--keep-model",))).reason)
 
     def watch(current):
-        begun = list(tmp_path.glob("run/checkpoints/checkpoint-*/trainer_state.json"))
-        if place._server.lives and (after == "before it forks" or begun):
+        states = tmp_path.glob("*/checkpoints/checkpoint-*/trainer_state.json")
+        begun = len({state.parents[2] for state in states}) == len(names)
+        if place._server.lives and (begun or not during):
             place._server._process.kill()
+            if during:
+                os.kill(place._server._replies[0]["process"], signal.SIGKILL)
 
+    names = ["killed", "kept"][: 1 + during]
     with place.opened(None, []):
-        make_all(place, [steps()], watch)
-    assert (tmp_path / "run" / "run.json").is_file() == (after == "before it forks")
-    if after == "before it forks":
-        assert made == [None]
-    else:
-        assert made[0].startswith("killed by signal 9")
-        assert "which is saved" in config.with_name("run.log").read_text(encoding="utf-8")
+        make_all(place, [steps(name) for name in names], watch)
+    assert made == [None] * len(names)
+    for name in names:
+        assert (tmp_path / name / "run.json").is_file()
+        log = (tmp_path / f"{name}.log").read_text(encoding="utf-8")
+        assert ("resuming from checkpoint-" in log) == (during and name == "killed")

@@ -209,7 +209,9 @@ class Server:
 class Forked(Started):
     """A run in a forked process; like ``Process`` in everything else.
 
-    Where the server ends before it has forked, the run begins in a process of its own.
+    Where the server ends before it has forked, the run begins in a process of its own. Where it
+    ends later, the run goes on, but its exit code is not told: a process of its own then finds a
+    finished folder, or finishes it.
     """
 
     def __init__(
@@ -222,7 +224,9 @@ class Forked(Started):
     ) -> None:
         self._server, self._anew = server, (config, flags, environment, keep_open)
         self._instead: Process | None = None
+        self._process: int | None = None  # a descriptor: a number may be given to another process
         self._code: int | None = None
+        self._stopping = False
         theirs, self._ours = os.pipe()
         with _log_of(config) as log:
             request = {"arguments": [str(config), *flags], "environment": environment}
@@ -235,15 +239,21 @@ class Forked(Started):
             return self._instead.poll()
         if self._code is None:
             found = self._server.replies(self._number)
+            if self._process is None and "process" in found:
+                with contextlib.suppress(ProcessLookupError):
+                    self._process = os.pidfd_open(found["process"])
             if "code" in found:
                 self._end(found["code"])
-            elif not self._server.lives and "process" not in found:
-                os.close(self._ours)
-                self._instead = Process(*self._anew)
-            elif not self._server.lives:  # the run goes on without it, but its end is not told
-                self._end(-signal.SIGKILL)
-                _wait(found["process"])
+            elif not self._server.lives and not self._runs():
+                self._end(INTERRUPTED)
+                if not self._stopping:
+                    self._instead = Process(*self._anew)
+                    return None
         return self._code
+
+    def _runs(self) -> bool:
+        """Whether there is a process, which is no child of this one, and has not ended."""
+        return self._process is not None and not select.select([self._process], [], [], 0)[0]
 
     def interrupt(self) -> None:
         """Send the signal of Ctrl-C; a run without a process ends by its closed input."""
@@ -254,25 +264,23 @@ class Forked(Started):
         self._send(signal.SIGKILL)
 
     def _send(self, number: int) -> None:
+        self._stopping = True
+        if self.poll() is not None:
+            return
         if self._instead is not None:
             self._instead.interrupt() if number == signal.SIGINT else self._instead.kill()
-        elif (process := self._server.replies(self._number).get("process")) is None:
+        elif self._process is None:
             self._end(INTERRUPTED)
         else:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(process, number)
+                signal.pidfd_send_signal(self._process, number)
 
     def _end(self, code: int) -> None:
         self._code = code
-        os.close(self._ours)
-
-
-def _wait(process: int) -> None:
-    """Wait for a process that is no child: a run whose input is closed saves its step and ends."""
-    with contextlib.suppress(ProcessLookupError):
-        descriptor = os.pidfd_open(process)
-        select.select([descriptor], [], [])
-        os.close(descriptor)
+        for descriptor in (self._ours, self._process):
+            if descriptor is not None:
+                os.close(descriptor)
+        self._process = None
 
 
 @contextlib.contextmanager
