@@ -189,7 +189,7 @@ def compare(
     Example:
         ``dicetune.compare("ner", data="sample", losses=["ce", "dice"]).summary["verdict"]``
     """
-    from dicetune.comparison.execute import execute
+    from dicetune.comparison.execute import execute, place_named
     from dicetune.comparison.runs import finished_plan
     from dicetune.tasks import DEFAULT_TASK
     from dicetune.tasks.options import read_option_texts, read_text
@@ -242,12 +242,15 @@ def compare(
         raise InputError("expected a folder for the comparison, got none: give --out")
     folder = Path(asked["out"])
     alone = not values and asked.keys() == {"out"}
+    named = (asked.pop(name, None) for name in ("on", "jobs", "cpus_per_run", "gpus_per_run"))
+    place = place_named(*named)  # refused before torch is loaded
     with terminal.live_progress(progress) as show:
         if alone and (plan := finished_plan(folder)) is not None:
             return Finding(execute(plan, folder, show=show), terminal.comparison_tables)
         from dicetune.comparison.compare import compare as compare_losses  # loads torch
 
-        outcome = compare_losses(**asked, config=values or None, command=command, show=show)
+        asked |= {"config": values or None, "place": place, "command": command}
+        outcome = compare_losses(**asked, show=show)
     return Finding(outcome, terminal.comparison_tables)
 
 

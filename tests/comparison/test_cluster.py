@@ -1,6 +1,7 @@
 """A Ray cluster of two nodes: the summary of this machine, also after the loss of a node."""
 
 import contextlib
+import math
 import os
 import re
 import signal
@@ -14,8 +15,9 @@ import psutil
 import pytest
 from safetensors.numpy import load_file
 
-from dicetune.comparison.compare import compare, make_plan, place_named
-from dicetune.comparison.execute import execute
+from dicetune import compare
+from dicetune.comparison.compare import make_plan
+from dicetune.comparison.execute import execute, place_named
 from dicetune.errors import InputError, InterruptedRunError
 from dicetune.records import read_json
 from dicetune.training.config import RunConfig
@@ -26,7 +28,7 @@ from summaries import without_times
 pytest.importorskip("ray", reason="needs Ray: pip install 'dicetune[ray]'")
 from dicetune.comparison.cluster import Cluster
 
-LONG = {"max_steps": 160, "eval_steps": 16}
+LONG = {"max_steps": 120, "eval_steps": 24}
 
 
 def free_port():
@@ -147,19 +149,28 @@ def test_ctrl_c_ends_the_runs_and_this_machine_can_go_on(nodes, files, tmp_path)
 
 def test_what_cannot_be_is_said_before_anything_is_made(nodes, files, tmp_path):
     asked = {"config": files.config, "losses": ["ce", "dice"], "seeds": 1}
+    closed = f"ray://127.0.0.1:{free_port()}"
+    on = f"ray://{nodes.address}"
     for given, said in (
         ({"on": "rai"}, "expected --on ray or --on ray://HOST:PORT, got 'rai'"),
+        (
+            {"on": "ray://"},
+            "expected --on ray, or --on ray://HOST:PORT such as ray://10.0.0.1:6379",
+        ),
+        ({"on": "ray://head"}, "such as ray://10.0.0.1:6379, got ray://head"),
+        ({"on": closed}, f"got none for --on {closed} ([Errno 111] Connection refused)"),
         ({"cpus_per_run": 2}, "expected --on ray beside --cpus-per-run, got none"),
+        ({"jobs": 0}, "expected at least 1 run at a time, got --jobs 0"),
         ({"on": "ray", "jobs": 0}, "expected at least 1 run at a time, got --jobs 0"),
         ({"on": "ray", "cpus_per_run": 0}, "expected at least 1 for --cpus-per-run, got 0"),
+        ({"on": "ray", "gpus_per_run": -1}, "a whole number of them, for --gpus-per-run, such as"),
+        ({"on": "ray", "gpus_per_run": 1.5}, "for --gpus-per-run, such as 0.5 or 2, got 1.5"),
+        ({"on": "ray", "gpus_per_run": math.nan}, "such as 0.5 or 2, got nan"),
+        ({"on": on, "cpus_per_run": 3}, "expected a node with 3 CPUs and 0 GPUs for a run, got n"),
     ):
         with pytest.raises(InputError, match=re.escape(said)):
-            compare(tmp_path / "c", **asked, **given)
+            compare(out=tmp_path / "c", **asked, **given)
         assert not (tmp_path / "c").exists()
-    on = f"ray://{nodes.address}"
-    with pytest.raises(InputError, match="expected a node with 3 CPUs and 0 GPUs for a run, got n"):
-        compare(tmp_path / "c", **asked, on=on, cpus_per_run=3)
-    assert not list((tmp_path / "c").rglob("run.json"))
 
 
 def test_a_missing_package_is_named(monkeypatch):

@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -35,7 +37,10 @@ except ModuleNotFoundError:
         "expected Ray for --on ray, got none: pip install 'dicetune[ray]' here and on every node"
     ) from None
 
-PREFIX = "ray"
+PREFIX, AUTO = "ray", "auto"
+PATIENCE = 3.0
+"""Seconds in which the head of a cluster has to answer."""
+
 LOOK_EVERY = 0.5
 """Seconds between two looks at a run."""
 
@@ -71,12 +76,21 @@ class Cluster(Workplace):
         gpus: float | None = None,
         jobs: int | None = None,
     ) -> None:
-        for name, value, least in (("--cpus-per-run", cpus, 1), ("--gpus-per-run", gpus, 0)):
-            if value is not None and value < least:
-                raise InputError(f"expected at least {least} for {name}, got {value:g}")
+        if cpus is not None and cpus < 1:
+            raise InputError(f"expected at least 1 for --cpus-per-run, got {cpus}")
+        if gpus is not None and not (0 <= gpus <= 1 or (gpus > 1 and float(gpus).is_integer())):
+            raise InputError(
+                "expected a share of a GPU, or a whole number of them, for --gpus-per-run, such "
+                f"as 0.5 or 2, got {gpus:g}"
+            )
         if jobs is not None and jobs < 1:
             raise InputError(f"expected at least 1 run at a time, got --jobs {jobs}")
         self.on, self.cpus, self.gpus, self.jobs = on, cpus or 1, gpus, jobs
+        self._address = AUTO if on == PREFIX else on.removeprefix(f"{PREFIX}://")
+        if on != PREFIX and not all(_parts(self._address)):
+            raise InputError(
+                f"expected --on ray, or --on ray://HOST:PORT such as ray://10.0.0.1:6379, got {on}"
+            )
         given = (("--on", on), ("--cpus-per-run", cpus), ("--gpus-per-run", gpus), ("--jobs", jobs))
         self.flags = [part for name, one in given if one is not None for part in (name, str(one))]
         self._items: dict[str, tuple[tuple[int, int], str, Any]] = {}
@@ -85,17 +99,25 @@ class Cluster(Workplace):
 
     @contextlib.contextmanager
     def opened(self, plan: Plan, keep_open: Sequence[int]) -> Iterator[None]:
+        """As ``joined``."""
+        with self.joined():
+            yield
+
+    @contextlib.contextmanager
+    def joined(self) -> Iterator[None]:
         """Join the cluster; leave it in the end, which ends whatever still runs there."""
         joined = not ray.is_initialized()
         if joined:
-            address = self.on.removeprefix(PREFIX).removeprefix("://") or "auto"
             try:
-                ray.init(address=address, log_to_driver=False, configure_logging=False)
-            except (ConnectionError, ValueError, RuntimeError, AssertionError) as error:
+                if self._address != AUTO:  # Ray would try for minutes
+                    socket.create_connection(_parts(self._address), timeout=PATIENCE).close()
+                ray.init(address=self._address, log_to_driver=False, configure_logging=False)
+            except (OSError, ValueError, RuntimeError, AssertionError) as error:
                 raise InputError(
                     f"expected a Ray cluster that this machine belongs to, got none for --on "
                     f"{self.on} ({str(error).strip().splitlines()[0]}): start one by `ray start "
-                    "--head --disable-usage-stats`, and join it by `ray start --address=HOST:PORT`"
+                    "--head --disable-usage-stats`, join it by `ray start --address=HOST:PORT`, "
+                    "and name it by the port of `ray start --head` (6379; Ray's clients have 10001)"
                 ) from None
         try:
             nodes = _nodes()
@@ -303,6 +325,15 @@ class Remote(Started):
     def _fail(self, reason: str) -> None:
         write_json(beside(self._config, FAILED), {"reason": reason, "type": DicetuneError.__name__})
         self._end(MISTAKE)
+
+
+def _parts(address: str) -> tuple[str, int]:
+    """Host and port; "" or 0 for what is missing."""
+    try:
+        parts = urlsplit(f"//{address}")
+        return parts.hostname or "", parts.port or 0
+    except ValueError:
+        return "", 0
 
 
 def _nodes() -> list[Mapping[str, float]]:

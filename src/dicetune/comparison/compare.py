@@ -6,6 +6,7 @@ that is equal for all runs.
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -15,7 +16,6 @@ from typing import Any
 from dicetune.comparison.execute import Outcome, execute
 from dicetune.comparison.execution import Show
 from dicetune.comparison.folder import PLAN_FILE, check_predictions, check_writable
-from dicetune.comparison.local import Local
 from dicetune.comparison.places import Workplace
 from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search, digests_of
 from dicetune.errors import InputError, listed, quoted, unknown_name
@@ -63,10 +63,7 @@ def compare(
     keep_models: bool | None = None,
     budget: float | None = None,
     predictions: Mapping[str, str] | None = None,
-    jobs: int | None = None,
-    on: str | None = None,
-    cpus_per_run: int | None = None,
-    gpus_per_run: float | None = None,
+    place: Workplace | None = None,
     command: str = "",
     show: Show = lambda progress: None,
 ) -> Outcome:
@@ -75,7 +72,6 @@ def compare(
     A folder with the same plan continues: finished runs are kept, losses and seeds may be added.
     """
     folder = Path(out)
-    place = place_named(on, jobs, cpus_per_run, gpus_per_run)
     check_writable(folder)
     check_predictions(predictions or {})
     if seeds is not None and budget is not None:
@@ -103,37 +99,19 @@ def compare(
         keep_models = earlier.keep_models if keep_models is None else keep_models
     elif config and earlier is not None and config.get("precision") == AUTO:  # decided once
         config = {**config, "precision": earlier.base().get("precision", FP32)}
-    plan = make_plan(
-        config or {},
-        ["ce", "ce+dice"] if losses is None else losses,
-        (5 if budget is None else 1) if seeds is None else seeds,
-        baseline=baseline,
-        search=search or 0,
-        keep_models=bool(keep_models),
-        budget=budget,
-        external=list(predictions or ()),
-        command=command,
-    )
-    return execute(plan, folder, place=place, predictions=predictions, show=show)
-
-
-def place_named(
-    on: str | None, jobs: int | None, cpus: int | None, gpus: float | None
-) -> Workplace | None:
-    """Where runs are made: on this machine, or on a Ray cluster; ``None``: as by default."""
-    if on is None:
-        for name, value in (("--cpus-per-run", cpus), ("--gpus-per-run", gpus)):
-            if value is not None:
-                raise InputError(
-                    f"expected --on ray beside {name}, got none: on this machine give --jobs, and "
-                    "the runs share its cores and GPUs"
-                )
-        return None if jobs is None else Local(jobs)
-    if on != "ray" and not on.startswith("ray://"):
-        raise InputError(f"expected --on ray or --on ray://HOST:PORT, got {quoted(on)}")
-    from dicetune.comparison.cluster import Cluster
-
-    return Cluster(on, cpus, gpus, jobs)
+    with contextlib.nullcontext() if place is None else place.joined():
+        plan = make_plan(
+            config or {},
+            ["ce", "ce+dice"] if losses is None else losses,
+            (5 if budget is None else 1) if seeds is None else seeds,
+            baseline=baseline,
+            search=search or 0,
+            keep_models=bool(keep_models),
+            budget=budget,
+            external=list(predictions or ()),
+            command=command,
+        )
+        return execute(plan, folder, place=place, predictions=predictions, show=show)
 
 
 def _check_named_again(earlier: Plan, losses: Sequence[str], folder: Path) -> None:

@@ -21,7 +21,7 @@ from dicetune.comparison.places import Workplace
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.runs import EXAMPLE, Progress, RunState
 from dicetune.comparison.summary import INSPECTION_FILE, write_summary
-from dicetune.errors import DicetuneError, InputError, InterruptedRunError
+from dicetune.errors import DicetuneError, InputError, InterruptedRunError, quoted
 from dicetune.records import (
     PREDICTIONS_FILE,
     RunRecord,
@@ -67,6 +67,25 @@ class Outcome:
     def exit_code(self) -> int:
         """0 where nothing failed and there is a summary, else 1."""
         return int(bool(self.failed or self.notes or not self.summary))
+
+
+def place_named(
+    on: str | None, jobs: int | None, cpus: int | None, gpus: float | None
+) -> Workplace | None:
+    """Where runs are made: on this machine, or on a Ray cluster; ``None``: as by default."""
+    if on is None:
+        for name, value in (("--cpus-per-run", cpus), ("--gpus-per-run", gpus)):
+            if value is not None:
+                raise InputError(
+                    f"expected --on ray beside {name}, got none: on this machine give --jobs, and "
+                    "the runs share its cores and GPUs"
+                )
+        return None if jobs is None else Local(jobs)
+    if on != "ray" and not on.startswith("ray://"):
+        raise InputError(f"expected --on ray or --on ray://HOST:PORT, got {quoted(on)}")
+    from dicetune.comparison.cluster import Cluster
+
+    return Cluster(on, cpus, gpus, jobs)
 
 
 def execute(

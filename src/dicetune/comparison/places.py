@@ -58,6 +58,11 @@ class Workplace(ABC):
     """Flags of the command line that name the place."""
 
     @contextlib.contextmanager
+    def joined(self) -> Iterator[None]:
+        """The place while runs are planned and made; refused here where it cannot be used."""
+        yield
+
+    @contextlib.contextmanager
     def opened(self, plan: Plan, keep_open: Sequence[int]) -> Iterator[None]:
         """The place while it makes the runs of a plan.
 
