@@ -1,15 +1,18 @@
 """Statistics of a comparison: by hand, by loops, against scipy, and how often they err."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from scipy.optimize import brentq
 
 from dicetune.comparison.statistics.estimate import (
     Runs,
+    brent_root,
     components,
     detectable,
     estimate,
@@ -280,3 +283,11 @@ def test_rank_correlation_is_that_of_scipy(first, random):
         assert found is None
     else:
         assert found == pytest.approx(stats.spearmanr(first, second).statistic, abs=1e-9)
+
+
+@pytest.mark.parametrize("df", [1.0, 2.0, 4.0, 9.0, 30.0, math.inf])
+def test_a_root_is_that_of_scipy(df):
+    def missing(shift):
+        return power(shift, df) - 0.8
+
+    assert brent_root(missing, 0.0, 32.0, 1e-6) == brentq(missing, 0.0, 32.0, xtol=1e-6)

@@ -349,12 +349,49 @@ def power(shift: float, df: float) -> float:
 @cache
 def _least_shift(df: float) -> float:
     """The shift that is found with a chance of ``POWER``."""
-    from scipy.optimize import brentq
-
     high = 4.0
     while power(high, df) < POWER:
         high *= 2
-    return float(brentq(lambda shift: power(shift, df) - POWER, 0.0, high, xtol=1e-6))
+    return brent_root(lambda shift: power(shift, df) - POWER, 0.0, high, 1e-6)
+
+
+def brent_root(function: Callable[[float], float], low: float, high: float, close: float) -> float:
+    """Where a function that changes its sign is 0: Brent's method, as ``scipy.optimize.brentq``.
+
+    That module takes longer to import than a report to be made.
+
+    Example:
+        >>> round(brent_root(lambda x: x**2 - 2, 0.0, 2.0, 1e-9), 6)
+        1.414214
+
+    References:
+        Brent, Algorithms for Minimization Without Derivatives, 1973.
+    """
+    before, at, other = low, high, 0.0
+    was, now, beyond = function(before), function(at), 0.0
+    last = step = 0.0
+    while True:
+        if was and now and (was < 0) != (now < 0):
+            other, beyond = before, was
+            last = step = at - before
+        if abs(beyond) < abs(now):
+            before, at, other = at, other, at
+            was, now, beyond = now, beyond, now
+        near, half = (close + 4 * math.ulp(1.0) * abs(at)) / 2, (other - at) / 2
+        if not now or abs(half) < near:
+            return at
+        tried = math.inf
+        if abs(last) > near and abs(now) < abs(was):
+            if before == other:
+                tried = -now * (at - before) / (now - was)
+            else:
+                one, two = (was - now) / (before - at), (beyond - now) / (other - at)
+                tried = -now * (beyond * two - was * one) / (two * one * (beyond - was))
+        good = 2 * abs(tried) < min(abs(last), 3 * abs(half) - near)
+        last, step = (step, tried) if good else (half, half)
+        before, was = at, now
+        at += step if abs(step) > near else math.copysign(near, half)
+        now = function(at)
 
 
 # ``scipy.stats`` has the same under better names, and takes half a second to import
