@@ -9,10 +9,12 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 from safetensors.numpy import load_file
 
 from dicetune import compare
@@ -43,7 +45,8 @@ class Nodes:
     def __init__(self, folder):
         port = free_port()
         self.address = f"127.0.0.1:{port}"
-        self.groups = []
+        self.groups, self.temporary = [], Path(folder, "runs")
+        self.temporary.mkdir()
         self.start(f"--head --port={port} --include-dashboard=false --temp-dir={folder}")
         self.start(f"--address={self.address}")
 
@@ -53,6 +56,7 @@ class Nodes:
         started = subprocess.Popen(
             [*command, *small.split()],
             start_new_session=True,
+            env={**os.environ, "TMPDIR": str(self.temporary)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -72,6 +76,14 @@ class Nodes:
                 ):
                     found.add(Path(command[3]).stem)
         return found
+
+    def keep_nothing(self):
+        """Whether no run leaves its folder, a few seconds after its end."""
+        for _ in range(600):
+            if not list(self.temporary.glob("dicetune-*")):
+                return True
+            time.sleep(0.05)
+        return False
 
     def lose(self):
         """Kill all processes of the last node."""
@@ -107,6 +119,7 @@ def test_the_loss_of_a_node_costs_a_run_at_most_its_last_checkpoint(nodes, files
     place = Cluster(f"ray://{nodes.address}", cpus=1)
     outcome = execute(plan, out, place=place, show=show)
     assert outcome.exit_code == 0
+    assert nodes.keep_nothing()
     assert any("on a Ray cluster of 2 nodes, 2 runs at a time" in line for line in log.messages)
     (name,) = lost
     assert any(f"the node of {name} was lost" in line for line in log.messages)
@@ -145,6 +158,21 @@ def test_ctrl_c_ends_the_runs_and_this_machine_can_go_on(nodes, files, tmp_path)
     config = RunConfig.from_mapping(plan.config_of(first.loss, first.seed))
     check_place(config.updated({"out": str(folder)}), resume=True)
     assert not second.folder(out).exists()
+    assert nodes.keep_nothing()
+
+
+def test_a_killed_run_leaves_nothing_on_its_node(nodes, files, tmp_path):
+    config = tmp_path / "run.yaml"
+    config.write_text(yaml.safe_dump({**files.config, "loss": "ce"}), encoding="utf-8")
+    place = Cluster(f"ray://{nodes.address}")
+    with place.joined():
+        started = place.start(config, ())
+        while started.waits:
+            assert started.poll() is None
+            time.sleep(0.05)
+        assert list(nodes.temporary.glob("dicetune-*"))
+        started.kill()
+        assert nodes.keep_nothing()
 
 
 def test_what_cannot_be_is_said_before_anything_is_made(nodes, files, tmp_path):

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import socket
+import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -109,6 +111,7 @@ class RunOnNode:
     def begin(self, inputs: Sequence[Shipped], files: Mapping[str, bytes]) -> dict[str, Any]:
         """Begin the run, or go on with it from its files; the name and versions of this node."""
         self._place = Path(tempfile.mkdtemp(prefix="dicetune-"))
+        self._held = _held_until_the_end(self._place)
         self._file = self._place / f"{self.name}.yaml"
         self._file.write_text(self.config, encoding="utf-8")
         self._folder = beside(self._file, "")
@@ -129,6 +132,7 @@ class RunOnNode:
             self._file,
             [*self.flags, "--elsewhere", str(places)],
             {"OMP_NUM_THREADS": str(self.threads)},
+            [self._held],
         )
         return {"node": socket.gethostname(), "versions": versions(), "folder": str(self._folder)}
 
@@ -149,6 +153,7 @@ class RunOnNode:
         if code is not None:
             failure = failed.read_bytes() if failed.is_file() else None
             shutil.rmtree(self._place, ignore_errors=True)
+            os.close(self._held)
         return News(log, files, frozenset(present), failure, code)
 
     def interrupt(self) -> None:
@@ -165,6 +170,25 @@ class RunOnNode:
             if ended or name in _EARLY or _is_whole(path.parent / _LAST_OF_CHECKPOINT):
                 found.append(name)
         return found
+
+
+def _held_until_the_end(place: Path) -> int:
+    """A descriptor; once every process that holds it has ended, however, ``place`` is deleted.
+
+    A shell waits for that, in the background: Ray kills the children of a worker that ends.
+    """
+    theirs, ours = os.pipe()
+    wait = 'exec 3<&0; { cat <&3 >/dev/null; rm -rf -- "$0"; } &'
+    subprocess.run(
+        ["sh", "-c", wait, str(place)],
+        stdin=theirs,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        check=True,
+    )
+    os.close(theirs)
+    return ours
 
 
 def _is_whole(state: Path) -> bool:
