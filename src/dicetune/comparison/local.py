@@ -27,6 +27,7 @@ from dicetune.errors import InputError
 
 _LONGEST = 1 << 16
 _THREADS, _DEVICES = "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"
+_PARALLEL = "TOKENIZERS_PARALLELISM"
 
 
 class Local(Workplace):
@@ -168,7 +169,7 @@ class Server:
                 stdin=there.fileno(),
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                env={**os.environ, **environment, "TOKENIZERS_PARALLELISM": "false"},
+                env={_PARALLEL: "false", **os.environ, **environment},
                 process_group=0,
                 pass_fds=tuple(keep_open),
             )
@@ -293,8 +294,13 @@ def _log_of(config: Path) -> Iterator[IO[bytes]]:
 
 
 def can_fork() -> bool:
-    """Whether runs may be forked from a process that has read the data."""
-    return sys.platform == "linux" and hasattr(os, "pidfd_open") and not visible_devices()
+    """Whether runs may be forked from a process that has read the data.
+
+    Not where a user wants a tokenizer with threads: a fork would wait for them for ever.
+    """
+    alone = os.environ.get(_PARALLEL, "").lower() in ("", "off", "false", "f", "no", "n", "0")
+    linux = sys.platform == "linux" and hasattr(os, "pidfd_open")
+    return linux and alone and not visible_devices()
 
 
 def visible_devices() -> list[str]:

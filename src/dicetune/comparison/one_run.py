@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 MODULE = "dicetune.comparison.one_run"
 INTERRUPTED = 130
 MISTAKE = 2
-_PATIENCE = 0.05
-"""Seconds after which a server looks for runs that have ended."""
 _LONGEST = 1 << 16
 _log = logging.getLogger(MODULE)  # the name of the module is __main__ in the process of a run
 
@@ -76,10 +74,11 @@ def serve(connection: socket.socket) -> None:
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the threads of a pool would be missing after a fork
-    numbers: dict[int, int] = {}
+    runs: dict[int, tuple[int, int]] = {}  # process and number of a run, by its descriptor
     inputs: Inputs | None = None
     while True:
-        if select.select([connection], [], [], _PATIENCE)[0]:
+        ready = select.select([connection.fileno(), *runs], [], [])[0]
+        if connection.fileno() in ready:
             text, streams, *_ = socket.recv_fds(connection, _LONGEST, 2)
             if not text:
                 return
@@ -97,13 +96,14 @@ def serve(connection: socket.socket) -> None:
                 os._exit(_ended(request["arguments"], inputs))
             for stream in streams:
                 os.close(stream)
-            numbers[process] = request["number"]
-            connection.send(json.dumps({"number": numbers[process], "process": process}).encode())
-        for process in list(numbers):
-            ended, status = os.waitpid(process, os.WNOHANG)
-            if ended:
-                code = os.waitstatus_to_exitcode(status)
-                connection.send(json.dumps({"number": numbers.pop(process), "code": code}).encode())
+            number = request["number"]
+            runs[os.pidfd_open(process)] = process, number
+            connection.send(json.dumps({"number": number, "process": process}).encode())
+        for descriptor in runs.keys() & set(ready):
+            process, number = runs.pop(descriptor)
+            os.close(descriptor)
+            code = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+            connection.send(json.dumps({"number": number, "code": code}).encode())
 
 
 def _read(config_file: Path, inputs: Inputs | None) -> Inputs | None:
