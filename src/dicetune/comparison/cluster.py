@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import yaml
 
 from dicetune.comparison.folder import FAILED
-from dicetune.comparison.node import News, RunOnNode, Shipped
+from dicetune.comparison.node import WHOLE, News, RunOnNode, Shipped
 from dicetune.comparison.one_run import INTERRUPTED, MISTAKE, beside
 from dicetune.comparison.places import Started, Workplace
 from dicetune.comparison.plan import Plan
@@ -224,7 +224,7 @@ class Remote(Started):
         self.waits, self._next = True, 0.0
         text = self._config.read_text(encoding="utf-8")
         files = {
-            path.relative_to(self._folder).as_posix(): path.read_bytes()
+            path.relative_to(self._folder).as_posix(): ray.put(path.read_bytes())
             for path in sorted(self._folder.rglob("*"))
             if path.is_file() and path.name != LOCK_FILE
         }
@@ -249,14 +249,14 @@ class Remote(Started):
         asked, self._pending = self._pending, None
         try:
             found = ray.get(asked)
+            if isinstance(found, News):
+                self._follow(found)
         except ray.exceptions.RayTaskError as error:
             self._fail(str(error.cause).strip() or type(error.cause).__name__)
         except ray.exceptions.RayError as error:
             self._lose(error)
         else:
-            if isinstance(found, News):
-                self._follow(found)
-            else:
+            if not isinstance(found, News):
                 self.waits, self._there = False, found["folder"]
                 self._cluster.check_versions(found)
         return self._code
@@ -280,13 +280,13 @@ class Remote(Started):
         self._code = code
 
     def _follow(self, news: News) -> None:
-        """Write what came back: a record that marks the folder as finished comes last."""
+        """Write what came back: what marks a checkpoint or the folder as whole comes last."""
         with beside(self._config, ".log").open("ab") as log:
             log.write(news.log)
-        for name in sorted(news.files, key=lambda name: name.endswith(RUN_FILE)):
+        for name in sorted(news.files, key=lambda name: name.endswith((RUN_FILE, WHOLE))):
             path = self._folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(news.files[name])
+            path.write_bytes(ray.get(news.files[name]))
             if name in (RUN_FILE, f"argmax/{RUN_FILE}"):
                 record = read_json(path)
                 record["config"]["out"] = str(self._folder)

@@ -28,7 +28,8 @@ from dicetune.errors import InputError, quoted
 from dicetune.records import LOCK_FILE, sha256, versions, write_json
 
 _EARLY = ("config.yaml", "checkpoints/data.json")
-_LAST_OF_CHECKPOINT = "trainer_state.json"
+WHOLE = "trainer_state.json"
+"""File of a checkpoint that is written last."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,14 @@ class News:
 
     Args:
         log: bytes that are new in the log.
-        files: new and changed files of the folder, by path below it.
+        files: references of new and changed files of the folder, by path below it.
         names: all files of the folder that belong to the machine of the comparison.
         failure: why the run failed, as it wrote it down.
         code: exit code, once the run has ended.
     """
 
     log: bytes
-    files: Mapping[str, bytes]
+    files: Mapping[str, Any]
     names: frozenset[str]
     failure: bytes | None
     code: int | None
@@ -108,17 +109,19 @@ class RunOnNode:
     _sent: dict[str, tuple[int, int]] = field(default_factory=dict)
     _read: int = 0
 
-    def begin(self, inputs: Sequence[Shipped], files: Mapping[str, bytes]) -> dict[str, Any]:
+    def begin(self, inputs: Sequence[Shipped], files: Mapping[str, Any]) -> dict[str, Any]:
         """Begin the run, or go on with it from its files; the name and versions of this node."""
         self._place = Path(tempfile.mkdtemp(prefix="dicetune-"))
         self._held = _held_until_the_end(self._place)
         self._file = self._place / f"{self.name}.yaml"
         self._file.write_text(self.config, encoding="utf-8")
         self._folder = beside(self._file, "")
+        import ray
+
         for name, content in files.items():
             path = self._folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
+            path.write_bytes(ray.get(content))
             self._sent[name] = _state(path)
         elsewhere = {}
         for number, one in enumerate(inputs):
@@ -138,6 +141,8 @@ class RunOnNode:
 
     def look(self) -> News:
         """What the run has written since the last look; after the last look its folder is gone."""
+        import ray
+
         code = self._process.poll()
         log = beside(self._file, ".log").read_bytes()[self._read :]
         self._read += len(log)
@@ -147,7 +152,7 @@ class RunOnNode:
             with contextlib.suppress(FileNotFoundError):  # the run has dropped a checkpoint
                 state = _state(self._folder / name)
                 if self._sent.get(name) != state:
-                    files[name] = (self._folder / name).read_bytes()
+                    files[name] = ray.put((self._folder / name).read_bytes())
                     self._sent[name] = state
         failed, failure = beside(self._file, FAILED), None
         if code is not None:
@@ -167,7 +172,7 @@ class RunOnNode:
             name = path.relative_to(self._folder).as_posix()
             if not path.is_file() or name.endswith((LOCK_FILE, ".part")):
                 continue
-            if ended or name in _EARLY or _is_whole(path.parent / _LAST_OF_CHECKPOINT):
+            if ended or name in _EARLY or _is_whole(path.parent / WHOLE):
                 found.append(name)
         return found
 
