@@ -1,5 +1,6 @@
 """Several runs at a time: the same summary as one at a time, but for times, and the same stop."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,10 @@ def test_cores_and_devices_are_divided(monkeypatch):
     assert Local(2).said() == ["2 runs at a time, 4 threads each"]
     with pytest.raises(InputError, match="expected at least 1 run at a time, got --jobs 0"):
         Local(0)
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    assert local.can_fork() == (sys.platform == "linux")
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "true")
+    assert not local.can_fork()
 
 
 def test_two_runs_at_a_time_give_the_summary_of_one_at_a_time(files, tmp_path, log):
