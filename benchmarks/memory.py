@@ -89,7 +89,8 @@ def child(what, folder, sentences):
     elif what == "evaluate":
         dicetune.evaluate(folder / f"run-{FEW}", file)
     elif what == "predict":
-        dicetune.predict(folder / f"run-{FEW}", str(file), out=str(folder / "predicted.conll"))
+        out = str(folder / "predicted.conll")
+        dicetune.predict(folder / f"run-{FEW}", str(file), out=out, keep=False)
     elif what == "tune":
         dicetune.tune(run)
     seconds = time.process_time() - begun

@@ -153,7 +153,7 @@ def predict(
     out: Annotated[str, flag("File to write; '-' is the output stream.")] = "-",
 ) -> None:
     """Predict for texts given here, a file or a stream, whose lines are answered as they come."""
-    dicetune.predict(**_given(locals()), progress=sys.stderr.isatty())
+    dicetune.predict(**_given(locals()), keep=False, progress=sys.stderr.isatty())
 
 
 @app.command()

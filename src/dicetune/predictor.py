@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ CPU_POSITIONS = 512
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 16_384  # examples
+_ANSWERED = 1024  # of these, whose answers are made at once: an answer takes 6 kB
 _GIVE = "give the --out folder of `dicetune train`"
 
 
@@ -110,12 +111,18 @@ class Predictor:
 
     def answer(self, data: Data) -> list[Any]:
         """Answers for examples of ``read`` or ``ask``."""
-        found: list[Any] = []
+        return [answer for _, answers in self.answered(data) for answer in answers]
+
+    def answered(self, data: Data) -> Iterator[tuple[Data, list[Any]]]:
+        """The examples in parts, each with its answers as soon as they are decoded."""
         for part in _parts(data):
             scores = self.scores(part)
             shown = scores if self.decision is None else self.decision.calibrated(scores)
-            found += self.task.answers(part, self.decide(scores, part), shown)
-        return found
+            decided = self.decide(scores, part)
+            for at in range(0, len(part), _ANSWERED):
+                end = at + _ANSWERED
+                some = part.part(at, end)
+                yield some, self.task.answers(some, decided[at:end], shown[at:end])
 
     def decide(self, scores: Sequence[np.ndarray], data: Data) -> list[Any]:
         """Predictions by the decision rule, or by the default decision without a rule."""

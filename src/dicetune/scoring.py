@@ -155,6 +155,7 @@ def predict(
     options: Mapping[str, Any] | None = None,
     out: str | None = None,
     progress: bool = False,
+    keep: bool = True,
     **texts: Sequence[str],
 ) -> Answers:
     """Predict for texts, a file or the input stream.
@@ -172,6 +173,8 @@ def predict(
         out: file to write, "-" for the output stream; by default nothing is written. From the
             input stream to the output stream, lines are answered as they come, and none returned.
         progress: show a progress bar.
+        keep: return the answers. Without, they are written to ``out`` as they are decoded and the
+            list is empty: a file of any length takes little memory, unless it becomes a table.
         texts: texts in place of ``source``, by the names of the task's inputs: ``text``,
             ``text_b``, ``question``, ``context``.
 
@@ -181,7 +184,7 @@ def predict(
     Example:
         ``dicetune.predict("runs/a", text=["The pump at Quay Nine is down."])[0].entities``
     """
-    from dicetune.data import check_target, write_text
+    from dicetune.data import check_target, write_parts, write_text
 
     if (source is None) == (not texts):
         raise InputError(
@@ -195,7 +198,7 @@ def predict(
         )
     if out is not None:
         check_target(out)
-    from dicetune.live import LiveLines, follow, line_format
+    from dicetune.live import BY_LINE, LiveLines, follow, line_format
     from dicetune.predictor import load  # loads torch: after the checks
     from dicetune.tasks import Use
 
@@ -205,11 +208,12 @@ def predict(
     known = predictor.task.out_formats
     if out_format not in (None, *known):
         raise unknown_name("output format", str(out_format), list(known))
+    shape = out_format or known[0]
     if live is not None:
-        by_line = line_format(live, predictor, format, out_format or known[0])
+        by_line = line_format(live, predictor, format, shape)
         if by_line is not None and not live.ended:
             _tell_rule(predictor)
-            for part in follow(live, predictor, by_line, out_format or known[0]):
+            for part in follow(live, predictor, by_line, shape):
                 write_text("-", part)
                 sys.stdout.flush()
             return Answers([], "")
@@ -221,8 +225,12 @@ def predict(
     _tell_rule(predictor)
     if progress:
         predictor.track = terminal.tracked
+    render, rule = predictor.task.render, predictor.decision
+    if out is not None and not keep and shape in BY_LINE:
+        write_parts(out, (render(*part, shape, rule) for part in predictor.answered(examples)))
+        return Answers([], "")
     answers = predictor.answer(examples)
-    text = predictor.task.render(examples, answers, out_format or known[0], predictor.decision)
+    text = render(examples, answers, shape, rule)
     if out is not None:
         write_text(out, text)
     return Answers(answers, text)

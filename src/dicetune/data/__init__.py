@@ -25,6 +25,7 @@ from dicetune.data.files.text import (
     check_target,
     log_notes,
     read_lines,
+    write_parts,
     write_text,
 )
 from dicetune.data.inspect import MANY_UNKNOWN, Fact, Inspection, Ratio, SplitReport

@@ -316,7 +316,8 @@ class TokenTask(Task):
             plain = [Sentence(tuple(answer.tokens)) for answer in answers]
             sentences = plain if data.format == "text" else data
             write_conll(stream, sentences, [answer.tags for answer in answers])
-            return stream.getvalue()
+            is_later = data.numbered.starts[0] > 0  # a part: no file begins with it
+            return stream.getvalue().removeprefix("\ufeff" if is_later else "")
         lines = (
             answer.marked(text) if self.scheme is not None else answer.word_tags()
             for text, answer in zip(texts, answers, strict=True)

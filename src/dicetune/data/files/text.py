@@ -341,19 +341,28 @@ def no_utf8(raw: bytes, start: int, path: str | Path) -> DataError:
 
 def write_text(target: Target, text: str) -> None:
     """Write text as UTF-8; a reader never sees half a file."""
+    write_parts(target, (text,))
+
+
+def write_parts(target: Target, parts: Iterable[str]) -> None:
+    """Write parts of a text as they come, none of which is kept; see ``write_text``."""
+    if str(target) != STDIN and isinstance(target, (str, Path)):
+        check_target(target)
+        _replace(target, map(_utf8, parts))
+        return
+    stream = sys.stdout if isinstance(target, (str, Path)) else target
+    for part in parts:
+        _utf8(part)
+        stream.write(part)
+
+
+def _utf8(text: str) -> bytes:
     try:
-        raw = text.encode("utf-8")
+        return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise InputError(
             f"expected whole characters, got half a surrogate pair {quoted(text[error.start])}"
         ) from None
-    if str(target) == STDIN:
-        sys.stdout.write(text)
-    elif isinstance(target, (str, Path)):
-        check_target(target)
-        _replace(target, raw)
-    else:
-        target.write(text)
 
 
 def check_target(target: Target) -> None:
@@ -378,17 +387,19 @@ def check_target(target: Target) -> None:
         )
 
 
-def _replace(target: str | Path, raw: bytes) -> None:
+def _replace(target: str | Path, parts: Iterable[bytes]) -> None:
     """Write beside the file, then rename: no reader ever meets half a file."""
     # a link stays a link: the file behind it is replaced
     path = Path(os.path.realpath(target))
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         if _is_stream(path):
-            path.write_bytes(raw)
+            with path.open("wb") as file:
+                file.writelines(parts)
             return
         try:
-            partial.write_bytes(raw)
+            with partial.open("wb") as file:
+                file.writelines(parts)
             os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
