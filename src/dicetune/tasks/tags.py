@@ -10,11 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+import numpy as np
+
 from dicetune.data import Corpus, sample_corpora
+from dicetune.data.tagged.sentences import Numbering
 from dicetune.errors import InputError, listed
 from dicetune.problems import Spans, Tags
-from dicetune.problems.schemes import scheme_of
-from dicetune.tasks.base import Data
+from dicetune.problems.schemes import TagRows, scheme_of
+from dicetune.tasks.base import Data, Scores
 from dicetune.tasks.options import GOLD, MODEL, TaskOptions, option
 from dicetune.tasks.token import OUTSIDE, TokenTask
 
@@ -84,6 +87,20 @@ class NerTask(TokenTask):
                 "choose task pos"
             )
         return super().restore(labels, {**settings, "label_scheme": scheme})
+
+    def score(self, data: Corpus, predictions: Sequence[Sequence[str]]) -> Scores:
+        """As ``Task.score``, from columns of tags: sentences take more memory one by one."""
+        sentences = data.numbered
+        tags, starts = sentences.own_tags.compact(), sentences.starts - sentences.starts[0]
+        if [len(row) for row in predictions] != np.diff(starts).tolist() or -1 in tags.numbers:
+            return super().score(data, predictions)  # which refuses them
+        number = Numbering()
+        found = np.fromiter((number[tag] for row in predictions for tag in row), dtype=np.int32)
+        problem: Any = self.problem()
+        scores: Scores = problem.scores_of(
+            TagRows(tags.names, tags.numbers, starts), TagRows(list(number), found, starts)
+        )
+        return scores
 
     def problem_settings(self, train: Corpus | None) -> dict[str, Any]:
         """The tag outside of spans, which a rule may move, and how tags spell spans."""
