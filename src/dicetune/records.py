@@ -241,7 +241,7 @@ def check_shape(path: Path, value: Any, shape: Any, where: str = "", heals: str 
 
 def write_json_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write one JSON object a line; a reader never sees half a file."""
-    replace_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+    replace_text(path, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def read_json_lines(path: Path, heals: str = _HEALS) -> Iterator[dict[str, Any]]:
@@ -254,10 +254,14 @@ def read_json_lines(path: Path, heals: str = _HEALS) -> Iterator[dict[str, Any]]
         raise _unreadable(path, error, heals) from None
 
 
-def replace_text(path: Path, text: str) -> None:
-    """Write a text file under another name and rename it: a reader never sees half a file."""
+def replace_text(path: Path, text: str | Iterable[str]) -> None:
+    """Write a text, or its parts as they come, under another name and rename the file.
+
+    A reader never sees half a file.
+    """
     partial = path.with_name(path.name + ".part")
-    partial.write_text(text, encoding="utf-8")
+    with partial.open("w", encoding="utf-8") as file:
+        file.writelines([text] if isinstance(text, str) else text)
     os.replace(partial, path)
 
 

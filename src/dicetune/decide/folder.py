@@ -59,13 +59,17 @@ class Split:
 
     @classmethod
     def of(
-        cls, problem: Problem, rows: Iterable[dict[str, Any]], scores: Iterable[np.ndarray]
+        cls, problem: Problem | None, rows: Iterable[dict[str, Any]], scores: Iterable[np.ndarray]
     ) -> Split:
-        """A split from rows and their scores, in the precision of ``scores.safetensors``."""
+        """A split from rows and their scores, in the precision of ``scores.safetensors``.
+
+        Without a ``problem`` there are no extras: the rows are cut.
+        """
         part = list(rows)
         ids = [str(row.get("id", number)) for number, row in enumerate(part)]
         tables = [table.astype(np.float32, copy=False) for table in scores]
-        return cls(part, tables, ids, [problem.extra(row) for row in part])
+        extras = [] if problem is None else [problem.extra(row) for row in part]
+        return cls(part, tables, ids, extras)
 
     @property
     def gold(self) -> list[Any]:
@@ -278,17 +282,21 @@ def tune_folder(
     found = replace(found, rule=replace(found.rule, name=name))
     if not overwrite:
         found.rule.check_place(folder)
-    write_tuned(folder, splits, found)
+    path = folder / PREDICTIONS_FILE  # read again: of a row only what a rule needs was kept
+    whole = {
+        name: (row for row in read_json_lines(path) if row.get("split") == name) for name in splits
+    }
+    write_tuned(folder, whole, found)
     return found
 
 
-def write_tuned(folder: Path, splits: Mapping[str, Split], found: Tuned) -> None:
-    """Write the file of a rule, and its decisions on all splits."""
-    rows = [
+def write_tuned(folder: Path, splits: Mapping[str, Iterable[dict[str, Any]]], found: Tuned) -> None:
+    """Write the file of a rule, and its decisions on the rows of all splits."""
+    rows = (
         {**row, "predicted": predicted}
-        for name, split in splits.items()
-        for row, predicted in zip(split.rows, found.predicted[name], strict=True)
-    ]
+        for name, part in splits.items()
+        for row, predicted in zip(part, found.predicted[name], strict=True)
+    )
     write_json_lines(named_file(folder / TUNED_FILE, found.rule.name), rows)
     found.rule.save(folder, {name: scores[TUNED] for name, scores in found.metrics.items()})
 
@@ -401,6 +409,8 @@ def _splits(
             f"{listed(arrays) or 'none'}: a rule is fitted on dev alone"
         )
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in arrays}
+    extras: dict[str, list[Any]] = {name: [] for name in arrays}
+    known: dict[str, str] = {}
     shape = {"gold": problem.gold_shape, "predicted": object, **problem.row_shape}
     for number, row in enumerate(read_json_lines(path), 1):
         if quoted(row.get("split")) not in map(quoted, rows):
@@ -410,7 +420,8 @@ def _splits(
         if row.get("gold") is None:
             raise DataError(path, "expected gold in each row, got none", number)
         check_shape(path, row, shape, f"line {number}")
-        rows[row["split"]].append(row)
+        rows[row["split"]].append(_needed(row, known))
+        extras[row["split"]].append(problem.extra(row))
     found = {}
     for name, part in rows.items():
         if len(part) != len(arrays[name]):
@@ -418,5 +429,16 @@ def _splits(
                 path,
                 f"expected {len(arrays[name])} rows of {name}, one for each score, got {len(part)}",
             )
-        found[name] = Split.of(problem, part, arrays[name])
+        found[name] = replace(Split.of(None, part, arrays[name]), extras=extras[name])
     return found
+
+
+def _needed(row: Mapping[str, Any], known: dict[str, str]) -> dict[str, Any]:
+    """What a rule needs of a row; equal tags are kept once."""
+    return {
+        key: [known.setdefault(tag, tag) for tag in value]
+        if isinstance(value, list) and all(type(tag) is str for tag in value)
+        else value
+        for key, value in row.items()
+        if key in ("id", "document", "gold", "predicted")
+    }

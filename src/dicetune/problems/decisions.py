@@ -220,8 +220,7 @@ class Steps:
         begins = np.flatnonzero(np.diff(at, prepend=-np.inf))
         sums = np.tile(chosen.astype(np.float64) @ self.base, (len(begins) + 1, 1))
         if len(begins):
-            added = self.change.take(order, axis=0)
-            np.cumsum(added, axis=0, out=added)
+            added = np.cumsum(self.change.take(order, axis=0), axis=0, dtype=np.float64)
             if len(begins) < len(order):  # some breakpoints are the same
                 added = added[np.append(begins[1:], len(order)) - 1]
             size = len(self.columns)

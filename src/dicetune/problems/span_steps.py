@@ -74,12 +74,12 @@ class SpanSteps:
         size = len(self.problem.classes)
         at = np.where(np.isnan(at), np.inf, at)  # both tags are impossible
         first, end, kind, low, high = self._spans(before, after, at)
-        spans = np.zeros((len(first), 2 * size + 1))
+        spans = np.zeros((len(first), 2 * size + 1), dtype=np.int8)
         spans[np.arange(len(first)), size + kind] = 1
         spans[np.arange(len(first)), kind] = (self._end[first] == end) & (self._kind[first] == kind)
         right, later = before == self._gold, after == self._gold
-        words = np.zeros((len(at), 2 * size + 1))
-        words[:, -1] = later * 1.0 - right
+        words = np.zeros((len(at), 2 * size + 1), dtype=np.int8)
+        words[:, -1] = later.astype(np.int8) - right
         unit = self._unit[self._words]
         base = self._base.copy()
         base[:, -2] = np.bincount(unit, right, minlength=len(base))

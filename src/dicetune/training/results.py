@@ -180,12 +180,12 @@ def _write(
     problem, splits = prepared.choice.problem, {name: one.split for name, one in scored.items()}
     write_scores(folder, problem.settings, splits)
     follow_umask(folder)
-    rows = [row for split in splits.values() for row in split.rows]
+    rows = (row for split in splits.values() for row in split.rows)
     write_json_lines(folder / PREDICTIONS_FILE, rows)
     tuned = None
     if prepared.config.decision == TUNED:
         tuned = tune_splits(problem, splits)
-        write_tuned(folder, splits, tuned)
+        write_tuned(folder, {name: split.rows for name, split in splits.items()}, tuned)
     metrics = {name: _metrics(prepared, name, one, tuned) for name, one in scored.items()}
     write_json(folder / METRICS_FILE, metrics)
     _write_card(folder, record, metrics, prepared.task, tuned)
