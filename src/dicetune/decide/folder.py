@@ -282,10 +282,8 @@ def tune_folder(
     found = replace(found, rule=replace(found.rule, name=name))
     if not overwrite:
         found.rule.check_place(folder)
-    path = folder / PREDICTIONS_FILE  # read again: of a row only what a rule needs was kept
-    whole = {
-        name: (row for row in read_json_lines(path) if row.get("split") == name) for name in splits
-    }
+    # read again: of a row only what a rule needs was kept
+    whole = {name: _rows_of(folder / PREDICTIONS_FILE, name) for name in splits}
     write_tuned(folder, whole, found)
     return found
 
@@ -431,6 +429,11 @@ def _splits(
             )
         found[name] = replace(Split.of(None, part, arrays[name]), extras=extras[name])
     return found
+
+
+def _rows_of(path: Path, split: str) -> Iterable[dict[str, Any]]:
+    """The whole rows of one split."""
+    return (row for row in read_json_lines(path) if row["split"] == split)
 
 
 def _needed(row: Mapping[str, Any], known: dict[str, str]) -> dict[str, Any]:
