@@ -64,3 +64,14 @@ def test_public_names_are_found_on_first_use():
     assert set(dir(dicetune)) == set(dicetune.__all__)
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         dicetune.nothing  # noqa: B018
+
+
+def test_a_place_that_cannot_be_is_refused_before_torch_is_loaded(tmp_path):
+    code = (
+        "import sys, dicetune\n"
+        "try: dicetune.compare('ner', data='sample', jobs=0)\n"
+        "except dicetune.errors.InputError as error: print(error, 'torch' in sys.modules)"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout == "expected at least 1 run at a time, got --jobs 0 False\n"

@@ -233,6 +233,8 @@ def compare(
     asked = read_option_texts(_OF_COMPARE, asked)
     if "predictions" in asked:
         asked["predictions"] = _named_files(asked["predictions"])
+    named = (asked.pop(name, None) for name in ("on", "jobs", "cpus_per_run", "gpus_per_run"))
+    place = place_named(*named)  # refused before torch is loaded
     if data is not None:
         few = {} if "budget" in asked else {"seeds": 3}
         asked = {**few, "out": "sample-comparison", **asked}
@@ -242,8 +244,6 @@ def compare(
         raise InputError("expected a folder for the comparison, got none: give --out")
     folder = Path(asked["out"])
     alone = not values and asked.keys() == {"out"}
-    named = (asked.pop(name, None) for name in ("on", "jobs", "cpus_per_run", "gpus_per_run"))
-    place = place_named(*named)  # refused before torch is loaded
     with terminal.live_progress(progress) as show:
         if alone and (plan := finished_plan(folder)) is not None:
             return Finding(execute(plan, folder, show=show), terminal.comparison_tables)
