@@ -114,6 +114,8 @@ def fit(
         held_out = {"gain": crossed.gain, "error": crossed.error, "folds": crossed.folds}
         promised: CrossFit | None = crossed
         if promise and procedure.shrinks:  # many fits: several labels have a shorter search
+            # counts of many labels are large, and those of the promise take their place
+            found, crossed, promised = replace(found, crossed=None), None, None
             quick = decisions.quick()
             short = procedure
             if quick is not decisions:

@@ -211,10 +211,8 @@ class Goal:
 
     def items(self, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Predicted and gold items of each unit, of the classes in precision and recall, (U,)."""
-        found = [self.problem.focus(part)[1] for part in _parts(counts)]
-        _, predicted, gold = (
-            np.concatenate([block.sum(-1) for block in blocks])
-            for blocks in zip(*found, strict=True)
+        _, predicted, gold = np.hstack(
+            [[block.sum(-1) for block in self.problem.focus(part)[1]] for part in _parts(counts)]
         )
         return predicted, gold
 

@@ -290,7 +290,7 @@ class LabelSetDecisions(Decisions):
         Many labels together are always sure that the default is not the best, but with few
         positives a rule for each is no better.
         """
-        truth, made = self._truth[mask], self._padded(self._made({}))[mask]
+        truth, made = self._truth[mask], self._padded(self._made({}, mask))
         found = shortfall(int((truth & ~made).sum()), int((made & ~truth).sum()))
         return found if found > 0 else found / len(self.labels) ** 0.5
 
