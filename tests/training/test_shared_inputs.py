@@ -38,7 +38,7 @@ def config(tmp_path):
 
 
 def test_files_that_lie_elsewhere_are_recorded_where_the_configuration_says(config, tmp_path):
-    here, there = tmp_path / "here", tmp_path / "there"
+    here, there = tmp_path / "here", tmp_path / ("there" * 20)  # too long for a short message
     run(replace(config, out=str(here)))
     there.mkdir()
     elsewhere = {}

@@ -187,7 +187,7 @@ def load_model(
         _place_rows(model, labels, rows)
         if saved:
             if notes is not None:
-                notes.append(f"head of {quoted(source)}: {_placed(labels, rows)}")
+                notes.append(f"head of {quoted(Path(source))}: {_placed(labels, rows)}")
             model.config.update(names)
             model.num_labels = len(labels)
     return model

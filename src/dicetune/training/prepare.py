@@ -135,7 +135,7 @@ class Inputs:
                 hint = "" if config.add_characters else "; try --add-characters"
                 notes.append(
                     f"{split}: {100 * share:.1f}% of the sub-words are unknown to the tokenizer of "
-                    f"{quoted(config.model)}: the tokenizer was not made for this text{hint}"
+                    f"{quoted(Path(config.model))}: the tokenizer was not made for this text{hint}"
                 )
             notes += [f"{split}: {line}" for line in windows.notes]
         collator = PaddingCollator.of(task, tokenizer, model.config)
@@ -177,7 +177,7 @@ def _moved(config: RunConfig, elsewhere: Mapping[str, str]) -> RunConfig:
 def _named(note: str, elsewhere: Mapping[str, str]) -> str:
     """A note with the places of the configuration in place of those on this machine."""
     for there, here in elsewhere.items():
-        note = note.replace(quoted(here), quoted(there)).replace(here, there)
+        note = note.replace(quoted(Path(here)), quoted(Path(there))).replace(here, there)
     return note
 
 
