@@ -30,7 +30,8 @@ from summaries import without_times
 pytest.importorskip("ray", reason="needs Ray: pip install 'dicetune[ray]'")
 from dicetune.comparison.cluster import Cluster
 
-LONG = {"max_steps": 120, "eval_steps": 24}
+LONG = {"max_steps": 600, "eval_steps": 40}
+"""Some seconds: the loss of a node falls between a first checkpoint and the end."""
 
 
 def free_port():
@@ -111,7 +112,11 @@ def test_the_loss_of_a_node_costs_a_run_at_most_its_last_checkpoint(nodes, files
     lost = set()
 
     def show(progress):
-        running = {state.planned.id for state in progress.of("running") if 0 < state.share < 1}
+        running = {
+            state.planned.id
+            for state in progress.of("running")
+            if state.share < 1 and last_checkpoint(state.planned.folder(out))
+        }
         if not lost and (there := running & nodes.runs_on_the_last()):
             lost.update(there)
             nodes.lose()
