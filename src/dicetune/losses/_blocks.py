@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 import torch
@@ -87,7 +88,7 @@ class SoftmaxBlock:
     What has one entry a row keeps an axis of length 1, to be broadcast.
     """
 
-    def __init__(self, logits: Tensor, call: FastInput, out: Tensor | None) -> None:
+    def __init__(self, logits: Tensor, call: FastInput, out: Tensor) -> None:
         self.call = call
         self.by_row = call.kind == "positions"
         self.axis = 0 if logits.device.type == "cpu" and logits.shape[1] < FEW_CLASSES else 1
@@ -118,7 +119,7 @@ class SoftmaxBlock:
         # where the gradient will be lies what it is made of: memory takes as much time as numbers
         self.out = out
         self.work = out if self.axis else None
-        self.begun: Tensor | None = None
+        self.begun: list[Tensor] = []  # the power of the first overlap part
 
     def _power(self, choice: Overlap, out: Tensor | None = None) -> Tensor:
         """wrong^(q+d)."""
@@ -145,8 +146,8 @@ class SoftmaxBlock:
         weight = self._weight(choice)
         if weight is not None:
             tp, missed = tp * weight, missed * weight
-        wrong = self._power(choice, self.work if self.begun is None else None)
-        self.begun = wrong if self.begun is None else self.begun
+        wrong = self._power(choice, None if self.begun else self.work)
+        self.begun = self.begun or [wrong]
         if self.by_row:
             over = wrong.sum(self.axis, keepdim=True)
             return tp, (missed * choice.beta).add_(over, alpha=choice.alpha)
@@ -164,9 +165,8 @@ class SoftmaxBlock:
             log_p = self.logits.gather(self.axis, self.gold)
             log_p = log_p - self.logits.logsumexp(self.axis, keepdim=True)
         share: Tensor | float = part.coefficient / self.call.number
-        if part.class_weight is not None:
-            weight = weight_vector(part.class_weight, self.logits if self.axis else self.logits.t())
-            assert weight is not None
+        weight = weight_vector(part.class_weight, self.logits if self.axis else self.logits.t())
+        if weight is not None:
             share = share * weight[self.target].unsqueeze(self.axis)
         if self.keep is not None:
             log_p, share = torch.where(self.keep, log_p, 0.0), self.keep.to(log_p) * share
@@ -182,9 +182,7 @@ class SoftmaxBlock:
             pairs: minus the derivative by S_tp, and the derivative by E, of each overlap part.
             by_value: the derivative by the sum of the cross-entropies; by default 1.
         """
-        assert self.begun is not None
-        assert self.out is not None
-        total, at_gold = self.begun, None
+        (total,), slopes = self.begun, []
         for choice, (fall, rise) in zip(self.call.choices, pairs, strict=True):
             factor = (1.0 + choice.squared) * choice.alpha
             by_wrong = rise if factor == 1 else rise * factor
@@ -193,15 +191,13 @@ class SoftmaxBlock:
             if choice.squared:  # α = β
                 slope = torch.addcmul(slope, on_miss, self.missed)
             weight = self._weight(choice)
-            slope = slope if weight is None else slope * weight
-            if at_gold is not None:
-                at_gold = at_gold + slope
+            slopes.append(slope if weight is None else slope * weight)
+            if len(slopes) > 1:
                 total.addcmul_(self._power(choice), by_wrong)
                 continue
-            at_gold = slope
             in_place = total is not self.wrong
             total = total.mul_(by_wrong) if in_place else torch.mul(total, by_wrong, out=self.work)
-        assert at_gold is not None
+        at_gold = reduce(torch.add, slopes)
         others, away = total.sum(self.axis, keepdim=True), at_gold * self.hit
         if self.pull is not None:
             away = away + (self.pull if by_value is None else self.pull * by_value)
@@ -227,7 +223,7 @@ class SoftmaxBlock:
 class SigmoidBlock:
     """A block of rows with a value in [0, 1] for each label."""
 
-    def __init__(self, logits: Tensor, call: FastInput, out: Tensor | None) -> None:
+    def __init__(self, logits: Tensor, call: FastInput, out: Tensor) -> None:
         self.call, self.out = call, out
         self.target = call.target
         logits = logits.to(call.wide)
@@ -270,10 +266,8 @@ class SigmoidBlock:
         labels = classes if there is None else there.sum(1, keepdim=True).clamp(min=1)
         share: Tensor | float = part.coefficient / self.call.number
         share = share / (labels.to(self.p) if isinstance(labels, Tensor) else labels)
-        if part.class_weight is not None:
-            weight = weight_vector(part.class_weight, self.logits, "labels")
-            assert weight is not None
-            share = weight * share
+        weight = weight_vector(part.class_weight, self.logits, "labels")
+        share = share if weight is None else weight * share
         self.pull = share if self.pull is None else self.pull + share
         if not isinstance(share, Tensor):
             both = F.binary_cross_entropy_with_logits
@@ -285,11 +279,10 @@ class SigmoidBlock:
         self, pairs: Sequence[tuple[Tensor, Tensor]], by_value: Tensor | None = None
     ) -> None:
         """By the logits, into ``out``; see ``SoftmaxBlock``."""
-        assert self.out is not None
-        total: Tensor | None = None
+        slopes: list[Tensor] = []
         for choice, (fall, rise) in zip(self.call.choices, pairs, strict=True):
             fall, rise = fall.to(self.p.dtype), rise.to(self.p.dtype)
-            into = self.out if total is None else None
+            into = None if slopes else self.out
             if choice.squared:
                 slope = torch.mul(self.gap, rise * (2 * choice.alpha), out=into)
                 slope.addcmul_(self.target, fall, value=-1)
@@ -297,9 +290,8 @@ class SigmoidBlock:
                 by_y = -(fall + rise * (choice.alpha + choice.beta))
                 slope = torch.mul(self.target, by_y, out=into).add_(rise * choice.alpha)
             weight = self._weight(choice)
-            slope = slope if weight is None else slope.mul_(weight)
-            total = slope if total is None else total.add_(slope)
-        assert total is not None
+            slopes.append(slope if weight is None else slope.mul_(weight))
+        total = reduce(Tensor.add_, slopes)
         total.mul_(self.p).mul_(self.rest)
         if self.pull is not None:
             pull = self.pull if by_value is None else self.pull * by_value

@@ -8,6 +8,7 @@ is left to them: ``fused`` then answers ``None``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import torch
@@ -181,7 +182,7 @@ class _FusedSums(torch.autograd.Function):
     def forward(
         ctx: Any, logits: Tensor, call: FastInput, eager: Callable[[Tensor], tuple[Tensor, ...]]
     ) -> tuple[Tensor, ...]:
-        blocks, out = _blocks(logits, call, ctx.needs_input_grad[0])
+        blocks, out = _blocks(logits, call)
         values = [_sum([b.cross_entropy(p) for b in blocks]) for p in call.parts if not p.choice]
         sums = [torch.stack(_class_sums(blocks, choice)) for choice in call.choices]
         kept = _kept(call, logits.shape[-1])
@@ -200,7 +201,6 @@ class _FusedSums(torch.autograd.Function):
             values, slopes = map(tuple, found)
             return *torch.autograd.grad(values, logits, slopes, create_graph=True), None, None
         blocks, out = ctx.made or _again(logits, ctx.call)
-        assert out is not None
         ctx.made = None  # what the gradient is made in can be used once
         by_value, *by_sums = upstream
         for block in blocks:
@@ -208,33 +208,30 @@ class _FusedSums(torch.autograd.Function):
         return out.view(logits.shape).to(logits.dtype), None, None
 
 
-def _again(logits: Tensor, call: FastInput) -> tuple[list[Any], Tensor | None]:
+def _again(logits: Tensor, call: FastInput) -> tuple[list[Any], Tensor]:
     """Blocks as a forward pass leaves them."""
-    blocks, out = _blocks(logits, call, True)
+    blocks, out = _blocks(logits, call)
     for block in blocks:
         for part in call.parts:
             block.sums(part.choice) if part.choice else block.cross_entropy(part)
     return blocks, out
 
 
-def _blocks(logits: Tensor, call: FastInput, graded: bool) -> tuple[list[Any], Tensor | None]:
-    """The blocks of all rows, and the tensor (N, C) in which they write the gradient."""
+def _blocks(logits: Tensor, call: FastInput) -> tuple[list[Any], Tensor]:
+    """The blocks of all rows, and the tensor (N, C) in which they work and write the gradient."""
     flat = logits if logits.ndim == 2 else logits.reshape(-1, logits.shape[-1])
     items, classes = flat.shape
     rows = items if logits.device.type != "cpu" else max(_BLOCK // classes, 1)
     make: Any = SigmoidBlock if call.kind == "labels" else SoftmaxBlock
-    out = flat.new_empty(flat.shape, dtype=call.wide) if graded else None
+    out = flat.new_empty(flat.shape, dtype=call.wide)
     if rows >= items:  # most often; a slice of everything takes time too
         return [make(flat, call, out)], out
     places = [slice(start, start + rows) for start in range(0, items, rows)]
-    return [make(flat[p], call.at(p), None if out is None else out[p]) for p in places], out
+    return [make(flat[p], call.at(p), out[p]) for p in places], out
 
 
 def _class_sums(blocks: list[Any], choice: Overlap) -> tuple[Tensor, Tensor]:
     """S_tp and E of each class, over all blocks."""
-    if len(blocks) == 1:
-        one: tuple[Tensor, Tensor] = blocks[0].sums(choice)
-        return one
     tp, error = zip(*(block.sums(choice) for block in blocks), strict=True)
     return _sum(tp), _sum(error)
 
@@ -251,9 +248,8 @@ def _kept(call: FastInput, classes: int) -> Tensor:
 
 def _solve(logits: Tensor, call: FastInput, graded: bool) -> tuple[Tensor, Tensor | None]:
     """The value, and where ``graded`` its gradient by the logits, in the precision of the value."""
-    blocks, out = _blocks(logits, call, graded)
-    value: Tensor | None = None
-    derivatives = []
+    blocks, out = _blocks(logits, call)
+    losses, derivatives = [], []
     for part in call.parts:
         if part.choice is None:
             loss = _sum([block.cross_entropy(part) for block in blocks])
@@ -265,9 +261,9 @@ def _solve(logits: Tensor, call: FastInput, graded: bool) -> tuple[Tensor, Tenso
             tp, error = _class_sums(blocks, part.choice)
             loss, fall, rise = _of_classes(part, part.choice, tp, error, call)
             derivatives.append([(fall, rise)] * len(blocks))
-        value = loss if value is None else value + loss
-    assert value is not None
-    if out is None:
+        losses.append(loss)
+    value = reduce(torch.add, losses)
+    if not graded:
         return value.to(call.wide), None
     for number, block in enumerate(blocks):
         block.gradient([pairs[number] for pairs in derivatives])

@@ -171,9 +171,7 @@ class Objective:
         """The items of a step in this process, of which those count that are chosen among all."""
         own, number = joined(items), process_number()
         shares = everywhere(own)
-        whole = _hardest(joined(shares), self.hard_negatives or 0)
-        chosen = whole.mask if own.kind == "classes" else whole.class_mask
-        assert chosen is not None
+        chosen = _choice(joined(shares), self.hard_negatives or 0)
         sizes = [len(share.target) for share in shares]
         return _only(own, torch.split(chosen, sizes)[number])
 
@@ -309,7 +307,12 @@ def _times_gradient(value: Tensor, factor: float) -> Tensor:
 
 def _hardest(item: LossInput, per_positive: float) -> LossInput:
     """The same input, in which only the positives and the hardest negatives count."""
-    chosen = hardest_negatives(
+    return _only(item, _choice(item, per_positive))
+
+
+def _choice(item: LossInput, per_positive: float) -> Tensor:
+    """The positives and the hardest negatives, as ``hardest_negatives`` has them."""
+    return hardest_negatives(
         item.logits,
         item.target,
         per_positive=per_positive,
@@ -318,7 +321,6 @@ def _hardest(item: LossInput, per_positive: float) -> LossInput:
         class_mask=item.class_mask,
         background=item.background,
     )
-    return _only(item, chosen)
 
 
 def _only(item: LossInput, chosen: Tensor) -> LossInput:
