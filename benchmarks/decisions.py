@@ -44,7 +44,7 @@ from dicetune.decide.fit import fit
 from dicetune.decide.held_out import cross_fit, shrink_factor
 from dicetune.problems import problem_of
 from dicetune.problems.goal import Goal
-from dicetune.problems.thresholds import ALONE, slope_and_intercept
+from dicetune.problems.thresholds import ALONE, slope_and_intercept, sums_of_positives
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
@@ -210,9 +210,8 @@ def chance(scores, slope=0.0, intercept=0.0):
 
 def mixed(scores, gold, trust):
     """Gold and calibrated probabilities, mixed by the number of positives."""
-    ((slope, intercept),) = slope_and_intercept(
-        scores[:, None], gold[:, None].astype(float), np.zeros(2), ALONE
-    )
+    totals = sums_of_positives(scores[:, None], gold[:, None])
+    ((slope, intercept),) = slope_and_intercept(scores[:, None], totals, np.zeros(2), ALONE)
     own = gold.sum() / (gold.sum() + trust)
     return search(scores, own * gold + (1 - own) * chance(scores, slope, intercept))
 

@@ -20,6 +20,7 @@ from dicetune.problems.thresholds import (
     curve,
     falling,
     slope_and_intercept,
+    sums_of_positives,
     threshold_interval,
     trusted,
 )
@@ -56,7 +57,8 @@ def misfit(parameters, scores, gold, centre, spread):
 @pytest.mark.parametrize("centre", [(0.0, 0.0), (0.5, -1.0)])
 def test_the_calibration_is_that_of_a_general_optimiser(scale, shift, centre):
     scores, gold = draw(np.random.default_rng(1), 60, scale, shift)
-    (found,) = slope_and_intercept(scores[:, None], gold[:, None] * 1.0, np.array(centre), SHARED)
+    totals = sums_of_positives(scores[:, None], gold[:, None])
+    (found,) = slope_and_intercept(scores[:, None], totals, np.array(centre), SHARED)
     best = minimize(misfit, centre, (scores, gold, centre, SHARED), tol=1e-10)
     assert found == pytest.approx(best.x, abs=1e-4)
 
@@ -65,11 +67,10 @@ def test_labels_are_calibrated_as_if_each_were_alone():
     rng = np.random.default_rng(2)
     pairs = [draw(rng, 80, scale, -1.0) for scale in (0.4, 1.0, 3.0)]
     scores, gold = (np.stack(columns, axis=1) for columns in zip(*pairs, strict=True))
-    together = slope_and_intercept(scores, gold * 1.0, np.zeros(2), ALONE)
+    totals = sums_of_positives(scores, gold)
+    together = slope_and_intercept(scores, totals, np.zeros(2), ALONE)
     for column, found in enumerate(together):
-        alone = slope_and_intercept(
-            scores[:, [column]], gold[:, [column]] * 1.0, np.zeros(2), ALONE
-        )
+        alone = slope_and_intercept(scores[:, [column]], totals[:, [column]], np.zeros(2), ALONE)
         assert found == pytest.approx(alone[0], abs=1e-6)
 
 

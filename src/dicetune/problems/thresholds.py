@@ -92,12 +92,10 @@ def trusted(logits: np.ndarray, truth: np.ndarray, prior: np.ndarray | None = No
     centre, spread = np.zeros(2), ALONE
     if prior is not None:
         centre, spread = prior, SHARED
-    totals = np.stack([(gold * scores).sum(0), gold.sum(0)])
-    if prior is not None and len(scores) > FEW:
-        fitted = _fitted(*_grouped(scores), totals, centre, spread)
-    else:
-        fitted = _fitted(scores, 1.0, totals, centre, spread)
-    slope, intercept = fitted.T
+    totals = sums_of_positives(scores, gold)
+    many = prior is not None and len(scores) > FEW
+    means, items = _grouped(scores) if many else (scores, 1.0)
+    slope, intercept = slope_and_intercept(means, totals, centre, spread, items).T
     chance = _sigmoid(np.exp(slope) * scores + intercept)
     own = totals[1] / (totals[1] + TRUST)
     found: np.ndarray = own * gold + (1 - own) * chance
@@ -117,9 +115,9 @@ def common_prior(scores: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> np.
     """
     items = np.flatnonzero(mask)
     if scores.dtype != np.float32 or len(items) * scores.shape[1] <= MANY:
-        logits, gold = _bounded(logit(scores[items])).ravel(), truth[items].ravel()
-        totals = np.array([[(gold * logits).sum()], [gold.sum()]])
-        (found,) = _fitted(logits[:, None], 1.0, totals, np.zeros(2), ALONE)
+        logits, gold = _bounded(logit(scores[items])).reshape(-1, 1), truth[items].reshape(-1, 1)
+        totals = sums_of_positives(logits, gold)
+        (found,) = slope_and_intercept(logits, totals, np.zeros(2), ALONE)
         return np.array(found)
     parts = np.array_split(items, 1 + len(items) * scores.shape[1] // MANY)
     sure = [np.float32(log_sigmoid(np.array(bound))) for bound in (-SURE, SURE)]
@@ -141,7 +139,8 @@ def common_prior(scores: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> np.
     bins = np.flatnonzero(counts)
     middle = (bins.astype(np.uint32) << 14 | 1 << 13).view(np.float32)
     totals = np.array([[pull], [positives]])
-    (both,) = _fitted(logit(-middle)[:, None], counts[bins, None], totals, np.zeros(2), ALONE)
+    logits = logit(-middle)[:, None]
+    (both,) = slope_and_intercept(logits, totals, np.zeros(2), ALONE, counts[bins, None])
     return np.array(both)
 
 
@@ -191,22 +190,9 @@ def shortfall(missed: int, invented: int) -> float:
     return float((missed - invented) / (missed + invented + 1) ** 0.5)
 
 
-def slope_and_intercept(
-    scores: np.ndarray, gold: np.ndarray, centre: np.ndarray, spread: tuple[float, float]
-) -> np.ndarray:
-    """The log-slope and the intercept of each label, at the highest posterior density.
-
-    Args:
-        scores: (N, C) finite logits.
-        gold: (N, C) of 0 and 1.
-        centre: (2,) mean of the prior.
-        spread: standard deviations of the prior.
-
-    Returns:
-        (C, 2).
-    """
-    totals = np.stack([(gold * scores).sum(0), gold.sum(0)])
-    return _fitted(scores, 1.0, totals, centre, spread)
+def sums_of_positives(scores: np.ndarray, gold: np.ndarray) -> np.ndarray:
+    """(2, C) summed logits, and number, of the positive items of each label."""
+    return np.stack([(gold * scores).sum(0), gold.sum(0)])
 
 
 def _grouped(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -222,21 +208,21 @@ def _grouped(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.add.reduceat(scores, begins, axis=0) / items, items.astype(np.float64)
 
 
-def _fitted(
+def slope_and_intercept(
     scores: np.ndarray,
-    items: np.ndarray | float,
     totals: np.ndarray,
     centre: np.ndarray,
     spread: tuple[float, float],
+    items: np.ndarray | float = 1.0,
 ) -> np.ndarray:
-    """``slope_and_intercept``, with the number of items of each score.
+    """The log-slope and the intercept of each label, at the highest posterior density, (C, 2).
 
     Args:
-        scores: (N, C).
-        items: (N, 1) or (N, C), or the same for all.
-        totals: (2, C) summed logits, and number, of the positive items.
+        scores: (N, C) finite logits.
+        totals: ``sums_of_positives``.
         centre: (2,) mean of the prior.
         spread: standard deviations of the prior.
+        items: number of items of each score, (N, 1) or (N, C), or the same for all.
     """
     precision = 1 / np.square(spread)
     found = np.tile(np.asarray(centre, dtype=np.float64), (scores.shape[1], 1))
