@@ -12,7 +12,7 @@ import pytest
 
 from commands import command
 from dicetune.decide import DecisionRule
-from dicetune.decide.folder import read_scores
+from dicetune.decide.run_scores import read_scores
 from dicetune.errors import InputError
 from dicetune.predictor import load
 from dicetune.problems import problem_of

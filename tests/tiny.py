@@ -12,7 +12,8 @@ from transformers import (
     TrainingArguments,
 )
 
-from dicetune.decide.folder import Split, write_scores
+from dicetune.decide.folder import Split
+from dicetune.decide.run_scores import write_scores
 from dicetune.records import read_json_lines
 
 # what a record says of the data and the training, where a test does not look at it

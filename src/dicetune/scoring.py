@@ -339,9 +339,10 @@ def tune(
         ``dicetune.tune("runs/a").rule.biases``
     """
     from dicetune.decide.floors import asked_confidence
-    from dicetune.decide.folder import read_scores, tune_folder
+    from dicetune.decide.folder import tune_folder
     from dicetune.decide.form import RuleForm
     from dicetune.decide.named import FolderRules, set_default
+    from dicetune.decide.run_scores import stored_problem
     from dicetune.decide.score_file import tune_scores
 
     how: dict[str, Any] = {"objective": objective, "guard": not plain, "folds": folds}
@@ -387,12 +388,12 @@ def tune(
             "comparisons read the rule without a name; give --name, such as --name sure"
         )
     problem = None
-    if read_scores(folder)[1] is None:  # scores of an earlier version: the task knows
+    if stored_problem(folder) is None:  # scores of an earlier version: the task knows
         from dicetune.tasks import task_named
 
         record = RunRecord.load(folder)
         task = task_named(record.config["task"]).restore(record.labels, record.settings)
-        problem = task.problem()
+        problem = task.problem().settings
     tuned = tune_folder(folder, problem=problem, name=TUNED if name is None else name, **how)
     if default is not None:
         set_default(folder, default)

@@ -1,12 +1,15 @@
 """A run's folder: fitted on its dev scores alone, and what is left there says what was done."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import save_file
 
+import dicetune
 from comparisons import PROBLEMS, make_comparison
 from dicetune.decide import DecisionRule
 from dicetune.decide.folder import tune_folder
@@ -192,3 +195,14 @@ def test_a_rule_that_cannot_be_read(spoilt, message, tmp_path):
 def test_the_scores_name_their_problem(tmp_path):
     with safe_open(folder_of(tmp_path, "spans") / SCORES_FILE, framework="np") as file:
         assert json.loads(file.metadata()[PROBLEM_KEY])["kind"] == "spans"
+
+
+def test_scores_of_an_earlier_version_are_tuned_by_the_task_of_the_run(tmp_path):
+    run = Path(__file__).parents[1] / "pinned" / "models" / "text" / "run"
+    for name, keep in (("now", True), ("before", False)):
+        shutil.copytree(run, tmp_path / name)
+        (tmp_path / name / "decision.json").unlink()
+        _with_arrays(dict, keep_problem=keep)(tmp_path / name)
+    now, before = (dicetune.tune(tmp_path / name).rule for name in ("now", "before"))
+    assert before.biases == now.biases
+    assert before.evidence == now.evidence

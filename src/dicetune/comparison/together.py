@@ -22,7 +22,8 @@ import numpy as np
 from dicetune.comparison.folder import TOGETHER
 from dicetune.comparison.plan import Plan, slug
 from dicetune.comparison.runs import EXAMPLE, FinishedRun, in_order
-from dicetune.decide.folder import DEV, Split, tune_folder, write_scores
+from dicetune.decide.folder import DEV, Split, tune_folder
+from dicetune.decide.run_scores import write_scores
 from dicetune.errors import DicetuneError
 from dicetune.problems import problem_of
 from dicetune.records import (

@@ -14,8 +14,9 @@ from typing import Any, TypeVar, cast
 
 from dicetune.decide.fit import fit as _fit
 from dicetune.decide.fit import logit_adjustment
-from dicetune.decide.folder import Split, Tuned, read_scores, tune_folder, tune_splits
+from dicetune.decide.folder import Split, Tuned, tune_folder, tune_splits
 from dicetune.decide.rule import DecisionRule
+from dicetune.decide.run_scores import read_scores
 
 Call = TypeVar("Call", bound=Callable[..., Any])
 

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from dicetune.decide.costs import mean_cost
 from dicetune.decide.fit import LOGIT_ADJUSTMENT, fit
@@ -20,24 +15,21 @@ from dicetune.decide.form import COST, PLAIN, RuleForm
 from dicetune.decide.held_out import FOLDS, Procedure
 from dicetune.decide.named import check_name
 from dicetune.decide.rule import DecisionRule, named_file
+from dicetune.decide.run_scores import read_scores
 from dicetune.errors import DataError, InputError, listed, quoted
-from dicetune.problems import PROBLEMS, Problem, problem_of
+from dicetune.problems import Problem, problem_of
 from dicetune.problems.goal import Goal
 from dicetune.records import (
     DEFAULT,
     PREDICTIONS_FILE,
-    PROBLEM_KEY,
     SCORES_FILE,
     TUNED,
     TUNED_FILE,
     check_shape,
-    file_of_run,
     read_json_lines,
     write_json_lines,
 )
 
-_log = logging.getLogger(__name__)
-_HEALS = "make the run again, or restore the file"
 DEV = "dev"
 
 
@@ -297,100 +289,6 @@ def write_tuned(folder: Path, splits: Mapping[str, Iterable[dict[str, Any]]], fo
     )
     write_json_lines(named_file(folder / TUNED_FILE, found.rule.name), rows)
     found.rule.save(folder, {name: scores[TUNED] for name, scores in found.metrics.items()})
-
-
-def write_scores(folder: Path, settings: Mapping[str, Any], splits: Mapping[str, Split]) -> None:
-    """Write the scores of all splits, with their problem and a digest of the rows scored."""
-    arrays: dict[str, np.ndarray] = {}
-    for name, split in splits.items():
-        arrays[name] = np.concatenate(split.scores)
-        arrays[f"{name}.lengths"] = np.array([len(one) for one in split.scores], dtype=np.int64)
-        arrays[f"{name}.digest"] = _digest(split.rows)
-    text = json.dumps(settings, ensure_ascii=False)
-    save_file(arrays, folder / SCORES_FILE, metadata={PROBLEM_KEY: text})
-
-
-def _digest(rows: Iterable[Mapping[str, Any]]) -> np.ndarray:
-    """SHA-256 of rows in their order, (32,): of everything but what a model says of them."""
-    found = hashlib.sha256()
-    for row in rows:
-        given = {key: row[key] for key in row if key not in ("predicted", "probabilities")}
-        found.update(json.dumps(given, sort_keys=True).encode())
-    return np.frombuffer(found.digest(), dtype=np.uint8)
-
-
-def read_scores(folder: str | Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any] | None]:
-    """The scores of each example of each split, and the problem where the file holds it.
-
-    Raises:
-        InputError: no run, or a file that cannot be read.
-    """
-    return _read(folder)[:2]
-
-
-def _read(
-    folder: str | Path,
-) -> tuple[dict[str, list[np.ndarray]], dict[str, Any] | None, dict[str, np.ndarray]]:
-    """Scores and problem as ``read_scores`` has them, and all arrays of the file."""
-    path = file_of_run(folder, SCORES_FILE, ", or the scores of any model with --scores")
-    try:
-        with safe_open(path, framework="np") as file:
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = file.metadata() or {}
-    except (SafetensorError, OSError) as error:
-        raise DataError(path, f"expected safetensors, got {error}") from None
-    found = {}
-    for name in ("dev", "test"):
-        if name in arrays:
-            lengths = arrays.get(f"{name}.lengths")
-            if lengths is None or lengths.ndim != 1 or lengths.sum() != len(arrays[name]):
-                raise DataError(path, f"expected {name}.lengths that add up to {name}: {_HEALS}")
-            found[name] = np.split(arrays[name], np.cumsum(lengths)[:-1]) if len(lengths) else []
-    problem = _problem(path, metadata[PROBLEM_KEY]) if PROBLEM_KEY in metadata else None
-    return found, problem, arrays
-
-
-def chances_beside(file: str | Path, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
-    """The probability of each label in each row of a split of a run's predictions.
-
-    Empty for other files, and, with a message, for rows that are not those the scores are of.
-    """
-    path = Path(file)
-    is_run = path.name.startswith(("predictions.", "tuned."))
-    if not is_run or not path.with_name(SCORES_FILE).is_file():
-        return []
-    splits, problem, arrays = _read(path.parent)
-    own = _digest(rows)
-    digests = {one: arrays.get(f"{one}.digest", np.empty(0)) for one in splits}
-    name = next((one for one, stored in digests.items() if np.array_equal(stored, own)), None)
-    if name is None:
-        _log.info(
-            "scored without probabilities: expected in %s the rows that %s beside it was written "
-            "for, in their order, got others, or scores of an earlier version",
-            quoted(path),
-            SCORES_FILE,
-        )
-        return []
-    table = arrays[name]
-    if problem is None or table.shape != (len(rows), len(problem["labels"])):
-        return []
-    return [dict(zip(problem["labels"], row, strict=True)) for row in np.exp(table).tolist()]
-
-
-def _problem(path: Path, text: str) -> dict[str, Any]:
-    """The problem in the metadata of the scores."""
-    try:
-        problem = json.loads(text)
-    except (ValueError, RecursionError):
-        raise DataError(path, f"expected its {PROBLEM_KEY} as JSON: {_HEALS}") from None
-    check_shape(path, problem, {"kind": str, "labels": [str], "metric": str}, PROBLEM_KEY)
-    if problem["kind"] not in PROBLEMS:
-        known = listed(PROBLEMS)
-        raise DataError(
-            path, f"expected one of the kinds {known}, got {quoted(problem['kind'])}: {_HEALS}"
-        )
-    found: dict[str, Any] = problem
-    return found
 
 
 def _splits(

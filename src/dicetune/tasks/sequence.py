@@ -33,7 +33,7 @@ from dicetune.data.files.tables import QUOTING, joined_objects
 from dicetune.data.texts.columns import HEADERS
 from dicetune.data.texts.labels import AUTO, read_label_names
 from dicetune.decide import DecisionRule
-from dicetune.decide.folder import chances_beside
+from dicetune.decide.run_scores import chances_beside
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.loss_input import Kind, LossTarget
 from dicetune.tasks.base import (

@@ -12,7 +12,8 @@ import torch
 from huggingface_hub import ModelCard, ModelCardData
 
 from dicetune.decide import Split, Tuned, tune_splits
-from dicetune.decide.folder import DEV, write_scores, write_tuned
+from dicetune.decide.folder import DEV, write_tuned
+from dicetune.decide.run_scores import write_scores
 from dicetune.losses import start_steps
 from dicetune.records import (
     DEFAULT,

@@ -1,0 +1,135 @@
+"""``scores.safetensors`` of a run: what its model says of each example, and of what problem.
+
+The file holds the scores of each split, the number of scores of each row, and a digest of the rows,
+by which the probabilities are found again for those rows and for no others. The problem is in its
+metadata.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from dicetune.errors import DataError, listed, quoted
+from dicetune.problems import PROBLEMS
+from dicetune.records import PROBLEM_KEY, SCORES_FILE, check_shape, file_of_run
+
+if TYPE_CHECKING:
+    from dicetune.decide.folder import Split
+
+_log = logging.getLogger(__name__)
+_HEALS = "make the run again, or restore the file"
+
+
+def write_scores(folder: Path, settings: Mapping[str, Any], splits: Mapping[str, Split]) -> None:
+    """Write the scores of all splits, with their problem and a digest of the rows scored."""
+    arrays: dict[str, np.ndarray] = {}
+    for name, split in splits.items():
+        arrays[name] = np.concatenate(split.scores)
+        arrays[f"{name}.lengths"] = np.array([len(one) for one in split.scores], dtype=np.int64)
+        arrays[f"{name}.digest"] = _digest(split.rows)
+    text = json.dumps(settings, ensure_ascii=False)
+    save_file(arrays, folder / SCORES_FILE, metadata={PROBLEM_KEY: text})
+
+
+def _digest(rows: Iterable[Mapping[str, Any]]) -> np.ndarray:
+    """SHA-256 of rows in their order, (32,): of everything but what a model says of them."""
+    found = hashlib.sha256()
+    for row in rows:
+        given = {key: row[key] for key in row if key not in ("predicted", "probabilities")}
+        found.update(json.dumps(given, sort_keys=True).encode())
+    return np.frombuffer(found.digest(), dtype=np.uint8)
+
+
+def read_scores(folder: str | Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any] | None]:
+    """The scores of each example of each split, and the problem where the file holds it.
+
+    Raises:
+        InputError: no run, or a file that cannot be read.
+    """
+    return _read(folder)[0], stored_problem(folder)
+
+
+def stored_problem(folder: str | Path) -> dict[str, Any] | None:
+    """The problem beside the scores, which are not read; ``None`` in those of an earlier version.
+
+    Raises: as ``read_scores``.
+    """
+    with _open_scores(folder) as (path, file):
+        metadata = file.metadata() or {}
+    return _problem(path, metadata[PROBLEM_KEY]) if PROBLEM_KEY in metadata else None
+
+
+@contextlib.contextmanager
+def _open_scores(folder: str | Path) -> Iterator[tuple[Path, Any]]:
+    path = file_of_run(folder, SCORES_FILE, ", or the scores of any model with --scores")
+    try:
+        with safe_open(path, framework="np") as file:
+            yield path, file
+    except (SafetensorError, OSError) as error:
+        raise DataError(path, f"expected safetensors, got {error}") from None
+
+
+def _read(folder: str | Path) -> tuple[dict[str, list[np.ndarray]], dict[str, np.ndarray]]:
+    """Scores as ``read_scores`` has them, and all arrays of the file."""
+    with _open_scores(folder) as (path, file):
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    found = {}
+    for name in ("dev", "test"):
+        if name in arrays:
+            lengths = arrays.get(f"{name}.lengths")
+            if lengths is None or lengths.ndim != 1 or lengths.sum() != len(arrays[name]):
+                raise DataError(path, f"expected {name}.lengths that add up to {name}: {_HEALS}")
+            found[name] = np.split(arrays[name], np.cumsum(lengths)[:-1]) if len(lengths) else []
+    return found, arrays
+
+
+def chances_beside(file: str | Path, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
+    """The probability of each label in each row of a split of a run's predictions.
+
+    Empty for other files, and, with a message, for rows that are not those the scores are of.
+    """
+    path = Path(file)
+    is_run = path.name.startswith(("predictions.", "tuned."))
+    if not is_run or not path.with_name(SCORES_FILE).is_file():
+        return []
+    splits, arrays = _read(path.parent)
+    own = _digest(rows)
+    digests = {one: arrays.get(f"{one}.digest", np.empty(0)) for one in splits}
+    name = next((one for one, stored in digests.items() if np.array_equal(stored, own)), None)
+    if name is None:
+        _log.info(
+            "scored without probabilities: expected in %s the rows that %s beside it was written "
+            "for, in their order, got others, or scores of an earlier version",
+            quoted(path),
+            SCORES_FILE,
+        )
+        return []
+    table, problem = arrays[name], stored_problem(path.parent)
+    if problem is None or table.shape != (len(rows), len(problem["labels"])):
+        return []
+    return [dict(zip(problem["labels"], row, strict=True)) for row in np.exp(table).tolist()]
+
+
+def _problem(path: Path, text: str) -> dict[str, Any]:
+    """The problem in the metadata of the scores."""
+    try:
+        problem = json.loads(text)
+    except (ValueError, RecursionError):
+        raise DataError(path, f"expected its {PROBLEM_KEY} as JSON: {_HEALS}") from None
+    check_shape(path, problem, {"kind": str, "labels": [str], "metric": str}, PROBLEM_KEY)
+    if problem["kind"] not in PROBLEMS:
+        known = listed(PROBLEMS)
+        raise DataError(
+            path, f"expected one of the kinds {known}, got {quoted(problem['kind'])}: {_HEALS}"
+        )
+    return dict(problem)
