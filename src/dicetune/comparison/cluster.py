@@ -257,7 +257,7 @@ class Remote(Started):
             self._lose(error)
         else:
             if not isinstance(found, News):
-                self.waits, self._there = False, found["folder"]
+                self.waits = False
                 self._cluster.check_versions(found)
         return self._code
 

@@ -137,7 +137,7 @@ class RunOnNode:
             {"OMP_NUM_THREADS": str(self.threads)},
             [self._held],
         )
-        return {"node": socket.gethostname(), "versions": versions(), "folder": str(self._folder)}
+        return {"node": socket.gethostname(), "versions": versions()}
 
     def look(self) -> News:
         """What the run has written since the last look; after the last look its folder is gone."""
