@@ -4,10 +4,12 @@ Everything that dicetune raises on purpose is a ``DicetuneError``: the command l
 message and exits with code 2. Any other exception is a fault of dicetune and keeps its traceback.
 """
 
+import importlib
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 _LONGEST_VALUE = 80
 _LONGEST_MESSAGE = 4_000
@@ -114,3 +116,31 @@ def unknown_name(what: str, name: str, valid: Iterable[str]) -> InputError:
     near = get_close_matches(str(name), names, n=1, cutoff=0.5)
     hint = f": did you mean {quoted(near[0])}?" if near else "."
     return InputError(f"unknown {what} {quoted(name)}{hint} Valid: {listed(names, most=30)}")
+
+
+def of_extra(module: str, extra: str, use: str) -> Any:
+    """A module that an extra of dicetune installs.
+
+    Args:
+        module: such as "optuna".
+        extra: that installs it, such as "search".
+        use: what needs it, such as "--search".
+
+    Raises:
+        InputError: where the module is not installed, with what to type.
+
+    Example:
+        >>> try:
+        ...     of_extra("no_such_module", "search", "--search")
+        ... except InputError as error:
+        ...     print(error)
+        expected no_such_module for --search, got none: pip install 'dicetune[search]'
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != module.split(".")[0]:
+            raise  # it is there, and something that it needs is not
+        raise InputError(
+            f"expected {module} for {use}, got none: pip install 'dicetune[{extra}]'"
+        ) from None

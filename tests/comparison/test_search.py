@@ -1,12 +1,15 @@
 """The search: as many trials for each loss, the given configuration first, resumed to the same."""
 
 import math
+import sys
 from dataclasses import replace
 
 import pytest
 
 from dicetune.comparison import search as searching
+from dicetune.comparison.compare import make_plan
 from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search
+from dicetune.errors import InputError
 from dicetune.records import write_json
 
 PLAN = Plan(
@@ -85,3 +88,9 @@ def test_where_every_trial_failed_the_loss_is_compared_as_it_was_given(tmp_path)
     plan = search(PLAN, tmp_path, "auto", Trials(fails=range(5)))
     assert plan.objectives == PLAN.objectives
     assert plan.search.found["auto"]["best"] is None
+
+
+def test_a_search_without_its_package_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(InputError, match=r"expected optuna for --search, got none: pip install"):
+        make_plan({"task": "ner", "train": "sample"}, ["ce", "dice"], 1, search=2)

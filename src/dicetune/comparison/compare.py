@@ -18,7 +18,7 @@ from dicetune.comparison.execution import Show
 from dicetune.comparison.folder import PLAN_FILE, check_predictions, check_writable
 from dicetune.comparison.places import Workplace
 from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search, digests_of
-from dicetune.errors import InputError, listed, quoted, unknown_name
+from dicetune.errors import InputError, listed, of_extra, quoted, unknown_name
 from dicetune.losses import build, code_of, imported_names
 from dicetune.models import resolve_encoder
 from dicetune.records import TUNED, sha256
@@ -155,6 +155,8 @@ def make_plan(
         raise InputError(f"expected a budget of minutes above 0, such as 90, got {budget:g}")
     if search < 0:
         raise InputError(f"expected at least 0 trials of the search, got {search}")
+    if search:
+        of_extra("optuna", "search", "--search")
     unused = next(seed for seed in range(len(chosen) + 1) if seed not in chosen)
     shared = with_precision(_shared_config(config))
     source = resolve_encoder(shared.model)
