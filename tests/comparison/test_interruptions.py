@@ -130,8 +130,11 @@ def test_kills_and_ctrl_c_lose_nothing(plan, uninterrupted, tmp_path):
         assert (out / name).is_file()
 
 
-def test_a_killed_run_is_a_failed_one_with_its_reason_and_resumes(plan, tmp_path, monkeypatch):
-    from dicetune.comparison import local
+@pytest.mark.parametrize(("kills", "why"), [("3", ""), ("4", " (out of memory?)")])
+def test_a_killed_run_is_a_failed_one_with_its_reason_and_resumes(
+    kills, why, plan, tmp_path, monkeypatch
+):
+    from dicetune.comparison import local, one_run
     from dicetune.comparison.folder import failure_of
     from dicetune.comparison.places import Job, make_all
 
@@ -143,11 +146,16 @@ def test_a_killed_run_is_a_failed_one_with_its_reason_and_resumes(plan, tmp_path
     config = tmp_path / "run.yaml"
     config.write_text("", encoding="utf-8")
     (tmp_path / "killed.py").write_text(
-        "import os, signal\nprint('at work', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)\n"
+        "import os, pathlib, signal\nprint('at work', flush=True)\n"
+        f"pathlib.Path('{tmp_path}/vmstat').write_text('pgfault 9\\noom_kill {kills}\\n')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
+    counts = tmp_path / "vmstat"
+    counts.write_text("pgfault 8\noom_kill 3\n", encoding="utf-8")
+    monkeypatch.setattr(one_run, "_COUNTS", counts)
     monkeypatch.setattr(local, "MODULE", "killed")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    reason = "killed by signal 9 (out of memory?); last said: at work"
+    reason = f"killed by signal 9{why}; last said: at work"
     place = local.Local()
     with place.opened(None, []):
         make_all(place, [steps()], lambda current: None)

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from dicetune.comparison.one_run import INTERRUPTED, MODULE, beside
+from dicetune.comparison.one_run import INTERRUPTED, MODULE, beside, kills_for_memory
 from dicetune.comparison.places import Started, Workplace
 from dicetune.comparison.plan import Plan
 from dicetune.errors import InputError
@@ -126,6 +126,7 @@ class Process(Started):
         environment: dict[str, str] | None = None,
         keep_open: Sequence[int] = (),
     ) -> None:
+        self.kills = kills_for_memory()
         with _log_of(config) as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", MODULE, str(config), *flags],
@@ -223,6 +224,7 @@ class Forked(Started):
         environment: dict[str, str],
         keep_open: Sequence[int],
     ) -> None:
+        self.kills = kills_for_memory()
         self._server, self._anew = server, (config, flags, environment, keep_open)
         self._instead: Process | None = None
         self._process: int | None = None  # a descriptor: a number may be given to another process

@@ -11,6 +11,7 @@ forks a process for each run that it is asked for.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import logging
 import os
@@ -36,6 +37,7 @@ MODULE = "dicetune.comparison.one_run"
 INTERRUPTED = 130
 MISTAKE = 2
 _LONGEST = 1 << 16
+_COUNTS = Path("/proc/vmstat")
 _log = logging.getLogger(MODULE)  # the name of the module is __main__ in the process of a run
 
 
@@ -226,17 +228,25 @@ def _can_go_on(folder: Path, config: Any) -> bool:
     return bool(replace(before, out=None) == replace(config, out=None))
 
 
-def reason_of(config: Path, code: int) -> str | None:
+def kills_for_memory() -> int | None:
+    """Processes that the system has killed for lack of memory; ``None`` where it does not count."""
+    with contextlib.suppress(OSError):
+        counts = dict(line.split() for line in _COUNTS.read_text().splitlines())
+        return int(counts["oom_kill"]) if "oom_kill" in counts else None
+    return None
+
+
+def reason_of(config: Path, code: int, kills: int | None = None) -> str | None:
     """The reason of a failure: written by the run, else exit code and last line of its process.
 
-    ``None`` for the exit code 0.
+    ``None`` for the exit code 0. ``kills`` is ``kills_for_memory`` from before the run.
     """
     if code == 0:
         return None
     if (reason := failure_of(beside(config, ""))) is not None:
         return reason
     how = f"killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    if code == -signal.SIGKILL:
+    if code == -signal.SIGKILL and (kills is None or kills != kills_for_memory()):
         how += " (out of memory?)"
     log = beside(config, ".log").read_text(encoding="utf-8", errors="replace")
     said = [line for line in log.split("\n# ")[-1].splitlines()[1:] if line.strip()]

@@ -38,6 +38,9 @@ class Started(ABC):
     waits = False
     """Whether the place has no room for the run yet."""
 
+    kills: int | None = None
+    """``kills_for_memory`` of the machine of the run, from before the run; ``None``: not known."""
+
     @abstractmethod
     def poll(self) -> int | None:
         """The exit code of the run, once it has ended."""
@@ -175,7 +178,8 @@ def make_all(
                 current.remove(one)
                 if code == INTERRUPTED:
                     raise InterruptedRunError("stopped")
-                go_on(one.steps, Made(reason_of(one.job.config, code), one.seconds or 0.0))
+                reason = reason_of(one.job.config, code, one.started.kills)
+                go_on(one.steps, Made(reason, one.seconds or 0.0))
             if not ended:
                 time.sleep(TICK)
     except (KeyboardInterrupt, InterruptedRunError):

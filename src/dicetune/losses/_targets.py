@@ -149,6 +149,7 @@ def shares_of(
         raise InputTypeError(f"expected floating-point shares of the classes, got {target.dtype}")
     shares = target.reshape(-1, shape[-1]).to(dtype)
     reads = values_are_known() and at_once(shares) and shares.numel() > 0
+    # not read: as if some target were -100, which is looked for below
     low, high = _ends(shares) if reads else (-1.0, 1.0)
     if not low >= 0.0:
         exists = (shares != IGNORED) if exists is None else exists & (shares != IGNORED)
@@ -159,6 +160,7 @@ def shares_of(
         shares = torch.where(exists, shares, 0.0)
     if rows is not None:
         shares = torch.where(rows[:, None], shares, 0.0)
+        # not read: nothing is refused here, ``refuse_if`` asks the device
         low, high = _ends(shares) if reads else (0.0, 1.0)
     if not (low >= 0.0 and high <= 1.0):
         raise InputError(_out_of_01(low if not low >= 0.0 else high))
