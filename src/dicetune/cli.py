@@ -1,7 +1,7 @@
 """The ``dicetune`` program: runs a command, and turns what goes wrong into messages and exit codes.
 
 Faults that a user can mend are one message on the error stream and exit code 2. A run that Ctrl-C
-stops exits with 130 and can be resumed. ``commands.py`` has the commands.
+stops exits with 130 and can be resumed. ``commands`` has the commands.
 """
 
 from __future__ import annotations

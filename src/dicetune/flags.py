@@ -1,11 +1,15 @@
-"""Flags that several commands share; a command says its own flags itself."""
+"""Flags that several commands share, and what a command does with flags and with its result."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from dicetune.errors import InputError, quoted
 
 Text = str | None
 Texts = list[str] | None
@@ -66,3 +70,35 @@ Decision = Annotated[
     ),
 ]
 Json = Annotated[bool, flag("Print JSON in place of tables.", "--json")]
+
+
+def given_by(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a verb: all flags with a value, -o and -s as mappings."""
+    given = {name: value for name, value in flags.items() if value not in (None, [])}
+    given.pop("as_json", None)
+    for name, argument, short in (("option", "options", "-o"), ("settings", "settings", "-s")):
+        if name in given:
+            given[argument] = pairs(given.pop(name), short)
+    return given
+
+
+def pairs(given: list[str], flag: str) -> dict[str, str]:
+    """The values of a repeated KEY=VALUE flag, as text; of equal keys the last counts."""
+    found: dict[str, str] = {}
+    for setting in given:
+        key, equals, value = setting.partition("=")
+        if not equals:
+            raise InputError(f"expected {flag} KEY=VALUE, got {quoted(setting)}")
+        found[key] = value
+    return found
+
+
+def show(found: Any, as_json: bool = False) -> None:
+    """Print the result of a verb: its tables, or JSON."""
+    if as_json:
+        typer.echo(json.dumps(found.to_dict(), indent=2, ensure_ascii=False))
+        return
+    from dicetune import terminal
+
+    for part in found.parts():
+        terminal.console.print(part)

@@ -1,0 +1,64 @@
+"""The commands that show and train nothing: ``inspect``, ``tasks``, ``losses`` and ``report``."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import dicetune
+from dicetune.errors import printable
+from dicetune.flags import (
+    Json,
+    Options,
+    Text,
+    flag,
+    given_by,
+    show,
+)
+
+
+def inspect(
+    files: Annotated[list[str], typer.Argument(help="Files with gold: train, dev, test.")],
+    task: Annotated[Text, flag("Task of the files, e.g. qa; by default ner.")] = None,
+    model: Annotated[
+        str, flag("Encoder whose sub-words are counted: 'minilm', a folder or a Hub id.")
+    ] = "minilm",
+    format: Annotated[str, flag("Data format, e.g. conll.")] = "auto",
+    option: Options = None,
+    as_json: Json = False,
+) -> None:
+    """Describe data with gold: imbalance, repairs, duplicates, conflicts, unknown sub-words."""
+    show(dicetune.inspect(**given_by(locals())), as_json)
+
+
+def tasks(
+    name: Annotated[
+        Text, typer.Argument(help="Task whose options are listed, e.g. ner.", show_default=False)
+    ] = None,
+) -> None:
+    """List the tasks, or the options of one task for -o."""
+    from dicetune.tasks import describe_tasks
+    from dicetune.terminal import Finding, tasks_tables
+
+    show(Finding(describe_tasks(name), tasks_tables))
+
+
+def losses() -> None:
+    """List the losses: formula, equation, kinds of input, when to use which, options."""
+    from dicetune.terminal import Finding, losses_tables
+
+    # what ``dicetune.losses.table`` returns, which would load torch
+    stored = resources.files("dicetune").joinpath("losses", "table.json")
+    show(Finding(json.loads(stored.read_text("utf-8")), losses_tables))
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a comparison.")],
+) -> None:
+    """Write the summary and the report of a comparison again, from its records."""
+    for line in dicetune.report(folder).lines():
+        typer.echo(printable(line))

@@ -1,0 +1,72 @@
+"""The commands that take a model into use: ``evaluate`` and ``predict``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+import dicetune
+from dicetune.flags import (
+    Decision,
+    Json,
+    Options,
+    Text,
+    Texts,
+    flag,
+    given_by,
+    show,
+)
+
+
+def evaluate(
+    target: Annotated[Path, typer.Argument(help="Folder of a model, or file of predictions.")],
+    data: Annotated[
+        Text, typer.Argument(help="File with gold; needed where TARGET holds no gold.")
+    ] = None,
+    task: Annotated[
+        Text,
+        flag(
+            "Task of a file of predictions (by default ner), or of a model that dicetune did not "
+            "train."
+        ),
+    ] = None,
+    format: Annotated[
+        str,
+        flag("Format of the predictions, or of DATA where TARGET is a model, e.g. conll."),
+    ] = "auto",
+    gold_format: Annotated[
+        Text, flag("Format of DATA beside a file of predictions; by default 'auto'.")
+    ] = None,
+    split: Annotated[Text, flag("Split to score, e.g. test, in a file of several.")] = None,
+    decision: Decision = None,
+    option: Options = None,
+    as_json: Json = False,
+) -> None:
+    """Score a model on data with gold, or the predictions of any tool."""
+    show(dicetune.evaluate(**given_by(locals())), as_json)
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="Folder of a finished run, or a saved model.")],
+    source: Annotated[
+        Text, typer.Argument(metavar="FILE", help="File to predict for; '-' is the input stream.")
+    ] = None,
+    text: Annotated[Texts, flag("Text in place of FILE; may be repeated.")] = None,
+    text_b: Annotated[Texts, flag("Second text of a pair, once for each --text.")] = None,
+    question: Annotated[Texts, flag("Question in place of FILE; may be repeated.")] = None,
+    context: Annotated[Texts, flag("Text that holds the answer, once for each --question.")] = None,
+    task: Annotated[Text, flag("Task of a model that dicetune did not train, e.g. pair.")] = None,
+    format: Annotated[str, flag("Format of FILE, e.g. jsonl.")] = "auto",
+    out_format: Annotated[
+        Text,
+        flag("Output format, e.g. jsonl (`dicetune tasks` lists all; default: the first)."),
+    ] = None,
+    decision: Decision = None,
+    option: Options = None,
+    out: Annotated[str, flag("File to write; '-' is the output stream.")] = "-",
+) -> None:
+    """Predict for texts given here, a file or a stream, whose lines are answered as they come."""
+    dicetune.predict(**given_by(locals()), keep=False, progress=sys.stderr.isatty())
