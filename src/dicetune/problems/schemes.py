@@ -261,6 +261,12 @@ class TagRows:
         tags = [self.names[number] for number in self.numbers.tolist()]
         return (tuple(tags[begin:end]) for begin, end in pairwise(self.starts.tolist()))
 
+    def parts(self, size: int = 8192) -> Iterator[TagRows]:
+        """The same in parts of some sentences."""
+        for at in range(0, len(self.starts) - 1, size):
+            starts = self.starts[at : at + size + 1]
+            yield TagRows(self.names, self.numbers[starts[0] : starts[-1]], starts - starts[0])
+
     @cached_property
     def words(self) -> tuple[np.ndarray, ...]:
         """Place of the letter in "OBIES", number of the type, and three marks by conlleval's rule.

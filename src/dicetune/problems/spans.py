@@ -108,21 +108,29 @@ class Spans(Problem):
     def scores_of(self, gold: TagRows, predicted: TagRows) -> dict[str, Any]:
         """``scores`` of columns of tags for the same words, without a look at each sentence."""
         problem = self.seeing([gold.names], [predicted.names])
+        check_tags([gold.names], self.scheme, "gold")
+        check_tags([predicted.names], self.scheme, "predicted")
+        sums = np.zeros(len(problem.columns))
+        for pair in zip(gold.parts(), predicted.parts(), strict=True):
+            sums += problem._sums(*pair)
+        return problem._item_scores(sums)
+
+    def _sums(self, gold: TagRows, predicted: TagRows) -> np.ndarray:
+        """The counts of all sentences together, (M,)."""
         found = []
-        for rows, which in ((gold, "gold"), (predicted, "predicted")):
-            check_tags([rows.names], self.scheme, which)
+        for rows in (gold, predicted):
             kind, first, last = rows.spans(self.scheme, self.convention)
-            classes = [problem.number(name) for name in types_of(rows.names)]
+            classes = [self.number(name) for name in types_of(rows.names)]
             found.append((np.array(classes, dtype=np.int64)[kind], first, last))
         (right, first, last), (made, begun, ended) = found
         _, ours, theirs = np.intersect1d(first, begun, True, return_indices=True)
         same = (right[ours] == made[theirs]) & (last[ours] == ended[theirs])
-        size = len(problem.classes)
+        size = len(self.classes)
         blocks = [np.bincount(b, minlength=size) for b in (right[ours][same], made, right)]
-        known = {name: place for place, name in enumerate(gold.names)}  # no strings: many words
+        known = {name: place for place, name in enumerate(gold.names)}
         same_as = np.array([known.get(name, -1) for name in predicted.names], dtype=np.int32)
         is_right = same_as[predicted.numbers] == gold.numbers
-        return problem._item_scores(np.concatenate([*blocks, [is_right.sum(), len(is_right)]]))
+        return np.concatenate([*blocks, [is_right.sum(), len(is_right)]])
 
     def metric(self, sums: np.ndarray, metric: str) -> np.ndarray:
         """Micro precision, recall or F1 of spans, or the share of words with the right tag."""
