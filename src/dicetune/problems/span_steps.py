@@ -26,8 +26,47 @@ Spots = tuple[np.ndarray, ...]
 """Spans as arrays: first word, one past the last, type, and the low and high end in ``b``."""
 
 
+SMALL = np.int32
+"""Of numbers of tags, words and sentences."""
+
+AT_ONCE = 8192
+"""Sentences of one part."""
+
+
+class SpanParts:
+    """``SpanSteps`` of all sentences in parts: arrays on the way take as much for any number."""
+
+    def __init__(self, parts: Sequence[SpanSteps]) -> None:
+        self._parts = parts
+        self._ends = np.cumsum([part.words for part in parts])[:-1]
+        self._begins = np.cumsum([0, *(len(part.with_gold) for part in parts)])[:-1]
+
+    @property
+    def with_gold(self) -> np.ndarray:
+        """Whether each sentence has a span in gold, (U,) bool."""
+        return np.concatenate([part.with_gold for part in self._parts])
+
+    def counts(self, tags: np.ndarray) -> np.ndarray:
+        """Counts of each sentence, (U, M)."""
+        pairs = zip(self._parts, np.split(tags, self._ends), strict=True)
+        return np.concatenate([part.counts(own) for part, own in pairs])
+
+    def steps(self, before: np.ndarray, after: np.ndarray, at: np.ndarray) -> Steps:
+        """Counts while each word turns from the tag ``before`` to ``after`` at its breakpoint."""
+        turns = zip(*(np.split(values, self._ends) for values in (before, after, at)), strict=True)
+        found = [part.steps(*own) for part, own in zip(self._parts, turns, strict=True)]
+        units = zip(found, self._begins.tolist(), strict=True)
+        return Steps(
+            np.concatenate([steps.base for steps in found]),
+            np.concatenate([steps.at for steps in found]),
+            np.concatenate([(steps.unit + begin).astype(SMALL) for steps, begin in units]),
+            found[0].columns,
+            np.concatenate([steps.change for steps in found]),
+        )
+
+
 class SpanSteps:
-    """The spans of all sentences, as the convention of a problem reads them.
+    """The spans of some sentences, as the convention of a problem reads them.
 
     Tags are given by their number among the labels, for the words of all sentences in order, (W,).
 
@@ -43,14 +82,16 @@ class SpanSteps:
         self._kinds = np.array([_NONE if n == OUTSIDE else problem.number(n[2:]) for n in names])
         self._letters = np.array([name[0] for name in names])
         lengths = np.array([len(tags) for tags in gold], dtype=np.int64)
-        self._unit = np.repeat(np.arange(len(gold)), lengths + 1)
+        self._unit = np.repeat(np.arange(len(gold), dtype=SMALL), lengths + 1)
         begins = np.cumsum(lengths + 1) - lengths - 1
-        self._words = np.delete(np.arange(len(self._unit)), begins + lengths)
+        self._words = np.delete(np.arange(len(self._unit), dtype=SMALL), begins + lengths)
         number = {name: place for place, name in enumerate(problem.labels)}
         tags = [number.get(tag, _NONE) for row in gold for tag in row]
-        self._gold = np.array(tags, dtype=np.int64)
-        self._end = np.full(len(self._unit), _NONE)  # of the gold span that begins at a word
-        self._kind = np.full(len(self._unit), _NONE)
+        self._gold = np.array(tags, dtype=SMALL)
+        self._end = np.full(
+            len(self._unit), _NONE, dtype=SMALL
+        )  # of the gold span that begins at a word
+        self._kind = np.full(len(self._unit), _NONE, dtype=SMALL)
         self._base = np.zeros((len(gold), len(problem.columns)))
         self._base[:, -1] = lengths
         for unit, (row, begin) in enumerate(zip(gold, begins.tolist(), strict=True)):
@@ -58,6 +99,17 @@ class SpanSteps:
                 kind = problem.number(name)
                 self._end[begin + start], self._kind[begin + start] = begin + end, kind
                 self._base[unit, 2 * size + kind] += 1
+
+    @classmethod
+    def of(cls, problem: Spans, gold: Sequence[Sequence[str]]) -> SpanParts:
+        """The spans of all sentences, in parts."""
+        begins = range(0, max(len(gold), 1), AT_ONCE)
+        return SpanParts([cls(problem, gold[at : at + AT_ONCE]) for at in begins])
+
+    @property
+    def words(self) -> int:
+        """The number of words."""
+        return len(self._gold)
 
     @property
     def with_gold(self) -> np.ndarray:

@@ -36,7 +36,7 @@ from dicetune.problems.schemes import (
     types_of,
 )
 from dicetune.problems.score_rows import ScoreRow, column_names
-from dicetune.problems.span_steps import SpanSteps
+from dicetune.problems.span_steps import SMALL, SpanSteps
 
 ANY = "*-"
 """Before a type: all its tags. No label begins so."""
@@ -46,6 +46,9 @@ TYPED_TURNS = 1
 
 STEPS = 120
 """Points of a precision-recall curve."""
+
+WORDS = 1 << 17
+"""Words whose scores are moved at once."""
 
 MOST = 4
 """A curve ends at this number times the words in gold spans."""
@@ -270,10 +273,10 @@ class SpanDecisions(Decisions):
         self.background = str(problem.settings["background"])
         self.names: tuple[str, ...] = (self.background,)
         check_tags([*gold, self.labels], problem.scheme, "gold")
-        self._reader = SpanSteps(problem, gold)
+        self._reader = SpanSteps.of(problem, gold)
         self._ends = np.cumsum([len(table) for table in scores])
-        empty = np.zeros((0, len(self.labels)))
-        self._scores = np.concatenate([empty, *scores]).astype(np.float64)
+        kind = np.result_type(np.float32, *{table.dtype for table in scores})
+        self._scores = np.concatenate([np.zeros((0, len(self.labels)), dtype=kind), *scores])
         self._gold = gold
 
     def richer(self) -> Self | None:
@@ -305,11 +308,15 @@ class SpanDecisions(Decisions):
     def steps(self, name: str, biases: Biases) -> Steps:
         """A word turns from its best other tag to O, or to the best tag of a type."""
         moved = np.array([self._mover(label) == name for label in self.labels])
-        scores = self._scores + self._biases({**biases, name: 0.0})
-        others, own = np.where(moved, -np.inf, scores), np.where(moved, scores, -np.inf)
-        with np.errstate(invalid="ignore"):  # no tag of a word is possible
-            at = others.max(-1, initial=-np.inf) - own.max(-1, initial=-np.inf)
-        return self._reader.steps(others.argmax(-1), own.argmax(-1), at)
+        added = self._biases({**biases, name: 0.0})
+        turns = []
+        for part in self._parts():
+            scores = part + added
+            others, own = np.where(moved, -np.inf, scores), np.where(moved, scores, -np.inf)
+            with np.errstate(invalid="ignore"):  # no tag of a word is possible
+                at = others.max(-1, initial=-np.inf) - own.max(-1, initial=-np.inf)
+            turns.append((others.argmax(-1).astype(SMALL), own.argmax(-1).astype(SMALL), at))
+        return self._reader.steps(*map(np.concatenate, zip(*turns, strict=True)))
 
     def dials(self) -> dict[str, tuple[str, ...]]:
         """O, for all spans together."""
@@ -334,5 +341,9 @@ class SpanDecisions(Decisions):
 
     def _tags(self, biases: Biases) -> np.ndarray:
         """The number of the tag of each word, (W,)."""
-        tags: np.ndarray = (self._scores + self._biases(biases)).argmax(-1)
-        return tags
+        added = self._biases(biases)
+        return np.concatenate([(part + added).argmax(-1).astype(SMALL) for part in self._parts()])
+
+    def _parts(self) -> Iterable[np.ndarray]:
+        """The scores in parts, at least one."""
+        return (self._scores[at : at + WORDS] for at in range(0, max(len(self._scores), 1), WORDS))
