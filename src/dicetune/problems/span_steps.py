@@ -88,9 +88,8 @@ class SpanSteps:
         number = {name: place for place, name in enumerate(problem.labels)}
         tags = [number.get(tag, _NONE) for row in gold for tag in row]
         self._gold = np.array(tags, dtype=SMALL)
-        self._end = np.full(
-            len(self._unit), _NONE, dtype=SMALL
-        )  # of the gold span that begins at a word
+        # of the gold span that begins at a word
+        self._end = np.full(len(self._unit), _NONE, dtype=SMALL)
         self._kind = np.full(len(self._unit), _NONE, dtype=SMALL)
         self._base = np.zeros((len(gold), len(problem.columns)))
         self._base[:, -1] = lengths
