@@ -29,7 +29,7 @@ from dicetune.data import (
     read_text_predictions,
     read_texts,
 )
-from dicetune.data.files.tables import QUOTING, joined_objects
+from dicetune.data.files.tables import QUOTING, joined_objects, read_separator
 from dicetune.data.texts.columns import HEADERS
 from dicetune.data.texts.labels import AUTO, read_label_names
 from dicetune.decide import DecisionRule
@@ -56,7 +56,13 @@ if TYPE_CHECKING:
 # names that a reader of joined labels cannot take for several, or for 0 and 1 of a list
 _PLAIN = re.compile(r"(?![01]$)[\w.:-]+")
 
-_OPEN = {"header": "auto", "quoting": "auto", "classes": "fine", "separator": AUTO}
+_OPEN = {
+    "header": "auto",
+    "quoting": "auto",
+    "delimiter": "auto",
+    "classes": "fine",
+    "separator": AUTO,
+}
 """Options that training may have settled, with their defaults."""
 
 _COLUMNS = ("text", "pair", "label", "id")
@@ -81,6 +87,8 @@ class LabelOptions(TaskOptions):
         header: whether the first row of a table names its columns: on, off; auto looks for known
             names.
         quoting: whether cells of a table may be in quotes: on, off; auto looks at the whole table.
+        delimiter: between the cells of a table: tab, comma, semicolon, pipe, space, or any one
+            character; auto looks at the whole table.
         label_names: file with the names of all labels, one a line, for rows with numbers.
         gold_column: name or number of the column of gold labels in a file of predictions.
         predicted_column: name or number of the column of predicted labels in a file of predictions.
@@ -91,6 +99,7 @@ class LabelOptions(TaskOptions):
     id_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
     header: str = option("auto", uses=FILES, choices=HEADERS)
     quoting: str = option("auto", uses=FILES, choices=QUOTING)
+    delimiter: str = option("auto", uses=(*GOLD, "predict"))
     label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
     gold_column: int | str | None = option(None, uses=["score"])
     predicted_column: int | str | None = option(None, uses=("score", "compare"))
@@ -206,6 +215,7 @@ class SequenceTask(Task):
             pair=cls._is_pair(),
             gold=gold,
             quoting=_settled("quoting", options, before),
+            delimiter=read_separator(_settled("delimiter", options, before)),
             header=_settled("header", options, before),
             labels=before.labels if any(map(before.options.get, _NAMING)) else (),
             separator=_settled("separator", options, before),

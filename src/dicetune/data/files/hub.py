@@ -1,4 +1,4 @@
-"""Data sets of the ``datasets`` library: on the Hub, or saved in a folder.
+"""Data sets of the ``datasets`` library: on the Hub, saved in a folder, or a Parquet file.
 
 A data set on the Hub is called ``name``, ``name:split`` or ``name:config:split``; a folder with
 several splits ``folder:split``. ``datasets`` is imported only here and only when called: it takes
@@ -16,11 +16,14 @@ from dicetune.data.files.text import STDIN
 from dicetune.errors import DataError, listed, quoted
 
 _SAVED = ("dataset_dict.json", "dataset_info.json")
+_PARQUET = b"PAR1"
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+){0,2}")
 
 
 def load_split(path: str | Path) -> Any:
-    """One split of a data set on the Hub or in a folder: rows that are mappings."""
+    """One split of a data set on the Hub, in a folder or a file: rows that are mappings."""
+    if is_parquet(path):
+        return _of_parquet(path)
     data, name, wanted = _load(path)
     if not isinstance(data, Mapping):
         if wanted is not None and str(getattr(data, "split", None)) not in ("None", wanted):
@@ -42,12 +45,14 @@ def load_split(path: str | Path) -> Any:
 
 
 def names_data_set(path: str | Path) -> bool:
-    """Whether a path means a data set of the ``datasets`` library, in a folder or on the Hub.
+    """Whether a path means a data set of the ``datasets`` library: folder, Hub, Parquet file.
 
     A path that is no file, no folder and no name of a data set is an error.
     """
     if str(path) == STDIN:
         return False
+    if is_parquet(path):
+        return True
     file, folder = Path(path), _split_of_folder(path)[0]
     if folder.is_dir() and _is_data_set(folder):
         return True
@@ -66,6 +71,28 @@ def names_data_set(path: str | Path) -> bool:
         "no such file: check the path (a data set on the Hub or in a folder is named with its "
         "split, NAME:SPLIT, or with the format 'hub')",
     )
+
+
+def is_parquet(path: str | Path) -> bool:
+    """Whether a file is a Parquet file, by its first bytes."""
+    if not Path(path).is_file():
+        return False
+    with Path(path).open("rb") as stream:
+        return stream.read(len(_PARQUET)) == _PARQUET
+
+
+def _of_parquet(path: str | Path) -> Any:
+    """The rows of a Parquet file; nothing is copied into the cache of ``datasets``."""
+    import datasets
+    import pyarrow
+    from pyarrow import parquet
+
+    try:
+        return datasets.Dataset(parquet.read_table(path, memory_map=True))
+    except (pyarrow.ArrowException, OSError) as error:
+        raise DataError(
+            path, f"expected a Parquet file, got a damaged one ({error}): fetch it again"
+        ) from None
 
 
 def _split_of_folder(path: str | Path) -> tuple[Path, str | None]:

@@ -1,6 +1,7 @@
-r"""Tables: rows of cells, read from CSV and TSV files and written to them.
+r"""Tables: rows of cells, read from CSV, TSV and Excel files and written to them.
 
-The separator and the quoting of a file are detected.
+The separator and the quoting of a file are detected. Where two separators part every row alike, the
+user is asked.
 
 Quotes have two meanings in published files. A CSV writer puts a cell in quotes if the cell holds a
 separator, a quote (then doubled) or a line end. Other files write cells unchanged, and a quote is a
@@ -32,10 +33,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dicetune.data.files.text import NoteBook, without_returns
-from dicetune.errors import DataError, quoted, unknown_name
+from dicetune.errors import DataError, listed, of_extra, quoted, unknown_name
 
 QUOTING = ("auto", "on", "off")
-SEPARATORS = ("\t", ",", ";")
+SEPARATORS = ("\t", ",", ";", "|")
+NAMED_SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "space": " "}
 BLANK = "blank lines: no rows"
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
@@ -48,8 +50,13 @@ class Grid:
 
     rows: list[list[str]]
     lines: list[int]
-    separator: str
+    separator: str  # none in Excel
     quoted: bool
+
+    @property
+    def described(self) -> str:
+        """The layout in words, up to the header."""
+        return {"": "excel", "\t": "tsv"}.get(self.separator, "csv")
 
     @property
     def width(self) -> int:
@@ -70,6 +77,7 @@ def parse_grid(
         raise unknown_name("quoting", quoting, QUOTING)
     if separator is None:
         separator = guess_separator(lines)
+        _refuse_two_readings(lines, source, separator)
     plain = _read_plain(lines, separator)
     found = plain
     quoted = quoting == "on"
@@ -86,8 +94,8 @@ def parse_grid(
 
 
 def guess_separator(lines: Sequence[str]) -> str:
-    """Tab, comma or semicolon: equally often on each of the first lines, else on most lines."""
-    sample = [_QUOTED.sub("", line) for line in without_returns(lines[:_SAMPLE]) if line]
+    """One of ``SEPARATORS``: equally often on each of the first lines, else on most lines."""
+    sample = _unquoted(lines[:_SAMPLE])
     for separator in SEPARATORS:
         counts = {line.count(separator) for line in sample}
         if len(counts) == 1 and counts != {0}:
@@ -95,6 +103,85 @@ def guess_separator(lines: Sequence[str]) -> str:
     counted = Counter({s: sum(s in line for line in sample) for s in SEPARATORS})
     best, count = counted.most_common(1)[0] if sample else (",", 0)
     return best if count else ","
+
+
+def read_separator(text: str) -> str:
+    r"""A separator from its name, or one character; "" for "auto".
+
+    Example:
+        >>> read_separator("tab"), read_separator("^"), read_separator("auto")
+        ('\t', '^', '')
+    """
+    found = "" if text == "auto" else NAMED_SEPARATORS.get(text, text)
+    if len(found) > 1 or found in ('"', "\n", "\r"):
+        raise unknown_name("delimiter", text, ["auto", *NAMED_SEPARATORS, "any one character"])
+    return found
+
+
+def _unquoted(lines: Sequence[str]) -> list[str]:
+    return [_QUOTED.sub("", line) for line in without_returns(lines) if line]
+
+
+def _refuse_two_readings(lines: Sequence[str], source: str | Path, separator: str) -> None:
+    """Refuse a table that another separator parts as evenly; tabs are hardly ever in texts."""
+    others = [other for other in SEPARATORS if other not in ("\t", separator)]
+    counts = [{line.count(other) for line in _unquoted(lines[:_SAMPLE])} for other in others]
+    even = [
+        other
+        for other, first in zip(others, counts, strict=True)
+        if separator != "\t" and len(first) == 1 and first != {0}
+        if len({line.count(other) for line in _unquoted(lines)}) == 1
+    ]
+    if even and len({line.count(separator) for line in _unquoted(lines)}) == 1:
+        both = [separator, *even]
+        raise DataError(
+            source,
+            f"expected one separator, got {len(both)} that part all rows alike, "
+            f"{listed(map(quoted, both))}: choose one, for example -o delimiter={separator!r}",
+        )
+
+
+def is_excel(path: str | Path) -> bool:
+    """Whether a file is an Excel workbook (.xlsx, .xlsm): a zip file of that name."""
+    file = Path(path)
+    if file.suffix.lower() not in (".xlsx", ".xlsm") or not file.is_file():
+        return False
+    with file.open("rb") as stream:
+        return stream.read(4) == b"PK\x03\x04"
+
+
+def excel_grid(path: str | Path, notes: NoteBook) -> Grid:
+    """The rows of the one sheet of an Excel workbook that has rows; every cell is text.
+
+    Numbers become text as Python writes them, and a formula is its stored value.
+    """
+    of_extra("openpyxl", "excel", f"the Excel file {quoted(Path(path))}")
+    import pandas
+
+    try:
+        sheets = pandas.read_excel(
+            path, sheet_name=None, header=None, dtype=str, na_filter=False, engine="openpyxl"
+        )
+    except Exception as error:  # openpyxl raises what zip, XML and its own checks raise
+        raise DataError(
+            path, f"expected an Excel workbook, got a damaged one ({error}): save it again"
+        ) from None
+    filled = {str(name): sheet for name, sheet in sheets.items() if sheet.size}
+    if len(filled) != 1:
+        got = f"{len(filled)} ({listed(filled)})" if filled else "none"
+        raise DataError(
+            path,
+            f"expected one sheet with rows, got {got}: keep one in the workbook, or save the "
+            "sheet as CSV",
+        )
+    rows, lines = [], []
+    for number, row in enumerate(next(iter(filled.values())).values.tolist(), 1):
+        if any(row):
+            rows.append(list(map(str, row)))
+            lines.append(number)
+        else:
+            notes.add(BLANK, f"{path}:{number}")
+    return Grid(rows, lines, "", False)
 
 
 @dataclass
@@ -140,8 +227,9 @@ def _read_quoted(
 ) -> _Rows | None:
     """The rows of a reading with quotes; ``None`` if it fails and quoting was not chosen."""
     text = "\n".join(lines) + "\n"
-    in_quotes = re.compile(rf'"((?:[^"]|"")*+)"([{separator}]|\r?\n)')
-    bare = re.compile(rf"([^{separator}\n]*+)([{separator}\n])")
+    mark = re.escape(separator)
+    in_quotes = re.compile(rf'"((?:[^"]|"")*+)"([{mark}]|\r?\n)')
+    bare = re.compile(rf"([^{mark}\n]*+)([{mark}\n])")
     found = _Rows([], [])
     row: list[str] = []
     blank: list[int] = []
@@ -185,7 +273,7 @@ def _read_quoted(
 
 def _check_widths(found: _Rows, source: str | Path, separator: str, in_quotes: bool) -> None:
     width = Counter(map(len, found.rows)).most_common(1)[0][0]
-    name = {"\t": "tabs", ",": "commas", ";": "semicolons"}.get(separator, repr(separator))
+    name = {"\t": "tabs", ",": "commas", ";": "semicolons"}.get(separator, quoted(separator))
     for row, line in zip(found.rows, found.lines, strict=True):
         if len(row) != width:
             raise DataError(

@@ -73,6 +73,7 @@ class TextLayout:
     pair: bool = False
     gold: bool = True  # whether labels are read
     quoting: str = "auto"
+    delimiter: str = ""  # between cells; none to find it
     header: str = "auto"  # whether a table's first row names its columns
     labels: tuple[str, ...] = ()  # of a model: names of numbers, where no file has names
     separator: str = AUTO  # between labels in a cell: auto, none or the separator

@@ -1,8 +1,8 @@
 r"""``read_texts``: texts, or pairs of texts, with their labels, from any file that holds them.
 
 Path -> format -> columns -> labels by name -> TextCorpus. Formats: ``csv``, ``tsv``, ``jsonl``,
-``hub`` (``datasets``), ``trees`` (Sentiment Treebank), and ``text``, one text a line, for texts to
-be labelled.
+``excel``, ``hub`` (``datasets`` and Parquet), ``trees`` (Sentiment Treebank), and ``text``, one
+text a line, for texts to be labelled.
 
 A tree ``(3 (2 It) (4 (2 's) (4 fun)))`` is the text "It 's fun" with label 3, from 0 to 4. Two
 readings, as in the field: ``fine`` (SST-5, the five labels) and ``binary`` (SST-2: 0 and 1 are
@@ -22,7 +22,7 @@ from typing import Any
 from dicetune.data.files.brackets import parse_brackets, plain_word
 from dicetune.data.files.hub import load_split, names_data_set
 from dicetune.data.files.json_objects import is_object, json_objects, whole_characters
-from dicetune.data.files.tables import InputTable, parse_grid
+from dicetune.data.files.tables import Grid, InputTable, excel_grid, is_excel, parse_grid
 from dicetune.data.files.text import NoteBook, Reader, read_lines, source_name, without_returns
 from dicetune.data.texts.columns import (
     ID_NAMES,
@@ -40,7 +40,7 @@ from dicetune.data.texts.labels import LabelColumn, read_label_names
 from dicetune.errors import listed, quoted, unknown_name
 
 _log = logging.getLogger(__name__)
-TEXT_FORMATS = ("csv", "tsv", "jsonl", "trees", "hub", "text")
+TEXT_FORMATS = ("csv", "tsv", "jsonl", "excel", "trees", "hub", "text")
 CLASSES = ("fine", "binary")
 EMPTY = "empty texts: kept, so that answers line up with the file"
 MODEL_LABELS = "labels read by the names of the model's own: numbers are places among them"
@@ -66,9 +66,11 @@ def read_texts(
     reader = _TextReader(source_name(path), wanted or TextLayout(), several)
     kept: InputTable | None = None
     raw_lines: Sequence[str] = ()
-    if format == "auto" and names_data_set(path):
+    if format == "auto" and is_excel(path):
+        format = "excel"
+    elif format == "auto" and names_data_set(path):
         format = "hub"
-    if format != "hub":
+    if format not in ("hub", "excel"):
         raw_lines = read_lines(path, returns=True)
     lines = without_returns(raw_lines)
     if format == "auto":
@@ -85,8 +87,10 @@ def read_texts(
             table = _json_table(lines, reader.source)
         elif format == "hub":
             table = _hub_table(path)
+        elif format == "excel":
+            table = reader.cell_table(excel_grid(path, reader.notes))
         else:
-            table = reader.cell_table(raw_lines, "\t" if format == "tsv" else None)
+            table = reader.cell_table(reader.grid(raw_lines, "\t" if format == "tsv" else None))
         found = reader.columns_of(table)
         examples, names = reader.labelled(table, names, found)
         kept = None if reader.wanted.gold else table.kept(found)
@@ -163,6 +167,8 @@ class _TextReader(Reader):
             return "jsonl"
         if _TREE.fullmatch(rows[0]) and not wanted.pair:
             return "trees"
+        if wanted.delimiter:
+            return "csv"
         for ending in ("tsv", "csv"):
             if name.endswith(f".{ending}"):
                 return ending
@@ -171,7 +177,7 @@ class _TextReader(Reader):
             len(tabs) == 1 or (wanted.gold and 2 * sum("\t" in row for row in rows) > len(rows))
         ):
             return "tsv"
-        cells = plain_names(re.split("[,;]", rows[0]))
+        cells = plain_names(re.split("[,;|]", rows[0]))
         if len(cells) > 1 and any(cell in KNOWN_NAMES for cell in cells):
             return "csv"
         if not wanted.gold and not wanted.pair:
@@ -219,16 +225,20 @@ class _TextReader(Reader):
                 self.note(EMPTY, number)
         return [TextExample(line, line=number) for number, line in enumerate(lines, 1)]
 
-    def cell_table(self, lines: Sequence[str], separator: str | None) -> _Table:
-        """The table of a CSV or TSV file."""
+    def grid(self, lines: Sequence[str], separator: str | None) -> Grid:
+        """The rows of a CSV or TSV file."""
+        separator = self.wanted.delimiter or separator
         quoting = self.wanted.quoting
-        grid = parse_grid(lines, self.source, self.notes, separator=separator, quoting=quoting)
+        return parse_grid(lines, self.source, self.notes, separator=separator, quoting=quoting)
+
+    def cell_table(self, grid: Grid) -> _Table:
+        """The table of rows of cells."""
         header = has_header(grid.rows, self.wanted)
         rows = list(zip(grid.lines, grid.rows, strict=True))[header:]
         if not rows:
             raise self.error("expected rows below the header, got none")
         layout = (
-            f"{'tsv' if grid.separator == chr(9) else 'csv'} {'with' if header else 'without'} "
+            f"{grid.described} {'with' if header else 'without'} "
             f"header, quoting {'on' if grid.quoted else 'off'}"
         )
         names = grid.rows[0] if header else list(map(str, range(grid.width)))
