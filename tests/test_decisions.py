@@ -17,8 +17,9 @@ from dicetune.errors import InputError
 from dicetune.predictor import load
 from dicetune.problems import problem_of
 from dicetune.records import DECISION_FILE, TUNED_FILE, read_json, read_json_lines
-from dicetune.scoring import evaluate, predict, tune
+from dicetune.scoring import evaluate, predict
 from dicetune.training import RunConfig, run
+from dicetune.tuning import tune
 from test_every_task import CASES
 
 FAR = 30.0

@@ -26,13 +26,14 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _PUBLIC = {
     **dict.fromkeys(("train", "compare", "report"), "dicetune.runs"),
-    **dict.fromkeys(("evaluate", "predict", "inspect", "tune"), "dicetune.scoring"),
+    **dict.fromkeys(("evaluate", "predict", "inspect"), "dicetune.scoring"),
     "LossInput": "dicetune.loss_input",
     "ObjectiveTrainer": "dicetune.training",
     "RunConfig": "dicetune.training",
     "load": "dicetune.predictor",
     "resolve_encoder": "dicetune.models",
     "run": "dicetune.training",
+    "tune": "dicetune.tuning",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -8,7 +8,7 @@ from dicetune.decide.floors import CHAINS, FloorFit, Sweep
 from dicetune.errors import InputError
 from dicetune.problems import problem_of
 from dicetune.problems.goal import Goal
-from dicetune.scoring import tune
+from dicetune.tuning import tune
 from lattice import draw
 
 SPAM = {"kind": "label", "labels": ["ham", "spam"], "positive": "spam"}

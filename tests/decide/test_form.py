@@ -12,7 +12,7 @@ from dicetune.errors import DataError, DicetuneError, InputError
 from dicetune.problems import problem_of
 from dicetune.problems.reliability import Calibration, reliability
 from dicetune.records import read_json
-from dicetune.scoring import tune
+from dicetune.tuning import tune
 
 LABELS = ["red", "green", "blue"]
 TAGS = ["O", "B-red", "B-blue"]

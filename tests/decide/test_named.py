@@ -10,8 +10,8 @@ from dicetune.decide import DecisionRule
 from dicetune.decide.named import FolderRules, chosen_rule
 from dicetune.errors import InputError
 from dicetune.records import RUN_FILE, read_json, read_json_lines, write_json
-from dicetune.scoring import tune
 from dicetune.training.folder import clear
+from dicetune.tuning import tune
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from dicetune.records import (
     locked,
     read_json,
 )
-from dicetune.scoring import evaluate, tune
+from dicetune.scoring import evaluate
 from dicetune.training import RunConfig, run
 from dicetune.training.folder import (
     CHECKPOINTS,
@@ -26,6 +26,7 @@ from dicetune.training.folder import (
     drop_checkpoints,
     last_checkpoint,
 )
+from dicetune.tuning import tune
 from tiny import tiny_bert
 
 TAGGED = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n\n"
