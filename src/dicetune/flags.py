@@ -17,41 +17,98 @@ Number = int | None
 File = Path | None
 
 
-def flag(help: str, *names: str, metavar: str | None = None) -> Any:
-    """A flag of a command, named like its parameter where ``names`` are not given."""
-    return typer.Option(*names, help=help, metavar=metavar)
+# the panels of the help of `train` and `compare`, in their order
+DATA, MODEL, LOSS, TRAINING = "Data", "Model", "Loss and decision", "Training"
+OF_TASK, RUN = "Options of the task", "Run"
+
+
+def flag(
+    help: str,
+    *names: str,
+    metavar: str | None = None,
+    panel: str | None = None,
+    default: str | bool = True,
+) -> Any:
+    """A flag of a command, named like its parameter where ``names`` are not given.
+
+    ``default`` says in words what holds where the flag is not given, and ``panel`` is the part of
+    the help that lists the flag.
+    """
+    return typer.Option(
+        *names, help=help, metavar=metavar, rich_help_panel=panel, show_default=default
+    )
 
 
 Task = Annotated[
     Text,
     typer.Argument(help="Task, e.g. ner or qa (`dicetune tasks` lists all).", show_default=False),
 ]
-Train = Annotated[Text, flag("File to train on, e.g. train.conll.")]
-Dev = Annotated[Text, flag("File that chooses the checkpoint and fits decision rules.")]
-Sample = Annotated[Text, flag("'sample': use the packaged corpus in place of files.")]
-Model = Annotated[Text, flag("Encoder to fine-tune: 'minilm' (default), a folder or a Hub id.")]
-Format = Annotated[Text, flag("Format of the files, e.g. conll; by default 'auto', by content.")]
-AddCharacters = Annotated[
-    bool | None,
-    flag("Add unknown characters of the training file to the tokenizer.", "--add-characters"),
+Train = Annotated[Text, flag("File to train on, e.g. train.conll.", panel=DATA)]
+Dev = Annotated[Text, flag("File that chooses the checkpoint and fits decision rules.", panel=DATA)]
+Sample = Annotated[Text, flag("'sample': use the packaged corpus in place of files.", panel=DATA)]
+Format = Annotated[
+    Text,
+    flag("Format of the files, e.g. conll.", panel=DATA, default="auto: by content"),
+]
+MaxTrain = Annotated[
+    Number, flag("Train on the first N examples.", metavar="N", panel=DATA, default="all")
+]
+Model = Annotated[
+    Text,
+    flag("Encoder to fine-tune: minilm, a folder or a Hub id.", panel=MODEL, default="minilm"),
 ]
 MaxLength = Annotated[
     Number,
-    flag("Longest window in sub-words, e.g. 256; by default the model's limit, at most 512."),
-]
-MaxTrain = Annotated[Number, flag("Train on the first N examples; by default on all.", metavar="N")]
-Config = Annotated[File, flag("YAML file with keys of the configuration; flags override it.")]
-Options = Annotated[
-    Texts,
     flag(
-        "Option of the task, e.g. stride=64 (`dicetune tasks NAME` lists all); may be repeated.",
-        *("-o", "--option"),
-        metavar="KEY=VALUE",
+        "Longest window in sub-words, e.g. 256.",
+        panel=MODEL,
+        default="the model's limit, at most 512",
     ),
+]
+AddCharacters = Annotated[
+    bool | None,
+    flag(
+        "Add unknown characters of the training file to the tokenizer.",
+        "--add-characters",
+        panel=MODEL,
+    ),
+]
+Epochs = Annotated[
+    float | None,
+    flag(
+        "Passes over the training data.",
+        metavar="N",
+        panel=TRAINING,
+        default="5",
+    ),
+]
+LearningRate = Annotated[
+    float | None,
+    flag("Peak learning rate, e.g. 3e-5.", "--lr", metavar="RATE", panel=TRAINING, default="2e-4"),
+]
+BatchSize = Annotated[
+    Number,
+    flag("Texts in a batch, on each device.", metavar="N", panel=TRAINING, default="32"),
 ]
 Precision = Annotated[
     Text,
-    flag("'fp32' (default), 'bf16', or 'auto': bf16 where this device is faster with it."),
+    flag(
+        "fp32, bf16, or auto: bf16 where this device is faster with it.",
+        panel=TRAINING,
+        default="fp32",
+    ),
+]
+Config = Annotated[
+    File, flag("YAML file with keys of the configuration; flags override it.", panel=RUN)
+]
+Options = Annotated[
+    Texts,
+    flag(
+        "Option of the task, e.g. stride=64; may be repeated.",
+        *("-o", "--option"),
+        metavar="KEY=VALUE",
+        panel=OF_TASK,
+    ),
 ]
 Settings = Annotated[
     Texts,
@@ -60,13 +117,15 @@ Settings = Annotated[
         "repeated.",
         *("-s", "--set"),
         metavar="KEY=VALUE",
+        panel=RUN,
     ),
 ]
 Decision = Annotated[
     Text,
     flag(
-        "Decision rule: 'auto' (default: the default rule of the folder, if it has one), 'argmax' "
-        "(ignore it), the name of a rule ('tuned' has no other), or a file, e.g. rule.json."
+        "Decision rule: auto (the default rule of the folder, if it has one), argmax (ignore it), "
+        "the name of a rule (tuned has no other), or a file, e.g. rule.json.",
+        default="auto",
     ),
 ]
 Json = Annotated[bool, flag("Print JSON in place of tables.", "--json")]

@@ -13,6 +13,7 @@ from typing import Any
 
 from dicetune import terminal
 from dicetune.errors import InputError, quoted, unknown_name
+from dicetune.progress import live_progress
 from dicetune.records import METRICS_FILE, RunRecord, by_decision, read_json
 from dicetune.terminal import Finding, Printed
 
@@ -110,7 +111,8 @@ def train(
         overwrite: delete an earlier run in ``out``.
         resume: continue an unfinished run in ``out``.
         progress: show a progress bar.
-        keys: keys of ``RunConfig``: ``train``, ``dev``, ``test``, ``model``, ``loss``, ``out``, …
+        keys: keys of ``RunConfig``: ``train``, ``dev``, ``test``, ``model``, ``loss``, ``out``, …;
+            and ``epochs``, ``lr`` and ``batch_size`` of the trainer.
 
     Raises:
         InputError: for a configuration, data or a model that cannot be used.
@@ -180,7 +182,7 @@ def compare(
         settings: as ``train`` takes them.
         command: the command line, for the record.
         progress: show a live table of the runs.
-        keys: keys of ``RunConfig``, for all runs.
+        keys: as ``train`` takes them, for all runs.
 
     Raises:
         InputError: for a request that cannot be carried out; where ``out`` holds another plan.
@@ -244,7 +246,7 @@ def compare(
         raise InputError("expected a folder for the comparison, got none: give --out")
     folder = Path(asked["out"])
     alone = not values and asked.keys() == {"out"}
-    with terminal.live_progress(progress) as show:
+    with live_progress(progress) as show:
         if alone and (plan := finished_plan(folder)) is not None:
             return Finding(execute(plan, folder, show=show), terminal.comparison_tables)
         from dicetune.comparison.compare import compare as compare_losses  # loads torch
@@ -298,13 +300,14 @@ def _run_values(
     """The values of a configuration, overridden by the arguments of a verb."""
     if not any((values, task, keys, data, options, settings)):
         return {}
-    from dicetune.training.config import SAMPLE, RunConfig, with_changes
+    from dicetune.training.config import SAMPLE, SHORT, RunConfig, with_changes, with_short_names
 
-    valid = [entry.name for entry in fields(RunConfig)]
+    valid = [*(entry.name for entry in fields(RunConfig)), *SHORT]
     for name in keys:
         if name not in valid:
             raise unknown_name("argument", name, valid)
-    given = {"task": task, **keys}
+    settings = with_short_names(settings or {}, {n: keys[n] for n in SHORT if n in keys})
+    given = {"task": task, **{name: value for name, value in keys.items() if name not in SHORT}}
     values.update({name: value for name, value in given.items() if value is not None})
     if data is not None:
         if data != SAMPLE or "train" in values:
@@ -314,7 +317,7 @@ def _run_values(
             )
         values["train"] = SAMPLE
     changes = {f"options.{name}": value for name, value in (options or {}).items()}
-    return with_changes(values, {**changes, **(settings or {})})
+    return with_changes(values, {**changes, **settings})
 
 
 def _named_files(given: Mapping[str, str] | Sequence[str]) -> dict[str, str]:

@@ -5,26 +5,22 @@ Nothing is computed here. Results go to the output stream, progress to the error
 
 from __future__ import annotations
 
-import contextlib
 import html
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, Group
-from rich.live import Live
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.markup import escape as without_markup
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from dicetune.errors import listed, printable
-from dicetune.numbers import duration
 from dicetune.records import DEFAULT, TUNED
 
 if TYPE_CHECKING:
-    from dicetune.comparison.runs import Progress, RunState
     from dicetune.data import Fact, Inspection, Ratio
 
 console = Console(highlight=False)
@@ -151,11 +147,34 @@ def _html_text(text: Any) -> str:
     return html.escape(Text.from_markup(str(text)).plain)
 
 
+class WordTable(Table):
+    """A table that breaks lines between words, wherever the longest words fit side by side."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        cells = [[str(cell) for cell in (c.header, *c.cells)] for c in self.columns]
+        whole = [max(Text.from_markup(cell).cell_len for cell in column) for column in cells]
+        words = [
+            max(cell_len(word) for cell in column for word in Text.from_markup(cell).plain.split())
+            if any(cell.strip() for cell in column)
+            else 0
+            for column in cells
+        ]
+        room = options.max_width - 3 * len(self.columns) - 1
+        if sum(words) <= room < sum(whole):
+            widths = words
+            while sum(widths) < room:  # a character more for the column whose text is longest
+                at = max(range(len(widths)), key=lambda n: whole[n] / max(widths[n], 1))
+                widths[at] += 1
+            for column, width in zip(self.columns, widths, strict=True):
+                column.width = width
+        yield from super().__rich_console__(console, options)
+
+
 def _table(
     title: str | None, heads: Iterable[str], rows: Iterable[Iterable[str]], texts: int = 1
 ) -> Table:
     """A table with markup escaped: ``texts`` columns of text, then columns of numbers."""
-    table = Table(title=None if title is None else escape(title), title_justify="left")
+    table = WordTable(title=None if title is None else escape(title), title_justify="left")
     for at, head in enumerate(heads):
         table.add_column(escape(head), justify="left" if at < texts else "right", overflow="fold")
     for row in rows:
@@ -325,7 +344,8 @@ def tasks_tables(tasks: Sequence[Mapping[str, Any]]) -> list[Any]:
     if len(tasks) > 1:
         return [plain_table(table, "Tasks"), "Options of a task: dicetune tasks NAME."]
     (task,) = tasks
-    options = plain_table(task["options"], f"-o KEY=VALUE of {task['task']}")
+    rows = [{k: v for k, v in row.items() if k != "values"} for row in task["options"]]
+    options = plain_table(rows, f"-o KEY=VALUE of {task['task']}")
     uses = "; ".join(f"{use}: {words}" for use, words in task["uses"].items())
     return [plain_table(table), options, f"Uses: {uses}."]
 
@@ -353,75 +373,3 @@ def losses_tables(rows: Sequence[Mapping[str, str]]) -> list[Any]:
         "Your own class or function: py(package.module:Name):option=value, with the current "
         "directory searched first.",
     ]
-
-
-# the live table of a comparison
-
-_STYLES = {"done": "green", "failed": "red", "running": "bold", "waiting": "dim"}
-_SPARE = 8
-"""Lines of the terminal that are not rows of the table."""
-
-
-@contextlib.contextmanager
-def live_progress(on_terminal: bool) -> Iterator[Callable[[Progress], None]]:
-    """A function that shows progress: a table that redraws itself on a terminal, else nothing."""
-    if not on_terminal:
-        yield lambda progress: None
-        return
-    with Live(console=stderr, auto_refresh=False, transient=True) as live:
-        yield lambda progress: live.update(
-            progress_table(progress, stderr.height - _SPARE), refresh=True
-        )
-
-
-def progress_table(progress: Progress, most: int) -> Table:
-    """One row a run; of more than ``most`` runs those around the running run."""
-    table = Table(title=_title(progress), title_justify="left")
-    table.add_column("loss")
-    table.add_column("seed", justify="right")
-    table.add_column("")
-    table.add_column("dev", justify="right")
-    table.add_column("time", justify="right")
-    for state in _window(progress, max(most, 1)):
-        table.add_row(
-            escape(state.planned.loss),
-            str(state.planned.seed),
-            _state(state),
-            "" if state.dev is None else percent(state.dev),
-            "" if state.seconds is None else duration(state.seconds),
-            style=_STYLES[state.state],
-        )
-    return table
-
-
-def _title(progress: Progress) -> str:
-    done = progress.of("done")
-    parts = [f"{len(done)} of {len(progress.runs)} runs are done"]
-    if failed := len(progress.of("failed")):
-        parts.append(f"{failed} failed")
-    if progress.what:
-        parts.append(escape(progress.what))
-    scored = [(state.dev, state.planned) for state in done if state.dev is not None]
-    if scored:
-        dev, run = max(scored, key=lambda pair: pair[0])
-        parts.append(f"best on dev: {escape(run.loss)}, seed {run.seed}, {percent(dev)}")
-    if progress.seconds_left:
-        parts.append(f"about {duration(progress.seconds_left)} left")
-    return " · ".join(parts)
-
-
-def _state(state: RunState) -> str | ProgressBar:
-    if state.state == "failed":
-        return f"failed: {escape((state.reason or '').splitlines()[0][:60])}"
-    if state.state == "running":
-        return ProgressBar(total=1.0, completed=state.share, width=24)
-    return state.state
-
-
-def _window(progress: Progress, most: int) -> list[RunState]:
-    """The rows that fit, with the first unfinished run in the middle."""
-    runs = list(progress.runs)
-    unfinished = [n for n, state in enumerate(runs) if state.state in ("running", "waiting")]
-    middle = unfinished[0] if unfinished else len(runs)
-    begin = max(0, min(middle - most // 2, len(runs) - most))
-    return runs[begin : begin + most]

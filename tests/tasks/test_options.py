@@ -51,10 +51,11 @@ def test_names_types_and_uses_are_checked():
 
 
 def test_uses_are_told():
-    assert describe_options(Options) == [
-        {"option": "width", "default": "3", "for": "train, predict", "meaning": "how wide."},
-        {"option": "file", "default": "", "for": "all", "meaning": "which one."},
+    assert [list(row.values()) for row in describe_options(Options)] == [
+        ["width", "N", "3", "train, predict", "how wide."],
+        ["file", "TEXT", "", "all", "which one."],
     ]
+    assert list(describe_options(Options)[0]) == ["option", "values", "default", "for", "meaning"]
     (told,) = describe_tasks("qa")
     assert told["uses"].keys() == USES.keys()
 

@@ -10,6 +10,7 @@ import typer
 
 from dicetune.commands.compare import compare
 from dicetune.commands.look import inspect, losses, report, tasks
+from dicetune.commands.task_help import USES, TaskCommand
 from dicetune.commands.train import train
 from dicetune.commands.tune import tune
 from dicetune.commands.use import evaluate, predict
@@ -21,4 +22,4 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (train, evaluate, predict, tune, inspect, tasks, losses, compare, report):
-    app.command()(command)
+    app.command(cls=TaskCommand if command.__name__ in USES else None)(command)

@@ -11,10 +11,16 @@ import typer
 
 import dicetune
 from dicetune.flags import (
+    DATA,
+    LOSS,
+    RUN,
     AddCharacters,
+    BatchSize,
     Config,
     Dev,
+    Epochs,
     Format,
+    LearningRate,
     MaxLength,
     MaxTrain,
     Model,
@@ -37,55 +43,73 @@ def compare(
     task: Task = None,
     train: Train = None,
     dev: Dev = None,
-    test: Annotated[Text, flag("File that decides which loss is better.")] = None,
+    test: Annotated[Text, flag("File that decides which loss is better.", panel=DATA)] = None,
     data: Sample = None,
-    model: Model = None,
-    losses: Annotated[
-        Texts, flag("Loss to compare, may be repeated; by default ce and auto.", "--loss")
+    format: Format = None,
+    max_train: MaxTrain = None,
+    predictions: Annotated[
+        Texts,
+        flag(
+            "Predictions of another tool for the test file, e.g. crf=crf.tsv; may be repeated.",
+            metavar="NAME=FILE",
+            panel=DATA,
+        ),
     ] = None,
-    seeds: Annotated[Text, flag("Number of seeds (by default 5), or a list, e.g. 1,2,7.")] = None,
+    model: Model = None,
+    max_length: MaxLength = None,
+    add_characters: AddCharacters = None,
+    losses: Annotated[
+        Texts,
+        flag("Loss to compare; may be repeated.", "--loss", panel=LOSS, default="ce and ce+dice"),
+    ] = None,
     baseline: Annotated[
-        Text, flag("Loss that all other losses are compared with; by default the first loss.")
+        Text,
+        flag("Loss that all other losses are compared with.", panel=LOSS, default="the first loss"),
+    ] = None,
+    seeds: Annotated[
+        Text,
+        flag(
+            "Number of seeds, or a list of seeds, e.g. 1,2,7.",
+            metavar="N|LIST",
+            panel=LOSS,
+            default="5",
+        ),
     ] = None,
     search: Annotated[
         Number,
-        flag("Search hyper-parameters on dev, in N trials for each loss.", metavar="N"),
+        flag(
+            "Search hyper-parameters on dev, in N trials for each loss.",
+            metavar="N",
+            panel=LOSS,
+            default="no search",
+        ),
     ] = None,
     budget: Annotated[
         float | None,
         flag(
             "In place of --seeds: as many seeds as fit, the same for every loss, at least 1.",
             metavar="MINUTES",
+            panel=LOSS,
         ),
     ] = None,
+    epochs: Epochs = None,
+    lr: LearningRate = None,
+    batch_size: BatchSize = None,
+    precision: Precision = None,
+    option: Options = None,
+    out: Annotated[
+        Text, flag("Folder of the comparison; --out alone continues it.", panel=RUN)
+    ] = None,
+    config: Config = None,
+    settings: Settings = None,
     keep_models: Annotated[
         bool | None,
-        flag("Keep the weights of each run; by default only those of OUT/best.", "--keep-models"),
-    ] = None,
-    predictions: Annotated[
-        Texts,
         flag(
-            "Predictions of another tool for the test file, e.g. crf=crf.tsv; may be repeated.",
-            metavar="NAME=FILE",
+            "Keep the weights of each run.",
+            "--keep-models",
+            panel=RUN,
+            default="only those of OUT/best",
         ),
-    ] = None,
-    jobs: Annotated[
-        Number,
-        flag("Runs at a time (by default 1); they share the cores and take GPUs in turn."),
-    ] = None,
-    on: Annotated[
-        Text,
-        flag(
-            "Make the runs on a Ray cluster: 'ray' (the one of this machine) or ray://HOST:PORT.",
-            metavar="ray[://HOST:PORT]",
-        ),
-    ] = None,
-    cpus_per_run: Annotated[
-        Number, flag("CPUs and threads of a run on a cluster (by default 1).")
-    ] = None,
-    gpus_per_run: Annotated[
-        float | None,
-        flag("GPUs of a run on a cluster (by default 1 if it has some), e.g. 0.5."),
     ] = None,
     sources: Annotated[
         list[Path] | None,
@@ -93,17 +117,40 @@ def compare(
             "Folder of a comparison or a run: compare its records, train nothing; may be repeated.",
             "--from",
             metavar="DIR",
+            panel=RUN,
         ),
     ] = None,
-    format: Format = None,
-    add_characters: AddCharacters = None,
-    max_length: MaxLength = None,
-    max_train: MaxTrain = None,
-    precision: Precision = None,
-    out: Annotated[Text, flag("Folder of the comparison; --out alone continues it.")] = None,
-    config: Config = None,
-    option: Options = None,
-    settings: Settings = None,
+    jobs: Annotated[
+        Number,
+        flag(
+            "Runs at a time; they share the cores and take GPUs in turn.",
+            metavar="N",
+            panel=RUN,
+            default="1",
+        ),
+    ] = None,
+    on: Annotated[
+        Text,
+        flag(
+            "Make the runs on a Ray cluster: ray (the one of this machine) or ray://HOST:PORT.",
+            metavar="CLUSTER",
+            panel=RUN,
+            default="this machine",
+        ),
+    ] = None,
+    cpus_per_run: Annotated[
+        Number,
+        flag("CPUs and threads of a run on a cluster.", metavar="N", panel=RUN, default="1"),
+    ] = None,
+    gpus_per_run: Annotated[
+        float | None,
+        flag(
+            "GPUs of a run on a cluster, e.g. 0.5.",
+            metavar="N",
+            panel=RUN,
+            default="1 if it has some",
+        ),
+    ] = None,
 ) -> None:
     """Train several losses with several seeds each: which loss is better, and how surely."""
     given = given_by(locals())

@@ -23,9 +23,9 @@ from dicetune.flags import (
 
 def inspect(
     files: Annotated[list[str], typer.Argument(help="Files with gold: train, dev, test.")],
-    task: Annotated[Text, flag("Task of the files, e.g. qa; by default ner.")] = None,
+    task: Annotated[Text, flag("Task of the files, e.g. qa.", default="ner")] = None,
     model: Annotated[
-        str, flag("Encoder whose sub-words are counted: 'minilm', a folder or a Hub id.")
+        str, flag("Encoder whose sub-words are counted: minilm, a folder or a Hub id.")
     ] = "minilm",
     format: Annotated[str, flag("Data format, e.g. conll.")] = "auto",
     option: Options = None,

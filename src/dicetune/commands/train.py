@@ -7,10 +7,17 @@ from typing import Annotated
 
 import dicetune
 from dicetune.flags import (
+    DATA,
+    LOSS,
+    RUN,
+    TRAINING,
     AddCharacters,
+    BatchSize,
     Config,
     Dev,
+    Epochs,
     Format,
+    LearningRate,
     MaxLength,
     MaxTrain,
     Model,
@@ -32,44 +39,67 @@ def train(
     task: Task = None,
     train: Train = None,
     dev: Dev = None,
-    test: Annotated[Text, flag("File that is scored once, at the end.")] = None,
+    test: Annotated[Text, flag("File that is scored once, at the end.", panel=DATA)] = None,
     data: Sample = None,
+    format: Format = None,
+    max_train: MaxTrain = None,
     model: Model = None,
+    max_length: MaxLength = None,
+    add_characters: AddCharacters = None,
     loss: Annotated[
-        Text, flag("Loss, e.g. ce+0.5*dice (`dicetune losses` lists all); by default 'auto'.")
+        Text,
+        flag("Loss, e.g. ce+0.5*dice (`dicetune losses` lists all).", panel=LOSS, default="auto"),
     ] = None,
     tries: Annotated[
         Number,
-        flag("Train the first K losses of auto's list, keep the best by dev, e.g. 3.", "--try"),
+        flag(
+            "Train the first K losses of auto's list, keep the best by dev, e.g. 3.",
+            "--try",
+            metavar="K",
+            panel=LOSS,
+        ),
     ] = None,
-    start_loss: Annotated[Text, flag("Loss of the start phase, e.g. ce; by default none.")] = None,
+    start_loss: Annotated[
+        Text, flag("Loss of the start phase, e.g. ce.", panel=LOSS, default="no start phase")
+    ] = None,
     start_share: Annotated[
         float | None,
-        flag("Share of the steps in the start phase, between 0 and 1, e.g. 0.2."),
-    ] = None,
-    seed: Annotated[Number, flag("Seed of head, batches and dropout; by default 1.")] = None,
-    format: Format = None,
-    add_characters: AddCharacters = None,
-    max_length: MaxLength = None,
-    max_train: MaxTrain = None,
-    precision: Precision = None,
-    patience: Annotated[
-        Number,
-        flag("Stop after N evaluations without a better dev score; by default never.", metavar="N"),
+        flag("Share of the steps in the start phase, between 0 and 1, e.g. 0.2.", panel=LOSS),
     ] = None,
     decision: Annotated[
         Text,
         flag(
-            "'tuned' (default): fit a decision rule on dev, choose the checkpoint by it and keep "
-            "it; or 'argmax'."
+            "tuned: fit a decision rule on dev, choose the checkpoint by it, keep it; or argmax.",
+            panel=LOSS,
+            default="tuned",
         ),
     ] = None,
-    out: Annotated[Text, flag("Folder that the run makes, e.g. runs/a.")] = None,
-    config: Config = None,
+    epochs: Epochs = None,
+    lr: LearningRate = None,
+    batch_size: BatchSize = None,
+    precision: Precision = None,
+    patience: Annotated[
+        Number,
+        flag(
+            "Stop after N evaluations without a better dev score.",
+            metavar="N",
+            panel=TRAINING,
+            default="never",
+        ),
+    ] = None,
+    seed: Annotated[
+        Number, flag("Seed of head, batches and dropout.", panel=TRAINING, default="1")
+    ] = None,
     option: Options = None,
+    out: Annotated[Text, flag("Folder that the run makes, e.g. runs/a.", panel=RUN)] = None,
+    config: Config = None,
     settings: Settings = None,
-    overwrite: Annotated[bool, flag("Delete an earlier run in --out.")] = False,
-    resume: Annotated[bool, flag("Continue an unfinished run in --out.")] = False,
+    overwrite: Annotated[
+        bool, flag("Delete an earlier run in --out.", "--overwrite", panel=RUN, default=False)
+    ] = False,
+    resume: Annotated[
+        bool, flag("Continue an unfinished run in --out.", "--resume", panel=RUN, default=False)
+    ] = False,
 ) -> None:
     """Fine-tune a model, choose checkpoint and decision on dev, score it, and write a record."""
     finished = dicetune.train(**given_by(locals()), progress=sys.stderr.isatty())

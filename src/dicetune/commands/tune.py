@@ -26,20 +26,21 @@ def tune(
         File, flag("JSON lines with the gold of --scores, where --scores holds no gold.")
     ] = None,
     kind: Annotated[
-        Text, flag("Type of the predictions in --scores, e.g. spans; by default from row 1.")
+        Text, flag("Type of the predictions in --scores, e.g. spans.", default="from row 1")
     ] = None,
     positive: Annotated[
         Text,
         flag(
-            "Class in --scores whose F1 is raised, e.g. spam; of two classes by default '1' or "
-            "'positive', else the rarer class."
+            "Class in --scores whose F1 is raised, e.g. spam.",
+            default="of two classes 1 or positive, else the rarer class",
         ),
     ] = None,
     objective: Annotated[
         Text,
         flag(
             "Metric to raise: f1, …, fbeta:2, precision@recall:0.9, recall@precision:0.9, "
-            "logit-adjustment:1; by default the metric that chose the checkpoint."
+            "logit-adjustment:1.",
+            default="the metric that chose the checkpoint",
         ),
     ] = None,
     plain: Annotated[
@@ -55,7 +56,7 @@ def tune(
     overwrite: Annotated[bool, flag("Replace an earlier rule in the same place.")] = False,
     name: Annotated[
         Text,
-        flag("Name of the rule, e.g. recall95, beside other rules of FOLDER; by default tuned."),
+        flag("Name of the rule, e.g. recall95, beside other rules of FOLDER.", default="tuned"),
     ] = None,
     default: Annotated[
         Text,
@@ -68,8 +69,9 @@ def tune(
     confidence: Annotated[
         float | None,
         flag(
-            "With which the recall or precision in the objective holds on new data, by default "
-            "0.9; 0: on dev alone."
+            "With which the recall or precision in the objective holds on new data; 0: on dev "
+            "alone.",
+            default="0.9",
         ),
     ] = None,
     calibrate: Annotated[

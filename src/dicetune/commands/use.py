@@ -29,8 +29,8 @@ def evaluate(
     task: Annotated[
         Text,
         flag(
-            "Task of a file of predictions (by default ner), or of a model that dicetune did not "
-            "train."
+            "Task of a file of predictions, or of a model that dicetune did not train.",
+            default="ner",
         ),
     ] = None,
     format: Annotated[
@@ -38,7 +38,7 @@ def evaluate(
         flag("Format of the predictions, or of DATA where TARGET is a model, e.g. conll."),
     ] = "auto",
     gold_format: Annotated[
-        Text, flag("Format of DATA beside a file of predictions; by default 'auto'.")
+        Text, flag("Format of DATA beside a file of predictions.", default="auto")
     ] = None,
     split: Annotated[Text, flag("Split to score, e.g. test, in a file of several.")] = None,
     decision: Decision = None,
@@ -62,7 +62,7 @@ def predict(
     format: Annotated[str, flag("Format of FILE, e.g. jsonl.")] = "auto",
     out_format: Annotated[
         Text,
-        flag("Output format, e.g. jsonl (`dicetune tasks` lists all; default: the first)."),
+        flag("Output format, e.g. jsonl (`dicetune tasks` lists all).", default="the first"),
     ] = None,
     decision: Decision = None,
     option: Options = None,

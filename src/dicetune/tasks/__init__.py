@@ -63,7 +63,7 @@ def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
     return [
         {
             "task": key,
-            "what": task.title,
+            "what": task.title.replace("-", " "),
             "scores": task.scored,
             "inputs": ", ".join(task.inputs),
             "output formats": ", ".join(task.out_formats),

@@ -157,19 +157,31 @@ def plain_types(hint: Any) -> tuple[Any, ...]:
 
 
 def describe_options(options_class: type) -> list[dict[str, str]]:
-    """Name, default, uses and meaning of each option, as the docstrings of the class have them."""
+    """Name, values, default, uses and meaning (of the docstring) of each option of a class."""
     meanings: dict[str, str] = {}
+    hints = typing.get_type_hints(options_class)
     for base in reversed(options_class.__mro__):
         meanings |= _meanings(vars(base).get("__doc__") or "")
     return [
         {
             "option": entry.name,
+            "values": _values(entry, hints[entry.name]),
             "default": "" if entry.default is None else str(entry.default),
             "for": "all" if len(_uses(entry)) == len(USES) else ", ".join(_uses(entry)),
             "meaning": meanings.get(entry.name, ""),
         }
         for entry in fields(options_class)
     ]
+
+
+_NAMES = {bool: "true|false", int: "N", float: "NUMBER", str: "TEXT"}
+
+
+def _values(entry: Field[Any], hint: Any) -> str:
+    """The values that an option takes: its choices, else its types in words."""
+    if choices := entry.metadata.get("choices"):
+        return "|".join(choices)
+    return "|".join(_NAMES[plain] for plain in plain_types(hint) if plain in _NAMES)
 
 
 def _uses(entry: Field[Any]) -> list[Use]:

@@ -62,6 +62,13 @@ TRAINER_DEFAULTS: dict[str, Any] = {
     "logging_steps": 20,
 }
 
+SHORT = {
+    "epochs": "num_train_epochs",
+    "lr": "learning_rate",
+    "batch_size": "per_device_train_batch_size",
+}
+"""Keys of the trainer by the name of their own flag."""
+
 # keys that dicetune sets, because the configuration has another name or one value is right
 _RESERVED = {
     "output_dir": "give out (--out)",
@@ -282,6 +289,31 @@ def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
         if isinstance(inner, Mapping | None):
             changed[mapping] = {**(inner or {}), name: value}
     return changed
+
+
+def with_short_names(settings: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings (-s) with the values of flags of their own, such as ``lr``, by their keys.
+
+    Raises:
+        InputError: for a flag and its key with different values.
+
+    Example:
+        >>> with_short_names({}, {"lr": 3e-5, "epochs": None})
+        {'trainer.learning_rate': 3e-05}
+    """
+    found = dict(settings)
+    hints = typing.get_type_hints(TrainingArguments)
+    for short, value in given.items():
+        key = f"trainer.{SHORT[short]}"
+        if value is None:
+            continue
+        if key in found and read_text(hints[SHORT[short]], found[key]) != value:
+            raise InputError(
+                f"expected --{short.replace('_', '-')} or -s {key}, got both with different values "
+                f"({value:g} and {quoted(found[key])}): leave one out"
+            )
+        found[key] = value
+    return found
 
 
 def _misplaced(name: str, values: Mapping[str, Any]) -> InputError | None:
