@@ -83,7 +83,8 @@ class TaskCommand(TyperCommand):
             found.append(parameter)
             if parameter.name != "option":
                 continue
-            own = found[-1] = copy.copy(parameter)
+            own: Any = copy.copy(parameter)
+            found[-1] = own
             if task is None:
                 named = (
                     "TASK"
@@ -103,7 +104,7 @@ class TaskCommand(TyperCommand):
                 uses = row["for"].split(", ")
                 if row["for"] != "all" and not set(uses) & set(USES[str(self.name)]):
                     continue
-                line = copy.copy(own)
+                line: Any = copy.copy(own)
                 line.opts, line.secondary_opts = [f"{row['option']}="], []
                 line.metavar = row["values"]
                 line.help = _sentence(row["meaning"])
