@@ -19,7 +19,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from dicetune.data import Entries
-from dicetune.data.files.tables import RULE_COLUMN, WRITTEN, joined_table, table_text
+from dicetune.data.files.tables import (
+    RULE_COLUMN,
+    WRITTEN,
+    joined_objects,
+    joined_table,
+    table_text,
+)
 from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, quoted, unknown_name
 from dicetune.loss_input import IGNORED, LossInput, LossTarget, item_count
@@ -106,6 +112,7 @@ class Task(ABC):
     inputs: ClassVar[tuple[str, ...]] = ("text",)  # texts that one example needs at prediction
     out_formats: ClassVar[tuple[str, ...]] = ("jsonl", *WRITTEN)  # of ``render``, the default first
     inspect: ClassVar[Any]  # ``f(splits, count_subwords) -> Inspection``
+    named_by: ClassVar[tuple[str, ...]] = ("id",)  # keys of JSON lines that name an answer
     document_name: ClassVar[str] = "document"  # attribute of an example that names its document
 
     # facts of a task
@@ -351,7 +358,7 @@ class Task(ABC):
         self, data: Any, answers: Sequence[Any], out_format: str, rule: DecisionRule | None
     ) -> str:
         """``render`` in a format that is no table; by default JSON lines."""
-        return self.json_lines(decided(answer.to_dict(), rule) for answer in answers)
+        return self.json_lines(data, [decided(answer.to_dict(), rule) for answer in answers])
 
     def table(
         self, data: Any, answers: Sequence[Any], rule: DecisionRule | None = None
@@ -385,9 +392,11 @@ class Task(ABC):
     def cells(self, answers: Sequence[Any]) -> list[dict[str, Any]]:
         """The answers as cells of a table, by the names of the columns."""
 
-    @staticmethod
-    def json_lines(rows: Iterable[Mapping[str, Any]]) -> str:
-        """One JSON object a line."""
+    def json_lines(self, data: Any, found: Sequence[Mapping[str, Any]]) -> str:
+        """One JSON object a line, with the other keys and columns of the input."""
+        kept, rows = getattr(data, "table", None), iter(found)
+        if kept is not None:
+            rows = joined_objects(found, kept, self.named_by)
         return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 

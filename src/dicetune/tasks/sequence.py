@@ -29,7 +29,7 @@ from dicetune.data import (
     read_text_predictions,
     read_texts,
 )
-from dicetune.data.files.tables import QUOTING, joined_objects, read_separator
+from dicetune.data.files.tables import QUOTING, read_separator
 from dicetune.data.texts.columns import HEADERS
 from dicetune.data.texts.labels import AUTO, read_label_names
 from dicetune.decide import DecisionRule
@@ -190,6 +190,7 @@ class SequenceTask(Task):
     # problem_type for pipelines of transformers: softmax, or a sigmoid for each label
     model_config: ClassVar[Mapping[str, Any]] = {"problem_type": "single_label_classification"}
     inspect = staticmethod(inspect_texts)
+    named_by = ("id", "text", "text_b")
     several: ClassVar[bool] = False
     kind: ClassVar[Kind] = "classes"
     answer_class: ClassVar[type[Classified | Labelled]] = Classified
@@ -402,13 +403,11 @@ class SequenceTask(Task):
         rule: DecisionRule | None,
     ) -> str:
         """JSON lines with the id, the text and the other keys of the input."""
-        own: Iterable[dict[str, Any]] = [
+        own = [
             present(given) | decided(answer.to_dict(), rule, answer.names)
             for given, answer in zip(self.given(data, answers), answers, strict=True)
         ]
-        if data.table is not None:
-            own = joined_objects(list(own), data.table, ("id", "text", "text_b"))
-        return self.json_lines(own)
+        return self.json_lines(data, own)
 
 
 def label_order(train: TextCorpus, labels: Sequence[str] | None) -> list[str]:

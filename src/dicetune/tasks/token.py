@@ -304,13 +304,19 @@ class TokenTask(Task):
     def other_text(
         self, data: Corpus, answers: Sequence[Tagged], out_format: str, rule: DecisionRule | None
     ) -> str:
-        """The format of the source ("same"), columns, or JSON lines."""
+        """The format of the source ("same"), columns, or JSON lines.
+
+        The rows of a file of columns get one cell more.
+        """
         texts = _texts_of(data)
         if out_format == "jsonl" or (out_format == "same" and data.format == "jsonl"):
-            return self.json_lines(
+            found = [
                 decided(present({"id": sentence.id, "text": text, **answer.to_dict()}), rule)
                 for answer, sentence, text in zip(answers, data, texts, strict=True)
-            )
+            ]
+            return self.json_lines(data, found)
+        if data.kept is not None and data.kept.has_columns:
+            return data.kept.tagged([answer.tags for answer in answers])
         if out_format == "conll" or data.format != "text":
             stream = StringIO()
             plain = [Sentence(tuple(answer.tokens)) for answer in answers]

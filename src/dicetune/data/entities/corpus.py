@@ -21,9 +21,11 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import yaml
 
+from dicetune.data.files.tables import InputTable
 from dicetune.data.files.text import Entries, Note, NoteBook, Place, read_lines
 from dicetune.data.inspect import Contents, Inspection, Item, Ratio, SubwordCounter, inspect_splits
 from dicetune.data.tagged.corpus import PAPER_RATIOS, Corpus
+from dicetune.data.tagged.kept import KeptLines
 from dicetune.errors import DataError, listed, quoted
 from dicetune.problems.schemes import spans
 
@@ -81,7 +83,7 @@ class EntitySentence:
 class EntityCorpus(Entries[EntitySentence]):
     """The sentences of one file or split, in the order of the file."""
 
-    parts: ClassVar[tuple[str, ...]] = ("sentences", "texts", "places")
+    parts: ClassVar[tuple[str, ...]] = ("sentences", "kept", "texts", "places")
 
     sentences: tuple[EntitySentence, ...]
     source: str
@@ -90,6 +92,12 @@ class EntityCorpus(Entries[EntitySentence]):
     has_gold: bool = True  # False for text to be predicted
     texts: tuple[str | None, ...] = ()  # plain texts that the sentences were cut from
     places: tuple[tuple[tuple[int, int], ...], ...] = ()  # of each word in its plain text
+    kept: KeptLines | None = None  # of text to be predicted
+
+    @property
+    def table(self) -> InputTable | None:
+        """What the file holds beside the words, where it is kept."""
+        return None if self.kept is None else self.kept.table()
 
     @property
     def types(self) -> list[str]:
@@ -116,6 +124,7 @@ def entity_corpus(corpus: Corpus) -> EntityCorpus:
         has_gold=corpus.scheme is not None,
         texts=getattr(corpus, "texts", ()),
         places=getattr(corpus, "places", ()),
+        kept=corpus.kept,
     )
 
 

@@ -27,10 +27,10 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import StringIO
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from dicetune.data.files.text import NoteBook, without_returns
 from dicetune.errors import DataError, listed, of_extra, quoted, unknown_name
@@ -302,7 +302,16 @@ class InputTable:
 
     names: tuple[str, ...]
     rows: Sequence[Sequence[Any]]  # cells, or values of JSON; None where an object lacks a key
-    used: frozenset[str]  # names of the columns that are the text, the second text and the id
+    used: frozenset[str]  # names of the columns that the answers show
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], used: frozenset[str]) -> Self:
+        """The columns of rows by name, which need not have them all."""
+        names = _names(rows)
+        return cls(tuple(names), [[row.get(name) for name in names] for row in rows], used)
+
+    def __getitem__(self, place: slice) -> InputTable:
+        return replace(self, rows=self.rows[place])
 
 
 def table_text(rows: Sequence[Sequence[object]], separator: str = "\t") -> str:

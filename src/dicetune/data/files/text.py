@@ -85,7 +85,9 @@ class Entries(Generic[Entry]):
     def part(self, begin: int, end: int) -> Self:
         """The corpus cut to the entries of a range."""
         this: Any = self
-        cut: Self = replace(this, **{name: getattr(this, name)[begin:end] for name in self.parts})
+        parts = {name: getattr(this, name) for name in self.parts}
+        there = {name: part for name, part in parts.items() if part is not None}
+        cut: Self = replace(this, **{name: part[begin:end] for name, part in there.items()})
         return cut
 
     def first(self, count: int) -> Self:

@@ -27,6 +27,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from dicetune.data.files.tables import InputTable
 from dicetune.data.files.text import Entries, Note, Place
 from dicetune.data.inspect import Contents, Inspection, Item, Ratio, SubwordCounter, inspect_splits
 from dicetune.problems.answer_text import words
@@ -71,13 +72,14 @@ class Question:
 class QuestionCorpus(Entries[Question]):
     """The questions of one file or split, in the order of the file."""
 
-    parts: ClassVar[tuple[str, ...]] = ("questions",)
+    parts: ClassVar[tuple[str, ...]] = ("questions", "table")
 
     questions: tuple[Question, ...]
     source: str
     notes: tuple[Note, ...] = ()
     gold: bool = True  # whether answers were read
     format: str = "text"  # of the file; "text" for plain values
+    table: InputTable | None = None  # title and further keys of questions to be answered
 
     def place_of(self, question: Question) -> str:
         """The place of a question: "file:line", or the file and the place in its document."""

@@ -24,6 +24,7 @@ from typing import Any
 
 from dicetune.data.files.hub import load_split, names_data_set
 from dicetune.data.files.json_objects import is_name, json_objects, whole_characters
+from dicetune.data.files.tables import InputTable
 from dicetune.data.files.text import NoteBook, Place, read_lines, source_name
 from dicetune.data.questions.corpus import (
     NOWHERE,
@@ -76,7 +77,11 @@ def read_questions(path: str | Path, *, format: str = "auto", gold: bool = True)
         raise DataError(source, "expected questions, got none: check the file and the format")
     if gold:
         _check_gold(asked, questions, source)
-    return QuestionCorpus(questions, source, notes.notes(), gold, format)
+    table = None
+    if any(item.more for item in asked):
+        rows = [{"id": q.id, "question": q.question, **i.more} for i in asked for q in [i.question]]
+        table = InputTable.of(rows, frozenset({"id", "question"}))
+    return QuestionCorpus(questions, source, notes.notes(), gold, format, table)
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,14 @@ class _Record:
     paragraph_spot: Spot
     title: Any = None
     layout: _Layout = _SQUAD
+
+    def named(self) -> dict[str, Any]:
+        """What ``predict`` keeps beside id and question: title, keys of question and paragraph."""
+        layout = self.layout
+        used = {"id", "question", "title", "qas", layout.id, layout.question, layout.context}
+        both = {**self.paragraph, **self.values}
+        more = {name: value for name, value in both.items() if name not in used}
+        return more if self.title is None else {"title": self.title, **more}
 
     def answers(self) -> Iterator[tuple[Spot, str, int | None]]:
         """Place, text and offset of each answer, from any spelling."""
@@ -254,6 +267,7 @@ class _Asked:
     spot: Spot
     flag: object  # the file's is_impossible
     answers: tuple[tuple[Spot, str, int | None], ...]  # place, text and offset
+    more: dict[str, Any]  # of a question to be answered
 
     def with_places(self, rule: OffsetRule, notes: NoteBook) -> Question:
         """The question with its answers at their places in the context."""
@@ -315,7 +329,8 @@ def _asked(records: Iterable[_Record], gold: bool) -> Iterator[_Asked]:
         )
         flag = values.get("is_impossible")
         is_read = gold and not (flag is True and "answers" not in values)
-        yield _Asked(question, spot, flag, tuple(record.answers()) if is_read else ())
+        answers = tuple(record.answers()) if is_read else ()
+        yield _Asked(question, spot, flag, answers, {} if gold else record.named())
 
 
 def _check_gold(asked: Sequence[_Asked], questions: Sequence[Question], source: str) -> None:

@@ -36,6 +36,7 @@ import numpy as np
 
 from dicetune.data.files.text import Target, write_text
 from dicetune.data.tagged.corpus import COMMENTS, Reading, Tagged
+from dicetune.data.tagged.kept import cells
 from dicetune.data.tagged.sentences import Numbered, Numbering, Sentence, Sentences
 from dicetune.errors import InputError, quoted
 
@@ -49,7 +50,6 @@ _TAG_NAMES = {
     *("gold", "predicted", "prediction", "pred"),
 }
 _NUMBER = re.compile(r"([0-9]{1,9})(?:[-.][0-9]+)?")
-_SPACES = re.compile(r"[ \t]+")
 _LEAST_ROWS = 5
 _LEAST_SHARE = 0.99
 
@@ -220,13 +220,6 @@ def column_number(value: int | str | None, default: int, name: str) -> int:
             f"expected {name} to be a number (0 is the first column, -1 the last) for a file of "
             f"columns, got {quoted(value)}"
         ) from None
-
-
-def cells(line: str, by_tab: bool) -> list[str]:
-    """The cells of one row, parted at each tab, or else at runs of spaces and tabs."""
-    if by_tab:
-        return line.split("\t")
-    return _SPACES.split(line.rstrip(" \t"))
 
 
 def write_conll(

@@ -13,17 +13,18 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 
 from dicetune.data.tagged.corpus import Reading, column_place
+from dicetune.data.tagged.kept import CONLLU
 from dicetune.data.tagged.sentences import Sentence
 from dicetune.errors import quoted
 
-WIDTH = 10
+WIDTH = len(CONLLU)
 _NAMES = {"form": 1, "lemma": 2, "upos": 3, "xpos": 4, "deprel": 7}
 _PLAIN = re.compile(r"\d+")
 _MULTI = re.compile(r"\d+-\d+")
 _EMPTY = re.compile(r"\d+\.\d+")
 _ID = re.compile(r"\d+([-.]\d+)?")
 _DECLARED = re.compile(r"#\s*global\.columns\s*=\s*(.*\S)")
-_COLUMNS = "ID FORM LEMMA UPOS XPOS FEATS HEAD DEPREL DEPS MISC"
+_COLUMNS = " ".join(CONLLU).upper()
 _NEW_DOCUMENT = re.compile(r"#\s*newdoc\b(?:\s+id\s*=\s*(.*\S))?")
 _SENT_ID = re.compile(r"#\s*sent_id\s*=\s*(.*\S)")
 

@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from dicetune.data.files.tables import InputTable
 from dicetune.data.files.text import Entries, Note, NoteBook, Reader
 from dicetune.data.inspect import Contents, Inspection, Item, Ratio, SubwordCounter, inspect_splits
+from dicetune.data.tagged.kept import KeptLines
 from dicetune.data.tagged.sentences import Sentence, Sentences
 from dicetune.errors import DataError, InputError, InputTypeError, listed, quoted
 from dicetune.problems.schemes import spans, split_tag, to_tags
@@ -39,7 +41,7 @@ _WORD = re.compile(r"\w+(?:[-'’.]\w+)*|[^\w\s]")
 class Corpus(Entries[Sentence]):
     """The sentences of one file or split, and what its reader noted."""
 
-    parts: ClassVar[tuple[str, ...]] = ("sentences",)
+    parts: ClassVar[tuple[str, ...]] = ("sentences", "kept")
 
     sentences: Sequence[Sentence]  # kept as numbers
     source: str
@@ -47,6 +49,7 @@ class Corpus(Entries[Sentence]):
     found_scheme: str | None = None  # of the file
     notes: tuple[Note, ...] = ()
     format: str = ""
+    kept: KeptLines | None = None  # of words to be tagged
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sentences", Sentences.of(self.sentences))
@@ -55,6 +58,11 @@ class Corpus(Entries[Sentence]):
     def numbered(self) -> Sentences:
         """The sentences as numbers."""
         return Sentences.of(self.sentences)
+
+    @property
+    def table(self) -> InputTable | None:
+        """What the file holds beside the words, where it is kept."""
+        return None if self.kept is None else self.kept.table()
 
     @property
     def tag_counts(self) -> Counter[str]:
@@ -66,7 +74,7 @@ class Corpus(Entries[Sentence]):
 class PlainCorpus(Corpus):
     """Untagged sentences that know the text they were cut from, and the place of each word."""
 
-    parts: ClassVar[tuple[str, ...]] = ("sentences", "texts", "places")
+    parts: ClassVar[tuple[str, ...]] = ("sentences", "kept", "texts", "places")
 
     texts: tuple[str | None, ...] = ()  # ``None`` for a sentence that came as words
     places: tuple[tuple[tuple[int, int], ...], ...] = ()  # first character, one past the last

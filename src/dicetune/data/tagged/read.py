@@ -32,7 +32,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from itertools import dropwhile
 from pathlib import Path
@@ -42,11 +42,12 @@ import numpy as np
 
 from dicetune.data.files.hub import names_data_set
 from dicetune.data.files.text import read_lines, source_name
-from dicetune.data.tagged.conll import DOCUMENT, cells, names_columns, parse_conll, rows_of
+from dicetune.data.tagged.conll import DOCUMENT, names_columns, parse_conll, rows_of
 from dicetune.data.tagged.conll2012 import is_conll2012, parse_conll2012
 from dicetune.data.tagged.conllu import is_conllu, parse_conllu
 from dicetune.data.tagged.corpus import Column, Corpus, Reading, Scheme
 from dicetune.data.tagged.jsonl import parse_jsonl, read_hub
+from dicetune.data.tagged.kept import KEPT_FORMATS, KeptLines, cells
 from dicetune.data.tagged.schemes import normalise, target_scheme
 from dicetune.data.tagged.sentences import Sentence, Sentences
 from dicetune.data.tagged.treebank import is_treebank, is_word_tags, parse_treebank, parse_word_tags
@@ -91,7 +92,8 @@ def read_tokens(
     Tags that spell ``spans`` are brought to IOB2 or IOBES; other tags are read as they are. Columns
     have numbers from 0, or names in JSON lines, data sets, CoNLL-U and CoNLL-2012; the last column
     is the default for tags. Without ``require_tags``, tags are not read unless ``tag_column`` is
-    given, and sentences without words are kept: the output has as many sentences as the input.
+    given, and sentences without words are kept: the output has as many sentences as the input. It
+    keeps what else the lines hold.
     ``trained`` holds the options of a model, whose columns are the default for files of columns;
     ``lines`` holds the lines of a file that was read already, such as a stream.
     """
@@ -108,7 +110,10 @@ def read_tokens(
             tag_column = trained.get("tag_column")
     reading = Reading(lines or (), source_name(path), spans, token_column, tag_column, wanted)
     found = read_hub(path, reading) if format == "hub" else _PARSERS[format](reading)
-    return _corpus(Sentences.of(found), scheme, format, reading)
+    corpus = _corpus(Sentences.of(found), scheme, format, reading)
+    if require_tags or format not in KEPT_FORMATS:
+        return corpus
+    return replace(corpus, kept=KeptLines(reading.lines, format, corpus.numbered))
 
 
 def _corpus(sentences: Sentences, scheme: str, format: str, reading: Reading) -> Corpus:

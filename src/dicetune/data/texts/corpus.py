@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from dicetune.data.files.tables import InputTable
 from dicetune.data.files.text import Entries, Note
@@ -33,20 +33,13 @@ class TextExample:
 class TextCorpus(Entries[TextExample]):
     """The examples of one file or split, in the order of the file."""
 
-    parts: ClassVar[tuple[str, ...]] = ("examples",)
+    parts: ClassVar[tuple[str, ...]] = ("examples", "table")
 
     examples: tuple[TextExample, ...]
     source: str
     notes: tuple[Note, ...] = ()
     names: tuple[str, ...] = ()  # of all labels, where a file of names or a ClassLabel has them
     table: InputTable | None = None  # of texts to be labelled, where their file is a table
-
-    def part(self, begin: int, end: int) -> Self:
-        """The corpus and its table cut to a range."""
-        if self.table is None:
-            return super().part(begin, end)
-        table = replace(self.table, rows=self.table.rows[begin:end])
-        return replace(super().part(begin, end), table=table)
 
     @property
     def label_counts(self) -> Counter[str]:

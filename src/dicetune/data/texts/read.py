@@ -127,9 +127,7 @@ class _Table:
         used = frozenset(names[place] for place in known if place is not None)
         if not self.records:
             return InputTable(tuple(names), [row for _, row in self.rows], used)
-        names = list(dict.fromkeys(key for record in self.records for key in record))
-        rows = [[record.get(name) for name in names] for record in self.records]
-        return InputTable(tuple(names), rows, used)
+        return InputTable.of(self.records, used)
 
 
 def _json_table(lines: Sequence[str], source: str) -> _Table:
