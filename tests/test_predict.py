@@ -10,7 +10,7 @@ import torch
 from transformers import BertConfig, BertForTokenClassification, BertModel
 
 from commands import command
-from dicetune.data import guess_format, read_lines
+from dicetune.data import guess_format, read_lines, read_predictions
 from dicetune.errors import InputError, InputTypeError
 from dicetune.predictor import load
 from dicetune.records import RunRecord
@@ -75,7 +75,7 @@ CONLL = "at O\nQuay B-SITE\n\nall O\nquiet O\n"
 @pytest.mark.parametrize("name", ["-", "eng.testb"])
 def test_columns_by_spaces_are_told_by_content_and_said_to_be_a_guess(tag, name):
     out, reports = tag(CONLL, name)
-    assert out == "at\tB-SITE\nQuay\tB-SITE\n\nall\tB-SITE\nquiet\tB-SITE\n\n"
+    assert out == "at O B-SITE\nQuay B-SITE B-SITE\n\nall O B-SITE\nquiet O B-SITE\n\n"
     (report,) = reports
     assert "read as columns, one word a row (conll), since each row has 2 words" in report
     assert "--format" in report
@@ -175,7 +175,71 @@ def test_json_rows_without_words_keep_their_place(tag):
 
 def test_the_words_may_stand_in_another_column(tag, model):
     out, _ = tag("1\tat\n2\tQuay\n", options={"token_column": 1})
-    assert out == "at\tB-SITE\nQuay\tB-SITE\n\n"
+    assert out == "1\tat\tB-SITE\n2\tQuay\tB-SITE\n\n"
+
+
+COLUMNS = """-DOCSTART-\t-X-\tO
+
+# id a1\tdomain=port
+at\tIN\tO
+Quay\tNNP\tB-SITE
+
+
+# id a2
+# said twice
+all\tDT\tO
+# the end
+"""
+
+
+@pytest.mark.parametrize("at_once", [1, 1024])
+def test_columns_and_comments_of_a_file_are_kept(model, tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr("dicetune.predictor._ANSWERED", at_once)
+    source, target = tmp_path / "in.conll", tmp_path / "out.conll"
+    source.write_text(COLUMNS, encoding="utf-8")
+    predict(model, str(source), out=str(target), keep=False)
+    rows = ("at\tIN\tO", "Quay\tNNP\tB-SITE", "all\tDT\tO")
+    expected = COLUMNS
+    for row in rows:
+        expected = expected.replace(row, f"{row}\tB-SITE")
+    assert target.read_text(encoding="utf-8") == expected + "\n"
+    found = read_predictions(target, scheme="iob2")
+    assert found.gold == [("O", "B-SITE"), ("O",)]
+    assert found.predicted == [("B-SITE", "B-SITE"), ("B-SITE",)]
+
+    predict(model, str(source), out=str(target), keep=False, out_format="jsonl")
+    first, second = map(json.loads, target.read_text(encoding="utf-8").splitlines())
+    assert (first["tokens"], first["column 1"], first["column 2"]) == (
+        ["at", "Quay"],
+        ["IN", "NNP"],
+        ["O", "B-SITE"],
+    )
+    assert first["comments"] == ["# id a1\tdomain=port"]
+    assert second["comments"] == ["# id a2", "# said twice"]
+    assert not {"column 0", "text"} & first.keys()
+
+
+def test_rows_of_conllu_that_are_no_words_get_a_cell_too(tag):
+    def row(number, form):
+        return f"{number}\t{form}\t{form.lower()}" + "\t_" * 7
+
+    rows = [row("1-2", "Atthe"), row("1", "At"), row("2", "the"), row("2.1", "old")]
+    out, _ = tag("\n".join(["# sent_id = s7", *rows]) + "\n\n")
+    cells = ["_", "B-SITE", "B-SITE", "_"]
+    expected = [f"{row}\t{cell}" for row, cell in zip(rows, cells, strict=True)]
+    assert out.splitlines() == ["# sent_id = s7", *expected, ""]
+    found = json.loads(tag("\n".join(["# sent_id = s7", *rows]), out_format="jsonl")[0])
+    assert (found["id"], found["lemma"], found["input_id"]) == ("s7", ["at", "the"], ["1", "2"])
+
+
+def test_keys_of_tagged_json_lines_are_kept(tag):
+    row = {"id": "a", "tokens": ["at", "Quay"], "tags": ["O", "O"], "page": 3, "text": "at Quay"}
+    out, _ = tag(json.dumps(row) + "\n")
+    found = json.loads(out)
+    assert (found["tags"], found["input_tags"]) == (["B-SITE", "B-SITE"], ["O", "O"])
+    assert (found["page"], found["text"]) == (3, "at Quay")
+    out, _ = tag(json.dumps(row) + "\n", out_format="csv")
+    assert out.splitlines()[0] == "id,text,tags,page,entities"
 
 
 def test_the_columns_of_the_run_are_the_default(tmp_path, capsys):
@@ -186,7 +250,7 @@ def test_the_columns_of_the_run_are_the_default(tmp_path, capsys):
     RunRecord(config=config, labels=LABELS, settings=settings, **RECORDED).save(folder)
     (tmp_path / "in.tsv").write_text("1\tat\n2\tQuay\n", encoding="utf-8")
     predict(folder, str(tmp_path / "in.tsv"), out="-")
-    assert capsys.readouterr().out == "at\tB-SITE\nQuay\tB-SITE\n\n"
+    assert capsys.readouterr().out == "1\tat\tB-SITE\n2\tQuay\tB-SITE\n\n"
     (tmp_path / "in.jsonl").write_text('{"tokens": ["at"]}\n', encoding="utf-8")
     predict(folder, str(tmp_path / "in.jsonl"), out="-")
     assert json.loads(capsys.readouterr().out)["tokens"] == ["at"]
@@ -283,7 +347,7 @@ def test_the_command_says_the_format_on_the_error_stream(model, tmp_path, capsys
     (tmp_path / "eng.testb").write_text(CONLL, encoding="utf-8")
     assert command("predict", model, tmp_path / "eng.testb") == 0
     captured = capsys.readouterr()
-    assert captured.out.splitlines()[0] == "at\tB-SITE"
+    assert captured.out.splitlines()[0] == "at O B-SITE"
     assert captured.err.count("\n") == 1
     assert "read as columns" in captured.err
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 
+import numpy as np
 import pytest
 
 from dicetune.predictor import load
@@ -101,6 +102,67 @@ def test_answers_have_a_row_a_question(saved_family):
     head, row = rows_of(answers.text, ",")
     assert head == ["id", "question", "answer", "probability"]
     assert row[1:3] == ["Who lost it?", answers[0].prediction.text]
+
+
+ASKED = [
+    {"id": "q1", "question": "Who lost it?", "context": "Atlas Sync lost it", "page": 3},
+    {"id": "q2", "question": "Where?", "context": "at Quay Nine", "answers": [], "title": "Port"},
+]
+
+
+@pytest.mark.parametrize("layout", ["jsonl", "squad", "cmrc"])
+def test_title_and_keys_of_questions_are_kept(saved_family, tmp_path, layout):
+    articles = [
+        {"title": row.get("title"), "paragraphs": [paragraph]}
+        for row in ASKED
+        for paragraph in [{"context": row["context"], "qas": [row]}]
+    ]
+    renamed = {"id": "query_id", "question": "query_text"}
+    paragraphs = [
+        {
+            "context_id": "c",
+            "context_text": row["context"],
+            "title": row.get("title"),
+            "qas": [{renamed.get(k, k): v for k, v in row.items() if k != "context"}],
+        }
+        for row in ASKED
+    ]
+    text = {
+        "jsonl": "".join(json.dumps(row) + "\n" for row in ASKED),
+        "squad": json.dumps({"data": articles}),
+        "cmrc": json.dumps(paragraphs),
+    }[layout]
+    (tmp_path / "in").write_text(text, encoding="utf-8")
+    model = saved_family("bert", "question")
+    answers = predict(model, str(tmp_path / "in"))
+    first, second = map(json.loads, answers.text.splitlines())
+    assert (first["id"], first["page"], "title" in first) == ("q1", 3, False)
+    assert (second["title"], second["answers"], "page" in second) == ("Port", [], False)
+    assert second["answer"] == answers[1].prediction.text
+    head, *rows = rows_of(predict(model, str(tmp_path / "in"), out_format="csv").text, ",")
+    at = [head.index(name) for name in ("id", "question", "page", "title")]
+    assert [[row[place] for place in at] for row in rows] == [
+        ["q1", "Who lost it?", "3", ""],
+        ["q2", "Where?", "", "Port"],
+    ]
+    assert head[-2:] == ["answer", "probability"]
+
+
+def test_keys_and_columns_of_sentences_with_entities_are_kept(tmp_path):
+    row = {"tokens": ["at", "Quay"], "entities": [{"type": "X", "start": 0, "end": 1}], "page": 3}
+    (tmp_path / "in.jsonl").write_text(json.dumps(row) + "\n", encoding="utf-8")
+    (tmp_path / "in.conll").write_text("# id 7\nat\tIN\nQuay\tNNP\n", encoding="utf-8")
+    task = TASKS["mrc-ner"]({"X": "Find it."})
+    kept = []
+    for name in ("in.jsonl", "in.conll"):
+        data = task.read(tmp_path / name, task.Options(), gold=False)
+        answers = task.answers(data, [[]], [np.zeros((0, 6))])
+        kept.append(json.loads(task.render(data, answers, "jsonl")))
+        head, cells = rows_of(task.render(data, answers, "csv"), ",")
+        assert (head[0], cells[0], head[-1]) == ("text", "at Quay", "entities")
+    assert (kept[0]["entities"], kept[0]["input_entities"]) == ([], row["entities"])
+    assert kept[0]["page"] == 3
+    assert (kept[1]["column 1"], kept[1]["comments"]) == (["IN", "NNP"], ["# id 7"])
 
 
 def test_every_task_writes_tables():

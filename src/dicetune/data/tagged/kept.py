@@ -51,17 +51,18 @@ class KeptLines:
 
     def tagged(self, tags: Sequence[Sequence[str]]) -> str:
         """The lines, each row with the tag of its word as its last cell."""
-        found, at = [], self.begin
-        for (sentence, own), predicted in zip(self._own(), tags, strict=True):
-            tag_of = dict(zip(sentence.lines, predicted, strict=True))
-            for at, line in own:
-                tag = tag_of.get(at)
-                if tag is None and self.format == "conllu" and line and not line.startswith("#"):
-                    tag = "_"
-                found.append(line if tag is None else _with_cell(line, tag))
-        if self.end is None:
-            found += self.lines[at:]
-            found += [""] if found[-1].strip() else []
+        tag_of = {
+            number: tag
+            for sentence, predicted in zip(self.sentences, tags, strict=True)
+            for number, tag in zip(sentence.lines, predicted, strict=True)
+        }
+        found, other = [], "_" if self.format == "conllu" else None
+        for number, line in enumerate(self.lines[self.begin : self.end], self.begin + 1):
+            is_row = bool(line.strip()) and not line.startswith("#")
+            tag = tag_of.get(number, other if is_row else None)
+            found.append(line if tag is None else _with_cell(line, tag))
+        if self.end is None and found[-1].strip():
+            found.append("")
         text = "".join(line + "\n" for line in found)
         # a reader drops one byte order mark
         return "\ufeff" + text if self.begin == 0 and text.startswith("\ufeff") else text
@@ -94,7 +95,8 @@ class KeptLines:
 
     def _columns(self, sentence: Sentence, own: Sequence[tuple[int, str]]) -> dict[str, Any]:
         """The further columns of a sentence, and the comments before its last row."""
-        rows = [line for number, line in own if number in {*sentence.lines}]
+        words = {*sentence.lines}
+        rows = [line for number, line in own if number in words]
         by_tab, names = all("\t" in row for row in rows), _NAMES[self.format]
         columns = map(list, zip(*(cells(row, by_tab) for row in rows), strict=False))
         found: dict[str, Any] = {
@@ -102,7 +104,7 @@ class KeptLines:
             for place, column in enumerate(columns)
             if column != list(sentence.tokens)
         }
-        said = [line for n, line in own if line.startswith("#") and n not in {*sentence.lines}]
+        said = [line for n, line in own if line.startswith("#") and n not in words]
         return found | ({"comments": said} if said else {})
 
 
