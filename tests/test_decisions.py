@@ -153,9 +153,30 @@ def test_tune_on_the_command_line(trained, capsys):
     (folder / TUNED_FILE).unlink()
 
 
+def test_the_fitted_rule_goes_into_the_head_of_a_new_folder(trained, tmp_path, capsys):
+    name, folder, data = trained
+    out = tmp_path / "baked"
+    code = command("tune", folder, "--plain", "--overwrite", "--bake", out)
+    rule, said = DecisionRule.load(folder), " ".join(capsys.readouterr().err.split())
+    if code:
+        assert code == 2
+        assert rule.is_default or name == "qa"
+        assert "moves something" in said or "some positions of a text" in said
+        assert not out.exists()
+    else:
+        tuned, found = evaluate(folder, data), evaluate(out, data)
+        shown = load(folder).task.shown
+        assert {score: found[score] for score in shown} == {score: tuned[score] for score in shown}
+        assert f"rule {rule.told(most=8)} is in" in read_json(out / "run.json")["notes"][-1]
+        assert "## Decision" in (out / "README.md").read_text(encoding="utf-8")
+    (folder / DECISION_FILE).unlink()
+    (folder / TUNED_FILE).unlink()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ((".", "--list", "--bake", "x"), "expected a rule to fit, or --list, got both (--bake)"),
         ((), "expected a run's folder or --scores, got neither"),
         (("nowhere",), "expected the folder of a finished run"),
         (("--scores", "nowhere.jsonl"), "no such file"),

@@ -27,6 +27,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 _PUBLIC = {
     **dict.fromkeys(("train", "compare", "report"), "dicetune.runs"),
     **dict.fromkeys(("evaluate", "predict", "inspect"), "dicetune.scoring"),
+    "export": "dicetune.delivery",
     "LossInput": "dicetune.loss_input",
     "ObjectiveTrainer": "dicetune.training",
     "RunConfig": "dicetune.training",

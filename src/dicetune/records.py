@@ -17,6 +17,7 @@ import json
 import logging
 import os
 import platform
+import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -263,6 +264,32 @@ def replace_text(path: Path, text: str | Iterable[str]) -> None:
     with partial.open("w", encoding="utf-8") as file:
         file.writelines([text] if isinstance(text, str) else text)
     os.replace(partial, path)
+
+
+@contextlib.contextmanager
+def new_folder(path: str | Path) -> Iterator[Path]:
+    """A folder that is filled under another name, and appears whole or not at all.
+
+    Raises:
+        InputError: a place that is in use, or cannot be made.
+    """
+    out = Path(path).absolute()
+    part = out.with_name(f"{out.name}.part")
+    if out.exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise InputError(f"expected a new or empty folder, got {quoted(out)}: give another --out")
+    try:
+        part.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(
+            f"expected a folder that can be made, got {quoted(part)}: {error.strerror}"
+        ) from None
+    try:
+        yield part
+        if out.exists():
+            out.rmdir()
+        os.replace(part, out)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 # one process at a time in a folder

@@ -36,6 +36,7 @@ def tune(
     calibrate: bool = False,
     costs: str | Path | Mapping[str, Mapping[str, float]] | None = None,
     abstain: str | float | None = None,
+    bake: str | Path | None = None,
 ) -> Finding:
     """Fit the decision rule of a run, or of any model's scores, on dev.
 
@@ -64,6 +65,8 @@ def tune(
         abstain: let the rule say nothing where it is unsure: the cost of saying nothing where an
             error costs 1 (or in the units of the costs), for which no biases are fitted, or a
             share of texts, such as "5%".
+        bake: new folder for the model with the fitted rule in the biases of its head: as ``export``
+            with ``to="transformers"``.
 
     Raises:
         InputError: for neither a folder nor scores, or both; the folder of an unfinished run; an
@@ -86,7 +89,8 @@ def tune(
     if folder is None:
         if scores is None:
             raise InputError("expected a run's folder or --scores, got neither: dicetune tune DIR")
-        for flag, value in (("name", name), ("default", default), ("list", list_rules or None)):
+        own = {"name": name, "default": default, "list": list_rules or None, "bake": bake}
+        for flag, value in own.items():
             if value is not None:
                 raise InputError(
                     f"expected no {flag} beside --scores, got {quoted(value)}: it is for the rules "
@@ -107,7 +111,11 @@ def tune(
     if list_rules or (default is not None and name is None):
         asked = {"objective": objective, "name": name, "confidence": confidence, "costs": costs}
         asked |= {"plain": plain or None, "calibrate": calibrate or None, "abstain": abstain}
-        asked |= {"overwrite": overwrite or None, "folds": None if folds == FOLDS else folds}
+        asked |= {
+            "bake": bake,
+            "overwrite": overwrite or None,
+            "folds": None if folds == FOLDS else folds,
+        }
         if given := [f"--{option}" for option, value in asked.items() if value is not None]:
             flag = "--list" if list_rules else "--default"
             raise InputError(
@@ -131,6 +139,10 @@ def tune(
     tuned = tune_folder(folder, problem=problem, name=TUNED if name is None else name, **how)
     if default is not None:
         set_default(folder, default)
+    if bake is not None:
+        from dicetune.deploy.bake import bake_rule  # loads torch
+
+        bake_rule(folder, bake, tuned.rule.name)
     rules = FolderRules.of(folder)
     shown = (
         [] if rules.default == tuned.rule.name and len(rules.rules) == 1 else _rules_parts(rules)

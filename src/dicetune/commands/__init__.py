@@ -9,6 +9,7 @@ from __future__ import annotations
 import typer
 
 from dicetune.commands.compare import compare
+from dicetune.commands.deliver import export
 from dicetune.commands.look import inspect, losses, report, tasks
 from dicetune.commands.task_help import USES, TaskCommand
 from dicetune.commands.train import train
@@ -21,5 +22,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, predict, tune, inspect, tasks, losses, compare, report):
+for command in (train, evaluate, predict, tune, export, inspect, tasks, losses, compare, report):
     app.command(cls=TaskCommand if command.__name__ in USES else None)(command)

@@ -93,6 +93,14 @@ def tune(
             metavar="COST|SHARE",
         ),
     ] = None,
+    bake: Annotated[
+        File,
+        flag(
+            "New folder for the model with the rule in the biases of its head: arg-max, or one "
+            "half, is then the tuned decision in every tool.",
+            metavar="OUT",
+        ),
+    ] = None,
     list_rules: Annotated[bool, flag("List the rules of FOLDER.", "--list")] = False,
     as_json: Json = False,
 ) -> None:

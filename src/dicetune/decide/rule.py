@@ -132,6 +132,41 @@ class DecisionRule:
         alone = bool(PROBLEMS[self.kind].independent)
         return [self.calibration.apply(table, self.labels, alone) for table in scores]
 
+    def output_biases(self) -> list[np.ndarray]:
+        r"""What the rule adds to the biases of a model's heads, so that it decides by default.
+
+        With the slope :math:`a` and the shifts :math:`s` of a calibration,
+        :math:`\arg\max_c (a \log p_c + s_c + b_c) = \arg\max_c (\log p_c + (s_c + b_c) / a)`, and
+        likewise for the sign of a logit.
+
+        Raises:
+            InputError: a rule that no biases express.
+
+        Example:
+            >>> rule = DecisionRule("label", {"spam": 1.0}, "f1", ("ham", "spam"))
+            >>> [added] = rule.output_biases()
+            >>> added.tolist()
+            [0.0, 1.0]
+        """
+        instead = "give --decision with a rule of biases, or export with --to onnx"
+        if self.costs:
+            raise InputError(
+                "expected a rule that biases of a head express, got costs, which weigh the "
+                f"probabilities of all labels: {instead}"
+            )
+        if self.abstain is not None:
+            raise InputError(
+                "expected a rule that biases of a head express, got one that may say nothing, "
+                f"for which a head has no output: {instead}"
+            )
+        moved, slope = dict(self.biases), 1.0
+        if self.calibration is not None:
+            slope = self.calibration.slope
+            for name, shift in self.calibration.shifts.items():
+                moved[name] = moved.get(name, 0.0) + shift
+        moved = {name: bias / slope for name, bias in moved.items()}
+        return PROBLEMS[self.kind].output_biases(moved, self.labels)
+
     def risk(self, deciding: np.ndarray) -> float:
         """The risk of the decision on one unit, from its scores after biases or costs."""
         best = deciding.max()

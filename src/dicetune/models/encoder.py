@@ -255,7 +255,8 @@ def output_bias(model: Any, outputs: int) -> Tensor:
     if bias is None or len(bias) != outputs:
         raise InputError(
             f"expected a last linear layer with {outputs} outputs and a bias, which "
-            f"{type(model).__name__} does not have: leave prior_bias out"
+            f"{type(model).__name__} does not have: no bias can be set there (leave prior_bias or "
+            "--bake out)"
         )
     return bias
 

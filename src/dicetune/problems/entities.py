@@ -108,6 +108,11 @@ class Entities(Problem):
         return found
 
     @classmethod
+    def output_biases(cls, biases: Biases, labels: Sequence[str]) -> list[np.ndarray]:
+        """One bias for each of the three heads."""
+        return [np.array([biases.get(name, 0.0)]) for name in HEADS]
+
+    @classmethod
     def rule_words(cls, biases: Biases, labels: Sequence[str]) -> dict[str, str]:
         """A threshold for start, end and match."""
         least = [f"p({name}) > {chance_over(biases.get(name, 0.0))}" for name in HEADS]

@@ -36,6 +36,24 @@ class Ruled:
         return list(scores)
 
     @classmethod
+    def output_biases(cls, biases: Biases, labels: Sequence[str]) -> list[np.ndarray]:
+        """What a rule adds to the biases of each head of a model, in the order of the heads.
+
+        The default decision on the moved outputs, arg-max or one half, is that of the rule: a bias
+        on a log-probability of a softmax, or on a logit, is one on the output itself.
+
+        Raises:
+            InputError: a type whose rule moves outputs of one head apart.
+        """
+        if cls.independent is None:
+            raise InputError(
+                f"expected a rule that biases of a head express, got one for {cls.kind}, which "
+                "moves some positions of a text and not others: use the rule with `dicetune "
+                "predict`, or export with --to onnx, which keeps it"
+            )
+        return [np.array([biases.get(name, 0.0) for name in labels], dtype=np.float64)]
+
+    @classmethod
     def shrink(cls, biases: Biases, factor: float) -> dict[str, float]:
         """A rule shrunk towards the default decision: factor 0 is the default, 1 the rule."""
         return {name: factor * bias + 0.0 for name, bias in biases.items()}  # no -0.0
