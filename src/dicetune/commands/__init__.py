@@ -9,12 +9,11 @@ from __future__ import annotations
 import typer
 
 from dicetune.commands.compare import compare
-from dicetune.commands.deliver import export
 from dicetune.commands.look import inspect, losses, report, tasks
 from dicetune.commands.task_help import USES, TaskCommand
 from dicetune.commands.train import train
 from dicetune.commands.tune import tune
-from dicetune.commands.use import evaluate, predict
+from dicetune.commands.use import evaluate, export, predict
 
 app = typer.Typer(
     help="Fine-tune text models for F1: dice, Tversky and self-adjusting losses.",

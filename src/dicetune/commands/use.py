@@ -1,4 +1,4 @@
-"""The commands that take a model into use: ``evaluate`` and ``predict``."""
+"""The commands that take a model into use: ``evaluate``, ``predict`` and ``export``."""
 
 from __future__ import annotations
 
@@ -70,3 +70,17 @@ def predict(
 ) -> None:
     """Predict for texts given here, a file or a stream, whose lines are answered as they come."""
     dicetune.predict(**given_by(locals()), keep=False, progress=sys.stderr.isatty())
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run, or a saved model.")],
+    to: Annotated[
+        str, flag("'transformers': a folder for every tool, with the rule in the head's biases.")
+    ],
+    out: Annotated[Path, flag("New folder, e.g. runs/a-out.")],
+    decision: Decision = None,
+    task: Annotated[Text, flag("Task of a model that dicetune did not train, e.g. pair.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a model for other tools, with its decision rule."""
+    show(dicetune.export(**given_by(locals())), as_json)
