@@ -349,3 +349,13 @@ def test_nan_where_nothing_counts_goes_nowhere_and_elsewhere_is_seen():
         assert results[0][1].isfinite().all()
         target[2] = 0
         assert build("ce+dice")(logits, target).isnan()
+
+
+def test_backward_again_gives_the_same_gradient_again():
+    logits = torch.randn(6, 3, dtype=torch.float64, requires_grad=True)
+    for spec in ("dice", "ce+dice"):
+        value = build(spec)(logits, torch.tensor([0, 1, 2, -100, 1, 0]))
+        first, again = (
+            torch.autograd.grad(value * scale, logits, retain_graph=True)[0] for scale in (1, 3)
+        )
+        torch.testing.assert_close(again, 3 * first)

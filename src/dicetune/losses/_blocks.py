@@ -94,7 +94,11 @@ class SoftmaxBlock:
         self.axis = 0 if logits.device.type == "cpu" and logits.shape[1] < FEW_CLASSES else 1
         if call.exists is not None:
             logits = torch.where(call.exists, logits, ABSENT)
-        self.logits = (logits if self.axis else logits.t().contiguous()).to(call.wide)
+        if self.axis:
+            self.logits = logits.to(call.wide)
+        else:  # turned by a copy into a turned view: torch's own way is slow for few classes
+            self.logits = logits.new_empty(logits.shape[::-1], dtype=call.wide)
+            self.logits.t().copy_(logits)
         self.target = call.target
         self.gold = self.target.unsqueeze(self.axis)
         self.wrong = self.logits.softmax(self.axis)
@@ -106,9 +110,9 @@ class SoftmaxBlock:
             self.missed = self.wrong.sum(self.axis, keepdim=True)
         else:
             self.keep = call.keep.unsqueeze(self.axis)
-            counts = self.keep.to(call.wide)
-            self.missed = self.wrong.mul_(counts).sum(self.axis, keepdim=True)
-            self.hit = self.hit * counts
+            self.counts = self.keep.to(call.wide)
+            self.missed = self.wrong.mul_(self.counts).sum(self.axis, keepdim=True)
+            self.hit = self.hit * self.counts
             if not (at_once(logits) and math.isfinite(self.missed.sum())):  # NaN times 0 is NaN
                 self.wrong, self.missed, self.hit = (
                     torch.where(self.keep, one, 0.0) for one in (self.wrong, self.missed, self.hit)
@@ -142,7 +146,7 @@ class SoftmaxBlock:
 
     def sums(self, choice: Overlap) -> tuple[Tensor, Tensor]:
         """S_tp and E of each class, or for positions of each row."""
-        tp, missed = self.hit, self.missed.square() if choice.squared else self.missed
+        tp, missed = self.hit, self.missed * self.missed if choice.squared else self.missed
         weight = self._weight(choice)
         if weight is not None:
             tp, missed = tp * weight, missed * weight
@@ -164,12 +168,13 @@ class SoftmaxBlock:
         else:
             log_p = self.logits.gather(self.axis, self.gold)
             log_p = log_p - self.logits.logsumexp(self.axis, keepdim=True)
+            log_p = log_p if self.keep is None else torch.where(self.keep, log_p, 0.0)
         share: Tensor | float = part.coefficient / self.call.number
         weight = weight_vector(part.class_weight, self.logits if self.axis else self.logits.t())
         if weight is not None:
             share = share * weight[self.target].unsqueeze(self.axis)
         if self.keep is not None:
-            log_p, share = torch.where(self.keep, log_p, 0.0), self.keep.to(log_p) * share
+            share = self.counts * share
         self.pull = share if self.pull is None else self.pull + share
         return (log_p * share).sum().neg() if isinstance(share, Tensor) else log_p.sum() * -share
 
@@ -179,17 +184,17 @@ class SoftmaxBlock:
         """By the logits, into ``out``.
 
         Args:
-            pairs: minus the derivative by S_tp, and the derivative by E, of each overlap part.
+            pairs: the derivatives by S_tp and by E of each overlap part.
             by_value: the derivative by the sum of the cross-entropies; by default 1.
         """
         (total,), slopes = self.begun, []
-        for choice, (fall, rise) in zip(self.call.choices, pairs, strict=True):
+        for choice, (by_tp, by_error) in zip(self.call.choices, pairs, strict=True):
             factor = (1.0 + choice.squared) * choice.alpha
-            by_wrong = rise if factor == 1 else rise * factor
-            by_gold = fall if choice.squared else torch.add(fall, rise, alpha=choice.beta)
+            by_wrong = by_error if factor == 1 else by_error * factor
+            by_gold = by_tp if choice.squared else torch.sub(by_tp, by_error, alpha=choice.beta)
             slope, on_miss, by_wrong = self._slopes(by_gold, by_wrong)
             if choice.squared:  # α = β
-                slope = torch.addcmul(slope, on_miss, self.missed)
+                slope = torch.addcmul(slope, on_miss, self.missed, value=-1)
             weight = self._weight(choice)
             slopes.append(slope if weight is None else slope * weight)
             if len(slopes) > 1:
@@ -198,15 +203,13 @@ class SoftmaxBlock:
             in_place = total is not self.wrong
             total = total.mul_(by_wrong) if in_place else torch.mul(total, by_wrong, out=self.work)
         at_gold = reduce(torch.add, slopes)
-        others, away = total.sum(self.axis, keepdim=True), at_gold * self.hit
+        others, pulled = total.sum(self.axis, keepdim=True), at_gold * self.hit
         if self.pull is not None:
-            away = away + (self.pull if by_value is None else self.pull * by_value)
-        gold = torch.addcmul(away * self.missed, self.hit, others).neg_()
-        if self.keep is not None:
-            gold += 0.0  # of a masked row no -0
-        total.addcmul_(self.wrong, others - away, value=-1).scatter_(self.axis, self.gold, gold)
+            pulled -= self.pull if by_value is None else self.pull * by_value
+        gold = torch.addcmul(pulled * self.missed, self.hit, others, value=-1)
+        total.addcmul_(self.wrong, others + pulled, value=-1).scatter_(self.axis, self.gold, gold)
         if total is not self.out:
-            self.out.copy_(total if self.axis else total.t())
+            (self.out if self.axis else self.out.t()).copy_(total)
 
     def _slopes(self, by_gold: Tensor, by_wrong: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Both numbers of each row's gold class, and the second beside ``wrong``."""
@@ -233,7 +236,8 @@ class SigmoidBlock:
         # as many steps as can be write in ``out``: memory takes as much time as numbers
         self.p, self.rest = logits.sigmoid(), logits.neg().sigmoid_()
         # p - y, exact where y is 0 or 1
-        self.gap = torch.lerp(self.p, torch.neg(self.rest, out=out), self.target)
+        self.gap = torch.addcmul(self.p, self.p, self.target, value=-1)
+        self.gap.addcmul_(self.rest, self.target, value=-1)
         self.pull: Tensor | float | None = None
 
     def _weight(self, choice: Overlap) -> Tensor | None:
@@ -280,15 +284,15 @@ class SigmoidBlock:
     ) -> None:
         """By the logits, into ``out``; see ``SoftmaxBlock``."""
         slopes: list[Tensor] = []
-        for choice, (fall, rise) in zip(self.call.choices, pairs, strict=True):
-            fall, rise = fall.to(self.p.dtype), rise.to(self.p.dtype)
+        for choice, (by_tp, by_error) in zip(self.call.choices, pairs, strict=True):
+            by_tp, by_error = by_tp.to(self.p.dtype), by_error.to(self.p.dtype)
             into = None if slopes else self.out
             if choice.squared:
-                slope = torch.mul(self.gap, rise * (2 * choice.alpha), out=into)
-                slope.addcmul_(self.target, fall, value=-1)
+                slope = torch.mul(self.gap, by_error * (2 * choice.alpha), out=into)
+                slope.addcmul_(self.target, by_tp)
             else:
-                by_y = -(fall + rise * (choice.alpha + choice.beta))
-                slope = torch.mul(self.target, by_y, out=into).add_(rise * choice.alpha)
+                by_y = torch.sub(by_tp, by_error, alpha=choice.alpha + choice.beta)
+                slope = torch.mul(self.target, by_y, out=into).add_(by_error * choice.alpha)
             weight = self._weight(choice)
             slopes.append(slope if weight is None else slope.mul_(weight))
         total = reduce(Tensor.add_, slopes)

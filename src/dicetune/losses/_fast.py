@@ -19,7 +19,7 @@ from dicetune.losses._base import weight_vector
 from dicetune.losses._blocks import FastInput, Part, SigmoidBlock, SoftmaxBlock
 from dicetune.losses._inputs import KINDS, Given, targets_of
 from dicetune.losses._overlap import Overlap, counted_weight, or_1
-from dicetune.losses._targets import values_are_known
+from dicetune.losses._targets import at_once, values_are_known
 
 _KEYWORDS = {*Given.__annotations__, "class_counts"}
 _BLOCK = 1 << 19  # entries of a block on a CPU: 2 MB of float32
@@ -132,6 +132,8 @@ def _input_of(
     if labels and keep is not None:
         exists = keep[:, None] if exists is None else exists & keep[:, None]
         exists, keep = exists.expand(target.shape), None
+    if isinstance(number, Tensor) and at_once(number):
+        number = number.item()
     number = number.to(wide).clamp(min=1) if isinstance(number, Tensor) else max(number, 1)
     return FastInput(target, keep, exists, lost, parts, kind, background, number, wide)
 
@@ -162,17 +164,21 @@ class _Fused(torch.autograd.Function):
         ctx: Any, logits: Tensor, call: FastInput, eager: Callable[[Tensor], Tensor]
     ) -> Tensor:
         value, gradient = _solve(logits, call, True)
-        ctx.eager = eager
-        ctx.save_for_backward(logits, gradient)
+        ctx.eager, ctx.call, ctx.made = eager, call, gradient
+        ctx.save_for_backward(logits)
         return value
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
-        logits, gradient = ctx.saved_tensors
+        (logits,) = ctx.saved_tensors
         if torch.is_grad_enabled():  # the gradient itself is differentiated
             (slope,) = torch.autograd.grad(ctx.eager(logits), logits, create_graph=True)
             return slope * upstream, None, None
-        return (gradient * upstream).to(logits.dtype), None, None
+        gradient: Any = ctx.made if ctx.made is not None else _solve(logits, ctx.call, True)[1]
+        ctx.made = None  # it is scaled in place, and may become the gradient of the leaf
+        if not (at_once(upstream) and float(upstream) == 1):
+            gradient.mul_(upstream)
+        return gradient.to(logits.dtype), None, None
 
 
 class _FusedSums(torch.autograd.Function):
@@ -204,7 +210,7 @@ class _FusedSums(torch.autograd.Function):
         ctx.made = None  # what the gradient is made in can be used once
         by_value, *by_sums = upstream
         for block in blocks:
-            block.gradient([(-by_sum[0], by_sum[1]) for by_sum in by_sums], by_value)
+            block.gradient([(by_sum[0], by_sum[1]) for by_sum in by_sums], by_value)
         return out.view(logits.shape).to(logits.dtype), None, None
 
 
@@ -256,11 +262,11 @@ def _solve(logits: Tensor, call: FastInput, graded: bool) -> tuple[Tensor, Tenso
         elif call.kind == "positions":  # each row is a set
             solved = [_of_rows(part, part.choice, b.sums(part.choice), call) for b in blocks]
             loss = _sum([one for one, *_ in solved])
-            derivatives.append([(fall, rise) for _, fall, rise in solved])
+            derivatives.append([pair for _, *pair in solved])
         else:
             tp, error = _class_sums(blocks, part.choice)
-            loss, fall, rise = _of_classes(part, part.choice, tp, error, call)
-            derivatives.append([(fall, rise)] * len(blocks))
+            loss, *pair = _of_classes(part, part.choice, tp, error, call)
+            derivatives.append([pair] * len(blocks))
         losses.append(loss)
     value = reduce(torch.add, losses)
     if not graded:
@@ -277,7 +283,7 @@ def _sum(values: list[Tensor] | tuple[Tensor, ...]) -> Tensor:
 def _of_classes(
     part: Part, choice: Overlap, tp: Tensor, error: Tensor, call: FastInput
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The loss of class sums, as ``set_loss``, and how it falls with S_tp and grows with E."""
+    """The loss of class sums, as ``set_loss``, and its derivatives by S_tp and E."""
     weight = None
     if part.class_weight is not None:
         weight = weight_vector(part.class_weight, tp[None], call.kind)
@@ -285,8 +291,8 @@ def _of_classes(
     if choice.average == "micro":
         weight = torch.ones_like(tp) if weight is None else weight
         whole = (tp * weight).sum(), (error * weight).sum()
-        value, fall, rise = _of_sums(*whole, choice, part.coefficient)
-        return value, fall * weight, rise * weight
+        value, by_tp, by_error = _of_sums(*whole, choice, part.coefficient)
+        return value, by_tp * weight, by_error * weight
     if call.exists is not None:
         there = call.exists
         there = (there if call.keep is None else there & call.keep[:, None]).any(0).to(tp)
@@ -307,9 +313,9 @@ def _of_rows(
 def _of_sums(
     tp: Tensor, error: Tensor, choice: Overlap, share: Tensor | float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The sum of E / (S_tp + E + γ) times the share, minus its slope by S_tp, its slope by E."""
+    """The sum of E / (S_tp + E + γ) times the share, and its derivatives by S_tp and E."""
     part = (tp + error).add_(choice.smooth).reciprocal_()
     loss = error * part
-    part = part * share
-    fall = loss * part  # E / whole²; by E the slope is 1/whole less that
-    return (loss * share).sum(), fall, part - fall
+    part = part * -share
+    by_tp = loss * part  # -E / whole²; by E it is 1/whole more
+    return (loss * share).sum(), by_tp, by_tp - part
