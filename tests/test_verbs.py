@@ -15,7 +15,7 @@ from tiny import tiny_bert
 TRAIN = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n\n" * 8
 DEV = "pump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n"
 FAST = {"trainer.num_train_epochs": 1, "trainer.use_cpu": True}
-VERBS = ("train", "evaluate", "predict", "load", "inspect", "tune", "compare", "report")
+VERBS = ("train", "evaluate", "predict", "load", "inspect", "tune", "split", "compare", "report")
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,7 @@ def test_compare_trains_what_is_asked_for(place):
     [
         (lambda: dicetune.train("ner", los="ce"), "unknown argument 'los': did you mean 'loss'"),
         (lambda: dicetune.compare("ner", sed=1), "unknown argument 'sed': did you mean 'seed'"),
-        (lambda: dicetune.train("ner", data="sampl"), "expected --data sample"),
+        (lambda: dicetune.train("ner", data="sampl", out="x"), "sampl: no such file"),
         (lambda: dicetune.compare("ner", sources=["c"]), "beside --from, got task='ner'"),
         (lambda: dicetune.compare(data="sample", predictions=["a"]), "NAME=FILE, got 'a'"),
         (lambda: dicetune.compare("ner", train="a", dev="b"), "expected a folder"),

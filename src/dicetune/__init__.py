@@ -1,7 +1,7 @@
 """Fine-tune text models for F1: losses that train on imbalanced data.
 
 The verbs take what the commands of the same names take: ``train``, ``evaluate``, ``predict``,
-``load``, ``inspect``, ``tune``, ``compare`` and ``report``. ``ObjectiveTrainer`` and
+``load``, ``inspect``, ``tune``, ``split``, ``compare`` and ``report``. ``ObjectiveTrainer`` and
 ``dicetune.losses`` train your own model. Importing ``dicetune`` loads neither torch nor
 transformers: the public names are looked up on first use (PEP 562).
 
@@ -25,7 +25,7 @@ __version__ = "0.1.0"
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 _PUBLIC = {
-    **dict.fromkeys(("train", "compare", "report"), "dicetune.runs"),
+    **dict.fromkeys(("train", "compare", "report", "split"), "dicetune.runs"),
     **dict.fromkeys(("evaluate", "predict", "inspect"), "dicetune.scoring"),
     "export": "dicetune.delivery",
     "LossInput": "dicetune.loss_input",

@@ -45,7 +45,35 @@ Task = Annotated[
 ]
 Train = Annotated[Text, flag("File to train on, e.g. train.conll.", panel=DATA)]
 Dev = Annotated[Text, flag("File that chooses the checkpoint and fits decision rules.", panel=DATA)]
-Sample = Annotated[Text, flag("'sample': use the packaged corpus in place of files.", panel=DATA)]
+Data = Annotated[
+    Text,
+    flag(
+        "One file, which is split, in place of --train and --dev; or 'sample', a packaged corpus.",
+        panel=DATA,
+    ),
+]
+Shares = Annotated[
+    Text,
+    flag(
+        "Shares of train, dev and test of --data.",
+        "--split",
+        metavar="A/B[/C]",
+        panel=DATA,
+        default="80/10/10, beside --test 90/10",
+    ),
+]
+SplitSeed = Annotated[
+    Number, flag("Seed of the split of --data.", metavar="N", panel=DATA, default="1")
+]
+Group = Annotated[
+    Text,
+    flag(
+        "Column of --data whose equal values stay in one part; with 'none' nothing does.",
+        metavar="COLUMN",
+        panel=DATA,
+        default="documents, where there are several",
+    ),
+]
 Format = Annotated[
     Text,
     flag("Format of the files, e.g. conll.", panel=DATA, default="auto: by content"),

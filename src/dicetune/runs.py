@@ -1,4 +1,4 @@
-"""The verbs train, compare and report: from a request to folders with records.
+"""The verbs train, compare, split and report: from a request to folders with records.
 
 Flags of the commands are keyword arguments; ``-o`` and ``-s`` are the mappings ``options`` and
 ``settings``. The lines that a command prints on the error stream go to the log ``dicetune``.
@@ -90,7 +90,10 @@ def train(
     task: str | None = None,
     *,
     config: Any = None,
-    data: str | None = None,
+    data: Any = None,
+    split: str | None = None,
+    split_seed: int | None = None,
+    group: str | None = None,
     options: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     tries: int | None = None,
@@ -104,7 +107,13 @@ def train(
     Args:
         task: "ner", "qa", … (``dicetune tasks`` lists the tasks).
         config: YAML file, mapping or ``RunConfig``; the other arguments override it.
-        data: "sample" for the packaged corpus, in place of ``train``, ``dev`` and ``test``.
+        data: one file, in place of ``train`` and ``dev``, which is split (see ``split``); or a data
+            set with its splits; or "sample", the packaged corpus. Like ``train``, ``dev`` and
+            ``test`` it may be a table in memory, of ``pandas`` or ``datasets``, which is written
+            to a folder beside ``out`` (``runs/a.data``), as the parts of a file are.
+        split: shares of train, dev and test of ``data``: "80/10/10", beside ``test`` "90/10".
+        split_seed: seed of the split, by default 1.
+        group: column of ``data`` whose equal values stay in one part; by default documents do.
         options: options of the task, by name.
         settings: any key of ``RunConfig``; "trainer.learning_rate" reaches into a mapping.
         tries: train this number of losses of the list of ``auto``, and keep the best by dev.
@@ -123,7 +132,10 @@ def train(
     """
     from dicetune.training import RunConfig, run
 
-    values = _run_values(_config_values(config), task, keys, data, options, settings)
+    packaged = _packaged(data)
+    values = _run_values(_config_values(config), task, keys, packaged, options, settings)
+    given = None if packaged else data
+    values = _with_files(values, given, values.get("out"), (split, split_seed, group), overwrite)
     chosen = RunConfig.from_mapping(values)
     how: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "progress": progress}
     if tries is None:
@@ -152,7 +164,10 @@ def compare(
     sources: Sequence[str | Path] | None = None,
     out: str | Path | None = None,
     config: Any = None,
-    data: str | None = None,
+    data: Any = None,
+    split: str | None = None,
+    split_seed: int | None = None,
+    group: str | None = None,
     options: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     command: str = "",
@@ -178,6 +193,9 @@ def compare(
         out: folder of the comparison; without other arguments, an unfinished comparison continues.
         config: as ``train`` takes it; it may also hold arguments of ``compare``.
         data: as ``train`` takes it.
+        split: as ``train`` takes it.
+        split_seed: as ``train`` takes it.
+        group: as ``train`` takes it.
         options: as ``train`` takes them.
         settings: as ``train`` takes them.
         command: the command line, for the record.
@@ -214,7 +232,7 @@ def compare(
     if sources:
         others = {"task": task, **given, "config": config, "data": data, "options": options}
         for name, value in {**others, "settings": settings, **keys}.items():
-            if value and name not in ("out", "baseline", "predictions"):
+            if value is not None and name not in ("out", "baseline", "predictions"):
                 raise InputError(
                     "expected --out, --baseline and --predictions alone beside --from, got "
                     f"{name}={quoted(value)}: nothing is trained"
@@ -237,14 +255,16 @@ def compare(
         asked["predictions"] = _named_files(asked["predictions"])
     named = (asked.pop(name, None) for name in ("on", "jobs", "cpus_per_run", "gpus_per_run"))
     place = place_named(*named)  # refused before torch is loaded
-    if data is not None:
+    packaged = _packaged(data)
+    if packaged is not None:
         few = {} if "budget" in asked else {"seeds": 3}
         asked = {**few, "out": "sample-comparison", **asked}
         values.setdefault("task", DEFAULT_TASK)
-    values = _run_values(values, task, keys, data, options, settings)
+    values = _run_values(values, task, keys, packaged, options, settings)
     if asked.get("out") is None:
         raise InputError("expected a folder for the comparison, got none: give --out")
     folder = Path(asked["out"])
+    values = _with_files(values, None if packaged else data, folder, (split, split_seed, group))
     alone = not values and asked.keys() == {"out"}
     with live_progress(progress) as show:
         if alone and (plan := finished_plan(folder)) is not None:
@@ -254,6 +274,50 @@ def compare(
         asked |= {"config": values or None, "place": place, "command": command}
         outcome = compare_losses(**asked, show=show)
     return Finding(outcome, terminal.comparison_tables)
+
+
+def split(
+    file: Any,
+    *,
+    out: str | Path,
+    task: str | None = None,
+    shares: str = "80/10/10",
+    seed: int = 1,
+    group: str | None = None,
+    format: str = "auto",
+    options: Mapping[str, Any] | None = None,
+    overwrite: bool = False,
+) -> Finding:
+    """Split one file with gold into train, dev and test, as ``train`` and ``compare`` do.
+
+    Labels have equal shares in all parts, equal texts and documents stay together, and each row
+    stays as it is in the file.
+
+    Args:
+        file: with gold, or a table in memory.
+        out: folder for the parts and ``split.json``, the record of the split.
+        task: reads the file; default: ``DEFAULT_TASK``.
+        shares: of train, dev and test, or of train and dev.
+        seed: the same seed gives the same parts.
+        group: column whose equal values stay in one part; "none" parts documents too.
+        format: of the file.
+        options: of the task.
+        overwrite: replace the parts of another request in ``out``.
+
+    Raises:
+        InputError: another split in ``out``, or a file that cannot be split.
+
+    Example:
+        ``dicetune.split("spam.tsv", task="text", out="spam").files["dev"]``
+    """
+    from dicetune.tasks import task_named
+    from dicetune.tasks.given import SplitRequest, files_of
+    from dicetune.tasks.split import SplitFiles
+
+    task_class, request = task_named(task), SplitRequest(shares, seed, group)
+    values = {"format": format, "options": dict(options or {})}
+    files_of(task_class, values, file, Path(out), request, overwrite=overwrite)
+    return Finding(SplitFiles.load(Path(out)), _split_lines)
 
 
 def report(folder: str | Path) -> ReportPage:
@@ -310,14 +374,50 @@ def _run_values(
     given = {"task": task, **{name: value for name, value in keys.items() if name not in SHORT}}
     values.update({name: value for name, value in given.items() if value is not None})
     if data is not None:
-        if data != SAMPLE or "train" in values:
+        if "train" in values:
             raise InputError(
                 f"expected --data {SAMPLE}, alone, or --train and --dev with files; got --data "
-                f"{quoted(data)}" + (" beside --train" if "train" in values else "")
+                f"{quoted(data)} beside --train"
             )
         values["train"] = SAMPLE
     changes = {f"options.{name}": value for name, value in (options or {}).items()}
     return with_changes(values, {**changes, **settings})
+
+
+def _packaged(data: Any) -> str | None:
+    """The name of the packaged corpus, where ``data`` is it."""
+    return data if isinstance(data, str) and data == "sample" else None
+
+
+def _with_files(
+    values: dict[str, Any],
+    data: Any,
+    out: str | Path | None,
+    split: tuple[str | None, int | None, str | None],
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """The values with files in place of ``data`` and of tables in memory."""
+    from dicetune.tasks import task_named
+    from dicetune.tasks.given import SplitRequest, files_of, is_in_memory
+
+    request = SplitRequest(*split)
+    if data is None and not any(map(is_in_memory, values.values())):
+        request.check_unused()
+        return values
+    if out is None:
+        raise InputError("expected a folder beside which the data is written, got none: give out")
+    place = Path(out).with_name(f"{Path(out).name}.data")
+    task = task_named(values.get("task"))
+    return files_of(task, values, data, place, request, overwrite=overwrite)
+
+
+def _split_lines(found: Any) -> list[Any]:
+    """The parts with their labels, how they were made, and what is odd."""
+    names = list(found.files)
+    rows = [{"label": label, **counts} for label, counts in found.record["labels"].items()]
+    sizes = {name: found.record["parts"][name]["examples"] for name in names}
+    table = terminal.plain_table([{"label": "examples", **sizes}, *rows], str(found.folder))
+    return [table, *map(terminal.escape, [found.said, *found.record["notes"]])]
 
 
 def _named_files(given: Mapping[str, str] | Sequence[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import typer
 
 from dicetune.commands.compare import compare
-from dicetune.commands.look import inspect, losses, report, tasks
+from dicetune.commands.look import inspect, losses, report, split, tasks
 from dicetune.commands.task_help import USES, TaskCommand
 from dicetune.commands.train import train
 from dicetune.commands.tune import tune
@@ -21,5 +21,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (train, evaluate, predict, tune, export, inspect, tasks, losses, compare, report):
+for command in (
+    train,
+    evaluate,
+    predict,
+    tune,
+    export,
+    inspect,
+    split,
+    tasks,
+    losses,
+    compare,
+    report,
+):
     app.command(cls=TaskCommand if command.__name__ in USES else None)(command)

@@ -1,4 +1,4 @@
-"""The commands that show and train nothing: ``inspect``, ``tasks``, ``losses`` and ``report``."""
+"""The commands that train nothing: ``inspect``, ``split``, ``tasks``, ``losses``, ``report``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 import dicetune
-from dicetune.errors import printable
+from dicetune.errors import InputError, printable
 from dicetune.flags import (
+    Group,
     Json,
     Options,
     Text,
@@ -33,6 +34,27 @@ def inspect(
 ) -> None:
     """Describe data with gold: imbalance, repairs, duplicates, conflicts, unknown sub-words."""
     show(dicetune.inspect(**given_by(locals())), as_json)
+
+
+def split(
+    file: Annotated[str, typer.Argument(help="File with gold that is split.")],
+    out: Annotated[Text, flag("Folder for train, dev, test and split.json, e.g. data/a.")] = None,
+    task: Annotated[Text, flag("Task that reads the file, e.g. text; by default ner.")] = None,
+    shares: Annotated[
+        str,
+        flag("Shares of train, dev and test, or of train and dev.", "--split", metavar="A/B[/C]"),
+    ] = "80/10/10",
+    seed: Annotated[int, flag("Seed of the split.", "--split-seed", metavar="N")] = 1,
+    group: Group = None,
+    format: Annotated[str, flag("Format of the file, e.g. conll.")] = "auto",
+    option: Options = None,
+    overwrite: Annotated[bool, flag("Replace another split in --out.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Split one file: labels in equal shares, equal texts together, rows as they are."""
+    if out is None:
+        raise InputError("expected a folder for the parts, got none: give --out")
+    show(dicetune.split(**given_by(locals())), as_json)
 
 
 def tasks(

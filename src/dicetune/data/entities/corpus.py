@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
@@ -84,6 +84,7 @@ class EntityCorpus(Entries[EntitySentence]):
     """The sentences of one file or split, in the order of the file."""
 
     parts: ClassVar[tuple[str, ...]] = ("sentences", "kept", "texts", "places")
+    in_blocks: ClassVar[bool] = True
 
     sentences: tuple[EntitySentence, ...]
     source: str
@@ -98,6 +99,24 @@ class EntityCorpus(Entries[EntitySentence]):
     def table(self) -> InputTable | None:
         """What the file holds beside the words, where it is kept."""
         return None if self.kept is None else self.kept.table()
+
+    def ties_of(self, entry: EntitySentence) -> list[Hashable]:
+        """The words."""
+        return [entry.tokens]
+
+    def strata_of(self, entry: EntitySentence) -> list[str]:
+        """The type of each span."""
+        return [span.type for span in entry.spans]
+
+    @property
+    def is_document(self) -> bool:  # type: ignore[override]
+        """Whether a sentence is asked for in several objects."""
+        return bool(self.queries)
+
+    def kept_of(self, entries: Sequence[EntitySentence], document: Any) -> Any:
+        """The questions about these sentences."""
+        contexts = {" ".join(entry.tokens) for entry in entries}
+        return [record for record in document if record["context"] in contexts]
 
     @property
     def types(self) -> list[str]:

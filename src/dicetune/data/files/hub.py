@@ -17,6 +17,7 @@ from dicetune.errors import DataError, listed, quoted
 
 _SAVED = ("dataset_dict.json", "dataset_info.json")
 _PARQUET = b"PAR1"
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?(:[\w.-]+){0,2}")
 
 
@@ -42,6 +43,17 @@ def load_split(path: str | Path) -> Any:
             name, f"expected one of the splits {listed(splits)}, {got}: use {name}:{splits[0]}"
         )
     return data[wanted]
+
+
+def split_names(path: str | Path) -> list[str]:
+    """The splits of a data set that is named without one; none where the path is a file."""
+    if Path(path).is_file() or _split_of_folder(path)[1] is not None:
+        return []
+    # a name with an ending is a path that is mistyped
+    if not Path(path).is_dir() and (Path(path).suffix or not _HUB_ID.fullmatch(str(path))):
+        return []
+    data = _load(path)[0]
+    return list(data) if isinstance(data, Mapping) else []
 
 
 def names_data_set(path: str | Path) -> bool:

@@ -17,7 +17,7 @@ import os
 import sys
 import zlib
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import islice
@@ -73,8 +73,22 @@ class Entries(Generic[Entry]):
     """Rows of a file. The first of ``parts`` names their field; the other parts run beside it."""
 
     parts: ClassVar[tuple[str, ...]]
+    in_blocks: ClassVar[bool] = False  # whether entries may be lines between blank lines
+    is_document: bool | property = False  # whether entries are parts of JSON, not lines
     source: str  # the file, as messages name it
     notes: tuple[Note, ...]  # what was odd in it
+
+    def ties_of(self, entry: Any) -> list[Hashable]:
+        """What an equal entry shares, such as its text; then what must stay together too."""
+        raise NotImplementedError
+
+    def strata_of(self, entry: Any) -> list[str]:
+        """The labels whose shares should be equal in all parts of a split."""
+        raise NotImplementedError
+
+    def kept_of(self, entries: Sequence[Any], document: Any) -> Any:
+        """The JSON document of the file with these entries alone."""
+        raise NotImplementedError
 
     def __len__(self) -> int:
         return len(getattr(self, self.parts[0]))

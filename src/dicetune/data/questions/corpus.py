@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -41,6 +41,7 @@ NOWHERE = "answers that are nowhere in their context: scored by their text, not 
 PAPER_RATIOS = {"SQuAD1.1": 55.9, "SQuAD2.0": 82.0, "QuoRef": 169.0}
 """Negatives to positives, Table 1 of the paper (Li et al., ACL 2020)."""
 
+_LISTS = ("paragraphs", "qas")
 _PAIR = "\0"  # replaces a line end of two characters that an offset counts as one
 _WIDTH = {"utf-32-le": 4, "utf-16-le": 2, "utf-8": 1}  # bytes of one unit
 
@@ -80,6 +81,36 @@ class QuestionCorpus(Entries[Question]):
     gold: bool = True  # whether answers were read
     format: str = "text"  # of the file; "text" for plain values
     table: InputTable | None = None  # title and further keys of questions to be answered
+
+    def ties_of(self, entry: Question) -> list[Hashable]:
+        """The question with its context, and the context alone."""
+        return [(entry.question, entry.context), entry.context]
+
+    def strata_of(self, entry: Question) -> list[str]:
+        """Whether there is an answer."""
+        return ["unanswerable" if entry.impossible else "answerable"]
+
+    @property
+    def is_document(self) -> bool:  # type: ignore[override]
+        """Whether the file is one JSON document."""
+        return any(question.line is None for question in self)
+
+    def kept_of(self, entries: Sequence[Question], document: Any) -> Any:
+        """The document with these questions; what then holds none is left out."""
+        kept = {question.place for question in entries}
+
+        def cut(items: Sequence[Any], place: str) -> list[Any]:
+            found = []
+            for number, item in enumerate(items):
+                at = f"{place}[{number}]"
+                inner = {key: cut(item[key], f"{at}.{key}") for key in _LISTS if key in item}
+                if any(inner.values()) if inner else at in kept:
+                    found.append({**item, **inner})
+            return found
+
+        if isinstance(document, dict):
+            return {**document, "data": cut(document["data"], "data")}
+        return cut(document, "")
 
     def place_of(self, question: Question) -> str:
         """The place of a question: "file:line", or the file and the place in its document."""

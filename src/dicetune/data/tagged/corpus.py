@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -42,6 +42,7 @@ class Corpus(Entries[Sentence]):
     """The sentences of one file or split, and what its reader noted."""
 
     parts: ClassVar[tuple[str, ...]] = ("sentences", "kept")
+    in_blocks: ClassVar[bool] = True
 
     sentences: Sequence[Sentence]  # kept as numbers
     source: str
@@ -53,6 +54,16 @@ class Corpus(Entries[Sentence]):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sentences", Sentences.of(self.sentences))
+
+    def ties_of(self, entry: Sentence) -> list[Hashable]:
+        """The words."""
+        return [entry.tokens]
+
+    def strata_of(self, entry: Sentence) -> list[str]:
+        """The type of each span, or the tag of each word."""
+        if self.scheme is None:
+            return list(entry.tags)
+        return [kind for kind, _, _ in spans(entry.tags, self.scheme)]
 
     @property
     def numbered(self) -> Sentences:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -40,6 +40,14 @@ class TextCorpus(Entries[TextExample]):
     notes: tuple[Note, ...] = ()
     names: tuple[str, ...] = ()  # of all labels, where a file of names or a ClassLabel has them
     table: InputTable | None = None  # of texts to be labelled, where their file is a table
+
+    def ties_of(self, entry: TextExample) -> list[Hashable]:
+        """The text, or both texts in either order."""
+        return [frozenset(entry.texts)]
+
+    def strata_of(self, entry: TextExample) -> list[str]:
+        """The labels."""
+        return list(entry.labels or ())
 
     @property
     def label_counts(self) -> Counter[str]:

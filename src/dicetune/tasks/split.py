@@ -1,0 +1,246 @@
+"""split_file: one file with gold becomes train, dev and test, in a folder that says how.
+
+The folder holds a file for each part, in the format of the source, and ``split.json``: the source
+and its digest, the shares, the seed, the column that was kept together, how many examples and
+labels each part has, and the digest of each part. The same request finds the parts again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dicetune.data.files.text import read_lines
+from dicetune.data.split import NAMES, blocks_of, deal_out, ending_of, write_split
+from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
+from dicetune.records import read_json, sha256, write_json
+from dicetune.tasks.base import Data, Task
+
+SPLIT_FILE = "split.json"
+GIVEN = "given"
+"""Folder of tables that were given in memory, beside the parts."""
+
+NO_GROUP = "none"
+"""Value of ``group`` that keeps not even documents together."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SplitFiles:
+    """The parts of a file: where they are, and the record that says how they were made."""
+
+    folder: Path
+    record: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path) -> SplitFiles:
+        """The split that was written to a folder."""
+        return cls(folder, read_json(folder / SPLIT_FILE))
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The path of each part."""
+        return {name: str(self.folder / part["file"]) for name, part in self._parts.items()}
+
+    @property
+    def said(self) -> str:
+        """How the parts were made, in a sentence."""
+        return str(self.record["said"])
+
+    @property
+    def _parts(self) -> dict[str, Any]:
+        return dict(self.record["parts"])
+
+    def is_whole(self) -> bool:
+        """Whether each part is as it was written."""
+        return all(
+            Path(path).is_file() and sha256(path) == part["sha256"]
+            for path, part in zip(self.files.values(), self._parts.values(), strict=True)
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record, with the folder."""
+        return {"folder": str(self.folder), **self.record}
+
+
+def split_file(
+    task: type[Task],
+    path: str | Path,
+    folder: Path,
+    shares: Sequence[float],
+    *,
+    seed: int = 1,
+    group: str | None = None,
+    names: Sequence[str] = NAMES,
+    format: str = "auto",
+    options: Any = None,
+    overwrite: bool = False,
+) -> SplitFiles:
+    """Split a file with gold into parts, or find the parts of the same request again.
+
+    Args:
+        task: reads the file.
+        path: of the file, or a data set as the task reads it.
+        folder: for the parts and ``split.json``.
+        shares: of the parts, which sum to 1.
+        seed: the same seed gives the same parts.
+        group: column whose equal values stay in one part; by default documents stay together,
+            where the file names several; "none" for neither.
+        names: of the parts.
+        format: of the file.
+        options: of the task.
+        overwrite: replace the parts of another request.
+
+    Raises:
+        InputError: another split in the folder, or too few blocks for the parts.
+        DataError: a file that cannot be read, or has no such column.
+    """
+    options = task.Options() if options is None else options
+    request = {
+        "source": str(path),
+        "sha256": sha256(path) if Path(path).is_file() else None,
+        "task": task.name,
+        "options": {name: value for name, value in vars(options).items() if value is not None},
+        "format": format,
+        "shares": dict(zip(names, (round(share, 6) for share in shares), strict=False)),
+        "seed": seed,
+        "group": group,
+    }
+    if (earlier := _found(folder, request, overwrite)) is not None:
+        return earlier
+    corpus = task.read(path, options, format=format)
+    groups, notes = _groups(task, path, corpus, group, len(shares), options, format)
+    entries = list(corpus)
+    ties: list[list[Any]] = [[("same", key) for key in corpus.ties_of(one)] for one in entries]
+    equal = len(ties) - len({own[0] for own in ties})
+    for tie, entry, value in zip(ties, entries, groups, strict=True):
+        tie += [] if value is None else [("group", value)]
+        tie += [] if entry.line is None or corpus.is_document else [("line", entry.line)]
+    strata = [corpus.strata_of(entry) for entry in entries]
+    parts = deal_out(strata, blocks_of(ties), shares, seed)
+    chosen = {
+        name: np.flatnonzero(parts == n).tolist()
+        for n, name in zip(range(len(shares)), names, strict=False)
+    }
+    if empty := [name for name, own in chosen.items() if not own]:
+        raise DataError(
+            path,
+            f"expected examples for {listed(chosen)}, got none for {listed(empty)}: equal texts, "
+            "groups and documents stay together; give other shares, or --group none",
+        )
+    files = {name: folder / f"{name}{ending_of(path)}" for name in chosen}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_split(path, corpus, {files[name]: own for name, own in chosen.items()})
+    counts = {
+        name: Counter(label for n in own for label in strata[n]) for name, own in chosen.items()
+    }
+    labels = sorted(set().union(*counts.values()))
+    for name, count in counts.items():
+        if missing := [label for label in labels if not count[label]]:
+            notes.append(f"{name} has no {listed(missing, most=5)}: too few for every part")
+    record = {
+        **request,
+        "parts": {
+            name: {"file": file.name, "sha256": sha256(file), "examples": len(chosen[name])}
+            for name, file in files.items()
+        },
+        "labels": {label: {name: counts[name][label] for name in counts} for label in labels},
+        "equal": equal,
+        "notes": notes,
+        "said": _said(request, {name: len(own) for name, own in chosen.items()}, equal, groups),
+    }
+    write_json(folder / SPLIT_FILE, record)
+    for note in notes:
+        _log.info(note)
+    return SplitFiles(folder, record)
+
+
+def _found(folder: Path, request: Mapping[str, Any], overwrite: bool) -> SplitFiles | None:
+    """The parts of the same request; another split in the folder is refused, or given up."""
+    if not folder.exists():
+        return None
+    if not (folder / SPLIT_FILE).is_file():
+        if folder.is_dir() and {path.name for path in folder.iterdir()} <= {GIVEN}:
+            return None
+        raise InputError(
+            f"expected a new or empty folder for the split, got {quoted(folder)} without "
+            f"{SPLIT_FILE}: give another --out"
+        )
+    earlier = SplitFiles.load(folder)
+    changed = [name for name in request if earlier.record.get(name) != request[name]]
+    if not changed and earlier.is_whole():
+        _log.info("the split is there: %s", folder)
+        return earlier
+    if not overwrite:
+        why = f"another {listed(changed)}" if changed else "parts that were changed since"
+        raise InputError(
+            f"expected the same split in {quoted(folder)}, got {why}: give --overwrite to make it "
+            "again, or another --out"
+        )
+    for path in earlier.files.values():
+        Path(path).unlink(missing_ok=True)
+    return None
+
+
+def _groups(
+    task: type[Task],
+    path: str | Path,
+    corpus: Data,
+    group: str | None,
+    parts: int,
+    options: Any,
+    format: str,
+) -> tuple[list[Any], list[str]]:
+    """What each example is kept together by, and notes."""
+    if group == NO_GROUP:
+        return [None] * len(corpus), []
+    if group is None:
+        documents = [getattr(entry, task.document_name, None) for entry in corpus]
+        several = len(set(documents) - {None})
+        if 0 < several < parts:
+            shown = f"{several} document{'s' * (several > 1)}"
+            return [None] * len(corpus), [f"the file has {shown}: documents are parted"]
+        return documents, []
+    table = getattr(task.read(path, options, format=format, gold=False), "table", None)
+    if table is not None and len(table.rows) == len(corpus):
+        if group not in table.names:
+            raise unknown_name("column for --group", group, table.names)
+        return [str(row[table.names.index(group)]) for row in table.rows], []
+    lines = read_lines(path) if Path(path).is_file() else []
+    found = []
+    for entry in corpus:
+        try:
+            found.append(str(json.loads(lines[entry.line - 1])[group]))
+        except (ValueError, TypeError, IndexError, KeyError):
+            raise DataError(
+                path,
+                f"expected the column {quoted(group)} for --group, got none: it is for tables and "
+                "JSON lines; documents of other files stay together without it",
+                line=entry.line,
+            ) from None
+    return found, []
+
+
+def _said(
+    request: Mapping[str, Any], sizes: Mapping[str, int], equal: int, groups: Sequence[Any]
+) -> str:
+    digest = "" if request["sha256"] is None else f" ({request['sha256'][:8]})"
+    kept = [f"{equal} repeated texts beside their first"] if equal else []
+    if request["group"] not in (None, NO_GROUP):
+        kept.append(f"rows of the same {request['group']}")
+    elif any(value is not None for value in groups):
+        kept.append("documents")
+    together = f"; kept together: {listed(kept)}" if kept else ""
+    shown = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+    return (
+        f"split of {request['source']}{digest} with seed {request['seed']}, stratified by label: "
+        f"{shown}{together}"
+    )
