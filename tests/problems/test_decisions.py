@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dicetune.problems import Answer, Entities, problem_of
+from dicetune.problems import Answer, Entities, decisions, problem_of
 from dicetune.problems.decisions import Steps, best_point
 from dicetune.problems.goal import Goal
 from lattice import GRID, draw
@@ -237,6 +237,38 @@ def test_the_curve_is_what_adding_up_gives(seed):
         assert np.array_equal(sums[np.searchsorted(edges, bias)], expected)
     everything, _ = steps.curve()
     assert np.array_equal(everything, np.unique(at[np.isfinite(at)]))
+
+
+def test_steps_of_one_unit_at_one_breakpoint_are_merged():
+    at, unit = np.array([1.0, 1.0, 2.0, 1.0, -np.inf]), np.array([0, 0, 0, 1, 1])
+    change = np.array([[1], [-1], [100], [1], [5]], dtype=np.int8)
+    base = np.zeros((2, 1), dtype=np.int32)
+    steps = Steps.of(base, at, unit, np.array([0]), change)
+    found = steps.merged()
+    assert (found.at.tolist(), found.unit.tolist()) == ([1.0, 2.0, 1.0], [0, 0, 1])
+    assert found.change.tolist() == [[0], [100], [1]]
+    for mask in ([True, True], [True, False], [False, True]):
+        for own, other in zip(
+            steps.curve(np.array(mask)), found.curve(np.array(mask)), strict=True
+        ):
+            assert np.array_equal(own, other)
+    many = Steps.of(base, np.ones(200), np.zeros(200, dtype=int), np.array([0]), np.ones((200, 1)))
+    assert many.merged().change.tolist() == [[200]]
+
+
+def test_a_curve_is_the_same_in_parts(monkeypatch):
+    random = np.random.default_rng(0)
+    at, unit = random.integers(0, 40, 300) / 8, random.integers(0, 20, 300)
+    change = random.normal(size=(300, 2))
+    steps = Steps(random.normal(size=(20, 3)), at, unit, np.array([0, 2]), change)
+    mask = random.random(20) < 0.7
+    edges, sums = steps.curve(mask)
+    for size in (1, 7, 300):
+        monkeypatch.setattr(decisions, "AT_ONCE", size)
+        for found, expected in zip(steps.curve(mask), (edges, sums), strict=True):
+            assert np.array_equal(found, expected)
+    whole = steps.curve(mask, lambda part: part.sum(-1))[1]
+    assert np.array_equal(whole, sums.sum(-1))
 
 
 @pytest.mark.parametrize(

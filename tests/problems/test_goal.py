@@ -85,11 +85,8 @@ def test_wilson_by_published_numbers(right, total, low, high):
 def split(gold, positives, labels=("a", "b")):
     """Texts of two classes, with the probability of the second."""
     scores = [np.log([[1 - chance, chance]]) for chance in positives]
-    rows = [
-        {"gold": right, "predicted": labels[int(chance > 0.5)]}
-        for right, chance in zip(gold, positives, strict=True)
-    ]
-    return Split(rows, scores, [str(number) for number in range(len(rows))])
+    predicted = [labels[int(chance > 0.5)] for chance in positives]
+    return Split(gold, predicted, scores, [str(number) for number in range(len(gold))])
 
 
 def test_a_recall_that_is_missed_on_test_is_said():
@@ -121,8 +118,7 @@ def test_each_label_has_a_recall_of_its_own():
     gold = [["a"], ["a", "b"], [], ["b"]] * 10
     random = np.random.default_rng(1)
     scores = [np.log(random.uniform(0.1, 0.9, (1, 3))) for _ in gold]
-    rows = [{"gold": labels, "predicted": []} for labels in gold]
-    dev = Split(rows, scores, [str(number) for number in range(40)])
+    dev = Split(gold, [[]] * 40, scores, [str(number) for number in range(40)])
     found = tune_splits(problem, {"dev": dev}, objective="precision@recall:0.9")
     notes = found.rule.evidence["notes"]
     assert any(note.startswith("recall of every label is at least the 90 on dev") for note in notes)

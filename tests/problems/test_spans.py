@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from dicetune.errors import InputError
 from dicetune.problems import Spans, problem_of
 from dicetune.problems.goal import Goal
-from dicetune.problems.schemes import check_tags, spans_of, types_of
+from dicetune.problems.schemes import TagRows, check_tags, spans_of, types_of
 from dicetune.problems.span_steps import SpanSteps
 from lattice import draw
 from referees import COLUMNS, referee, tag_spans
@@ -179,3 +179,29 @@ def test_a_bias_for_each_type_is_searched_exactly(seed):
 def test_one_type_has_no_bias_of_its_own():
     problem = Spans({"kind": "spans", "labels": ["O", "B-x", "I-x"], "background": "O"})
     assert problem.decisions([["O"]], [np.zeros((1, 3))]).richer() is None
+
+
+def test_many_sentences_are_read_in_parts():
+    """More than one part, with sentences without a word at its end."""
+    random = np.random.default_rng(0)
+    labels = ["O", "B-x", "I-x", "B-y", "I-y"]
+    gold = [[labels[n] for n in random.integers(0, 5, random.integers(0, 4))] for _ in range(2050)]
+    gold[2045:2049] = [[]] * 4
+    scores = [random.normal(size=(len(row), 5)).astype(np.float32) for row in gold]
+    settings = {"kind": "spans", "labels": labels, "background": "O"}
+    for convention in ("strict", "conlleval"):
+        problem = problem_of({**settings, "convention": convention})
+        decisions = problem.decisions(gold, scores)
+        packed = TagRows.of(gold)
+        assert packed == gold
+        assert [packed[-1], *packed[2:5]] == [*map(tuple, [gold[-1], *gold[2:5]])]
+        for other in (problem.decisions(packed, scores), decisions.richer()):
+            for bias in (0.0, 0.5):
+                best = [(table + [bias, 0, 0, 0, 0]).argmax(1) for table in scores]
+                tags = [[labels[number] for number in row] for row in best]
+                assert other.predicted({"O": bias}) == tags
+                assert np.array_equal(other.counts({"O": bias}), problem.counts(gold, tags))
+        edges, sums = decisions.steps("O", {}).curve()
+        for piece in (0, 500, len(edges) - 1):
+            beyond = decisions.counts({"O": edges[piece] + 1e-9})
+            assert np.array_equal(sums[piece + 1], beyond.sum(0))

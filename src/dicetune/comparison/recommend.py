@@ -41,7 +41,7 @@ from dicetune.comparison.statistics.estimate import Metric, by_document
 from dicetune.comparison.together import Together
 from dicetune.decide import DecisionRule
 from dicetune.decide.folder import DEV
-from dicetune.decide.held_out import Procedure
+from dicetune.decide.held_out import Procedure, in_line
 from dicetune.problems import Problem, problem_of
 from dicetune.problems.goal import Goal
 from dicetune.records import DEFAULT, PREDICTIONS_FILE, TUNED, TUNED_FILE
@@ -146,8 +146,8 @@ def cross_fitted(run: FinishedRun, rows: Sequence[Mapping[str, Any]]) -> np.ndar
     if guard and not goal.is_operating_point:
         decisions = decisions.quick()
     search = decisions.estimate if guard else decisions.fit
-    ids, folds = [str(row["id"]) for row in rows], int(rule.evidence["folds"])
-    crossed = Procedure(decisions, goal, ids, folds, search, guard).promised()
+    line, folds = in_line([str(row["id"]) for row in rows]), int(rule.evidence["folds"])
+    crossed = Procedure(decisions, goal, line, folds, search, guard).promised()
     return None if crossed is None else crossed.counts
 
 

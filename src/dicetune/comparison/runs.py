@@ -21,6 +21,7 @@ from dicetune.comparison.folder import PLAN_FILE, RUNS, failure_of, reading
 from dicetune.comparison.plan import Plan, PlannedRun
 from dicetune.decide import DecisionRule, read_scores
 from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
+from dicetune.problems.score_rows import ScoreTables
 from dicetune.records import (
     DECISION_FILE,
     DEFAULT,
@@ -239,12 +240,12 @@ class FinishedRun:
         """The splits with scores."""
         return list(self._scores[0])
 
-    def scores(self, split: str) -> list[np.ndarray]:
+    def scores(self, split: str) -> Sequence[np.ndarray]:
         """The outputs of the model for each example, (rows, columns) each."""
         return self._scores[0][split]
 
     @cached_property
-    def _scores(self) -> tuple[dict[str, list[np.ndarray]], dict[str, Any] | None]:
+    def _scores(self) -> tuple[dict[str, ScoreTables], dict[str, Any] | None]:
         return read_scores(self.folder)
 
     @cached_property

@@ -122,7 +122,7 @@ class Together(FinishedRun):
                 {key: row[key] for key in EXAMPLE if key in row} | {"predicted": found}
                 for row, found in zip(like, predicted, strict=True)
             ]
-            splits[split] = Split(rows, scores, [])
+            splits[split] = Split(gold, predicted, scores, rows=rows)
         write_scores(place, settings, splits)
         every = [row for split in splits.values() for row in split.rows]
         write_json_lines(place / PREDICTIONS_FILE, every)

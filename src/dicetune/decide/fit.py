@@ -12,7 +12,15 @@ from typing import Any
 import numpy as np
 
 from dicetune.decide.floors import FloorFit
-from dicetune.decide.held_out import FOLDS, CrossFit, Procedure, once, shrink_factor, supported
+from dicetune.decide.held_out import (
+    FOLDS,
+    CrossFit,
+    Procedure,
+    in_line,
+    once,
+    shrink_factor,
+    supported,
+)
 from dicetune.decide.rule import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.problems import Problem, problem_of
@@ -94,15 +102,15 @@ def fit(
     names = [str(number) for number in range(len(gold))] if ids is None else list(ids)
     if len(names) != len(gold):
         raise InputError(f"expected {len(gold)} ids, one a unit, got {len(names)}")
-    floor = None
+    floor, line = None, in_line(names)
     if guard:
-        decisions = supported(decisions, goal, names, folds)
+        decisions = supported(decisions, goal, line, folds)
     search = once(decisions.estimate if guard else decisions.fit)
     if confidence is not None and goal.is_operating_point:
         floor_fit = FloorFit(decisions, goal, names if groups is None else groups, confidence)
         floor = floor_fit.fit(np.ones(len(gold), dtype=bool))
         search = once(lambda _, mask: floor_fit.fit(mask).biases)
-    procedure = Procedure(decisions, goal, names, folds, search, guard)
+    procedure = Procedure(decisions, goal, line, folds, search, guard)
     found = procedure.on(np.ones(len(gold), dtype=bool), crossed=True)
     sums = {
         name: decisions.counts(rule).sum(0)

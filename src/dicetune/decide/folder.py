@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ import numpy as np
 from dicetune.decide.costs import mean_cost
 from dicetune.decide.fit import LOGIT_ADJUSTMENT, fit
 from dicetune.decide.form import COST, PLAIN, RuleForm
-from dicetune.decide.held_out import FOLDS, Procedure
+from dicetune.decide.held_out import FOLDS, Procedure, in_line
 from dicetune.decide.named import check_name
 from dicetune.decide.rule import DecisionRule, named_file
 from dicetune.decide.run_scores import read_scores
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.problems import Problem, problem_of
 from dicetune.problems.goal import Goal
+from dicetune.problems.score_rows import ScoreTables
 from dicetune.records import (
     DEFAULT,
     PREDICTIONS_FILE,
@@ -38,41 +39,42 @@ class Split:
     """One split of a model's scores, with gold.
 
     Args:
-        rows: of ``predictions.jsonl``, with "gold" and, by the default decision, "predicted".
+        gold: of each row of ``predictions.jsonl``.
+        predicted: by the default decision.
         scores: of each row.
         ids: of the rows.
+        groups: the document of each row, else its id.
         extras: ``Problem.extra`` of each row.
+        rows: as they are written; none where they were read and are read again.
     """
 
-    rows: list[dict[str, Any]]
-    scores: list[np.ndarray]
-    ids: list[str]
+    gold: Any
+    predicted: Any
+    scores: Sequence[np.ndarray]
+    ids: list[str] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
     extras: list[Any] = field(default_factory=list)
+    rows: Sequence[dict[str, Any]] = ()
 
     @classmethod
     def of(
-        cls, problem: Problem | None, rows: Iterable[dict[str, Any]], scores: Iterable[np.ndarray]
+        cls, problem: Problem, rows: Iterable[dict[str, Any]], scores: Iterable[np.ndarray]
     ) -> Split:
-        """A split from rows and their scores, in the precision of ``scores.safetensors``.
-
-        Without a ``problem`` there are no extras: the rows are cut.
-        """
-        part = list(rows)
-        ids = [str(row.get("id", number)) for number, row in enumerate(part)]
+        """A split from rows and their scores, in the precision of ``scores.safetensors``."""
         tables = [table.astype(np.float32, copy=False) for table in scores]
-        extras = [] if problem is None else [problem.extra(row) for row in part]
-        return cls(part, tables, ids, extras)
+        found = cls([], [], tables, rows=list(rows))
+        for row in found.rows:
+            found.take(problem, row)
+        return found
 
-    @property
-    def gold(self) -> list[Any]:
-        """The gold of each row."""
-        return [row["gold"] for row in self.rows]
-
-    @property
-    def groups(self) -> list[str]:
-        """The document of each row, else its id."""
-        pairs = zip(self.rows, self.ids, strict=True)
-        return [str(row.get("document", name)) for row, name in pairs]
+    def take(self, problem: Problem, row: Mapping[str, Any]) -> None:
+        """Take what a rule needs of one more row."""
+        name = str(row.get("id", len(self.ids)))
+        self.gold.append(row["gold"])
+        self.predicted.append(row["predicted"])
+        self.ids.append(name)
+        self.groups.append(str(row.get("document", name)))
+        self.extras.append(problem.extra(row))
 
     def fit(self, problem: Problem, **how: Any) -> DecisionRule:
         """The rule for this split, with the options of ``decide.fit.fit``."""
@@ -88,7 +90,8 @@ class Split:
             return None
         decisions = problem.decisions(self.gold, self.scores, self.extras).quick()
         goal = Goal.parse(None, decisions.problem)
-        return Procedure(decisions, goal, self.ids, FOLDS, decisions.estimate, True).expected()
+        line = in_line(self.ids)
+        return Procedure(decisions, goal, line, FOLDS, decisions.estimate, True).expected()
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,7 @@ def _decided(
     problem: Problem, split: Split, rule: DecisionRule, name: str, silence: float | None
 ) -> tuple[dict[str, dict[str, float]], list[Any], list[str]]:
     """Scores of both decisions on a split, the predictions, and what is said of the split."""
-    default: list[Any] = [row["predicted"] for row in split.rows]
+    default = split.predicted
     answered = np.ones(len(default), dtype=bool)
     if rule.is_default:
         problem = problem.seeing(split.gold)
@@ -203,8 +206,10 @@ def _decided(
             tables = [table if said else as_it_was for table, as_it_was, said in pairs]
             decisions = problem.decisions(split.gold, tables, split.extras)
         biases = rule.biases if rule.is_plain else {}
-        found = zip(decisions.predicted(biases), answered, strict=True)
-        predicted = [one if said else None for one, said in found]
+        predicted = decisions.predicted(biases)
+        if not answered.all():
+            found = zip(predicted, answered, strict=True)
+            predicted = [one if said else None for one, said in found]
         both.append(decisions.counts(biases)[answered])
     plain = rule.objective.startswith(LOGIT_ADJUSTMENT) or rule.objective == COST
     goal = Goal.parse(None if plain else rule.objective, problem)
@@ -291,9 +296,7 @@ def write_tuned(folder: Path, splits: Mapping[str, Iterable[dict[str, Any]]], fo
     found.rule.save(folder, {name: scores[TUNED] for name, scores in found.metrics.items()})
 
 
-def _splits(
-    folder: Path, problem: Problem, arrays: Mapping[str, list[np.ndarray]]
-) -> dict[str, Split]:
+def _splits(folder: Path, problem: Problem, arrays: Mapping[str, ScoreTables]) -> dict[str, Split]:
     path = folder / PREDICTIONS_FILE
     if not path.is_file():
         raise InputError(
@@ -304,42 +307,33 @@ def _splits(
             f"expected scores of dev in {quoted(Path(folder / SCORES_FILE))}, got "
             f"{listed(arrays) or 'none'}: a rule is fitted on dev alone"
         )
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in arrays}
-    extras: dict[str, list[Any]] = {name: [] for name in arrays}
-    known: dict[str, str] = {}
+    found = {}
+    for name, scores in arrays.items():
+        table = scores.table.astype(np.float32, copy=False)
+        one = ScoreTables(table, scores.lengths)
+        found[name] = Split(problem.column(), problem.column(), one)
     shape = {"gold": problem.gold_shape, "predicted": object, **problem.row_shape}
     for number, row in enumerate(read_json_lines(path), 1):
-        if quoted(row.get("split")) not in map(quoted, rows):
+        if quoted(row.get("split")) not in map(quoted, found):
             raise DataError(
                 path, f"expected a split with scores, got {quoted(row.get('split'))}", number
             )
         if row.get("gold") is None:
             raise DataError(path, "expected gold in each row, got none", number)
         check_shape(path, row, shape, f"line {number}")
-        rows[row["split"]].append(_needed(row, known))
-        extras[row["split"]].append(problem.extra(row))
-    found = {}
-    for name, part in rows.items():
-        if len(part) != len(arrays[name]):
+        found[row["split"]].take(problem, row)
+    for name, split in found.items():
+        if len(split.ids) != len(split.scores):
             raise DataError(
                 path,
-                f"expected {len(arrays[name])} rows of {name}, one for each score, got {len(part)}",
+                f"expected {len(split.scores)} rows of {name}, one for each score, got "
+                f"{len(split.ids)}",
             )
-        found[name] = replace(Split.of(None, part, arrays[name]), extras=extras[name])
+        gold, predicted = split.gold.packed(), split.predicted.packed()
+        found[name] = replace(split, gold=gold, predicted=predicted)
     return found
 
 
 def _rows_of(path: Path, split: str) -> Iterable[dict[str, Any]]:
     """The whole rows of one split."""
     return (row for row in read_json_lines(path) if row["split"] == split)
-
-
-def _needed(row: Mapping[str, Any], known: dict[str, str]) -> dict[str, Any]:
-    """What a rule needs of a row; equal tags are kept once."""
-    return {
-        key: [known.setdefault(tag, tag) for tag in value]
-        if isinstance(value, list) and all(type(tag) is str for tag in value)
-        else value
-        for key, value in row.items()
-        if key in ("id", "document", "gold", "predicted")
-    }

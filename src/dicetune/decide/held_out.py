@@ -36,7 +36,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import numpy as np
 
@@ -54,7 +54,7 @@ def once(search: Search) -> Search:
     found: dict[bytes, dict[str, float]] = {}
 
     def kept(goal: Goal, mask: np.ndarray) -> dict[str, float]:
-        units = mask.tobytes()
+        units = np.packbits(mask).tobytes()
         if units not in found:
             found[units] = search(goal, mask)
         return found[units]
@@ -79,7 +79,7 @@ class Procedure:
 
     decisions: Decisions
     goal: Goal
-    ids: Sequence[str]
+    ids: np.ndarray  # of ``in_line``
     folds: int
     search: Search
     guard: bool
@@ -178,7 +178,7 @@ class CrossFit:
         return wilson(self.score, Z95 * goal.error(self.counts), Z95**2 / max(said, 1))
 
 
-def supported(decisions: Decisions, goal: Goal, ids: Sequence[str], folds: int) -> Decisions:
+def supported(decisions: Decisions, goal: Goal, ids: np.ndarray, folds: int) -> Decisions:
     """The decisions with more biases (``Decisions.richer``), if held-out units justify them.
 
     Rules of both are cross-fitted. More biases have to gain more than the standard error of their
@@ -204,27 +204,36 @@ def shrink_factor(gain: float, error: float) -> float:
     return min(1.0, 2 * max(0.0, 1.0 - (error / gain) ** 2)) if gain > 0 else 0.0
 
 
-def deal(ids: Sequence[str], folds: int) -> np.ndarray:
+def in_line(ids: Sequence[str] | np.ndarray) -> np.ndarray:
+    """The place of each unit among all by the hash of its id, (U,); units of one id share it.
+
+    Places stay as they are.
+    """
+    if isinstance(ids, np.ndarray):
+        return ids
+    texts = (name.encode("utf-8", "surrogatepass") for name in ids)
+    hashes = np.fromiter((hashlib.sha256(text).digest() for text in texts), "S32", len(ids))
+    return np.unique(hashes, return_inverse=True)[1].astype(np.int32)
+
+
+def deal(ids: Sequence[str] | np.ndarray, folds: int) -> np.ndarray:
     """The part of each unit, (U,), from 0 to ``folds`` - 1, as equal as ids allow.
+
+    Args:
+        ids: of the units, or their places as ``in_line`` has them.
+        folds: number of parts.
 
     Example:
         >>> sorted(deal(["a", "b", "c", "d"], 2).tolist())
         [0, 0, 1, 1]
     """
-    order = sorted(set(ids), key=_place_in_line)
-    place = {name: number % folds for number, name in enumerate(order)}
-    return np.array([place[name] for name in ids], dtype=np.int64)
-
-
-@cache
-def _place_in_line(name: str) -> tuple[bytes, str]:
-    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest(), name
+    return np.unique(in_line(ids), return_inverse=True)[1] % folds
 
 
 def cross_fit(
     decisions: Decisions,
     goal: Goal,
-    ids: Sequence[str],
+    ids: Sequence[str] | np.ndarray,
     folds: int = FOLDS,
     fit: Callable[[np.ndarray], Biases] | None = None,
     units: np.ndarray | None = None,
@@ -234,7 +243,7 @@ def cross_fit(
     Args:
         decisions: on all units.
         goal: the score of the gain.
-        ids: of the units.
+        ids: of the units, as ``deal`` takes them.
         folds: number of parts.
         fit: from the units under a mask, (U,) bool, to biases; by default ``decisions.estimate``.
         units: (U,) bool, the units that are used; by default all.
@@ -243,8 +252,8 @@ def cross_fit(
         ``None`` where all units have the same id.
     """
     places = np.arange(len(ids)) if units is None else np.flatnonzero(units)
-    names = [ids[place] for place in places.tolist()]
-    folds = min(folds, len(set(names)))
+    names = in_line(ids)[places]
+    folds = min(folds, len(np.unique(names)))
     if folds < 2:
         return None
     part = deal(names, folds)

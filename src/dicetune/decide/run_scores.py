@@ -21,6 +21,7 @@ from safetensors.numpy import save_file
 
 from dicetune.errors import DataError, listed, quoted
 from dicetune.problems import PROBLEMS
+from dicetune.problems.score_rows import ScoreTables
 from dicetune.records import PROBLEM_KEY, SCORES_FILE, check_shape, file_of_run
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _digest(rows: Iterable[Mapping[str, Any]]) -> np.ndarray:
     return np.frombuffer(found.digest(), dtype=np.uint8)
 
 
-def read_scores(folder: str | Path) -> tuple[dict[str, list[np.ndarray]], dict[str, Any] | None]:
+def read_scores(folder: str | Path) -> tuple[dict[str, ScoreTables], dict[str, Any] | None]:
     """The scores of each example of each split, and the problem where the file holds it.
 
     Raises:
@@ -79,7 +80,7 @@ def _open_scores(folder: str | Path) -> Iterator[tuple[Path, Any]]:
         raise DataError(path, f"expected safetensors, got {error}") from None
 
 
-def _read(folder: str | Path) -> tuple[dict[str, list[np.ndarray]], dict[str, np.ndarray]]:
+def _read(folder: str | Path) -> tuple[dict[str, ScoreTables], dict[str, np.ndarray]]:
     """Scores as ``read_scores`` has them, and all arrays of the file."""
     with _open_scores(folder) as (path, file):
         arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -89,7 +90,7 @@ def _read(folder: str | Path) -> tuple[dict[str, list[np.ndarray]], dict[str, np
             lengths = arrays.get(f"{name}.lengths")
             if lengths is None or lengths.ndim != 1 or lengths.sum() != len(arrays[name]):
                 raise DataError(path, f"expected {name}.lengths that add up to {name}: {_HEALS}")
-            found[name] = np.split(arrays[name], np.cumsum(lengths)[:-1]) if len(lengths) else []
+            found[name] = ScoreTables(arrays[name], lengths)
     return found, arrays
 
 

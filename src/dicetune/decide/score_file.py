@@ -154,21 +154,20 @@ def _by_id(
 
 
 def _splits(problem: Problem, rows: Sequence[ScoreRow]) -> dict[str, Split]:
-    found: dict[str, Split] = {}
+    named: dict[str, list[ScoreRow]] = {}
     for row in rows:
         name = row.values.get("split", DEV)
         if not isinstance(name, str):
             raise row.error(f"expected a text as 'split', got {quoted(name)}")
-        split = found.setdefault(name, Split([], [], []))
-        split.rows.append(dict(row.values))
-        split.ids.append(str(row.values.get("id", row.line)))
-        split.scores.append(problem.read_scores(row))
-        split.extras.append(problem.extra(row.values))
-    for split in found.values():
-        decisions = problem.decisions(split.gold, split.scores, split.extras)
-        for place, (values, predicted) in enumerate(
-            zip(split.rows, decisions.predicted({}), strict=True)
-        ):
-            split.rows[place] = {**values, "predicted": predicted}
+        named.setdefault(name, []).append(row)
+    found = {}
+    for name, part in named.items():
+        gold, scores = [row.values["gold"] for row in part], [*map(problem.read_scores, part)]
+        extras = [problem.extra(row.values) for row in part]
+        default = problem.decisions(gold, scores, extras).predicted({})
+        ids = [str(row.values.get("id", row.line)) for row in part]
+        pairs = zip(part, ids, strict=True)
+        groups = [str(row.values.get("document", own)) for row, own in pairs]
+        found[name] = Split(gold, default, scores, ids, groups, extras)
     # the order of the columns: dev first, wherever it stands in the file
     return dict(sorted(found.items(), key=lambda pair: pair[0] != DEV))

@@ -50,6 +50,14 @@ class ClassRow:
     f1: float
 
 
+class Listed(list[Any]):
+    """Gold or predictions of many units, as they are."""
+
+    def packed(self) -> Self:
+        """All of them."""
+        return self
+
+
 class Problem(Ruled):
     """A type of prediction, for the labels and options of one model or data set.
 
@@ -108,6 +116,10 @@ class Problem(Ruled):
         )
         self._number = {name: number for number, name in enumerate(self.classes)}
         self.metrics = self._metrics(settings.get("metric"))
+
+    def column(self) -> Any:
+        """Takes gold or predictions one by one (``append``), and gives all (``packed``)."""
+        return Listed()
 
     def check_settings(self) -> None:
         """Refuse settings that the type cannot use, and read the settings of the type."""

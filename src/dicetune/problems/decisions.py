@@ -13,8 +13,8 @@ a single bias improves. Nothing is random: the same scores give the same rule.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
@@ -33,6 +33,9 @@ EQUAL = 1e-12
 """Values that differ by less are equal: sums of the same counts in another order."""
 
 MOST_TURNS = 20
+
+AT_ONCE = 1 << 16
+"""Breakpoints whose sums are held at once."""
 
 Biases = Mapping[str, float]
 """Biases by name; a missing name has the bias 0, the default decision."""
@@ -80,7 +83,7 @@ class Decisions:
         """
         return {}
 
-    def predicted(self, biases: Biases) -> list[Any]:
+    def predicted(self, biases: Biases) -> Sequence[Any]:
         """The prediction of each unit, as ``predictions.jsonl`` has it."""
         raise NotImplementedError
 
@@ -110,8 +113,7 @@ class Decisions:
         self, goal: Goal, name: str, biases: Biases, mask: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Breakpoints of one bias in order, (P,), and the key of the units between, (P + 1,)."""
-        edges, sums = self.kept_steps(name, biases).curve(mask)
-        return edges, goal.key(sums)
+        return self.kept_steps(name, biases).curve(mask, goal.key)
 
     def quick(self) -> Decisions:
         """The same decisions with a shorter search, for a score that is often needed."""
@@ -203,34 +205,69 @@ class Steps:
         finite = np.isfinite(at)
         return cls(base, at[finite], unit[finite], columns, change[finite])
 
-    def curve(self, mask: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    @classmethod
+    def joined(cls, parts: Sequence[Steps]) -> Self:
+        """The steps of units that were looked at in parts."""
+        begins = np.cumsum([0, *(len(part.base) for part in parts)])[:-1].tolist()
+        pairs = zip(parts, begins, strict=True)
+        return cls(
+            np.concatenate([part.base for part in parts]),
+            np.concatenate([part.at for part in parts]),
+            np.concatenate([(part.unit + begin).astype(np.int32) for part, begin in pairs]),
+            parts[0].columns,
+            np.concatenate([part.change for part in parts]),
+        )
+
+    def merged(self) -> Self:
+        """The same steps, of changes that are integers: one for a unit at each breakpoint."""
+        if not len(self.at):
+            return self
+        order = np.lexsort((self.at, self.unit))
+        at, unit = self.at[order], self.unit[order]
+        is_new = (np.diff(unit, prepend=-1) != 0) | (np.diff(at, prepend=-np.inf) > 0)
+        begins = np.flatnonzero(is_new)
+        change = np.add.reduceat(self.change[order], begins, dtype=np.int32)
+        small = change.astype(np.int8)
+        change = small if np.array_equal(small, change) else change
+        return replace(self, at=at[begins], unit=unit[begins], change=change)
+
+    def curve(
+        self, mask: np.ndarray | None = None, of: Callable[[np.ndarray], np.ndarray] = np.asarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Sums over units, piece by piece.
 
         Args:
             mask: (U,) bool, the units that are summed; all by default.
+            of: what is kept of the sums, (..., M) to (...): of many breakpoints they fill the
+                memory.
 
         Returns:
             The different breakpoints in order, (P,), and the sums on the P + 1 pieces before,
-            between and behind them, (P + 1, M).
+            between and behind them, (P + 1, M), or what ``of`` makes of them.
         """
         order = self._order
         chosen = np.ones(len(self.base), dtype=bool) if mask is None else mask
         order = order[chosen[self.unit[order]]]
-        at = self.at[order]
-        begins = np.flatnonzero(np.diff(at, prepend=-np.inf))
-        sums = np.tile(chosen.astype(np.float64) @ self.base, (len(begins) + 1, 1))
-        if len(begins):
-            added = np.cumsum(self.change.take(order, axis=0), axis=0, dtype=np.float64)
-            if len(begins) < len(order):  # some breakpoints are the same
-                added = added[np.append(begins[1:], len(order)) - 1]
-            size = len(self.columns)
-            first = np.array_equal(self.columns, np.arange(size))  # a slice is much faster
-            sums[1:, slice(size) if first else self.columns] += added
-        return at[begins], sums
+        start = chosen.astype(np.float64) @ self.base
+        added, first = np.zeros((1, len(self.columns))), of(start[None])
+        edges, found = np.empty(len(order)), np.empty((len(order) + 1, *first.shape[1:]))
+        found[:1], size = first, 0
+        for begin in range(0, len(order), AT_ONCE):
+            part = order[begin : begin + AT_ONCE]
+            at = self.at[order[begin : begin + AT_ONCE + 1]]
+            last = np.diff(at, append=np.inf)[: len(part)] > 0  # of some that are the same
+            change = self.change.take(part, axis=0)
+            totals = np.cumsum(np.concatenate([added, change]), axis=0, dtype=np.float64)[1:]
+            sums = np.tile(start, (int(last.sum()), 1))
+            sums[:, self.columns] += totals[last]
+            edges[size : size + len(sums)] = at[: len(part)][last]
+            found[size + 1 : size + 1 + len(sums)] = of(sums)
+            added, size = totals[-1:], size + len(sums)
+        return edges[:size], found[: size + 1]
 
     @cached_property
     def _order(self) -> np.ndarray:
-        return np.argsort(self.at, kind="stable")
+        return np.argsort(self.at, kind="stable").astype(np.int32)
 
 
 def best_point(edges: np.ndarray, values: np.ndarray, current: float) -> tuple[float, float]:
@@ -252,14 +289,13 @@ def best_point(edges: np.ndarray, values: np.ndarray, current: float) -> tuple[f
         >>> best_point(np.array([1.0]), np.array([0.5, 0.5]), 0.0)
         (0.0, 0.5)
     """
-    low = np.concatenate([[-np.inf], edges])
-    high = np.concatenate([edges, [np.inf]])
-    values = np.where(high - low > NARROW, values, -np.inf)
-    best = values.max()
-    near = np.flatnonzero(values >= best - EQUAL)
-    distance = np.maximum(np.maximum(low[near] - current, current - high[near]), 0.0)
-    piece = int(near[distance.argmin()])
-    return bias_within(float(low[piece]), float(high[piece]), current), float(values[piece])
+    ends = np.concatenate([[-np.inf], edges, [np.inf]])
+    wide = np.diff(ends) > NARROW
+    best = values.max(where=wide, initial=-np.inf)
+    near = np.flatnonzero(wide & (values >= best - EQUAL))
+    low, high = ends[near], ends[near + 1]
+    place = np.maximum(np.maximum(low - current, current - high), 0.0).argmin()
+    return bias_within(float(low[place]), float(high[place]), current), float(values[near[place]])
 
 
 def bias_within(low: float, high: float, current: float) -> float:

@@ -26,10 +26,12 @@ References: Tjong Kim Sang & Buchholz, CoNLL 2000 (``conlleval.pl``); Nakayama, 
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -88,7 +90,7 @@ def check_lengths(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[st
             )
 
 
-def check_tags(rows: Sequence[Sequence[str]], scheme: str, which: str) -> None:
+def check_tags(rows: Iterable[Sequence[str]], scheme: str, which: str) -> None:
     """Refuse a tag that the scheme does not know.
 
     Args:
@@ -238,9 +240,28 @@ def _letters(length: int, scheme: str, *, touches: bool) -> list[str]:
     return [renamed.get(letter, letter) for letter in letters]
 
 
-@dataclass(frozen=True)
-class TagRows:
-    """The tags of many sentences as columns.
+class TagColumn:
+    """Takes the tags of one sentence after the other, and gives ``TagRows``."""
+
+    def __init__(self) -> None:
+        self._number: dict[str, int] = {}
+        self._numbers, self._starts = array("i"), array("q", [0])
+
+    def append(self, row: Sequence[str]) -> None:
+        """Take one sentence."""
+        number = self._number
+        self._numbers.extend([number.setdefault(tag, len(number)) for tag in row])
+        self._starts.append(len(self._numbers))
+
+    def packed(self) -> TagRows:
+        """All sentences."""
+        numbers = np.asarray(self._numbers).astype(np.min_scalar_type(len(self._number)))
+        return TagRows(list(self._number), numbers, np.asarray(self._starts))
+
+
+@dataclass(frozen=True, eq=False)
+class TagRows(Sequence[tuple[str, ...]]):
+    """The tags of many sentences as columns; equal to lists of the same tags.
 
     Args:
         names: of the numbers.
@@ -257,13 +278,40 @@ class TagRows:
     numbers: np.ndarray
     starts: np.ndarray
 
-    def __iter__(self) -> Iterator[tuple[str, ...]]:
-        tags = [self.names[number] for number in self.numbers.tolist()]
-        return (tuple(tags[begin:end]) for begin, end in pairwise(self.starts.tolist()))
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[str]]) -> TagRows:
+        """The tags of each sentence as columns."""
+        if isinstance(rows, TagRows):
+            return rows
+        column = TagColumn()
+        for row in rows:
+            column.append(row)
+        return column.packed()
 
-    def parts(self, size: int = 8192) -> Iterator[TagRows]:
-        """The same in parts of some sentences."""
-        for at in range(0, len(self.starts) - 1, size):
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[number] for number in range(len(self))[place]]
+        begin, end = self.starts[range(len(self))[place] :][:2].tolist()
+        return tuple([self.names[number] for number in self.numbers[begin:end].tolist()])
+
+    def __iter__(self) -> Iterator[tuple[str, ...]]:
+        for part in self.parts():
+            tags = [self.names[number] for number in part.numbers.tolist()]
+            yield from (tuple(tags[begin:end]) for begin, end in pairwise(part.starts.tolist()))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or len(self) != len(other):
+            return False
+        return all(own == tuple(row) for own, row in zip(self, other, strict=True))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def parts(self, size: int = 2048) -> Iterator[TagRows]:
+        """The same in parts of some sentences, at least one."""
+        for at in range(0, max(len(self), 1), size):
             starts = self.starts[at : at + size + 1]
             yield TagRows(self.names, self.numbers[starts[0] : starts[-1]], starts - starts[0])
 

@@ -43,6 +43,37 @@ _TRUTH = {"true": "1", "false": "0"}
 _WHOLE = re.compile(r"-?[0-9]{1,15}(\.0+)?")
 
 
+class ScoreTables(Sequence[np.ndarray]):
+    """The scores of many units as one table.
+
+    Args:
+        table: (rows, columns) of all units.
+        lengths: (U,) rows of each.
+    """
+
+    def __init__(self, table: np.ndarray, lengths: np.ndarray) -> None:
+        self.table, self.lengths = table, lengths
+        self._ends = np.cumsum(lengths)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[number] for number in range(len(self))[place]]
+        place = range(len(self))[place]
+        return self.table[self._ends[place] - self.lengths[place] : self._ends[place]]
+
+
+def joined(scores: Sequence[np.ndarray], columns: int) -> np.ndarray:
+    """The scores of all units one below the other, (rows, columns), float32 or float64."""
+    if isinstance(scores, ScoreTables):
+        found = scores.table
+    else:
+        found = np.concatenate([np.zeros((0, columns), dtype=np.float32), *scores])
+    return found.astype(np.result_type(np.float32, found.dtype), copy=False)
+
+
 @dataclass(frozen=True)
 class ScoreRow:
     """One row of a file.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dicetune.problems.decisions import Steps
-from dicetune.problems.schemes import OUTSIDE
+from dicetune.problems.schemes import OUTSIDE, TagRows, types_of
 
 if TYPE_CHECKING:
     from dicetune.problems.spans import Spans
@@ -24,45 +24,6 @@ if TYPE_CHECKING:
 _NONE = -1
 Spots = tuple[np.ndarray, ...]
 """Spans as arrays: first word, one past the last, type, and the low and high end in ``b``."""
-
-
-SMALL = np.int32
-"""Of numbers of tags, words and sentences."""
-
-AT_ONCE = 8192
-"""Sentences of one part."""
-
-
-class SpanParts:
-    """``SpanSteps`` of all sentences in parts: arrays on the way take as much for any number."""
-
-    def __init__(self, parts: Sequence[SpanSteps]) -> None:
-        self._parts = parts
-        self._ends = np.cumsum([part.words for part in parts])[:-1]
-        self._begins = np.cumsum([0, *(len(part.with_gold) for part in parts)])[:-1]
-
-    @property
-    def with_gold(self) -> np.ndarray:
-        """Whether each sentence has a span in gold, (U,) bool."""
-        return np.concatenate([part.with_gold for part in self._parts])
-
-    def counts(self, tags: np.ndarray) -> np.ndarray:
-        """Counts of each sentence, (U, M)."""
-        pairs = zip(self._parts, np.split(tags, self._ends), strict=True)
-        return np.concatenate([part.counts(own) for part, own in pairs])
-
-    def steps(self, before: np.ndarray, after: np.ndarray, at: np.ndarray) -> Steps:
-        """Counts while each word turns from the tag ``before`` to ``after`` at its breakpoint."""
-        turns = zip(*(np.split(values, self._ends) for values in (before, after, at)), strict=True)
-        found = [part.steps(*own) for part, own in zip(self._parts, turns, strict=True)]
-        units = zip(found, self._begins.tolist(), strict=True)
-        return Steps(
-            np.concatenate([steps.base for steps in found]),
-            np.concatenate([steps.at for steps in found]),
-            np.concatenate([(steps.unit + begin).astype(SMALL) for steps, begin in units]),
-            found[0].columns,
-            np.concatenate([steps.change for steps in found]),
-        )
 
 
 class SpanSteps:
@@ -81,34 +42,21 @@ class SpanSteps:
         names = [*problem.labels, OUTSIDE]  # the last one stands behind each sentence
         self._kinds = np.array([_NONE if n == OUTSIDE else problem.number(n[2:]) for n in names])
         self._letters = np.array([name[0] for name in names])
-        lengths = np.array([len(tags) for tags in gold], dtype=np.int64)
-        self._unit = np.repeat(np.arange(len(gold), dtype=SMALL), lengths + 1)
-        begins = np.cumsum(lengths + 1) - lengths - 1
-        self._words = np.delete(np.arange(len(self._unit), dtype=SMALL), begins + lengths)
+        rows = TagRows.of(gold)
+        lengths = np.diff(rows.starts)
+        self._unit = np.repeat(np.arange(len(rows)), lengths + 1)
+        self._words = np.arange(len(rows.numbers)) + np.repeat(np.arange(len(rows)), lengths)
         number = {name: place for place, name in enumerate(problem.labels)}
-        tags = [number.get(tag, _NONE) for row in gold for tag in row]
-        self._gold = np.array(tags, dtype=SMALL)
-        # of the gold span that begins at a word
-        self._end = np.full(len(self._unit), _NONE, dtype=SMALL)
-        self._kind = np.full(len(self._unit), _NONE, dtype=SMALL)
-        self._base = np.zeros((len(gold), len(problem.columns)))
+        self._gold = np.array([number.get(tag, _NONE) for tag in rows.names])[rows.numbers]
+        self._end = np.full(len(self._unit), _NONE)  # of the gold span that begins at a word
+        self._kind = np.full(len(self._unit), _NONE)
+        self._base = np.zeros((len(rows), len(problem.columns)), dtype=np.int32)
         self._base[:, -1] = lengths
-        for unit, (row, begin) in enumerate(zip(gold, begins.tolist(), strict=True)):
-            for name, start, end in problem.spans(row):
-                kind = problem.number(name)
-                self._end[begin + start], self._kind[begin + start] = begin + end, kind
-                self._base[unit, 2 * size + kind] += 1
-
-    @classmethod
-    def of(cls, problem: Spans, gold: Sequence[Sequence[str]]) -> SpanParts:
-        """The spans of all sentences, in parts."""
-        begins = range(0, max(len(gold), 1), AT_ONCE)
-        return SpanParts([cls(problem, gold[at : at + AT_ONCE]) for at in begins])
-
-    @property
-    def words(self) -> int:
-        """The number of words."""
-        return len(self._gold)
+        kind, first, last = rows.spans(problem.scheme, problem.convention)
+        kind = np.array([problem.number(name) for name in types_of(rows.names)], dtype=int)[kind]
+        begin = self._words[first]
+        self._end[begin], self._kind[begin] = self._words[last] + 1, kind
+        np.add.at(self._base, (self._unit[begin], 2 * size + kind), 1)
 
     @property
     def with_gold(self) -> np.ndarray:
@@ -140,7 +88,7 @@ class SpanSteps:
             np.concatenate([self._unit[first], self._unit[first], unit]),
             np.array([*range(2 * size), 3 * size]),
             np.concatenate([spans, -spans, words]),
-        )
+        ).merged()
 
     def _spans(self, before: np.ndarray, after: np.ndarray, at: np.ndarray) -> Spots:
         """All spans that stand for some bias."""

@@ -12,8 +12,9 @@ best other tag; ``SpanSteps`` says how the spans change there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -28,6 +29,7 @@ from dicetune.problems.schemes import (
     LETTERS,
     OUTSIDE,
     Span,
+    TagColumn,
     TagRows,
     check_lengths,
     check_tags,
@@ -35,8 +37,8 @@ from dicetune.problems.schemes import (
     spans_of,
     types_of,
 )
-from dicetune.problems.score_rows import ScoreRow, column_names
-from dicetune.problems.span_steps import SMALL, SpanSteps
+from dicetune.problems.score_rows import ScoreRow, column_names, joined
+from dicetune.problems.span_steps import SpanSteps
 
 ANY = "*-"
 """Before a type: all its tags. No label begins so."""
@@ -44,11 +46,11 @@ ANY = "*-"
 TYPED_TURNS = 1
 """Turns of the search over the biases of types: further turns gain nothing on new data."""
 
+AT_ONCE = 2048
+"""Sentences that are counted together."""
+
 STEPS = 120
 """Points of a precision-recall curve."""
-
-WORDS = 1 << 17
-"""Words whose scores are moved at once."""
 
 MOST = 4
 """A curve ends at this number times the words in gold spans."""
@@ -66,6 +68,7 @@ class Spans(Problem):
     scored: ClassVar[tuple[str, ...]] = ("f1", "precision", "recall", "token_accuracy")
     more: ClassVar[tuple[str, ...]] = ("right_tags", "words")
     independent: ClassVar[bool | None] = False
+    row_shape: ClassVar[Mapping[str, Any]] = {"predicted": [str]}
 
     def check_settings(self) -> None:
         """Scheme and convention."""
@@ -76,9 +79,18 @@ class Spans(Problem):
         if self.convention not in ("strict", "conlleval"):
             raise unknown_name("convention", self.convention, ("strict", "conlleval"))
 
+    def column(self) -> TagColumn:
+        """Tags as numbers."""
+        return TagColumn()
+
     def named_classes(self) -> Iterable[str]:
         """The types of the labels."""
         return types_of(self.labels)
+
+    def seeing(self, gold: Sequence[Any], predicted: Sequence[Any] = ()) -> Self:
+        """The same problem with the classes of other rows; of columns, of their names."""
+        both = (gold, predicted)
+        return super().seeing(*([r.names] if isinstance(r, TagRows) else r for r in both))
 
     def classes_of(self, row: Sequence[str]) -> Iterable[str]:
         """The types of the tags, also of tags that begin no span."""
@@ -101,6 +113,11 @@ class Spans(Problem):
 
     def counts(self, gold: Sequence[Any], predicted: Sequence[Any]) -> np.ndarray:
         """Counts of each sentence, (U, M)."""
+        self.check_pairs(gold, predicted)
+        parts = [slice(at, at + AT_ONCE) for at in range(0, max(len(gold), 1), AT_ONCE)]
+        return np.concatenate([self._counts(gold[part], predicted[part]) for part in parts])
+
+    def _counts(self, gold: Sequence[Any], predicted: Sequence[Any]) -> np.ndarray:
         words = [
             (sum(a == b for a, b in zip(right, found, strict=False)), len(right))
             for right, found in zip(gold, predicted, strict=False)
@@ -272,12 +289,11 @@ class SpanDecisions(Decisions):
         self.labels = problem.labels
         self.background = str(problem.settings["background"])
         self.names: tuple[str, ...] = (self.background,)
-        check_tags([*gold, self.labels], problem.scheme, "gold")
-        self._reader = SpanSteps.of(problem, gold)
-        self._ends = np.cumsum([len(table) for table in scores])
-        kind = np.result_type(np.float32, *{table.dtype for table in scores})
-        self._scores = np.concatenate([np.zeros((0, len(self.labels)), dtype=kind), *scores])
-        self._gold = gold
+        check_tags(chain(gold, [self.labels]), problem.scheme, "gold")
+        self._gold = TagRows.of(gold)
+        parts = self._gold.parts()
+        self._with_gold = np.concatenate([SpanSteps(problem, part).with_gold for part in parts])
+        self._scores = joined(scores, len(self.labels))
 
     def richer(self) -> Self | None:
         """The same with a bias for each type too, on all tags of the type."""
@@ -296,27 +312,28 @@ class SpanDecisions(Decisions):
             label: found[name] for label in self.labels if (name := self._mover(label)) in found
         }
 
-    def predicted(self, biases: Biases) -> list[list[str]]:
+    def predicted(self, biases: Biases) -> Sequence[Any]:
         """The tags of each sentence."""
-        tags = np.split(np.array(self.labels, dtype=object)[self._tags(biases)], self._ends[:-1])
-        return [row.tolist() for row in tags]
+        numbers = np.concatenate([tags for _, tags in self._tags(biases)])
+        return TagRows(self.labels, numbers, self._gold.starts)
 
     def counts(self, biases: Biases) -> np.ndarray:
         """Counts of each sentence, (U, M)."""
-        return self._reader.counts(self._tags(biases))
+        pairs = self._tags(biases)
+        return np.concatenate([SpanSteps(self.problem, gold).counts(tags) for gold, tags in pairs])
 
     def steps(self, name: str, biases: Biases) -> Steps:
         """A word turns from its best other tag to O, or to the best tag of a type."""
         moved = np.array([self._mover(label) == name for label in self.labels])
         added = self._biases({**biases, name: 0.0})
-        turns = []
-        for part in self._parts():
-            scores = part + added
+        found = []
+        for gold, scores in self._moved(added):
             others, own = np.where(moved, -np.inf, scores), np.where(moved, scores, -np.inf)
             with np.errstate(invalid="ignore"):  # no tag of a word is possible
                 at = others.max(-1, initial=-np.inf) - own.max(-1, initial=-np.inf)
-            turns.append((others.argmax(-1).astype(SMALL), own.argmax(-1).astype(SMALL), at))
-        return self._reader.steps(*map(np.concatenate, zip(*turns, strict=True)))
+            turns = others.argmax(-1), own.argmax(-1), at
+            found.append(SpanSteps(self.problem, gold).steps(*turns))
+        return Steps.joined(found)
 
     def dials(self) -> dict[str, tuple[str, ...]]:
         """O, for all spans together."""
@@ -325,9 +342,10 @@ class SpanDecisions(Decisions):
     def present(self, mask: np.ndarray) -> list[str]:
         """O, where any sentence under the mask has a span, and the types of these spans."""
         if len(self.names) == 1:
-            return list(self.names) if self._reader.with_gold[mask].any() else []
-        chosen = np.flatnonzero(mask).tolist()
-        kinds = {ANY + kind for unit in chosen for kind in types_of(self._gold[unit])}
+            return list(self.names) if self._with_gold[mask].any() else []
+        words = self._gold.numbers[np.repeat(mask, np.diff(self._gold.starts))]
+        occurs = np.flatnonzero(np.bincount(words, minlength=1)).tolist()
+        kinds = {ANY + kind for kind in types_of([self._gold.names[number] for number in occurs])}
         return [name for name in self.names if kinds and name in {self.background, *kinds}]
 
     def _mover(self, label: str) -> str:
@@ -339,11 +357,15 @@ class SpanDecisions(Decisions):
         both = ((label, self._mover(label)) for label in self.labels)
         return np.array([biases.get(label, biases.get(name, 0.0)) for label, name in both])
 
-    def _tags(self, biases: Biases) -> np.ndarray:
-        """The number of the tag of each word, (W,)."""
-        added = self._biases(biases)
-        return np.concatenate([(part + added).argmax(-1).astype(SMALL) for part in self._parts()])
+    def _tags(self, biases: Biases) -> Iterator[tuple[TagRows, np.ndarray]]:
+        """Gold of some sentences at a time, and the number of the tag of each word, (W,)."""
+        kind = np.min_scalar_type(len(self.labels))
+        for gold, scores in self._moved(self._biases(biases)):
+            yield gold, scores.argmax(-1).astype(kind)
 
-    def _parts(self) -> Iterable[np.ndarray]:
-        """The scores in parts, at least one."""
-        return (self._scores[at : at + WORDS] for at in range(0, max(len(self._scores), 1), WORDS))
+    def _moved(self, added: np.ndarray) -> Iterator[tuple[TagRows, np.ndarray]]:
+        """Gold of some sentences at a time, and the moved scores of the words, (W, C) float64."""
+        at = 0
+        for part in self._gold.parts():
+            yield part, self._scores[at : at + len(part.numbers)] + added
+            at += len(part.numbers)
