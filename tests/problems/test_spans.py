@@ -197,7 +197,7 @@ def test_many_sentences_are_read_in_parts():
         assert [packed[-1], *packed[2:5]] == [*map(tuple, [gold[-1], *gold[2:5]])]
         for other in (problem.decisions(packed, scores), decisions.richer()):
             for bias in (0.0, 0.5):
-                best = [(table + [bias, 0, 0, 0, 0]).argmax(1) for table in scores]
+                best = [(table + np.array([bias, 0, 0, 0, 0])).argmax(1) for table in scores]
                 tags = [[labels[number] for number in row] for row in best]
                 assert other.predicted({"O": bias}) == tags
                 assert np.array_equal(other.counts({"O": bias}), problem.counts(gold, tags))

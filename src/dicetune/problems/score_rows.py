@@ -65,7 +65,7 @@ class ScoreTables(Sequence[np.ndarray]):
         return self.table[self._ends[place] - self.lengths[place] : self._ends[place]]
 
 
-def joined(scores: Sequence[np.ndarray], columns: int) -> np.ndarray:
+def one_table(scores: Sequence[np.ndarray], columns: int) -> np.ndarray:
     """The scores of all units one below the other, (rows, columns), float32 or float64."""
     if isinstance(scores, ScoreTables):
         found = scores.table

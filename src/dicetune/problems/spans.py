@@ -37,7 +37,7 @@ from dicetune.problems.schemes import (
     spans_of,
     types_of,
 )
-from dicetune.problems.score_rows import ScoreRow, column_names, joined
+from dicetune.problems.score_rows import ScoreRow, column_names, one_table
 from dicetune.problems.span_steps import SpanSteps
 
 ANY = "*-"
@@ -293,7 +293,7 @@ class SpanDecisions(Decisions):
         self._gold = TagRows.of(gold)
         parts = self._gold.parts()
         self._with_gold = np.concatenate([SpanSteps(problem, part).with_gold for part in parts])
-        self._scores = joined(scores, len(self.labels))
+        self._scores = one_table(scores, len(self.labels))
 
     def richer(self) -> Self | None:
         """The same with a bias for each type too, on all tags of the type."""
