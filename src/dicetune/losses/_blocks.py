@@ -273,11 +273,12 @@ class SigmoidBlock:
         weight = weight_vector(part.class_weight, self.logits, "labels")
         share = share if weight is None else weight * share
         self.pull = share if self.pull is None else self.pull + share
-        if not isinstance(share, Tensor):
-            both = F.binary_cross_entropy_with_logits
-            return both(self.logits, self.target, reduction="sum") * share
-        losses = F.binary_cross_entropy_with_logits(self.logits, self.target, reduction="none")
-        return (losses * share).sum()
+        if at_once(self.rest) and float(self.rest.amin()) > _TINY:
+            log_p = self.rest.log()
+        else:
+            log_p = F.logsigmoid(-self.logits)
+        log_p.addcmul_(self.logits, self.target)  # y log p + (1-y) log (1-p), as log p is z more
+        return (log_p * share).sum().neg() if isinstance(share, Tensor) else log_p.sum() * -share
 
     def gradient(
         self, pairs: Sequence[tuple[Tensor, Tensor]], by_value: Tensor | None = None
