@@ -12,7 +12,8 @@ gap p - y in place of ``wrong``.
 
 Where the time goes. On a CPU a softmax over the *first* axis of (C, N) is ten times as fast as over
 a short last axis, so that few classes are turned; more are computed in blocks that fit a cache.
-A block adds its sums in its own precision, and the blocks are added in float64.
+A block adds its sums in its own precision, and the blocks are added in float64. Of a small call the
+number of operations is the time, not their size: dice takes 54, each of 2 to 4 microseconds.
 """
 
 from __future__ import annotations
@@ -207,6 +208,8 @@ class SoftmaxBlock:
         if self.pull is not None:
             pulled -= self.pull if by_value is None else self.pull * by_value
         gold = torch.addcmul(pulled * self.missed, self.hit, others, value=-1)
+        if self.keep is not None:
+            gold += 0.0  # of a masked row no -0
         total.addcmul_(self.wrong, others + pulled, value=-1).scatter_(self.axis, self.gold, gold)
         if total is not self.out:
             (self.out if self.axis else self.out.t()).copy_(total)
