@@ -258,13 +258,11 @@ def cross_fit(
         return None
     part = deal(names, folds)
     default = decisions.counts({})
+    default = default if len(places) == len(default) else default[places]
     held_out = default.copy()
     for number in range(folds):
         seen = np.zeros(len(ids), dtype=bool)
         seen[places[part != number]] = True
         biases = decisions.estimate(goal, seen) if fit is None else fit(seen)
-        mine = places[part == number]
-        held_out[mine] = decisions.counts_of(mine, biases)
-    if units is not None:
-        default, held_out = default[places], held_out[places]
+        held_out[part == number] = decisions.counts_of(places[part == number], biases)
     return CrossFit(held_out, *goal.gain(default, held_out), folds)

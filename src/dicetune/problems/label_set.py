@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -216,6 +217,7 @@ class LabelSetDecisions(Decisions):
         self._truth = problem.indicators(gold)
         # as precise as they are given: of many labels a copy of float64 would fill the memory
         self._scores = np.concatenate([np.zeros((0, len(self.labels)), np.float32), *scores])
+        self._orders: dict[int, np.ndarray] = {}
         self._alone = LabelSet({"labels": ["a"]})  # counts of one label, whichever it is
         known = np.flatnonzero(self._truth.any(axis=0))
         absent = [label for place, label in enumerate(self.labels) if place not in known]
@@ -290,20 +292,28 @@ class LabelSetDecisions(Decisions):
         Many labels together are always sure that the default is not the best, but with few
         positives a rule for each is no better.
         """
-        truth, made = self._truth[mask], self._padded(self._made({}, mask))
-        found = shortfall(int((truth & ~made).sum()), int((made & ~truth).sum()))
+        found = shortfall(*self._wrong[:, mask].sum(1).tolist())
         return found if found > 0 else found / len(self.labels) ** 0.5
+
+    @cached_property
+    def _wrong(self) -> np.ndarray:
+        """Labels that the default decision misses and invents, (2, texts)."""
+        made = self._padded(self._made({}))
+        return np.stack([(self._truth & ~made).sum(1), (made & ~self._truth).sum(1)])
 
     def _columns(self, mask: np.ndarray) -> Iterator[Ranked]:
         """The labels on the texts under the mask, some at a time."""
-        texts = np.flatnonzero(mask)
+        smallest = np.min_scalar_type(len(mask))
         for first in range(0, len(self.labels), AT_ONCE):
-            place = slice(first, first + AT_ONCE)
-            scores = np.ascontiguousarray(self._scores[texts, place].T)
-            order = falling(scores)
+            place = slice(first, min(first + AT_ONCE, len(self.labels)))
+            scores = np.ascontiguousarray(self._scores[:, place].T)
+            if first not in self._orders:  # each fit is of a part of the same texts
+                self._orders[first] = falling(scores).astype(smallest)
+            order = self._orders[first].astype(np.intp)
+            if not mask.all():
+                order = order[mask[order]].reshape(len(order), -1)
             at = -logit(np.take_along_axis(scores, order, axis=1))
-            truth = self._truth[texts, first : min(place.stop, len(self.labels))]
-            yield Ranked(place, at, np.take_along_axis(truth.T, order, axis=1))
+            yield Ranked(place, at, np.take_along_axis(self._truth[:, place].T, order, axis=1))
 
     def _best(
         self, goal: Goal, mask: np.ndarray, names: Sequence[str], trusting: bool = False

@@ -163,10 +163,14 @@ def curve(at: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, n
         at: (N,) rising.
         weight: (N,) of the items.
     """
-    first, last = np.searchsorted(at, -np.inf, "right"), np.searchsorted(at, np.inf)
-    begins = first + np.flatnonzero(np.diff(at[first:last], prepend=-np.inf))
-    ends = np.concatenate([[first], begins[1:], [last]]) if len(begins) else np.array([first])
-    return at[begins], np.append(0.0, np.cumsum(weight))[ends], ends.astype(np.float64)
+    first, last = at.searchsorted(-np.inf, "right"), at.searchsorted(np.inf)
+    finite, sums = at[first:last], np.concatenate([[0.0], weight.cumsum()])
+    differs = finite[1:] != finite[:-1]
+    if differs.all():
+        return finite, sums[first : last + 1], np.arange(first, last + 1.0)
+    inner = first + 1 + np.flatnonzero(differs)
+    ends = np.concatenate([[first], inner, [last]])
+    return at[ends[:-1]], sums[ends], ends.astype(np.float64)
 
 
 def _bounded(logits: np.ndarray) -> np.ndarray:
