@@ -45,6 +45,7 @@ from dicetune.problems.score_rows import (
     log_probability_table,
     log_sigmoid,
     logit,
+    stacked,
 )
 from dicetune.problems.thresholds import (
     Ranked,
@@ -92,9 +93,13 @@ class LabelSet(Problem):
 
     def tally(self, truth: np.ndarray, made: np.ndarray) -> np.ndarray:
         """Counts of indicators, or weights, (texts, labels) each, to (texts, M)."""
-        exact = (truth == made).all(axis=1, keepdims=True)
-        blocks = [truth * made, made, truth, exact, np.ones_like(exact)]
-        return np.hstack(blocks)  # of indicators a byte each: there may be many labels
+        size = truth.shape[1]
+        # of indicators a byte each, and no copies beside: there may be many labels
+        found = np.ones((len(truth), 3 * size + 2), dtype=np.result_type(truth, made))
+        np.multiply(truth, made, out=found[:, :size])
+        found[:, size : 2 * size], found[:, 2 * size : -2] = made, truth
+        found[:, -2] = (truth == made).all(axis=1)
+        return found
 
     def focus(self, sums: np.ndarray) -> tuple[tuple[str, ...], Counts]:
         """All labels."""
@@ -215,8 +220,7 @@ class LabelSetDecisions(Decisions):
         self.problem = problem
         self.labels = self.names = problem.labels
         self._truth = problem.indicators(gold)
-        # as precise as they are given: of many labels a copy of float64 would fill the memory
-        self._scores = np.concatenate([np.zeros((0, len(self.labels)), np.float32), *scores])
+        self._scores = stacked(scores, len(self.labels))
         self._orders: dict[int, np.ndarray] = {}
         self._alone = LabelSet({"labels": ["a"]})  # counts of one label, whichever it is
         known = np.flatnonzero(self._truth.any(axis=0))
