@@ -15,11 +15,13 @@ import resource
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from dicetune.decide.folder import Split, tune_splits
 from dicetune.problems import problem_of
+from dicetune.problems.score_rows import ScoreTables
 from table import Row, show
 
 
@@ -47,7 +49,9 @@ def tuned(kind: str, size: int) -> tuple[float, float]:
     problem = problem_of({"kind": kind, "labels": labels, "metric": "macro_f1"})
     rows = [{"gold": g, "predicted": p} for g, p in zip(gold, predicted, strict=True)]
     begun = time.process_time()
-    tune_splits(problem, {"dev": Split.of(problem, rows, [row[None] for row in scores])})
+    split = Split.of(problem, rows, ())
+    tables = ScoreTables(scores, np.ones(size, dtype=np.int64))  # as the scores of a run are read
+    tune_splits(problem, {"dev": replace(split, scores=tables)})
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return time.process_time() - begun, held
 

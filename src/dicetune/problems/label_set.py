@@ -45,7 +45,7 @@ from dicetune.problems.score_rows import (
     log_probability_table,
     log_sigmoid,
     logit,
-    stacked,
+    one_table,
 )
 from dicetune.problems.thresholds import (
     Ranked,
@@ -220,7 +220,7 @@ class LabelSetDecisions(Decisions):
         self.problem = problem
         self.labels = self.names = problem.labels
         self._truth = problem.indicators(gold)
-        self._scores = stacked(scores, len(self.labels))
+        self._scores = one_table(scores, len(self.labels))
         self._orders: dict[int, np.ndarray] = {}
         self._alone = LabelSet({"labels": ["a"]})  # counts of one label, whichever it is
         known = np.flatnonzero(self._truth.any(axis=0))

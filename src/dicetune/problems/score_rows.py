@@ -26,7 +26,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise, starmap
 from typing import Any
 
 import numpy as np
@@ -306,37 +305,6 @@ def logit(log_probability: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore"):
         found: np.ndarray = given - np.log(-np.expm1(np.minimum(given, 0.0)))
     return found
-
-
-def stacked(tables: Sequence[np.ndarray], columns: int) -> np.ndarray:
-    """Tables one below the other, as precise as they are; no copy of the parts of one array.
-
-    Example:
-        >>> whole = np.arange(6.0).reshape(3, 2)
-        >>> np.shares_memory(stacked([whole[:1], whole[1:]], 2), whole)
-        True
-    """
-
-    def follows(one: np.ndarray, other: np.ndarray) -> bool:
-        return (
-            other.base is one.base is not None
-            and one.flags.c_contiguous
-            and other.flags.c_contiguous
-            and (one.dtype, other.shape[1:]) == (other.dtype, one.shape[1:])
-            and _address(one) + one.nbytes == _address(other)
-        )
-
-    known = len(tables) > 1 and tables[0].dtype in (np.float32, np.float64)
-    if known and all(starmap(follows, pairwise(tables))):
-        shape = (sum(map(len, tables)), columns)
-        return np.lib.stride_tricks.as_strided(tables[0], shape, writeable=False)
-    return np.concatenate([np.zeros((0, columns), np.float32), *tables])
-
-
-def _address(table: np.ndarray) -> int:
-    """Where an array begins in memory."""
-    place: int = table.__array_interface__["data"][0]
-    return place
 
 
 def mean_probabilities(models: Sequence[Sequence[np.ndarray]]) -> list[np.ndarray]:
