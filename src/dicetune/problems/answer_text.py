@@ -58,8 +58,10 @@ SHARE = 0.5
 OTHERS = 0.05
 """Highest share of kana, Hangul and South-East Asian letters in a text that counts as Chinese."""
 
-_UNSPACED = f"{HAN}{KANA}{SOUTH_EAST}"
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+UNSPACED = f"{HAN}{KANA}{SOUTH_EAST}"
+"""Scripts without spaces between words."""
+
+_WORD = re.compile(rf"[{UNSPACED}]|[^\s{UNSPACED}]+")
 _HAN = re.compile(f"[{HAN}]")
 _OTHER = re.compile(f"[{KANA}{HANGUL}{SOUTH_EAST}]")
 

@@ -46,6 +46,9 @@ from dicetune.data import (
     read_queries,
     read_span_predictions,
 )
+from dicetune.data.exports.documents import OFFSETS
+from dicetune.data.exports.read import export_at
+from dicetune.data.tagged.read import NO_LINES
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import IGNORED, LossInput, LossTarget
 from dicetune.problems import Entities
@@ -61,7 +64,7 @@ from dicetune.problems.entities import (
 from dicetune.tasks.base import Arrays, Encoded, ModelClass, Scores, Source, Task, Trained, present
 from dicetune.tasks.mrc_ner_spans import ask_sentences, encode_pairs
 from dicetune.tasks.options import GOLD, MODEL, TaskOptions, at_least, option
-from dicetune.tasks.tag_files import read_untagged
+from dicetune.tasks.tag_files import export_choice, read_untagged
 from dicetune.tasks.token import Entity, shown_entities
 
 if TYPE_CHECKING:
@@ -93,7 +96,10 @@ class MrcNerOptions(TaskOptions):
             tags of a file.
         token_column: number (from 0) or name of the column of words; default: the first column.
         tag_column: number or name of the column of tags, or key of the entities; default: the last
-            column.
+            column. In an export of an annotation tool the name of the spans, and token_column the
+            name of the text.
+        annotator: whose annotations are read, in an export of several annotators.
+        offsets: what an export counts to place a span: characters, utf-16; auto finds out.
     """
 
     queries: str | None = option(None, uses=MODEL)
@@ -108,6 +114,8 @@ class MrcNerOptions(TaskOptions):
     scheme: str = option("auto", uses=(*GOLD, "compare"))
     token_column: int | str | None = option(None, uses=(*GOLD, "predict", "compare"))
     tag_column: int | str | None = option(None, uses=(*GOLD, "compare"))
+    annotator: int | str | None = option(None, uses=(*GOLD, "compare"))
+    offsets: str = option("auto", uses=(*GOLD, "compare"), choices=OFFSETS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -191,6 +199,7 @@ class MrcNerTask(Task):
             token_column=options.token_column,
             tag_column=options.tag_column,
             trained=trained.options,
+            choice=export_choice(options),
         )
 
     @classmethod
@@ -394,8 +403,10 @@ def _read_unmarked(
     format = source.format
     if format not in formats:
         raise unknown_name("input format", format, formats)
-    if format == "hub" or (format == "auto" and names_data_set(source.path)):
-        named = replace(source, format="hub")
+    if format == "auto":
+        format = export_at(source.path) or ("hub" if names_data_set(source.path) else format)
+    if format in NO_LINES:
+        named = replace(source, format=format)
         return entity_corpus(read_untagged(named, True, token_column, trained))
     lines = read_lines(source.path)
     if format == "mrc" or (format == "auto" and is_mrc(lines)):

@@ -49,6 +49,7 @@ from dicetune.tasks.base import (
 )
 from dicetune.tasks.encoded import FeatureWriter, TextPlaces
 from dicetune.tasks.options import FILES, GOLD, TaskOptions, option
+from dicetune.tasks.tag_files import export_choice
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -90,6 +91,7 @@ class LabelOptions(TaskOptions):
         delimiter: between the cells of a table: tab, comma, semicolon, pipe, space, or any one
             character; auto looks at the whole table.
         label_names: file with the names of all labels, one a line, for rows with numbers.
+        annotator: whose annotations are read, in an export of several annotators.
         gold_column: name or number of the column of gold labels in a file of predictions.
         predicted_column: name or number of the column of predicted labels in a file of predictions.
     """
@@ -101,6 +103,7 @@ class LabelOptions(TaskOptions):
     quoting: str = option("auto", uses=FILES, choices=QUOTING)
     delimiter: str = option("auto", uses=(*GOLD, "predict"))
     label_names: str | None = option(None, uses=(*GOLD, "score", "compare"))
+    annotator: int | str | None = option(None, uses=(*GOLD, "compare"))
     gold_column: int | str | None = option(None, uses=["score"])
     predicted_column: int | str | None = option(None, uses=("score", "compare"))
 
@@ -229,6 +232,7 @@ class SequenceTask(Task):
             several=cls.several,
             label_names=options.label_names if gold else None,
             classes=_settled("classes", options, trained),
+            choice=export_choice(options),
         )
 
     @classmethod

@@ -21,6 +21,8 @@ from dicetune.data import (
     read_predictions,
     read_tokens,
 )
+from dicetune.data.exports.documents import ExportChoice
+from dicetune.data.tagged.read import NO_LINES
 from dicetune.errors import DataError, InputError, quoted, unknown_name
 from dicetune.tasks.base import File, Source, Trained
 
@@ -41,8 +43,8 @@ def read_untagged(
         raise unknown_name("input format", source.format, formats)
     if source.format == "auto":
         found = guess_format(source.path, lines)
-    elif source.format == "hub":
-        found = Guess("hub", [])
+    elif source.format in NO_LINES:
+        found = Guess(source.format, [])
     else:
         found = Guess(source.format, read_lines(source.path) if lines is None else lines)
     if found.doubt:
@@ -149,6 +151,12 @@ def _holds_gold(path: File) -> bool:
     if format == "jsonl":
         return {"predicted", "gold"} <= json.loads(rows[0]).keys()
     return format == "conll" and len(rows[0].split()) > 2
+
+
+def export_choice(options: Any) -> ExportChoice:
+    """What options choose of an export of an annotation tool."""
+    known = {name: getattr(options, name, None) for name in ("annotator", "offsets")}
+    return ExportChoice(**{name: value for name, value in known.items() if value is not None})
 
 
 def log_scheme(found: Any) -> None:

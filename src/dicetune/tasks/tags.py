@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np
 
 from dicetune.data import Corpus, sample_corpora
+from dicetune.data.exports.documents import OFFSETS
 from dicetune.data.tagged.sentences import Numbering
 from dicetune.errors import InputError, listed
 from dicetune.problems import Spans, Tags
@@ -49,13 +50,18 @@ class NerOptions(PosOptions):
     """Options of named entities.
 
     Args:
-        tag_column: number or name of the column of tags; default: the last column.
+        tag_column: number or name of the column of tags; default: the last column. In an export of
+            an annotation tool the name of the spans, and token_column the name of the text.
+        annotator: whose annotations are read, in an export of several annotators.
+        offsets: what an export counts to place a span: characters, utf-16; auto finds out.
         scheme: span scheme of the files: io, iob1, iob2, iobes, bmes, bilou; auto looks at all
             tags of a file.
         convention: how scores read spans: strict (only spans that the scheme allows), or conlleval
             (an I- after no entity starts an entity).
     """
 
+    annotator: int | str | None = option(None, uses=GOLD)
+    offsets: str = option("auto", uses=GOLD, choices=OFFSETS)
     scheme: str = option("auto", uses=(*GOLD, "score"))
     convention: str = option("strict", uses=("train", "evaluate", "score"), choices=CONVENTIONS)
 

@@ -41,6 +41,7 @@ from dicetune.data import (
     spans,
     write_conll,
 )
+from dicetune.data.exports.read import EXPORTS
 from dicetune.data.files.tables import WRITTEN
 from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, quoted
@@ -57,7 +58,7 @@ from dicetune.tasks.base import (
     decided,
     present,
 )
-from dicetune.tasks.tag_files import log_scheme, match_tags, read_untagged
+from dicetune.tasks.tag_files import export_choice, log_scheme, match_tags, read_untagged
 from dicetune.tasks.windows import cut_windows
 
 if TYPE_CHECKING:
@@ -156,7 +157,12 @@ class TokenTask(Task):
         if not gold:
             return read_untagged(source, cls.spells_spans, options.token_column, trained)
         layout = cls._layout(source, options)
-        corpus = read_tokens(**layout, tag_column=options.tag_column, trained=trained.options)
+        corpus = read_tokens(
+            **layout,
+            tag_column=options.tag_column,
+            trained=trained.options,
+            choice=export_choice(options),
+        )
         log_scheme(corpus)
         return corpus
 
@@ -309,7 +315,7 @@ class TokenTask(Task):
         The rows of a file of columns get one cell more.
         """
         texts = _texts_of(data)
-        if out_format == "jsonl" or (out_format == "same" and data.format == "jsonl"):
+        if out_format == "jsonl" or (out_format == "same" and data.format in ("jsonl", *EXPORTS)):
             found = [
                 decided(present({"id": sentence.id, "text": text, **answer.to_dict()}), rule)
                 for answer, sentence, text in zip(answers, data, texts, strict=True)

@@ -25,6 +25,8 @@ from dicetune.data.entities.corpus import (
     sorted_once,
 )
 from dicetune.data.entities.mrc import is_mrc, parse_mrc
+from dicetune.data.exports.documents import Export, ExportChoice
+from dicetune.data.exports.read import EXPORTS, entity_sentences, export_at, export_in
 from dicetune.data.files.hub import names_data_set
 from dicetune.data.files.json_objects import (
     GOLD_KEYS,
@@ -37,7 +39,7 @@ from dicetune.data.files.json_objects import (
 from dicetune.data.files.text import Note, NoteBook, Place, read_lines, source_name
 from dicetune.data.tagged.corpus import NO_ENTITY, NO_WORDS, Column, no_columns, no_scheme
 from dicetune.data.tagged.jsonl import TOKEN_KEYS, name_of
-from dicetune.data.tagged.read import FORMATS, detect_format, read_tokens
+from dicetune.data.tagged.read import FORMATS, NO_LINES, detect_format, read_tokens
 from dicetune.errors import DataError, quoted, unknown_name
 
 ENTITY_FORMATS = (*FORMATS, "mrc", "entities")
@@ -60,8 +62,12 @@ def read_entities(
     token_column: Column = None,
     tag_column: Column = None,
     trained: Mapping[str, Any] | None = None,
+    choice: ExportChoice | None = None,
 ) -> EntityCorpus:
-    """Sentences with entities, of a file or a data set; ``trained`` are the options of a model."""
+    """Sentences with entities, of a file or a data set; ``trained`` are the options of a model.
+
+    ``choice`` says what an export of an annotation tool leaves open.
+    """
     if format != "auto" and format not in ENTITY_FORMATS:
         raise unknown_name("data format", format, ["auto", *ENTITY_FORMATS])
     tagged: dict[str, Any] = {
@@ -69,13 +75,19 @@ def read_entities(
         "token_column": token_column,
         "tag_column": tag_column,
     }
-    if format == "hub" or (format == "auto" and names_data_set(path)):
-        return entity_corpus(read_tokens(path, format="hub", **tagged))
-    lines = read_lines(path)
-    source = source_name(path)
+    choice, source, notes = choice or ExportChoice(), source_name(path), NoteBook()
+    if format == "auto":
+        format = export_at(path) or ("hub" if names_data_set(path) else format)
+    lines: Sequence[str] = () if format in NO_LINES else read_lines(path)
     if format == "auto":
         format = _format_of(lines, path)
-    notes = NoteBook()
+    if format in EXPORTS:
+        no_scheme("exports of annotation tools", scheme)
+        export = Export(path, lines, source, token_column, tag_column, choice, notes=notes)
+        return _filled(list(entity_sentences(export, format)), source, notes)
+    choice.refuse(source)
+    if format == "hub":
+        return entity_corpus(read_tokens(path, format="hub", **tagged))
     if format == "mrc":
         no_columns(_QUESTIONS, token_column, tag_column)
         no_scheme(_QUESTIONS, scheme)
@@ -151,7 +163,9 @@ def _parse_lines(
 
 
 def _format_of(lines: Sequence[str], path: str | Path) -> str:
-    """``mrc``, ``entities``, or the format of tagged text."""
+    """The tool of an export, ``mrc``, ``entities``, or the format of tagged text."""
+    if told := export_in(lines):
+        return told
     if is_mrc(lines):
         return "mrc"
     format = detect_format(path, lines)[0]

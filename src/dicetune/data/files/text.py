@@ -257,7 +257,7 @@ def read_lines(path: str | Path, *, returns: bool = False) -> Lines:
     The first bytes of a gzip file tell that it is one, not its name; ``-`` is stdin. With
     ``returns`` the ``\r`` of a line end stays: in a table it may be part of a cell.
     """
-    raw = _bytes(path)
+    raw = read_bytes(path)
     try:
         lines = Lines(raw.removeprefix(_MARK), returns)
     except UnicodeDecodeError as error:
@@ -288,7 +288,8 @@ def source_name(path: str | Path) -> str:
     return "<stdin>" if str(path) == STDIN else str(path)
 
 
-def _bytes(path: str | Path) -> bytes:
+def read_bytes(path: str | Path) -> bytes:
+    """The bytes of a file, those inside of a gzip file."""
     if isinstance(path, Piece):
         raw = path.raw
     elif str(path) == STDIN:
@@ -307,7 +308,7 @@ def _bytes(path: str | Path) -> bytes:
 
 def _unpacked(raw: bytes, path: str | Path) -> bytes:
     """The content of a gzip file; a file that unpacks to too much is refused."""
-    most = _limit() * _MB
+    most = most_unpacked(len(raw))
     found: list[bytes] = []
     size = 0
     try:
@@ -315,10 +316,10 @@ def _unpacked(raw: bytes, path: str | Path) -> bytes:
             while piece := stream.read(_MB):
                 found.append(piece)
                 size += len(piece)
-                if size > most and size > _DENSEST * len(raw):
+                if size > most:
                     raise DataError(
                         path,
-                        f"expected a gzip file of at most {most // _MB} MB unpacked, got more in "
+                        f"expected a gzip file of at most {_limit()} MB unpacked, got more in "
                         f"{len(raw) / _MB:.1f} MB: unpack it first, or set {LIMIT} to more",
                     )
     except (OSError, EOFError, zlib.error) as error:
@@ -326,6 +327,11 @@ def _unpacked(raw: bytes, path: str | Path) -> bytes:
             path, f"expected a whole gzip file, got a damaged one ({error}): fetch it again"
         ) from None
     return b"".join(found)
+
+
+def most_unpacked(size: int) -> int:
+    """Bytes that a packed file of some size may hold."""
+    return max(_limit() * _MB, _DENSEST * size)
 
 
 def _limit() -> int:

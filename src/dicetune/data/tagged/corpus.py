@@ -7,9 +7,11 @@ the first places where a reader met them.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 from dicetune.data.files.tables import InputTable
@@ -18,6 +20,7 @@ from dicetune.data.inspect import Contents, Inspection, Item, Ratio, SubwordCoun
 from dicetune.data.tagged.kept import KeptLines
 from dicetune.data.tagged.sentences import Sentence, Sentences
 from dicetune.errors import DataError, InputError, InputTypeError, listed, quoted
+from dicetune.problems.answer_text import UNSPACED
 from dicetune.problems.schemes import spans, split_tag, to_tags
 
 Scheme = Literal["iob2", "iobes"]
@@ -33,8 +36,8 @@ ONE_LABEL = "gold of one label alone, {label}: a score on it says nothing about 
 PAPER_RATIOS = {"CoNLL03": 4.98, "OntoNotes5.0": 8.18}
 """Words outside of entities to words in entities, Table 1 of the paper (Li et al., ACL 2020)."""
 
-# words as corpora have them: punctuation is a word, an apostrophe or hyphen inside a word is not
-_WORD = re.compile(r"\w+(?:[-'’.]\w+)*|[^\w\s]")
+# skin tones of an emoji, and selectors of a variant of a character
+_MODIFIERS = "\U0001f3fb-\U0001f3ff\U000e0100-\U000e01ef"
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,30 @@ class PlainCorpus(Corpus):
 
 
 def cut_words(text: str) -> list[tuple[int, int]]:
-    """Where the words of a text begin and end: "Quay's", "2.5" and "km" are one word each."""
-    return [match.span() for match in _WORD.finditer(text)]
+    """Where the words of a text begin and end, as corpora have them.
+
+    Punctuation is a word; a hyphen, a point or an apostrophe inside a word is not, but "'s" at the
+    end is a word. Scripts without spaces (Chinese, Japanese, Thai, Lao, Burmese, Khmer) have a
+    word for each character. A combining mark belongs to the character before it.
+
+    Example:
+        >>> [text[a:b] for text in ["Quay's 2.5 km.", "上海 is"] for a, b in cut_words(text)]
+        ['Quay', "'s", '2.5', 'km', '.', '上', '海', 'is']
+    """
+    return [match.span() for match in _words_pattern().finditer(text)]
+
+
+@cache
+def _words_pattern() -> re.Pattern[str]:
+    marks = (chr(n) for n in range(0x300, 0x10000) if unicodedata.category(chr(n))[0] == "M")
+    mark = f"[{''.join(marks)}{_MODIFIERS}]*"
+    letters = rf"(?:[^\W{UNSPACED}]{mark})+"
+    own_s = r"['’][sS]\b"
+    symbol = rf"[^\w\s]{mark}"
+    return re.compile(
+        rf"[{UNSPACED}]{mark}|(?<=\w){own_s}|{letters}(?:(?!{own_s})[-'’.]{letters})*"
+        rf"|{symbol}(?:\u200d{symbol})*"
+    )
 
 
 def plain_corpus(texts: Sequence[str | Sequence[str]], source: str = "text") -> PlainCorpus:

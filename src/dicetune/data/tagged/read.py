@@ -4,6 +4,8 @@ Path -> format -> reader (words and tags as in the source) -> tags brought to on
 
 The content of a file tells its format. ``detect_format`` asks in this order:
 
+0. An export of an annotation tool, by its name (``.spacy``, ``.ann``), its folder or its first
+   object: ``EXPORTS`` (``data/exports/read.py``).
 1. A folder with a data set that ``datasets`` saved, or with Parquet or Arrow files; or no file, and
    the name of a data set with a split (``name:split``): ``hub``.
 2. The first line is a JSON object: ``jsonl``.
@@ -14,7 +16,7 @@ The content of a file tells its format. ``detect_format`` asks in this order:
 6. Each word has a tag after ``_`` or ``/``, and some lines have several words: ``word_tag``.
 7. Else ``conll``, if rows have at least two columns or each line is one word.
 
-Text to be tagged may also be prose, so columns need evidence (``guess_format``). Rules 1 to 6 are
+Text to be tagged may also be prose, so columns need evidence (``guess_format``). Rules 0 to 6 are
 the same; then:
 
 7. A name that promises columns (``.conll``, ``.tsv``, …) or a ``-DOCSTART-`` row: ``conll``.
@@ -40,12 +42,21 @@ from typing import Any
 
 import numpy as np
 
+from dicetune.data.exports.documents import Export, ExportChoice
+from dicetune.data.exports.read import (
+    EXPORTS,
+    NO_TEXTS,
+    export_at,
+    export_in,
+    plain_export,
+    tagged_sentences,
+)
 from dicetune.data.files.hub import names_data_set
 from dicetune.data.files.text import read_lines, source_name
 from dicetune.data.tagged.conll import DOCUMENT, names_columns, parse_conll, rows_of
 from dicetune.data.tagged.conll2012 import is_conll2012, parse_conll2012
 from dicetune.data.tagged.conllu import is_conllu, parse_conllu
-from dicetune.data.tagged.corpus import Column, Corpus, Reading, Scheme
+from dicetune.data.tagged.corpus import Column, Corpus, Reading, Scheme, no_scheme
 from dicetune.data.tagged.jsonl import parse_jsonl, read_hub
 from dicetune.data.tagged.kept import KEPT_FORMATS, KeptLines, cells
 from dicetune.data.tagged.schemes import normalise, target_scheme
@@ -64,7 +75,10 @@ _PARSERS: dict[str, Callable[[Reading], Iterable[Sentence]]] = {
     "word_tag": parse_word_tags,
     "treebank": parse_treebank,
 }
-FORMATS = (*_PARSERS, "hub")
+NO_LINES = ("hub", *NO_TEXTS)
+"""Formats of paths that are no files of text."""
+
+FORMATS = (*_PARSERS, "hub", *EXPORTS)
 
 SAMPLE_SPLITS = ("train", "dev", "test")
 _ENTITY_OR_WORD = re.compile(r"\[\[([^|]+)\|([A-Z]+)\]\]|\S+")
@@ -86,6 +100,7 @@ def read_tokens(
     require_tags: bool = True,
     trained: Mapping[str, Any] | None = None,
     lines: Sequence[str] | None = None,
+    choice: ExportChoice | None = None,
 ) -> Corpus:
     """Sentences with one tag for each word; notes count what was repaired or odd.
 
@@ -95,25 +110,57 @@ def read_tokens(
     given, and sentences without words are kept: the output has as many sentences as the input. It
     keeps what else the lines hold.
     ``trained`` holds the options of a model, whose columns are the default for files of columns;
-    ``lines`` holds the lines of a file that was read already, such as a stream.
+    ``lines`` holds the lines of a file that was read already, such as a stream. In an export of an
+    annotation tool ``token_column`` names the text and ``tag_column`` the spans; ``choice`` says
+    what else is open there.
     """
     if format != "auto" and format not in FORMATS:
         raise unknown_name("data format", format, ["auto", *FORMATS])
     if format == "auto":
         format, lines = detect_format(path, lines)
-    elif lines is None and format != "hub":
+    elif lines is None and format not in NO_LINES:
         lines = read_lines(path)
     wanted = require_tags or tag_column is not None
+    choice = choice or ExportChoice()
+    if format not in EXPORTS:
+        choice.refuse(source_name(path))
     if trained is not None and format in ("conll", "conllu"):
         token_column = trained.get("token_column") if token_column is None else token_column
         if tag_column is None and wanted:
             tag_column = trained.get("tag_column")
     reading = Reading(lines or (), source_name(path), spans, token_column, tag_column, wanted)
+    if format in EXPORTS:
+        return _exported(path, reading, scheme, format, choice)
     found = read_hub(path, reading) if format == "hub" else _PARSERS[format](reading)
     corpus = _corpus(Sentences.of(found), scheme, format, reading)
     if require_tags or format not in KEPT_FORMATS:
         return corpus
     return replace(corpus, kept=KeptLines(reading.lines, format, corpus.numbered))
+
+
+def _exported(
+    path: str | Path, reading: Reading, scheme: str, format: str, choice: ExportChoice
+) -> Corpus:
+    """The sentences of an export; its texts where no tags are wanted."""
+    no_scheme("exports of annotation tools", scheme)
+    if not reading.spans and reading.wants_tags:
+        raise reading.error(
+            f"expected a tag for each word, got an export of {format}, which has spans: tasks ner "
+            "and mrc-ner read it"
+        )
+    export = Export(
+        path,
+        reading.lines,
+        reading.source,
+        reading.token_column,
+        reading.tag_column,
+        choice,
+        reading.wants_tags,
+        reading.notes,
+    )
+    if not reading.wants_tags:
+        return plain_export(export, format)
+    return _corpus(Sentences.of(tagged_sentences(export, format)), "iob2", format, reading)
 
 
 def _corpus(sentences: Sentences, scheme: str, format: str, reading: Reading) -> Corpus:
@@ -140,9 +187,13 @@ def detect_format(
 ) -> tuple[str, Sequence[str]]:
     """The format of a path, one of ``FORMATS``, by the rules above; and the lines of the file."""
     if lines is None:
+        if named := export_at(path):
+            return named, []
         if names_data_set(path):
             return "hub", []
         lines = read_lines(path)
+    if told := export_in(lines):
+        return told, lines
     name = Path(path).name.removesuffix(".gz")
     first = next(line for line in lines if line.strip())
     if _is_json_object(lines, path):

@@ -1,8 +1,8 @@
 r"""``read_texts``: texts, or pairs of texts, with their labels, from any file that holds them.
 
 Path -> format -> columns -> labels by name -> TextCorpus. Formats: ``csv``, ``tsv``, ``jsonl``,
-``excel``, ``hub`` (``datasets`` and Parquet), ``trees`` (Sentiment Treebank), and ``text``, one
-text a line, for texts to be labelled.
+``excel``, ``hub`` (``datasets`` and Parquet), ``trees`` (Sentiment Treebank), the ``EXPORTS`` of
+annotation tools (``data/exports``), and ``text``, one text a line, for texts to be labelled.
 
 A tree ``(3 (2 It) (4 (2 's) (4 fun)))`` is the text "It 's fun" with label 3, from 0 to 4. Two
 readings, as in the field: ``fine`` (SST-5, the five labels) and ``binary`` (SST-2: 0 and 1 are
@@ -15,10 +15,12 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dicetune.data.exports.documents import Export, ExportChoice
+from dicetune.data.exports.read import EXPORTS, NO_LABEL, NO_TEXTS, export_at, export_in, label_rows
 from dicetune.data.files.brackets import parse_brackets, plain_word
 from dicetune.data.files.hub import load_split, names_data_set
 from dicetune.data.files.json_objects import is_object, json_objects, whole_characters
@@ -30,6 +32,7 @@ from dicetune.data.texts.columns import (
     ColumnSearch,
     FoundColumns,
     Numbered,
+    TextColumns,
     TextLayout,
     has_header,
     marked_labels,
@@ -40,13 +43,14 @@ from dicetune.data.texts.labels import LabelColumn, read_label_names
 from dicetune.errors import listed, quoted, unknown_name
 
 _log = logging.getLogger(__name__)
-TEXT_FORMATS = ("csv", "tsv", "jsonl", "excel", "trees", "hub", "text")
+TEXT_FORMATS = ("csv", "tsv", "jsonl", "excel", "trees", "hub", "text", *EXPORTS)
 CLASSES = ("fine", "binary")
 EMPTY = "empty texts: kept, so that answers line up with the file"
 MODEL_LABELS = "labels read by the names of the model's own: numbers are places among them"
 NO_TREES = "classes=binary has no effect: it is for files of trees"
 NEUTRAL = "neutral sentences (label 2): left out, since classes=binary"
 
+_EXPORT = "an export of {}"
 _BINARY = {"0": "negative", "1": "negative", "3": "positive", "4": "positive"}
 _TREE = re.compile(r"\([ \t]*[0-9][ \t]*[( ].*")
 
@@ -59,22 +63,29 @@ def read_texts(
     several: bool = False,
     label_names: str | Path | None = None,
     classes: str = "fine",
+    choice: ExportChoice | None = None,
 ) -> TextCorpus:
-    """Texts with their labels: with ``several`` any number a text, else exactly one."""
+    """Texts with their labels: with ``several`` any number a text, else exactly one.
+
+    ``choice`` says what an export of an annotation tool leaves open.
+    """
     if format != "auto" and format not in TEXT_FORMATS:
         raise unknown_name("data format", format, ["auto", *TEXT_FORMATS])
     reader = _TextReader(source_name(path), wanted or TextLayout(), several)
     kept: InputTable | None = None
     raw_lines: Sequence[str] = ()
+    choice = choice or ExportChoice()
     if format == "auto" and is_excel(path):
         format = "excel"
-    elif format == "auto" and names_data_set(path):
-        format = "hub"
-    if format not in ("hub", "excel"):
+    elif format == "auto":
+        format = export_at(path) or ("hub" if names_data_set(path) else format)
+    if format not in ("hub", "excel", *NO_TEXTS):
         raw_lines = read_lines(path, returns=True)
     lines = without_returns(raw_lines)
     if format == "auto":
-        format = reader.format_of(lines)
+        format = export_in(lines) or reader.format_of(lines)
+    if format not in EXPORTS:
+        choice.refuse(reader.source)
     names: Sequence[str] = () if label_names is None else read_label_names(label_names)
     if format != "trees" and classes != "fine" and reader.wanted.gold:
         reader.note(NO_TREES)
@@ -89,9 +100,12 @@ def read_texts(
             table = _hub_table(path)
         elif format == "excel":
             table = reader.cell_table(excel_grid(path, reader.notes))
+        elif format in EXPORTS:
+            table = reader.export_table(path, lines, format, choice)
         else:
             table = reader.cell_table(reader.grid(raw_lines, "\t" if format == "tsv" else None))
         found = reader.columns_of(table)
+        table = reader.with_labels(table, found)
         examples, names = reader.labelled(table, names, found)
         kept = None if reader.wanted.gold else table.kept(found)
     if not examples:
@@ -110,6 +124,7 @@ class _Table:
     header: bool = True
     records: Sequence[Any] = ()  # the objects of JSON lines, whose keys may be missing
     features: Any = None  # of a data set, which may know the names of labels
+    known: TextColumns = field(default_factory=TextColumns)  # where a tool knows them
 
     def label_names(self, found: FoundColumns) -> tuple[str, ...]:
         """The names of all labels, where the columns or a ``ClassLabel`` have them."""
@@ -242,6 +257,41 @@ class _TextReader(Reader):
         names = grid.rows[0] if header else list(map(str, range(grid.width)))
         return _Table(layout, names, rows, grid.lines[0] if header else None, header)
 
+    def export_table(
+        self, path: str | Path, lines: Sequence[str], format: str, choice: ExportChoice
+    ) -> _Table:
+        """The texts of an export with their labels, in the columns that the tool has."""
+        gold = self.wanted.gold
+        export = Export(path, lines, self.source, choice=choice, gold=gold, notes=self.notes)
+        records, known = label_rows(export, format)
+        names = list(dict.fromkeys(key for _, record in records for key in record))
+        rows = [(line, [record.get(name) for name in names]) for line, record in records]
+        return _Table(_EXPORT.format(format), names, rows, None, known=known)
+
+    def with_labels(self, table: _Table, found: FoundColumns) -> _Table:
+        """The rows of an export that have a label: a list, or the one label of a text."""
+        place, rows = found.label, []
+        if table.layout not in map(_EXPORT.format, EXPORTS) or place is None:
+            return table
+        for line, row in table.rows:
+            value = row[place]
+            if isinstance(value, str) or value is None:
+                value = [] if value is None else [value]
+            if not self.several and value == []:
+                self.note(NO_LABEL, line)
+                continue
+            if not self.several and isinstance(value, list):
+                if len(value) > 1:
+                    shown = " and ".join(map(quoted, value[:3]))
+                    raise self.error(
+                        f"expected one label, got {shown}: task multilabel reads texts of several "
+                        "labels",
+                        line or None,
+                    )
+                value = value[0]
+            rows.append((line, [*row[:place], value, *row[place + 1 :]]))
+        return replace(table, rows=rows)
+
     def labelled(
         self, table: _Table, names: Sequence[str], found: FoundColumns
     ) -> tuple[list[TextExample], Sequence[str]]:
@@ -276,7 +326,11 @@ class _TextReader(Reader):
 
     def columns_of(self, table: _Table) -> FoundColumns:
         """The columns of a table, and a note of them; refuse objects that lack one."""
-        search = ColumnSearch(table.names, table.rows, self.wanted, self.source, table.line)
+        chosen, known = self.wanted.choice, table.known
+        text = known.text if chosen.text is None and not self.wanted.pair else chosen.text
+        label = known.label if chosen.label is None else chosen.label
+        wanted = replace(self.wanted, choice=replace(chosen, text=text, label=label))
+        search = ColumnSearch(table.names, table.rows, wanted, self.source, table.line)
         found = search.columns(self.several, table.header)
         places = (found.text, found.pair, found.label, *found.labels)
         needed = [table.names[place] for place in places if place is not None]

@@ -1,0 +1,1 @@
+"""Exports of annotation tools, from every tool to documents, and from documents to corpora."""
