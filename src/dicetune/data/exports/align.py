@@ -107,7 +107,7 @@ def align_spans(
     return sorted(found, key=lambda one: (one.start, one.end, one.span.type))
 
 
-def side_by_side(
+def disjoint_spans(
     found: Sequence[Aligned], text: str, document: Document, export: Export
 ) -> list[EntitySpan]:
     """Spans that share no word.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.data.entities.corpus import EntitySentence, EntitySpan, sorted_once
-from dicetune.data.exports.align import Aligned, align_spans, counting_of, side_by_side
+from dicetune.data.exports.align import Aligned, align_spans, counting_of, disjoint_spans
 from dicetune.data.exports.brat import is_brat, parse_brat
 from dicetune.data.exports.docbin import is_docbin, parse_docbin
 from dicetune.data.exports.documents import Document, Export, ExportChoice, chosen_documents
@@ -78,7 +78,7 @@ def export_documents(export: Export, format: str) -> list[Document]:
 def tagged_sentences(export: Export, format: str) -> Iterator[Sentence]:
     """Sentences with tags in IOB2, of spans side by side."""
     for document, text, words, found in _aligned(export, format):
-        spans = side_by_side(found, text, document, export)
+        spans = disjoint_spans(found, text, document, export)
         for part, name, inside in _parts(document, words, spans, export):
             tokens = tuple(text[a:b] for a, b in part)
             tags = tuple(to_tags(inside, len(tokens)))
