@@ -99,7 +99,7 @@ def test_predict_text_files_and_streams(trained, capsys, monkeypatch):
     assert capsys.readouterr().out == "The pump at [[Quay Nine|SITE]] is down\n"
     assert run("predict", "trained", "dev.conll") == 0
     rows = capsys.readouterr().out.splitlines()
-    assert rows[2].split("\t") == ["Quay", "B-SITE"]
+    assert rows[2].split() == ["Quay", "B-SITE", "B-SITE"]  # the row of the file, and the tag
     assert run("predict", "trained", "dev.conll", "--out-format", "jsonl") == 0
     first = json.loads(capsys.readouterr().out.splitlines()[0])
     assert first["entities"][0]["text"] == "Quay Nine"
