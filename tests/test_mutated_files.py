@@ -31,6 +31,7 @@ from dicetune.tasks.base import Source
 from dicetune.tasks.segmentation import SegPosTask
 from dicetune.tasks.tag_files import read_untagged
 from dicetune.training.config import RunConfig
+from exports import doccano, doccano_labels, label_studio, label_studio_min, prodigy
 from lattice import draw, rows_of
 from mutations import mutated, mutated_text
 
@@ -105,6 +106,7 @@ ENTITIES = [
     {"id": 8, "tokens": ["all"], "gold": [], "predicted": []},
 ]
 ENTITIES[0]["predicted"] = [{"label": "ORG", "start": 0, "end": 3}]
+BRAT = "T1\tSITE 12 21\tQuay Nine\nT2\tPART 4 8;22 24\tpump is\nR1\tHas Arg1:T1 Arg2:T2\n"
 CONFIG = "task: ner\ntrain: a\ndev: b\nseed: 3\noptions: {stride: 4}\ntrainer: {max_steps: 2}\n"
 
 
@@ -147,6 +149,30 @@ def questions(path):
     inspect_questions({"train": read_questions(path)})
 
 
+def marked(path):
+    """Spans of an export, side by side and not; its texts alone."""
+    inspect_entities({"train": read_entities(path)})
+    plain(path)
+    words(path)
+
+
+def labelled(path):
+    """Labels of texts in an export: one, and any number."""
+    texts(path, several=True)
+    texts(path)
+
+
+def stand_off(path):
+    """Annotations of brat beside a text, whatever the name of the damaged file."""
+    beside = path.with_suffix(".txt")
+    beside.write_text("The pump at Quay Nine is down", encoding="utf-8")
+    path.with_suffix(".ann").write_bytes(path.read_bytes())
+    try:
+        inspect_entities({"train": read_entities(path.with_suffix(".ann"))})
+    finally:
+        path.with_suffix(".ann").unlink()
+
+
 tuned = partial(tune_scores, guard=False)
 KINDS = ("label", "label_set", "spans", "tags", "answer", "entities")
 FILES = {
@@ -181,6 +207,14 @@ FILES = {
     "plain text": (INLINE, None, plain, 60),
     "lines of entities": (ENTITIES, True, places, 60),
     "predicted entities": (ENTITIES, True, read_span_predictions, 60),
+    "label studio": (label_studio(), False, marked, 100),
+    "label studio, minimal": (label_studio_min(), False, marked, 75),
+    "doccano": (doccano(), True, marked, 60),
+    "doccano labels": (doccano_labels(), True, labelled, 60),
+    "label studio labels": (label_studio(), False, labelled, 60),
+    "prodigy": (prodigy(), True, marked, 75),
+    "prodigy labels": (prodigy(), True, labelled, 60),
+    "brat": (BRAT, None, stand_off, 60),
     "configuration": (CONFIG, None, RunConfig.from_yaml, 75),
 }
 

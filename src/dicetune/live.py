@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from dicetune.data.exports.read import export_in
 from dicetune.data.files.json_objects import is_object
 from dicetune.data.files.text import STDIN, Piece, no_utf8, source_name
 from dicetune.errors import DataError, DicetuneError
@@ -118,7 +119,8 @@ def _told_by(first: bytes, predictor: Predictor) -> str:
     except DicetuneError:  # such as names of columns without a row
         return "auto"
     if is_object(first):
-        return "jsonl" if len(alone) == 1 else "auto"
+        is_line = len(alone) == 1 and export_in([first.decode()]) is None
+        return "jsonl" if is_line else "auto"
     line = first.decode("utf-8").removeprefix("\ufeff").rstrip("\r\n")
     return "text" if [example.texts for example in alone] == [(line,)] else "auto"
 

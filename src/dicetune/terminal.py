@@ -339,15 +339,17 @@ def _fact(value: Fact) -> str:
 
 
 def tasks_tables(tasks: Sequence[Mapping[str, Any]]) -> list[Any]:
-    """The tasks; for a single task also its options."""
-    table = [{k: v for k, v in task.items() if k not in ("options", "uses")} for task in tasks]
+    """The tasks; for a single task also its options and the formats of its files."""
+    hidden = ("formats", "options", "uses")
+    table = [{k: v for k, v in task.items() if k not in hidden} for task in tasks]
     if len(tasks) > 1:
         return [plain_table(table, "Tasks"), "Options of a task: dicetune tasks NAME."]
     (task,) = tasks
     rows = [{k: v for k, v in row.items() if k != "values"} for row in task["options"]]
     options = plain_table(rows, f"-o KEY=VALUE of {task['task']}")
     uses = "; ".join(f"{use}: {words}" for use, words in task["uses"].items())
-    return [plain_table(table), options, f"Uses: {uses}."]
+    formats = f"--format: auto, {', '.join(task['formats'])}."
+    return [plain_table(table), formats, options, f"Uses: {uses}."]
 
 
 def losses_tables(rows: Sequence[Mapping[str, str]]) -> list[Any]:

@@ -66,6 +66,7 @@ def describe_tasks(name: str | None = None) -> list[dict[str, Any]]:
             "what": task.title.replace("-", " "),
             "scores": task.scored,
             "inputs": ", ".join(task.inputs),
+            "formats": list(task.formats),
             "output formats": ", ".join(task.out_formats),
             "options": describe_options(task.Options),
             "uses": USES,

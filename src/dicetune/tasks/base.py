@@ -110,6 +110,7 @@ class Task(ABC):
     # model inputs that the tokenizer does not know, with their padding values
     extra_inputs: ClassVar[Mapping[str, int]] = {}
     inputs: ClassVar[tuple[str, ...]] = ("text",)  # texts that one example needs at prediction
+    formats: ClassVar[tuple[str, ...]] = ()  # of files with gold
     out_formats: ClassVar[tuple[str, ...]] = ("jsonl", *WRITTEN)  # of ``render``, the default first
     inspect: ClassVar[Any]  # ``f(splits, count_subwords) -> Inspection``
     named_by: ClassVar[tuple[str, ...]] = ("id",)  # keys of JSON lines that name an answer

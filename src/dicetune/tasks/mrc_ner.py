@@ -47,7 +47,7 @@ from dicetune.data import (
     read_span_predictions,
 )
 from dicetune.data.exports.documents import OFFSETS
-from dicetune.data.exports.read import export_at
+from dicetune.data.exports.read import export_at, export_in
 from dicetune.data.tagged.read import NO_LINES
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
 from dicetune.loss_input import IGNORED, LossInput, LossTarget
@@ -152,6 +152,7 @@ class MrcNerTask(Task):
     title = "named-entity (reading comprehension)"
     predicts = Entities
     Options = MrcNerOptions
+    formats = ENTITY_FORMATS
     main_metric = "f1"
     shown = ("precision", "recall", "f1")
     scored = "Exact spans, nested ones too, micro, in percent."
@@ -409,7 +410,9 @@ def _read_unmarked(
         named = replace(source, format=format)
         return entity_corpus(read_untagged(named, True, token_column, trained))
     lines = read_lines(source.path)
-    if format == "mrc" or (format == "auto" and is_mrc(lines)):
+    if format == "auto":
+        format = export_in(lines) or ("mrc" if is_mrc(lines) else format)
+    if format == "mrc":
         return parse_contexts(lines, source.path, token_column)
     named = replace(source, format="jsonl" if format == "entities" else format)
     return entity_corpus(read_untagged(named, True, token_column, trained, lines))

@@ -41,6 +41,7 @@ from dicetune.data import (
     read_questions,
 )
 from dicetune.data.files.tables import WRITTEN
+from dicetune.data.questions.read import QUESTION_FORMATS
 from dicetune.decide import DecisionRule
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.loss_input import IGNORED, LossTarget
@@ -115,6 +116,7 @@ class QaTask(Task):
     title = "extractive question-answering"
     predicts = Answer
     Options = QaOptions
+    formats = QUESTION_FORMATS
     main_metric = "f1"
     shown = ("exact", "f1")
     scored = "Exact match and F1 of words as in SQuAD, in percent."

@@ -32,6 +32,7 @@ from dicetune.data import (
 from dicetune.data.files.tables import QUOTING, read_separator
 from dicetune.data.texts.columns import HEADERS
 from dicetune.data.texts.labels import AUTO, read_label_names
+from dicetune.data.texts.read import TEXT_FORMATS
 from dicetune.decide import DecisionRule
 from dicetune.decide.run_scores import chances_beside
 from dicetune.errors import DataError, InputError, listed, quoted
@@ -188,6 +189,7 @@ class SequenceTask(Task):
 
     auto_class = ModelClass("AutoModelForSequenceClassification")
     aligns = False
+    formats: ClassVar[tuple[str, ...]] = tuple(name for name in TEXT_FORMATS if name != "text")
     pipeline = "text-classification"
     head = "label"
     # problem_type for pipelines of transformers: softmax, or a sigmoid for each label

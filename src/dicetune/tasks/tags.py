@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from dicetune.data import FORMATS as TAGGED_FORMATS
 from dicetune.data import Corpus, sample_corpora
 from dicetune.data.exports.documents import OFFSETS
 from dicetune.data.tagged.sentences import Numbering
@@ -71,6 +72,7 @@ class NerTask(TokenTask):
 
     name = "ner"
     spells_spans = True
+    formats = TAGGED_FORMATS
     title = "named-entity"
     predicts = Spans
     Options = NerOptions

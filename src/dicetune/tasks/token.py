@@ -43,6 +43,7 @@ from dicetune.data import (
 )
 from dicetune.data.exports.read import EXPORTS
 from dicetune.data.files.tables import WRITTEN
+from dicetune.data.tagged.read import WORD_FORMATS
 from dicetune.decide import DecisionRule
 from dicetune.errors import InputError, quoted
 from dicetune.loss_input import IGNORED, LossTarget
@@ -134,6 +135,7 @@ class TokenTask(Task):
     auto_class = ModelClass("AutoModelForTokenClassification")
     pipeline: ClassVar[str | None] = "token-classification"
     head: ClassVar[str | None] = "tags"
+    formats: ClassVar[tuple[str, ...]] = WORD_FORMATS
     out_formats: ClassVar[tuple[str, ...]] = ("same", "conll", "jsonl", *WRITTEN)
     inspect = staticmethod(inspect_tokens)
 

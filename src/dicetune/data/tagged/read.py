@@ -78,7 +78,10 @@ _PARSERS: dict[str, Callable[[Reading], Iterable[Sentence]]] = {
 NO_LINES = ("hub", *NO_TEXTS)
 """Formats of paths that are no files of text."""
 
-FORMATS = (*_PARSERS, "hub", *EXPORTS)
+WORD_FORMATS = (*_PARSERS, "hub")
+"""Formats with a tag for each word."""
+
+FORMATS = (*WORD_FORMATS, *EXPORTS)
 
 SAMPLE_SPLITS = ("train", "dev", "test")
 _ENTITY_OR_WORD = re.compile(r"\[\[([^|]+)\|([A-Z]+)\]\]|\S+")
