@@ -69,8 +69,7 @@ _OPEN = {
 
 _COLUMNS = ("text", "pair", "label", "id")
 
-_AT_ONCE = 256
-"""Texts that are tokenized together."""
+_AT_ONCE = 256  # texts that are tokenized together
 
 _NAMING = ("label_names", "label_columns")
 """Options that name a model's labels beside the rows of its files."""
