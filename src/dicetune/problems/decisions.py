@@ -34,7 +34,7 @@ EQUAL = 1e-12
 
 MOST_TURNS = 20
 
-AT_ONCE = 1 << 16
+AT_ONCE = 1 << 14
 """Breakpoints whose sums are held at once."""
 
 Biases = Mapping[str, float]
@@ -213,7 +213,7 @@ class Steps:
         return cls(
             np.concatenate([part.base for part in parts]),
             np.concatenate([part.at for part in parts]),
-            np.concatenate([(part.unit + begin).astype(np.int32) for part, begin in pairs]),
+            np.concatenate([part.unit + np.int32(begin) for part, begin in pairs]),
             parts[0].columns,
             np.concatenate([part.change for part in parts]),
         )
@@ -229,7 +229,7 @@ class Steps:
         change = np.add.reduceat(self.change[order], begins, dtype=np.int32)
         small = change.astype(np.int8)
         change = small if np.array_equal(small, change) else change
-        return replace(self, at=at[begins], unit=unit[begins], change=change)
+        return replace(self, at=at[begins], unit=unit[begins].astype(np.int32), change=change)
 
     def curve(
         self, mask: np.ndarray | None = None, of: Callable[[np.ndarray], np.ndarray] = np.asarray
@@ -245,9 +245,9 @@ class Steps:
             The different breakpoints in order, (P,), and the sums on the P + 1 pieces before,
             between and behind them, (P + 1, M), or what ``of`` makes of them.
         """
-        order = self._order
-        chosen = np.ones(len(self.base), dtype=bool) if mask is None else mask
-        order = order[chosen[self.unit[order]]]
+        order, chosen = self._order, np.ones(len(self.base), dtype=bool) if mask is None else mask
+        if not chosen.all():
+            order = order[chosen[self.unit[order]]]
         start = chosen.astype(np.float64) @ self.base
         added, first = np.zeros((1, len(self.columns))), of(start[None])
         edges, found = np.empty(len(order)), np.empty((len(order) + 1, *first.shape[1:]))
@@ -289,11 +289,13 @@ def best_point(edges: np.ndarray, values: np.ndarray, current: float) -> tuple[f
         >>> best_point(np.array([1.0]), np.array([0.5, 0.5]), 0.0)
         (0.0, 0.5)
     """
-    ends = np.concatenate([[-np.inf], edges, [np.inf]])
-    wide = np.diff(ends) > NARROW
+    wide = np.ones(len(values), dtype=bool)
+    wide[1:-1] = np.diff(edges) > NARROW
     best = values.max(where=wide, initial=-np.inf)
     near = np.flatnonzero(wide & (values >= best - EQUAL))
-    low, high = ends[near], ends[near + 1]
+    low, high = np.full((2, len(near)), [[-np.inf], [np.inf]])  # of the outermost pieces
+    behind, before = near > 0, near < len(edges)
+    low[behind], high[before] = edges[near[behind] - 1], edges[near[before]]
     place = np.maximum(np.maximum(low - current, current - high), 0.0).argmin()
     return bias_within(float(low[place]), float(high[place]), current), float(values[near[place]])
 
