@@ -1,12 +1,14 @@
 """Forward and backward of the losses against torch's cross-entropy on the same input, in one run.
 
 Usage: python benchmarks/losses.py [--rounds 7] [--only family|small|training|kinds|...]
+       [--threads 1]
 
 Logits are (N, C) in float32, targets are class numbers, of which -100 is 30% where the row says so.
 A row is the median ratio of processor times over rounds in which both sides take turns; with two
-threads of wall times, as waiting threads take processor time too. The rows of ``steps`` compare
-with the same losses under ``dicetune.losses.set_fast(False)``. MONAI's DiceLoss gets (N, C, 1) and
-makes one-hot targets by its own option.
+threads of wall times, as waiting threads take processor time too: they need a machine that does
+nothing else, and ``--threads 1`` leaves them out. The rows of ``steps`` compare with the same
+losses under ``dicetune.losses.set_fast(False)``. MONAI's DiceLoss gets (N, C, 1) and makes one-hot
+targets by its own option.
 """
 
 from __future__ import annotations
@@ -85,9 +87,9 @@ def monai_dice() -> Callable[..., torch.Tensor]:
     return lambda logits, target: loss(logits[:, :, None], target[:, None, None])
 
 
-def family(rounds: int) -> Iterator[Row]:
+def family(rounds: int, most_threads: int = 2) -> Iterator[Row]:
     """The losses with goals, with and without -100, on two threads and one."""
-    cases = itertools.product((2, 1), LARGE.items(), (False, True))
+    cases = itertools.product(range(most_threads, 0, -1), LARGE.items(), (False, True))
     for threads, ((items, classes), goal), ignored in cases:
         torch.set_num_threads(threads)
         given = inputs(items, classes, ignored)
@@ -213,12 +215,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", choices=SECTIONS, action="append")
+    parser.add_argument("--threads", type=int, choices=(1, 2), default=2)
     options = parser.parse_args()
     # as in a process that trains: memory that was once used stays with the process
     used = torch.zeros(8 << 20)
     del used
     torch.set_num_threads(1)
-    show([row for name in options.only or SECTIONS for row in SECTIONS[name](options.rounds)])
+    sections = {**SECTIONS, "family": partial(family, most_threads=options.threads)}
+    show([row for name in options.only or sections for row in sections[name](options.rounds)])
 
 
 if __name__ == "__main__":
