@@ -105,6 +105,10 @@ def test_stopped_by_ctrl_c_leaves_a_resumable_state_and_one_line(arguments, unin
     out = folder / "stopped"
     options = [*options, "--out", str(out)]
     assert run(options, step=7) == 130
+    assert {path.name for path in (out / "checkpoints" / "checkpoint-7").iterdir()} == {
+        *("config.json", "model.safetensors", "optimizer.pt", "scheduler.pt"),
+        *("rng_state.pth", "trainer_state.json"),
+    }
     said = capsys.readouterr().err
     assert said.strip().splitlines()[-1] == (
         f"dicetune: stopped after step 7 of 18, which is saved; go on with --resume --out {out}"

@@ -11,6 +11,7 @@ import torch
 from safetensors import SafetensorError
 from transformers import PrinterCallback, Trainer, TrainingArguments
 from transformers.integrations import get_reporting_integration_callbacks
+from transformers.trainer import TRAINING_ARGS_NAME
 
 from dicetune.errors import InputError, InterruptedRunError, StopRequestedError, quoted
 from dicetune.models import load_model, quiet_loading
@@ -128,6 +129,22 @@ def _train(
     return record
 
 
+class RunTrainer(ObjectiveTrainer):
+    """The trainer of a run whose checkpoints hold what a resume needs, and no tokenizer."""
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        this: Any = self
+        kept = this.processing_class, this.data_collator
+        this.processing_class = this.data_collator = None  # the tokenizer of either would be saved
+        try:
+            super()._save(output_dir, state_dict)
+        finally:
+            this.processing_class, this.data_collator = kept
+        if self.args.should_save:  # the pickled arguments, which nobody reads
+            place = Path(self.args.output_dir if output_dir is None else output_dir)
+            (place / TRAINING_ARGS_NAME).unlink(missing_ok=True)
+
+
 def _how_to_go_on(folder: Path) -> str:
     if last_checkpoint(folder) is None:
         return "there was no checkpoint yet: start again"
@@ -157,7 +174,8 @@ def _trainer(
     ]
     if config.patience is not None:
         callbacks.append(StopEarly(config.patience, recipe.start_share))
-    trainer = ObjectiveTrainer(
+    kind = ObjectiveTrainer if config.keep_checkpoints else RunTrainer
+    trainer = kind(
         args=arguments,
         loss=recipe.loss,
         start_loss=recipe.start_loss,
