@@ -105,6 +105,10 @@ class DataError(InputError):
         super().__init__(f"{where}: {message}")
 
 
+class NoGoldError(DataError):
+    """A data file without gold, where gold was expected: it may be text to predict."""
+
+
 def unknown_name(what: str, name: str, valid: Iterable[str]) -> InputError:
     """The error for a name that is not in ``valid``, with the nearest valid name.
 

@@ -161,6 +161,11 @@ def make_plan(
     shared = with_precision(_shared_config(config))
     source = resolve_encoder(shared.model)
     splits, task = read_splits(shared)
+    if not splits["test"].is_labelled:
+        raise InputError(
+            f"expected gold in the test file {quoted(splits['test'].source)}, on which the "
+            "objectives are compared, got none: give another --test"
+        )
     files = {
         split: DataFile(
             data.source if shared.train == SAMPLE else str(getattr(shared, split)),

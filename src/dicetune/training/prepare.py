@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from dicetune.data import MANY_UNKNOWN
-from dicetune.errors import InputError, quoted, unknown_name
+from dicetune.errors import InputError, NoGoldError, quoted, unknown_name
 from dicetune.loss_input import Kind
 from dicetune.losses import Loss, Recipe, SumLoss, code_of
 from dicetune.models import (
@@ -26,7 +26,7 @@ from dicetune.models import (
     window_length,
     with_characters,
 )
-from dicetune.records import sha256
+from dicetune.records import PREDICTIONS_FILE, sha256
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
 from dicetune.training.auto import AUTO, Facts, Start, settled
 from dicetune.training.batches import PaddingCollator
@@ -117,6 +117,8 @@ class Inputs:
             if most is not None and split in splits:
                 notes.append(f"{split}: capped to its first {len(splits[split]):,} examples")
         notes += [f"{split}: {note}" for split, data in splits.items() for note in data.notes]
+        if "test" in splits and not splits["test"].is_labelled:
+            notes.append(f"test: no gold: predicted in {PREDICTIONS_FILE}, not scored")
         tokenizer = load_tokenizer(source, aligns=task.aligns)
         # loads the whole model, not only its configuration, to find damaged weights here
         model = load_model(task.auto_class, source, task.labels, notes)
@@ -236,8 +238,8 @@ def prepare(
 def read_splits(config: RunConfig) -> tuple[dict[str, Data], Task]:
     """The splits of a run, checked against its task, and the task.
 
-    The labels come from all training data, also under ``max_train``: a small share of the data is
-    another budget, not another task.
+    A test file without gold is read as text to predict. The labels come from all training data,
+    also under ``max_train``: a small share of the data is another budget, not another task.
     """
     task_class, options = TASKS[config.task], config.task_options()
     splits: dict[str, Data]
@@ -249,12 +251,18 @@ def read_splits(config: RunConfig) -> tuple[dict[str, Data], Task]:
         if task_class.reads_as_train:
             labels = task_class.of(splits["train"], options).labels
             how["trained"] = Trained(config.options, tuple(labels))
-        for split, path in (("dev", config.dev), ("test", config.test)):
-            if path is not None:
-                splits[split] = task_class.read(path, options, **how)
+        if config.dev is not None:
+            splits["dev"] = task_class.read(config.dev, options, **how)
+        if config.test is not None:
+            try:
+                splits["test"] = task_class.read(config.test, options, **how)
+            except NoGoldError as error:
+                splits["test"] = task_class.read(config.test, options, gold=False, **how)
+                _log.warning("%s; the test file is predicted, not scored", error)
     task = task_class.of(splits["train"], options)
     for split in splits.keys() - {"train"}:
-        task.check(splits[split])
+        if splits[split].is_labelled:
+            task.check(splits[split])
     most = _most(config)
     for split, data in splits.items():
         if (count := most[split]) is not None:

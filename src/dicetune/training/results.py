@@ -174,6 +174,7 @@ def _write(
     ``on_dev`` holds the scores of dev by step.
     """
     scored = _scored(prepared, trainer, record, on_dev)
+    asked = _asked(prepared, trainer)
     if not trainer.is_world_process_zero():
         return
     trainer.model.save_pretrained(folder)
@@ -181,12 +182,18 @@ def _write(
     problem, splits = prepared.choice.problem, {name: one.split for name, one in scored.items()}
     write_scores(folder, problem.settings, splits)
     follow_umask(folder)
-    rows = (row for split in splits.values() for row in split.rows)
-    write_json_lines(folder / PREDICTIONS_FILE, rows)
+    rows = {name: split.rows for name, split in splits.items()} | {
+        name: rows for name, (rows, _) in asked.items()
+    }
+    write_json_lines(folder / PREDICTIONS_FILE, (row for part in rows.values() for row in part))
     tuned = None
     if prepared.config.decision == TUNED:
         tuned = tune_splits(problem, splits)
-        write_tuned(folder, {name: split.rows for name, split in splits.items()}, tuned)
+        for name, (_, scores) in asked.items():
+            data, biased = prepared.splits[name], tuned.rule.apply(scores)
+            found = prepared.task.rows(data, prepared.task.predict(scores, data, biased))
+            tuned.predicted[name] = [row["predicted"] for row in found]
+        write_tuned(folder, rows, tuned)
     metrics = {name: _metrics(prepared, name, one, tuned) for name, one in scored.items()}
     write_json(folder / METRICS_FILE, metrics)
     _write_card(folder, record, metrics, prepared.task, tuned)
@@ -203,6 +210,8 @@ def _scored(
     losses = {row["step"]: row["eval_loss"] for row in record.training["history"]}
     found: dict[str, Scored] = {}
     for name in (split for split in ("dev", "test") if split in prepared.splits):
+        if not prepared.splits[name].is_labelled:
+            continue
         data, encoded = prepared.splits[name], prepared.encoded[name]
         if name == DEV and step in on_dev:
             scores, loss = on_dev[step], losses[step]
@@ -214,6 +223,23 @@ def _scored(
         rows = ({"split": name, **row} for row in task.rows(data, predictions))
         split = Split.of(prepared.choice.problem, rows, scores)
         found[name] = Scored(split, task.score(data, predictions), loss)
+    return found
+
+
+def _asked(
+    prepared: Prepared, trainer: ObjectiveTrainer
+) -> dict[str, tuple[list[dict[str, Any]], list[np.ndarray]]]:
+    """Rows without gold, by the default decision, and scores of each split that has no gold."""
+    found = {}
+    for name, data in prepared.splits.items():
+        if name == "train" or data.is_labelled:
+            continue
+        encoded = prepared.encoded[name]
+        output = trainer.predict(encoded.features, metric_key_prefix=name)
+        scores = prepared.task.decode(Batches.of(output.predictions), encoded)
+        rows = prepared.task.rows(data, prepared.task.predict(scores, data))
+        kept = ({key: value for key, value in row.items() if key != "gold"} for row in rows)
+        found[name] = [{"split": name, **row} for row in kept], scores
     return found
 
 

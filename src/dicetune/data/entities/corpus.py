@@ -100,6 +100,11 @@ class EntityCorpus(Entries[EntitySentence]):
         """What the file holds beside the words, where it is kept."""
         return None if self.kept is None else self.kept.table()
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether entities were read."""
+        return self.has_gold
+
     def ties_of(self, entry: EntitySentence) -> list[Hashable]:
         """The words."""
         return [entry.tokens]

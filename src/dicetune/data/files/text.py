@@ -24,7 +24,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Self, TextIO, TypeVar
 
-from dicetune.errors import DataError, InputError, quoted
+from dicetune.errors import DataError, InputError, NoGoldError, quoted
 
 _log = logging.getLogger(__name__)
 STDIN = "-"
@@ -77,6 +77,11 @@ class Entries(Generic[Entry]):
     is_document: bool | property = False  # whether entries are parts of JSON, not lines
     source: str  # the file, as messages name it
     notes: tuple[Note, ...]  # what was odd in it
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether gold was read."""
+        raise NotImplementedError
 
     def ties_of(self, entry: Any) -> list[Hashable]:
         """What an equal entry shares, such as its text; then what must stay together too."""
@@ -165,6 +170,10 @@ class Reader:
     def error(self, message: str, line: int | None = None) -> DataError:
         """An error in the file."""
         return DataError(self.source, message, line=line)
+
+    def no_gold(self, message: str, line: int | None = None) -> NoGoldError:
+        """The error of a file that has no gold at all."""
+        return NoGoldError(self.source, message, line=line)
 
 
 def log_notes(notes: Iterable[Note]) -> None:

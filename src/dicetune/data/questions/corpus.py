@@ -82,6 +82,11 @@ class QuestionCorpus(Entries[Question]):
     format: str = "text"  # of the file; "text" for plain values
     table: InputTable | None = None  # title and further keys of questions to be answered
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether answers were read."""
+        return self.gold
+
     def ties_of(self, entry: Question) -> list[Hashable]:
         """The question with its context, and the context alone."""
         return [(entry.question, entry.context), entry.context]

@@ -35,7 +35,7 @@ from dicetune.data.questions.corpus import (
     align_answer,
     offset_rule,
 )
-from dicetune.errors import DataError, listed, quoted, unknown_name
+from dicetune.errors import DataError, NoGoldError, listed, quoted, unknown_name
 
 QUESTION_FORMATS = ("squad", "cmrc", "jsonl", "hub")
 
@@ -145,8 +145,6 @@ class _Record:
 
     def answers(self) -> Iterator[tuple[Spot, str, int | None]]:
         """Place, text and offset of each answer, from any spelling."""
-        if "answers" not in self.values:
-            raise self.spot.error(f"expected 'answers', got {_keys_of(self.values)}")
         answers, spot = self.values["answers"], self.spot.inside("answers")
         if isinstance(answers, Mapping) and self.layout.has_offsets:
             texts = spot.value(answers, "text", list)
@@ -300,6 +298,8 @@ class _Asked:
 def _asked(records: Iterable[_Record], gold: bool) -> Iterator[_Asked]:
     seen: dict[str, Spot] = {}
     all_have_ids = None
+    bare: _Record | None = None  # the first one without a key for answers
+    has_answers = False
     for number, record in enumerate(records, 1):
         values, spot, layout = record.values, record.spot, record.layout
         text = spot.value(values, layout.question, str)
@@ -328,16 +328,21 @@ def _asked(records: Iterable[_Record], gold: bool) -> Iterator[_Asked]:
             name, text, context, title=title, line=spot.line, place=spot.path or None
         )
         flag = values.get("is_impossible")
-        is_read = gold and not (flag is True and "answers" not in values)
+        is_read = gold and "answers" in values
+        has_answers = has_answers or is_read
+        if gold and not is_read and flag is not True and bare is None:
+            bare = record
         answers = tuple(record.answers()) if is_read else ()
         yield _Asked(question, spot, flag, answers, {} if gold else record.named())
+    if bare is not None and has_answers:
+        raise bare.spot.error(f"expected 'answers', got {_keys_of(bare.values)}")
 
 
 def _check_gold(asked: Sequence[_Asked], questions: Sequence[Question], source: str) -> None:
     """Refuse a file whose answers were removed, or belong to other contexts."""
     answers = [answer for question in questions for answer in question.answers]
     if not answers and not any(item.flag is True for item in asked):
-        raise DataError(
+        raise NoGoldError(
             source,
             f"expected gold answers, got none in {len(questions)} questions: check the file; "
             "to have it answered use predict",

@@ -125,7 +125,7 @@ def parse_conll(reading: Reading) -> Iterable[Sentence]:
     tag_index = column_number(reading.tag_column, -1, "tag_column")
     table = parse_table(reading)
     if reading.wants_tags and table.width < 2:
-        raise reading.error(
+        raise reading.no_gold(
             "expected at least 2 columns, a word and its tag, got 1: separate them by a tab "
             "or a space",
             table.first_line,

@@ -58,6 +58,11 @@ class Corpus(Entries[Sentence]):
     def __post_init__(self) -> None:
         object.__setattr__(self, "sentences", Sentences.of(self.sentences))
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether words have tags."""
+        return bool(self.tag_counts)
+
     def ties_of(self, entry: Sentence) -> list[Hashable]:
         """The words."""
         return [entry.tokens]

@@ -15,7 +15,7 @@ from dicetune.data.files.json_objects import choose_key, json_objects, strings
 from dicetune.data.files.text import Place
 from dicetune.data.tagged.corpus import NO_WORDS, Reading
 from dicetune.data.tagged.sentences import Sentence
-from dicetune.errors import quoted
+from dicetune.errors import listed, quoted
 
 TOKEN_KEYS = ("tokens", "words", "token", "word", "form", "sentence")
 TAG_KEYS = {  # by whether the tags spell spans
@@ -54,6 +54,12 @@ def _keys(names: list[str], reading: Reading, place: Place) -> tuple[str, str | 
         return token_key, None
     others = [name for name in names if name != token_key]
     known = TAG_KEYS[reading.spans]
+    if reading.tag_column is None and not {*known} & {*others}:
+        raise reading.no_gold(
+            f"expected a key for the tags ({listed(known)}), got {listed(names)}: give "
+            "-o tag_column=NAME",
+            place.line,
+        )
     return token_key, choose_key(others, reading.tag_column, known, "tags", place, "tag_column")
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from dicetune.data.files.text import Reader
 from dicetune.data.texts.labels import AUTO, mark
-from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
+from dicetune.errors import DataError, InputError, NoGoldError, listed, quoted, unknown_name
 
 Column = int | str | None
 Numbered = tuple[int, Sequence[Any]]
@@ -210,7 +210,8 @@ class ColumnSearch(Reader):
             number = -1
         if 0 <= number < len(self.names):
             return number
-        raise self._missing(f"the column {quoted(column)}", f"-o {option}=NAME")
+        kind = NoGoldError if option == "label_column" else DataError
+        raise self._missing(f"the column {quoted(column)}", f"-o {option}=NAME", kind)
 
     def _numbered(self, column: Column, option: str) -> int | None:
         if column is None:
@@ -237,7 +238,8 @@ class ColumnSearch(Reader):
 
         def missing(known: Sequence[str], what: str) -> DataError:
             expected = f"a column for the {what} ({listed(known)})"
-            return self._missing(expected, f"-o {what}_column=NAME")
+            kind = NoGoldError if what == "label" else DataError
+            return self._missing(expected, f"-o {what}_column=NAME", kind)
 
         if self.wanted.pair and (self.text is None or self.pair is None):
             pairs = ((one, other) for one, other in PAIR_NAMES if {one, other} <= {*plain})
@@ -263,9 +265,10 @@ class ColumnSearch(Reader):
         if self.id is None:
             self.id = first(ID_NAMES)
 
-    def _missing(self, expected: str, options: str) -> DataError:
+    def _missing(self, expected: str, options: str, kind: type[DataError] = DataError) -> DataError:
         shown = listed(self.names, most=_SHOWN) or "none"
-        return self.error(f"expected {expected}, got {shown}: give {options}", self.line)
+        message = f"expected {expected}, got {shown}: give {options}"
+        return kind(self.source, message, line=self.line)
 
     def _fill_by_cells(self, has_label: bool) -> None:
         width = len(self.names)
@@ -273,7 +276,8 @@ class ColumnSearch(Reader):
         advice = f"got {width}: check the file, or give its format (--format)"
         needed = 1 + self.wanted.pair + has_label
         if width < needed:
-            raise self.error(f"expected at least {needed} columns ({roles}), {advice}")
+            error = self.no_gold if has_label and width == needed - 1 else self.error
+            raise error(f"expected at least {needed} columns ({roles}), {advice}")
         too_few = self.error(f"expected columns for {roles}, {advice}")
         chosen = (self.text, self.pair, self.label, self.id)
         free = [n for n in range(width) if n not in chosen]

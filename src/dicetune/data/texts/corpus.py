@@ -41,6 +41,11 @@ class TextCorpus(Entries[TextExample]):
     names: tuple[str, ...] = ()  # of all labels, where a file of names or a ClassLabel has them
     table: InputTable | None = None  # of texts to be labelled, where their file is a table
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether texts have labels."""
+        return any(example.labels is not None for example in self)
+
     def ties_of(self, entry: TextExample) -> list[Hashable]:
         """The text, or both texts in either order."""
         return [frozenset(entry.texts)]

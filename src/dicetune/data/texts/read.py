@@ -51,6 +51,9 @@ NO_TREES = "classes=binary has no effect: it is for files of trees"
 NEUTRAL = "neutral sentences (label 2): left out, since classes=binary"
 
 _EXPORT = "an export of {}"
+_NO_LABEL = ("", None, -1, "-1")
+"""Cells of a test file whose labels are held back."""
+
 _BINARY = {"0": "negative", "1": "negative", "3": "positive", "4": "positive"}
 _TREE = re.compile(r"\([ \t]*[0-9][ \t]*[( ].*")
 
@@ -198,7 +201,9 @@ class _TextReader(Reader):
                 message = "%s: read as plain text, since some lines hold tabs, but make no table"
                 _log.warning(message, self.source)
             return "text"
-        raise self.error(
+        # one text a line; a row of cells may be a table that cannot be told
+        error = self.error if wanted.pair or tabs != {0} or len(cells) > 1 else self.no_gold
+        raise error(
             "the format cannot be told: expected JSON lines, rows of cells with tabs between "
             f"them, or CSV with a header, got {quoted(rows[0][:40])}: give the format "
             f"({listed(TEXT_FORMATS)})",
@@ -232,7 +237,8 @@ class _TextReader(Reader):
         """One text a line."""
         if self.wanted.gold or self.wanted.pair:
             what = "labels" if self.wanted.gold else "pairs of texts"
-            raise self.error(f"expected {what}, got plain text, one a line: use a table")
+            error = self.error if self.wanted.pair else self.no_gold
+            raise error(f"expected {what}, got plain text, one a line: use a table")
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 self.note(EMPTY, number)
@@ -308,6 +314,9 @@ class _TextReader(Reader):
                 (line, marked_labels(table.names, row, marks) if label is None else row[label])
                 for line, row in rows
             ]
+            if label is not None and all(value in _NO_LABEL for _, value in cells):
+                shown = quoted(cells[0][1])
+                raise self.no_gold(f"expected labels, got {shown} in every row", cells[0][0])
             # columns that are there are no names of places in lists
             places = () if label is None else wanted.choice.labels
             column = LabelColumn(
