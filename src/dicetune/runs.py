@@ -97,6 +97,7 @@ def train(
     options: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     tries: int | None = None,
+    folds: int | None = None,
     overwrite: bool = False,
     resume: bool = False,
     progress: bool = False,
@@ -117,6 +118,8 @@ def train(
         options: options of the task, by name.
         settings: any key of ``RunConfig``; "trainer.learning_rate" reaches into a mapping.
         tries: train this number of losses of the list of ``auto``, and keep the best by dev.
+        folds: train on ``data`` this number of times, each time without another part, score all
+            of it out of fold, and train the final model on all of it.
         overwrite: delete an earlier run in ``out``.
         resume: continue an unfinished run in ``out``.
         progress: show a progress bar.
@@ -135,10 +138,18 @@ def train(
     packaged = _packaged(data)
     values = _run_values(_config_values(config), task, keys, packaged, options, settings)
     given = None if packaged else data
-    values = _with_files(values, given, values.get("out"), (split, split_seed, group), overwrite)
+    request = (split, split_seed, group, folds)
+    values = _with_files(values, given, values.get("out"), request, overwrite)
     chosen = RunConfig.from_mapping(values)
     how: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "progress": progress}
-    if tries is None:
+    if folds is not None:
+        if tries is not None:
+            raise InputError("expected --folds or --try, got both")
+        from dicetune.comparison.folds import train_folds
+        from dicetune.tasks.split import SplitFiles
+
+        record = train_folds(chosen, SplitFiles.load(_beside(chosen.out or "")), **how)
+    elif tries is None:
         record = run(chosen, **how)
     else:
         from dicetune.comparison.tries import try_losses
@@ -393,7 +404,7 @@ def _with_files(
     values: dict[str, Any],
     data: Any,
     out: str | Path | None,
-    split: tuple[str | None, int | None, str | None],
+    split: tuple[Any, ...],
     overwrite: bool = False,
 ) -> dict[str, Any]:
     """The values with files in place of ``data`` and of tables in memory."""
@@ -406,9 +417,13 @@ def _with_files(
         return values
     if out is None:
         raise InputError("expected a folder beside which the data is written, got none: give out")
-    place = Path(out).with_name(f"{Path(out).name}.data")
-    task = task_named(values.get("task"))
+    place, task = _beside(out), task_named(values.get("task"))
     return files_of(task, values, data, place, request, overwrite=overwrite)
+
+
+def _beside(out: str | Path) -> Path:
+    """The folder for data beside a run or a comparison."""
+    return Path(out).with_name(f"{Path(out).name}.data")
 
 
 def _split_lines(found: Any) -> list[Any]:

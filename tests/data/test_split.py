@@ -208,11 +208,7 @@ def test_the_same_request_finds_its_parts_and_another_is_refused(file, tmp_path)
     first = split_file(TASKS["text"], path, out, SHARES)
     (out / "dev.csv").touch()
     assert split_file(TASKS["text"], path, out, SHARES).record == first.record
-    assert json.loads((out / "split.json").read_text())["shares"] == {
-        "train": 0.6,
-        "dev": 0.2,
-        "test": 0.2,
-    }
+    assert json.loads((out / "split.json").read_text())["shares"] == [0.6, 0.2, 0.2]
     with pytest.raises(
         InputError, match=r"expected the same split .* got another seed: give --overwrite"
     ):

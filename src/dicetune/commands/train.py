@@ -65,6 +65,14 @@ def train(
             panel=LOSS,
         ),
     ] = None,
+    folds: Annotated[
+        Number,
+        flag(
+            "Train on --data K times, score all of it out of fold, then train on all, e.g. 5.",
+            metavar="K",
+            panel=DATA,
+        ),
+    ] = None,
     start_loss: Annotated[
         Text, flag("Loss of the start phase, e.g. ce.", panel=LOSS, default="no start phase")
     ] = None,

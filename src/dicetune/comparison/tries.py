@@ -76,24 +76,24 @@ def try_losses(
                 f"expected no tries of an earlier command, got {quoted(place)}: give --resume to "
                 "go on with them, --overwrite to delete them, or another --out"
             )
-        _delete(place)
+        delete_runs(place)
     config = with_precision(config, place / f"1-{TRIES[0]}")
     runs = []
     for number, loss in enumerate(TRIES[:most], 1):
         _log.info("try %d of %d: %s", number, most, loss)
         own = replace(config, loss=loss, out=str(place / f"{number}-{loss}"))
-        runs.append(_finished(own, progress))
+        runs.append(finish_run(own, progress))
     return _kept(runs, config, folder, place, overwrite)
 
 
-def _finished(config: RunConfig, progress: bool) -> FinishedRun:
+def finish_run(config: RunConfig, progress: bool) -> FinishedRun:
     """The run of a configuration: finished before, or trained now."""
     folder = Path(str(config.out))
     planned = PlannedRun(folder.name, config.loss, config.loss, config.seed)
     found = FinishedRun.read(planned, folder)
     if found is not None and found.record.config | {"out": None} != asdict(config) | {"out": None}:
         raise InputError(
-            f"expected the try of the same configuration, got another in {quoted(folder)}: give "
+            f"expected a run of the same configuration, got another in {quoted(folder)}: give "
             "--overwrite to start again, or another --out"
         )
     if found is None:
@@ -142,7 +142,7 @@ def _kept(
         folder.rmdir()
     folder.parent.mkdir(parents=True, exist_ok=True)
     os.replace(best.folder, folder)  # at once: a kill leaves the tries or the run
-    _delete(place)
+    delete_runs(place)
     return record
 
 
@@ -156,12 +156,12 @@ def _said(tried: Sequence[dict[str, Any]], best: str, metric: str, luck: float) 
     )
 
 
-def _delete(place: Path) -> None:
-    """Delete the folders of tries; a folder with a file that no run makes is refused."""
+def delete_runs(place: Path) -> None:
+    """Delete the folders of runs; a folder with a file that no run makes is refused."""
     for path in sorted(place.iterdir()):
         if not path.is_dir() or path.is_symlink() or not is_folder_name(path.name):
             raise InputError(
-                f"expected nothing but tries in {quoted(place)}, got {quoted(path.name)}: move it "
+                f"expected nothing but runs in {quoted(place)}, got {quoted(path.name)}: move it "
                 "away"
             )
         clear(path)

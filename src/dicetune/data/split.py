@@ -266,17 +266,13 @@ def _write_lines(
         begins = cut
     else:
         head = list(lines[: begins[0] - 1])
-    file_of = {number: file for file, own in files.items() for number in own}
-    # several examples of one line are in one part
-    starts = {line: file_of[number] for number, line in enumerate(begins)}
-    found = {file: list(head) for file in files}
-    part: list[str] = []
-    for number, line in enumerate(lines, 1):
-        if number in starts:
-            part = found[starts[number]]
-        part.append(line)
-    for file, part in found.items():
-        write_parts(file, (f"{line}\n" for line in part))
+    # several examples of one line are in the same files
+    stops = dict(zip(sorted({*begins}), [*sorted({*begins})[1:], len(lines) + 1], strict=True))
+    texts = list(lines)
+    for file, own in files.items():
+        spans = ((begin, stops[begin]) for begin in sorted({begins[number] for number in own}))
+        kept = (line for begin, stop in spans for line in texts[begin - 1 : stop - 1])
+        write_parts(file, (f"{line}\n" for line in (*head, *kept)))
 
 
 def _begins_of_blocks(lines: Sequence[str], firsts: Sequence[int]) -> list[int] | None:

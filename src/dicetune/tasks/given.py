@@ -29,19 +29,43 @@ class SplitRequest:
     shares: str | None = None
     seed: int | None = None
     group: str | None = None
+    folds: int | None = None  # parts that are held out in turn, in place of shares
 
     def check_unused(self) -> None:
         """Refuse a request where nothing is split."""
-        for flag, value in (
-            ("split", self.shares),
-            ("split_seed", self.seed),
-            ("group", self.group),
-        ):
+        flags = {
+            "split": self.shares,
+            "split_seed": self.seed,
+            "group": self.group,
+            "folds": self.folds,
+        }
+        for flag, value in flags.items():
             if value is not None:
                 raise InputError(
                     f"expected {flag} beside one file that is split (--data FILE), got "
                     f"{flag}={quoted(value)} without one"
                 )
+
+    def parts(self) -> tuple[list[float], dict[str, list[int]]]:
+        """The shares of the folds, and the parts of the three files of each fold.
+
+        A fold is tested on its part and chooses its checkpoint on the next one, so that its test
+        scores are out of fold.
+        """
+        count = self.folds or 0
+        if count < 3 or self.shares is not None:
+            got = f"--split {self.shares}" if count >= 3 else str(self.folds)
+            raise InputError(
+                f"expected --folds of at least 3 (one part to test, one for the checkpoint, the "
+                f"others to train), alone, got {got}"
+            )
+        files: dict[str, list[int]] = {}
+        for fold in range(count):
+            own, following = fold, (fold + 1) % count
+            rest = [part for part in range(count) if part not in (own, following)]
+            names = (f"{fold + 1}/{name}" for name in NAMES)
+            files |= dict(zip(names, (rest, [following], [own]), strict=True))
+        return [1 / count] * count, files
 
 
 def is_in_memory(value: Any) -> bool:
@@ -84,23 +108,24 @@ def files_of(
     if data is None or found.get("dev") is not None:
         request.check_unused()
         return found
+    options: Any = build_options(task.Options, found.get("options") or {}, use="train")
+    how: dict[str, Any] = {
+        "seed": 1 if request.seed is None else request.seed,
+        "group": request.group,
+        "format": found.get("format") or "auto",
+        "options": options,
+        "overwrite": overwrite,
+    }
+    if request.folds is not None:
+        equal, parts = request.parts()
+        split_file(task, found["train"], place, equal, files=parts, **how)
+        return {**found, "dev": found["train"]}
     shares = read_shares(request.shares or ("80/10/10" if found.get("test") is None else "90/10"))
     if len(shares) == 3 and found.get("test") is not None:
         raise InputError(
             "expected shares of train and dev, such as 90/10, beside a test file, got three"
         )
-    options: Any = build_options(task.Options, found.get("options") or {}, use="train")
-    split = split_file(
-        task,
-        found["train"],
-        place,
-        shares,
-        seed=1 if request.seed is None else request.seed,
-        group=request.group,
-        format=found.get("format") or "auto",
-        options=options,
-        overwrite=overwrite,
-    )
+    split = split_file(task, found["train"], place, shares, **how)
     notes = [found["note"]] if found.get("note") else []
     return {**found, **split.files, "note": "; ".join([*notes, split.said])}
 

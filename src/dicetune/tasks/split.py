@@ -79,7 +79,7 @@ def split_file(
     *,
     seed: int = 1,
     group: str | None = None,
-    names: Sequence[str] = NAMES,
+    files: Mapping[str, Sequence[int]] | None = None,
     format: str = "auto",
     options: Any = None,
     overwrite: bool = False,
@@ -94,7 +94,7 @@ def split_file(
         seed: the same seed gives the same parts.
         group: column whose equal values stay in one part; by default documents stay together,
             where the file names several; "none" for neither.
-        names: of the parts.
+        files: the parts of which each file is made, by its name; by default a file each.
         format: of the file.
         options: of the task.
         overwrite: replace the parts of another request.
@@ -110,9 +110,10 @@ def split_file(
         "task": task.name,
         "options": {name: value for name, value in vars(options).items() if value is not None},
         "format": format,
-        "shares": dict(zip(names, (round(share, 6) for share in shares), strict=False)),
+        "shares": [round(share, 6) for share in shares],
         "seed": seed,
         "group": group,
+        "files": None if files is None else dict(files),
     }
     if (earlier := _found(folder, request, overwrite)) is not None:
         return earlier
@@ -126,41 +127,64 @@ def split_file(
         tie += [] if entry.line is None or corpus.is_document else [("line", entry.line)]
     strata = [corpus.strata_of(entry) for entry in entries]
     parts = deal_out(strata, blocks_of(ties), shares, seed)
-    chosen = {
-        name: np.flatnonzero(parts == n).tolist()
-        for n, name in zip(range(len(shares)), names, strict=False)
-    }
+    whole = files or {name: [number] for number, name in enumerate(NAMES[: len(shares)])}
+    chosen = {name: np.flatnonzero(np.isin(parts, own)).tolist() for name, own in whole.items()}
     if empty := [name for name, own in chosen.items() if not own]:
         raise DataError(
             path,
             f"expected examples for {listed(chosen)}, got none for {listed(empty)}: equal texts, "
             "groups and documents stay together; give other shares, or --group none",
         )
-    files = {name: folder / f"{name}{ending_of(path)}" for name in chosen}
-    folder.mkdir(parents=True, exist_ok=True)
-    write_split(path, corpus, {files[name]: own for name, own in chosen.items()})
+    if files is not None:
+        _check_each_label(path, task.of(corpus, options).labels, strata, parts)
+    paths = {name: folder / f"{name}{ending_of(path)}" for name in chosen}
+    for file in paths.values():
+        file.parent.mkdir(parents=True, exist_ok=True)
+    write_split(path, corpus, {paths[name]: own for name, own in chosen.items()})
     counts = {
         name: Counter(label for n in own for label in strata[n]) for name, own in chosen.items()
     }
     labels = sorted(set().union(*counts.values()))
-    for name, count in counts.items():
+    for name, count in counts.items() if files is None else ():
         if missing := [label for label in labels if not count[label]]:
             notes.append(f"{name} has no {listed(missing, most=5)}: too few for every part")
     record = {
         **request,
         "parts": {
-            name: {"file": file.name, "sha256": sha256(file), "examples": len(chosen[name])}
-            for name, file in files.items()
+            name: {
+                "file": str(file.relative_to(folder)),
+                "sha256": sha256(file),
+                "examples": len(chosen[name]),
+            }
+            for name, file in paths.items()
         },
         "labels": {label: {name: counts[name][label] for name in counts} for label in labels},
         "equal": equal,
         "notes": notes,
-        "said": _said(request, {name: len(own) for name, own in chosen.items()}, equal, groups),
+        **({} if files is None else {"part": " ".join(map(str, parts.tolist()))}),
+        "said": _said(request, np.bincount(parts).tolist(), equal, groups),
     }
     write_json(folder / SPLIT_FILE, record)
     for note in notes:
         _log.info(note)
     return SplitFiles(folder, record)
+
+
+def _check_each_label(
+    path: str | Path, labels: Sequence[str], strata: Sequence[Sequence[str]], parts: np.ndarray
+) -> None:
+    """Refuse a label of the model that two parts may hold alone: a fold trains without both."""
+    found: dict[str, set[int]] = {}
+    for own, part in zip(strata, parts.tolist(), strict=True):
+        for label in own:
+            found.setdefault(label, set()).add(part)
+    named = {*labels, *(label.partition("-")[2] for label in labels)}
+    if few := sorted(label for label, own in found.items() if len(own) < 3 and label in named):
+        raise DataError(
+            path,
+            f"expected examples of each label in at least 3 parts, so that every fold trains on "
+            f"it, got fewer of {listed(few)}: merge or leave out these labels",
+        )
 
 
 def _found(folder: Path, request: Mapping[str, Any], overwrite: bool) -> SplitFiles | None:
@@ -230,7 +254,7 @@ def _groups(
 
 
 def _said(
-    request: Mapping[str, Any], sizes: Mapping[str, int], equal: int, groups: Sequence[Any]
+    request: Mapping[str, Any], sizes: Sequence[int], equal: int, groups: Sequence[Any]
 ) -> str:
     digest = "" if request["sha256"] is None else f" ({request['sha256'][:8]})"
     kept = [f"{equal} repeated texts beside their first"] if equal else []
@@ -239,7 +263,8 @@ def _said(
     elif any(value is not None for value in groups):
         kept.append("documents")
     together = f"; kept together: {listed(kept)}" if kept else ""
-    shown = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+    names = NAMES if len(sizes) <= len(NAMES) else [f"{n}:" for n in range(1, len(sizes) + 1)]
+    shown = ", ".join(f"{name} {size:,}" for name, size in zip(names, sizes, strict=False))
     return (
         f"split of {request['source']}{digest} with seed {request['seed']}, stratified by label: "
         f"{shown}{together}"

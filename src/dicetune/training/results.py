@@ -119,6 +119,23 @@ def history_of(log: Sequence[Mapping[str, Any]], metric: str) -> list[dict[str, 
 
 
 @dataclass(frozen=True)
+class DevScores:
+    """Scores of the examples of dev by models that were not trained on them.
+
+    Args:
+        scores: of each example, in the order of dev.
+        loss: their mean loss.
+        facts: of these models, for the record.
+        said: a sentence on them, for the record.
+    """
+
+    scores: list[np.ndarray]
+    loss: float
+    facts: list[dict[str, Any]]
+    said: str
+
+
+@dataclass(frozen=True)
 class Scored:
     """One split, scored by the default decision of a checkpoint.
 
@@ -134,15 +151,27 @@ class Scored:
 
 
 def write_results(
-    folder: Path, prepared: Prepared, trainer: ObjectiveTrainer, record: RunRecord
+    folder: Path,
+    prepared: Prepared,
+    trainer: ObjectiveTrainer,
+    record: RunRecord,
+    dev_scores: DevScores | None = None,
 ) -> None:
     """Score the chosen checkpoint on each held-out split and write everything, the record last.
 
-    The scores on dev are those of the evaluation of the checkpoint, if it was in this process.
+    The scores on dev are those of the evaluation of the checkpoint, if it was in this process, or
+    the ``dev_scores`` of other models.
     Where the checkpoint that is best by the default decision is kept and is another one, it gets a
     folder of its own in ``argmax/``, with the files of a run.
     """
     on_dev = getattr(trainer.compute_metrics, "scores", {})
+    if dev_scores is not None:
+        step = record.training["best_step"]
+        on_dev = {step: dev_scores.scores}
+        record.training["folds"] = dev_scores.facts
+        record.notes.append(dev_scores.said)
+        for row in record.training["history"]:  # of texts that it was trained on
+            row["eval_loss"] = dev_scores.loss
     trainer.compute_metrics = None  # it scores dev alone; here every split is scored from outputs
     _write(folder, prepared, trainer, record, on_dev)
     by_default = prepared.under(DEFAULT)

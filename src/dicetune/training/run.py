@@ -37,7 +37,7 @@ from dicetune.training.folder import (
 from dicetune.training.precision import precision_arguments, with_precision
 from dicetune.training.prepare import Inputs, Prepared, prepare
 from dicetune.training.processes import check_group, group_arguments, is_first_process
-from dicetune.training.results import record_of, write_results
+from dicetune.training.results import DevScores, record_of, write_results
 from dicetune.training.trainer import ObjectiveTrainer
 
 _STOPS = (KeyboardInterrupt, StopRequestedError)
@@ -51,6 +51,7 @@ def run(
     progress: bool = False,
     each_decision: bool = False,
     inputs: Inputs | None = None,
+    dev_scores: DevScores | None = None,
 ) -> RunRecord:
     """Fine-tune, choose the checkpoint by dev score, score, and write a record.
 
@@ -66,6 +67,7 @@ def run(
         each_decision: also keep the checkpoint that is best by the default decision, where it is
             another one, in ``argmax/``: a comparison gives each decision its own best checkpoint.
         inputs: data and model, where they were read before.
+        dev_scores: scores of dev by other models, in place of those of this model.
 
     Returns:
         The record, as written to ``run.json``.
@@ -93,13 +95,17 @@ def run(
             if checkpoint is not None and is_first:
                 find_best_again(checkpoint)
             try:
-                return _train(prepared, arguments, folder, checkpoint)
+                return _train(prepared, arguments, folder, checkpoint, dev_scores)
             except _STOPS:
                 raise InterruptedRunError(f"stopped at once; {_how_to_go_on(folder)}") from None
 
 
 def _train(
-    prepared: Prepared, arguments: TrainingArguments, folder: Path, checkpoint: Path | None
+    prepared: Prepared,
+    arguments: TrainingArguments,
+    folder: Path,
+    checkpoint: Path | None,
+    dev_scores: DevScores | None,
 ) -> RunRecord:
     stop = StopOnSignal()
     trainer = _trainer(prepared, arguments, stop)
@@ -122,7 +128,7 @@ def _train(
             f"is saved; {_how_to_go_on(folder)}"
         )
     record = record_of(prepared, trainer, seconds)
-    write_results(folder, prepared, trainer, record)
+    write_results(folder, prepared, trainer, record, dev_scores)
     trainer.accelerator.wait_for_everyone()
     if not prepared.config.keep_checkpoints and is_first_process():
         drop_checkpoints(folder)

@@ -329,13 +329,16 @@ def _asked(records: Iterable[_Record], gold: bool) -> Iterator[_Asked]:
         )
         flag = values.get("is_impossible")
         is_read = gold and "answers" in values
-        has_answers = has_answers or is_read
+        has_answers = has_answers or is_read or flag is True
         if gold and not is_read and flag is not True and bare is None:
             bare = record
         answers = tuple(record.answers()) if is_read else ()
         yield _Asked(question, spot, flag, answers, {} if gold else record.named())
-    if bare is not None and has_answers:
-        raise bare.spot.error(f"expected 'answers', got {_keys_of(bare.values)}")
+    if bare is not None:
+        spot, message = bare.spot, f"expected 'answers', got {_keys_of(bare.values)}"
+        if has_answers:
+            raise spot.error(message)
+        raise NoGoldError(spot.source, f"{spot.path}: {message}".removeprefix(": "), line=spot.line)
 
 
 def _check_gold(asked: Sequence[_Asked], questions: Sequence[Question], source: str) -> None:

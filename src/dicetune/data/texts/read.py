@@ -314,7 +314,8 @@ class _TextReader(Reader):
                 (line, marked_labels(table.names, row, marks) if label is None else row[label])
                 for line, row in rows
             ]
-            if label is not None and all(value in _NO_LABEL for _, value in cells):
+            held_back = (-1, "-1") if self.several else _NO_LABEL  # no label is one of several too
+            if label is not None and all(value in held_back for _, value in cells):
                 shown = quoted(cells[0][1])
                 raise self.no_gold(f"expected labels, got {shown} in every row", cells[0][0])
             # columns that are there are no names of places in lists
