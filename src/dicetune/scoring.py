@@ -10,12 +10,13 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dicetune import terminal
 from dicetune.errors import InputError, listed, quoted, unknown_name
-from dicetune.records import RUN_FILE, TUNED, RunRecord
+from dicetune.records import RUN_FILE, TUNED, RunRecord, sha256
 from dicetune.terminal import Finding, Printed
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _SPLITS = ("train", "dev", "test")
 _MOST_LINES = 20
+_LONGEST_TEXT = 120
 _log = logging.getLogger(__name__)
 
 
@@ -241,16 +243,20 @@ def inspect(
     model: str = "minilm",
     format: str = "auto",
     options: Mapping[str, Any] | None = None,
+    suspicious: int | None = None,
 ) -> Finding:
-    """Describe files with gold as a model reads them.
+    """Describe files with gold as a model reads them, or list the suspicious labels of a run.
 
     Args:
-        files: one file or several; up to three are called train, dev and test, more by name.
+        files: one file or several; up to three are called train, dev and test, more by name. With
+            ``suspicious``, the folder of a run.
         task: name of the task; default: ``DEFAULT_TASK``.
         model: the encoder whose sub-words are counted: "minilm", a folder, or a Hub id. With the
             folder of a run, files are read like its training data.
         format: data format of the files.
         options: options of the task, such as the column of the words.
+        suspicious: list this number of labels that the model of a run finds least likely: of the
+            whole file of a run with ``folds``, else of dev and test.
 
     Raises:
         InputError: files that cannot be read, or files of the same name.
@@ -258,6 +264,8 @@ def inspect(
     Example:
         ``dicetune.inspect(["train.conll", "dev.conll"]).splits[0].facts``
     """
+    if suspicious is not None:
+        return _suspicious(files, suspicious)
     from dicetune.models import load_tokenizer, resolve_encoder, subword_counter
     from dicetune.tasks import Trained, build_options, task_named
 
@@ -279,6 +287,64 @@ def inspect(
     counter = subword_counter(tokenizer)
     found = task_class.inspect(dict(zip(names, splits, strict=True)), counter)
     return Finding(found, terminal.inspection_tables)
+
+
+def _suspicious(files: Any, most: int) -> Finding:
+    """The suspicious labels of a run, with their places in its files where these are unchanged."""
+    from dicetune.decide.suspicious import suspicious_labels
+
+    given = [files] if isinstance(files, (str, Path)) else list(files)
+    if len(given) != 1 or not (Path(given[0]) / RUN_FILE).is_file():
+        raise InputError(
+            f"expected the folder of a run for --suspicious, got {listed(given)}: a model that was "
+            "not trained on the texts doubts labels (train --folds, or dev and test of a run)"
+        )
+    record, found = RunRecord.load(given[0]), suspicious_labels(given[0], most)
+    from dicetune.training.config import RunConfig
+    from dicetune.training.prepare import read_splits
+
+    notes = []
+    if "folds" not in record.training:
+        notes.append("dev and test alone: `train --folds` scores every text out of fold")
+    try:
+        splits = read_splits(RunConfig.from_mapping(record.config))[0]
+    except InputError as error:
+        splits = {}
+        notes.append(f"rows are numbered, as a file cannot be read again: {error}")
+    suspects = []
+    for one in found.suspects:
+        data, known = splits.get(one.split), record.data[one.split]
+        place = f"{one.split}, row {one.row + 1}"
+        file = None if data is None else Path(data.source)
+        same = file is not None and (not file.is_file() or sha256(file) == known["sha256"])
+        if data is not None and same and len(data) == known["examples"]:
+            entry = next(iter(data.part(one.row, one.row + 1)))
+            line = None if one.word is None else entry.line_of(one.word)
+            place = data.place_of(entry) if line is None else f"{data.source}:{line}"
+        suspects.append(replace(one, place=place))
+    return Finding(replace(found, suspects=suspects, notes=notes), _suspicious_tables)
+
+
+def _suspicious_tables(found: Any) -> list[Any]:
+    """The suspicious labels with their places, and how many confident learning counts."""
+    rows = [
+        {
+            "place": one.place,
+            "given": one.given,
+            "p": f"{one.chance:.3f}",
+            "usual p": f"{one.usual:.3f}",
+            "likely": one.likely or "",
+            "text": one.text if len(one.text) <= _LONGEST_TEXT else f"{one.text[:_LONGEST_TEXT]}…",
+        }
+        for one in found.suspects
+    ]
+    lines = [
+        f"{found.doubted:,} of {found.units:,} texts or sentences have a label that confident "
+        "learning counts as an error; the lowest p below the usual p of its label comes first.",
+        *found.notes,
+    ]
+    table = terminal.plain_table(rows, "Suspicious labels") if rows else "No labels."
+    return [table, *map(terminal.escape, lines)]
 
 
 def _tell_rule(predictor: Predictor) -> None:

@@ -91,6 +91,18 @@ def test_the_final_model_is_of_all_examples_and_alone_keeps_its_weights(run, pla
     assert dicetune.predict(run.folder, text=["the pump 3 is down"])[0].label in ("ham", "spam")
 
 
+def test_suspicious_labels_have_their_place_in_the_file(run, place):
+    found = dicetune.inspect(run.folder, suspicious=4)
+    lines = (place / "a.tsv").read_text().split("\n")
+    for one in found.suspects:
+        path, _, line = one.place.rpartition(":")
+        assert (path, lines[int(line) - 1]) == (str(place / "a.tsv"), f"{one.given}\t{one.text}")
+    assert (len(found.suspects), found.units, [*found.notes]) == (4, 36, [])
+    assert "a label that confident learning counts as an error" in " ".join(str(found).split())
+    with pytest.raises(InputError, match="expected the folder of a run for --suspicious"):
+        dicetune.inspect([place / "a.tsv"], suspicious=4)
+
+
 def test_a_resume_keeps_finished_folds(run, place, log):
     shutil.rmtree(run.folder)
     with pytest.raises(InputError, match="expected no folds of an earlier command"):

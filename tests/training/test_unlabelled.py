@@ -105,6 +105,15 @@ def test_the_predictions_are_those_of_predict(runs, task, test):
     assert [row["predicted"] for row in rows] == found
 
 
+def test_suspicious_words_of_dev_have_their_lines(runs):
+    found = dicetune.inspect(runs["ner"].folder, suspicious=2)
+    lines = (runs["ner"].folder.parent / "train.conll").read_text().split("\n")
+    for one in found.suspects:
+        word = one.text.partition("[")[2].partition("]")[0]
+        assert lines[int(one.place.rpartition(":")[2]) - 1] == f"{word} {one.given}"
+    assert (found.units, found.notes[0][:18]) == (16, "dev and test alone")
+
+
 def test_another_rule_is_fitted_without_it(runs):
     found = dicetune.tune(runs["ner"].folder, name="wide", objective="fbeta:2")
     assert [*found.metrics] == ["dev"]

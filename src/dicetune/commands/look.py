@@ -14,6 +14,7 @@ from dicetune.errors import InputError, printable
 from dicetune.flags import (
     Group,
     Json,
+    Number,
     Options,
     Text,
     flag,
@@ -23,12 +24,18 @@ from dicetune.flags import (
 
 
 def inspect(
-    files: Annotated[list[str], typer.Argument(help="Files with gold: train, dev, test.")],
+    files: Annotated[
+        list[str], typer.Argument(help="Files with gold: train, dev, test; or the folder of a run.")
+    ],
     task: Annotated[Text, flag("Task of the files, e.g. qa.", default="ner")] = None,
     model: Annotated[
         str, flag("Encoder whose sub-words are counted: minilm, a folder or a Hub id.")
     ] = "minilm",
     format: Annotated[str, flag("Data format, e.g. conll.")] = "auto",
+    suspicious: Annotated[
+        Number,
+        flag("List the N labels of a run that its model finds least likely, e.g. 50.", metavar="N"),
+    ] = None,
     option: Options = None,
     as_json: Json = False,
 ) -> None:
