@@ -360,11 +360,8 @@ def no_utf8(raw: bytes, start: int, path: str | Path) -> DataError:
             line=1,
         )
     if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        return DataError(
-            path,
-            "expected UTF-8, got an Excel or zip file: save the sheet as .xlsx for the tasks that "
-            "read Excel (text, pair, multilabel), else as CSV or JSON lines",
-        )
+        message = "expected UTF-8, got an Excel or zip file: save it as CSV or JSON lines"
+        return DataError(path, message)
     before = raw[:start]
     line_start = before.rfind(b"\n") + 1
     return DataError(
