@@ -11,8 +11,9 @@ part that still wants most of this label, of equal parts to the one that wants m
 by chance. The same seed gives the same parts.
 
 **Written.** Each example keeps its lines, with the comments before a sentence, the header of a
-table and the line ends; rows of Parquet and Excel keep their columns, and JSON its keys. A byte
-order mark and the compression of gzip are not kept.
+table and the line ends; rows of Parquet and Excel keep their columns, and JSON its keys; texts of
+an export of an annotation tool keep all their annotations. A byte order mark and the compression
+of gzip are not kept.
 
 Reference: Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-label Data, ECML PKDD
 2011.
@@ -30,10 +31,12 @@ from typing import Any
 
 import numpy as np
 
+from dicetune.data.exports.brat import is_brat
+from dicetune.data.exports.read import export_of, write_export
 from dicetune.data.files.hub import is_parquet, load_split
 from dicetune.data.files.tables import is_excel
 from dicetune.data.files.text import Entries, read_lines, write_parts
-from dicetune.errors import InputError, quoted
+from dicetune.errors import DataError, InputError, quoted
 
 NAMES = ("train", "dev", "test")
 _TRIES = 10  # orders of blocks
@@ -190,6 +193,12 @@ class _Dealing:
 
 def ending_of(path: str | Path) -> str:
     """The ending that a part of a file has: that of the file, without ".gz"."""
+    if is_brat(path):
+        raise DataError(
+            path,
+            "expected one file to split, got documents of brat: move them into a folder for each "
+            "part, and name the folders",
+        )
     if is_parquet(path) or not Path(path).is_file():
         return ".parquet"
     found = _ENDINGS.search(Path(path).name.removesuffix(".gz"))
@@ -201,7 +210,9 @@ def write_split(
 ) -> None:
     """Write the examples of each file, by their numbers in the corpus, as ``path`` has them."""
     entries = list(corpus)
-    if is_excel(path):
+    if exported := export_of(path):
+        write_export(path, exported, entries, files)
+    elif is_excel(path):
         _write_excel(path, {file: [entries[n].line for n in own] for file, own in files.items()})
     elif is_parquet(path) or not Path(path).is_file():
         data = load_split(path)

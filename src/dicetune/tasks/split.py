@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from dicetune.data.exports.read import export_of
 from dicetune.data.files.text import read_lines
 from dicetune.data.split import NAMES, blocks_of, deal_out, ending_of, write_split
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
@@ -122,9 +123,11 @@ def split_file(
     entries = list(corpus)
     ties: list[list[Any]] = [[("same", key) for key in corpus.ties_of(one)] for one in entries]
     equal = len(ties) - len({own[0] for own in ties})
+    # several texts of an export may be on one line
+    by_line = not corpus.is_document and export_of(path) is None
     for tie, entry, value in zip(ties, entries, groups, strict=True):
         tie += [] if value is None else [("group", value)]
-        tie += [] if entry.line is None or corpus.is_document else [("line", entry.line)]
+        tie += [("line", entry.line)] if by_line and entry.line is not None else []
     strata = [corpus.strata_of(entry) for entry in entries]
     parts = deal_out(strata, blocks_of(ties), shares, seed)
     whole = files or {name: [number] for number, name in enumerate(NAMES[: len(shares)])}

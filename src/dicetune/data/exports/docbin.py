@@ -9,7 +9,7 @@ is msgpack, and holds no code and no pickle.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,17 @@ def parse_docbin(export: Export) -> Iterator[Document]:
         ) from None
     for number, doc in enumerate(docs, 1):
         yield _document(doc, str(number), export)
+
+
+def write_docs(path: str | Path, files: Mapping[Path, Collection[int]]) -> None:
+    """Write documents of a DocBin, by their numbers from 1, to files of their own."""
+    from spacy.tokens import DocBin
+    from spacy.vocab import Vocab
+
+    docs = list(DocBin().from_bytes(read_bytes(path)).get_docs(Vocab()))
+    for file, numbers in files.items():
+        own = [doc for number, doc in enumerate(docs, 1) if number in numbers]
+        DocBin(docs=own, store_user_data=True).to_disk(file)
 
 
 def _document(doc: Any, name: str, export: Export) -> Document:

@@ -112,6 +112,12 @@ def checked_name(value: Any, place: Place) -> str | None:
     return str(value)
 
 
+def record_name(record: Mapping[str, Any], number: int | None) -> str:
+    """What an object of an export is called: its id, the hash of its input, else its number."""
+    known = (record.get(key) for key in ("id", "_input_hash"))
+    return next((str(name) for name in known if name is not None), str(number))
+
+
 def marked(kind: Any, start: Any, end: Any, text: Any, place: Place) -> Marked:
     """A span, of which the label is a text and the offsets are whole numbers."""
     if not isinstance(kind, str) or not kind.strip() or not whole_characters(kind):

@@ -42,6 +42,7 @@ NO_LABEL = "regions without a label: left out"
 
 _ANNOTATIONS = ("annotations", "completions")
 _SPAN_KINDS = ("labels", "hypertextlabels")
+_OF_TASK = {"id", "data", "meta", "predictions"}
 # what JSON-MIN says of the annotation itself
 _OF_ANNOTATION = ("annotator", "annotation_id", "created_at", "updated_at", "lead_time")
 
@@ -57,28 +58,28 @@ def json_records(lines: Sequence[str], source: str) -> Iterator[Record]:
 
 def is_label_studio(record: Mapping[str, Any]) -> bool:
     """Whether an object is a task of the JSON export, or an annotation of JSON-MIN."""
-    is_task = isinstance(record.get("data"), dict) and any(key in record for key in _ANNOTATIONS)
-    return is_task or {"annotation_id", "annotator"} <= record.keys()
+    if {"annotation_id", "annotator"} <= record.keys():
+        return True
+    is_task = any(key in record for key in _ANNOTATIONS) or record.keys() <= _OF_TASK
+    return is_task and isinstance(record.get("data"), dict)
 
 
 def parse_label_studio(export: Export) -> Iterator[Document]:
     """Tasks to documents, one for each annotation."""
-    for place, record in json_records(export.lines, export.source):
-        name = checked_name(record.get("id"), place)
-        at = replace(place, path=f"task {name}") if name is not None else place
+    for number, (place, record) in enumerate(json_records(export.lines, export.source), 1):
+        name = checked_name(record.get("id"), place) or str(number)
+        at = replace(place, path=f"task {name}")
         if any(key in record for key in ("data", *_ANNOTATIONS)):
             yield from _task(record, name, at, export)
         else:
             yield _flat(record, name, at, export)
 
 
-def _task(
-    record: Mapping[str, Any], name: str | None, place: Place, export: Export
-) -> Iterator[Document]:
+def _task(record: Mapping[str, Any], name: str, place: Place, export: Export) -> Iterator[Document]:
     data = record.get("data")
     if not isinstance(data, dict):
         raise place.error(f"expected the text of a task under 'data', got {quoted(data)}")
-    plain = Document(place, name, {"id": name, **data}, task=name if name is not None else place)
+    plain = Document(place, name, {**data, **_own_id(data), "id": name}, task=name)
     key = next((key for key in _ANNOTATIONS if key in record), _ANNOTATIONS[0])
     annotations = objects_of(record, key, place)
     if not annotations:
@@ -101,6 +102,11 @@ def _task(
             choices=choices,
             annotator=_annotator(annotation.get("completed_by"), place),
         )
+
+
+def _own_id(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The id that the data of a task have beside the id of the task."""
+    return {"data.id": data["id"]} if "id" in data else {}
 
 
 def _add(
@@ -134,7 +140,7 @@ def _choices(value: Mapping[str, Any], control: str, place: Place) -> list[str]:
     return labels_of(value.get("choices"), f"under the choices of {quoted(control)}", place)
 
 
-def _flat(record: Mapping[str, Any], name: str | None, place: Place, export: Export) -> Document:
+def _flat(record: Mapping[str, Any], name: str, place: Place, export: Export) -> Document:
     """An annotation of JSON-MIN; one choice alone is a text there, as the data are."""
     values: dict[str, Any] = {"id": name}
     layers: Layers = {}
@@ -147,8 +153,7 @@ def _flat(record: Mapping[str, Any], name: str | None, place: Place, export: Exp
         elif value != [] and key not in ("id", *_OF_ANNOTATION):
             values[key] = value
     annotator = _annotator(record.get("annotator"), place)
-    task = name if name is not None else place
-    return Document(place, name, values, layers, choices, annotator=annotator, task=task)
+    return Document(place, name, values, layers, choices, annotator=annotator, task=name)
 
 
 def _is_region(value: Any) -> bool:

@@ -8,7 +8,7 @@ export knows its sentences.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,18 @@ from typing import Any
 from dicetune.data.entities.corpus import EntitySentence, EntitySpan, sorted_once
 from dicetune.data.exports.align import Aligned, align_spans, counting_of, disjoint_spans
 from dicetune.data.exports.brat import is_brat, parse_brat
-from dicetune.data.exports.docbin import is_docbin, parse_docbin
-from dicetune.data.exports.documents import Document, Export, ExportChoice, chosen_documents
+from dicetune.data.exports.docbin import is_docbin, parse_docbin, write_docs
+from dicetune.data.exports.documents import (
+    Document,
+    Export,
+    ExportChoice,
+    chosen_documents,
+    record_name,
+)
 from dicetune.data.exports.label_studio import is_label_studio, json_records, parse_label_studio
 from dicetune.data.exports.lines import is_doccano, is_prodigy, parse_doccano, parse_prodigy
+from dicetune.data.files.json_objects import is_name
+from dicetune.data.files.text import read_lines, write_parts
 from dicetune.data.tagged.corpus import NO_WORDS, PlainCorpus, cut_words
 from dicetune.data.tagged.sentences import Sentence
 from dicetune.data.texts.columns import TextColumns
@@ -64,6 +72,43 @@ def export_in(lines: Sequence[str]) -> str | None:
     return next((name for name, tells in _TELL.items() if tells(record)), None)
 
 
+def export_of(path: str | Path) -> str | None:
+    """The tool whose export a path is, by its name or its contents."""
+    if (named := export_at(path)) or not Path(path).is_file():
+        return named
+    try:
+        return export_in(read_lines(path))
+    except DataError:  # no text
+        return None
+
+
+def write_export(
+    path: str | Path, format: str, entries: Sequence[Any], files: Mapping[Path, Sequence[int]]
+) -> None:
+    """Write parts of an export as the tool wrote it; ``files`` has the numbers of the entries."""
+    if format == "spacy":
+        write_docs(path, {f: {_document_of(entries[n]) for n in own} for f, own in files.items()})
+        return
+    lines = read_lines(path)
+    records = list(json_records(lines, str(path)))
+    names = [
+        record_name(record, number if format == "label-studio" else place.line)
+        for number, (place, record) in enumerate(records, 1)
+    ]
+    is_list = next(line for line in lines if line.strip()).lstrip().startswith("[")
+    wanted = {f: {entries[n].id or str(entries[n].line) for n in own} for f, own in files.items()}
+    if missing := set().union(*wanted.values()) - {*names}:
+        raise DataError(
+            path,
+            f"expected the tool's own ids to part an export, got {listed(sorted(missing), most=3)}"
+            ": leave -o id_column= out",
+        )
+    for file, own in wanted.items():
+        kept = [record for name, (_, record) in zip(names, records, strict=True) if name in own]
+        rows = [kept] if is_list else kept
+        write_parts(file, (f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
+
+
 def export_documents(export: Export, format: str) -> list[Document]:
     """The documents of an export that are gold, or all texts where it is to be predicted."""
     if format in _IN_CHARACTERS:
@@ -83,7 +128,7 @@ def tagged_sentences(export: Export, format: str) -> Iterator[Sentence]:
             tokens = tuple(text[a:b] for a, b in part)
             tags = tuple(to_tags(inside, len(tokens)))
             line = document.place.line
-            yield Sentence(tokens, tags, line, name, document=_named(document))
+            yield Sentence(tokens, tags, line, name, document=_named(document, text))
 
 
 def entity_sentences(export: Export, format: str) -> Iterator[EntitySentence]:
@@ -93,7 +138,7 @@ def entity_sentences(export: Export, format: str) -> Iterator[EntitySentence]:
         for part, name, inside in _parts(document, words, spans, export):
             tokens = tuple(text[a:b] for a, b in part)
             line = document.place.line
-            yield EntitySentence(tokens, tuple(inside), name, line, _named(document))
+            yield EntitySentence(tokens, tuple(inside), name, line, _named(document, text))
 
 
 def plain_export(export: Export, format: str) -> PlainCorpus:
@@ -106,7 +151,7 @@ def plain_export(export: Export, format: str) -> PlainCorpus:
             end = part[-1][1] if document.starts else len(text)
             tokens = tuple(text[a:b] for a, b in part)
             line = document.place.line
-            sentences.append(Sentence(tokens, (), line, name, document=_named(document)))
+            sentences.append(Sentence(tokens, (), line, name, document=_named(document, text)))
             texts.append(text[begin:end])
             places.append(tuple((a - begin, b - begin) for a, b in part))
     notes = export.notes.notes()
@@ -199,10 +244,15 @@ def _words(document: Document, text: str) -> Words:
     return cut_words(text) if document.words is None else document.words
 
 
-def _named(document: Document) -> str | None:
+def _named(document: Document, text: str) -> str | None:
     """The document that a text belongs to, as the export names it, else the text itself."""
-    value = document.values.get("document")
-    return value if isinstance(value, str) and value.strip() else document.id
+    named = (document.values.get(key) for key in ("document_id", "doc_id", "document"))
+    return next((str(name) for name in named if is_name(name) and name != text), document.id)
+
+
+def _document_of(entry: Any) -> int:
+    """The number of the document that an entry is, or is a part of."""
+    return int(getattr(entry, "document", None) or entry.id)
 
 
 def _parts(
