@@ -2,8 +2,10 @@
 
 import io
 import json
+import os
 import sys
 from contextlib import redirect_stdout
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +30,13 @@ def place(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def _in_place(place, monkeypatch):
     monkeypatch.chdir(place)
+
+
+def umask():
+    """The mask of new files, which can be read by setting it alone."""
+    found = os.umask(0)
+    os.umask(found)
+    return found
 
 
 def train(*arguments, out="run", task="ner"):
@@ -84,6 +93,17 @@ def test_a_finished_folder_holds_what_the_record_says(trained):
     card = (trained / "README.md").read_text(encoding="utf-8")
     assert "| dev | 100.00 | 100.00 | 100.00 |" in card
     assert "pipeline_tag: token-classification" in card
+
+
+def test_the_page_of_the_format_names_every_file_and_key(trained):
+    page = (Path(__file__).parent.parent / "docs/run-format.md").read_text(encoding="utf-8")
+    record = json.loads((trained / "run.json").read_text(encoding="utf-8"))
+    row = next(read_json_lines(trained / "predictions.jsonl"))
+    rule = json.loads((trained / "decision.json").read_text(encoding="utf-8"))
+    named = {path.name for path in trained.iterdir()} | record.keys() | row.keys() | rule.keys()
+    assert {name for name in named if f"`{name}`" not in page} == set()
+    modes = {path.stat().st_mode & 0o777 for path in trained.iterdir()}
+    assert modes == {0o666 & ~umask()}, "all files have the permissions that the page says"
 
 
 def test_the_folder_loads_in_a_transformers_pipeline(trained):

@@ -27,14 +27,13 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 _PUBLIC = {
     **dict.fromkeys(("train", "compare", "report", "split"), "dicetune.runs"),
     **dict.fromkeys(("evaluate", "predict", "inspect"), "dicetune.scoring"),
-    "export": "dicetune.delivery",
     "LossInput": "dicetune.loss_input",
     "ObjectiveTrainer": "dicetune.training",
     "RunConfig": "dicetune.training",
     "load": "dicetune.predictor",
     "resolve_encoder": "dicetune.models",
     "run": "dicetune.training",
-    "tune": "dicetune.tuning",
+    **dict.fromkeys(("tune", "export"), "dicetune.tuning"),
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -7,10 +7,10 @@ from transformers import pipeline
 from commands import command
 from delivered import LABELS, asked, made_up, rule_for, save_task
 from dicetune.decide import DecisionRule
-from dicetune.delivery import export
 from dicetune.errors import InputError
 from dicetune.predictor import load
 from dicetune.problems.reliability import Calibration
+from dicetune.tuning import export
 
 TIE = 1e-4
 BAKED = {"text": 5000, "multilabel": 5000, "ner": 5000, "pos": 1000, "mrc-ner": 500}
