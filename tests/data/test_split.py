@@ -227,6 +227,19 @@ def test_too_few_blocks_are_refused(file, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_parts_that_would_be_read_in_another_way_are_refused(file, tmp_path):
+    """One stray quote says that quotes are text; a part without it would lose its quotes."""
+    rows = "".join(f'"text {n}"\t{"ab"[n % 2]}\n' for n in range(20))
+    path, task, out = file(rows + '"stray\ta\n', "a.tsv"), TASKS["text"], tmp_path / "out"
+    with pytest.raises(InputError, match="expected parts that are read like the whole file"):
+        split_file(task, path, out, SHARES)
+    options = build_options(task.Options, {"quoting": "off"}, use="train")
+    split = split_file(task, path, out, SHARES, options=options)
+    texts = [e.text for p in split.files.values() for e in task.read(p, options)]
+    assert '"text 3"' in texts
+    assert len(texts) == 21
+
+
 # published files
 
 

@@ -21,8 +21,8 @@ from dicetune.data.exports.read import export_of
 from dicetune.data.files.text import read_lines
 from dicetune.data.split import NAMES, blocks_of, deal_out, ending_of, write_split
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
-from dicetune.records import read_json, sha256, write_json
-from dicetune.tasks.base import Data, Task
+from dicetune.records import read_json, sha256, silent_log, write_json
+from dicetune.tasks.base import Data, Task, Trained
 
 SPLIT_FILE = "split.json"
 GIVEN = "given"
@@ -144,6 +144,9 @@ def split_file(
     for file in paths.values():
         file.parent.mkdir(parents=True, exist_ok=True)
     write_split(path, corpus, {paths[name]: own for name, own in chosen.items()})
+    keys = [(tie[0], sorted(own)) for tie, own in zip(ties, strata, strict=True)]
+    wanted = {paths[name]: [keys[number] for number in own] for name, own in chosen.items()}
+    _check_read_back(task, path, wanted, options, format)
     counts = {
         name: Counter(label for n in own for label in strata[n]) for name, own in chosen.items()
     }
@@ -171,6 +174,32 @@ def split_file(
     for note in notes:
         _log.info(note)
     return SplitFiles(folder, record)
+
+
+def _check_read_back(
+    task: type[Task], path: str | Path, wanted: Mapping[Path, list[Any]], options: Any, format: str
+) -> None:
+    """Refuse parts that are read in another way than the file, whose layout is found by content."""
+    trained = None
+    for file, expected in wanted.items():
+        try:
+            with silent_log(when=True):
+                part = task.read(file, options, format=format, trained=trained)
+            found = [(("same", part.ties_of(one)[0]), sorted(part.strata_of(one))) for one in part]
+            got = f"{len(found)} examples" + (", others" if len(found) == len(expected) else "")
+        except DataError as error:
+            found, got = [], str(error)
+        if found != expected:
+            for other in wanted:
+                other.unlink()
+            raise DataError(
+                path,
+                f"expected parts that are read like the whole file, got {got}, for the "
+                f"{len(expected)} of {file.name}: name what is found by content in each file "
+                "(--format, -o quoting=, -o header=, -o scheme=)",
+            )
+        if task.reads_as_train and trained is None:
+            trained = Trained(vars(options), tuple(task.of(part, options).labels))
 
 
 def _check_each_label(
