@@ -29,7 +29,7 @@ from dicetune.decide.run_scores import read_scores
 from dicetune.errors import InputError, quoted
 from dicetune.records import METRICS_FILE, RunRecord, read_json
 from dicetune.tasks.split import SplitFiles
-from dicetune.training.config import TRAINER_DEFAULTS, RunConfig
+from dicetune.training.config import RunConfig
 from dicetune.training.folder import CONFIG_FILE, check_place
 from dicetune.training.precision import with_precision
 from dicetune.training.results import DevScores
@@ -138,15 +138,19 @@ def _each(metrics: Sequence[dict[str, Any]], name: str) -> str:
 
 def _final_trainer(config: RunConfig, runs: Sequence[FinishedRun]) -> dict[str, Any]:
     """The keys of the trainer for all examples: as long as the folds took, evaluated at the end."""
-    keys = {**TRAINER_DEFAULTS, **config.trainer}
     trainings = [one.record.training for one in runs]
-    share = float(np.median([own["best_step"] / own["planned_steps"] for own in trainings]))
-    length = "max_steps" if keys.get("max_steps", 0) > 0 else "num_train_epochs"
-    whole = keys[length] * share
+    best = [
+        row["epoch"]
+        for own in trainings
+        for row in own["history"]
+        if row["step"] == own["best_step"]
+    ]
+    if len(best) < len(runs):
+        raise InputError(
+            "expected an evaluation in each fold, got a fold without: it was shorter than "
+            "trainer.eval_steps, which should be less"
+        )
     when = {"strategy": "steps", "steps": _AT_THE_END}
     ends = {f"{what}_{name}": value for what in ("eval", "save") for name, value in when.items()}
-    return {
-        **config.trainer,
-        **ends,
-        length: max(round(whole), 1) if length == "max_steps" else max(round(whole, 3), 0.001),
-    }
+    kept = {key: value for key, value in config.trainer.items() if key != "max_steps"}
+    return {**kept, **ends, "num_train_epochs": round(float(np.median(best)), 3)}
