@@ -158,7 +158,7 @@ def test_compare_trains_what_is_asked_for(place):
     [
         (lambda: dicetune.train("ner", los="ce"), "unknown argument 'los': did you mean 'loss'"),
         (lambda: dicetune.compare("ner", sed=1), "unknown argument 'sed': did you mean 'seed'"),
-        (lambda: dicetune.train("ner", data="sampl", out="x"), "sampl: no such file"),
+        (lambda: dicetune.train("ner", data="sampl", out="."), "sampl: no such file"),
         (lambda: dicetune.compare("ner", sources=["c"]), "beside --from, got task='ner'"),
         (lambda: dicetune.compare(data="sample", predictions=["a"]), "NAME=FILE, got 'a'"),
         (lambda: dicetune.compare("ner", train="a", dev="b"), "expected a folder"),

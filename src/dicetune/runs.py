@@ -423,7 +423,8 @@ def _with_files(
 
 def _beside(out: str | Path) -> Path:
     """The folder for data beside a run or a comparison."""
-    return Path(out).with_name(f"{Path(out).name}.data")
+    path = Path(out) if Path(out).name.strip(".") else Path(out).resolve()
+    return path.with_name(f"{path.name}.data")
 
 
 def _split_lines(found: Any) -> list[Any]:
