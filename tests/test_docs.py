@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import dicetune
 from dicetune import numbers
 from dicetune.decide.score_file import tune_scores
 from dicetune.losses import LOSSES
@@ -70,6 +71,29 @@ def test_pages_link_to_pages_and_sections_that_exist():
                     re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads
                 ]
                 assert anchor in anchors, (page.name, target)
+
+
+def test_the_reference_has_every_public_name():
+    page = (DOCS / "api.md").read_text(encoding="utf-8")
+    listed = {name.rpartition(".")[2] for name in re.findall(r"^::: ([\w.]+)", page, re.MULTILINE)}
+    assert set(dicetune.__all__) - {"__version__"} <= listed
+
+
+def test_every_page_is_in_the_navigation():
+    site = (DOCS.parent / "mkdocs.yml").read_text(encoding="utf-8")
+    pages = {path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*") if path.is_file()}
+    pages = {page for page in pages if page.endswith((".md", ".ipynb"))}
+    assert pages == set(re.findall(r": ([\w/-]+\.(?:md|ipynb))$", site, re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.glob("tutorials/*.ipynb")), ids=lambda path: path.stem)
+def test_a_tutorial_is_stored_with_its_outputs(path):
+    cells = [cell for cell in read_json(path)["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert outputs
+    assert not [one for one in outputs if one["output_type"] == "error"]
+    assert "/tmp/" not in path.read_text(encoding="utf-8")
 
 
 def test_the_scores_of_the_decisions_page_can_be_tuned(tmp_path):

@@ -111,6 +111,8 @@ class ObjectiveTrainer(Trainer):
         chosen = recipe_of(loss, start_loss, start_share)
         self._set, self.loss_set = set, LossSet.of(set, hard_negatives)
         super().__init__(*positional, **trainer)
+        # the stock trainer drops columns that neither ``forward`` nor this list names
+        self.label_names = self.label_names or ["labels"]
         check_group(self.args.world_size, self.args.process_index)
         if self.args.label_smoothing_factor:
             raise InputError(
