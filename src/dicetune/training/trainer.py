@@ -112,7 +112,7 @@ class ObjectiveTrainer(Trainer):
         self._set, self.loss_set = set, LossSet.of(set, hard_negatives)
         super().__init__(*positional, **trainer)
         # the stock trainer drops columns that neither ``forward`` nor this list names
-        self.label_names = self.label_names or ["labels"]
+        self.label_names: list[str] = self.label_names or ["labels"]
         check_group(self.args.world_size, self.args.process_index)
         if self.args.label_smoothing_factor:
             raise InputError(
