@@ -3,6 +3,7 @@
 import pytest
 
 from dicetune.data import read_entities, read_tokens
+from dicetune.data.entities.corpus import TWICE
 from dicetune.data.exports.align import COUNTED, MET, MOVED, NO_WORD, TRIMMED, UTF_16, WIDENED
 from dicetune.data.tagged.corpus import cut_words
 from dicetune.errors import DataError
@@ -95,6 +96,7 @@ def test_spans_that_meet_in_a_word_and_spans_that_overlap(tmp_path):
 def test_one_span_given_twice_counts_once(tmp_path):
     path = doccano(tmp_path, ("at Bonn", [(3, 7, "LOC"), (3, 7, "LOC")]))
     assert found_spans(read_tokens(path)) == [[("LOC", "Bonn")]]
+    assert rules(read_tokens(path))[TWICE][0] == 1
     assert len(read_entities(path).sentences[0].spans) == 1
 
 

@@ -56,6 +56,14 @@ def test_spans_and_labels_are_not_mixed(tmp_path):
         )
 
 
+def test_a_line_that_says_nothing_is_refused(tmp_path):
+    for wrong in ({}, {"label": None}, {"label": 3}, {"entities": {}}):
+        path = lines(tmp_path, {"text": "a", "label": ["x"]}, {"text": "b", **wrong})
+        for read in (read_texts, read_tokens):
+            with pytest.raises(DataError, match=r"a.jsonl:2: expected|labels of whole"):
+                read(path)
+
+
 def test_pairs_of_sequences_are_texts(tmp_path):
     """The second text of a pair of sequences is no label of it: it is chosen by its column."""
     rows = [{"text": "Hello!", "label": ["Hallo!"]}, {"text": "See you.", "label": ["Bis bald."]}]

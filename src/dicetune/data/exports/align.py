@@ -26,7 +26,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from dicetune.data.entities.corpus import EntitySpan
+from dicetune.data.entities.corpus import TWICE, EntitySpan
 from dicetune.data.exports.documents import Document, Export, Marked
 from dicetune.data.questions.corpus import CHARACTERS, OffsetRule, align_answer, offset_rule
 from dicetune.data.tagged.corpus import cut_words
@@ -116,18 +116,19 @@ def disjoint_spans(
         DataError: where two spans overlap in the tool.
     """
     kept: list[Aligned] = []
-    for one in dict.fromkeys(found):
+    for one in found:
         before = kept[-1] if kept else None
-        if before is not None and one.span == before.span:
-            continue
-        if before is not None and one.span.start < before.span.end:
-            if one.start < before.end:
+        if before is not None and one.start < before.end:
+            if one.span != before.span:
                 raise document.place.error(
                     "expected entities side by side, which tags can spell, got "
                     f"{quoted(text[before.start : before.end])} ({before.span.type}) and "
                     f"{quoted(text[one.start : one.end])} ({one.span.type}), which overlap: task "
                     "mrc-ner takes them"
                 )
+            export.notes.add(TWICE, document.place)
+            continue
+        if before is not None and one.span.start < before.span.end:
             _note(MET, text[one.start : one.end], text[before.start : before.end], document, export)
             one = one._replace(span=one.span._replace(start=before.span.end))
             if one.span.start >= one.span.end:

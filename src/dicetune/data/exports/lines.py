@@ -40,13 +40,14 @@ from dicetune.data.exports.documents import (
 )
 from dicetune.data.files.json_objects import json_objects
 from dicetune.data.files.text import Place
-from dicetune.errors import quoted
+from dicetune.errors import listed, quoted
 
 REJECTED = "answers {answer}: left out"
 SUGGESTIONS = "answers to single suggestions (view 'ner'): words beside the span are read as O"
 RELATIONS = "relations between entities: not read"
 
 _ANSWERS = ("accept", "reject", "ignore")
+_DOCCANO = ("label", "entities", "cats")
 _SPANS = "spans"
 
 
@@ -75,8 +76,12 @@ def parse_doccano(export: Export) -> Iterator[Document]:
         at = place if name is None else replace(place, path=f"id {name}")
         layers: dict[str, list[Marked]] = {}
         choices: dict[str, list[str]] = {}
-        for key in ("label", "entities", "cats"):
-            value = record.get(key)
+        if export.gold and not record.keys() & {*_DOCCANO}:
+            raise at.error(f"expected {' or '.join(_DOCCANO)}, got {listed(record)}")
+        for key in _DOCCANO:
+            value = record.get(key, "")
+            if export.gold and not isinstance(value, list | str):
+                raise at.error(f"expected a list under {quoted(key)}, got {quoted(value)}")
             if isinstance(value, list) and value and not isinstance(value[0], str):
                 layers[key] = [_doccano_span(item, at) for item in value]
             elif key != "entities" and isinstance(value, list):
