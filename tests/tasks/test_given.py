@@ -91,6 +91,12 @@ def test_what_is_not_used_is_refused(given):
         given({}, "none.tsv")
 
 
+def test_several_processes_do_not_split_the_same_file(given, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(InputError, match=r"run `dicetune split FILE --out DIR` first"):
+        given({}, FRAME)
+
+
 def test_train_takes_a_frame_and_its_record_names_the_split(tmp_path):
     out, model = tmp_path / "run", save_family("bert", "sequence", tmp_path / "model")
     run = dicetune.train(

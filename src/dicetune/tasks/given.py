@@ -6,6 +6,7 @@ and one file is split, in a folder beside the run or the comparison (``runs/a.da
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,9 +94,14 @@ def files_of(
         overwrite: replace what an earlier call wrote.
 
     Raises:
-        InputError: ``data`` beside train or dev, or a request that splits nothing.
+        InputError: ``data`` beside train or dev, a request that splits nothing, several processes.
     """
     found = dict(values)
+    if os.environ.get("WORLD_SIZE", "1") != "1":
+        raise InputError(
+            "expected files for several processes, got data that each would split or write: run "
+            "`dicetune split FILE --out DIR` first, then give --train, --dev and --test"
+        )
     if data is not None:
         if beside := [name for name in ("train", "dev") if found.get(name) is not None]:
             raise InputError(
