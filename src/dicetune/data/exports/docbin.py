@@ -40,20 +40,14 @@ def parse_docbin(export: Export) -> Iterator[Document]:
         opened = zlib.decompressobj()
         opened.decompress(raw, most)
         too_much = bool(opened.unconsumed_tail)
-    except zlib.error as error:
+        docs = [] if too_much else list(DocBin().from_bytes(raw).get_docs(Vocab()))
+    except Exception as error:  # any type: the contents are whatever the bytes say
         raise export.error(
-            f"expected a DocBin of spaCy, got a file that cannot be unpacked ({error}): write it "
+            f"expected a DocBin of spaCy, got a file that it cannot read ({error}): write it "
             "again with DocBin.to_disk()"
         ) from None
     if too_much:
         raise export.error(f"expected a DocBin of at most {most} bytes unpacked, got more")
-    try:
-        docs = list(DocBin().from_bytes(raw).get_docs(Vocab()))
-    except Exception as error:  # any type: the contents are whatever the bytes say
-        raise export.error(
-            f"expected a DocBin of spaCy, got contents that it cannot read ({error}): write it "
-            "again with DocBin.to_disk()"
-        ) from None
     for number, doc in enumerate(docs, 1):
         yield _document(doc, str(number), export)
 

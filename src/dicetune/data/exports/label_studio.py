@@ -32,7 +32,7 @@ from dicetune.data.exports.documents import (
 )
 from dicetune.data.files.json_objects import Record, json_list, json_objects
 from dicetune.data.files.text import Place
-from dicetune.errors import DataError, listed, quoted
+from dicetune.errors import quoted
 
 CANCELLED = "annotations that were cancelled (skipped tasks): left out"
 UNANNOTATED = "tasks without an annotation: left out"
@@ -42,6 +42,7 @@ NO_LABEL = "regions without a label: left out"
 
 _ANNOTATIONS = ("annotations", "completions")
 _SPAN_KINDS = ("labels", "hypertextlabels")
+_OF_FLAT = {"annotation_id", "annotator"}
 _OF_TASK = {"id", "data", "meta", "predictions"}
 # what JSON-MIN says of the annotation itself
 _OF_ANNOTATION = ("annotator", "annotation_id", "created_at", "updated_at", "lead_time")
@@ -58,7 +59,7 @@ def json_records(lines: Sequence[str], source: str) -> Iterator[Record]:
 
 def is_label_studio(record: Mapping[str, Any]) -> bool:
     """Whether an object is a task of the JSON export, or an annotation of JSON-MIN."""
-    if {"annotation_id", "annotator"} <= record.keys():
+    if record.keys() >= _OF_FLAT:
         return True
     is_task = any(key in record for key in _ANNOTATIONS) or record.keys() <= _OF_TASK
     return is_task and isinstance(record.get("data"), dict)
@@ -69,17 +70,18 @@ def parse_label_studio(export: Export) -> Iterator[Document]:
     for number, (place, record) in enumerate(json_records(export.lines, export.source), 1):
         name = checked_name(record.get("id"), place) or str(number)
         at = replace(place, path=f"task {name}")
-        if any(key in record for key in ("data", *_ANNOTATIONS)):
-            yield from _task(record, name, at, export)
-        else:
+        if record.keys() >= _OF_FLAT:
             yield _flat(record, name, at, export)
+        else:
+            yield from _task(record, name, at, export)
 
 
 def _task(record: Mapping[str, Any], name: str, place: Place, export: Export) -> Iterator[Document]:
     data = record.get("data")
     if not isinstance(data, dict):
         raise place.error(f"expected the text of a task under 'data', got {quoted(data)}")
-    plain = Document(place, name, {**data, **_own_id(data), "id": name}, task=name)
+    own = {"data.id": data["id"]} if "id" in data else {}
+    plain = Document(place, name, {**data, **own, "id": name}, task=name)
     key = next((key for key in _ANNOTATIONS if key in record), _ANNOTATIONS[0])
     annotations = objects_of(record, key, place)
     if not annotations:
@@ -102,11 +104,6 @@ def _task(record: Mapping[str, Any], name: str, place: Place, export: Export) ->
             choices=choices,
             annotator=_annotator(annotation.get("completed_by"), place),
         )
-
-
-def _own_id(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The id that the data of a task have beside the id of the task."""
-    return {"data.id": data["id"]} if "id" in data else {}
 
 
 def _add(
@@ -163,11 +160,5 @@ def _is_region(value: Any) -> bool:
 def _annotator(value: Any, place: Place) -> str | None:
     """The name of an annotator: a number, an address, or an object with one of them."""
     if isinstance(value, dict):
-        known = [value[key] for key in ("email", "username", "id") if value.get(key)]
-        if not known:
-            raise place.error(f"expected an annotator with an email or id, got {listed(value)}")
-        value = known[0]
-    try:
-        return checked_name(value, place)
-    except DataError:
-        raise place.error(f"expected an annotator, got {quoted(value)}") from None
+        value = next((value[key] for key in ("email", "username", "id") if value.get(key)), None)
+    return checked_name(value, place)

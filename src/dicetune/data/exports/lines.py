@@ -168,15 +168,14 @@ def _words(
     for token in objects_of(record, "tokens", place):
         start, end = token.get("start"), token.get("end")
         last = found[-1][1] if found else 0
-        if type(start) is not int or type(end) is not int or not last <= start < end <= len(text):
+        if (
+            type(start) is not int
+            or type(end) is not int
+            or not last <= start < end <= len(text)
+            or token.get("text", text[start:end]) != text[start:end]
+        ):
             raise place.error(
-                f"expected words one behind the other in the text, got characters {quoted(start)} "
-                f"to {quoted(end)}"
-            )
-        if token.get("text", text[start:end]) != text[start:end]:
-            raise place.error(
-                f"expected the word {quoted(token['text'])} at characters {start} to {end}, got "
-                f"{quoted(text[start:end])}"
+                f"expected words one behind the other, as the text has them, got {quoted(token)}"
             )
         if text[start:end].strip():  # white space is no word
             found.append((start, end))

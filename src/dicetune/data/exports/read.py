@@ -127,8 +127,8 @@ def tagged_sentences(export: Export, format: str) -> Iterator[Sentence]:
         for part, name, inside in _parts(document, words, spans, export):
             tokens = tuple(text[a:b] for a, b in part)
             tags = tuple(to_tags(inside, len(tokens)))
-            line = document.place.line
-            yield Sentence(tokens, tags, line, name, document=_named(document, text))
+            line, named = document.place.line, _named(document, text)
+            yield Sentence(tokens, tags, line, name, document=named)
 
 
 def entity_sentences(export: Export, format: str) -> Iterator[EntitySentence]:
@@ -154,15 +154,9 @@ def plain_export(export: Export, format: str) -> PlainCorpus:
             sentences.append(Sentence(tokens, (), line, name, document=_named(document, text)))
             texts.append(text[begin:end])
             places.append(tuple((a - begin, b - begin) for a, b in part))
+    cut: dict[str, Any] = {"texts": tuple(texts), "places": tuple(places)}
     notes = export.notes.notes()
-    return PlainCorpus(
-        tuple(sentences),
-        export.source,
-        notes=notes,
-        format=format,
-        texts=tuple(texts),
-        places=tuple(places),
-    )
+    return PlainCorpus(tuple(sentences), export.source, notes=notes, format=format, **cut)
 
 
 def label_rows(export: Export, format: str) -> tuple[list[tuple[int, dict[str, Any]]], TextColumns]:
