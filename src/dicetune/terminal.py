@@ -101,7 +101,8 @@ class Printed:
         return Group(*self.parts())
 
     def __str__(self) -> str:
-        page = Console(width=_WIDTH, highlight=False, color_system=None, force_terminal=False)
+        plain: Any = {"color_system": None, "force_terminal": False, "force_jupyter": False}
+        page = Console(width=_WIDTH, highlight=False, **plain)
         with page.capture() as captured:
             page.print(self)
         return captured.get().rstrip()
