@@ -102,7 +102,7 @@ def test_nothing_tried_is_better_than_the_number_that_is_shown(tmp_path):
     rows = {row["name"]: row["mean"] for row in summary["competitors"]}
     assert found["test"] < max(rows.values()) <= found["test_of_kept"] == 1.0
     assert f"scored 100.0, above {100 * found['test']:.1f}, " in found["said"][0]
-    assert "Nothing tried is better." not in found["said"][0]
+    assert "no other is better." not in found["said"][0]
 
 
 def test_all_seeds_together_are_candidates_and_their_row_says_what_its_interval_is(tmp_path):
@@ -128,7 +128,7 @@ def test_the_recommendation_is_the_first_thing_on_page_and_table(tmp_path):
     summary = summarise(make_comparison(tmp_path / "c", "spans", units=60, better=1.0))
     first, second, *_ = summary["verdict"]
     assert first.startswith("Use dice with its ")
-    assert first.endswith("Nothing tried is better.")
+    assert first.endswith("; no other is better.")
     assert "flatters the dev score by about" in second
     assert f'<p class="lead">{first}</p>' in render(summary)
     assert markdown(summary).split("\n\n")[1].startswith(f"- {first}")

@@ -1,12 +1,17 @@
 """The verdict in words: never more than the data says."""
 
-import pytest
+import json
 
-from comparisons import make_comparison
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from comparisons import LABELS, PROBLEMS, make_comparison
 from dicetune.comparison import differences
 from dicetune.comparison.execute import Outcome
 from dicetune.comparison.summary import markdown, summarise
 from dicetune.decide.folder import tune_folder
+from dicetune.records import PROBLEM_KEY, read_json_lines, write_json_lines
 from dicetune.reporting import render
 from dicetune.terminal import comparison_tables
 
@@ -125,3 +130,40 @@ def test_what_no_rule_moved_is_said_once(tmp_path):
     first, second = differences_of(found)
     assert "; tuned decision rules change nothing." in first
     assert "tuned" not in second
+
+
+def lean_towards_ham(run):
+    """Lower the odds of spam in a run, so that its plain decision misses what a rule finds."""
+    arrays = load_file(run / "scores.safetensors")
+    for split in ("dev", "test"):
+        odds = arrays[split] + np.array([0.0, -3.0], dtype=np.float32)
+        arrays[split] = odds - np.log(np.exp(odds).sum(-1, keepdims=True))
+    text = json.dumps(PROBLEMS["label"])
+    save_file(arrays, run / "scores.safetensors", {PROBLEM_KEY: text})
+    made = iter(np.concatenate([arrays["dev"], arrays["test"]]).argmax(-1).tolist())
+    rows = [
+        row | {"predicted": LABELS[next(made)]}
+        for row in read_json_lines(run / "predictions.jsonl")
+    ]
+    write_json_lines(run / "predictions.jsonl", rows)
+    tune_folder(run)
+
+
+def test_a_gain_that_a_threshold_gives_too_is_no_gain_of_the_loss(tmp_path):
+    folder = make_comparison(tmp_path / "c", seeds=range(1, 6), units=300, better=0.0, tuned=False)
+    for run in (folder / "cells").iterdir():
+        if run.name.startswith("ce-"):
+            lean_towards_ham(run)
+        else:
+            tune_folder(run)
+    found = summarise(folder)
+    rows = {row["name"]: row for row in found["comparisons"]}
+    assert rows["dice"]["p_holm"] < 0.05
+    assert rows["dice"]["difference"] > 0.05 > abs(rows["dice, tuned"]["difference"])
+    assert rows["dice"]["verdict"] == "no gain once both are tuned"
+    assert rows["ce, tuned"]["verdict"] == "better"
+    first, *rest = differences_of(found)
+    assert first.startswith("dice +")
+    assert "): no gain once both are tuned; " in first
+    assert "; ce with a tuned decision rule gains " in first
+    assert "): better" not in " ".join([first, *rest])

@@ -3,14 +3,19 @@
 Skipped where there is no Chromium or no playwright; nothing is downloaded.
 """
 
+import csv
+import io
 import shutil
+from xml.etree import ElementTree
 
 import pytest
 
 from comparisons import SCRIPT, make_comparison
 from dicetune.comparison.summary import write_summary
+from dicetune.records import read_json, write_json
 from dicetune.reporting import write_report
 
+KINDS = ("label", "label_set", "spans", "entities", "answer")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LONG = "x" * 400
 
@@ -39,8 +44,6 @@ def pages(tmp_path_factory):
         summary = write_summary(folder)
         summary["items"][0]["text"] += LONG  # a text without a place to break
         found[kind] = folder, summary
-    from dicetune.records import write_json
-
     for folder, summary in found.values():
         write_json(folder / "summary.json", summary)
         write_report(folder)
@@ -76,7 +79,7 @@ def opened(browser, pages):
     assert complaints == []
 
 
-@pytest.mark.parametrize("kind", ["label", "label_set", "spans", "entities", "answer"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("width", [360, 1200])
 def test_opens_quietly_and_fits(opened, kind, width):
     page = opened(kind, width)
@@ -221,3 +224,130 @@ def test_without_a_script_everything_is_there(opened):
     page = opened("label", script=False)
     assert page.locator("#item-filters").is_hidden()
     assert shown(page) == page.locator("#item-list > .item").count()
+
+
+WORDS_IN_PIECES = """() => {
+  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = [];
+  while (walk.nextNode()) {
+    const node = walk.currentNode, box = node.parentElement.closest("svg, pre, select, [hidden]");
+    if (box || !node.parentElement.checkVisibility()) continue;
+    for (const { 0: word, index } of node.data.matchAll(/\\p{L}{2,20}/gu)) {
+      const range = document.createRange();
+      range.setStart(node, index); range.setEnd(node, index + word.length);
+      const tops = new Set([...range.getClientRects()].map(({ top }) => Math.round(top)));
+      if (tops.size > 1) found.push(word);
+    }
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("kind", ["label_set", "spans"])
+def test_no_word_is_broken_on_a_telephone(opened, kind):
+    page = opened(kind, 390)
+    for fold in page.query_selector_all("details"):
+        fold.evaluate("node => { node.open = true }")
+    # a text of the data without any place to break is the one exception
+    broken = [word for word in page.evaluate(WORDS_IN_PIECES) if word.strip("x")]
+    assert broken == []
+
+
+def test_what_scrolls_sideways_shows_that_it_does(opened):
+    page = opened("label", 390)
+    page.locator("#classes details summary").click()
+    wide = page.evaluate(
+        """() => [...document.querySelectorAll(".plain-table")].filter(node =>
+             node.scrollWidth > node.clientWidth + 1).map(node => {
+               const style = getComputedStyle(node);
+               return [style.overflowX, style.backgroundAttachment, style.backgroundImage]; })"""
+    )
+    assert wide
+    for scrolls, attached, drawn in wide:
+        assert scrolls == "auto"
+        # covers that move with the content, over shades that stay at the edges
+        assert attached == "local, local, scroll, scroll"
+        assert drawn.count("linear-gradient") == 4
+
+
+def test_two_losses_fill_the_width(browser, tmp_path):
+    folder = make_comparison(tmp_path / "c", losses=("ce", "dice"), seeds=(1,), units=30)
+    write_summary(folder)
+    context = browser.new_context(viewport={"width": 1100, "height": 800})
+    page = context.new_page()
+    page.goto(write_report(folder).as_uri())
+    for section in ("precision-recall", "learning", "tracking"):
+        boxes = [panel.bounding_box() for panel in page.locator(f"#{section} .panel").all()]
+        right = max(box["x"] + box["width"] for box in boxes)
+        assert right > 0.9 * 1100, section
+    context.close()
+
+
+MOST_SAVED = 9  # Chromium asks the user before a page saves more than ten files
+
+
+def saved(page, button):
+    with page.expect_download() as waiting:
+        button.click()
+    return waiting.value.suggested_filename, waiting.value.path().read_text("utf-8")
+
+
+def test_tables_and_figures_are_saved(opened, pages):
+    page = opened("label")
+    summary = read_json(pages["label"].with_name("summary.json"))
+    name, text = saved(page, page.get_by_title("Download the table: scores"))
+    assert name == "text-on-test-x-.tsv-scores.csv"
+    head, *rows = csv.reader(io.StringIO(text, newline=""))
+    assert head[:2] == ["Objective", "Mean, %"]
+    shown = summary["competitors"]
+    assert [row[0] for row in rows] == [row["name"] for row in shown]
+    assert [float(row[1]) for row in rows] == [row["mean"] for row in shown]
+    for button in page.get_by_title("Download the table").all()[:MOST_SAVED]:
+        if button.is_visible():
+            assert len(saved(page, button)[1].splitlines()) > 1
+    page = opened("label")
+    drawings = page.get_by_title("Download the figure")
+    assert drawings.count() > MOST_SAVED
+    for button in drawings.all()[:MOST_SAVED]:
+        name, text = saved(page, button)
+        root = ElementTree.fromstring(text)
+        assert root.tag.endswith("}svg")
+        assert name.endswith(".svg")
+        assert "var(" not in text
+        assert "class=" not in text
+    page = opened("label")
+    name, text = saved(page, page.get_by_title("Download the table for LaTeX"))
+    assert name.endswith(".tex")
+    assert text.count(r" \\") == 1 + len(shown)
+    assert r"\begin{tabular}{lrrrrrr" in text
+
+
+def test_a_formula_in_a_name_is_text_in_a_sheet(browser, tmp_path):
+    folder = make_comparison(tmp_path / "c", losses=("ce",), seeds=(1,), units=10, tuned=False)
+    summary = write_summary(folder)
+    summary["competitors"][0]["name"] = '=1+1,"x"'
+    write_json(folder / "summary.json", summary)
+    page = browser.new_page()
+    page.goto(write_report(folder).as_uri())
+    _, text = saved(page, page.get_by_title("Download the table: scores"))
+    assert list(csv.reader(io.StringIO(text, newline="")))[1][0] == '\'=1+1,"x"'
+    page.close()
+
+
+def test_classes_are_put_in_the_order_that_is_chosen(browser, tmp_path):
+    folder = make_comparison(tmp_path / "c", seeds=(1,), units=20, tuned=False)
+    summary = write_summary(folder)
+    like = summary["competitors"][0]["per_class"][0]
+    for row in summary["competitors"]:
+        row["per_class"] = [{**like, "name": f"c{n:02}", "support": 3 * n} for n in range(1, 16)]
+    write_json(folder / "summary.json", summary)
+    page = browser.new_page()
+    page.goto(write_report(folder).as_uri())
+    heads = page.locator("#class-grid h3:visible")
+    assert heads.count() == 12
+    page.get_by_label("Order").select_option("most frequent first")
+    assert heads.first.inner_text().startswith("c15")
+    page.get_by_label("Order").select_option("rarest first")
+    assert heads.first.inner_text().startswith("c01")
+    page.get_by_role("button", name="Show all 15").click()
+    assert heads.count() == 15
+    page.close()

@@ -12,7 +12,7 @@ With fewer than 3 seeds there is no interval, no p and no verdict. With fewer th
 interval cannot be trusted, and the verdict only describes the runs. From 5 seeds on, a difference
 is called better or worse only if its p-value, corrected for the number of losses (Holm), is below
 0.05; else the two competitors are not distinguishable, and the verdict names the difference that
-could have been detected.
+could have been detected. A loss that is better untuned alone is never called better.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ FEWEST_SEEDS = 5
 ALPHA = 0.05
 
 SAME, BETTER, WORSE, UNCLEAR = "no difference", "better", "worse", "not distinguishable"
-DESCRIPTIVE, NONE = "descriptive", "no verdict"
+DESCRIPTIVE, NONE, GONE = "descriptive", "no verdict", "no gain once both are tuned"
 THESE = "these seeds only"
 
 Row = Mapping[str, Any]
@@ -82,6 +82,11 @@ def differences(results: Results, baseline: str) -> Differences:
         for row, corrected in zip(members, holm([row["p"] for row in members]), strict=True):
             row |= {"p_holm": corrected, "family": len(members)}
             row["verdict"] = judge(row)
+    tuned = {row["name"]: row["verdict"] for row in rows if row["decision"] == TUNED}
+    for row in rows:
+        both = tuned.get(competitor_name(row["loss"], TUNED), BETTER)
+        if row["verdict"] == BETTER != both and row["decision"] == ARGMAX:
+            row["verdict"] = GONE
     several = results.units[1] if documents is None else "documents"
     return Differences(
         rows,
@@ -213,7 +218,7 @@ def _method(several: str) -> list[str]:
         f"{FEWEST_SEEDS} seeds on, where p (Holm) is below {ALPHA:g}; intervals "
         "themselves are not corrected.",
         "A tuned decision rule is fitted on dev alone, and tuned is compared with tuned, so that "
-        "what a rule alone gives is not counted as a gain of the loss.",
+        "what a rule alone gives is not counted as a gain: a loss better untuned alone has none.",
         "The recommendation is chosen on dev alone: the highest mean dev score of the runs, then "
         "the best run. All seeds together are averaged probabilities with one decision rule: one "
         f"model whose intervals are over new {several} for these seeds, outside of every "

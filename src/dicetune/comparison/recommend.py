@@ -320,12 +320,12 @@ def _sentences(
         kind = "tuned" if found["decision"] == TUNED else "default"
         what = f"{found['loss']} with its {kind} decision"
         mean = f"mean of {runs} seeds" if runs > 1 else "one seed"
-    first = f"Use {what}: {numbers.points(found['test'])} {metric} ({mean}). "
+    first = f"Use {what}: {numbers.points(found['test'])} {metric} ({mean}); "
     if not better:
-        first += "Nothing tried is better."
+        first += "no other is better."
     else:
         name, test, on_dev = max(better, key=lambda row: row[1])
-        first += f"On test “{name}” scored {numbers.points(test)}, above "
+        first += f"on test “{name}” scored {numbers.points(test)}, above "
         first += f"{numbers.points(found['test'])}, "
         first += (
             "but it has no dev score to choose it by."

@@ -59,7 +59,7 @@ class Competitor:
     seeds: tuple[int, ...]  # seeds of the runs; none for what is one file of predictions
     predicted: tuple[list[Any], ...]  # for each seed one prediction a unit
     counts: np.ndarray  # counts of each seed and unit, (S, U, M)
-    seconds: float | None = None  # mean time of training, where it is known
+    seconds: float | None = None  # median time of training, where it is known
     external: bool = False
     members: tuple[int, ...] = ()  # seeds whose averaged scores decide together
 
@@ -117,7 +117,7 @@ def read_results(plan: Plan, folder: Path, runs: Sequence[FinishedRun]) -> Resul
                     "decision": decision,
                     "objective": deciding[0].planned.objective,
                     "seeds": tuple(run.planned.seed for run in deciding),
-                    "seconds": float(np.mean(seconds)),
+                    "seconds": float(np.median(seconds)),
                 }
                 groups.append((facts, predictions))
     together, notes = all_together(plan, folder, runs)

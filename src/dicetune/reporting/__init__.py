@@ -66,7 +66,9 @@ def render(summary: Mapping[str, Any]) -> str:
         count=numbers.count,
     )
     folder = resources.files("dicetune.reporting") / "templates"
-    style, script = ((folder / name).read_text("utf-8") for name in ("style.css", "script.js"))
+    files = ("style.css", "script.js", "classes.js", "downloads.js")
+    style, *scripts = ((folder / name).read_text("utf-8") for name in files)
+    script = "".join(scripts)
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"

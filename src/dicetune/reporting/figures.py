@@ -239,7 +239,7 @@ class Panel:
     x_title: str
     y_title: str  # drawn above the axis
     label: str  # what the figure shows, in a sentence, for those who cannot see it
-    width: float = 260.0
+    width: float = 340.0
     height: float = 200.0
     left: float = 34.0  # room for the labels of the vertical axis
     below: float = 34.0

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import median
 from typing import Any
 
 from dicetune import numbers
 from dicetune.records import DEFAULT, TUNED
 from dicetune.reporting.figures import Axis, Strip, colours, mark_of, nice_scale, stacked
 
-CLASSES_SHOWN = 12
-"""Classes with bars; the table holds all classes."""
+CLASSES_SHOWN, MOST_CLASSES = 12, 100
+"""Classes whose bars are shown at first, and at most; the table holds all classes."""
 
 LABELS_SHOWN = 15
 """Labels of the data that are shown at once; the page folds further labels."""
@@ -147,11 +148,10 @@ def _share(share: float | None) -> str:
 
 
 def class_bars(summary: Summary) -> dict[str, Any]:
-    """The classes by support, the most frequent first, with one bar a loss."""
+    """The classes with one bar a loss: rare ones first, then by how far the losses are apart."""
     competitors = [row for row in summary["competitors"] if row["per_class"]]
     scores = {c["name"]: {row["name"]: row for row in c["per_class"]} for c in competitors}
     support = {row["name"]: row["support"] for c in competitors for row in c["per_class"]}
-    names = sorted(support, key=lambda name: -support[name])
     total = sum(support.values())
     palette = colours(summary)
     plain = [row for row in competitors if row["decision"] == DEFAULT]
@@ -160,9 +160,18 @@ def class_bars(summary: Summary) -> dict[str, Any]:
         for row in competitors
         if row["decision"] == TUNED and not row.get("members")
     }
+    told = (tuned if len(tuned) > 1 else scores).values()
+    rare = median(support.values()) if support else 0
+
+    def place(name: str) -> tuple[bool, float, int]:
+        f1 = [one[name]["f1"] if name in one else 0.0 for one in told]
+        return not 0 < support[name] <= rare, min(f1) - max(f1), support[name]
+
+    names = sorted(support, key=place)
     shown = [
         {
             "name": name,
+            "count": support[name],
             "support": numbers.count(support[name]),
             "share": numbers.points(support[name] / total) if total else numbers.MISSING,
             "bars": [
@@ -175,7 +184,7 @@ def class_bars(summary: Summary) -> dict[str, Any]:
                 for row in plain
             ],
         }
-        for name in names[:CLASSES_SHOWN]
+        for name in names[:MOST_CLASSES]
     ]
     rows = [
         {
@@ -188,7 +197,8 @@ def class_bars(summary: Summary) -> dict[str, Any]:
         for competitor, classes in scores.items()
         if name in classes
     ]
-    return {"shown": shown, "total": len(names), "unit": summary["class_unit"], "rows": rows}
+    found = {"shown": shown, "first": CLASSES_SHOWN, "total": len(names), "rare": int(rare)}
+    return {**found, "unit": summary["class_unit"], "rows": rows}
 
 
 def _bar(loss: str, colour: str, row: Summary | None, tuned: Summary | None) -> dict[str, Any]:
