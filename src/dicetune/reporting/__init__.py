@@ -24,8 +24,6 @@ from dicetune.errors import DataError, quoted
 from dicetune.records import read_json, replace_text
 from dicetune.reporting import panels, tables
 
-__all__ = ["SUMMARY_FILE", "SUMMARY_VERSION", "render", "write_report"]
-
 SUMMARY_FILE, SUMMARY_VERSION = "summary.json", 1
 
 

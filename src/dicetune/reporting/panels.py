@@ -7,14 +7,7 @@ from typing import Any
 
 from dicetune import numbers
 from dicetune.records import DEFAULT, TUNED
-from dicetune.reporting.figures import (
-    MARKS,
-    Panel,
-    Point,
-    colours,
-    fitted_scale,
-    nice_scale,
-)
+from dicetune.reporting.figures import MARKS, Panel, Point, colours, fitted_scale, nice_scale
 
 
 def precision_recall_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -190,8 +183,6 @@ def _values(points: Sequence[Mapping[str, Any]], name: str) -> list[float]:
 def _rho(tracked: Mapping[str, Any]) -> dict[str, Any]:
     """The mean rank correlation, and its range over the seeds."""
     known = [value for value in tracked["per_seed"] if value is not None]
-    span = None
-    if len(known) > 1:
-        span = f"{numbers.plain(min(known))} to {numbers.plain(max(known))}"
+    ends = [numbers.plain(end) for end in (min(known), max(known))] if len(known) > 1 else []
     mean = tracked["spearman"]
-    return {"mean": numbers.plain(mean), "value": mean, "range": span}
+    return {"mean": numbers.plain(mean), "value": mean, "range": " to ".join(ends)}
