@@ -42,7 +42,7 @@ lint: $(BIN)/.dev
 	$(BIN)/lint-imports
 
 # each runs in a process of its own; the table of all comes last
-BENCHMARKS := losses imports padding evaluation memory trainer sets precision predict scoring cells labels
+BENCHMARKS := losses imports padding evaluation memory trainer sets precision predict scoring cells labels export
 
 bench: $(BIN)/.test
 	$(BIN)/python benchmarks/table.py $(BENCHMARKS:%=benchmarks/%.py)

@@ -10,6 +10,7 @@ from dicetune.models import load_model, load_tokenizer
 from dicetune.tasks import TASKS
 from tiny import TEXTS
 
+TIE = 1e-4
 WORDS = sorted({word for text in TEXTS for word in text.split()})
 LABELS = {
     "ner": ["O", "B-SITE", "I-SITE", "B-ORG", "I-ORG"],
@@ -32,7 +33,8 @@ def made_up(count, most=8, seed=0):
 
 def asked(task, count):
     """Made-up values for each input of a task."""
-    return [made_up(count, seed=seed) for seed, _ in enumerate(TASKS[task].inputs)]
+    found = [made_up(count, seed=seed) for seed, _ in enumerate(TASKS[task].inputs)]
+    return [["Where ?"] * count, found[1]] if task == "qa" else found
 
 
 def save_task(task, family, folder):
@@ -50,7 +52,7 @@ def save_task(task, family, folder):
             if name.endswith("weight") and any(
                 one in name for one in ("classifier", "qa_outputs", "start.", "end.", "match")
             ):
-                weight *= 50
+                weight *= 10 if "match" in name else 50
     model.save_pretrained(folder)
     load_tokenizer(family).save_pretrained(folder)
     return folder
@@ -77,3 +79,15 @@ def rule_for(problem, scores, **more):
         odds = rows - np.log1p(-np.exp(np.minimum(rows, -1e-9))) if problem.independent else rows
         biases = {name: between(odd) for name, odd in zip(problem.labels, odds.T, strict=True)}
     return DecisionRule(problem.kind, biases, "f1", problem.labels, **more)
+
+
+def margins(problem, deciding):
+    """How far each unit of scores is from another decision, by its closest item."""
+    if problem.kind == "answer":
+        return np.full(len(deciding), np.inf)
+    if problem.kind == "label_set":
+        return np.array([np.abs(one - np.log(0.5)).min() for one in deciding])
+    if problem.kind == "entities":
+        return np.array([np.abs(one[:, 3:]).min(initial=9.0) for one in deciding])
+    ranked = [np.sort(one, axis=1) for one in deciding]
+    return np.array([(one[:, -1] - one[:, -2]).min() for one in ranked])

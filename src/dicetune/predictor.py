@@ -6,26 +6,17 @@ import html
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import torch
 
 from dicetune.data import log_notes
 from dicetune.decide import DecisionRule
 from dicetune.decide.named import AUTO, chosen_rule
 from dicetune.errors import InputError, listed, quoted
-from dicetune.models import (
-    check_vocabulary,
-    load_tokenizer,
-    output_names,
-    quiet_loading,
-    saved_as,
-    window_length,
-)
-from dicetune.models.encoder import check_sizes, check_weights, loading
+from dicetune.onnx_model import EXPORT_FILE, OnnxFolder
 from dicetune.problems import PROBLEMS
-from dicetune.records import DEFAULT, RUN_FILE, RunRecord, members_of, silent_log
+from dicetune.records import DEFAULT, members_of, silent_log
 from dicetune.tasks import (
     Data,
     Encoded,
@@ -34,12 +25,8 @@ from dicetune.tasks import (
     Trained,
     Use,
     build_options,
-    task_named,
-    task_of_model,
 )
 from dicetune.tasks.encoded import Batches
-from dicetune.training.batches import PaddingCollator
-from dicetune.training.folder import check_finished
 
 CPU_POSITIONS = 512
 """Sub-words of a batch on a CPU: larger batches fall out of its cache, and take longer a text."""
@@ -47,7 +34,27 @@ CPU_POSITIONS = 512
 _log = logging.getLogger(__name__)
 _AT_ONCE = 16_384  # examples
 _ANSWERED = 1024  # of these, whose answers are made at once: an answer takes 6 kB
-_GIVE = "give the --out folder of `dicetune train`"
+_GIVE = "give the --out folder of `dicetune train`, or of `dicetune export`"
+
+
+class Runtime(Protocol):
+    """A model at work with its tokenizer: ``TorchModel``, or ``OnnxModel`` without torch."""
+
+    tokenizer: Any
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the outputs."""
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether small batches are faster."""
+
+    def window_length(self, wanted: int | None) -> int:
+        """Longest window in sub-words: ``wanted``, else by the model."""
+
+    def outputs(self, features: Sequence[dict[str, Any]], task: Task) -> Any:
+        """Arrays of ``Task.preprocess_logits`` for some windows: one, or a tuple of several."""
 
 
 class Predictor:
@@ -63,8 +70,7 @@ class Predictor:
 
     def __init__(
         self,
-        model: Any,
-        tokenizer: Any,
+        model: Runtime,
         task: Task,
         batch_size: int,
         max_length: int,
@@ -72,8 +78,7 @@ class Predictor:
         trained: Trained | None = None,
         decision: DecisionRule | None = None,
     ) -> None:
-        self.model = model.eval()
-        self.tokenizer = tokenizer
+        self.model = model
         self.task = task
         self.batch_size = batch_size
         self.max_length = max_length
@@ -136,7 +141,7 @@ class Predictor:
         """Scores of each example, as ``scores.safetensors`` holds them; gold is ignored."""
         if not len(data):
             return []
-        encoded = self.task.encode(data, self.tokenizer, self.max_length)
+        encoded = self.task.encode(data, self.model.tokenizer, self.max_length)
         for note in encoded.notes:
             _log.info(note)
         own = self.task.decode(self._outputs(encoded), encoded)
@@ -210,7 +215,7 @@ class Predictor:
         begins, count = [0], len(encoded.features)
         while begins[-1] < count:
             rows = self.batch_size
-            if self.model.device.type == "cpu":  # the longest window is first
+            if self.model.on_cpu:  # the longest window is first
                 longest = len(encoded.features[begins[-1]]["input_ids"])
                 rows = min(rows, max(1, CPU_POSITIONS // longest))
             begins.append(min(begins[-1] + rows, count))
@@ -219,8 +224,6 @@ class Predictor:
     def _outputs(self, encoded: Encoded) -> Any:
         """Outputs of all windows, as the trainer's evaluation gives them."""
         task = self.task
-        collate = PaddingCollator.of(task, self.tokenizer, self.model.config)
-        ignored = getattr(self.model.config, "keys_to_ignore_at_inference", None) or ()
         batches: list[Any] = []
         begins = self._begins(encoded)
         for number in self.track(range(len(begins) - 1)):
@@ -229,15 +232,7 @@ class Predictor:
                 {name: value for name, value in feature.items() if name not in task.targets}
                 for feature in encoded.features[begin:end]
             ]
-            batch = {n: v.to(self.model.device) for n, v in collate(features).items()}
-            with torch.inference_mode():
-                outputs = self.model(**batch)
-            kept = tuple(v for name, v in outputs.items() if name not in ignored)
-            shrunk = task.preprocess_logits(kept[0] if len(kept) == 1 else kept, None)
-            if isinstance(shrunk, tuple):
-                batches.append(tuple(part.cpu().numpy() for part in shrunk))
-            else:
-                batches.append(shrunk.cpu().numpy())
+            batches.append(self.model.outputs(features, task))
         if not batches:
             return np.zeros((0, 0, max(len(task.labels), 1)), dtype=np.float32)
         return Batches.of(batches)
@@ -280,8 +275,8 @@ def load(
     """Load a finished run's folder for prediction; nothing is fetched.
 
     Args:
-        folder: the ``--out`` folder of ``dicetune train``, ``best`` of a comparison, or any saved
-            model with a head for tokens, sequences or answers.
+        folder: the ``--out`` folder of ``dicetune train``, ``best`` of a comparison, any saved
+            model with a head for tokens, sequences or answers, or an export to ONNX.
         batch_size: windows that run through the model at once.
         device: "cpu", "cuda", …
         options: options of the task, in place of the options of the training.
@@ -308,26 +303,25 @@ def load(
             load(member, **how, task=task, use=use, decision=DEFAULT) for member in members
         )
         return first.together_with(others, _rule(folder, decision, options or {}))
-    check_finished(folder)
-    check_weights(folder)
-    record = RunRecord.load(folder) if (folder / RUN_FILE).is_file() else None
-    with quiet_loading():
-        task_class = _chosen_task(folder, record, task)
-        chosen = build_options(task_class.Options, options or {}, use=use)
-        model = _load_whole(task_class.auto_class, folder, task_class.title).to(device)
-    labels = output_names(model.config)
-    tokenizer = load_tokenizer(str(folder), aligns=task_class.aligns)
-    check_vocabulary(model, tokenizer)
-    trained, settings, max_length = None, {}, None
-    if record is not None:
-        trained = Trained(record.config["options"], tuple(labels))
-        settings, max_length = record.settings, record.config.get("max_length")
-    restored = task_class.restore(labels, {**settings, **(options or {})})
+    saved = _saved(folder, task)
+    chosen = build_options(saved.task_class.Options, options or {}, use=use)
+    model = saved.load(device)
+    trained = None if saved.options is None else Trained(saved.options, tuple(model.labels))
+    restored = saved.task_class.restore(model.labels, {**saved.settings, **(options or {})})
     rule = _rule(folder, decision, options or {})
     if rule is not None:
         rule.check(restored.problem())
-    length = window_length(model.config, tokenizer, max_length)
-    return Predictor(model, tokenizer, restored, batch_size, length, chosen, trained, rule)
+    length = model.window_length(saved.max_length)
+    return Predictor(model, restored, batch_size, length, chosen, trained, rule)
+
+
+def _saved(folder: Path, task: str | None) -> Any:
+    """The folder of an exported model, or of a model of transformers, which needs torch."""
+    if (folder / EXPORT_FILE).is_file():
+        return OnnxFolder(folder, task)
+    from dicetune.torch_model import TorchFolder
+
+    return TorchFolder(folder, task)
 
 
 def _rule(
@@ -344,46 +338,3 @@ def _rule(
             "ignore the decision with --decision argmax"
         )
     return rule
-
-
-def _chosen_task(folder: Path, record: RunRecord | None, name: str | None) -> Any:
-    """The task of a run, else the task ``name``, else the first task that fits the model."""
-    named = None if name is None else task_named(name)
-    if record is not None:
-        task = record.config["task"]
-        if name not in (None, task):
-            raise InputError(
-                f"expected the task of the run, {quoted(task)}, or none, got {quoted(name)} for "
-                f"{quoted(folder)}: leave the task out"
-            )
-        return task_named(task)
-    if named is not None:
-        return named
-    from transformers import AutoConfig
-
-    with loading(folder, "a saved model", _GIVE):
-        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
-    return task_of_model(config, output_names(config))
-
-
-def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:
-    """The model with all its weights: transformers would draw missing weights at random."""
-    with loading(folder, f"a saved {what} model", _GIVE):
-        model, found = auto_class.from_pretrained(
-            str(folder),
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,  # refused below, with names and sizes
-            use_safetensors=True,
-            dtype="float32",
-            trust_remote_code=False,
-        )
-    check_sizes(folder, found["mismatched_keys"])
-    missing = sorted(found["missing_keys"])
-    if missing:
-        raise InputError(
-            f"expected a saved {what} model, got {quoted(folder)} "
-            f"(saved as {saved_as(model.config)}) without the weights {listed(missing, most=4)}: "
-            "they would be random, so fine-tune it first with `dicetune train` and give its --out "
-            "folder"
-        )
-    return model

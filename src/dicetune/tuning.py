@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dicetune.decide.named import FolderRules
 
 FOLDS = 5
-KINDS = ("transformers",)
+KINDS = ("onnx", "transformers")
 
 
 def tune(
@@ -181,6 +181,7 @@ def export(
     *,
     to: str,
     out: str | Path,
+    int8: bool = False,
     decision: str | None = None,
     task: str | None = None,
 ) -> Exported:
@@ -188,10 +189,14 @@ def export(
 
     Args:
         run: folder of a finished run, or a saved model; it is not changed.
-        to: "transformers": a folder for ``transformers`` and every tool that reads it, with the
-            rule in the biases of the head, so that arg-max or 0.5 is the tuned decision.
+        to: "onnx": a folder that ``load``, ``predict`` and ``evaluate`` run by onnxruntime, without
+            torch and transformers, with all rules of the run; "transformers": a folder for
+            ``transformers`` and every tool that reads it, with the rule in the biases of the head,
+            so that arg-max or 0.5 is the tuned decision.
         out: new folder.
-        decision: the rule: "auto" (the default rule of the folder), the name of a rule, or a file.
+        int8: with "onnx": weights in 8 bits, for a smaller and faster model that errs a little.
+        decision: with "transformers": the rule: "auto" (the default rule of the folder), the name
+            of a rule, or a file.
         task: of a model that dicetune did not train.
 
     Raises:
@@ -202,7 +207,18 @@ def export(
     """
     if to not in KINDS:
         raise unknown_name("format to export to", to, KINDS)
-    from dicetune.exporting import bake_rule  # loads torch
+    if to == "onnx":
+        if decision is not None:
+            raise InputError(
+                f"expected no decision beside --to onnx, got {quoted(decision)}: all rules of the "
+                "folder go with it, and `dicetune predict --decision` chooses"
+            )
+        from dicetune.exporting import export_onnx  # loads torch
+
+        return Exported(Path(out), (export_onnx(run, out, int8=int8, task=task),))
+    if int8:
+        raise InputError("expected --int8 with --to onnx, got --to transformers: leave it out")
+    from dicetune.exporting import bake_rule
 
     rule = bake_rule(run, out, decision or "auto", task)
     said = f"{out}: a model for transformers, with the rule {rule.told()} in its head"

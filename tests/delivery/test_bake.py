@@ -5,14 +5,13 @@ import pytest
 from transformers import pipeline
 
 from commands import command
-from delivered import LABELS, asked, made_up, rule_for, save_task
+from delivered import LABELS, TIE, asked, made_up, margins, rule_for, save_task
 from dicetune.decide import DecisionRule
 from dicetune.errors import InputError
 from dicetune.predictor import load
 from dicetune.problems.reliability import Calibration
 from dicetune.tuning import export
 
-TIE = 1e-4
 BAKED = {"text": 5000, "multilabel": 5000, "ner": 5000, "pos": 1000, "mrc-ner": 500}
 
 
@@ -22,16 +21,6 @@ def saved(request, saved_family, tmp_path):
     head = {"qa": "question", "text": "sequence", "pair": "sequence", "multilabel": "sequence"}
     family = saved_family("bert", head.get(request.param, "token"))
     return request.param, save_task(request.param, family, tmp_path / "model")
-
-
-def margins(problem, deciding):
-    """How far each unit of scores is from another decision, by its closest item."""
-    if problem.kind == "label_set":
-        return np.array([np.abs(one - np.log(0.5)).min() for one in deciding])
-    if problem.kind == "entities":
-        return np.array([np.abs(one[:, 3:]).min(initial=9.0) for one in deciding])
-    ranked = [np.sort(one, axis=1) for one in deciding]
-    return np.array([(one[:, -1] - one[:, -2]).min() for one in ranked])
 
 
 def test_every_text_is_decided_as_by_the_rule(saved, tmp_path):

@@ -13,6 +13,7 @@ from dicetune.scoring import evaluate
 from dicetune.tasks import TASKS, Trained
 from dicetune.tasks.multilabel import MultiLabelOptions, MultiLabelTask
 from dicetune.tasks.text import PairTask, TextOptions, TextTask
+from dicetune.torch_model import TorchModel
 from dicetune.training import RunConfig, run
 from families import FAMILIES, TOKENIZERS, save_family
 
@@ -64,7 +65,7 @@ def test_padding_and_order_do_not_change_an_answer(family, task, saved_family):
     model, tokenizer = load_model(task.auto_class, folder, task.labels), load_tokenizer(folder)
     values = ["fine", "The pump at Quay Nine is down again", "", "Dock four is not fine ; gate 2"]
     columns = [values, values[1:] + values[:1]][: len(task.inputs)]
-    ask = lambda size, *texts: Predictor(model.eval(), tokenizer, task, size, 24)(*texts)  # noqa: E731
+    ask = lambda size, *texts: Predictor(TorchModel(model, tokenizer), task, size, 24)(*texts)  # noqa: E731
     together, alone = ask(4, *columns), ask(1, *columns)
     turned = ask(3, *(column[::-1] for column in columns))[::-1]
     for one, other, third in zip(together, alone, turned, strict=True):
@@ -82,7 +83,7 @@ def test_the_saved_folder_serves_the_library_pipeline(tmp_path):
     model.save_pretrained(folder)
     text = "Dock four is fine"
     ours = Predictor(
-        model, load_tokenizer(folder), MultiLabelTask(LABELS, metric="macro_f1"), 1, 24
+        TorchModel(model, load_tokenizer(folder)), MultiLabelTask(LABELS, metric="macro_f1"), 1, 24
     )(text)[0].probabilities
     serve = pipeline("text-classification", model=folder)
     for options in ({}, {"function_to_apply": "sigmoid"}):

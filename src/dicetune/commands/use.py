@@ -75,9 +75,14 @@ def predict(
 def export(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run, or a saved model.")],
     to: Annotated[
-        str, flag("'transformers': a folder for every tool, with the rule in the head's biases.")
+        str,
+        flag(
+            "'onnx': a folder that runs without torch, with all rules; 'transformers': a folder "
+            "for every tool, with the rule in the head's biases."
+        ),
     ],
-    out: Annotated[Path, flag("New folder, e.g. runs/a-out.")],
+    out: Annotated[Path, flag("New folder, e.g. runs/a-onnx.")],
+    int8: Annotated[bool, flag("With onnx: weights in 8 bits.", "--int8")] = False,
     decision: Decision = None,
     task: Annotated[Text, flag("Task of a model that dicetune did not train, e.g. pair.")] = None,
     as_json: Json = False,

@@ -16,7 +16,6 @@ from dicetune.models.tokenizer import (
     load_tokenizer,
     padding_multiple,
     position_limit,
-    show_every_word,
     subword_counter,
     window_length,
     with_characters,

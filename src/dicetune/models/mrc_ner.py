@@ -181,7 +181,7 @@ class MrcNerModel(PreTrainedModel):
             gold_starts=gold_starts if self.training else None,
             gold_ends=gold_ends if self.training else None,
         )
-        rows = torch.arange(len(hidden), device=hidden.device)[:, None, None]
+        rows = torch.arange(hidden.shape[0], device=hidden.device)[:, None, None]
         ends = hidden[rows, spans.clamp(min=0)].flatten(2)  # (B, M, 2H)
         output = MrcNerOutput(start_logits, end_logits, spans, self.match(ends).squeeze(-1))
         return output.to_tuple() if return_dict is False else output
@@ -248,28 +248,41 @@ def select_spans(
     mask = mask.bool()
     words = mask.sum(1)
     longest = mask.shape[1]  # padding changes nothing, and asking for less would wait for a GPU
-    if longest and mask.device.type == "cpu":
-        longest = int(words.max())
-    if longest == 0 or len(mask) == 0:
-        return torch.full((len(mask), count, 2), -1, device=mask.device)
-    reach = min(max_words, longest)
-    positions = mask.int().argsort(dim=1, descending=True, stable=True)[:, :longest]
+    reach = max_words
+    if not torch.compiler.is_exporting():  # a graph serves every length
+        if longest and mask.device.type == "cpu":
+            longest = int(words.max())
+        if longest == 0 or len(mask) == 0:
+            return torch.full((len(mask), count, 2), -1, device=mask.device)
+        reach = min(max_words, longest)
+    width = torch.arange(mask.shape[1], device=mask.device)
+    # the words from left to right, then the rest: the exporter knows no stable sort
+    order = torch.where(mask, mask.shape[1] - width, -width).sort(dim=1, descending=True)
+    positions = order.indices[:, :longest]
     exists = torch.arange(longest, device=mask.device) < words[:, None]
     # (B, reach, longest): entry (l, i) is the span from word i to word i + l
-    valid = exists[:, None] & F.pad(exists, (0, reach - 1)).unfold(1, longest, 1)
+    place = torch.arange(longest, device=mask.device)
+    later = torch.arange(reach, device=mask.device)[:, None] + place
+    valid = exists[:, None] & F.pad(exists, (0, reach - 1))[:, later]
     starts = start_logits.float().gather(1, positions)
-    ends = F.pad(end_logits.float().gather(1, positions), (0, reach - 1)).unfold(1, longest, 1)
+    ends = F.pad(end_logits.float().gather(1, positions), (0, reach - 1))[:, later]
     scores = torch.minimum(starts[:, None], ends).nan_to_num().masked_fill(~valid, -torch.inf)
-    scores = scores.flatten(1)
+    scores, valid = (
+        F.pad(scores.flatten(1), (0, count), value=-torch.inf),
+        F.pad(valid.flatten(1), (0, count)),
+    )
     if gold_starts is not None and gold_ends is not None:
         gold = _entries(mask, gold_starts, gold_ends, reach, longest)
-        scores = scores.masked_fill(gold, torch.inf)
-    chosen = scores.sort(dim=1, descending=True, stable=True).indices[:, :count]
-    length, first = chosen // longest, chosen % longest
+        scores = scores.masked_fill(F.pad(gold, (0, count)), torch.inf)
+    if torch.compiler.is_exporting():  # TopK of ONNX takes the first of equal scores
+        chosen = scores.topk(count, dim=1).indices
+    else:
+        chosen = scores.sort(dim=1, descending=True, stable=True).indices[:, :count]
+    length = chosen // longest
+    first = chosen - length * longest
     last = (first + length).clamp(max=longest - 1)
     spans = torch.stack([positions.gather(1, first), positions.gather(1, last)], dim=-1)
-    spans = spans.masked_fill(~valid.flatten(1).gather(1, chosen)[..., None], -1)
-    return F.pad(spans, (0, 0, 0, count - spans.shape[1]), value=-1)
+    return spans.masked_fill(~valid.gather(1, chosen)[..., None], -1)
 
 
 def _entries(mask: Tensor, starts: Tensor, ends: Tensor, reach: int, longest: int) -> Tensor:

@@ -20,6 +20,7 @@ from typing import Any
 from tokenizers import Tokenizer, pre_tokenizers
 from transformers import AutoTokenizer, PretrainedConfig, PreTrainedTokenizerFast
 
+from dicetune.data.inspect import show_every_word
 from dicetune.errors import InputError, quoted
 from dicetune.models.encoder import COPY_TOKENIZER, loading
 
@@ -147,25 +148,6 @@ def subword_counter(tokenizer: Any) -> Callable[[str | Sequence[str]], tuple[int
         return len(ids), ids.count(tokenizer.unk_token_id)
 
     return count
-
-
-def show_every_word(words: Sequence[str], tokenizer: Any) -> tuple[list[str], list[int]]:
-    """The words as a fast tokenizer reads them, and their sub-words before any cut.
-
-    A word that the tokenizer would drop (a lone zero-width space) becomes the unknown token, so
-    that the word is trained on, predicted and counted like any other.
-    """
-    if not words:
-        return [], []
-    whole = tokenizer(
-        list(words), is_split_into_words=True, add_special_tokens=False, verbose=False
-    )
-    found = set(whole.word_ids(0))
-    if len(found) == len(words):
-        return list(words), whole["input_ids"]
-    stand_in = tokenizer.unk_token or tokenizer.eos_token
-    shown = [word if number in found else stand_in for number, word in enumerate(words)]
-    return shown, whole["input_ids"] + [tokenizer.unk_token_id] * (len(words) - len(found))
 
 
 # the vocabulary

@@ -22,8 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -145,6 +143,19 @@ class FoundEntities:
         return present({"id": self.id, **words, "entities": entities})
 
 
+@dataclass(frozen=True)
+class _Sized:
+    """The class of a task's model with the sizes of the task; torch is imported on first use."""
+
+    task: Any
+    sizes: Mapping[str, int]
+
+    def from_pretrained(self, source: Any, *positional: Any, **options: Any) -> Any:
+        """The model of a folder or a name."""
+        load = self.task.auto_class.from_pretrained
+        return load(source, *positional, **{**self.sizes, **options})
+
+
 class MrcNerTask(Task):
     """Named entities by a question for each type."""
 
@@ -182,9 +193,7 @@ class MrcNerTask(Task):
         self.options = MrcNerOptions() if options is None else options
         # the model has to look at the spans that are counted here
         sizes = {"max_span_words": max_span_words, "candidates_per_window": self.options.candidates}
-        self.auto_class = SimpleNamespace(
-            from_pretrained=partial(type(self).auto_class.from_pretrained, **sizes)
-        )
+        self.auto_class = _Sized(type(self), sizes)
 
     @classmethod
     def read_source(

@@ -137,7 +137,14 @@ class MultiLabelTask(SequenceTask):
         """Log-probabilities of the sigmoid of each label."""
         import torch
 
-        return torch.nn.functional.logsigmoid(outputs.float())
+        logits = outputs.float()
+        if not torch.compiler.is_exporting():
+            return torch.nn.functional.logsigmoid(logits)
+        # ONNX has no log(1 + u) that is exact for a small u: this is Kahan's
+        small = (-logits.abs()).exp()
+        whole = 1 + small
+        exact = torch.where(whole == 1, small, whole.log() * small / (whole - 1))
+        return logits.clamp(max=0) - exact
 
     def chosen(self, scores: np.ndarray) -> tuple[str, ...]:
         """The labels with a probability above one half."""

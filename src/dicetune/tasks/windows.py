@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from dicetune.data.inspect import show_every_word
 from dicetune.errors import InputError, quoted
 from dicetune.tasks.encoded import Features, FeatureWriter
 
@@ -133,8 +134,6 @@ class _Cutter:
         self, texts: Iterable[Sequence[str]], questions: Iterable[Sequence[str]] | None
     ) -> Iterator[tuple[list[dict[str, Any]], list[Alignment], list[int]]]:
         """For each text the inputs and the alignments of its windows, and its sub-words."""
-        from dicetune.models import show_every_word
-
         fitting = cache(lambda asked: [_fitting(asked, self.tokenizer, self.most_asked)])
         pairs = zip(texts, repeat(None) if questions is None else questions, strict=False)
         while some := list(islice(pairs, _AT_ONCE)):
@@ -184,8 +183,6 @@ def _inputs_of(batch: Any, tokenizer: Any) -> list[dict[str, Any]]:
 
 def _fitting(question: Sequence[str], tokenizer: Any, room: int) -> list[str]:
     """The question as the tokenizer will see it, if it leaves room for its text."""
-    from dicetune.models import show_every_word
-
     visible, ids = show_every_word(question, tokenizer)
     if len(ids) >= room:
         raise InputError(
