@@ -33,6 +33,7 @@ _PUBLIC = {
     "load": "dicetune.predictor",
     "resolve_encoder": "dicetune.models",
     "run": "dicetune.training",
+    "serve": "dicetune.service",
     **dict.fromkeys(("tune", "export"), "dicetune.tuning"),
 }
 

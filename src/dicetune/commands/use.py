@@ -1,4 +1,4 @@
-"""The commands that take a model into use: ``evaluate``, ``predict`` and ``export``."""
+"""The commands that take a model into use: ``evaluate``, ``predict``, ``export`` and ``serve``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import dicetune
 from dicetune.flags import (
     Decision,
     Json,
+    Number,
     Options,
     Text,
     Texts,
@@ -89,3 +90,22 @@ def export(
 ) -> None:
     """Write a model for other tools, with its decision rule."""
     show(dicetune.export(**given_by(locals())), as_json)
+
+
+def serve(
+    model: Annotated[Path, typer.Argument(help="Folder of a run, or of an export to ONNX.")],
+    host: Annotated[
+        str, flag("Address to listen on; 0.0.0.0 serves other machines.")
+    ] = "127.0.0.1",
+    port: Annotated[int, flag("Port to listen on.")] = 8000,
+    decision: Decision = None,
+    task: Annotated[Text, flag("Task of a model that dicetune did not train, e.g. pair.")] = None,
+    texts: Annotated[Number, flag("Most texts of a request; by default 64.")] = None,
+    characters: Annotated[Number, flag("Most characters of a request; by default 100000.")] = None,
+    seconds: Annotated[
+        float | None, flag("Longest time until an answer, e.g. 5; by default 30.")
+    ] = None,
+    option: Options = None,
+) -> None:
+    """Answer HTTP requests: texts in, answers out, as JSON."""
+    dicetune.serve(**given_by(locals()))
