@@ -33,6 +33,7 @@ _PUBLIC = {
     "load": "dicetune.predictor",
     "resolve_encoder": "dicetune.models",
     "run": "dicetune.training",
+    "push": "dicetune.hub",
     "serve": "dicetune.service",
     **dict.fromkeys(("tune", "export"), "dicetune.tuning"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from dicetune.decide.named import AUTO, chosen_rule
 from dicetune.errors import InputError, listed, quoted
 from dicetune.onnx_model import EXPORT_FILE, OnnxFolder
 from dicetune.problems import PROBLEMS
-from dicetune.records import DEFAULT, members_of, silent_log
+from dicetune.records import DEFAULT, RUN_FILE, members_of, silent_log
 from dicetune.tasks import (
     Data,
     Encoded,
@@ -34,6 +35,17 @@ CPU_POSITIONS = 512
 _log = logging.getLogger(__name__)
 _AT_ONCE = 16_384  # examples
 _ANSWERED = 1024  # of these, whose answers are made at once: an answer takes 6 kB
+HUB = "hf:"
+"""Before the name of a model of the Hub; nothing is fetched for any other name."""
+
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
+PUSHED = (
+    *("model*.safetensors", "model.safetensors.index.json", "config.json", "model.onnx"),
+    *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt"),
+    *("*.model", "dicetune.json", "decision.json", "decision.*.json", "decisions.json"),
+)
+"""Files of a model that go to the Hub as they are; ``run.json`` is written anew."""
+
 _GIVE = "give the --out folder of `dicetune train`, or of `dicetune export`"
 
 
@@ -272,11 +284,12 @@ def load(
     use: Use = "predict",
     decision: str | Path | DecisionRule = AUTO,
 ) -> Predictor:
-    """Load a finished run's folder for prediction; nothing is fetched.
+    """Load a finished run's folder for prediction; nothing is fetched but a model of the Hub.
 
     Args:
         folder: the ``--out`` folder of ``dicetune train``, ``best`` of a comparison, any saved
-            model with a head for tokens, sequences or answers, or an export to ONNX.
+            model with a head for tokens, sequences or answers, an export to ONNX, or
+            ``hf:OWNER/NAME``, a model of the Hub.
         batch_size: windows that run through the model at once.
         device: "cpu", "cuda", …
         options: options of the task, in place of the options of the training.
@@ -291,7 +304,7 @@ def load(
             unfinished run or another task; for an option that the task does not have in this use;
             for a decision rule that does not fit the model.
     """
-    folder = Path(folder)
+    folder = _fetched(str(folder)) if str(folder).startswith(HUB) else Path(folder)
     if not folder.is_dir():
         raise InputError(
             f"expected the folder of a saved model, got {quoted(folder)}, which is no folder: "
@@ -313,6 +326,24 @@ def load(
         rule.check(restored.problem())
     length = model.window_length(saved.max_length)
     return Predictor(model, restored, batch_size, length, chosen, trained, rule)
+
+
+def _fetched(name: str) -> Path:
+    """The folder of a model of the Hub, from its cache or fetched."""
+    model = name.removeprefix(HUB)
+    if not HUB_NAME.fullmatch(model):
+        raise InputError(f"expected {HUB}OWNER/NAME, got {quoted(name)}")
+    from huggingface_hub import snapshot_download
+
+    wanted = [*PUSHED, RUN_FILE]
+    try:
+        return Path(snapshot_download(model, allow_patterns=wanted))
+    except Exception as error:  # of the Hub, the network or the cache
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise InputError(
+            f"expected a model of the Hub that can be reached or is cached, got {quoted(model)}: "
+            f"{reason}"
+        ) from None
 
 
 def _saved(folder: Path, task: str | None) -> Any:

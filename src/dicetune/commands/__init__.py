@@ -13,7 +13,7 @@ from dicetune.commands.look import inspect, losses, report, split, tasks
 from dicetune.commands.task_help import USES, TaskCommand
 from dicetune.commands.train import train
 from dicetune.commands.tune import tune
-from dicetune.commands.use import evaluate, export, predict, serve
+from dicetune.commands.use import evaluate, export, predict, push, serve
 
 app = typer.Typer(
     help="Fine-tune text models for F1: dice, Tversky and self-adjusting losses.",
@@ -27,6 +27,7 @@ for command in (
     predict,
     tune,
     export,
+    push,
     serve,
     inspect,
     split,

@@ -1,4 +1,4 @@
-"""The commands that take a model into use: ``evaluate``, ``predict``, ``export`` and ``serve``."""
+"""The commands that take a model into use, from ``evaluate`` to ``serve``."""
 
 from __future__ import annotations
 
@@ -90,6 +90,21 @@ def export(
 ) -> None:
     """Write a model for other tools, with its decision rule."""
     show(dicetune.export(**given_by(locals())), as_json)
+
+
+def push(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
+    name: Annotated[str, typer.Argument(help="Model on the Hub, e.g. me/my-model.")],
+    dry_run: Annotated[bool, flag("Send nothing; print what would go.", "--dry-run")] = False,
+    private: Annotated[bool, flag("Make a private model.", "--private")] = False,
+    language: Annotated[Texts, flag("Language of the texts, e.g. en; may be repeated.")] = None,
+    licence: Annotated[Text, flag("Licence of the model, e.g. apache-2.0.")] = None,
+    datasets: Annotated[
+        Texts, flag("Data set on the Hub, e.g. conll2003; may be repeated.", "--dataset")
+    ] = None,
+) -> None:
+    """Put the model of a run on the Hub, with a card; no row of data goes."""
+    show(dicetune.push(**given_by(locals())))
 
 
 def serve(
