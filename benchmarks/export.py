@@ -17,7 +17,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from dicetune.models import load_model, load_tokenizer, resolve_encoder
@@ -81,10 +80,9 @@ def speeds(folder: Path, count: int, rounds: int) -> list[Row]:
             rows.append(Row(name, f"{count / ours:.0f} texts/s", speed, 1 / ratio, ">= 1"))
     command = ["-c", COMMAND, "predict", f"{place}-onnx", "--text", texts[0]]
     pairs = [(measured(command, folder), measured(TORCH, folder)) for _ in range(rounds)]
-    (ours, held), (theirs, _) = (
-        np.median([pair[side] for pair in pairs], axis=0) for side in (0, 1)
-    )
-    both = f"{seconds_text(ours)}, {held:.0f} MB"
+    # memory is not shown: a child of this process begins with what this process holds
+    ours, theirs = (statistics.median(pair[side][0] for pair in pairs) for side in (0, 1))
+    both = seconds_text(ours)
     against = f"import torch {seconds_text(theirs)}"
     ratio = statistics.median(a[0] / b[0] for a, b in pairs)
     rows.append(Row("start-up: predict one text by an export", both, against, ratio))
