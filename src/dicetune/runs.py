@@ -13,7 +13,7 @@ from typing import Any
 
 from dicetune import terminal
 from dicetune.errors import InputError, quoted, unknown_name
-from dicetune.progress import live_progress
+from dicetune.progress import live_progress, training_bar
 from dicetune.records import METRICS_FILE, RunRecord, by_decision, read_json
 from dicetune.terminal import Finding, Printed
 
@@ -100,7 +100,7 @@ def train(
     folds: int | None = None,
     overwrite: bool = False,
     resume: bool = False,
-    progress: bool = False,
+    progress: bool | None = None,
     **keys: Any,
 ) -> TrainedRun:
     """Fine-tune a model, choose its checkpoint on dev, score the model, and write a record.
@@ -122,7 +122,7 @@ def train(
             of it out of fold, and train the final model on all of it.
         overwrite: delete an earlier run in ``out``.
         resume: continue an unfinished run in ``out``.
-        progress: show a progress bar.
+        progress: show a progress bar; by default in a notebook alone.
         keys: keys of ``RunConfig``: ``train``, ``dev``, ``test``, ``model``, ``loss``, ``out``, …;
             and ``epochs``, ``lr`` and ``batch_size`` of the trainer.
 
@@ -141,20 +141,21 @@ def train(
     request = (split, split_seed, group, folds)
     values = _with_files(values, given, values.get("out"), request, overwrite)
     chosen = RunConfig.from_mapping(values)
-    how: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "progress": progress}
-    if folds is not None:
-        if tries is not None:
-            raise InputError("expected --folds or --try, got both")
-        from dicetune.comparison.folds import train_folds
-        from dicetune.tasks.split import SplitFiles
+    with training_bar(progress) as show:
+        how: dict[str, Any] = {"overwrite": overwrite, "resume": resume, "show": show}
+        if folds is not None:
+            if tries is not None:
+                raise InputError("expected --folds or --try, got both")
+            from dicetune.comparison.folds import train_folds
+            from dicetune.tasks.split import SplitFiles
 
-        record = train_folds(chosen, SplitFiles.load(_beside(chosen.out or "")), **how)
-    elif tries is None:
-        record = run(chosen, **how)
-    else:
-        from dicetune.comparison.tries import try_losses
+            record = train_folds(chosen, SplitFiles.load(_beside(chosen.out or "")), **how)
+        elif tries is None:
+            record = run(chosen, **how)
+        else:
+            from dicetune.comparison.tries import try_losses
 
-        record = try_losses(chosen, tries, **how)
+            record = try_losses(chosen, tries, **how)
     return TrainedRun(Path(chosen.out or "."), record)
 
 
@@ -182,7 +183,7 @@ def compare(
     options: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
     command: str = "",
-    progress: bool = False,
+    progress: bool | None = None,
     **keys: Any,
 ) -> Finding:
     """Train several losses with several seeds each: which loss is better, and how surely.
@@ -210,7 +211,7 @@ def compare(
         options: as ``train`` takes them.
         settings: as ``train`` takes them.
         command: the command line, for the record.
-        progress: show a live table of the runs.
+        progress: show a live table of the runs; by default in a notebook alone.
         keys: as ``train`` takes them, for all runs.
 
     Raises:

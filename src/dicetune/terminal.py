@@ -111,7 +111,7 @@ class Printed:
 
     def _repr_html_(self) -> str:
         return "\n".join(
-            _html_table(part) if isinstance(part, Table) else f"<p>{_html_text(part)}</p>"
+            html_table(part) if isinstance(part, Table) else f"<p>{_html_text(part)}</p>"
             for part in self.parts()
             if part
         )
@@ -134,7 +134,8 @@ class Finding(Printed):
         return getattr(self.value, name)
 
 
-def _html_table(table: Table) -> str:
+def html_table(table: Table) -> str:
+    """A table as HTML, with its text escaped."""
     title = "" if table.title is None else f"<caption>{_html_text(table.title)}</caption>"
     heads = "".join(f"<th>{_html_text(column.header)}</th>" for column in table.columns)
     rows = zip(*(column.cells for column in table.columns), strict=True)

@@ -29,6 +29,7 @@ from dicetune.decide.run_scores import read_scores
 from dicetune.errors import InputError, quoted
 from dicetune.records import METRICS_FILE, RunRecord, read_json
 from dicetune.tasks.split import SplitFiles
+from dicetune.training.callbacks import ShowTraining
 from dicetune.training.config import RunConfig
 from dicetune.training.folder import CONFIG_FILE, check_place
 from dicetune.training.precision import with_precision
@@ -45,7 +46,7 @@ def train_folds(
     *,
     overwrite: bool = False,
     resume: bool = False,
-    progress: bool = False,
+    show: ShowTraining | None = None,
 ) -> RunRecord:
     """Train each fold and the final model, whose dev scores are those out of fold.
 
@@ -54,7 +55,7 @@ def train_folds(
         parts: the files of each fold, "1/train", "1/dev", "1/test", ….
         overwrite: delete earlier runs.
         resume: go on after a stop; finished folds are kept.
-        progress: show a progress bar.
+        show: is told where each training is.
 
     Returns:
         The record of the final run; ``training["folds"]`` holds the scores of each fold.
@@ -84,7 +85,7 @@ def train_folds(
         files: dict[str, Any] = {name: parts.files[f"{fold}/{name}"] for name in NAMES}
         note = f"fold {fold} of {count} of {config.train}"
         own = replace(config, **files, note=note, out=str(place / str(fold)))
-        runs.append(finish_run(own, progress))
+        runs.append(finish_run(own, show))
         for weights in runs[-1].folder.rglob(WEIGHTS):
             weights.unlink()
     if len({tuple(one.record.labels) for one in runs}) > 1:
@@ -96,7 +97,7 @@ def train_folds(
     _log.info(found.said)
     _log.info("final model: all examples; dev scores of its training are of texts that it learns")
     final = replace(config, trainer=_final_trainer(config, runs), patience=None)
-    return run(final, overwrite=overwrite, resume=going_on, progress=progress, dev_scores=found)
+    return run(final, overwrite=overwrite, resume=going_on, show=show, dev_scores=found)
 
 
 def _out_of_fold(runs: Sequence[FinishedRun], part: Sequence[int]) -> DevScores:

@@ -25,6 +25,7 @@ from dicetune.comparison.runs import FinishedRun
 from dicetune.errors import InputError, InterruptedRunError, quoted
 from dicetune.records import RunRecord, replace_text
 from dicetune.training.auto import AUTO, TRIES
+from dicetune.training.callbacks import ShowTraining
 from dicetune.training.config import RunConfig
 from dicetune.training.folder import CONFIG_FILE, check_place, clear
 from dicetune.training.precision import with_precision
@@ -39,7 +40,7 @@ def try_losses(
     *,
     overwrite: bool = False,
     resume: bool = False,
-    progress: bool = False,
+    show: ShowTraining | None = None,
 ) -> RunRecord:
     """Train the first ``most`` losses of ``TRIES``, and keep the best run in ``config.out``.
 
@@ -48,7 +49,7 @@ def try_losses(
         most: number of losses that are trained.
         overwrite: delete an earlier run in the folder.
         resume: go on after a stop; finished tries are kept.
-        progress: show a progress bar.
+        show: is told where the training is.
 
     Returns:
         The record of the kept run, whose ``objective["tries"]`` holds the dev scores of all.
@@ -82,11 +83,11 @@ def try_losses(
     for number, loss in enumerate(TRIES[:most], 1):
         _log.info("try %d of %d: %s", number, most, loss)
         own = replace(config, loss=loss, out=str(place / f"{number}-{loss}"))
-        runs.append(finish_run(own, progress))
+        runs.append(finish_run(own, show))
     return _kept(runs, config, folder, place, overwrite)
 
 
-def finish_run(config: RunConfig, progress: bool) -> FinishedRun:
+def finish_run(config: RunConfig, show: ShowTraining | None) -> FinishedRun:
     """The run of a configuration: finished before, or trained now."""
     folder = Path(str(config.out))
     planned = PlannedRun(folder.name, config.loss, config.loss, config.seed)
@@ -98,7 +99,7 @@ def finish_run(config: RunConfig, progress: bool) -> FinishedRun:
         )
     if found is None:
         try:
-            run(config, resume=(folder / CONFIG_FILE).is_file(), progress=progress)
+            run(config, resume=(folder / CONFIG_FILE).is_file(), show=show)
         except InterruptedRunError as stopped:
             said = str(stopped).partition(";")[0]
             raise InterruptedRunError(f"{said}; go on with the same command and --resume") from None

@@ -1,11 +1,13 @@
-"""Callbacks of a run: stop on a signal, stop early, log before each evaluation, print a line."""
+"""Callbacks of a run: stop on a signal, stop early, log before evaluations, print a line, show."""
 
 from __future__ import annotations
 
 import logging
 import signal
 import threading
+import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -169,3 +171,69 @@ class LineForEachEvaluation(TrainerCallback):
                 other,
                 metrics["eval_loss"],
             )
+
+
+@dataclass(frozen=True)
+class TrainingProgress:
+    """Where a training is, for a progress bar.
+
+    Args:
+        step: steps that are done.
+        steps: steps of the whole training.
+        loss: mean training loss of the last row of the log.
+        dev: score of the last evaluation that chooses the checkpoint, in [0, 1].
+        metric: name of this score.
+        scoring: whether dev or test is being scored.
+        seconds_left: estimate from the steps of this process, evaluations included.
+    """
+
+    step: int
+    steps: int
+    loss: float | None = None
+    dev: float | None = None
+    metric: str = ""
+    scoring: bool = False
+    seconds_left: float | None = None
+
+
+ShowTraining = Callable[[TrainingProgress], None]
+
+
+class ReportProgress(TrainerCallback):
+    """Tells ``show`` where the training is, after each step, log row and evaluated batch."""
+
+    def __init__(self, show: ShowTraining, metric: str, chosen_by: str) -> None:
+        self._show, self._chosen_by = show, chosen_by
+        self._now = TrainingProgress(0, 0, metric=metric)
+        self._begun, self._first = 0.0, 0
+
+    def _tell(self, state: Any, **changes: Any) -> None:
+        if state.is_world_process_zero:
+            self._now = replace(self._now, **changes)
+            self._show(self._now)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Start the clock; a resume starts it at its first step."""
+        self._begun, self._first = time.perf_counter(), state.global_step
+        self._tell(state, step=state.global_step, steps=state.max_steps)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Tell the step and the time that is left."""
+        step = state.global_step
+        pace = (time.perf_counter() - self._begun) / max(step - self._first, 1)
+        left = pace * (state.max_steps - step)
+        self._tell(state, step=step, seconds_left=left, scoring=False)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any, **_: Any) -> None:
+        """Tell the mean training loss."""
+        if "loss" in logs:
+            self._tell(state, loss=float(logs["loss"]))
+
+    def on_prediction_step(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Tell that a split is being scored."""
+        self._tell(state, scoring=True)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, metrics: Any, **_: Any) -> None:
+        """Tell the dev score."""
+        score = metrics.get(f"eval_{self._chosen_by}")
+        self._tell(state, scoring=False, dev=self._now.dev if score is None else float(score))

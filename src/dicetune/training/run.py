@@ -20,6 +20,8 @@ from dicetune.training.callbacks import (
     KeepBest,
     LineForEachEvaluation,
     LogBeforeEvaluation,
+    ReportProgress,
+    ShowTraining,
     StopEarly,
     StopOnSignal,
 )
@@ -48,7 +50,7 @@ def run(
     *,
     overwrite: bool = False,
     resume: bool = False,
-    progress: bool = False,
+    show: ShowTraining | None = None,
     each_decision: bool = False,
     inputs: Inputs | None = None,
     dev_scores: DevScores | None = None,
@@ -63,7 +65,7 @@ def run(
         config: the run.
         overwrite: delete an earlier run in the same folder.
         resume: continue an unfinished run.
-        progress: show a progress bar.
+        show: is told where the training is.
         each_decision: also keep the checkpoint that is best by the default decision, where it is
             another one, in ``argmax/``: a comparison gives each decision its own best checkpoint.
         inputs: data and model, where they were read before.
@@ -84,7 +86,7 @@ def run(
     with silent_log(when=not is_first), quiet_loading():
         try:
             prepared = prepare(config, each_decision=each_decision, inputs=inputs)
-            arguments = _arguments(prepared, folder, progress)
+            arguments = _arguments(prepared, folder)
         except _STOPS:
             raise InterruptedRunError("stopped before training began; nothing was made") from None
         with contextlib.ExitStack() as place:
@@ -95,7 +97,7 @@ def run(
             if checkpoint is not None and is_first:
                 find_best_again(checkpoint)
             try:
-                return _train(prepared, arguments, folder, checkpoint, dev_scores)
+                return _train(prepared, arguments, folder, checkpoint, dev_scores, show)
             except _STOPS:
                 raise InterruptedRunError(f"stopped at once; {_how_to_go_on(folder)}") from None
 
@@ -106,9 +108,13 @@ def _train(
     folder: Path,
     checkpoint: Path | None,
     dev_scores: DevScores | None,
+    show: ShowTraining | None,
 ) -> RunRecord:
     stop = StopOnSignal()
     trainer = _trainer(prepared, arguments, stop)
+    if show is not None and not prepared.config.trainer.get("disable_tqdm"):
+        choice = prepared.choice
+        trainer.add_callback(ReportProgress(show, prepared.task.main_metric, choice.metric))
     begun = time.perf_counter()
     try:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
@@ -206,16 +212,16 @@ def _trainer(
     return trainer
 
 
-def _arguments(prepared: Prepared, folder: Path, progress: bool) -> TrainingArguments:
+def _arguments(prepared: Prepared, folder: Path) -> TrainingArguments:
     config = prepared.config
     keys = {
         **group_arguments(use_cpu=config.trainer.get("use_cpu", False)),
         **precision_arguments(config.precision),
-        "disable_tqdm": not progress,
         "report_to": "none",
         "dataloader_pin_memory": torch.cuda.is_available(),
         **TRAINER_DEFAULTS,
         **config.trainer,
+        "disable_tqdm": True,  # ReportProgress tells a bar of ours
         "save_total_limit": None,  # KeepBest deletes
     }
     try:
