@@ -25,7 +25,7 @@ MOST_LINES_OF_ALL = 44_500
 # files of a folder that a registry lists: one file each, however small
 LISTED = ("dicetune.problems", "dicetune.tasks", "dicetune.losses", "dicetune.data")
 # what an extra installs for another library: torch.onnx exports by onnxscript, pandas reads Excel
-BY_OTHERS = {"onnx", "onnxscript", "onnxruntime", "openpyxl", "peft", "fastapi", "uvicorn"}
+BY_OTHERS = {"onnx", "onnxscript", "onnxruntime", "openpyxl", "fastapi", "uvicorn"}
 # whose modules a registry names, and which therefore never import it
 REGISTRIES = ("dicetune.problems", "dicetune.tasks", "dicetune.losses")
 

@@ -62,7 +62,8 @@ def test_train_returns_the_run(trained, place):
     assert trained.folder == place / "run"
     assert set(trained.scores) == {"dev"}
     assert is_shown(trained, "ner · ce · seed 1", "precision", "dev")
-    assert trained.record.config["trainer"] == {"num_train_epochs": 1, "use_cpu": True}
+    chosen = {"learning_rate": 2e-4, "per_device_train_batch_size": 8}  # by training.defaults
+    assert trained.record.config["trainer"] == {"num_train_epochs": 1, "use_cpu": True, **chosen}
     assert trained.summary_line().startswith(f"step {trained.record.training['best_step']} of ")
 
 

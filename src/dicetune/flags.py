@@ -107,16 +107,27 @@ Epochs = Annotated[
         "Passes over the training data.",
         metavar="N",
         panel=TRAINING,
-        default="5",
+        default="by encoder and data",
     ),
 ]
 LearningRate = Annotated[
     float | None,
-    flag("Peak learning rate, e.g. 3e-5.", "--lr", metavar="RATE", panel=TRAINING, default="2e-4"),
+    flag(
+        "Peak learning rate, e.g. 3e-5.",
+        "--lr",
+        metavar="RATE",
+        panel=TRAINING,
+        default="by the encoder",
+    ),
 ]
 BatchSize = Annotated[
     Number,
-    flag("Texts in a batch, on each device.", metavar="N", panel=TRAINING, default="32"),
+    flag(
+        "Texts in a batch, on each device.",
+        metavar="N",
+        panel=TRAINING,
+        default="32, or 16 or 8 for little data",
+    ),
 ]
 Precision = Annotated[
     Text,
@@ -124,6 +135,16 @@ Precision = Annotated[
         "fp32, bf16, or auto: bf16 where this device is faster with it.",
         panel=TRAINING,
         default="fp32",
+    ),
+]
+Lora = Annotated[
+    Text,
+    flag(
+        "Train adapters of low rank and the head alone, e.g. r=16,alpha=32,dropout=0.1 with "
+        "target=query/value (all linear layers) or merge=no (keep the adapters).",
+        metavar="KEY=VALUE,…",
+        panel=TRAINING,
+        default="train all weights",
     ),
 ]
 Config = Annotated[

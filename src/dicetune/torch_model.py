@@ -14,9 +14,11 @@ from dicetune.models import (
     load_tokenizer,
     output_names,
     quiet_loading,
+    resolve_encoder,
     saved_as,
     window_length,
 )
+from dicetune.models.adapters import is_adapter_folder, load_adapted
 from dicetune.models.encoder import check_sizes, check_weights, loading
 from dicetune.records import RUN_FILE, RunRecord
 from dicetune.tasks import Task, task_named, task_of_model
@@ -136,6 +138,8 @@ def _chosen_task(folder: Path, record: RunRecord | None, name: str | None) -> An
 def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:
     """The model with all its weights: transformers would draw missing weights at random."""
     with loading(folder, f"a saved {what} model", GIVE):
+        if is_adapter_folder(folder):
+            return load_adapted(auto_class, folder, resolve_encoder)
         model, found = auto_class.from_pretrained(
             str(folder),
             output_loading_info=True,

@@ -23,6 +23,7 @@ from dicetune.flags import (
     Format,
     Group,
     LearningRate,
+    Lora,
     MaxLength,
     MaxTrain,
     Model,
@@ -102,6 +103,7 @@ def compare(
     lr: LearningRate = None,
     batch_size: BatchSize = None,
     precision: Precision = None,
+    lora: Lora = None,
     option: Options = None,
     out: Annotated[
         Text, flag("Folder of the comparison; --out alone continues it.", panel=RUN)

@@ -20,6 +20,7 @@ from dicetune.flags import (
     Format,
     Group,
     LearningRate,
+    Lora,
     MaxLength,
     MaxTrain,
     Model,
@@ -92,6 +93,7 @@ def train(
     lr: LearningRate = None,
     batch_size: BatchSize = None,
     precision: Precision = None,
+    lora: Lora = None,
     patience: Annotated[
         Number,
         flag(

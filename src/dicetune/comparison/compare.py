@@ -7,6 +7,7 @@ that is equal for all runs.
 from __future__ import annotations
 
 import contextlib
+import logging
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
@@ -20,19 +21,22 @@ from dicetune.comparison.places import Workplace
 from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search, digests_of
 from dicetune.errors import InputError, listed, of_extra, quoted, unknown_name
 from dicetune.losses import build, code_of, imported_names
-from dicetune.models import resolve_encoder
+from dicetune.models.adapters import LowRank
+from dicetune.models.encoder import MINILM, resolve_encoder
 from dicetune.records import TUNED, sha256
 from dicetune.training.auto import AUTO, recipe_of
 from dicetune.training.config import FP32, SAMPLE, TRAINER_DEFAULTS, RunConfig
+from dicetune.training.defaults import open_keys, with_defaults
 from dicetune.training.precision import with_precision
 from dicetune.training.prepare import read_splits
 from dicetune.training.processes import check_group
 from dicetune.training.results import weights_of
 
+_log = logging.getLogger(__name__)
 OFTEN = 0.1
 """Share of the steps after which every objective is evaluated on dev."""
 
-# the packaged sample is small
+# the packaged sample is small, and for the embedded encoder these were chosen
 _SAMPLE_TRAINER: dict[str, Any] = {
     "num_train_epochs": 7,
     "per_device_train_batch_size": 16,
@@ -97,8 +101,12 @@ def compare(
         if search is None and earlier.search is not None:
             search = earlier.search.trials
         keep_models = earlier.keep_models if keep_models is None else keep_models
-    elif config and earlier is not None and config.get("precision") == AUTO:  # decided once
-        config = {**config, "precision": earlier.base().get("precision", FP32)}
+    elif config and earlier is not None:  # decided once
+        given = config.get("trainer") or {}
+        kept = {key: earlier.trainer[key] for key in open_keys(given) if key in earlier.trainer}
+        config = {**config, "trainer": {**kept, **given}}
+        if config.get("precision") == AUTO:
+            config["precision"] = earlier.base().get("precision", FP32)
     with contextlib.nullcontext() if place is None else place.joined():
         plan = make_plan(
             config or {},
@@ -166,6 +174,9 @@ def make_plan(
             f"expected gold in the test file {quoted(splits['test'].source)}, on which the "
             "objectives are compared, got none: give another --test"
         )
+    shared, notes = with_defaults(shared, source, len(splits["train"]))
+    for note in notes:
+        _log.info(note)
     files = {
         split: DataFile(
             data.source if shared.train == SAMPLE else str(getattr(shared, split)),
@@ -265,21 +276,29 @@ def _shared_config(given: Mapping[str, Any]) -> RunConfig:
                 f"expected no {name} in a comparison, got {quoted(given[name])}: {why}"
             )
     config = RunConfig.from_mapping(given)
+    if config.lora is not None and not LowRank.of(config.lora).merge:
+        raise InputError(
+            "expected lora with merge=yes in a comparison, got merge=no: the recommended model is "
+            "kept as a plain model folder"
+        )
     if config.train != SAMPLE and config.test is None:
         raise InputError(
             "expected a test file, on which the objectives are compared, got none: dev already "
             "chooses the checkpoints and the decision rules; give --test"
         )
-    trainer = budgeted(config.trainer, sample=config.train == SAMPLE)
+    trainer = budgeted(config.trainer, sample=(config.train, config.model) == (SAMPLE, MINILM))
     return RunConfig.from_mapping({**asdict(config), "trainer": trainer})
 
 
 def budgeted(trainer: Mapping[str, Any], sample: bool = False) -> dict[str, Any]:
-    """Keys of the trainer in full, with ten evaluations on dev as the default.
+    """Keys of the trainer, with ten evaluations on dev as the default.
 
-    The keys that a user chose win for all objectives alike.
+    The keys that a user chose win for all objectives alike. ``training.defaults`` adds those of its
+    rule, once the data is read.
     """
-    keys = {**TRAINER_DEFAULTS, **(_SAMPLE_TRAINER if sample else {})}
+    ruled = open_keys(trainer)
+    keys = {name: key for name, key in TRAINER_DEFAULTS.items() if name not in ruled}
+    keys |= _SAMPLE_TRAINER if sample else {}
     if not {"eval_strategy", "save_strategy"} & trainer.keys():
         often = trainer.get("eval_steps", OFTEN)
         keys |= {"eval_strategy": "steps", "eval_steps": often}

@@ -27,6 +27,7 @@ from dicetune.records import RunRecord, replace_text
 from dicetune.training.auto import AUTO, TRIES
 from dicetune.training.callbacks import ShowTraining
 from dicetune.training.config import RunConfig
+from dicetune.training.defaults import with_earlier
 from dicetune.training.folder import CONFIG_FILE, check_place, clear
 from dicetune.training.precision import with_precision
 from dicetune.training.run import run
@@ -78,7 +79,8 @@ def try_losses(
                 "go on with them, --overwrite to delete them, or another --out"
             )
         delete_runs(place)
-    config = with_precision(config, place / f"1-{TRIES[0]}")
+    first = place / f"1-{TRIES[0]}"
+    config, _ = with_earlier(with_precision(config, first), first)
     runs = []
     for number, loss in enumerate(TRIES[:most], 1):
         _log.info("try %d of %d: %s", number, most, loss)

@@ -1,5 +1,6 @@
 """Encoders: found by name, loaded offline, never from a pickle; and the MRC-NER model on them."""
 
+from dicetune.models.adapters import LowRank
 from dicetune.models.encoder import (
     MINILM_SHA256,
     load_model,

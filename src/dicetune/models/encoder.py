@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,15 @@ import torch
 from torch import Tensor, nn
 from transformers import (
     AutoConfig,
+    AutoModel,
     AutoModelForSequenceClassification,
     AutoModelForTokenClassification,
+    PretrainedConfig,
 )
 from transformers.utils import logging
 
 from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
+from dicetune.models.adapters import is_adapter_folder
 from dicetune.records import read_json, sha256
 
 MINILM = "minilm"
@@ -47,6 +51,11 @@ def resolve_encoder(name: str) -> str:
         return _embedded()
     folder = Path(name)
     if folder.is_dir():
+        if is_adapter_folder(folder):
+            raise InputError(
+                f"expected a folder with the weights of a model, got {quoted(folder)} with "
+                "adapters alone: train it with --lora merge=yes"
+            )
         check_weights(folder)
         return str(folder)
     if folder.is_file() or name.startswith((".", "/", "~")):
@@ -64,7 +73,7 @@ def check_weights(folder: Path) -> None:
             f"expected a model folder with config.json, got {quoted(folder)} without it: "
             "give a folder that save_pretrained or `dicetune train` wrote"
         )
-    if (folder / _WEIGHTS).is_file():
+    if (folder / _WEIGHTS).is_file() or is_adapter_folder(folder):
         return
     index = folder / _WEIGHTS_INDEX
     if not index.is_file():
@@ -221,6 +230,36 @@ def _check_whole(model: Any, source: str, found: dict[str, Any]) -> None:
             f"expected every weight of the encoder in {quoted(Path(source))}, got none for "
             f"{listed(missing, most=3)}: they would be random, so save the model again"
         )
+
+
+# the size of an encoder
+
+
+@dataclass(frozen=True)
+class EncoderSize:
+    """The size of an encoder: its hidden size, and its parameters without embeddings."""
+
+    hidden: int
+    parameters: int
+
+
+def encoder_size(source: str | PretrainedConfig) -> EncoderSize:
+    """The size of the encoder behind a folder, a Hub id or a configuration; no weights are read.
+
+    Example:
+        >>> from transformers import BertConfig
+        >>> encoder_size(BertConfig()).parameters  # BERT-base
+        85646592
+    """
+    with loading(str(source)):
+        if isinstance(source, str):
+            source = AutoConfig.from_pretrained(source, trust_remote_code=False)
+        with torch.device("meta"):
+            model = AutoModel.from_config(source, trust_remote_code=False)
+    layers = [module for module in model.modules() if isinstance(module, nn.Embedding)]
+    words = {weight for layer in layers for weight in layer.parameters()}
+    counted = sum(weight.numel() for weight in model.parameters() if weight not in words)
+    return EncoderSize(source.get_text_config().hidden_size, counted)
 
 
 # the output layer and its labels

@@ -169,7 +169,12 @@ def check_vocabulary(model: Any, tokenizer: Any) -> None:
 
 
 def fit_vocabulary(model: Any, tokenizer: Any) -> None:
-    """Give a model an embedding, random ones at the end, for each piece of its tokenizer."""
+    """Give a model an embedding, random ones at the end, for each piece, and its padding's number.
+
+    Decoders come without padding; their heads for texts look for the last piece before it.
+    """
+    if model.config.get_text_config().pad_token_id is None:
+        model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     embeddings = _embeddings(model)
     if embeddings is not None and len(tokenizer) > embeddings:
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)

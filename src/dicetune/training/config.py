@@ -24,6 +24,7 @@ from dicetune.errors import (
     unknown_name,
 )
 from dicetune.losses import Recipe
+from dicetune.models.adapters import LowRank
 from dicetune.records import DEFAULT, TUNED
 from dicetune.tasks import TASKS, build_options, task_named
 from dicetune.tasks.options import (
@@ -49,6 +50,8 @@ _OF_LABELS = ("options", "class_weight")
 _MOST_BYTES = 1_000_000
 _DEEPEST = 20
 
+# epochs, learning rate and batch size are those of configurations of earlier versions: a new run
+# chooses by training.defaults
 TRAINER_DEFAULTS: dict[str, Any] = {
     "num_train_epochs": 5,
     "learning_rate": 2e-4,
@@ -126,6 +129,8 @@ class RunConfig:
             ``training.sets``.
         precision: "fp32" (default), "bf16" (autocast; losses stay in float32), or "auto": bf16
             where the device is faster with it, measured once and kept.
+        lora: train adapters of low rank and the head alone, such as "r=16,alpha=32"; see
+            ``models.adapters.LowRank``.
         prior_bias: true starts each sigmoid at the share of its positives in the training split,
             and a softmax at the share of its background class (O), or of each class; false starts
             sigmoids at one half; by default ``training.auto.starts_at_prior`` decides.
@@ -179,6 +184,7 @@ class RunConfig:
     class_weight: dict[str, Any] | None = None
     set: str = BATCH
     precision: str = FP32
+    lora: str | None = None
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(RunConfig)
@@ -216,6 +222,13 @@ class RunConfig:
                 raise InputError(
                     f"expected precision or trainer.{name}, got precision {quoted(self.precision)} "
                     f"and trainer.{name}: leave trainer.{name} out"
+                )
+        if self.lora is not None:
+            LowRank.of(self.lora)
+            if self.add_characters:
+                raise InputError(
+                    "expected lora or add_characters, got both: the embeddings of new characters "
+                    "must be trained, and lora trains none"
                 )
         if self.decision not in (TUNED, DEFAULT):
             raise unknown_name("decision", self.decision, (TUNED, DEFAULT))

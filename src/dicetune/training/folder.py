@@ -61,7 +61,7 @@ _NAMED = re.compile(r"decision\.[\w-]+\.json|tuned\.[\w-]+\.jsonl")
 _MODEL = re.compile(
     r"(model|adapter_model)(-\d+-of-\d+)?\.safetensors(\.index\.json)?"
     r"|(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|added_tokens"
-    r"|vocab|entity_vocab|emoji|normalizer|preprocessor_config)\.json"
+    r"|adapter_config|vocab|entity_vocab|emoji|normalizer|preprocessor_config)\.json"
     r"|chat_template\.jinja|vocab\.txt|merges\.txt|bpe\.codes"
     r"|(spiece|spm|tokenizer|sentencepiece|sentencepiece\.bpe|source|target)\.(model|spm)"
 )

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from dicetune.data import MANY_UNKNOWN
-from dicetune.errors import InputError, NoGoldError, quoted, unknown_name
+from dicetune.errors import InputError, NoGoldError, of_extra, quoted, unknown_name
 from dicetune.loss_input import Kind
 from dicetune.losses import Loss, Recipe, SumLoss, code_of
 from dicetune.models import (
+    LowRank,
     check_vocabulary,
     fit_vocabulary,
     load_model,
@@ -32,6 +33,7 @@ from dicetune.training.auto import AUTO, Facts, Start, settled
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.choice import Choice
 from dicetune.training.config import SAMPLE, RunConfig
+from dicetune.training.defaults import with_defaults
 from dicetune.training.heads import with_class_counts
 from dicetune.training.objective import Objective
 from dicetune.training.sets import LossSet
@@ -184,20 +186,30 @@ def _named(note: str, elsewhere: Mapping[str, str]) -> str:
 
 
 def prepare(
-    config: RunConfig, *, each_decision: bool = False, inputs: Inputs | None = None
+    config: RunConfig,
+    *,
+    each_decision: bool = False,
+    inputs: Inputs | None = None,
+    settle: bool = True,
 ) -> Prepared:
     """Read, check and encode; log the notes for the user before training.
 
     ``each_decision`` keeps the best checkpoint under each decision, not only the chosen one.
-    ``inputs`` are used where they were read before for the same keys.
+    ``inputs`` are used where they were read before for the same keys. ``settle`` chooses learning
+    rate, epochs and batch size where none are given.
     """
     recipe = config.recipe()  # an unknown loss is refused before anything is read
+    if config.lora is not None:
+        of_extra("peft", "lora", "--lora")
     code = code_of(recipe.losses)
     if inputs is None or not inputs.serve(config):
         inputs = Inputs.read(config)
     splits, task, encoded = inputs.splits, inputs.task, inputs.encoded
     model, collator = inputs.model, inputs.collator
     notes = [*([] if config.note is None else [config.note]), *inputs.notes]
+    if settle:
+        config, chosen = with_defaults(config, inputs.source, len(splits["train"]))
+        notes += chosen
     class_counts = None
     open_start = config.loss == AUTO or (config.prior_bias is None and str(recipe) == "ce")
     if config.prior_bias or open_start or any(loss.needs_class_counts for loss in recipe.losses):
@@ -225,6 +237,14 @@ def prepare(
     )
     prepared.finish(model)
     kinds = _rehearse(prepared, model)
+    if config.lora is not None:
+        own_class = type(model).__module__.startswith("dicetune.")
+        if own_class and not LowRank.of(config.lora).merge:
+            raise InputError(
+                f"expected lora with merge=yes for task {quoted(task.name)}, got merge=no: its "
+                "model is no class of transformers, and is saved whole"
+            )
+        LowRank.of(config.lora).layers(model)  # an unknown target is refused before training
     with_set = any(Objective(loss, config.hard_negatives).has_set(kinds) for loss in recipe.losses)
     notes += LossSet.of(config.set).notes(with_set, str(recipe))
     _log.info("objective: %s", recipe)

@@ -15,6 +15,7 @@ from dicetune.decide import Split, Tuned, tune_splits
 from dicetune.decide.folder import DEV, write_tuned
 from dicetune.decide.run_scores import write_scores
 from dicetune.losses import start_steps
+from dicetune.models.adapters import save_model
 from dicetune.records import (
     DEFAULT,
     METRICS_FILE,
@@ -75,6 +76,7 @@ def record_of(prepared: Prepared, trainer: ObjectiveTrainer, seconds: float) -> 
             "name": config.model,
             "sha256": weights_of(prepared.source),
             "parameters": sum(p.numel() for p in trainer.model.parameters()),
+            "trained": sum(p.numel() for p in trainer.model.parameters() if p.requires_grad),
         },
         training={
             "seconds": round(seconds, 1),
@@ -206,7 +208,8 @@ def _write(
     asked = _asked(prepared, trainer)
     if not trainer.is_world_process_zero():
         return
-    trainer.model.save_pretrained(folder)
+    config = prepared.config
+    save_model(trainer.model, folder, config.model, config.lora)
     prepared.tokenizer.save_pretrained(folder)
     problem, splits = prepared.choice.problem, {name: one.split for name, one in scored.items()}
     write_scores(folder, problem.settings, splits)

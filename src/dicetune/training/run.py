@@ -14,7 +14,7 @@ from transformers.integrations import get_reporting_integration_callbacks
 from transformers.trainer import TRAINING_ARGS_NAME
 
 from dicetune.errors import InputError, InterruptedRunError, StopRequestedError, quoted
-from dicetune.models import load_model, quiet_loading
+from dicetune.models import LowRank, load_model, quiet_loading
 from dicetune.records import RunRecord, silent_log
 from dicetune.training.callbacks import (
     KeepBest,
@@ -27,6 +27,7 @@ from dicetune.training.callbacks import (
 )
 from dicetune.training.choice import DevEvaluations
 from dicetune.training.config import TRAINER_DEFAULTS, RunConfig
+from dicetune.training.defaults import with_earlier
 from dicetune.training.folder import (
     CHECKPOINTS,
     check_place,
@@ -81,11 +82,15 @@ def run(
             program has a handler for SIGTERM (else the program ends).
     """
     config = with_precision(config, Path(config.out or "") if resume else None)
+    config, goes_on = with_earlier(config, Path(config.out or "")) if resume else (config, False)
     folder = check_place(config, overwrite=overwrite, resume=resume)
     is_first = is_first_process()
     with silent_log(when=not is_first), quiet_loading():
         try:
-            prepared = prepare(config, each_decision=each_decision, inputs=inputs)
+            prepared = prepare(
+                config, each_decision=each_decision, inputs=inputs, settle=not goes_on
+            )
+            config = prepared.config
             arguments = _arguments(prepared, folder)
         except _STOPS:
             raise InterruptedRunError("stopped before training began; nothing was made") from None
@@ -174,6 +179,10 @@ def _trainer(
         prepared.finish(model)
         for name, value in task.model_config.items():
             setattr(model.config, name, value)
+        if config.lora is not None:
+            LowRank.of(config.lora).put_into(model)
+            if arguments.gradient_checkpointing:  # frozen embeddings would cut the graph
+                model.enable_input_require_grads()
         return model
 
     recipe = prepared.recipe

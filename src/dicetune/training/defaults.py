@@ -1,0 +1,150 @@
+"""Learning rate, epochs and batch size where none are given: by the encoder and the data.
+
+The *encoder* decides the learning rate. Larger encoders bear less: 2e-4 is right for the 22M
+parameters of MiniLM, and ruins a BERT-base. ``BANDS`` is the rule, with its sources. Embeddings do
+not count: a vocabulary of 250,000 words makes an encoder no deeper.
+
+The *data* decides epochs and batch size. A few epochs over little data are too few steps (Mosbach
+et al. 2021, Zhang et al. 2021): the batch is the largest of 32, 16 and 8 with which 20 epochs have
+enough steps, and there are as many epochs as give these steps, at least those of the band.
+
+The values are written into the configuration of the run, or the plan of the comparison: a resume
+and an earlier configuration keep what they had.
+
+References: Devlin et al. 2019 (BERT: 2e-5 to 5e-5, 2 to 4 epochs, batches of 16 or 32); Turc et
+al. 2019 (small BERTs: 3e-5 to 3e-4); Liu et al. 2019 (RoBERTa: 1e-5 to 3e-5); Clark et al. 2020
+(ELECTRA: small 3e-4, base 1e-4, large 5e-5); He et al. 2021 (DeBERTa, large: 5e-6 to 1e-5); Hu et
+al. 2022 (LoRA: 2e-4 to 5e-4); Mosbach et al. 2021, "On the stability of fine-tuning BERT" (20
+epochs for small data); Zhang et al. 2021, "Revisiting few-sample BERT fine-tuning".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from dicetune.models.encoder import EncoderSize, encoder_size
+from dicetune.training.config import RunConfig
+from dicetune.training.folder import CONFIG_FILE
+from dicetune.training.processes import process_count
+
+RATE, EPOCHS, BATCH = "learning_rate", "num_train_epochs", "per_device_train_batch_size"
+LORA_RATE = 2e-4
+MOST_EPOCHS = 20
+BATCHES = (32, 16, 8)
+
+
+@dataclass(frozen=True)
+class Band:
+    """Encoders of one size: its bounds, and what they are trained with.
+
+    Args:
+        name: in words.
+        hidden: largest hidden size.
+        parameters: largest number of parameters without embeddings.
+        rate: learning rate.
+        epochs: fewest epochs.
+        steps: fewest steps, if 20 epochs have as many.
+    """
+
+    name: str
+    hidden: float
+    parameters: float
+    rate: float
+    epochs: int
+    steps: int
+
+
+BANDS = (
+    Band("small", 384, 30e6, 2e-4, 5, 200),
+    Band("medium-sized", 512, 60e6, 1e-4, 4, 300),
+    Band("base-sized", 768, 150e6, 3e-5, 3, 500),
+    Band("large", math.inf, math.inf, 1e-5, 3, 800),
+)
+"""From the smallest: the first that holds an encoder."""
+
+
+def band_of(size: EncoderSize) -> Band:
+    """The band of an encoder.
+
+    Example:
+        >>> band_of(EncoderSize(384, 10_600_000)).rate, band_of(EncoderSize(768, 85_000_000)).rate
+        (0.0002, 3e-05)
+    """
+    return next(
+        band for band in BANDS if size.hidden <= band.hidden and size.parameters <= band.parameters
+    )
+
+
+def open_keys(trainer: Mapping[str, Any]) -> list[str]:
+    """The keys of the rule that a trainer's keys leave open; a number of steps leaves no epochs.
+
+    Example:
+        >>> open_keys({"learning_rate": 1e-4, "max_steps": 100})
+        ['per_device_train_batch_size']
+    """
+    steps = trainer.get("max_steps") or -1
+    ruled = (RATE, BATCH) if int(steps) > 0 else (RATE, BATCH, EPOCHS)
+    return [key for key in ruled if trainer.get(key) is None]
+
+
+def missing_keys(
+    trainer: Mapping[str, Any], size: EncoderSize, examples: int, band: Band | None = None
+) -> tuple[dict[str, Any], str]:
+    """The open keys of a trainer with their values, and a sentence that says them.
+
+    Example:
+        >>> missing_keys({}, EncoderSize(384, 10_600_000), 436)[0].values()
+        dict_values([0.0002, 32, 15])
+        >>> missing_keys({"learning_rate": 1e-4}, EncoderSize(384, 10_600_000), 50_000)[0].values()
+        dict_values([32, 5])
+    """
+    band = band_of(size) if band is None else band
+    together = trainer.get("gradient_accumulation_steps", 1) * process_count()
+
+    def steps(batch: int) -> int:
+        return max(math.ceil(examples / (batch * together)), 1)
+
+    enough = [batch for batch in BATCHES if MOST_EPOCHS * steps(batch) >= band.steps]
+    batch = trainer.get(BATCH) or max(enough, default=BATCHES[-1])
+    epochs = min(max(band.epochs, math.ceil(band.steps / steps(batch))), MOST_EPOCHS)
+    values = {RATE: band.rate, BATCH: batch, EPOCHS: epochs}
+    chosen = {key: values[key] for key in open_keys(trainer)}
+    words = {RATE: "learning rate {:.0e}", BATCH: "batches of {}", EPOCHS: "{} epochs"}
+    said = ", ".join(words[key].format(value) for key, value in chosen.items())
+    return chosen, said.replace("e-0", "e-") + (
+        f": for {examples:,} training examples and a {band.name} encoder "
+        f"({size.parameters / 1e6:.1f}M parameters without embeddings, hidden size {size.hidden})"
+    )
+
+
+def with_defaults(config: RunConfig, source: str, examples: int) -> tuple[RunConfig, list[str]]:
+    """The configuration with learning rate, epochs and batch size, and a note of those chosen.
+
+    Args:
+        config: of a run, or shared by the runs of a comparison.
+        source: folder or Hub id of the encoder.
+        examples: number of training examples.
+    """
+    if not open_keys(config.trainer):
+        return config, []
+    band = band_of(size := encoder_size(source))
+    if config.lora is not None:
+        band = replace(band, rate=LORA_RATE, name=f"{band.name} (LoRA)")
+    chosen, said = missing_keys(config.trainer, size, examples, band)
+    return replace(config, trainer={**config.trainer, **chosen}), [said]
+
+
+def with_earlier(config: RunConfig, earlier: Path) -> tuple[RunConfig, bool]:
+    """The configuration with the keys that an unfinished run began with, and whether one is there.
+
+    A run of an earlier version has no such keys, and keeps the constants of that version.
+    """
+    if not (earlier / CONFIG_FILE).is_file():
+        return config, False
+    before = RunConfig.from_yaml(earlier / CONFIG_FILE).trainer
+    kept = {key: before[key] for key in (RATE, EPOCHS, BATCH) if key in before}
+    return replace(config, trainer={**kept, **config.trainer}), True
