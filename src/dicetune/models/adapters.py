@@ -46,7 +46,7 @@ class LowRank:
     """
 
     r: int = 16
-    alpha: float = 32
+    alpha: int = 32
     dropout: float = 0.1
     target: tuple[str, ...] = ()
     merge: bool = True
@@ -65,7 +65,7 @@ class LowRank:
         found: dict[str, Any] = {}
         readers: dict[str, Any] = {
             "r": int,
-            "alpha": float,
+            "alpha": int,
             "dropout": float,
             "target": lambda value: tuple(value.split("/")),
             "merge": lambda value: {"yes": True, "no": False}[value],
