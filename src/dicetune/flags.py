@@ -147,6 +147,15 @@ Lora = Annotated[
         default="train all weights",
     ),
 ]
+Sampler = Annotated[
+    Text,
+    flag(
+        "balanced: draw every label, or type of entity, equally often.",
+        metavar="NAME",
+        panel=TRAINING,
+        default="each text once an epoch",
+    ),
+]
 Config = Annotated[
     File, flag("YAML file with keys of the configuration; flags override it.", panel=RUN)
 ]

@@ -30,6 +30,7 @@ from dicetune.flags import (
     Number,
     Options,
     Precision,
+    Sampler,
     Settings,
     Shares,
     SplitSeed,
@@ -104,6 +105,7 @@ def compare(
     batch_size: BatchSize = None,
     precision: Precision = None,
     lora: Lora = None,
+    sampler: Sampler = None,
     option: Options = None,
     out: Annotated[
         Text, flag("Folder of the comparison; --out alone continues it.", panel=RUN)

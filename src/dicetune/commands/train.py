@@ -27,6 +27,7 @@ from dicetune.flags import (
     Number,
     Options,
     Precision,
+    Sampler,
     Settings,
     Shares,
     SplitSeed,
@@ -94,6 +95,7 @@ def train(
     batch_size: BatchSize = None,
     precision: Precision = None,
     lora: Lora = None,
+    sampler: Sampler = None,
     patience: Annotated[
         Number,
         flag(

@@ -31,6 +31,7 @@ from dicetune.records import METRICS_FILE, RunRecord, read_json
 from dicetune.tasks.split import SplitFiles
 from dicetune.training.callbacks import ShowTraining
 from dicetune.training.config import RunConfig
+from dicetune.training.defaults import with_earlier
 from dicetune.training.folder import CONFIG_FILE, check_place
 from dicetune.training.precision import with_precision
 from dicetune.training.results import DevScores
@@ -78,7 +79,7 @@ def train_folds(
             )
         delete_runs(place)
     count = len(parts.files) // len(NAMES)
-    config = with_precision(config, place / "1")
+    config, _ = with_earlier(with_precision(config, place / "1"), place / "1")
     runs = []
     for fold in range(1, count + 1):
         _log.info("fold %d of %d", fold, count)
@@ -86,6 +87,7 @@ def train_folds(
         note = f"fold {fold} of {count} of {config.train}"
         own = replace(config, **files, note=note, out=str(place / str(fold)))
         runs.append(finish_run(own, show))
+        config = replace(config, trainer=runs[0].record.config["trainer"])  # the same for all
         for weights in runs[-1].folder.rglob(WEIGHTS):
             weights.unlink()
     if len({tuple(one.record.labels) for one in runs}) > 1:

@@ -260,6 +260,10 @@ class Task(ABC):
         found = {t.name: t.class_counts(len(self.labels)) for t in self.loss_targets(labels)}
         return {name: counts for name, counts in found.items() if counts is not None}
 
+    def sampled_classes(self) -> list[str]:
+        """The class of each label for a sampler that balances classes; "" for the background."""
+        return ["" if n == self.background else name for n, name in enumerate(self.labels)]
+
     def head_biases(self, model: Any) -> dict[str, Tensor]:
         """Biases of the outputs as views that can be written, (C,), by target.
 

@@ -18,7 +18,7 @@ from dicetune.data.exports.documents import OFFSETS
 from dicetune.data.tagged.sentences import Numbering
 from dicetune.errors import InputError, listed
 from dicetune.problems import Spans, Tags
-from dicetune.problems.schemes import TagRows, scheme_of
+from dicetune.problems.schemes import TagRows, scheme_of, split_tag
 from dicetune.tasks.base import Data, Scores
 from dicetune.tasks.options import GOLD, MODEL, TaskOptions, option
 from dicetune.tasks.token import OUTSIDE, TokenTask
@@ -117,6 +117,10 @@ class NerTask(TokenTask):
             "scheme": self.scheme or "iob2",
             "convention": self.convention,
         }
+
+    def sampled_classes(self) -> list[str]:
+        """The type of entity of each tag."""
+        return [split_tag(tag)[1] for tag in self.labels]
 
 
 class PosTask(TokenTask):

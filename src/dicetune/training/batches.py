@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from dicetune.tasks import Task
 from dicetune.tasks.encoded import Features
 
 _BATCHES_PER_BLOCK = 50
+_AT_ONCE = 256
 
 
 class LengthGroupedSampler(Sampler[int]):
@@ -25,8 +27,9 @@ class LengthGroupedSampler(Sampler[int]):
 
     All texts are shuffled and cut into blocks of many batches; each block is sorted by length, and
     the batches are shuffled. There is little padding, and each batch is a random draw. The order
-    depends only on seed and epoch, not on the global random state: a resumed run has the same
-    batches.
+    depends only on seed and epoch, not on the global random state: a resumed run and every process
+    have the same batches. With ``weights`` as many texts are drawn, with replacement, each with a
+    probability in proportion to its weight.
 
     Example:
         >>> sampler = LengthGroupedSampler([3, 9, 3, 8], batch_size=2, seed=1)
@@ -35,19 +38,26 @@ class LengthGroupedSampler(Sampler[int]):
         [(0, 2), (1, 3)]
     """
 
-    def __init__(self, lengths: Sequence[int] | np.ndarray, batch_size: int, seed: int) -> None:
+    def __init__(
+        self,
+        lengths: Sequence[int] | np.ndarray,
+        batch_size: int,
+        seed: int,
+        weights: Tensor | None = None,
+    ) -> None:
         self.lengths = torch.as_tensor(lengths)
+        self.weights = weights
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = 0
 
     @classmethod
-    def of(cls, dataset: Any, batch_size: int, seed: int) -> Self:
+    def of(cls, dataset: Any, batch_size: int, seed: int, weights: Tensor | None = None) -> Self:
         """The sampler of the windows of a task, a datasets.Dataset, or a sequence of mappings."""
         if isinstance(dataset, Features):
-            return cls(dataset.lengths, batch_size, seed)
+            return cls(dataset.lengths, batch_size, seed, weights)
         if "input_ids" in getattr(dataset, "column_names", ()):
-            return cls([len(ids) for ids in dataset["input_ids"]], batch_size, seed)
+            return cls([len(ids) for ids in dataset["input_ids"]], batch_size, seed, weights)
         lengths = []
         for number in range(len(dataset)):
             item = dataset[number]
@@ -58,7 +68,7 @@ class LengthGroupedSampler(Sampler[int]):
                     "give length_grouped=False"
                 )
             lengths.append(len(item["input_ids"]))
-        return cls(lengths, batch_size, seed)
+        return cls(lengths, batch_size, seed, weights)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose order comes next."""
@@ -69,7 +79,11 @@ class LengthGroupedSampler(Sampler[int]):
 
     def __iter__(self) -> Iterator[int]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        order = torch.randperm(len(self.lengths), generator=generator)
+        count = len(self.lengths)
+        if self.weights is None:
+            order = torch.randperm(count, generator=generator)
+        else:
+            order = torch.multinomial(self.weights, count, replacement=True, generator=generator)
         full: list[Tensor] = []
         rest: list[Tensor] = []  # a batch that is not full comes last
         for block in torch.split(order, self.batch_size * _BATCHES_PER_BLOCK):
@@ -80,6 +94,44 @@ class LengthGroupedSampler(Sampler[int]):
             yield from full[int(index)].tolist()
         for batch in rest:
             yield from batch.tolist()
+
+
+def balanced_weights(
+    task: Task, features: Features, collator: PaddingCollator
+) -> tuple[Tensor, dict[str, int]]:
+    """The weight of each window that makes its class as likely as any other, and class sizes.
+
+    The class of a window is its label, the rarest of its labels, or the rarest type of its
+    entities, by number of windows; "" is a window without any. With n_c windows of the class c the
+    weight is 1 / n_c.
+
+    Raises:
+        InputError: for a task whose targets are positions of a text and no classes.
+    """
+    names = task.sampled_classes()
+    held: list[set[str]] = []
+    for begin in range(0, len(features), _AT_ONCE):
+        batch = collator(features[begin : begin + _AT_ONCE])
+        for row in range(len(next(iter(batch.values())))):
+            counts = task.class_counts({name: batch[name][row : row + 1] for name in task.targets})
+            if not counts:
+                raise InputError(
+                    f"expected a task with classes for the balanced sampler, got {task.name}: its "
+                    "outputs are positions of a text; leave the sampler out"
+                )
+            held.append({name for items in counts.values() for name in _held(items, names)})
+    windows = Counter(name for found in held for name in found)
+    classes = [min(found, key=lambda name: (windows[name], name), default="") for found in held]
+    sizes = Counter(classes)
+    weights = torch.tensor([1 / sizes[name] for name in classes], dtype=torch.float64)
+    return weights, dict(sorted(sizes.items()))
+
+
+def _held(items: Tensor, names: Sequence[str]) -> set[str]:
+    """The classes that a window holds, by its items of each class, (C,) or (C, 2)."""
+    there = items if items.ndim == 1 else items[:, 1]
+    of = names if len(names) == len(there) else ["positive"] * len(there)
+    return {name for name, count in zip(of, there.tolist(), strict=True) if count} - {""}
 
 
 class EpochOfSampler(TrainerCallback):

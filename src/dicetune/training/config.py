@@ -36,19 +36,18 @@ from dicetune.tasks.options import (
     read_text,
 )
 from dicetune.training.auto import AUTO, recipe_of
+from dicetune.training.config_file import read_yaml
 from dicetune.training.sets import BATCH, LossSet
 
 SAMPLE = "sample"
 FP32, BF16 = "fp32", "bf16"
+BALANCED = "balanced"
 PRECISIONS = (FP32, BF16, AUTO)
 WITHOUT_FLAG = (
     *("set", "hard_negatives", "prior_bias", "class_weight"),
     *("max_dev", "max_test", "note", "keep_checkpoints"),
 )
 _MAPPINGS = ("options", "trainer", "class_weight")
-_OF_LABELS = ("options", "class_weight")
-_MOST_BYTES = 1_000_000
-_DEEPEST = 20
 
 # epochs, learning rate and batch size are those of configurations of earlier versions: a new run
 # chooses by training.defaults
@@ -131,6 +130,8 @@ class RunConfig:
             where the device is faster with it, measured once and kept.
         lora: train adapters of low rank and the head alone, such as "r=16,alpha=32"; see
             ``models.adapters.LowRank``.
+        sampler: "balanced" draws every class equally often (``balanced_weights``); by default each
+            text comes once in an epoch.
         prior_bias: true starts each sigmoid at the share of its positives in the training split,
             and a softmax at the share of its background class (O), or of each class; false starts
             sigmoids at one half; by default ``training.auto.starts_at_prior`` decides.
@@ -185,6 +186,7 @@ class RunConfig:
     set: str = BATCH
     precision: str = FP32
     lora: str | None = None
+    sampler: str | None = None
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(RunConfig)
@@ -223,6 +225,8 @@ class RunConfig:
                     f"expected precision or trainer.{name}, got precision {quoted(self.precision)} "
                     f"and trainer.{name}: leave trainer.{name} out"
                 )
+        if self.sampler not in (None, BALANCED):
+            raise unknown_name("sampler", self.sampler, [BALANCED])
         if self.lora is not None:
             LowRank.of(self.lora)
             if self.add_characters:
@@ -381,75 +385,3 @@ def _check_trainer(trainer: Mapping[str, Any]) -> None:
             "expected trainer.save_total_limit of at least 2, got 1: the best checkpoint and the "
             "last one are both needed"
         )
-
-
-# YAML
-
-
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """The mapping in a YAML file, its scalars as texts: the type of a key reads each text.
-
-    YAML itself would read ``010`` as 8, ``1:30`` as 90 and ``no`` as false. An empty value and a
-    plain ``null`` are ``None``, except in ``options`` and ``class_weight``, where ``null`` may be a
-    label. Anchors, tags and several documents are refused: no configuration needs them, and most of
-    them can break a program.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(_MOST_BYTES + 1)
-        if len(data) > _MOST_BYTES:
-            raise DataError(path, "expected a configuration of at most 1 MB, got more")
-        text = data.decode("utf-8-sig")
-        _check_plain(path, text)
-        node: Any = yaml.compose(text, yaml.BaseLoader)
-    except OSError as error:
-        raise InputError(
-            f"expected a configuration file, got {quoted(Path(path))}: {error.strerror}"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise DataError(path, f"expected UTF-8, got a byte that is not ({error})") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = None if mark is None else mark.line + 1
-        problem = getattr(error, "problem", None) or "it cannot be read"
-        raise DataError(path, f"expected YAML, got {problem}", line=line) from None
-    if not isinstance(node, yaml.MappingNode):
-        what = "nothing" if node is None else f"a {node.id}"
-        raise DataError(path, f"expected 'name: value' lines, got {what}")
-    values: dict[str, Any] = _value_of(path, node)
-    return values
-
-
-def _check_plain(path: str | Path, text: str) -> None:
-    """Refuse all but names, values and lists, before anything is built."""
-    depth = 0
-    event: Any
-    for event in yaml.parse(text, yaml.BaseLoader):
-        line = event.start_mark.line + 1
-        if getattr(event, "anchor", None) is not None:
-            raise DataError(path, "expected no anchor and no alias, got one: write it out", line)
-        if getattr(event, "tag", None) is not None:
-            raise DataError(path, f"expected no tag, got {quoted(event.tag)}: leave it out", line)
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            raise DataError(path, f"expected at most {_DEEPEST} levels, got more", line)
-
-
-def _value_of(path: str | Path, node: yaml.Node, of_labels: bool = False) -> Any:
-    """A node as a text, a list or a mapping; an empty plain scalar as ``None``."""
-    if isinstance(node, yaml.ScalarNode):
-        nothing = ("",) if of_labels else ("", "null", "~")
-        return None if node.value in nothing and node.style is None else node.value
-    if isinstance(node, yaml.SequenceNode):
-        return [_value_of(path, entry, of_labels) for entry in node.value]
-    found: dict[str, Any] = {}
-    key: Any
-    for key, value in node.value:
-        line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode):
-            raise DataError(path, "expected a name before the colon, got a list or mapping", line)
-        if key.value in found:
-            raise DataError(path, f"expected each name once, got {quoted(key.value)} again", line)
-        found[key.value] = _value_of(path, value, of_labels or key.value in _OF_LABELS)
-    return found

@@ -40,7 +40,8 @@ from dicetune.records import (
     write_json,
 )
 from dicetune.training.auto import AUTO
-from dicetune.training.config import FP32, RunConfig, read_yaml
+from dicetune.training.config import FP32, RunConfig
+from dicetune.training.config_file import read_yaml
 from dicetune.training.sets import BATCH
 
 _log = logging.getLogger(__name__)

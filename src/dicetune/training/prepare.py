@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from dicetune.data import MANY_UNKNOWN
-from dicetune.errors import InputError, NoGoldError, of_extra, quoted, unknown_name
+from dicetune.errors import InputError, NoGoldError, listed, of_extra, quoted, unknown_name
 from dicetune.loss_input import Kind
 from dicetune.losses import Loss, Recipe, SumLoss, code_of
 from dicetune.models import (
@@ -30,7 +30,7 @@ from dicetune.models import (
 from dicetune.records import PREDICTIONS_FILE, sha256
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
 from dicetune.training.auto import AUTO, Facts, Start, settled
-from dicetune.training.batches import PaddingCollator
+from dicetune.training.batches import PaddingCollator, balanced_weights
 from dicetune.training.choice import Choice
 from dicetune.training.config import SAMPLE, RunConfig
 from dicetune.training.defaults import with_defaults
@@ -63,6 +63,7 @@ class Prepared:
     code: dict[str, str | None]
     start: Start
     choice: Choice
+    weights: Tensor | None = None
 
     def under(self, decision: str) -> Prepared:
         """The same run with another decision."""
@@ -210,6 +211,11 @@ def prepare(
     if settle:
         config, chosen = with_defaults(config, inputs.source, len(splits["train"]))
         notes += chosen
+    weights = None
+    if config.sampler is not None:
+        weights, sizes = balanced_weights(task, encoded["train"].features, collator)
+        words = listed([f"{name or 'none'} {size:,}" for name, size in sizes.items()])
+        notes.append(f"balanced sampling: each of these classes is drawn equally often: {words}")
     class_counts = None
     open_start = config.loss == AUTO or (config.prior_bias is None and str(recipe) == "ce")
     if config.prior_bias or open_start or any(loss.needs_class_counts for loss in recipe.losses):
@@ -231,6 +237,7 @@ def prepare(
         class_counts=class_counts,
         code=code,
         start=start,
+        weights=weights,
         choice=Choice(
             task, task.problem(splits["train"]), splits["dev"], config.decision, each_decision
         ),

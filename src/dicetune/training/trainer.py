@@ -75,6 +75,8 @@ class ObjectiveTrainer(Trainer):
             of the last 50); see ``LossSet``. Additive losses are the same with each.
         length_grouped: put texts of similar length into a batch (default); ``False`` leaves the
             order to transformers.
+        sampling_weights: (texts,) weights with which texts are drawn, with replacement; by default
+            each text comes once in an epoch.
         **trainer: all arguments of ``transformers.Trainer``.
 
     Raises:
@@ -102,6 +104,7 @@ class ObjectiveTrainer(Trainer):
         hard_negatives: float | None = None,
         set: str = BATCH,
         length_grouped: bool = True,
+        sampling_weights: Tensor | None = None,
         **trainer: Any,
     ) -> None:
         if trainer.get("compute_loss_func") is not None:
@@ -132,7 +135,7 @@ class ObjectiveTrainer(Trainer):
                 "forward pass with a backward pass; use DDP or FSDP"
             )
         self._check_trainable()
-        self.length_grouped = length_grouped
+        self.length_grouped, self.sampling_weights = length_grouped, sampling_weights
         self._standard_head = loss_inputs is None
         if loss_inputs is None or item_counts is None:
             config = getattr(self.model, "config", None)
@@ -350,10 +353,18 @@ class ObjectiveTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         dataset = self.train_dataset if train_dataset is None else train_dataset
         stock = self.args.train_sampling_strategy != "random"
+        if self.sampling_weights is not None and (stock or not self.length_grouped):
+            raise InputError(
+                "expected sampling_weights with length_grouped and train_sampling_strategy "
+                f"'random', got {quoted(self.args.train_sampling_strategy)} and "
+                f"{self.length_grouped}: transformers would draw by no weight"
+            )
         if stock or not self.length_grouped or not hasattr(dataset, "__len__"):
             return super()._get_train_sampler(dataset)
         seed = self.args.seed if self.args.data_seed is None else self.args.data_seed
-        sampler = LengthGroupedSampler.of(dataset, self.args.train_batch_size, seed)
+        sampler = LengthGroupedSampler.of(
+            dataset, self.args.train_batch_size, seed, self.sampling_weights
+        )
         self.add_callback(EpochOfSampler(sampler))
         return sampler
 
