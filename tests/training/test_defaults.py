@@ -15,7 +15,8 @@ from transformers import (
 )
 
 from commands import command
-from dicetune.comparison.compare import make_plan
+from dicetune.comparison.compare import compare, make_plan
+from dicetune.errors import InputError
 from dicetune.models.encoder import encoder_size
 from dicetune.training import RunConfig
 from dicetune.training.config import TRAINER_DEFAULTS
@@ -133,3 +134,13 @@ def test_a_comparison_writes_them_into_its_plan(tmp_path, log):
     assert steps.trainer["max_steps"] == 9
     embedded = make_plan({**values, "model": "minilm"}, ["ce", "dice"], 1)
     assert embedded.trainer["learning_rate"] == 3e-4  # measured for the packaged sample
+
+
+def test_a_comparison_that_goes_on_keeps_those_of_its_plan(tmp_path):
+    tiny_bert(tmp_path / "model")
+    values = {"task": "ner", "train": "sample", "model": str(tmp_path / "model"), "max_train": 40}
+    constants = ("learning_rate", "num_train_epochs", "per_device_train_batch_size")
+    before = {key: TRAINER_DEFAULTS[key] for key in constants}  # as an earlier version planned
+    make_plan({**values, "trainer": before}, ["ce", "dice"], 1).save(tmp_path)
+    with pytest.raises(InputError, match=r"got another max_length \(None then, 32 now\): give"):
+        compare(tmp_path, {**values, "max_length": 32}, losses=["ce", "dice"], seeds=1)

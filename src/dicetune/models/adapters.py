@@ -217,6 +217,9 @@ def load_adapted(auto_class: Any, folder: Path, resolve: Any) -> Any:
     with torch.no_grad():
         for name, weight in weights.items():
             own[name].copy_(weight)
-    plain = type(model)(model.config)
-    plain.load_state_dict(merged_weights(model), strict=False)
-    return plain.eval()
+    for name, layer in list(model.named_modules()):
+        if hasattr(layer, "get_delta_weight"):
+            layer.merge()
+            place, _, leaf = name.rpartition(".")
+            setattr(model.get_submodule(place), leaf, layer.get_base_layer())
+    return model.eval()
