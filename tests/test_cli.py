@@ -301,6 +301,7 @@ def test_flags_win_over_the_file_and_settings_over_both(place, capsys):
 
 def test_early_stopping_waits_for_the_main_phase(place):
     still = ("-s", "trainer.learning_rate=0.0", "-s", "trainer.num_train_epochs=6")
+    still += ("--batch-size", "32")  # an epoch is a step
     assert train(*FILES, *still, "--patience", "1", "--loss", "ce", out="early") == 0
     record = json.loads((place / "early" / "run.json").read_text(encoding="utf-8"))
     assert (record["training"]["steps"], record["training"]["planned_steps"]) == (2, 6)

@@ -87,7 +87,7 @@ def test_a_comparison_decides_in_its_plan_and_keeps_it(tmp_path, files, capsys, 
         assert [record["training"]["precision"] for record in records] == ["bf16"] * 2
         shutil.rmtree(plan.runs[0].folder(tmp_path))  # and makes a run again
     said = [record["objective"]["set"] for record in records]  # the set of ce is no set
-    assert said == [None, "optimizer step (1 x 1 x 32 windows)"]
+    assert said == [None, "optimizer step (1 x 1 x 8 windows)"]
 
 
 @pytest.mark.parametrize(

@@ -182,7 +182,10 @@ def test_a_run_weighs_the_classes_that_are_named(tmp_path):
     assert record["labels"] == ["bad", "good", "odd"]
     assert record["objective"]["loss"] == "ce:class_weight=0/1/2.5+dice:class_weight=0/1/2.5"
     assert record["objective"]["start_loss"] == "focal:class_weight=0/1/2.5"
-    assert RunConfig.from_yaml(tmp_path / "run" / "config.yaml") == config
+    written = RunConfig.from_yaml(tmp_path / "run" / "config.yaml")
+    assert written.updated({"trainer": config.trainer}) == config
+    chosen = {"learning_rate": 2e-4, "per_device_train_batch_size": 8}  # by training.defaults
+    assert written.trainer == {**config.trainer, **chosen}
 
 
 @pytest.mark.parametrize(
