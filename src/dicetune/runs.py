@@ -358,8 +358,7 @@ def _config_values(config: Any) -> dict[str, Any]:
     """The values of a YAML file, a mapping or a ``RunConfig``."""
     if config is None:
         return {}
-    from dicetune.training.config import RunConfig
-    from dicetune.training.config_file import read_yaml
+    from dicetune.training.config import RunConfig, read_yaml
 
     if isinstance(config, RunConfig):
         return {name: value for name, value in asdict(config).items() if value is not None}

@@ -36,7 +36,7 @@ from dicetune.tasks.options import (
     read_text,
 )
 from dicetune.training.auto import AUTO, recipe_of
-from dicetune.training.config_file import read_yaml
+from dicetune.training.config_file import read_yaml as read_yaml
 from dicetune.training.sets import BATCH, LossSet
 
 SAMPLE = "sample"
