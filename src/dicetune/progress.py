@@ -56,16 +56,14 @@ class Cell:
         self._handle.update(self._display.HTML(""))
 
 
-# the bar of a run
-
-
 @contextlib.contextmanager
 def training_bar(wanted: bool | None) -> Iterator[ShowTraining | None]:
     """A function that shows where a training is, or ``None``; by default in a notebook alone."""
     cell = None if wanted is False else Cell.of_notebook()
     if cell is not None:
         place = cell
-        yield lambda now: place.show(lambda: _bar_of_cell(now))
+        bar_of = '<progress value="{0.step}" max="{0.steps}"></progress> {1}'
+        yield lambda now: place.show(lambda: bar_of.format(now, html.escape(said_of(now))))
         cell.clear()
     elif wanted:
         from rich.progress import BarColumn, TextColumn  # other commands do without
@@ -99,13 +97,6 @@ def said_of(now: TrainingProgress) -> str:
     elif now.seconds_left is not None:
         parts.append(f"{duration(now.seconds_left)} left")
     return " · ".join(parts)
-
-
-def _bar_of_cell(now: TrainingProgress) -> str:
-    return f'<progress value="{now.step}" max="{now.steps}"></progress> {html.escape(said_of(now))}'
-
-
-# the table of a comparison
 
 
 @contextlib.contextmanager

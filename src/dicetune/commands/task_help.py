@@ -24,8 +24,6 @@ USES = {
 }
 """The uses of options (``dicetune.tasks.options.USES``) that each command makes of them."""
 
-_DEFAULT_TASK_OF = ("inspect",)
-
 
 class TaskCommand(TyperCommand):
     """A command whose ``--help`` lists the options of its task, with values and defaults.
@@ -70,11 +68,9 @@ class TaskCommand(TyperCommand):
             if isinstance(place := given.get(name), str):
                 with contextlib.suppress(DicetuneError, OSError, KeyError, TypeError):
                     return str(read_json(Path(place) / RUN_FILE)["config"]["task"])
-        if self.name in _DEFAULT_TASK_OF:
-            from dicetune.tasks import DEFAULT_TASK
+        from dicetune.tasks import DEFAULT_TASK
 
-            return DEFAULT_TASK
-        return None
+        return DEFAULT_TASK if self.name == "inspect" else None
 
     def _with_options(self, task: str | None) -> list[Any]:
         """The parameters of the command, with a row for each option of the task after ``-o``."""
@@ -107,17 +103,8 @@ class TaskCommand(TyperCommand):
                 line: Any = copy.copy(own)
                 line.opts, line.secondary_opts = [f"{row['option']}="], []
                 line.metavar = row["values"]
-                line.help = _sentence(row["meaning"])
+                meaning = row["meaning"].replace("[", r"\[")
+                line.help = meaning[:1].upper() + meaning[1:]
                 line.show_default = row["default"] or False
                 found.append(line)
         return found
-
-
-def _sentence(meaning: str) -> str:
-    r"""A meaning as a sentence of the help, without markup.
-
-    Example:
-        >>> _sentence("words [CLS] of a text.")
-        'Words \\[CLS] of a text.'
-    """
-    return (meaning[:1].upper() + meaning[1:]).replace("[", r"\[")

@@ -175,25 +175,15 @@ class LineForEachEvaluation(TrainerCallback):
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """Where a training is, for a progress bar.
+    """Where a training is, for a progress bar."""
 
-    Args:
-        step: steps that are done.
-        steps: steps of the whole training.
-        loss: mean training loss of the last row of the log.
-        dev: score of the last evaluation that chooses the checkpoint, in [0, 1].
-        metric: name of this score.
-        scoring: whether dev or test is being scored.
-        seconds_left: estimate from the steps of this process, evaluations included.
-    """
-
-    step: int
-    steps: int
-    loss: float | None = None
-    dev: float | None = None
-    metric: str = ""
-    scoring: bool = False
-    seconds_left: float | None = None
+    step: int  # the steps that are done
+    steps: int  # of the whole training
+    loss: float | None = None  # mean training loss of the last row of the log
+    dev: float | None = None  # the last score that chooses the checkpoint, in [0, 1]
+    metric: str = ""  # the name of this score
+    scoring: bool = False  # whether dev or test is being scored
+    seconds_left: float | None = None  # from the steps of this process, evaluations included
 
 
 ShowTraining = Callable[[TrainingProgress], None]
