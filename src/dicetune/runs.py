@@ -123,8 +123,7 @@ def train(
         overwrite: delete an earlier run in ``out``.
         resume: continue an unfinished run in ``out``.
         progress: show a progress bar; by default in a notebook alone.
-        keys: keys of ``RunConfig``: ``train``, ``dev``, ``test``, ``model``, ``loss``, ``out``, …;
-            and ``epochs``, ``lr`` and ``batch_size`` of the trainer.
+        keys: keys of ``RunConfig``, and ``epochs``, ``lr`` and ``batch_size`` of the trainer.
 
     Raises:
         InputError: for a configuration, data or a model that cannot be used.

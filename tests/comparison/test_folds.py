@@ -19,6 +19,7 @@ ROWS = "".join(
     for n in range(36)
 )
 FAST = {"trainer.num_train_epochs": 2, "trainer.use_cpu": True, "trainer.learning_rate": 1e-2}
+FAST["trainer.per_device_train_batch_size"] = 32
 
 
 @pytest.fixture(scope="module")

@@ -114,6 +114,15 @@ class LowRank:
             )
         return found
 
+    def check(self, model: Any) -> None:
+        """Refuse a target that the model does not have, and what cannot be saved."""
+        if not self.merge and type(model).__module__.startswith("dicetune."):
+            raise InputError(
+                "expected lora with merge=yes for mrc-ner, got merge=no: its model is no class of "
+                "transformers, and is saved whole"
+            )
+        self.layers(model)
+
     def put_into(self, model: Any) -> None:
         """Give the linear layers of the encoder adapters; freeze all but them and the head.
 

@@ -245,13 +245,7 @@ def prepare(
     prepared.finish(model)
     kinds = _rehearse(prepared, model)
     if config.lora is not None:
-        own_class = type(model).__module__.startswith("dicetune.")
-        if own_class and not LowRank.of(config.lora).merge:
-            raise InputError(
-                f"expected lora with merge=yes for task {quoted(task.name)}, got merge=no: its "
-                "model is no class of transformers, and is saved whole"
-            )
-        LowRank.of(config.lora).layers(model)  # an unknown target is refused before training
+        LowRank.of(config.lora).check(model)
     with_set = any(Objective(loss, config.hard_negatives).has_set(kinds) for loss in recipe.losses)
     notes += LossSet.of(config.set).notes(with_set, str(recipe))
     _log.info("objective: %s", recipe)
