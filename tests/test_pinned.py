@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 PINNED = HERE / "pinned"
 STORED = sorted((HERE.parent / "experiments" / "comparisons").iterdir())
 VARIES = ("how", "version", "recommendation", "members", "best_steps")
+VARIES += ("marks", "confusions", "calibration", "dials", "costs")  # of a later version
 
 
 def numbers_of(value):

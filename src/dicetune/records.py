@@ -39,6 +39,8 @@ DECISION_FILE = "decision.json"
 TUNED_FILE = "tuned.jsonl"
 ENSEMBLE_FILE = "ensemble.json"
 """Members of an ensemble, in the folder that holds its averaged scores and its rule."""
+REPORT_FILES = ("summary.json", "summary.md", "report.html")
+"""What ``dicetune report`` writes into the folder of a comparison or of a run."""
 DEFAULT, TUNED = "argmax", "tuned"
 """What the two decisions of a model are called, whatever its kind."""
 

@@ -72,7 +72,7 @@ class TrainedRun(Printed):
 
 @dataclass(frozen=True, repr=False)
 class ReportPage(Printed):
-    """The report of a comparison: its page and the summary that it shows."""
+    """The report of a comparison or of a run: its page and the summary that it shows."""
 
     page: Path
     summary: Mapping[str, Any]
@@ -331,14 +331,15 @@ def split(
     return Finding(SplitFiles.load(Path(out)), _split_lines)
 
 
-def report(folder: str | Path) -> ReportPage:
-    """Write the summary and the report of a comparison again, from its records.
+def report(folder: str | Path, *, name: str | None = None) -> ReportPage:
+    """Write the summary and the report of a comparison, or of a single run, from its records.
 
     Args:
-        folder: folder of a comparison.
+        folder: folder of a comparison, or of a finished run.
+        name: of the data in the title; by default as before, else their folder.
 
     Raises:
-        InputError: where the folder is no comparison, or its records cannot be read.
+        InputError: where the folder is neither, or its records cannot be read.
 
     Example:
         ``dicetune.report("runs/c").page``
@@ -346,7 +347,7 @@ def report(folder: str | Path) -> ReportPage:
     from dicetune.comparison.summary import write_summary
     from dicetune.reporting import write_report
 
-    summary = write_summary(Path(folder))
+    summary = write_summary(Path(folder), name=name)
     return ReportPage(write_report(Path(folder)), summary)
 
 

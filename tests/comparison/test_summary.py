@@ -9,7 +9,8 @@ from sklearn.metrics import precision_recall_curve
 from comparisons import LABELS, PROBLEMS, SCRIPT, make_comparison
 from dicetune.comparison.results import LONGEST, text_of
 from dicetune.comparison.runs import in_order
-from dicetune.comparison.summary import loss_against_metric, summarise, write_summary
+from dicetune.comparison.summary import summarise, write_summary
+from dicetune.comparison.views import loss_against_metric
 from dicetune.decide import read_scores
 from dicetune.errors import DataError, InputError
 from dicetune.problems import problem_of

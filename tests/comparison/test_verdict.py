@@ -160,10 +160,26 @@ def test_a_gain_that_a_threshold_gives_too_is_no_gain_of_the_loss(tmp_path):
     rows = {row["name"]: row for row in found["comparisons"]}
     assert rows["dice"]["p_holm"] < 0.05
     assert rows["dice"]["difference"] > 0.05 > abs(rows["dice, tuned"]["difference"])
-    assert rows["dice"]["verdict"] == "no gain once both are tuned"
+    assert rows["dice"]["verdict"] == "no gain once tuned"
     assert rows["ce, tuned"]["verdict"] == "better"
     first, *rest = differences_of(found)
-    assert first.startswith("dice +")
-    assert "): no gain once both are tuned; " in first
+    assert first.startswith("dice is not better than ce: its +")
+    assert "once both are tuned (95% interval" in first
     assert "; ce with a tuned decision rule gains " in first
+    assert not [said for said in rest if said.startswith("dice, tuned")]
     assert "): better" not in " ".join([first, *rest])
+
+
+def test_what_the_tuned_rules_repeat_has_no_rows(tmp_path):
+    folder = make_comparison(tmp_path / "c", losses=("ce", "dice"), units=60, tuned=False)
+    for run in (folder / "cells").iterdir():
+        tune_folder(run, objective="logit-adjustment:0")
+    found = summarise(folder)
+    assert found["repeats"] == ["ce, tuned", "dice, tuned"]
+    told = markdown(found)
+    assert "| ce, tuned |" not in told
+    assert "| dice, tuned − ce, tuned |" not in told
+    assert "they decide everything as the plain decision does" in told
+    page = render(found)
+    assert "<em>tuned</em>" not in page
+    assert "“ce, tuned”, “dice, tuned” are left out" in page

@@ -11,11 +11,11 @@ from xml.etree import ElementTree
 import pytest
 
 from comparisons import SCRIPT, make_comparison
-from dicetune.comparison.summary import write_summary
+from dicetune.comparison.summary import summarise_run, write_summary
 from dicetune.records import read_json, write_json
 from dicetune.reporting import write_report
 
-KINDS = ("label", "label_set", "spans", "entities", "answer")
+KINDS = ("label", "label_set", "spans", "entities", "answer", "label_set run", "spans run")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LONG = "x" * 400
 
@@ -44,6 +44,9 @@ def pages(tmp_path_factory):
         summary = write_summary(folder)
         summary["items"][0]["text"] += LONG  # a text without a place to break
         found[kind] = folder, summary
+    for kind in ("label_set", "spans"):  # as a single run has them
+        run = next((found[kind][0] / "cells").glob("ce-*"))
+        found[f"{kind} run"] = run, summarise_run(run)
     for folder, summary in found.values():
         write_json(folder / "summary.json", summary)
         write_report(folder)
@@ -242,7 +245,7 @@ WORDS_IN_PIECES = """() => {
 }"""
 
 
-@pytest.mark.parametrize("kind", ["label_set", "spans"])
+@pytest.mark.parametrize("kind", ["label_set", "spans", "label_set run"])
 def test_no_word_is_broken_on_a_telephone(opened, kind):
     page = opened(kind, 390)
     for fold in page.query_selector_all("details"):
@@ -275,11 +278,51 @@ def test_two_losses_fill_the_width(browser, tmp_path):
     context = browser.new_context(viewport={"width": 1100, "height": 800})
     page = context.new_page()
     page.goto(write_report(folder).as_uri())
-    for section in ("precision-recall", "learning", "tracking"):
+    for section in ("precision-recall", "calibration", "learning", "tracking"):
         boxes = [panel.bounding_box() for panel in page.locator(f"#{section} .panel").all()]
         right = max(box["x"] + box["width"] for box in boxes)
         assert right > 0.9 * 1100, section
     context.close()
+
+
+def dialled(page, what):
+    return float(page.locator(f'[data-dial="test {what}"]').inner_text())
+
+
+def test_the_threshold_moves_what_it_gives(opened, pages):
+    page = opened("label_set run")
+    found = read_json(pages["label_set run"].with_name("summary.json"))["dials"]
+    one = found["labels"][1]
+    page.locator("#dial-label").select_option(one["name"])
+    slider = page.locator("#dial-at")
+    for at in (10, 28, 40):
+        slider.fill(str(at))
+        counts = one["counts"]["test"]
+        right, made = counts["right"][at], counts["predicted"][at]
+        assert page.locator("#dial-p").inner_text() == str(found["thresholds"][at])
+        assert dialled(page, "recall") == pytest.approx(100 * right / counts["gold"], abs=0.06)
+        assert dialled(page, "precision") == pytest.approx(100 * right / (made or 1), abs=0.06)
+        f1 = 200 * right / (made + counts["gold"])
+        assert dialled(page, "f1") == pytest.approx(f1, abs=0.06)
+        assert dialled(page, "missed") == counts["gold"] - right
+    page.locator("#dial-miss").fill("9")
+    errors = 9 * (counts["gold"] - right) + made - right
+    assert dialled(page, "cost") == pytest.approx(1000 * errors / counts["units"], rel=1e-3)
+
+
+def test_the_threshold_goes_where_dev_is_best(opened, pages):
+    page = opened("label_set run")
+    one = read_json(pages["label_set run"].with_name("summary.json"))["dials"]["labels"][0]
+    dev = one["counts"]["dev"]
+    f1 = [2 * r / (m + dev["gold"]) for r, m in zip(dev["right"], dev["predicted"], strict=True)]
+    page.get_by_role("button", name="best F1 on dev").click()
+    assert int(page.locator("#dial-at").input_value()) == f1.index(max(f1))
+    page.locator("#dial-miss").fill("1000")
+    page.get_by_role("button", name="lowest cost on dev").click()
+    assert dialled(page, "missed") <= dev["gold"]
+    assert page.locator('[data-dial="dev missed"]').inner_text() == "0"
+    page.get_by_role("button", name="0.5", exact=True).click()
+    assert page.locator("#dial-p").inner_text() == "0.5"
 
 
 MOST_SAVED = 9  # Chromium asks the user before a page saves more than ten files
@@ -298,7 +341,7 @@ def test_tables_and_figures_are_saved(opened, pages):
     assert name == "text-on-test-x-.tsv-scores.csv"
     head, *rows = csv.reader(io.StringIO(text, newline=""))
     assert head[:2] == ["Objective", "Mean, %"]
-    shown = summary["competitors"]
+    shown = [row for row in summary["competitors"] if row["name"] not in summary["repeats"]]
     assert [row[0] for row in rows] == [row["name"] for row in shown]
     assert [float(row[1]) for row in rows] == [row["mean"] for row in shown]
     for button in page.get_by_title("Download the table").all()[:MOST_SAVED]:
@@ -315,10 +358,10 @@ def test_tables_and_figures_are_saved(opened, pages):
         assert "var(" not in text
         assert "class=" not in text
     page = opened("label")
+    page.locator("#scores details summary").click()
     name, text = saved(page, page.get_by_title("Download the table for LaTeX"))
     assert name.endswith(".tex")
-    assert text.count(r" \\") == 1 + len(shown)
-    assert r"\begin{tabular}{lrrrrrr" in text
+    assert text.count(r"\\") == 1 + len(shown)
 
 
 def test_a_formula_in_a_name_is_text_in_a_sheet(browser, tmp_path):
@@ -351,3 +394,14 @@ def test_classes_are_put_in_the_order_that_is_chosen(browser, tmp_path):
     page.get_by_role("button", name="Show all 15").click()
     assert heads.count() == 15
     page.close()
+
+
+def test_entities_are_marked_in_their_sentence(opened, pages):
+    page = opened("spans")
+    items = read_json(pages["spans"].with_name("summary.json"))["items"]
+    for item, node in zip(items[:20], page.locator("#item-list .text").all(), strict=False):
+        gold = node.locator("mark.gold").all_inner_texts()
+        told = {reading.partition(" (word ")[0] for reading in item["gold"]}
+        marked = {"{0[1]}: {0[0]}".format(text.split("\n")) for text in gold if "\n" in text}
+        assert len(gold) == len(item["gold"])
+        assert marked <= told

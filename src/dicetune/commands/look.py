@@ -86,8 +86,11 @@ def losses() -> None:
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="Folder of a comparison.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a comparison, or of a finished run.")],
+    name: Annotated[
+        Text, flag("What the title calls the data, e.g. GoEmotions; by default their folder.")
+    ] = None,
 ) -> None:
-    """Write the summary and the report of a comparison again, from its records."""
-    for line in dicetune.report(folder).lines():
+    """Write the report of a comparison, or of a single run, from its records."""
+    for line in dicetune.report(folder, name=name).lines():
         typer.echo(printable(line))

@@ -31,6 +31,7 @@ from dicetune.records import (
     DEFAULT,
     LOCK_FILE,
     METRICS_FILE,
+    REPORT_FILES,
     RUN_FILE,
     TUNED,
     read_json,
@@ -156,7 +157,7 @@ class BestModel:
         files, weights = found.get("files", {}), found.get("weights", {})
         for path in sorted(self.folder.rglob("*")):
             name = path.relative_to(self.folder).as_posix()
-            if path.is_dir() or name == MANIFEST:
+            if path.is_dir() or name in (MANIFEST, *REPORT_FILES):
                 continue
             if name in weights and path.stat().st_size == weights[name]:
                 continue
@@ -253,7 +254,8 @@ class BestModel:
 
 def _is_record(path: Path) -> bool:
     """Whether a file of a run belongs into a copy of the run, beside the weights."""
-    known = path.is_file() and path.name != LOCK_FILE and not path.match(WEIGHTS)
+    known = path.is_file() and path.name not in (LOCK_FILE, *REPORT_FILES)
+    known = known and not path.match(WEIGHTS)
     return known and not path.name.endswith((".part", FAILED))
 
 

@@ -12,7 +12,8 @@ With fewer than 3 seeds there is no interval, no p and no verdict. With fewer th
 interval cannot be trusted, and the verdict only describes the runs. From 5 seeds on, a difference
 is called better or worse only if its p-value, corrected for the number of losses (Holm), is below
 0.05; else the two competitors are not distinguishable, and the verdict names the difference that
-could have been detected. A loss that is better untuned alone is never called better.
+could have been detected. A loss that is better by its plain decision alone, and not once both are
+tuned, is never called better: a decision rule, which costs no training, gives the same gain.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from dicetune.comparison.statistics.estimate import (
 from dicetune.comparison.statistics.significance import effect, holm, sign_flip
 from dicetune.records import DEFAULT as ARGMAX
 from dicetune.records import TUNED
+from dicetune.reporting.earlier import BETTER, GONE, tuned_twin
 
 FEWEST_DOCUMENTS = 10
 """With fewer documents, the variance between documents cannot be estimated."""
@@ -46,8 +48,8 @@ FEWEST_SEEDS = 5
 
 ALPHA = 0.05
 
-SAME, BETTER, WORSE, UNCLEAR = "no difference", "better", "worse", "not distinguishable"
-DESCRIPTIVE, NONE, GONE = "descriptive", "no verdict", "no gain once both are tuned"
+SAME, WORSE, UNCLEAR = "no difference", "worse", "not distinguishable"
+DESCRIPTIVE, NONE = "descriptive", "no verdict"
 THESE = "these seeds only"
 
 Row = Mapping[str, Any]
@@ -82,10 +84,8 @@ def differences(results: Results, baseline: str) -> Differences:
         for row, corrected in zip(members, holm([row["p"] for row in members]), strict=True):
             row |= {"p_holm": corrected, "family": len(members)}
             row["verdict"] = judge(row)
-    tuned = {row["name"]: row["verdict"] for row in rows if row["decision"] == TUNED}
     for row in rows:
-        both = tuned.get(competitor_name(row["loss"], TUNED), BETTER)
-        if row["verdict"] == BETTER != both and row["decision"] == ARGMAX:
+        if row["verdict"] == BETTER and tuned_twin(rows, row) is not None:
             row["verdict"] = GONE
     several = results.units[1] if documents is None else "documents"
     return Differences(
@@ -218,7 +218,8 @@ def _method(several: str) -> list[str]:
         f"{FEWEST_SEEDS} seeds on, where p (Holm) is below {ALPHA:g}; intervals "
         "themselves are not corrected.",
         "A tuned decision rule is fitted on dev alone, and tuned is compared with tuned, so that "
-        "what a rule alone gives is not counted as a gain: a loss better untuned alone has none.",
+        "what a rule alone gives is not counted as a gain of the loss. A loss that is better by "
+        f"its plain decision and not by its tuned one is not called better: {GONE}.",
         "The recommendation is chosen on dev alone: the highest mean dev score of the runs, then "
         "the best run. All seeds together are averaged probabilities with one decision rule: one "
         f"model whose intervals are over new {several} for these seeds, outside of every "
@@ -273,9 +274,24 @@ def _verdict(rows: Sequence[Row], baseline: str, metric: str, several: str) -> l
     echoes = _echoes(rows, plain, rule)
     all_same = len(echoes) == len(plain)
     of_rules = "tuned decision rules change nothing" if all_same else _rule(rule, baseline)
-    first = f"{_claim(best, metric, several)}; {of_rules}."
-    rest = [row for row in rows if row is not best and row is not rule and row not in echoes]
-    return [first, *(sentence(row, metric, several) for row in rest)]
+    gone = {row["name"]: tuned_twin(rows, row) for row in rows if row["verdict"] == GONE}
+
+    def said(row: Row) -> str:
+        twin = gone.get(row["name"])
+        return _claim(row, metric, several) if twin is None else _gone(row, twin, metric)
+
+    done = [best, rule, *echoes, *gone.values()]  # a twin is told with its row
+    rest = [row for row in rows if not any(row is one for one in done)]
+    return [f"{said(best)}; {of_rules}.", *(f"{said(row)}." for row in rest)]
+
+
+def _gone(row: Row, twin: Row, metric: str) -> str:
+    """A gain that is there by the plain decisions and gone by the tuned ones."""
+    plain, tuned = (numbers.signed(one["difference"]) for one in (row, twin))
+    return (
+        f"{row['name']} is not better than {row['baseline']}: its {plain} {metric} by the plain "
+        f"decision is {tuned} once both are tuned ({_how_surely(twin)})"
+    )
 
 
 def _echoes(rows: Sequence[Row], plain: Sequence[Row], rule: Row) -> list[Row]:

@@ -77,11 +77,25 @@ class Results:
     rows: list[Row]  # of the test set, with their gold
     competitors: list[Competitor]
     notes: tuple[str, ...] = ()  # why a loss has no row of all seeds together
+    split: str = SPLIT
 
     @property
     def units(self) -> tuple[str, str]:
         """The name of the resampled units, singular and plural."""
         return self.problem.units(self.rows)
+
+    @property
+    def repeats(self) -> list[str]:
+        """Names of the tuned competitors that decide every unit as the plain decision does."""
+        plain = {one.loss: one for one in self.competitors if one.decision == ARGMAX}
+        return [
+            one.name
+            for one in self.competitors
+            if one.decision == TUNED
+            and not one.members
+            and one.seeds == plain[one.loss].seeds
+            and one.predicted == plain[one.loss].predicted
+        ]
 
     def scores(self, competitor: Competitor) -> dict[str, Any]:
         """Scores of a competitor: each seed, the mean, other metrics, and each class."""
@@ -96,16 +110,18 @@ class Results:
         }
 
 
-def read_results(plan: Plan, folder: Path, runs: Sequence[FinishedRun]) -> Results:
-    """Gather the predictions of all finished runs and external files for the test set."""
-    rows = runs[0].predictions(SPLIT)
+def read_results(
+    plan: Plan, folder: Path, runs: Sequence[FinishedRun], split: str = SPLIT
+) -> Results:
+    """Gather the predictions of all finished runs and external files for a split."""
+    rows = runs[0].predictions(split)
     groups: list[tuple[dict[str, Any], list[list[Any]]]] = []
     for decision in (ARGMAX, TUNED):
         for loss in plan.objectives:
             deciding, predictions = [], []
             for run in runs:
                 if run.planned.loss == loss:
-                    predicted = _decided(run, decision, rows)
+                    predicted = _decided(run, decision, rows, split)
                     if predicted is not None:
                         deciding.append(run)
                         predictions.append(predicted)
@@ -122,7 +138,7 @@ def read_results(plan: Plan, folder: Path, runs: Sequence[FinishedRun]) -> Resul
                 groups.append((facts, predictions))
     together, notes = all_together(plan, folder, runs)
     for one in together:
-        if (predicted := _decided(one, TUNED, rows)) is not None:
+        if (predicted := _decided(one, TUNED, rows, split)) is not None:
             loss, seconds = one.planned.loss, [r.record.training["seconds"] for r in one.members]
             facts = {"name": competitor_name(loss, TUNED, together=True), "loss": loss}
             facts |= {"decision": TUNED, "objective": one.planned.objective, "seeds": ()}
@@ -145,13 +161,13 @@ def read_results(plan: Plan, folder: Path, runs: Sequence[FinishedRun]) -> Resul
         )
         for facts, seeds in groups
     ]
-    return Results(problem, rows, competitors, tuple(notes))
+    return Results(problem, rows, competitors, tuple(notes), split)
 
 
-def _decided(run: FinishedRun, decision: str, rows: Sequence[Row]) -> list[Any] | None:
+def _decided(run: FinishedRun, decision: str, rows: Sequence[Row], split: str) -> list[Any] | None:
     """The predictions of a run by a decision, in the order of ``rows``; ``None`` without it."""
     file = PREDICTIONS_FILE if decision == ARGMAX else TUNED_FILE
-    found = run.decided(SPLIT, decision)
+    found = run.decided(split, decision)
     return None if found is None else _predicted(found, rows, run.folder / file)
 
 
@@ -202,7 +218,7 @@ def precision_recall(results: Results, runs: Sequence[FinishedRun]) -> dict[str,
     what, counts_of = tradeoff
     found = {}
     for loss in dict.fromkeys(run.planned.loss for run in runs):
-        curves = [counts_of(run.scores(SPLIT)) for run in runs if run.planned.loss == loss]
+        curves = [counts_of(run.scores(results.split)) for run in runs if run.planned.loss == loss]
         points = {}
         for competitor in results.competitors:
             if competitor.loss == loss and not competitor.is_single:
@@ -224,11 +240,18 @@ def _mean_curve(curves: Sequence[Counts]) -> list[list[float]]:
     return [[round(float(r), 5), round(float(p), 5)] for p, r in points.T[some]]
 
 
-def differing_items(results: Results) -> tuple[list[dict[str, Any]], int]:
+def told_items(
+    results: Results, wrong: bool = False, surprise: np.ndarray | None = None
+) -> tuple[list[dict[str, Any]], int]:
     """The units on which competitors differ in the share of seeds that are right, and their number.
 
     A unit is right where all of it is: every entity of a sentence, every label of a text. An answer
     is right where it is an exact match. Units whose shares are furthest apart come first.
+
+    Args:
+        results: of the competitors.
+        wrong: the units that a competitor gets wrong in their place; for a single run.
+        surprise: of each unit; units with the highest come first.
     """
     right = {
         competitor.name: np.array(
@@ -241,8 +264,8 @@ def differing_items(results: Results) -> tuple[list[dict[str, Any]], int]:
         for competitor in results.competitors
     }
     shares = np.stack([seeds.mean(axis=0) for seeds in right.values()])
-    apart = shares.max(axis=0) - shares.min(axis=0)
-    order = np.argsort(-apart, kind="stable")
+    apart = (1 if wrong else shares.max(axis=0)) - shares.min(axis=0)
+    order = np.argsort(-(apart if surprise is None else surprise), kind="stable")
     chosen = [int(unit) for unit in order if apart[unit] > 0]
     return [_item(results, right, unit) for unit in chosen[:MOST_ITEMS]], len(chosen)
 
@@ -268,13 +291,40 @@ def _item(results: Results, right: dict[str, np.ndarray], unit: int) -> dict[str
         gold = [reading for reading in gold if reading in missed]
         for variant in variants:
             variant["says"] = [reading for reading in variant["says"] if reading in missed]
+    text = text_of(row)
+    said_of_all = [seeds[unit] for one in results.competitors for seeds in one.predicted]
     return {
         "id": str(row["id"]),
-        "text": text_of(row),
+        "text": text,
+        "marks": _marks(results, row, said_of_all, len(text)),
         "gold": gold,
         "predicted": predicted,
         "right": {name: round(float(seeds[:, unit].mean()), 4) for name, seeds in right.items()},
     }
+
+
+def _marks(
+    results: Results, row: Row, predictions: Sequence[Any], length: int
+) -> list[dict[str, Any]]:
+    """The spans of a sentence: those of gold, and those that some competitor invented.
+
+    Where spans share words, only the first of gold, and of the longest, is marked.
+    """
+    tokens, problem = row.get("tokens"), results.problem
+    if tokens is None or problem.misses_only:
+        return []
+    gap = 0 if is_unspaced(tokens) else 1
+    begins = np.cumsum([0, *(len(token) + gap for token in tokens)]).tolist()
+    found: list[dict[str, Any]] = []
+    gold = set(problem.items(row["gold"]))
+    invented = {item for said in predictions for item in problem.items(said)} - gold
+    for is_gold, items in ((True, gold), (False, invented)):
+        spans = [(*place, name) for place, name in items if isinstance(place, tuple)]
+        for first, end, name in sorted(spans, key=lambda span: (span[0] - span[1], span)):
+            start, stop = begins[first], begins[end] - gap
+            if stop <= length and not any(start < m["end"] and m["start"] < stop for m in found):
+                found.append({"start": start, "end": stop, "name": name, "gold": is_gold})
+    return sorted(found, key=lambda mark: mark["start"])
 
 
 def text_of(row: Mapping[str, Any]) -> str:

@@ -6,33 +6,56 @@ Scores and differences are fractions. Needs no torch.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from dicetune import numbers
 from dicetune.comparison.best import BestModel
-from dicetune.comparison.differences import differences
-from dicetune.comparison.folder import reading
-from dicetune.comparison.plan import SPLITS, Plan
+from dicetune.comparison.differences import Differences, differences
+from dicetune.comparison.folder import PLAN_FILE, reading
+from dicetune.comparison.plan import SPLITS, DataFile, Plan, PlannedLoss, PlannedRun
 from dicetune.comparison.recommend import recommend
-from dicetune.comparison.results import SPLIT, differing_items, precision_recall, read_results
+from dicetune.comparison.results import (
+    SPLIT,
+    Results,
+    competitor_name,
+    precision_recall,
+    read_results,
+    told_items,
+)
 from dicetune.comparison.runs import FinishedRun, RunState, check_runs
-from dicetune.comparison.statistics.significance import FEWEST, rank_correlation
+from dicetune.comparison.statistics.significance import FEWEST
 from dicetune.comparison.together import all_together, make_together
-from dicetune.errors import InputError, listed, quoted
+from dicetune.comparison.views import (
+    calibration,
+    confusions,
+    costs,
+    dials,
+    learning_curves,
+    loss_against_metric,
+)
+from dicetune.decide import DecisionRule
+from dicetune.decide.folder import DEV
+from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
 from dicetune.problems import problem_of
-from dicetune.records import TUNED, read_json, replace_text, write_json
+from dicetune.problems.reliability import log_losses
+from dicetune.records import (
+    DEFAULT,
+    RUN_FILE,
+    TUNED,
+    RunRecord,
+    read_json,
+    replace_text,
+    write_json,
+)
 from dicetune.reporting import SUMMARY_FILE, SUMMARY_VERSION
+from dicetune.reporting.earlier import data_name, repeats_in_words, without_repeats
 
 INSPECTION_FILE = "inspection.json"
 """``Inspection.to_dict()`` of the three splits, where the comparison made one."""
-
-LEAST = 3
-"""With fewer evaluations of a run, a rank correlation has no meaning."""
 
 _COUNTED = {
     "examples": "examples",
@@ -45,22 +68,31 @@ _INSPECTED = {"splits", "labels_title", "leaks", "conflicts", "conflict_examples
 
 
 def write_summary(
-    folder: Path, *, keep: bool = False, called: Path | None = None
+    folder: Path, *, keep: bool = False, called: Path | None = None, name: str | None = None
 ) -> dict[str, Any]:
-    """Write ``summary.json`` and ``summary.md`` of a comparison, and return the summary.
+    """Write ``summary.json`` and ``summary.md`` of a comparison or a run, and return the summary.
 
     The records of all seeds together are made where they are missing. With ``keep`` the recommended
     model is put into ``best/``. ``called`` is the folder in messages, where it will be moved there.
+    ``name`` is the data in the title, by default as in the earlier summary, else their folder.
     """
-    plan = Plan.load(folder)
-    make_together(plan, folder, FinishedRun.of_plan(plan, folder))
-    summary = summarise(folder, keep=keep, called=called)
+    if name is None:
+        with contextlib.suppress(DicetuneError):
+            name = read_json(folder / SUMMARY_FILE).get("name")
+    if (folder / RUN_FILE).is_file() and not (folder / PLAN_FILE).is_file():
+        summary = summarise_run(folder, name)
+    else:
+        plan = Plan.load(folder)
+        make_together(plan, folder, FinishedRun.of_plan(plan, folder))
+        summary = summarise(folder, keep=keep, called=called, name=name)
     write_json(folder / SUMMARY_FILE, summary)
     replace_text(folder / "summary.md", markdown(summary))
     return summary
 
 
-def summarise(folder: Path, *, keep: bool = False, called: Path | None = None) -> dict[str, Any]:
+def summarise(
+    folder: Path, *, keep: bool = False, called: Path | None = None, name: str | None = None
+) -> dict[str, Any]:
     """All results of a comparison; damaged or unfit records are refused."""
     plan = Plan.load(folder)
     runs = FinishedRun.of_plan(plan, folder)
@@ -73,20 +105,111 @@ def summarise(folder: Path, *, keep: bool = False, called: Path | None = None) -
         run.check()
     unchecked = check_runs(plan, folder, runs)
     results = read_results(plan, folder, runs)
-    curves = learning_curves(runs, plan.metric)
-    items, differing = differing_items(results)
     found = differences(results, plan.baseline)
     together, _ = all_together(plan, folder, runs)
     chosen = recommend(results, runs, together)
     whole = {one.planned.loss: one for one in together if chosen["together"]}
     best = BestModel(plan, folder, chosen, whole.get(chosen["loss"]), called)
     chosen["model"] = best.keep() if keep else best.state()
+    model = whole.get(chosen["loss"]) or next(
+        run for run in runs if run.planned.id == chosen["runs"][0]
+    )
+    return {
+        **_contents(plan, folder, runs, results, found, name, unchecked),
+        "recommendation": chosen,
+        "verdict": [*chosen["said"], chosen["model"]["said"], *found.verdict],
+        "dials": dials(results, model, chosen["name"], chosen["decision"]),
+    }
+
+
+def summarise_run(folder: Path, name: str | None = None) -> dict[str, Any]:
+    """What a comparison says of its runs, of one run: on test, or else on dev.
+
+    Raises:
+        DataError: records that cannot be read, or without predictions.
+    """
+    record = RunRecord.load(folder)
+    made, config = record.objective, record.config
+    loss = PlannedLoss(made["loss"], made.get("start_loss"), made.get("start_share") or None)
+    run = FinishedRun(PlannedRun(folder.name, str(loss), str(loss), config["seed"]), folder, record)
+    run.check()
+    split = next((split for split in (SPLIT, DEV) if split in run.splits), None)
+    if split is None:
+        raise DataError(folder, "expected predictions of dev or test, got none")
+    files = {
+        name: DataFile(data["source"], data["sha256"], data["examples"])
+        for name, data in record.data.items()
+    }
+    plan = Plan(
+        task=config["task"],
+        metric=run.problem["metric"],
+        files=files,
+        model={key: record.model[key] for key in ("name", "sha256")},
+        objectives={str(loss): loss},
+        seeds=(config["seed"],),
+        baseline=str(loss),
+        options=config["options"],
+        trainer=config["trainer"],
+        merged=(run.planned,),
+    )
+    results = read_results(plan, folder, [run], split)
+    surprise = None
+    if results.problem.independent is not None:
+        gold, scores = [row["gold"] for row in results.rows], run.scores(split)
+        table, truth = results.problem.chances(gold, scores)
+        if len(table) == len(gold) == sum(map(len, scores)):
+            surprise = log_losses(table, truth, results.problem.independent)
+    items, wrong = told_items(results, wrong=True, surprise=surprise)
+    whole = _contents(plan, folder, [run], results, differences(results, str(loss)), name)
+    means = {row["name"]: row["mean"] for row in whole["competitors"]}
+    told = [row for row in means if row not in results.repeats]
+    tuned = competitor_name(str(loss), TUNED)
+    decision = TUNED if tuned in told and config.get("decision") != DEFAULT else DEFAULT
+    in_use = competitor_name(str(loss), decision)
+    kinds = {str(loss): "default", tuned: "tuned"}
+    scored = [f"{numbers.points(means[row])} with its {kinds[row]} decision" for row in told]
+    scored.sort(key=lambda words: kinds[in_use] not in words)
+    said = [f"{loss}, {whole['metric_title']} on {split}: {', '.join(scored)}."]
+    rule = DecisionRule.load(folder) if decision == TUNED else None
+    if rule is not None:
+        said.append(f"Its rule: {'; '.join(rule.words[:6])}.")
+    if split == DEV:
+        said.append(
+            "These are scores on dev, which chose the checkpoint and the decision: expect less on "
+            "new data, and give --test for a score to report."
+        )
+    return {
+        **whole,
+        **{"single": True, "descriptive": False, "comparisons": [], "method": []},
+        **{"items": items, "items_differing": wrong, "verdict": said},
+        "recommendation": {"name": in_use, "loss": str(loss), "decision": decision},
+        "dials": dials(results, run, in_use, decision),
+    }
+
+
+def _contents(
+    plan: Plan,
+    folder: Path,
+    runs: Sequence[FinishedRun],
+    results: Results,
+    found: Differences,
+    name: str | None,
+    unchecked: Sequence[str] = (),
+) -> dict[str, Any]:
+    """What the summaries of a comparison and of a single run have in common."""
+    curves = learning_curves(runs, plan.metric)
+    items, differing = told_items(results)
     unit, several = results.units
-    file = plan.files[SPLIT].path.rsplit("/", 1)[-1] if SPLIT in plan.files else ""
+    file = plan.files.get(results.split)
+    data = name or ("" if file is None else data_name(file.path))
+    dates = sorted({date for run in runs if (date := run.record.training.get("date"))})
+    title = [f"{plan.task} on {data}" if data else plan.task]
+    title += [" to ".join(dict.fromkeys([dates[0], dates[-1]]))] if dates else []
     return {
         "version": SUMMARY_VERSION,
         "task": plan.task,
-        "title": f"{plan.task} on {file}" if file else plan.task,
+        "name": name,
+        "title": ", ".join(title),
         "metric": results.problem.metrics[0],
         "metric_title": results.problem.metric_title(results.problem.metrics[0]),
         "unit": unit,
@@ -94,11 +217,9 @@ def summarise(folder: Path, *, keep: bool = False, called: Path | None = None) -
         "units_title": several,
         "sampled_title": found.sampled,
         "class_unit": results.problem.items_title or several,
-        "split": SPLIT,
+        "split": results.split,
         "baseline": plan.baseline,
         "descriptive": found.descriptive,
-        "recommendation": chosen,
-        "verdict": [*chosen["said"], chosen["model"]["said"], *found.verdict],
         "competitors": [
             {
                 "name": competitor.name,
@@ -114,6 +235,7 @@ def summarise(folder: Path, *, keep: bool = False, called: Path | None = None) -
             }
             for competitor in results.competitors
         ],
+        "repeats": results.repeats,
         "comparisons": found.rows,
         "method": found.method,
         "curves": curves,
@@ -124,75 +246,10 @@ def summarise(folder: Path, *, keep: bool = False, called: Path | None = None) -
         "several_readings": results.problem.several_readings,
         "data": _data(folder, runs),
         "how": _how(plan, folder, runs, unchecked),
+        "confusions": confusions(results),
+        "calibration": calibration(results, runs),
+        "costs": costs(results, runs),
     }
-
-
-def learning_curves(runs: Sequence[FinishedRun], metric: str) -> dict[str, list[dict[str, Any]]]:
-    """For each loss and seed, losses and the dev metric by both decisions at each evaluation."""
-    curves: dict[str, list[dict[str, Any]]] = {}
-    for run in runs:
-        history = run.record.training["history"]
-        curves.setdefault(run.planned.loss, []).append(
-            {
-                "seed": run.planned.seed,
-                "steps": [row["step"] for row in history],
-                "train_loss": [row.get("train_loss") for row in history],
-                "dev_loss": [row.get("eval_loss") for row in history],
-                "dev_metric": [row.get(f"eval_{metric}") for row in history],
-                "dev_tuned": [row.get(f"eval_{metric}_{TUNED}") for row in history],
-                "best_step": run.record.training["best_step"],
-                "best_steps": run.record.training.get("best_steps", {}),
-            }
-        )
-    return curves
-
-
-def loss_against_metric(
-    curves: Mapping[str, Sequence[Mapping[str, Any]]],
-) -> dict[str, dict[str, Any]]:
-    """How well each loss tracked the error, 1 - metric, on dev (from ``learning_curves``).
-
-    The value is Spearman's rank correlation between loss and error over the evaluations of a run,
-    then the mean over seeds: 1 if the error fell with every fall of the loss. ``train`` is the loss
-    in training (the mean since the previous evaluation), ``dev`` the same objective on dev;
-    ``None`` with fewer than ``LEAST`` evaluations, or if loss or error never changed.
-    """
-    found = {}
-    for loss, runs in curves.items():
-        traces = [
-            [
-                {
-                    "seed": run["seed"],
-                    "step": step,
-                    "train_loss": train,
-                    "dev_loss": dev,
-                    "error": None if score is None else 1 - score,
-                }
-                for step, train, dev, score in zip(
-                    run["steps"], run["train_loss"], run["dev_loss"], run["dev_metric"], strict=True
-                )
-            ]
-            for run in runs
-        ]
-        found[loss] = {
-            "train": _tracking(traces, "train_loss"),
-            "dev": _tracking(traces, "dev_loss"),
-            "evaluations": min((len(run["steps"]) for run in runs), default=0),
-            "points": [point for trace in traces for point in trace],
-        }
-    return found
-
-
-def _tracking(traces: Sequence[Sequence[Mapping[str, Any]]], name: str) -> dict[str, Any]:
-    """The rank correlation of a loss with the error, mean and of each run."""
-    per_seed = []
-    for trace in traces:
-        pairs = [(point[name], point["error"]) for point in trace]
-        pairs = [pair for pair in pairs if None not in pair]
-        enough = len(pairs) >= LEAST
-        per_seed.append(rank_correlation(*zip(*pairs, strict=True)) if enough else None)
-    known = [value for value in per_seed if value is not None]
-    return {"spearman": float(np.mean(known)) if known else None, "per_seed": per_seed}
 
 
 def _how(
@@ -316,7 +373,8 @@ def markdown(summary: Mapping[str, Any]) -> str:
         f"{numbers.count(summary['units'])} {summary['units_title']}; intervals are 95%."
     )
     heads = ["objective", "mean", "interval", "of each seed", "time of a run"]
-    competitors = summary["competitors"]
+    repeats = summary.get("repeats", ())  # summaries of earlier versions name none
+    competitors = [row for row in summary["competitors"] if row["name"] not in repeats]
     rows = [
         [
             competitor["name"],
@@ -338,10 +396,12 @@ def markdown(summary: Mapping[str, Any]) -> str:
             numbers.points(row["detectable"]),
             row["verdict"],
         ]
-        for row in summary["comparisons"]
+        for row in without_repeats(summary["comparisons"], repeats)
     ]
     if rows:
         parts.append(markdown_table(heads, rows))
+    if repeats:
+        parts.append(_text(repeats_in_words(repeats)))
     support = {row["name"]: row["support"] for c in competitors for row in c["per_class"]}
     f1 = [{row["name"]: row["f1"] for row in c["per_class"]} for c in competitors]
     rows = [

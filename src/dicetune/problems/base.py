@@ -154,6 +154,37 @@ class Problem(Ruled):
         """Place and class of each item in a row."""
         raise NotImplementedError
 
+    def touch(self, place: Any, other: Any) -> bool:
+        """Whether items at two places are about the same: one place, or spans that share words."""
+        if isinstance(place, tuple):
+            return bool(place[0] < other[1] and other[0] < place[1])
+        return bool(place == other)
+
+    def confused(self, gold: Sequence[Any], predicted: Sequence[Any]) -> np.ndarray:
+        """How often each class was predicted for each gold class, (C + 1, C + 2).
+
+        Missed and invented items that touch are a confusion. The last row has what was invented
+        where gold has nothing; the last columns have the same class with other borders, and what
+        was missed where nothing was predicted.
+        """
+        size = len(self.classes)
+        found = np.zeros((size + 1, size + 2))
+        for right, said in zip(gold, predicted, strict=True):
+            wanted, made = set(self.items(right)), set(self.items(said))
+            for _, name in wanted & made:
+                found[self.number(name), self.number(name)] += 1
+            touched = set()
+            for item in wanted - made:
+                row = self.number(item[1])
+                others = {other for other in made - wanted if self.touch(item[0], other[0])}
+                touched |= others
+                for _, name in others:
+                    found[row, size if name == item[1] else self.number(name)] += 1
+                found[row, size + 1] += not others
+            for _, name in made - wanted - touched:
+                found[size, self.number(name)] += 1
+        return found
+
     def number(self, name: Any) -> int:
         """The place of a class.
 

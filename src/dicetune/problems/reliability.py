@@ -131,20 +131,48 @@ def reliability(table: np.ndarray, truth: np.ndarray, alone: bool) -> dict[str, 
         >>> round(found["ece"], 2), round(found["log_loss"], 3)
         (0.2, 0.223)
     """
-    chance = np.exp(np.maximum(table, -FURTHEST))
-    if alone:
-        said, right = chance.ravel(), truth.ravel()
-    elif table.shape[1] == 2:
-        said, right = chance[:, 1], truth[:, 1]
-    else:
-        best = np.arange(len(table)), table.argmax(1)
-        said, right = chance[best], truth[best]
+    said, right = _decided(table, truth, alone)
     order = np.argsort(said, kind="stable")
     bins = np.array_split(order, min(BINS, max(len(order), 1)))
     apart = sum(abs(said[part].sum() - right[part].sum()) for part in bins)
     decisions = max(len(said), 1)
     loss = log_losses(table, truth, alone).sum()
     return {"log_loss": float(loss) / decisions, "ece": float(apart) / decisions}
+
+
+def _decided(table: np.ndarray, truth: np.ndarray, alone: bool) -> tuple[np.ndarray, np.ndarray]:
+    """The probability of each decision, and whether it is right."""
+    chance = np.exp(np.maximum(table, -FURTHEST))
+    if alone:
+        return chance.ravel(), truth.ravel()
+    if table.shape[1] == 2:
+        return chance[:, 1], truth[:, 1]
+    best = np.arange(len(table)), table.argmax(1)
+    return chance[best], truth[best]
+
+
+def reliability_bins(
+    table: np.ndarray, truth: np.ndarray, alone: bool, bins: int = 10
+) -> np.ndarray:
+    """Count, sum of probabilities and right decisions in bins of equal width, (bins, 3).
+
+    The decisions are those of ``reliability``. Arrays of several models add up.
+
+    Args:
+        table: (N, C) log-probabilities.
+        truth: (N, C) bool, the gold.
+        alone: whether the labels are independent.
+        bins: number of bins from 0 to 1.
+
+    Example:
+        >>> table = np.log([[0.8, 0.2]] * 4)
+        >>> reliability_bins(table, np.array([[1, 0]] * 4, dtype=bool), alone=False)[2].round(2)
+        array([4. , 0.8, 0. ])
+    """
+    said, right = _decided(table, truth, alone)
+    place = np.minimum((said * bins + 1e-12).astype(np.int64), bins - 1)
+    weights = (np.ones(len(said)), said, right.astype(np.float64))
+    return np.stack([np.bincount(place, weight, bins) for weight in weights], axis=1)
 
 
 def log_losses(table: np.ndarray, truth: np.ndarray, alone: bool) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The report of a comparison: one self-contained HTML page, made from its summary alone.
+"""The report of a comparison or of a run: one self-contained HTML page, made from its summary.
 
 Style and script are part of the page, and nothing is fetched.
 
@@ -23,8 +23,12 @@ from dicetune import __version__, numbers
 from dicetune.errors import DataError, quoted
 from dicetune.records import read_json, replace_text
 from dicetune.reporting import panels, tables
+from dicetune.reporting.earlier import repeats_in_words, up_to_date
+
+__all__ = ["SUMMARY_FILE", "SUMMARY_VERSION", "render", "write_report"]
 
 SUMMARY_FILE, SUMMARY_VERSION = "summary.json", 1
+SCRIPTS = ("script.js", "dials.js", "downloads.js")
 
 
 def write_report(folder: str | Path) -> Path:
@@ -49,6 +53,7 @@ def write_report(folder: str | Path) -> Path:
 
 def render(summary: Mapping[str, Any]) -> str:
     """The page of a summary, as ``comparison.summary.summarise`` returns it."""
+    summary = up_to_date(summary)
     environment = Environment(
         loader=PackageLoader("dicetune.reporting"),
         autoescape=True,
@@ -62,25 +67,32 @@ def render(summary: Mapping[str, Any]) -> str:
         points=numbers.points,
         chance=numbers.chance,
         count=numbers.count,
+        interval=numbers.interval,
+        tex=tex,
+        slug=lambda text: re.sub(r"[^\w.-]+", "-", text).strip("-.")[:60],
     )
+    environment.tests["marked"] = lambda parts: len(parts) > 1
     folder = resources.files("dicetune.reporting") / "templates"
-    files = ("style.css", "script.js", "classes.js", "downloads.js")
-    style, *scripts = ((folder / name).read_text("utf-8") for name in files)
-    script = "".join(scripts)
+    style = (folder / "style.css").read_text("utf-8")
+    script = "".join((folder / name).read_text("utf-8") for name in SCRIPTS)
     policy = (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
+    dials = summary["dials"]
     return environment.get_template("page.html").render(
         summary=summary,
         style=Markup(style),  # from the package; nothing of the data is in it
         script=Markup(script),
         policy=policy,
         scores=tables.score_table(summary),
+        repeats=repeats_in_words(summary["repeats"]) if summary["repeats"] else "",
         differences=tables.difference_table(summary),
         effects=tables.effect_table(summary),
         classes=tables.class_bars(summary),
+        dial=dials and panels.threshold_panel(dials["thresholds"]),
         trade_offs=panels.precision_recall_panels(summary),
+        calibration=panels.calibration_panels(summary),
         learning=panels.learning_panels(summary),
         tracking=panels.tracking_panels(summary),
         items=tables.item_rows(summary),
@@ -91,13 +103,31 @@ def render(summary: Mapping[str, Any]) -> str:
 
 
 def breakable(text: str) -> Markup:
-    """Text, escaped, that may break after the signs that join the parts of a loss.
+    """Text, escaped, that may break after the signs that join the parts of a loss or a path.
 
     Example:
         >>> str(breakable("dice:smooth=1,level=<set>"))
         'dice:<wbr>smooth=1,<wbr>level=&lt;set&gt;'
     """
-    return Markup(re.sub(r"([:,+*])(?=.)", r"\1<wbr>", str(escape(text))))
+    return Markup(re.sub(r"([:,+*/])(?=[^/])", r"\1<wbr>", str(escape(text))))
+
+
+def tex(text: str) -> Markup:
+    r"""Text that LaTeX prints as it is, escaped for the page.
+
+    Example:
+        >>> print(tex("dice_2 & 50%"))
+        dice\_2 \&amp; 50\%
+    """
+    signs = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
+        "−": "$-$",
+        "–": "--",
+        "“": "``",
+        "”": "''",
+    }
+    named = {"\\": "backslash", "~": "asciitilde", "^": "asciicircum", "<": "less", ">": "greater"}
+    signs |= {sign: f"\\text{name}{{}}" for sign, name in (named | {"|": "bar"}).items()}
+    return escape("".join(signs.get(sign, sign) for sign in " ".join(text.split())))
 
 
 def _hash(text: str) -> str:

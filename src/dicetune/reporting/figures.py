@@ -80,6 +80,17 @@ class Scale:
         return [(place(tick), tick_text(tick, self.ticks)) for tick in self.ticks]
 
 
+@dataclass(frozen=True)
+class NamedScale(Scale):
+    """A scale whose ticks have names, such as places in a list."""
+
+    names: tuple[str, ...]
+
+    def places(self, place: Callable[[float], float]) -> list[tuple[float, str]]:
+        """Place and name of each tick."""
+        return [(place(tick), name) for tick, name in zip(self.ticks, self.names, strict=True)]
+
+
 def nice_scale(
     values: Iterable[float], parts: int = 4, within: tuple[float, float] | None = None
 ) -> Scale:
@@ -239,7 +250,7 @@ class Panel:
     x_title: str
     y_title: str  # drawn above the axis
     label: str  # what the figure shows, in a sentence, for those who cannot see it
-    width: float = 340.0
+    width: float = 260.0
     height: float = 200.0
     left: float = 34.0  # room for the labels of the vertical axis
     below: float = 34.0

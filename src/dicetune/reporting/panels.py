@@ -1,4 +1,4 @@
-"""Panels of lines: precision and recall, learning curves, loss against metric; one a loss."""
+"""Panels, one a loss: precision and recall, calibration, learning curves, loss against metric."""
 
 from __future__ import annotations
 
@@ -7,7 +7,25 @@ from typing import Any
 
 from dicetune import numbers
 from dicetune.records import DEFAULT, TUNED
-from dicetune.reporting.figures import MARKS, Panel, Point, colours, fitted_scale, nice_scale
+from dicetune.reporting.figures import (
+    MARKS,
+    NamedScale,
+    Panel,
+    Point,
+    Scale,
+    colours,
+    fitted_scale,
+    nice_scale,
+)
+
+_TICKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
+NARROW, WIDE = 260.0, 400.0
+"""Widths of a panel among several, and of one of two side by side."""
+
+
+def panel_width(losses: int) -> float:
+    """Panels of one or two losses are wide, so that two of them fill a page."""
+    return WIDE if losses <= 2 else NARROW
 
 
 def precision_recall_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -36,7 +54,9 @@ def precision_recall_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
             for row in chosen
         )
         label = f"Precision against recall of {loss}: {points}"
-        panel = Panel(scale, scale, "recall, %", "precision, %", label, height=214.0, above=34.0)
+        width = panel_width(len(found))
+        titles = ("recall, %", "precision, %", label)
+        panel = Panel(scale, scale, *titles, width, height=214.0, above=34.0)
         _add_guides(panel)
         for other, curve in curves.items():
             if other != loss:
@@ -76,6 +96,37 @@ def equal_f1(f1: float) -> list[Point]:
     return [(recall, f1 * recall / (2 * recall - f1)) for recall in recalls]
 
 
+def calibration_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """For each loss how often decisions of a probability are right, against that probability."""
+    found = (summary["calibration"] or {}).get("losses", {})
+    palette = colours(summary)
+    scale = nice_scale([0.0, 100.0], within=(0.0, 100.0))
+    panels = []
+    for loss, decisions in found.items():
+        label = f"How often decisions of {loss} hold, against their probability"
+        titles = ("probability, %", "of these right, %", label)
+        panel = Panel(scale, scale, *titles, panel_width(len(found)), 214.0)
+        panel.line([(0.0, 0.0), (100.0, 100.0)], "other", "right as often as it says")
+        errors = []
+        for decision, one in decisions.items():
+            style = f"{palette[loss]} {decision}"
+            panel.line([(100 * row[0], 100 * row[1]) for row in one["bins"]], f"trace {style}")
+            for said, right, low, high, count in one["bins"]:
+                panel.line([(100 * said, 100 * low), (100 * said, 100 * high)], f"whisker {style}")
+                title = f"said {numbers.points(said)}%, right {numbers.points(right)}%, n = {count}"
+                panel.mark((100 * said, 100 * right), f"seed full {style}", title, MARKS[decision])
+            errors.append(
+                {
+                    "decision": decision,
+                    "mark": MARKS[decision],
+                    "ece": numbers.points(one["ece"]),
+                    "log_loss": numbers.plain(one["log_loss"], 3),
+                }
+            )
+        panels.append({"loss": loss, "colour": palette[loss], "panel": panel, "errors": errors})
+    return panels
+
+
 def learning_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """For each loss the dev metric and the losses at each evaluation, one line a seed."""
     palette = colours(summary)
@@ -89,9 +140,12 @@ def learning_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
         trained = _known({loss: runs}, "train_loss")
         values = nice_scale(trained + _known({loss: runs}, "dev_loss"), parts=3)
         label = f"Dev {title} of {loss} over training"
-        metric = Panel(steps, scores, "step", f"{title} on dev, %", label, height=170.0)
+        width = panel_width(len(curves))
+        metric = Panel(steps, scores, "step", f"{title} on dev, %", label, width, 170.0)
         label = f"Losses of {loss} over training"
-        losses = Panel(steps, values, "step", "loss", label, height=150.0)
+        losses = Panel(
+            steps, values, "step", "loss", label, width, 150.0 if width < WIDE else 170.0
+        )
         for run in runs:
             _add_run(metric, losses, run, palette[loss])
         panels.append(
@@ -135,6 +189,7 @@ def tracking_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
     """For each loss its value against 1 - metric on dev, in training and on dev."""
     palette = colours(summary)
     title = f"100 − {summary['metric_title']}"
+    width = panel_width(len(summary["loss_against_metric"]))
     panels = []
     for loss, tracked in summary["loss_against_metric"].items():
         points = tracked["points"]
@@ -147,7 +202,7 @@ def tracking_panels(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
                 continue
             label = f"Loss {words} of {loss} against 100 minus dev {summary['metric_title']}"
             x = nice_scale(values, parts=3)
-            panel = Panel(x, y, f"loss {words}", title, label, height=170.0)
+            panel = Panel(x, y, f"loss {words}", title, label, width, 170.0)
             _add_traces(panel, points, name, palette[loss])
             found.append({"words": words, "panel": panel, "rho": _rho(tracked[where])})
         panels.append(
@@ -183,6 +238,17 @@ def _values(points: Sequence[Mapping[str, Any]], name: str) -> list[float]:
 def _rho(tracked: Mapping[str, Any]) -> dict[str, Any]:
     """The mean rank correlation, and its range over the seeds."""
     known = [value for value in tracked["per_seed"] if value is not None]
-    ends = [numbers.plain(end) for end in (min(known), max(known))] if len(known) > 1 else []
+    span = None
+    if len(known) > 1:
+        span = f"{numbers.plain(min(known))} to {numbers.plain(max(known))}"
     mean = tracked["spearman"]
-    return {"mean": numbers.plain(mean), "value": mean, "range": " to ".join(ends)}
+    return {"mean": numbers.plain(mean), "value": mean, "range": span}
+
+
+def threshold_panel(edges: Sequence[float]) -> Panel:
+    """The empty panel in which the script draws precision, recall and F1 at each threshold."""
+    places = [min(range(len(edges)), key=lambda at: abs(edges[at] - tick)) for tick in _TICKS]
+    x = NamedScale(0.0, len(edges) - 1.0, tuple(map(float, places)), tuple(map(str, _TICKS)))
+    y = Scale(0.0, 100.0, (0.0, 25.0, 50.0, 75.0, 100.0))
+    label = "Precision, recall and F1 at each threshold"
+    return Panel(x, y, "threshold", "precision, recall, F1, %", label, WIDE, 200.0)

@@ -16,6 +16,9 @@ CLASSES_SHOWN, MOST_CLASSES = 12, 100
 LABELS_SHOWN = 15
 """Labels of the data that are shown at once; the page folds further labels."""
 
+OUTLIER = 1.5
+"""A run is marked that took this many times as long as the median run of its loss, or as short."""
+
 RIGHT, WRONG, MISSED = "right", "wrong", "missed"
 _MOST_OTHER = 3
 _RATIOS = ("precision", "recall", "f1")
@@ -64,8 +67,9 @@ def score_table(summary: Summary) -> dict[str, Any]:
             }
         )
     return {
-        "axis": Axis.of(scale, means.get(summary["baseline"])),
+        "axis": Axis.of(scale, None if summary["single"] else means.get(summary["baseline"])),
         "others": [name.replace("_", " ") for name in others],
+        "other_names": others,
         "rows": rows,
         "with_interval": bool(bounds),
     }
@@ -148,11 +152,17 @@ def _share(share: float | None) -> str:
 
 
 def class_bars(summary: Summary) -> dict[str, Any]:
-    """The classes with one bar a loss: rare ones first, then by how far the losses are apart."""
+    """The classes with one bar a loss, in the order of the largest difference among the rare.
+
+    Rare are the classes with at most the median number of items in gold. They come first, those on
+    which the losses are furthest apart before others, then the frequent classes in the same order.
+    The losses are compared by their tuned decisions where they have them; of one loss, its two
+    decisions are.
+    """
     competitors = [row for row in summary["competitors"] if row["per_class"]]
     scores = {c["name"]: {row["name"]: row for row in c["per_class"]} for c in competitors}
     support = {row["name"]: row["support"] for c in competitors for row in c["per_class"]}
-    total = sum(support.values())
+    total, rare = sum(support.values()), median(support.values()) if support else 0
     palette = colours(summary)
     plain = [row for row in competitors if row["decision"] == DEFAULT]
     tuned = {
@@ -160,14 +170,15 @@ def class_bars(summary: Summary) -> dict[str, Any]:
         for row in competitors
         if row["decision"] == TUNED and not row.get("members")
     }
-    told = (tuned if len(tuned) > 1 else scores).values()
-    rare = median(support.values()) if support else 0
-
-    def place(name: str) -> tuple[bool, float, int]:
-        f1 = [one[name]["f1"] if name in one else 0.0 for one in told]
-        return not 0 < support[name] <= rare, min(f1) - max(f1), support[name]
-
-    names = sorted(support, key=place)
+    told = [tuned.get(row["loss"], scores[row["name"]]) for row in plain]
+    if len(plain) == 1:
+        told = [scores[plain[0]["name"]], *tuned.values()]
+    values = {name: [one[name]["f1"] if name in one else 0.0 for one in told] for name in support}
+    apart = {name: round(max(f1) - min(f1), 6) for name, f1 in values.items()}
+    names = sorted(
+        support,
+        key=lambda name: (not 0 < support[name] <= rare, -apart[name], support[name]),
+    )
     shown = [
         {
             "name": name,
@@ -233,6 +244,7 @@ def item_rows(summary: Summary) -> dict[str, Any]:
     rows = [
         {
             **{name: item[name] for name in ("id", "text", "gold")},
+            "parts": _parts(item),
             "shares": " ".join(f"{item['right'][row['name']]:g}" for row in shown),
             "competitors": [
                 {
@@ -247,6 +259,17 @@ def item_rows(summary: Summary) -> dict[str, Any]:
         for item in summary["items"]
     ]
     return {"rows": rows, "competitors": shown, "total": summary["items_differing"]}
+
+
+def _parts(item: Summary) -> Rows:
+    """The text of an item, cut at its spans; "name" is the type of a span, "" of other text."""
+    parts, at = [], 0
+    for mark in item.get("marks", ()):
+        parts.append({"text": item["text"][at : mark["start"]], "name": ""})
+        at = mark["end"]
+        text = item["text"][mark["start"] : at]
+        parts.append({"text": text, "name": mark["name"], "gold": mark["gold"]})
+    return [*parts, {"text": item["text"][at:], "name": ""}]
 
 
 def _repeats(item: Summary, row: Summary) -> bool:
@@ -370,9 +393,18 @@ def run_facts(how: Summary) -> dict[str, Any]:
 def _grid(runs: Sequence[Summary]) -> dict[str, dict[int, dict[str, Any]]]:
     """For each loss and seed the state of its run, and how long it took."""
     grid: dict[str, dict[int, dict[str, Any]]] = {}
+    times: dict[str, list[float]] = {}
     for run in runs:
-        shown = numbers.duration(run["seconds"]) if run["state"] == "done" else run["state"]
-        grid.setdefault(run["loss"], {})[run["seed"]] = {**run, "shown": shown}
+        if run["state"] == "done":
+            times.setdefault(run["loss"], []).append(run["seconds"])
+    for run in runs:
+        shown, odd = run["state"], None
+        if shown == "done":
+            middle = median(times[run["loss"]])
+            shown, times_of = numbers.duration(run["seconds"]), run["seconds"] / (middle or 1.0)
+            if not 1 / OUTLIER <= times_of <= OUTLIER:
+                odd = f"{times_of:.1f} times the median of {run['loss']}"
+        grid.setdefault(run["loss"], {})[run["seed"]] = {**run, "shown": shown, "odd": odd}
     return grid
 
 
@@ -390,6 +422,8 @@ def _span(values: Sequence[int]) -> str:
     if not values:
         return numbers.MISSING
     low, high = min(values), max(values)
+    if len(values) == 1:
+        return numbers.count(low)
     if low == high:
         return f"{numbers.count(low)}, the same for all"
     return f"{numbers.count(low)} to {numbers.count(high)}: not the same for all"

@@ -30,6 +30,7 @@ from dicetune.records import (
     LOCK_FILE,
     METRICS_FILE,
     PREDICTIONS_FILE,
+    REPORT_FILES,
     RUN_FILE,
     SCORES_FILE,
     TUNED,
@@ -54,6 +55,7 @@ _STATE = ("optimizer.pt", "scheduler.pt", _TRAINER_STATE)
 _RECORDS = (
     *(CONFIG_FILE, RUN_FILE, METRICS_FILE, PREDICTIONS_FILE, SCORES_FILE, DECISION_FILE),
     *(DEFAULT_FILE, TUNED_FILE, "README.md", LOCK_FILE, ".mode"),
+    *REPORT_FILES,
 )
 # earlier versions had no such keys
 _LATER = (f"decision: {TUNED}\n", f"set: {BATCH}\n", f"precision: {FP32}\n")

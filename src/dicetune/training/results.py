@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -80,6 +81,7 @@ def record_of(prepared: Prepared, trainer: ObjectiveTrainer, seconds: float) -> 
         },
         training={
             "seconds": round(seconds, 1),
+            "date": time.strftime("%Y-%m-%d"),
             "steps": state.global_step,
             "planned_steps": state.max_steps,
             "best_step": best,

@@ -126,13 +126,7 @@
     if (place.tagName === "FIGURE") place.append(Object.assign(document.createElement("p"), { className: "gets" }));
     (place.tagName === "FIGURE" ? place.lastElementChild : barOf(place)).append(made);
   }
-  const TEX = { "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "<": "\\textless{}", ">": "\\textgreater{}", "|": "\\textbar{}", "−": "$-$", "–": "--" };
-  const escaped = (text) => text.replace(/[&%$#_{}]|[\\~^<>|−–]/g, (sign) => TEX[sign] ?? `\\${sign}`);
-  const tex = (table) => {
-    const rows = [...table.rows].map((row) => [...row.cells].filter((one) => !one.classList.contains("figure")).map((one) => escaped(inLine(one))));
-    const [head, ...rest] = rows.map((row) => `${row.join(" & ")} \\\\`);
-    return ["% \\usepackage{booktabs}", `\\begin{tabular}{l${"r".repeat(rows[0].length - 1)}}`, "\\toprule", head, "\\midrule", ...rest, "\\bottomrule", "\\end{tabular}", ""].join("\n");
-  };
-  const scores = document.querySelector(".scores");
-  barOf(scores).append(button("LaTeX", "Download the table for LaTeX", () => save("scores", "application/x-tex", tex(scores.querySelector("table")))));
+  for (const place of document.querySelectorAll("[data-tex]")) {
+    barOf(place).append(button("LaTeX", "Download the table for LaTeX", () => save(place.dataset.tex, "application/x-tex", place.textContent)));
+  }
 })();
