@@ -341,8 +341,7 @@ def report(folder: str | Path, *, name: str | None = None) -> ReportPage:
     Raises:
         InputError: where the folder is neither, or its records cannot be read.
 
-    Example:
-        ``dicetune.report("runs/c").page``
+    Example: ``dicetune.report("runs/c").page``
     """
     from dicetune.comparison.summary import write_summary
     from dicetune.reporting import write_report

@@ -9,8 +9,7 @@ import pytest
 from comparisons import make_comparison
 from dicetune.comparison.summary import summarise
 from dicetune.records import read_json
-from dicetune.reporting import render
-from dicetune.reporting.earlier import up_to_date
+from dicetune.reporting import render, up_to_date
 from dicetune.reporting.tables import class_bars, run_facts
 
 STORED = Path(__file__).parent.parent.parent / "experiments" / "comparisons"

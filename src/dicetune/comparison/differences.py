@@ -35,7 +35,7 @@ from dicetune.comparison.statistics.estimate import (
 from dicetune.comparison.statistics.significance import effect, holm, sign_flip
 from dicetune.records import DEFAULT as ARGMAX
 from dicetune.records import TUNED
-from dicetune.reporting.earlier import BETTER, GONE, tuned_twin
+from dicetune.reporting import BETTER, GONE, tuned_twin
 
 FEWEST_DOCUMENTS = 10
 """With fewer documents, the variance between documents cannot be estimated."""

@@ -51,8 +51,13 @@ from dicetune.records import (
     replace_text,
     write_json,
 )
-from dicetune.reporting import SUMMARY_FILE, SUMMARY_VERSION
-from dicetune.reporting.earlier import data_name, repeats_in_words, without_repeats
+from dicetune.reporting import (
+    SUMMARY_FILE,
+    SUMMARY_VERSION,
+    data_name,
+    repeats_in_words,
+    without_repeats,
+)
 
 INSPECTION_FILE = "inspection.json"
 """``Inspection.to_dict()`` of the three splits, where the comparison made one."""
