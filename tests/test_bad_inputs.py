@@ -379,7 +379,6 @@ RUNS = [
     "tune classifier --objective f1 --folds 1",
     "compare --from tagger --from classifier --out out",
     "compare --from tagger --out tagger",
-    "report tagger",
     f"{TRAIN_NER} --out tagger",
     f"{TRAIN_NER} --out tagger --resume",
 ]
