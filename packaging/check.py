@@ -61,7 +61,7 @@ def main() -> None:
             project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
             limits = folder / "lowest.txt"
             limits.write_text(lowest(project), encoding="utf-8")
-        install = (python, "-m", "pip", "install", "--quiet", "-c", limits)
+        install = (python, "-m", "pip", "install", "--quiet", "--no-compile", "-c", limits)
         run(*install, "torch")
         run(*install, "--no-deps", wheel)
         run(python, "-c", LOSSES)
