@@ -10,7 +10,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -69,9 +69,7 @@ class Features(OnDemand[dict[str, Any]]):
 
     @property
     def _starts(self) -> np.ndarray:
-        starts = self.columns["input_ids"].starts
-        assert starts is not None
-        return starts
+        return cast(np.ndarray, self.columns["input_ids"].starts)  # a list of numbers in each
 
     def longest_first(self) -> tuple[Self, np.ndarray]:
         """The same windows, longest first, and the place of each."""
