@@ -54,6 +54,30 @@ def mrpc(folder: Path) -> None:
         write(folder, f"mrpc.{split}.tsv", "\n".join([head, *own]) + "\n")
 
 
+def btc(folder: Path) -> None:
+    """All sections; SHA-1 of the words of a sentence modulo 10: 0 to 7 train, 8 dev, 9 test."""
+    splits: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
+    for section in "abefgh":
+        for block in "\n".join(lines(DATA / f"btc/{section}.conll")).split("\n\n"):
+            rows = [line for line in block.split("\n") if line.split("\t")[0].strip()]
+            if rows:
+                part = number(" ".join(row.split("\t")[0] for row in rows)) % 10
+                name = "train" if part < 8 else "dev" if part == 8 else "test"
+                splits[name].append("".join(f"{row}\n" for row in rows))
+    for split, own in splits.items():
+        write(folder, f"btc.{split}.conll", "\n".join(own))
+
+
+def paws_wiki(folder: Path) -> None:
+    """SHA-1 of both sentences, tab between, modulo 10: 0 to 7 train, 8 dev, 9 test."""
+    splits: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
+    for row in filter(None, lines(DATA / "paws_wiki/dev.tsv")):
+        part = number("\t".join(row.split("\t")[1:3])) % 10
+        splits["train" if part < 8 else "dev" if part == 8 else "test"].append(row)
+    for split, own in splits.items():
+        write(folder, f"paws_wiki.{split}.tsv", "\n".join(own) + "\n")
+
+
 def articles(source: str) -> list[dict[str, Any]]:
     """The articles of a file in the SQuAD layout."""
     found: list[dict[str, Any]] = json.loads((DATA / source).read_text(encoding="utf-8"))["data"]
@@ -95,6 +119,8 @@ def main() -> None:
     folder.mkdir(parents=True, exist_ok=True)
     sms_spam(folder)
     mrpc(folder)
+    btc(folder)
+    paws_wiki(folder)
     by_article(folder, "squad11", "squad11/train-v1.1.first-articles.json")
     by_article(folder, "squad20", "squad20/cs224n-dev-v2.0.json")
     squad20_test(folder)

@@ -113,6 +113,28 @@ def asymmetric(
     return reduced(by_item, case.keep, reduction)
 
 
+def generalised(
+    case, rows, *, q_pos=0.7, q_neg=0.7, background=None, reduction="mean", frozen=None
+):
+    """(1 - p^q) / q of what is gold, with a q of its own for what is nothing."""
+
+    def cost(p, q):
+        return (1 - raised(p, q)) / q if q else -cmath.log(p)
+
+    by_item = []
+    for row, shares, exists in zip(rows, case.shares, case.exists, strict=True):
+        sigmoid = case.kind == "labels"
+        p, rest = probabilities(row, exists, sigmoid)
+        total = 0.0
+        for j in (j for j, there in enumerate(exists) if there):
+            y = shares[j]
+            total += y * cost(p[j], q_neg if j == background and not sigmoid else q_pos)
+            if sigmoid:
+                total += (1 - y) * cost(rest[j], q_neg)
+        by_item.append(total / max(sum(exists), 1) if sigmoid else total)
+    return reduced(by_item, case.keep, reduction)
+
+
 def inverse_frequency(case, rows, *, counts, k=1.0, reduction="mean", frozen=None):
     """Cross-entropy weighted as in Eq. 2, by lg of how many other items come to an item."""
 

@@ -1,6 +1,7 @@
 """The losses that are a mean over items: each against its loop, and where one is another."""
 
 import functools
+import inspect
 import math
 
 import pytest
@@ -43,6 +44,23 @@ FORMULAS = {
             {"detach": True},
             {"detach": True, "gamma_pos": 1.0, "gamma_neg": 2.5, "margin": 0.0},
         ],
+    ),
+    "gce": (
+        losses.generalised_cross_entropy_loss,
+        baseline_oracles.generalised,
+        ALL,
+        [
+            {},
+            {"q_pos": 1.0, "q_neg": 1.0, "reduction": "none"},
+            {"q_pos": 0.3, "q_neg": 0.3, "reduction": "sum"},
+        ],
+    ),
+    "gce of negatives": (
+        losses.generalised_cross_entropy_loss,
+        baseline_oracles.generalised,
+        COUNTED,
+        [{"q_pos": 0.0, "background": 1, "reduction": reduction} for reduction in REDUCTIONS]
+        + [{"q_pos": 0.4, "q_neg": 0.0, "background": 0}],
     ),
     "wce": (
         losses.weighted_cross_entropy_loss,
@@ -92,6 +110,10 @@ BY_HAND = [
     ("focal", {"gamma": 2.0}, ONE[:1], [0], 9 / 16 * math.log(4)),
     # set and not set; where classes exclude each other, one against the rest
     ("asl", HARD, [ONE], [[1.0, 0.0]], (0.25 * EASY + 0.25**2 * EASY) / 2),
+    # q = 1/2: (1 - √p) / ½; where only the background has it, the other item costs -log p
+    ("gce", {"q_pos": 0.5, "q_neg": 0.5}, TWO[1:], [1], 2 - math.sqrt(2)),
+    ("gce", {"q_pos": 0.0, "q_neg": 0.5, "background": 0}, TWO, [1, 0], (EASY + 2 - 2**0.5) / 2),
+    ("gce", {"q_pos": 0.0, "q_neg": 1.0}, ONE, [1, 0], (EASY + 0.5) / 2),
     ("asl", HARD, [ONE], [0], (0.25 * EASY + 0.25**2 * EASY) / 2),
     # the background counts 1 + λ times; of one logit that most items have set, set
     ("mom", {"background": 0, "majority_weight": 0.5}, TWO, [1, 0], (EASY + 1.5 * HALF) / 2),
@@ -110,8 +132,8 @@ SERVED = [(name, kind) for name, (_, _, kinds, _) in FORMULAS.items() for kind i
 
 def told(name, case):
     """The function and the oracle of a loss, both with the class counts where it needs them."""
-    function, oracle, kinds, _ = FORMULAS[name]
-    if kinds == ALL:
+    function, oracle, _, _ = FORMULAS[name]
+    if "counts" not in inspect.signature(oracle).parameters:
         return function, oracle
     counts = baseline_oracles.counts_for(case)
     return (
@@ -171,6 +193,7 @@ def test_gradcheck(name, kind):
         ("focal:gamma=0", ALL),
         ("asl:gamma_pos=0,gamma_neg=0,margin=0", ["labels"]),
         ("mom:majority_weight=0", COUNTED),
+        ("gce:q_pos=0,q_neg=0", ALL),
         ("la:tau=0", COUNTED),
         ("cb:beta=0", COUNTED),
         ("la of equal counts", COUNTED),
@@ -206,6 +229,11 @@ def test_equal_exponents_without_a_margin_are_focal(gamma, soft):
         ("WeightedCrossEntropyLoss", "weighted_cross_entropy_loss", {"k": 2.0}),
         ("FocalLoss", "focal_loss", {"gamma": 3.0, "class_weight": [1.0, 2.0, 0.5]}),
         ("AsymmetricLoss", "asymmetric_loss", {"gamma_pos": 1.0, "margin": 0.1, "detach": True}),
+        (
+            "GeneralisedCrossEntropyLoss",
+            "generalised_cross_entropy_loss",
+            {"q_pos": 0.2, "q_neg": 0.2},
+        ),
         ("ClassBalancedLoss", "class_balanced_loss", {"beta": 0.9}),
         ("LogitAdjustedLoss", "logit_adjusted_loss", {"tau": 0.5}),
         ("MajorityOrMinorityLoss", "majority_or_minority_loss", {"majority_weight": 0.2}),
@@ -247,6 +275,8 @@ def test_a_module_is_its_function_with_the_options_of_the_module(module, functio
         ("AsymmetricLoss", {"margin": 1}, InputError, r"\[0, 1\), got 1: no negative would count"),
         ("AsymmetricLoss", {"margin": 2.5}, InputError, r"margin in \[0, 1\), got 2.5"),
         ("AsymmetricLoss", {"detach": 1}, InputTypeError, "detach to be True or False, got 1"),
+        ("GeneralisedCrossEntropyLoss", {"q_neg": 1.5}, InputError, r"q_neg in \[0, 1\], got 1.5"),
+        ("GeneralisedCrossEntropyLoss", {"q_pos": -1}, InputError, "q_pos to be .* >= 0, got -1"),
         ("ClassBalancedLoss", {"beta": 1}, InputError, r"\[0, 1\), got 1: the effective number"),
         ("ClassBalancedLoss", {"beta": 1.5}, InputError, r"beta in \[0, 1\), got 1.5"),
         ("ClassBalancedLoss", {"beta": -1}, InputError, "beta to be a finite number >= 0, got -1"),

@@ -13,6 +13,7 @@ from dicetune.losses import (
     class_balanced_loss,
     dice_loss,
     focal_loss,
+    generalised_cross_entropy_loss,
     logit_adjusted_loss,
     majority_or_minority_loss,
     tversky_loss,
@@ -36,6 +37,11 @@ def plain_tversky(logits, target):
 def plain_focal(logits, target):
     log_p = logits.log_softmax(1).gather(1, target[:, None])
     return -((1 - log_p.exp()) ** 2 * log_p).mean()
+
+
+def plain_gce(logits, target):
+    p = logits.softmax(1).gather(1, target[:, None])
+    return ((1 - p**0.7) / 0.7).mean()
 
 
 COUNTS = torch.arange(1, 10) ** 4
@@ -73,6 +79,7 @@ PAIRS = {
         plain_weighted(9 * BALANCED / BALANCED.sum()),
     ),
     "asl": (asymmetric_loss, plain_asl),
+    "gce": (generalised_cross_entropy_loss, plain_gce),
 }
 
 

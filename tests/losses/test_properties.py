@@ -32,7 +32,7 @@ SPECS = st.sampled_from(
         "mom+0.5*dice",
     ]
 )
-ADDITIVE = ["ce", "wce", "focal", "mom", "la", "cb", "asl", "dl", "dsc:level=example"]
+ADDITIVE = ["ce", "wce", "focal", "mom", "la", "cb", "asl", "gce", "dl", "dsc:level=example"]
 
 
 def served(case, spec):
@@ -258,6 +258,8 @@ def test_a_perfect_prediction_costs_nearly_0(name, kind):
         ("focal:class_weight=1/2", "positions", None, "positions are not classes"),
         ("wce", "positions", None, "kind classes or labels for loss 'wce', got 'positions'"),
         ("ce+wce", "positions", None, "kind classes or labels for loss 'wce'"),
+        ("gce:q_pos=0", "classes", None, "q_pos=0 and q_neg=0.7, got classes without a background"),
+        ("ce+gce:q_pos=0", "positions", 0, "q_pos=0 and q_neg=0.7, got positions"),
         ("mom", "positions", None, "kind classes or labels for loss 'mom', got 'positions'"),
         ("la", "positions", None, "kind classes or labels for loss 'la', got 'positions'"),
         ("ce+cb", "positions", None, "kind classes or labels for loss 'cb', got 'positions'"),

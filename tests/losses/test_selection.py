@@ -216,7 +216,7 @@ def test_a_loss_behind_it_is_the_loss_of_what_was_chosen(spec, kind):
 
 @pytest.mark.filterwarnings("ignore::dicetune.losses.NonTrainingLossWarning")
 @pytest.mark.parametrize(
-    "spec", ["ce", "focal", "asl", "dl", "dice", "tversky", "dsc", "dsc-released", "ce+dice"]
+    "spec", ["ce", "focal", "asl", "gce", "dl", "dice", "tversky", "dsc", "dsc-released", "ce+dice"]
 )
 def test_a_label_of_which_nothing_is_chosen_is_a_removed_label(spec):
     target = torch.zeros(9, 4, dtype=torch.float64)

@@ -12,7 +12,7 @@ from dicetune.losses import LOSSES, build, share_past_turning_point
 
 pytestmark = pytest.mark.filterwarnings("ignore::dicetune.losses.NonTrainingLossWarning")
 ENOUGH = 0.95
-NINE = ["ce", "wce", "focal", "mom", "la", "cb", "dice", "tversky", "dsc", "ce+dice"]
+NINE = ["ce", "wce", "focal", "mom", "la", "cb", "gce:q_pos=0", "dice", "tversky", "dsc", "ce+dice"]
 # Per example a rare class's gold gradient fades with p, and eight of nine classes are rare.
 PER_EXAMPLE = ["dl", "dice:level=example,squared=false", "tversky:level=example"]
 
@@ -36,7 +36,7 @@ def learn(spec, features, target, counts, outputs, steps=200):
     loss = build(spec)
     for _ in range(steps):
         optimizer.zero_grad()
-        loss(network(features).squeeze(1), target, class_counts=counts).backward()
+        loss(network(features).squeeze(1), target, class_counts=counts, background=0).backward()
         optimizer.step()
     with torch.no_grad():
         return network(features).squeeze(1)

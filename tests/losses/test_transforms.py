@@ -49,7 +49,7 @@ def test_a_batch_of_problems_is_a_loop_over_them(spec):
             assert_exact(called, alone[0].detach())
 
 
-@pytest.mark.parametrize("spec", ["ce", "focal", "asl", "dl", "dice", "dsc", "dsc-released"])
+@pytest.mark.parametrize("spec", ["ce", "focal", "asl", "gce", "dl", "dice", "dsc", "dsc-released"])
 @pytest.mark.parametrize("kind", ["classes", "labels", "positions"])
 def test_each_problem_of_a_batch_may_have_masks_of_its_own(spec, kind):
     cases = [oracles.make_case(kind, seed=seed) for seed in (1, 2, 3)]

@@ -27,7 +27,7 @@ ACCELERATE = [
     *("--mixed_precision", "no", "--dynamo_backend", "no"),
 ]
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-ADDITIVE = ["ce", "wce+mom+la+cb+asl+focal+0.5*dl"]
+ADDITIVE = ["ce", "gce", "wce+mom+la+cb+asl+focal+0.5*dl"]
 SET_LEVEL = ["dice", "dsc", "tversky", "ce+0.5*dice", "dice:classes=foreground,average=micro"]
 WHOLE = [
     *((loss, {"set": "step"}) for loss in (*SET_LEVEL, "squared")),

@@ -57,7 +57,8 @@ def trainer_of(folder, model=None, data=None, *, options=None, **changes):
 
 
 @pytest.mark.parametrize(
-    "loss", ["ce", "wce", "focal", "mom", "la", "cb", "asl", "dl", "dice", "tversky", "dsc", "auto"]
+    "loss",
+    ["ce", "wce", "focal", "mom", "la", "cb", "asl", "gce", "dl", "dice", "tversky", "dsc", "auto"],
 )
 def test_a_token_head_learns(tmp_path, loss):
     counts = torch.tensor([120, 24, 24])

@@ -32,7 +32,14 @@ from dicetune.losses._dice import (
     share_past_turning_point,
 )
 from dicetune.losses._fast import set_fast
-from dicetune.losses._focal import AsymmetricLoss, FocalLoss, asymmetric_loss, focal_loss
+from dicetune.losses._focal import (
+    AsymmetricLoss,
+    FocalLoss,
+    GeneralisedCrossEntropyLoss,
+    asymmetric_loss,
+    focal_loss,
+    generalised_cross_entropy_loss,
+)
 from dicetune.losses._inputs import Call, Given
 from dicetune.losses._overlap import IndexOptions
 from dicetune.losses._own import OwnLoss, as_loss, code_of, imported_names
@@ -57,6 +64,7 @@ __all__ = [
     "CrossEntropyLoss",
     "DiceLoss",
     "FocalLoss",
+    "GeneralisedCrossEntropyLoss",
     "Given",
     "IndexOptions",
     "LogitAdjustedLoss",
@@ -83,6 +91,7 @@ __all__ = [
     "dice_loss",
     "effective_number_weights",
     "focal_loss",
+    "generalised_cross_entropy_loss",
     "hardest_negatives",
     "imported_names",
     "inverse_frequency_weights",

@@ -1,6 +1,8 @@
-"""Focal loss: cross-entropy in which an item counts less if its gold class has a high p.
+"""Cross-entropy in which an item counts by the p of its gold class, in three forms.
 
-The asymmetric loss is focal with separate exponents for positives and negatives, and a margin.
+In the focal loss an item counts less if p is high. The asymmetric loss is focal with separate
+exponents for positives and negatives, and a margin. In the generalised cross-entropy an item counts
+less if p is low, as it is for an item with a wrong label.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from dicetune.losses._cross_entropy import cross_entropy_of, label_mean
 from dicetune.losses._inputs import (
     Given,
     Items,
+    check_background,
     items_of,
     log_complement,
     power_from_log,
@@ -204,3 +207,111 @@ class AsymmetricLoss(Loss):
         """Refuse a margin above which no negative lies."""
         super().check()
         _check_margin(self.margin)
+
+
+def _bounded(log_p: Tensor, q: float | Tensor) -> Tensor:
+    """(1 - p^q) / q from log p; -log p for a q of 0."""
+    if isinstance(q, Tensor):  # the floor keeps the side that is not chosen finite
+        return torch.where(q > 0, -torch.expm1(q * log_p) / q.clamp_min(1e-9), -log_p)
+    return -torch.expm1(q * log_p) / q if q > 0 else -log_p
+
+
+def _check_q(name: str, q: float) -> float:
+    q = number(name, q)
+    if q > 1:
+        raise InputError(f"expected {name} in [0, 1], got {q:g}: 1 is the mean absolute error")
+    return q
+
+
+def _check_negatives(q_pos: float, q_neg: float, kind: str, background: int | None) -> None:
+    if q_pos != q_neg and kind != "labels" and (kind == "positions" or background is None):
+        got = "positions" if kind == "positions" else "classes without a background"
+        raise InputError(
+            f"expected labels, or classes with a background, for q_pos={q_pos:g} and "
+            f"q_neg={q_neg:g}, got {got}, where no item is negative: give both the same q"
+        )
+
+
+def generalised_cross_entropy_loss(
+    logits: Tensor,
+    target: Tensor,
+    *,
+    q_pos: float = 0.7,
+    q_neg: float = 0.7,
+    reduction: str = "mean",
+    **given: Unpack[Given],
+) -> Tensor:
+    """Generalised cross-entropy: (1/N) Σ_i (1 - p_t^q) / q, with p_t of the gold class of item i.
+
+    The loss of an item is at most 1/q, and its gradient is p_t^q times that of cross-entropy: an
+    item that the model finds unlikely, as where a label is wrong, moves the weights little. q = 0
+    is cross-entropy, q = 1 the mean absolute error up to a factor.
+
+    Negatives, the items of the background or labels that are not set, have q_neg, all others q_pos.
+    With q_pos = 0 positives are learnt by cross-entropy, and negatives
+    that look positive are not believed, as where entities are left unmarked. ``labels`` is the form
+    on each sigmoid, averaged over the labels of an item that exist. For shares y of the classes it
+    is Σ_c y_c (1 - p_c^q) / q.
+
+    Args:
+        logits, target, reduction, **given: see ``Given``, also for result and errors; two
+            different q need labels, or classes with a background.
+        q_pos: q in [0, 1] of positives.
+        q_neg: q in [0, 1] of negatives.
+
+    References:
+        Zhang and Sabuncu, "Generalized Cross Entropy Loss for Training Deep Neural Networks with
+        Noisy Labels", NeurIPS 2018, Eq. 6. Two q are of this library.
+
+    Example:
+        >>> generalised_cross_entropy_loss(torch.zeros(1, 2), torch.tensor([1]), q_pos=0.5,
+        ...     q_neg=0.5)  # (1 - √½) / ½
+        tensor(0.5858)
+    """
+    q_pos, q_neg = _check_q("q_pos", q_pos), _check_q("q_neg", q_neg)
+    items = items_of(logits, target, **given)
+    check_background(items)
+    _check_negatives(q_pos, q_neg, items.kind, items.background)
+    if items.sigmoid:
+        ones = items.target * _bounded(F.logsigmoid(items.logits), q_pos)
+        zeros = (1 - items.target) * _bounded(F.logsigmoid(-items.logits), q_neg)
+        return reduce_items(label_mean(ones + zeros, None, items), items, reduction)
+    log_p = items.logits.log_softmax(1)
+    q: float | Tensor = q_pos
+    if q_pos != q_neg:
+        q = torch.full_like(log_p[:1], q_pos)
+        q[0, items.background] = q_neg
+    if items.hard:
+        gold = items.target[:, None]
+        q = q.expand_as(log_p).gather(1, gold) if isinstance(q, Tensor) else q
+        losses = _bounded(log_p.gather(1, gold), q).squeeze(1)
+    else:
+        losses = (items.target * _bounded(log_p, q)).sum(1)
+    return reduce_items(losses, items, reduction)
+
+
+class GeneralisedCrossEntropyLoss(Loss):
+    """Generalised cross-entropy as a Module."""
+
+    function = staticmethod(generalised_cross_entropy_loss)
+    ranges: ClassVar = {"q_neg": Range(0.1, 1.0)}
+    presets: ClassVar = {
+        "gce": Preset(
+            "1/N Σ (1 - p_gold^q)/q",
+            "Zhang and Sabuncu 2018, Eq. 6",
+            "labels are wrong; with q_pos=0, positives are left unmarked",
+        ),
+    }
+    q_pos: float
+    q_neg: float
+
+    def check(self) -> None:
+        """Refuse a q above 1."""
+        super().check()
+        _check_q("q_pos", self.q_pos)
+        _check_q("q_neg", self.q_neg)
+
+    def check_kind(self, kind: str, background: int | None = None) -> None:
+        """Refuse two different q where no item is negative; see ``Loss``."""
+        super().check_kind(kind, background)
+        _check_negatives(self.q_pos, self.q_neg, kind, background)

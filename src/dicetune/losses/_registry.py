@@ -22,7 +22,7 @@ from dicetune.losses._base import Loss, number, option_text
 from dicetune.losses._counted import ClassBalancedLoss, LogitAdjustedLoss, MajorityOrMinorityLoss
 from dicetune.losses._cross_entropy import CrossEntropyLoss, WeightedCrossEntropyLoss
 from dicetune.losses._dice import DiceLoss, SelfAdjustingDiceLoss
-from dicetune.losses._focal import AsymmetricLoss, FocalLoss
+from dicetune.losses._focal import AsymmetricLoss, FocalLoss, GeneralisedCrossEntropyLoss
 from dicetune.losses._inputs import KINDS
 from dicetune.losses._own import as_loss, import_loss
 from dicetune.losses._sum import SumLoss
@@ -36,6 +36,7 @@ _CLASSES: tuple[type[Loss], ...] = (
     LogitAdjustedLoss,
     ClassBalancedLoss,
     AsymmetricLoss,
+    GeneralisedCrossEntropyLoss,
     DiceLoss,
     TverskyLoss,
     SelfAdjustingDiceLoss,

@@ -44,7 +44,7 @@ FP32, BF16 = "fp32", "bf16"
 BALANCED = "balanced"
 PRECISIONS = (FP32, BF16, AUTO)
 WITHOUT_FLAG = (
-    *("set", "hard_negatives", "prior_bias", "class_weight"),
+    *("set", "hard_negatives", "prior_bias", "class_weight", "average"),
     *("max_dev", "max_test", "note", "keep_checkpoints"),
 )
 _MAPPINGS = ("options", "trainer", "class_weight")
@@ -126,6 +126,8 @@ class RunConfig:
         set: what a set-level loss is computed over: "batch" (default), "step" (the whole optimizer
             step) or "running" (averages of the last 20 steps, "running:50" of 50); see
             ``training.sets``.
+        average: share of all steps, from the end, whose weights are averaged, such as 0.33; the
+            model is the mean (``training.averaging``). By default nothing is averaged.
         precision: "fp32" (default), "bf16" (autocast; losses stay in float32), or "auto": bf16
             where the device is faster with it, measured once and kept.
         lora: train adapters of low rank and the head alone, such as "r=16,alpha=32"; see
@@ -187,6 +189,7 @@ class RunConfig:
     precision: str = FP32
     lora: str | None = None
     sampler: str | None = None
+    average: float | None = None
 
     def __post_init__(self) -> None:
         hints = typing.get_type_hints(RunConfig)
@@ -225,6 +228,8 @@ class RunConfig:
                     f"expected precision or trainer.{name}, got precision {quoted(self.precision)} "
                     f"and trainer.{name}: leave trainer.{name} out"
                 )
+        if self.average is not None and not 0 < self.average <= 1:
+            raise InputError(f"expected average in (0, 1], got {self.average:g}")
         if self.sampler not in (None, BALANCED):
             raise unknown_name("sampler", self.sampler, [BALANCED])
         if self.lora is not None:

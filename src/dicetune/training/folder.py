@@ -50,6 +50,7 @@ CONFIG_FILE = "config.yaml"
 CHECKPOINTS = "checkpoints"
 _FINGERPRINTS = "data.json"
 _WEIGHTS = "model.safetensors"
+OWN_WEIGHTS = "weights-of-the-optimizer.safetensors"  # where the model is a mean of weights
 _TRAINER_STATE = "trainer_state.json"
 _STATE = ("optimizer.pt", "scheduler.pt", _TRAINER_STATE)
 _RECORDS = (
@@ -399,7 +400,8 @@ def _fault(checkpoint: Path) -> str | None:
     for name, found in needed.items():
         if not found:
             return f"{name} is missing"
-    for path in (*chain(*needed.values()), *checkpoint.glob("scaler.pt")):
+    further = (path for name in ("scaler.pt", OWN_WEIGHTS) for path in checkpoint.glob(name))
+    for path in (*chain(*needed.values()), *further):
         if not _is_whole(path):
             return f"{path.name} is damaged"
     best = _best_of(checkpoint)

@@ -206,6 +206,7 @@ def _trainer(
         class_counts=prepared.class_counts,
         hard_negatives=config.hard_negatives,
         set=config.set,
+        average=config.average,
         sampling_weights=prepared.weights,
         model_init=model_init,
         processing_class=prepared.tokenizer,

@@ -24,7 +24,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import Trainer
 from transformers.trainer_utils import EvalLoopOutput, EvalPrediction, TrainOutput
 
 from dicetune.errors import InputError, quoted
@@ -32,6 +31,7 @@ from dicetune.loss_input import Kind, LossInput, item_count
 from dicetune.losses import AnyLoss, raise_bad_targets, start_steps
 from dicetune.tasks.encoded import join_batches
 from dicetune.training.auto import AUTO, recipe_of
+from dicetune.training.averaging import AveragingTrainer
 from dicetune.training.batches import EpochOfSampler, LengthGroupedSampler
 from dicetune.training.callbacks import StopOnSignal
 from dicetune.training.folder import follow_umask
@@ -53,7 +53,7 @@ class NonFiniteLossError(InputError):
     """Training stopped because the loss was NaN or infinite."""
 
 
-class ObjectiveTrainer(Trainer):
+class ObjectiveTrainer(AveragingTrainer):
     """A ``transformers.Trainer`` that trains with an objective of ``dicetune.losses``.
 
     Args:
@@ -77,7 +77,8 @@ class ObjectiveTrainer(Trainer):
             order to transformers.
         sampling_weights: (texts,) weights with which texts are drawn, with replacement; by default
             each text comes once in an epoch.
-        **trainer: all arguments of ``transformers.Trainer``.
+        **trainer: ``average`` (see ``AveragingTrainer``) and all arguments of
+            ``transformers.Trainer``.
 
     Raises:
         InputError: if options exclude each other, or the loss has no meaning for the head.

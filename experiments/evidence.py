@@ -1,0 +1,251 @@
+"""The evidence programme: run what is missing, keep small records, and say what they show.
+
+    python experiments/evidence.py run STAGE [CELL ...] [--minutes N]   trains what has no record
+    python experiments/evidence.py table STAGE                          a table in Markdown
+    python experiments/evidence.py hours                                hours of training so far
+
+``experiments/evidence.yaml`` names stages, cells and objectives. Each seed of a cell is a
+``dicetune compare`` in runs/evidence, so that an interrupted run goes on from its checkpoint. A
+finished run is kept as ``experiments/evidence/STAGE/CELL/RUN.json.xz``: its configuration, scores
+and decisions as counts, and no text of the data. The file is written once. Whatever has a file is
+not trained again, also where runs/evidence is gone.
+"""
+
+import argparse
+import json
+import lzma
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from dicetune import numbers
+from dicetune.comparison.differences import differences
+from dicetune.comparison.folder import PLAN_FILE
+from dicetune.comparison.plan import Plan
+from dicetune.comparison.results import Competitor, Results, competitor_name, read_results
+from dicetune.comparison.runs import FinishedRun, is_finished
+from dicetune.problems import problem_of
+from dicetune.records import DEFAULT, METRICS_FILE, TUNED, by_decision, read_json
+
+HERE = Path(__file__).parent
+RECORDS, RUNS = HERE / "evidence", Path("runs/evidence")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A data set in a regime, with what is compared on it.
+
+    Args:
+        stage: stage of the programme: "screen", "confirm", …
+        name: name of the cell.
+        config: what all runs share, as ``dicetune compare`` takes it.
+        objectives: names of competitors; the first is the baseline.
+        seeds: of each objective.
+    """
+
+    stage: str
+    name: str
+    config: dict[str, Any]
+    objectives: list[str]
+    seeds: list[int]
+
+    @property
+    def place(self) -> Path:
+        """The folder of the records."""
+        return RECORDS / self.stage / self.name
+
+    def records(self) -> dict[tuple[str, int], dict[str, Any]]:
+        """The records that there are, by objective and seed."""
+        found = (json.loads(lzma.decompress(p.read_bytes())) for p in self.place.glob("*.json.xz"))
+        return {(one["name"], one["seed"]): one for one in found}
+
+    def results(self) -> Results:
+        """The competitors of the records, as a comparison has them."""
+        records = self.records()
+        first = next(iter(records.values()))
+        problem = problem_of(first["problem"], [], [])
+        assert list(problem.columns) == first["columns"], self.name
+        competitors = []
+        for decision in (DEFAULT, TUNED):
+            for name in self.objectives:
+                own = [one for key, one in sorted(records.items()) if key[0] == name]
+                if own:
+                    competitors.append(
+                        Competitor(
+                            name=competitor_name(name, decision),
+                            loss=name,
+                            decision=decision,
+                            objective=name,
+                            seeds=tuple(one["seed"] for one in own),
+                            predicted=(),
+                            counts=np.stack([_dense(one, decision) for one in own]),
+                            seconds=float(np.median([one["training"]["seconds"] for one in own])),
+                        )
+                    )
+        rows = [{"id": str(unit)} for unit in range(first["units"])]
+        return Results(problem, rows, competitors)
+
+
+def cells(stage: str) -> list[Cell]:
+    """The cells of a stage, in their order."""
+    whole = yaml.safe_load((HERE / "evidence.yaml").read_text(encoding="utf-8"))[stage]
+    return [
+        Cell(stage, name, own["config"], own["objectives"], own.get("seeds", whole.get("seeds")))
+        for name, own in whole["cells"].items()
+    ]
+
+
+# making records
+
+
+def run(cell: Cell, until: float) -> None:
+    """Train what has no record, a seed at a time; each finished run is kept at once."""
+    for seed in cell.seeds:
+        have = {name for name, of in cell.records() if of == seed}
+        missing = [name for name in cell.objectives if name not in have]
+        if len(missing) == 1:  # a comparison has two at least
+            missing = [next(name for name in cell.objectives if name not in missing), *missing]
+        if missing and time.time() < until:
+            _compare(cell, RUNS / cell.stage / f"{cell.name}-{seed}", missing, seed, until)
+
+
+def _compare(cell: Cell, out: Path, losses: list[str], seed: int, until: float) -> None:
+    """Run ``dicetune compare`` until it ends, or until a time, after which it can go on."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    config = out.with_suffix(".yaml")
+    config.write_text(yaml.safe_dump(cell.config), encoding="utf-8")
+    command = [sys.executable, "-m", "dicetune", "compare", "--config", str(config)]
+    command += [part for loss in losses for part in ("--loss", loss)]
+    command += ["--seeds", f"{seed},", "--out", str(out)]
+    with out.with_suffix(".log").open("a", encoding="utf-8") as log:
+        made = subprocess.Popen(command, stdout=log, stderr=log)
+        while made.poll() is None:
+            time.sleep(5)
+            keep(cell, out)
+            if time.time() > until:
+                made.send_signal(signal.SIGINT)
+                made.wait()
+    keep(cell, out)
+
+
+def keep(cell: Cell, out: Path) -> None:
+    """Write the record of each finished run of a comparison that has none."""
+    if not (out / PLAN_FILE).is_file():
+        return
+    plan = Plan.load(out)
+    made = [run for run in FinishedRun.of_plan(plan, out) if is_finished(run.folder)]
+    if all(_path(cell, run).exists() for run in made):
+        return
+    results = read_results(plan, out, made)
+    by_name = {(one.loss, one.decision): one for one in results.competitors if not one.members}
+    cell.place.mkdir(parents=True, exist_ok=True)
+    for run in made:
+        name, seed, record = run.planned.loss, run.planned.seed, run.record
+        found = (by_name[name, decision] for decision in (DEFAULT, TUNED))
+        metrics = by_decision(read_json(run.folder / METRICS_FILE))
+        kept = {
+            "name": name,
+            "seed": seed,
+            "config": record.config,
+            "data": {split: one["sha256"] for split, one in record.data.items()},
+            "versions": record.versions,
+            "training": {key: record.training[key] for key in ("seconds", "steps", "best_step")},
+            "scores": {what: row.get(plan.metric) for what, row in metrics.items()},
+            "problem": run.problem,
+            "columns": list(results.problem.columns),
+            "units": len(results.rows),
+            "counts": [_sparse(one.counts[one.seeds.index(seed)]) for one in found],
+        }
+        text = json.dumps(kept, separators=(",", ":"), ensure_ascii=False)
+        if not _path(cell, run).exists():
+            _path(cell, run).write_bytes(lzma.compress(text.encode("utf-8"), preset=9))
+
+
+def _path(cell: Cell, run: FinishedRun) -> Path:
+    return cell.place / f"{run.planned.id}.json.xz"
+
+
+def _sparse(counts: np.ndarray) -> list[list[float]]:
+    """For each column the units with a count, as steps from one to the next, and the counts."""
+    found: list[list[float]] = []
+    for column in counts.T:
+        units = np.flatnonzero(column)
+        values = [round(value, 6) for value in column[units].tolist()]  # shares of an answer
+        whole = all(value.is_integer() for value in values)
+        found += [np.diff(units, prepend=0).tolist(), list(map(int, values)) if whole else values]
+    return found
+
+
+def _dense(record: dict[str, Any], decision: str) -> np.ndarray:
+    """The counts of a record, (units, columns)."""
+    stored = record["counts"][(DEFAULT, TUNED).index(decision)]
+    counts = np.zeros((record["units"], len(record["columns"])))
+    for number, (steps, values) in enumerate(zip(stored[::2], stored[1::2], strict=True)):
+        counts[np.cumsum(steps, dtype=int), number] = values
+    return counts
+
+
+# what they show
+
+
+def table(stage: str) -> Iterator[str]:
+    """Rows of Markdown: each objective of each cell, and its difference from the first, tuned."""
+    yield "| cell | objective | seeds | plain | tuned | tuned, against `ce` tuned (95%) |"
+    yield "|---|---|---:|---:|---:|---|"
+    for cell in cells(stage):
+        if not cell.records():
+            continue
+        results = cell.results()
+        rows = {row["name"]: row for row in differences(results, cell.objectives[0]).rows}
+        scores = {one.name: results.scores(one)["mean"] for one in results.competitors}
+        for name in cell.objectives:
+            plain, tuned = (competitor_name(name, decision) for decision in (DEFAULT, TUNED))
+            if plain not in scores:
+                continue
+            seeds = next(len(one.seeds) for one in results.competitors if one.name == plain)
+            row, said = rows.get(tuned), ""
+            if row is not None and name != cell.objectives[0]:
+                said = numbers.signed(row["difference"])
+                if row["interval"] is not None:
+                    said += f" {numbers.interval(row['interval'], sign=True)}"
+            yield (
+                f"| {cell.name} | `{name}` | {seeds} | {100 * scores[plain]:.1f} "
+                f"| {100 * scores[tuned]:.1f} | {said} |"
+            )
+
+
+def hours() -> str:
+    """Hours of training in all records."""
+    found = [json.loads(lzma.decompress(path.read_bytes())) for path in RECORDS.rglob("*.json.xz")]
+    seconds = sum(one["training"]["seconds"] for one in found)
+    return f"{len(found)} runs, {seconds / 3600:.1f} hours of training"
+
+
+def main() -> None:
+    """Run what is missing, or print what there is."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("run", "table", "hours"))
+    parser.add_argument("stage", nargs="?", default="screen")
+    parser.add_argument("cells", nargs="*", help="by default all cells of the stage")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after these")
+    given = parser.parse_args()
+    if given.what == "run":
+        until = time.time() + 60 * given.minutes
+        for cell in cells(given.stage):
+            if not given.cells or cell.name in given.cells:
+                run(cell, until)
+    else:
+        lines = table(given.stage) if given.what == "table" else [hours()]
+        sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,167 @@
+"""The scripts of experiments: what they change in a training set, and what their records keep."""
+
+import importlib
+import json
+import lzma
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from comparisons import PROBLEMS, make_comparison
+from dicetune.comparison.differences import differences
+from dicetune.comparison.plan import Plan
+from dicetune.comparison.results import read_results
+from dicetune.comparison.runs import FinishedRun
+
+FOLDER = Path(__file__).parent.parent / "experiments"
+WORDS = ("Atlas", "met", "Dana", "Ruiz", "at", "Quay", "Nine", "near", "Lisbon", ".")
+TAGS = ("B-ORG", "O", "B-PER", "I-PER", "O", "B-LOC", "I-LOC", "O", "B-LOC", "O")
+
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module
+
+
+def many(count=400):
+    """Sentences with four entities each, and as many without."""
+    some = [
+        [(f"{word}{n}", tag) for word, tag in zip(WORDS, TAGS, strict=True)] for n in range(count)
+    ]
+    return [*some, *([(f"quiet{n}", "O")] for n in range(count))]
+
+
+def entities(script, sentences):
+    return [span for rows in sentences for span in script("corrupt").spans(rows)]
+
+
+def test_half_of_the_entities_are_left_unmarked_and_no_word_changes(script):
+    corrupt = script("corrupt")
+    before = many()
+    after = [corrupt.unmarked(0)(rows) for rows in before]
+    assert [[w for w, _ in rows] for rows in after] == [[w for w, _ in rows] for rows in before]
+    kept, all_of_them = entities(script, after), entities(script, before)
+    assert len(kept) / len(all_of_them) == pytest.approx(corrupt.UNMARKED, abs=0.05)
+    assert {span[2] for span in kept} == {"ORG", "PER", "LOC"}
+    again = [corrupt.unmarked(0)(rows) for rows in reversed(before)]
+    assert again == after[::-1]  # no choice depends on the order
+    assert [corrupt.unmarked(1)(rows) for rows in before] != after
+
+
+def test_few_positives_and_every_negative_are_left(script):
+    corrupt = script("corrupt")
+    kept = [rows for rows in map(corrupt.few(0), many()) if rows]
+    positive = [rows for rows in kept if corrupt.spans(rows)]
+    assert len(positive) / 400 == pytest.approx(corrupt.FEW, abs=0.05)
+    assert len(kept) - len(positive) == 400
+
+
+def test_flipped_entities_have_another_type_or_none(script):
+    corrupt = script("corrupt")
+    before = many()
+    for types in (["LOC", "ORG", "PER"], ["LOC"]):
+        whole = [(r, corrupt.flipped(0, types)(r)) for r in before]
+        changed = [
+            (span, after)
+            for old, new in whole
+            for span in corrupt.spans(old)
+            for after in [next((s for s in corrupt.spans(new) if s[:2] == span[:2]), None)]
+            if after != span and (len(types) > 1 or span[2] == "LOC")
+        ]
+        assert all(after is None or after[2] in types for _, after in changed)
+        assert any(after is None for _, after in changed) == (types == ["LOC"])
+        number = 1600 if len(types) > 1 else 800
+        assert len(changed) / number == pytest.approx(corrupt.FLIPPED, abs=0.05)
+
+
+def test_table_8_changes_the_shares_as_it_says(script, tmp_path):
+    rows = [f"{n}\tone {n}\ttwo {n}\t{int(n % 3 == 0)}" for n in range(900)]
+    (tmp_path / "paws.train.tsv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    script("corrupt").table8(tmp_path, "paws", 3, 0)
+    found = {}
+    for path in tmp_path.glob("paws-*.train.tsv"):
+        own = path.read_text(encoding="utf-8").split("\n")[:-1]
+        assert set(own) <= set(rows)
+        positives = sum(row.endswith("\t1") for row in own)
+        found[path.name.removeprefix("paws-").removesuffix(".train.tsv")] = positives, len(own)
+    assert found.pop("plus-both")[1] == 1134
+    assert found == {
+        "plus-positives": (534, 1134),
+        "plus-negatives": (300, 1134),
+        "minus-negatives": (300, 666),
+    }
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PROBLEMS if kind != "answer"])
+def test_records_without_texts_say_what_the_comparison_says(script, tmp_path, monkeypatch, kind):
+    evidence = script("evidence")
+    monkeypatch.setattr(evidence, "RECORDS", tmp_path / "records")
+    out = make_comparison(tmp_path / "made", kind, seeds=(1, 2, 3))
+    cell = evidence.Cell("screen", "made", {}, ["ce", "dice"], [1, 2, 3])
+    evidence.keep(cell, out)
+    paths = sorted(cell.place.glob("*.json.xz"))
+    assert len(paths) == 6
+    kept = [path.read_bytes() for path in paths]
+    text = "".join(lzma.decompress(each).decode() for each in kept)
+    assert "pump" not in text
+    plan = Plan.load(out)
+    whole = read_results(plan, out, FinishedRun.of_plan(plan, out))
+    ours = cell.results()
+    named = {one.name: one for one in whole.competitors if not one.members}
+    assert {one.name for one in ours.competitors} == set(named)
+    for one in ours.competitors:
+        assert np.array_equal(one.counts, named[one.name].counts)
+        assert one.seeds == named[one.name].seeds
+    theirs = {row["name"]: row for row in differences(whole, "ce").rows}
+    for row in differences(ours, "ce").rows:
+        if row["name"] in theirs:
+            for key in ("difference", "interval", "p"):
+                assert row[key] == pytest.approx(theirs[row["name"]][key])
+    evidence.keep(cell, out)  # a record is never written again
+    assert [path.read_bytes() for path in paths] == kept
+
+
+def test_every_file_of_every_cell_is_there_or_made(script, tmp_path, monkeypatch, real_data):
+    real_data("wnut17/wnut17train.conll")
+    monkeypatch.setattr(sys, "argv", ["script", str(tmp_path)])
+    script("carve").main()
+    script("corrupt").main()
+    stages = yaml.safe_load((FOLDER / "evidence.yaml").read_text(encoding="utf-8"))
+    for stage in stages.keys() - {"objectives"}:
+        for cell in script("evidence").cells(stage):
+            assert cell.objectives, cell.name
+            assert cell.seeds, cell.name
+            for split in ("train", "dev", "test"):
+                place = Path(cell.config[split])
+                if place.parts[0] == "experiments":
+                    assert (tmp_path / place.name).is_file(), place
+                else:
+                    assert (FOLDER.parent / place).is_file(), place
+
+
+def test_counts_are_kept_exactly_and_shares_to_six_digits(script):
+    evidence, rng = script("evidence"), np.random.default_rng(0)
+    whole = rng.poisson(0.3, (50, 4)).astype(float)
+    shares = np.where(rng.random((50, 2)) < 0.5, rng.random((50, 2)), 0)
+    counts = np.concatenate([whole, shares], 1)
+    stored = {"units": 50, "columns": "abcdef", "counts": [evidence._sparse(counts)]}
+    found = evidence._dense(json.loads(json.dumps(stored)), "argmax")
+    assert np.array_equal(found[:, :4], whole)
+    assert np.abs(found - counts).max() < 1e-6
+
+
+def test_a_missing_record_and_no_other_is_trained(script, tmp_path, monkeypatch):
+    evidence = script("evidence")
+    monkeypatch.setattr(evidence, "RECORDS", tmp_path / "records")
+    asked = []
+    monkeypatch.setattr(evidence, "_compare", lambda *given: asked.append((given[2], given[3])))
+    out = make_comparison(tmp_path / "made", seeds=(1, 2))
+    cell = evidence.Cell("screen", "made", {}, ["ce", "dice", "dsc"], [1, 2, 3])
+    evidence.keep(cell, out)
+    evidence.run(cell, float("inf"))
+    assert asked == [(["ce", "dsc"], 1), (["ce", "dsc"], 2), (["ce", "dice", "dsc"], 3)]
+    assert json.loads(lzma.decompress(next(cell.place.iterdir()).read_bytes()))["seed"] in (1, 2)
