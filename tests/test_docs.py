@@ -2,16 +2,20 @@
 
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 import dicetune
 from dicetune import numbers
+from dicetune.commands import app
 from dicetune.decide.score_file import tune_scores
 from dicetune.losses import LOSSES
 from dicetune.problems import PROBLEMS
 from dicetune.records import read_json
+from dicetune.tasks import TASKS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = (DOCS / "losses.md").read_text(encoding="utf-8")
@@ -19,12 +23,18 @@ GUIDE = (DOCS / "guide.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```\n+```text\n(.*?)```", GUIDE, re.DOTALL)
 
 
+def script(path):
+    """A script of the docs as a module."""
+    location = importlib.util.spec_from_file_location(path.stem, path)
+    found = importlib.util.module_from_spec(location)
+    location.loader.exec_module(found)
+    return found
+
+
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory):
     """A folder into which the script drew everything."""
-    location = importlib.util.spec_from_file_location("draw", DOCS / "figures" / "draw.py")
-    draw = importlib.util.module_from_spec(location)
-    location.loader.exec_module(draw)
+    draw = script(DOCS / "figures" / "draw.py")
     folder = tmp_path_factory.mktemp("figures")
     draw.main(folder)
     return draw, folder
@@ -37,6 +47,33 @@ def test_every_loss_has_a_section_with_formula_and_figure(name):
     assert re.search(r"^    .*L", section, re.MULTILINE), "an indented formula of L"
     assert f"](figures/{name}.svg)" in section
     assert re.search(r"\d{4}|scripts|Eq\. ", section), "where it is from"
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_has_a_page_with_its_options(name):
+    page = (DOCS / "tasks" / f"{name}.md").read_text(encoding="utf-8")
+    heads = re.findall(r"^## (.+)$", page, re.MULTILINE)
+    titles = ["Files", "From a file to predictions", "Options", "Decision rule", "Scores", "Traps"]
+    assert heads == titles
+    # python docs/tasks/options.py writes it
+    assert script(DOCS / "tasks" / "options.py").written(name) == page
+    assert f"[`{name}`]({name}.md)" in (DOCS / "tasks" / "index.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_file_of_a_page_is_read_and_its_commands_are_commands(name, tmp_path):
+    page = (DOCS / "tasks" / f"{name}.md").read_text(encoding="utf-8")
+    ((file, rows),) = re.findall(r'```\w+ title="([\w.]+)"\n(.*?)```', page, re.DOTALL)
+    (tmp_path / file).write_text(rows, encoding="utf-8")
+    data = TASKS[name].read(tmp_path / file, TASKS[name].Options())
+    assert data.is_labelled
+    assert len(data) > 1
+    TASKS[name].of(data, TASKS[name].Options()).check(data)
+    lines = re.findall(r"^    dicetune (.+)$", page, re.MULTILINE)
+    assert {line.split()[0] for line in lines} >= {"train", "predict"}
+    for line in lines:
+        verb, *rest = shlex.split(line)
+        get_command(app).commands[verb].make_context(verb, rest)  # parsed, not run
 
 
 def test_the_example_of_the_pitfalls_prints_what_it_says(capsys):
@@ -58,12 +95,12 @@ def test_a_model_of_the_guide_trains(code, output, capsys, tmp_path, monkeypatch
 
 
 def test_pages_link_to_pages_and_sections_that_exist():
-    for page in DOCS.glob("*.md"):
+    for page in DOCS.rglob("*.md"):
         for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
             if "://" in target:
                 continue
             name, _, anchor = target.partition("#")
-            file = (DOCS / name) if name else page
+            file = (page.parent / name) if name else page
             assert file.exists(), (page.name, target)
             if anchor:
                 heads = re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.MULTILINE)

@@ -209,6 +209,12 @@ def test_lines_with_entities(file):
     assert [(s.spans, s.id, s.line) for s in corpus] == [(NESTED[1:], "7", 1), (NESTED, "7", 3)]
 
 
+def test_entities_of_another_form_are_no_tags(file):
+    lists = LINE | {"entities": [["LOC", 2, 3]]}
+    with pytest.raises(DataError, match=r'a\.jsonl:1: expected an entity such as {"type": "LOC"'):
+        read_entities(file(lists, LINE, name="a.jsonl", lines=True))
+
+
 def test_rows_of_our_own_predictions_are_read_as_gold(file):
     row = {"id": "0", "tokens": ["in", "Bonn"], "gold": [], "predicted": []}
     other = row | {"gold": [{"type": "LOC", "start": 1, "end": 2}]}

@@ -172,7 +172,7 @@ def _format_of(lines: Sequence[str], path: str | Path) -> str:
     if format == "jsonl":
         first = json.loads(next(line for line in lines if line.strip()))
         values = [first[key] for key in ENTITY_KEYS if isinstance(first.get(key), list)]
-        if any(all(isinstance(item, dict) for item in value) for value in values):
+        if any(not any(isinstance(item, str) for item in value) for value in values):
             return "entities"
     return format
 
