@@ -237,10 +237,11 @@ def _check_whole(model: Any, source: str, found: dict[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class EncoderSize:
-    """The size of an encoder: its hidden size, and its parameters without embeddings."""
+    """The size of an encoder: its hidden size, its parameters without embeddings, its family."""
 
     hidden: int
     parameters: int
+    family: str = ""  # as transformers names it, such as "bert"
 
 
 def encoder_size(source: str | PretrainedConfig) -> EncoderSize:
@@ -259,7 +260,7 @@ def encoder_size(source: str | PretrainedConfig) -> EncoderSize:
     layers = [module for module in model.modules() if isinstance(module, nn.Embedding)]
     words = {weight for layer in layers for weight in layer.parameters()}
     counted = sum(weight.numel() for weight in model.parameters() if weight not in words)
-    return EncoderSize(source.get_text_config().hidden_size, counted)
+    return EncoderSize(source.get_text_config().hidden_size, counted, source.model_type)
 
 
 # the output layer and its labels

@@ -11,11 +11,15 @@ enough steps, and there are as many epochs as give these steps, at least those o
 The values are written into the configuration of the run, or the plan of the comparison: a resume
 and an earlier configuration keep what they had.
 
-References: Devlin et al. 2019 (BERT: 2e-5 to 5e-5, 2 to 4 epochs, batches of 16 or 32); Turc et
-al. 2019 (small BERTs: 3e-5 to 3e-4); Liu et al. 2019 (RoBERTa: 1e-5 to 3e-5); Clark et al. 2020
-(ELECTRA: small 3e-4, base 1e-4, large 5e-5); He et al. 2021 (DeBERTa, large: 5e-6 to 1e-5); Hu et
-al. 2022 (LoRA: 2e-4 to 5e-4); Mosbach et al. 2021, "On the stability of fine-tuning BERT" (20
-epochs for small data); Zhang et al. 2021, "Revisiting few-sample BERT fine-tuning".
+Sources of the rates, read in what the authors released: BERT 2e-5 to 5e-5 (Devlin et al. 2019; it
+has 2 to 4 epochs, batches of 16 or 32); small BERTs 3e-5 to 3e-4 (Turc et al. 2019); MiniLM 4e-5
+and 5e-5 (Wang et al. 2020: the 2e-4 of this rule are measured here, ``docs/guide.md``); ELECTRA
+small 3e-4 in the paper and 1e-4 in the code, base 1e-4, large 5e-5, each less in lower layers
+(Clark et al. 2020); RoBERTa-large 1e-5 and 2e-5 (Liu et al. 2019); ModernBERT-base 8e-5 (Warner et
+al. 2024); DeBERTa of 22 million parameters 5e-5, base 1.5e-5 to 3e-5, large 7e-6 to 1e-5, of 0.75
+billion 5e-6 to 7e-6, of 1.5 billion 3e-6 (He et al. 2021); LoRA 4e-4 and 5e-4, for 1.5 billion
+parameters 1e-4 (Hu et al. 2022). Epochs: Mosbach et al. 2021, "On the stability of fine-tuning
+BERT" (20 epochs for small data); Zhang et al. 2021, "Revisiting few-sample BERT fine-tuning".
 """
 
 from __future__ import annotations
@@ -32,7 +36,6 @@ from dicetune.training.folder import CONFIG_FILE
 from dicetune.training.processes import process_count
 
 RATE, EPOCHS, BATCH = "learning_rate", "num_train_epochs", "per_device_train_batch_size"
-LORA_RATE = 2e-4
 MOST_EPOCHS = 20
 BATCHES = (32, 16, 8)
 
@@ -46,6 +49,7 @@ class Band:
         hidden: largest hidden size.
         parameters: largest number of parameters without embeddings.
         rate: learning rate.
+        lora: learning rate of adapters of low rank.
         epochs: fewest epochs.
         steps: fewest steps, if 20 epochs have as many.
     """
@@ -54,17 +58,22 @@ class Band:
     hidden: float
     parameters: float
     rate: float
+    lora: float
     epochs: int
     steps: int
 
 
 BANDS = (
-    Band("small", 384, 30e6, 2e-4, 5, 200),
-    Band("medium-sized", 512, 60e6, 1e-4, 4, 300),
-    Band("base-sized", 768, 150e6, 3e-5, 3, 500),
-    Band("large", math.inf, math.inf, 1e-5, 3, 800),
+    Band("small", 384, 30e6, 2e-4, 2e-4, 5, 200),
+    Band("medium-sized", 512, 60e6, 1e-4, 2e-4, 4, 300),
+    Band("base-sized", 768, 150e6, 3e-5, 2e-4, 3, 500),
+    Band("large", math.inf, 600e6, 1e-5, 2e-4, 3, 800),
+    Band("very large", math.inf, math.inf, 3e-6, 1e-4, 3, 800),
 )
 """From the smallest: the first that holds an encoder."""
+
+MOST_RATE = {"deberta": 5e-5, "deberta-v2": 5e-5}
+"""The highest learning rate of a family whose small encoders bear less than their size says."""
 
 
 def band_of(size: EncoderSize) -> Band:
@@ -74,9 +83,11 @@ def band_of(size: EncoderSize) -> Band:
         >>> band_of(EncoderSize(384, 10_600_000)).rate, band_of(EncoderSize(768, 85_000_000)).rate
         (0.0002, 3e-05)
     """
-    return next(
+    found = next(
         band for band in BANDS if size.hidden <= band.hidden and size.parameters <= band.parameters
     )
+    most = MOST_RATE.get(size.family, found.rate)
+    return found if found.rate <= most else replace(found, rate=most)
 
 
 def open_keys(trainer: Mapping[str, Any]) -> list[str]:
@@ -133,7 +144,7 @@ def with_defaults(config: RunConfig, source: str, examples: int) -> tuple[RunCon
         return config, []
     band = band_of(size := encoder_size(source))
     if config.lora is not None:
-        band = replace(band, rate=LORA_RATE, name=f"{band.name} (LoRA)")
+        band = replace(band, rate=band.lora, name=f"{band.name} (LoRA)")
     chosen, said = missing_keys(config.trainer, size, examples, band)
     return replace(config, trainer={**config.trainer, **chosen}), [said]
 
