@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from commands import command as run
+from dicetune.commands import app
 from dicetune.losses import table
 from dicetune.records import write_json
 from dicetune.tasks import TASKS, describe_tasks
@@ -53,6 +54,12 @@ def test_panels_and_defaults_of_train(help_of):
     assert re.findall(r"╭─ ([\w ]+?) ─", found) == [*PANELS, "Options of ner", "Run"]
     assert re.search(r"--max-train +N +Train on the first N examples. \[default: \(all\)\]", found)
     assert help_of("compare", "qa").count("Options of qa") == 1
+
+
+@pytest.mark.parametrize("name", [one.callback.__name__ for one in app.registered_commands])
+def test_a_flag_without_a_value_shows_none(name, help_of):
+    flags = [line for line in help_of(name).splitlines() if "--help" not in line]
+    assert not [line for line in flags if "<bool>" in line or "--no-" in line]
 
 
 def test_without_a_task_the_help_says_where_its_options_are(help_of):

@@ -39,6 +39,11 @@ def flag(
     )
 
 
+def switch(help: str, *names: str, panel: str | None = None, default: str | bool = False) -> Any:
+    """A flag without a value, and without its opposite ``--no-…``."""
+    return flag(help, *names, metavar="", panel=panel, default=default)
+
+
 Task = Annotated[
     Text,
     typer.Argument(help="Task, e.g. ner or qa (`dicetune tasks` lists all).", show_default=False),
@@ -95,7 +100,7 @@ MaxLength = Annotated[
 ]
 AddCharacters = Annotated[
     bool | None,
-    flag(
+    switch(
         "Add unknown characters of the training file to the tokenizer.",
         "--add-characters",
         panel=MODEL,
@@ -186,7 +191,7 @@ Decision = Annotated[
         default="auto",
     ),
 ]
-Json = Annotated[bool, flag("Print JSON in place of tables.", "--json")]
+Json = Annotated[bool, switch("Print JSON in place of tables.", "--json")]
 
 
 def given_by(flags: Mapping[str, Any]) -> dict[str, Any]:

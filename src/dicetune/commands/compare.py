@@ -41,6 +41,7 @@ from dicetune.flags import (
     flag,
     given_by,
     show,
+    switch,
 )
 
 
@@ -114,7 +115,7 @@ def compare(
     settings: Settings = None,
     keep_models: Annotated[
         bool | None,
-        flag(
+        switch(
             "Keep the weights of each run.",
             "--keep-models",
             panel=RUN,

@@ -20,6 +20,7 @@ from dicetune.flags import (
     flag,
     given_by,
     show,
+    switch,
 )
 
 
@@ -55,7 +56,7 @@ def split(
     group: Group = None,
     format: Annotated[str, flag("Format of the file, e.g. conll.")] = "auto",
     option: Options = None,
-    overwrite: Annotated[bool, flag("Replace another split in --out.")] = False,
+    overwrite: Annotated[bool, switch("Replace another split in --out.", "--overwrite")] = False,
     as_json: Json = False,
 ) -> None:
     """Split one file: labels in equal shares, equal texts together, rows as they are."""

@@ -41,10 +41,10 @@ class TaskCommand(TyperCommand):
     def get_help_option(self, ctx: Any) -> Any:
         """The option --help, in the panel of the run where there are panels."""
         found: Any = super().get_help_option(ctx)
-        if found is not None and any(
-            getattr(one, "rich_help_panel", None) == RUN for one in self.params
-        ):
-            found.rich_help_panel = RUN
+        if found is not None:
+            found.metavar = ""
+            if any(getattr(one, "rich_help_panel", None) == RUN for one in self.params):
+                found.rich_help_panel = RUN
         return found
 
     def format_help(self, ctx: Any, formatter: Any) -> None:

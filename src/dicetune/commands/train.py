@@ -37,6 +37,7 @@ from dicetune.flags import (
     flag,
     given_by,
     show,
+    switch,
 )
 
 
@@ -113,10 +114,10 @@ def train(
     config: Config = None,
     settings: Settings = None,
     overwrite: Annotated[
-        bool, flag("Delete an earlier run in --out.", "--overwrite", panel=RUN, default=False)
+        bool, switch("Delete an earlier run in --out.", "--overwrite", panel=RUN)
     ] = False,
     resume: Annotated[
-        bool, flag("Continue an unfinished run in --out.", "--resume", panel=RUN, default=False)
+        bool, switch("Continue an unfinished run in --out.", "--resume", panel=RUN)
     ] = False,
 ) -> None:
     """Fine-tune a model, choose checkpoint and decision on dev, score it, and write a record."""

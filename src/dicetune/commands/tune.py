@@ -14,6 +14,7 @@ from dicetune.flags import (
     flag,
     given_by,
     show,
+    switch,
 )
 
 
@@ -45,7 +46,7 @@ def tune(
     ] = None,
     plain: Annotated[
         bool,
-        flag(
+        switch(
             "Use the fitted rule as it is; by default the rule is shrunk towards the default "
             "decision, the more the less sure its gain on held-out parts is.",
             "--plain",
@@ -53,7 +54,9 @@ def tune(
     ] = False,
     folds: Annotated[int, flag("Number of parts that are held out in turn.")] = 5,
     out: Annotated[File, flag("File for the rule of --scores, e.g. rule.json.")] = None,
-    overwrite: Annotated[bool, flag("Replace an earlier rule in the same place.")] = False,
+    overwrite: Annotated[
+        bool, switch("Replace an earlier rule in the same place.", "--overwrite")
+    ] = False,
     name: Annotated[
         Text,
         flag("Name of the rule, e.g. recall95, beside other rules of FOLDER.", default="tuned"),
@@ -76,7 +79,7 @@ def tune(
     ] = None,
     calibrate: Annotated[
         bool,
-        flag("Calibrate probabilities first, if it helps on held-out parts.", "--calibrate"),
+        switch("Calibrate probabilities first, if it helps on held-out parts.", "--calibrate"),
     ] = False,
     costs: Annotated[
         File,
@@ -101,7 +104,7 @@ def tune(
             metavar="OUT",
         ),
     ] = None,
-    list_rules: Annotated[bool, flag("List the rules of FOLDER.", "--list")] = False,
+    list_rules: Annotated[bool, switch("List the rules of FOLDER.", "--list")] = False,
     as_json: Json = False,
 ) -> None:
     """Fit the decision rule of a model on its dev scores."""

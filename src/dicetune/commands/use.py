@@ -19,6 +19,7 @@ from dicetune.flags import (
     flag,
     given_by,
     show,
+    switch,
 )
 
 
@@ -83,7 +84,7 @@ def export(
         ),
     ],
     out: Annotated[Path, flag("New folder, e.g. runs/a-onnx.")],
-    int8: Annotated[bool, flag("With onnx: weights in 8 bits.", "--int8")] = False,
+    int8: Annotated[bool, switch("With onnx: weights in 8 bits.", "--int8")] = False,
     decision: Decision = None,
     task: Annotated[Text, flag("Task of a model that dicetune did not train, e.g. pair.")] = None,
     as_json: Json = False,
@@ -95,8 +96,8 @@ def export(
 def push(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run.")],
     name: Annotated[str, typer.Argument(help="Model on the Hub, e.g. me/my-model.")],
-    dry_run: Annotated[bool, flag("Send nothing; print what would go.", "--dry-run")] = False,
-    private: Annotated[bool, flag("Make a private model.", "--private")] = False,
+    dry_run: Annotated[bool, switch("Send nothing; print what would go.", "--dry-run")] = False,
+    private: Annotated[bool, switch("Make a private model.", "--private")] = False,
     language: Annotated[Texts, flag("Language of the texts, e.g. en; may be repeated.")] = None,
     licence: Annotated[Text, flag("Licence of the model, e.g. apache-2.0.")] = None,
     datasets: Annotated[
