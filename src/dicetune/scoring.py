@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dicetune import terminal
 from dicetune.errors import InputError, listed, quoted, unknown_name
-from dicetune.records import RUN_FILE, TUNED, RunRecord, sha256
+from dicetune.records import RUN_FILE, TUNED, RunRecord
 from dicetune.terminal import Finding, Printed
 
 if TYPE_CHECKING:
@@ -300,6 +300,7 @@ def _suspicious(files: Any, most: int) -> Finding:
             "not trained on the texts doubts labels (train --folds, or dev and test of a run)"
         )
     record, found = RunRecord.load(given[0]), suspicious_labels(given[0], most)
+    from dicetune.tasks.digest import data_digest
     from dicetune.training.config import RunConfig
     from dicetune.training.prepare import read_splits
 
@@ -315,8 +316,8 @@ def _suspicious(files: Any, most: int) -> Finding:
     for one in found.suspects:
         data, known = splits.get(one.split), record.data[one.split]
         place = f"{one.split}, row {one.row + 1}"
-        file = None if data is None else Path(data.source)
-        same = file is not None and (not file.is_file() or sha256(file) == known["sha256"])
+        found_now = None if data is None else data_digest(data.source)
+        same = found_now in (None, known["sha256"])
         if data is not None and same and len(data) == known["examples"]:
             entry = next(iter(data.part(one.row, one.row + 1)))
             line = None if one.word is None else entry.line_of(one.word)

@@ -188,6 +188,18 @@ def test_rows_of_binary_tables_keep_their_columns(tmp_path, name):
     assert {*parts.dtypes.astype(str)} == {*read(path).dtypes.astype(str)}
 
 
+def test_a_named_sheet_is_split_alone(tmp_path):
+    frame, path = pandas.DataFrame(ROWS), tmp_path / "a.xlsx"
+    with pandas.ExcelWriter(path) as book:
+        frame[:1].to_excel(book, sheet_name="other", index=False)
+        frame.to_excel(book, sheet_name="rows", index=False)
+    split = split_file(TASKS["text"], f"{path}#rows", tmp_path / "out", SHARES)
+    parts = pandas.concat([pandas.read_excel(part) for part in split.files.values()])
+    assert parts.sort_values("more").to_dict("records") == ROWS
+    with pytest.raises(InputError, match="expected the same split"):
+        split_file(TASKS["text"], f"{path}#other", tmp_path / "out", SHARES)
+
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_a_column_keeps_rows_together(tmp_path, file, kind):
     rows = [{"text": f"text {n}", "label": "ab"[n % 2], "user": f"u{n % 7}"} for n in range(70)]

@@ -23,7 +23,8 @@ from dicetune.errors import InputError, listed, of_extra, quoted, unknown_name
 from dicetune.losses import build, code_of, imported_names
 from dicetune.models.adapters import LowRank
 from dicetune.models.encoder import MINILM, resolve_encoder
-from dicetune.records import TUNED, sha256
+from dicetune.records import TUNED
+from dicetune.tasks.digest import data_digest
 from dicetune.training.auto import AUTO, recipe_of
 from dicetune.training.config import FP32, SAMPLE, TRAINER_DEFAULTS, RunConfig
 from dicetune.training.defaults import open_keys, with_defaults
@@ -180,7 +181,7 @@ def make_plan(
     files = {
         split: DataFile(
             data.source if shared.train == SAMPLE else str(getattr(shared, split)),
-            sha256(data.source) if Path(data.source).is_file() else None,
+            data_digest(data.source),
             len(data),
         )
         for split, data in splits.items()

@@ -34,8 +34,8 @@ from dicetune.records import (
     check_shape,
     read_json,
     read_json_lines,
-    sha256,
 )
+from dicetune.tasks.digest import data_digest
 
 Row = dict[str, Any]
 
@@ -333,7 +333,7 @@ def check_files(plan: Plan, out: Path, what: str) -> None:
     if encoder.is_dir():  # a model that is given by name lies in a cache, and is not edited
         files.append(("encoder", str(encoder / "model.safetensors"), plan.model["sha256"]))
     for name, path, digest in files:
-        found = sha256(path) if digest is not None and Path(path).is_file() else None
+        found = None if digest is None else data_digest(path)
         if digest is not None and found != digest:
             got = "no such file" if found is None else f"another one ({found[:8]})"
             raise InputError(

@@ -12,7 +12,8 @@ by chance. The same seed gives the same parts.
 
 **Written.** Each example keeps its lines, with the comments before a sentence, the header of a
 table and the line ends; rows of Parquet and Excel keep their columns, and JSON its keys; texts of
-an export of an annotation tool keep all their annotations. A byte order mark and the compression
+an export of an annotation tool keep all their annotations, and a part of a folder of brat is a
+folder. A byte order mark and the compression
 of gzip are not kept.
 
 Reference: Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-label Data, ECML PKDD
@@ -31,12 +32,12 @@ from typing import Any
 
 import numpy as np
 
-from dicetune.data.exports.brat import is_brat
+from dicetune.data.exports.brat import brat_files, is_brat
 from dicetune.data.exports.read import export_of, write_export
 from dicetune.data.files.hub import is_parquet, load_split
-from dicetune.data.files.tables import is_excel
+from dicetune.data.files.tables import excel_sheet, is_excel
 from dicetune.data.files.text import Entries, read_lines, write_parts
-from dicetune.errors import DataError, InputError, quoted
+from dicetune.errors import InputError, quoted
 
 NAMES = ("train", "dev", "test")
 _TRIES = 10  # orders of blocks
@@ -192,13 +193,11 @@ class _Dealing:
 
 
 def ending_of(path: str | Path) -> str:
-    """The ending that a part of a file has: that of the file, without ".gz"."""
+    """The ending that a part of a file has: that of the file, without ".gz"; none of a folder."""
     if is_brat(path):
-        raise DataError(
-            path,
-            "expected one file to split, got documents of brat: move them into a folder for each "
-            "part, and name the folders",
-        )
+        return ""
+    if is_excel(path):
+        return ".xlsx"
     if is_parquet(path) or not Path(path).is_file():
         return ".parquet"
     found = _ENDINGS.search(Path(path).name.removesuffix(".gz"))
@@ -224,6 +223,12 @@ def write_split(
         _write_lines(read_lines(path, returns=True), corpus, files)
 
 
+def remove_part(path: Path) -> None:
+    """Delete a part that was written: a file, or the documents in a folder."""
+    for file in brat_files(path) if path.is_dir() else [path]:
+        file.unlink(missing_ok=True)
+
+
 def write_table(data: Any, path: Path) -> None:
     """Write a data set of ``datasets``, or a frame of ``pandas``, as Parquet with its types."""
     import datasets
@@ -243,11 +248,8 @@ def write_table(data: Any, path: Path) -> None:
 
 
 def _write_excel(path: str | Path, files: Mapping[Path, list[int]]) -> None:
-    """Rows of the one sheet that has rows, below its first row where that is a header."""
-    import pandas
-
-    sheets = pandas.read_excel(path, sheet_name=None, header=None, na_filter=False)
-    name, sheet = next((name, sheet) for name, sheet in sheets.items() if sheet.size)
+    """Rows of the sheet that is read, below its first row where that is a header."""
+    name, sheet = excel_sheet(path)
     first = min(min(lines) for lines in files.values() if lines)
     for file, lines in files.items():
         rows = [*range(first - 1), *(line - 1 for line in lines)]

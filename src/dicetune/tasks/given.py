@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from dicetune.data.exports.read import export_at
 from dicetune.data.files.hub import split_names
 from dicetune.data.split import NAMES, read_shares, write_table
 from dicetune.errors import InputError, quoted
@@ -141,7 +142,8 @@ def _splits_there(data: Any, test: Any) -> dict[str, Any]:
     if isinstance(data, Mapping):
         names = list(data)
     else:
-        names = [] if is_in_memory(data) else split_names(data)
+        alone = is_in_memory(data) or export_at(data) is not None
+        names = [] if alone else split_names(data)
     if not names:
         return {"train": data if is_in_memory(data) else str(data)}
 

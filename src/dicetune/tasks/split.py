@@ -19,10 +19,11 @@ import numpy as np
 
 from dicetune.data.exports.read import export_of
 from dicetune.data.files.text import read_lines
-from dicetune.data.split import NAMES, blocks_of, deal_out, ending_of, write_split
+from dicetune.data.split import NAMES, blocks_of, deal_out, ending_of, remove_part, write_split
 from dicetune.errors import DataError, InputError, listed, quoted, unknown_name
-from dicetune.records import read_json, sha256, silent_log, write_json
+from dicetune.records import read_json, silent_log, write_json
 from dicetune.tasks.base import Data, Task, Trained
+from dicetune.tasks.digest import data_digest
 
 SPLIT_FILE = "split.json"
 GIVEN = "given"
@@ -63,7 +64,7 @@ class SplitFiles:
     def is_whole(self) -> bool:
         """Whether each part is as it was written."""
         return all(
-            Path(path).is_file() and sha256(path) == part["sha256"]
+            data_digest(path) == part["sha256"]
             for path, part in zip(self.files.values(), self._parts.values(), strict=True)
         )
 
@@ -107,7 +108,7 @@ def split_file(
     options = task.Options() if options is None else options
     request = {
         "source": str(path),
-        "sha256": sha256(path) if Path(path).is_file() else None,
+        "sha256": data_digest(path),
         "task": task.name,
         "options": {name: value for name, value in vars(options).items() if value is not None},
         "format": format,
@@ -159,7 +160,7 @@ def split_file(
         "parts": {
             name: {
                 "file": str(file.relative_to(folder)),
-                "sha256": sha256(file),
+                "sha256": data_digest(file),
                 "examples": len(chosen[name]),
             }
             for name, file in paths.items()
@@ -191,7 +192,7 @@ def _check_read_back(
             found, got = [], str(error)
         if found != expected:
             for other in wanted:
-                other.unlink()
+                remove_part(other)
             raise DataError(
                 path,
                 f"expected parts that are read like the whole file, got {got}, for the "
@@ -242,7 +243,7 @@ def _found(folder: Path, request: Mapping[str, Any], overwrite: bool) -> SplitFi
             "again, or another --out"
         )
     for path in earlier.files.values():
-        Path(path).unlink(missing_ok=True)
+        remove_part(Path(path))
     return None
 
 

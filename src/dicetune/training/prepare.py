@@ -27,8 +27,9 @@ from dicetune.models import (
     window_length,
     with_characters,
 )
-from dicetune.records import PREDICTIONS_FILE, sha256
+from dicetune.records import PREDICTIONS_FILE
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
+from dicetune.tasks.digest import data_digest
 from dicetune.training.auto import AUTO, Facts, Start, settled
 from dicetune.training.batches import PaddingCollator, balanced_weights
 from dicetune.training.choice import Choice
@@ -107,10 +108,7 @@ class Inputs:
         here = _moved(config, elsewhere or {})
         source = resolve_encoder(here.model)
         splits, task = read_splits(here)
-        fingerprints = {
-            split: sha256(data.source) if Path(data.source).is_file() else None
-            for split, data in splits.items()
-        }
+        fingerprints = {split: data_digest(data.source) for split, data in splits.items()}
         for split, data in splits.items():
             if data.source == getattr(here, split) != getattr(config, split):
                 moved: Any = data

@@ -6,7 +6,8 @@ import random
 import pytest
 
 from dicetune.data import read_entities, read_texts, read_tokens
-from dicetune.errors import DataError
+from dicetune.data.exports.brat import brat_files
+from dicetune.errors import DataError, InputError
 from dicetune.tasks import TASKS
 from dicetune.tasks.split import split_file
 from exports import (
@@ -79,10 +80,34 @@ def test_parts_of_lines_and_of_docbin(tmp_path):
     assert sum(len(x) for f in parts.files.values() for x in found_spans(read_tokens(f))) == 4
 
 
+def test_parts_of_a_folder_of_brat_are_folders(tmp_path):
+    whole, out = write_brat(tmp_path / "a" / "sub.d").parent, tmp_path / "parts"
+    before = {path.name: path.read_bytes() for path in brat_files(whole)}
+    parts = split_file(TASKS["ner"], whole, out, (0.5, 0.5))
+    copied = [path for folder in parts.files.values() for path in brat_files(folder)]
+    assert {path.name: path.read_bytes() for path in copied} == before
+    assert len(copied) == len(before)
+    ids = [s.id for folder in parts.files.values() for s in read_tokens(folder)]
+    assert sorted(ids) == sorted(s.id for s in read_tokens(whole))
+    assert all(folder.is_dir() for folder in (out / "train", out / "dev"))
+    assert split_file(TASKS["ner"], whole, out, (0.5, 0.5)).record == parts.record
+    (whole / "sub.d" / "11.ann").write_text("")
+    with pytest.raises(InputError, match="got another sha256"):
+        split_file(TASKS["ner"], whole, out, (0.5, 0.5))
+    (out / "train" / "own.md").write_text("kept")
+    again = split_file(TASKS["ner"], whole, out, (0.5, 0.5), seed=2, overwrite=True)
+    assert again.is_whole()
+    assert (out / "train" / "own.md").exists()
+    copied[0].write_text("changed")
+    assert not again.is_whole()
+
+
+def test_one_document_of_brat_has_no_parts(tmp_path):
+    with pytest.raises(DataError, match="got none for"):
+        split_file(TASKS["ner"], write_brat(tmp_path / "a") / "11.ann", tmp_path / "b", (0.5, 0.5))
+
+
 def test_parts_that_cannot_be_written(tmp_path):
-    with pytest.raises(DataError, match="documents of brat: move them"):
-        split_file(TASKS["ner"], write_brat(tmp_path / "a"), tmp_path / "parts", (0.5, 0.5))
-    assert not (tmp_path / "parts").exists()
     path = write_json(tmp_path / "all.json", many(8))
     options = TASKS["text"].Options(id_column="data.id")
     with pytest.raises(DataError, match=r"tool's own ids .*: leave -o id_column= out"):

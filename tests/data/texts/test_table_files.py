@@ -7,6 +7,7 @@ import pytest
 from dicetune.data import TextLayout, read_texts, read_tokens
 from dicetune.errors import DataError, InputError
 from dicetune.tasks import TASKS, build_options
+from dicetune.tasks.digest import data_digest
 
 FRAME = pandas.DataFrame({"text": ["a b", "c", "NA", "1"], "label": ["x", "y", "x", "y"]})
 ROWS = [("a b", "x"), ("c", "y"), ("NA", "x"), ("1", "y")]
@@ -40,12 +41,46 @@ def test_a_cell_of_excel_that_cannot_be_read_is_named_by_its_row(tmp_path):
         read_texts(path)
 
 
-def test_two_sheets_are_a_question(tmp_path):
-    with pandas.ExcelWriter(tmp_path / "a.xlsx") as book:
+@pytest.fixture
+def book(tmp_path):
+    path = tmp_path / "a.xlsx"
+    with pandas.ExcelWriter(path) as book:
         FRAME.to_excel(book, sheet_name="one", index=False)
-        FRAME.to_excel(book, sheet_name="two", index=False)
-    with pytest.raises(DataError, match=r"expected one sheet with rows, got 2 \(one, two\)"):
-        read_texts(tmp_path / "a.xlsx")
+        FRAME[:3].to_excel(book, sheet_name="two & more", index=False)
+        FRAME[:0].to_excel(book, sheet_name="empty", index=False, header=False)
+    return path
+
+
+def test_two_sheets_are_a_question(book):
+    message = r"expected one sheet with rows, got 2 \(one, two & more\): name one, such as .*#one'"
+    with pytest.raises(DataError, match=message):
+        read_texts(book)
+
+
+def test_a_sheet_is_named_behind_the_file(book):
+    assert rows(read_texts(f"{book}#one")) == ROWS
+    corpus = read_texts(f"{book}#two & more")
+    assert rows(corpus) == ROWS[:3]
+    assert corpus.place_of(next(iter(corpus))) == f"{book}#two & more:2"
+    with pytest.raises(InputError, match=r"unknown sheet of '.*a\.xlsx' 'two & mor': did you mean"):
+        read_texts(f"{book}#two & mor")
+    with pytest.raises(DataError, match="expected rows in the sheet, got none"):
+        read_texts(f"{book}#empty")
+    with pytest.raises(DataError, match="no such file"):
+        read_texts(f"{book}s#one")
+
+
+def test_a_name_with_the_sign_of_sheets_is_a_file(tmp_path):
+    FRAME.to_excel(tmp_path / "a.xlsx#b.xlsx", index=False)
+    assert rows(read_texts(tmp_path / "a.xlsx#b.xlsx")) == ROWS
+
+
+def test_a_sheet_has_a_digest_of_its_own(book):
+    digests = [data_digest(path) for path in (book, f"{book}#one", f"{book}#two & more")]
+    assert len({*digests}) == 3
+    assert data_digest(f"{book}s#one") is None
+    FRAME[:2].to_excel(book, sheet_name="one", index=False)
+    assert data_digest(f"{book}#one") not in digests
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.xlsx"])

@@ -15,7 +15,8 @@ A folder is read with its sub-folders; each document is named by its path in the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -38,11 +39,27 @@ def is_brat(path: str | Path) -> bool:
     )
 
 
+def brat_files(folder: str | Path) -> list[Path]:
+    """The annotations and texts of a folder, in the order of their names."""
+    found = (path for path in Path(folder).rglob("*") if path.suffix in (".ann", ".txt"))
+    return sorted(path for path in found if path.is_file())
+
+
+def write_brat(folder: str | Path, parts: Mapping[Path, Iterable[str]]) -> None:
+    """Copy documents, by their names, into a folder for each part."""
+    for part, names in parts.items():
+        for name in names:
+            for ending in (".ann", ".txt"):
+                file = part / f"{name}{ending}"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(Path(folder) / f"{name}{ending}", file)
+
+
 def parse_brat(export: Export) -> Iterator[Document]:
     """The documents of a folder in the order of their names, or of one pair of files."""
     given = Path(export.path)
     if given.is_dir():
-        files = sorted(path for path in given.rglob("*.ann") if path.is_file())
+        files = [path for path in brat_files(given) if path.suffix == ".ann"]
         if not files:
             raise export.error(
                 "expected files .ann beside their texts .txt, got none in the folder"

@@ -15,7 +15,7 @@ from typing import Any
 
 from dicetune.data.entities.corpus import EntitySentence, EntitySpan, sorted_once
 from dicetune.data.exports.align import Aligned, align_spans, counting_of, disjoint_spans
-from dicetune.data.exports.brat import is_brat, parse_brat
+from dicetune.data.exports.brat import is_brat, parse_brat, write_brat
 from dicetune.data.exports.docbin import is_docbin, parse_docbin, write_docs
 from dicetune.data.exports.documents import (
     Document,
@@ -86,6 +86,9 @@ def write_export(
     path: str | Path, format: str, entries: Sequence[Any], files: Mapping[Path, Sequence[int]]
 ) -> None:
     """Write parts of an export as the tool wrote it; ``files`` has the numbers of the entries."""
+    if format == "brat":
+        write_brat(path, {folder: [entries[n].id for n in own] for folder, own in files.items()})
+        return
     if format == "spacy":
         write_docs(path, {f: {_document_of(entries[n]) for n in own} for f, own in files.items()})
         return

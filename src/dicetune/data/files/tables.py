@@ -142,40 +142,65 @@ def _refuse_two_readings(lines: Sequence[str], source: str | Path, separator: st
 
 
 def is_excel(path: str | Path) -> bool:
-    """Whether a file is an Excel workbook (.xlsx, .xlsm): a zip file of that name."""
-    file = Path(path)
+    """Whether a path is an Excel workbook (.xlsx, .xlsm: a zip file of that name), or its sheet."""
+    file, _ = sheet_of(path)
     if file.suffix.lower() not in (".xlsx", ".xlsm") or not file.is_file():
         return False
     with file.open("rb") as stream:
         return stream.read(4) == b"PK\x03\x04"
 
 
-def excel_grid(path: str | Path, notes: NoteBook) -> Grid:
-    """The rows of the one sheet of an Excel workbook that has rows; every cell is text.
+def sheet_of(path: str | Path) -> tuple[Path, str | None]:
+    """The file of a workbook and the sheet that a path names: "a.xlsx#Sheet"."""
+    file, mark, sheet = str(path).rpartition("#")
+    return (Path(file), sheet) if mark and not Path(path).is_file() else (Path(path), None)
 
-    Numbers become text as Python writes them, and a formula is its stored value.
+
+def excel_sheet(path: str | Path, **how: Any) -> tuple[str, Any]:
+    """The name and the frame of the sheet that a path names, or of the one sheet with rows.
+
+    Args:
+        path: workbook, or "a.xlsx#Sheet".
+        how: as ``pandas.read_excel`` takes it.
+
+    Raises:
+        InputError: openpyxl is not installed, or there is no such sheet.
+        DataError: a damaged workbook, no rows, or several sheets of which none is named.
     """
-    of_extra("openpyxl", "excel", f"the Excel file {quoted(Path(path))}")
+    file, wanted = sheet_of(path)
+    of_extra("openpyxl", "excel", f"the Excel file {quoted(file)}")
     import pandas
 
     try:
-        sheets = pandas.read_excel(
-            path, sheet_name=None, header=None, dtype=str, na_filter=False, engine="openpyxl"
+        found = pandas.read_excel(
+            file, sheet_name=None, header=None, na_filter=False, engine="openpyxl", **how
         )
     except Exception as error:  # openpyxl raises what zip, XML and its own checks raise
         raise DataError(
-            path, f"expected an Excel workbook, got a damaged one ({error}): save it again"
+            file, f"expected an Excel workbook, got a damaged one ({error}): save it again"
         ) from None
-    filled = {str(name): sheet for name, sheet in sheets.items() if sheet.size}
-    if len(filled) != 1:
-        got = f"{len(filled)} ({listed(filled)})" if filled else "none"
+    sheets = {str(name): sheet for name, sheet in found.items()}
+    if wanted is not None and wanted not in sheets:
+        raise unknown_name(f"sheet of {quoted(file)}", wanted, sheets)
+    filled = {name: one for name, one in sheets.items() if one.size and wanted in (None, name)}
+    if len(filled) == 1:
+        return next(iter(filled.items()))
+    if filled:
         raise DataError(
-            path,
-            f"expected one sheet with rows, got {got}: keep one in the workbook, or save the "
-            "sheet as CSV",
+            file,
+            f"expected one sheet with rows, got {len(filled)} ({listed(filled)}): name one, such "
+            f"as {quoted(f'{file}#{next(iter(filled))}')}",
         )
+    raise DataError(file, f"expected rows in {'a' if wanted is None else 'the'} sheet, got none")
+
+
+def excel_grid(path: str | Path, notes: NoteBook) -> Grid:
+    """The rows of a sheet of an Excel workbook (``excel_sheet``); every cell is text.
+
+    Numbers become text as Python writes them, and a formula is its stored value.
+    """
     rows, lines = [], []
-    for number, row in enumerate(next(iter(filled.values())).values.tolist(), 1):
+    for number, row in enumerate(excel_sheet(path, dtype=str)[1].values.tolist(), 1):
         if any(row):
             rows.append(list(map(str, row)))
             lines.append(number)
