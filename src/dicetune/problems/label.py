@@ -187,6 +187,16 @@ class Label(OneLabel):
             return f"F1 of “{self.positive}”"
         return super().metric_title(metric)
 
+    def marks(
+        self, gold: Sequence[Any], scores: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Each text, as one of the positive class."""
+        if self.positive is None:
+            return super().marks(gold, scores)
+        logs, truth = self.chances(gold, scores)
+        place = self.number(self.positive)
+        return np.exp(logs[:, place].astype(float)), truth[:, place]
+
     def units(self, rows: Sequence[Mapping[str, Any]] = ()) -> tuple[str, str]:
         """Texts, or pairs of texts where the rows hold two."""
         return ("pair", "pairs") if rows and "text_b" in rows[0] else self.unit

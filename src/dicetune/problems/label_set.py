@@ -184,6 +184,13 @@ class LabelSet(Problem):
         table = np.concatenate([np.zeros((0, size)), *scores])
         return table, self.indicators(gold)[:, :size]
 
+    def marks(
+        self, gold: Sequence[Any], scores: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Each label of each text."""
+        logs, truth = self.chances(gold, scores)
+        return np.exp(logs.astype(float)).ravel(), truth.ravel() > 0
+
     def decide(
         self, gold: Sequence[Any], scores: Sequence[np.ndarray], extras: Sequence[Any] | None
     ) -> Decisions:

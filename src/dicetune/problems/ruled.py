@@ -93,6 +93,19 @@ class Ruled:
             f"expected probabilities of labels to calibrate, got {self.kind}: leave --calibrate out"
         )
 
+    def marks(
+        self, gold: Sequence[Any], scores: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The chance of each item to be marked, (N,), and whether it is, (N,) bool.
+
+        Raises:
+            InputError: a type in which no item is left unmarked.
+        """
+        raise InputError(
+            "expected marks that may be missing (entities, a positive class, labels of texts) for "
+            f"--estimate-annotation, got {self.kind}: every item has a label"
+        )
+
     def why_fixed(self, gold: Sequence[Any]) -> str | None:
         """Why no rule can be fitted on this gold, in one sentence; ``None`` where one can."""
         return None

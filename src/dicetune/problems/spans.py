@@ -209,6 +209,16 @@ class Spans(Problem):
         known = truth.any(1)
         return table[known], truth[known]
 
+    def marks(
+        self, gold: Sequence[Any], scores: Sequence[np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Each word, as part of an entity."""
+        logs, truth = self.chances(gold, scores)
+        if self.settings.get("background") not in self.labels:
+            return super().marks(gold, scores)
+        outside = self.labels.index(self.settings["background"])
+        return -np.expm1(logs[:, outside].astype(float)), ~truth[:, outside]
+
     def decide(
         self, gold: Sequence[Any], scores: Sequence[np.ndarray], extras: Sequence[Any] | None
     ) -> Decisions:
