@@ -9,7 +9,8 @@ import json
 import numpy as np
 from safetensors.numpy import save_file
 
-from dicetune.comparison.plan import DataFile, Plan, PlannedLoss
+from dicetune.comparison.competitor import PlannedLoss
+from dicetune.comparison.plan import DataFile, Plan
 from dicetune.decide.folder import tune_folder
 from dicetune.problems.entities import likely_spans
 from dicetune.records import (

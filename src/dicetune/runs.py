@@ -6,6 +6,7 @@ Flags of the commands are keyword arguments; ``-o`` and ``-s`` are the mappings 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -25,6 +26,7 @@ _OF_COMPARE = {
     "keep_models": bool,
     "budget": float | None,
     "predictions": dict,
+    "name": str,
     "jobs": int | None,
     "on": str | None,
     "cpus_per_run": int | None,
@@ -174,6 +176,7 @@ def compare(
     gpus_per_run: float | None = None,
     sources: Sequence[str | Path] | None = None,
     out: str | Path | None = None,
+    name: str | None = None,
     config: Any = None,
     data: Any = None,
     split: str | None = None,
@@ -189,7 +192,8 @@ def compare(
 
     Args:
         task: as ``train`` takes it.
-        losses: specs or names of recipes; by default "ce" and "ce+dice".
+        losses: specs or names of recipes, with settings of their own after "with", such as
+            "ce with lr=4e-4 sampler=balanced"; by default "ce" and "ce+dice".
         seeds: the number of seeds (by default 5), or a list ("1,2,7").
         baseline: the loss that all other losses are compared with; by default the first loss.
         search: number of trials of the search for hyper-parameters, for each loss.
@@ -202,6 +206,7 @@ def compare(
         gpus_per_run: GPUs of a run on a cluster; by default 1 where it has some.
         sources: folders of comparisons and finished runs: compare their records, train nothing.
         out: folder of the comparison; without other arguments, an unfinished comparison continues.
+        name: of the data in the title of the report; by default their folder.
         config: as ``train`` takes it; it may also hold arguments of ``compare``.
         data: as ``train`` takes it.
         split: as ``train`` takes it.
@@ -220,41 +225,28 @@ def compare(
     Example:
         ``dicetune.compare("ner", data="sample", losses=["ce", "dice"]).summary["verdict"]``
     """
+    arguments = locals()
+    given = {key: arguments[key] for key in _OF_COMPARE if arguments[key] is not None}
     from dicetune.comparison.execute import execute, place_named
     from dicetune.comparison.runs import finished_plan
     from dicetune.tasks import DEFAULT_TASK
     from dicetune.tasks.options import read_option_texts, read_text
 
-    given = {
-        "losses": losses,
-        "seeds": seeds,
-        "baseline": baseline,
-        "search": search,
-        "keep_models": keep_models,
-        "budget": budget,
-        "predictions": predictions,
-        "jobs": jobs,
-        "on": on,
-        "cpus_per_run": cpus_per_run,
-        "gpus_per_run": gpus_per_run,
-        "out": None if out is None else str(out),
-    }
-    given = {name: value for name, value in given.items() if value is not None}
     if sources:
         others = {"task": task, **given, "config": config, "data": data, "options": options}
-        for name, value in {**others, "settings": settings, **keys}.items():
-            if value is not None and name not in ("out", "baseline", "predictions"):
+        for key, value in {**others, "settings": settings, **keys}.items():
+            if value is not None and key not in ("out", "baseline", "predictions", "name"):
                 raise InputError(
-                    "expected --out, --baseline and --predictions alone beside --from, got "
-                    f"{name}={quoted(value)}: nothing is trained"
+                    "expected --out, --baseline, --predictions and --name alone beside --from, got "
+                    f"{key}={quoted(value)}: nothing is trained"
                 )
         from dicetune.comparison.merge import compare_records
 
         files = _named_files(predictions or {})
-        outcome = compare_records(sources, out, baseline=baseline, predictions=files)
+        outcome = compare_records(sources, out, baseline=baseline, predictions=files, name=name)
         return Finding(outcome, terminal.comparison_tables)
     values = _config_values(config)
-    asked = {name: values.pop(name) for name in _OF_COMPARE if name in values} | given
+    asked = {key: values.pop(key) for key in _OF_COMPARE if key in values} | given
     if isinstance(asked.get("losses"), str):
         asked["losses"] = [asked["losses"]]
     if isinstance(numbers := asked.get("seeds"), str) and "," in numbers:
@@ -264,7 +256,7 @@ def compare(
     asked = read_option_texts(_OF_COMPARE, asked)
     if "predictions" in asked:
         asked["predictions"] = _named_files(asked["predictions"])
-    named = (asked.pop(name, None) for name in ("on", "jobs", "cpus_per_run", "gpus_per_run"))
+    named = (asked.pop(key, None) for key in ("on", "jobs", "cpus_per_run", "gpus_per_run"))
     place = place_named(*named)  # refused before torch is loaded
     packaged = _packaged(data)
     if packaged is not None:
@@ -343,11 +335,17 @@ def report(folder: str | Path, *, name: str | None = None) -> ReportPage:
 
     Example: ``dicetune.report("runs/c").page``
     """
+    from dicetune.comparison.folder import PLAN_FILE
     from dicetune.comparison.summary import write_summary
     from dicetune.reporting import write_report
+    from dicetune.tasks.suspects import located_suspects
 
-    summary = write_summary(Path(folder), name=name)
-    return ReportPage(write_report(Path(folder)), summary)
+    place, suspicion = Path(folder), None
+    if not (place / PLAN_FILE).is_file():
+        with contextlib.suppress(InputError):  # a type without a probability of each label
+            suspicion = located_suspects(place)
+    summary = write_summary(place, name=name, suspicion=suspicion)
+    return ReportPage(write_report(place), summary)
 
 
 # from arguments to configurations

@@ -10,7 +10,6 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -291,7 +290,7 @@ def inspect(
 
 def _suspicious(files: Any, most: int) -> Finding:
     """The suspicious labels of a run, with their places in its files where these are unchanged."""
-    from dicetune.decide.suspicious import suspicious_labels
+    from dicetune.tasks.suspects import located_suspects
 
     given = [files] if isinstance(files, (str, Path)) else list(files)
     if len(given) != 1 or not (Path(given[0]) / RUN_FILE).is_file():
@@ -299,31 +298,7 @@ def _suspicious(files: Any, most: int) -> Finding:
             f"expected the folder of a run for --suspicious, got {listed(given)}: a model that was "
             "not trained on the texts doubts labels (train --folds, or dev and test of a run)"
         )
-    record, found = RunRecord.load(given[0]), suspicious_labels(given[0], most)
-    from dicetune.tasks.digest import data_digest
-    from dicetune.training.config import RunConfig
-    from dicetune.training.prepare import read_splits
-
-    notes = []
-    if "folds" not in record.training:
-        notes.append("dev and test alone: `train --folds` scores every text out of fold")
-    try:
-        splits = read_splits(RunConfig.from_mapping(record.config))[0]
-    except InputError as error:
-        splits = {}
-        notes.append(f"rows are numbered, as a file cannot be read again: {error}")
-    suspects = []
-    for one in found.suspects:
-        data, known = splits.get(one.split), record.data[one.split]
-        place = f"{one.split}, row {one.row + 1}"
-        found_now = None if data is None else data_digest(data.source)
-        same = found_now in (None, known["sha256"])
-        if data is not None and same and len(data) == known["examples"]:
-            entry = next(iter(data.part(one.row, one.row + 1)))
-            line = None if one.word is None else entry.line_of(one.word)
-            place = data.place_of(entry) if line is None else f"{data.source}:{line}"
-        suspects.append(replace(one, place=place))
-    return Finding(replace(found, suspects=suspects, notes=notes), _suspicious_tables)
+    return Finding(located_suspects(given[0], most), _suspicious_tables)
 
 
 def _suspicious_tables(found: Any) -> list[Any]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+import dicetune
 from commands import loaded_by
 from dicetune.comparison.compare import budgeted, compare
 from dicetune.comparison.execute import describe
@@ -194,3 +195,20 @@ def test_a_finished_comparison_is_summarised_without_torch(done, files):
     assert said.splitlines()[-1] == "compare loaded []"
     assert runs(out) == before
     assert read_json(out / "summary.json")["verdict"] == summary["verdict"]
+
+
+@pytest.mark.usefixtures("in_process")
+def test_the_plan_keeps_what_the_title_calls_the_data(tmp_path, files):
+    out = tmp_path / "c"
+    asked = {**files.config, "losses": ["ce", "dice"], "seeds": 1, "name": "Pumps <1>"}
+    assert dicetune.compare(config=asked, out=out).summary["title"].startswith("ner on Pumps <1>, ")
+    assert Plan.load(out).name == "Pumps <1>"
+    more = dicetune.compare(out=out, losses=["focal"])
+    assert more.summary["title"].startswith("ner on Pumps <1>, ")
+    assert dicetune.report(out, name="Cranes").summary["name"] == "Cranes"
+    assert dicetune.compare(out=out).summary["name"] == "Cranes"
+    assert dicetune.compare(out=out, name="Docks").summary["name"] == "Docks"
+    merged = dicetune.compare(sources=[out], out=tmp_path / "m")
+    assert "<h1>ner on Docks, " in (merged.folder / "report.html").read_text(encoding="utf-8")
+    again = dicetune.compare(sources=[out, merged.folder], out=tmp_path / "n", name="Quays")
+    assert again.summary["name"] == "Quays"

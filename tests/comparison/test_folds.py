@@ -104,6 +104,20 @@ def test_suspicious_labels_have_their_place_in_the_file(run, place):
         dicetune.inspect([place / "a.tsv"], suspicious=4)
 
 
+def test_the_report_lists_the_suspicious_labels_of_every_text(run, place):
+    made = dicetune.report(run.folder)
+    found = made.summary["suspicious"]
+    assert (found["out_of_fold"], found["units"], found["notes"]) == (True, 36, [])
+    expected = dicetune.inspect(run.folder, suspicious=50)
+    assert [one["place"] for one in found["suspects"]] == [one.place for one in expected.suspects]
+    text = made.page.read_text(encoding="utf-8")
+    assert 'href="#suspicious"' in text
+    assert 'data-csv="suspicious labels"' in text
+    assert "by a model of the fold that did not see it" in text
+    for one in expected.suspects[:3]:
+        assert f'data-value="{one.place}"' in text
+
+
 def test_a_resume_keeps_finished_folds(run, place, log):
     shutil.rmtree(run.folder)
     with pytest.raises(InputError, match="expected no folds of an earlier command"):

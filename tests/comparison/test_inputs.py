@@ -9,9 +9,10 @@ import pytest
 from comparisons import make_comparison
 from dicetune.comparison import execute
 from dicetune.comparison.compare import compare, make_plan
+from dicetune.comparison.competitor import PlannedLoss
 from dicetune.comparison.execute import describe
 from dicetune.comparison.merge import compare_records
-from dicetune.comparison.plan import Plan, PlannedLoss
+from dicetune.comparison.plan import Plan
 from dicetune.comparison.summary import summarise
 from dicetune.errors import DataError, InputError
 from dicetune.records import read_json, write_json

@@ -5,17 +5,11 @@ from dataclasses import replace
 import pytest
 
 from dicetune.comparison.compare import seeds_of
-from dicetune.comparison.plan import (
-    DataFile,
-    Plan,
-    PlannedLoss,
-    PlannedRun,
-    Search,
-    digests_of,
-    run_id,
-)
+from dicetune.comparison.competitor import PlannedLoss
+from dicetune.comparison.plan import DataFile, Plan, PlannedRun, Search, digests_of, run_id
 from dicetune.comparison.runs import check_files
 from dicetune.errors import DataError, InputError
+from dicetune.records import read_json, write_json
 
 PLAN = Plan(
     task="ner",
@@ -142,10 +136,27 @@ def test_a_plan_is_read_back_as_it_was(tmp_path):
         Plan.load(tmp_path / "none")
 
 
+def test_a_plan_of_an_earlier_version_has_the_runs_that_it_had(tmp_path):
+    """Ids as version 0.2 had them, before a loss had settings of its own."""
+    assert [one.rpartition("-")[2] for one in ids(PLAN)] == [
+        *("3f7699c3", "18d3605f", "bb81545e", "656da020")
+    ]
+    PLAN.save(tmp_path)
+    written = read_json(tmp_path / "comparison.json")
+    once = {"loss": "ce+0.5*dice", "start_loss": "ce", "start_share": 0.25, "learning_rate": 0.0003}
+    written |= {"objectives": {"a": once}, "seeds": [3], "baseline": "a"}
+    written["settings"] = {"class_weight": {"x": 2.0}}
+    del written["name"]  # of a later version too
+    write_json(tmp_path / "comparison.json", written)
+    plan = Plan.load(tmp_path)
+    assert ids(plan) == ["ce-0.5-dice-seed3-e9916fca"]
+    assert str(plan.objectives["a"]) == "ce+0.5*dice with lr=3e-4 start_loss=ce start_share=0.25"
+
+
 def test_what_a_search_found_becomes_the_configuration(tmp_path):
     searching = replace(PLAN, search=Search(2, 0))
     found = searching.with_found(
-        "auto", PlannedLoss("ce+0.5*dice", learning_rate=3e-4), {"best": 2}
+        "auto", PlannedLoss("ce+0.5*dice", {"trainer.learning_rate": 3e-4}), {"best": 2}
     )
     config = found.config_of("auto", 1)
     assert (config["loss"], config["trainer"]["learning_rate"]) == ("ce+0.5*dice", 3e-4)

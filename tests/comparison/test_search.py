@@ -8,7 +8,8 @@ import pytest
 
 from dicetune.comparison import search as searching
 from dicetune.comparison.compare import make_plan
-from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search
+from dicetune.comparison.competitor import LEARNING_RATE, PlannedLoss
+from dicetune.comparison.plan import DataFile, Plan, Search
 from dicetune.errors import InputError
 from dicetune.records import write_json
 
@@ -17,7 +18,7 @@ PLAN = Plan(
     metric="f1",
     files={split: DataFile(f"{split}.conll", None, 9) for split in ("train", "dev", "test")},
     model={"name": "minilm", "sha256": None},
-    objectives={"auto": PlannedLoss("ce+dice", "ce", 0.1)},
+    objectives={"auto": PlannedLoss("ce+dice", {"start_loss": "ce", "start_share": 0.1})},
     seeds=(1,),
     baseline="auto",
     trainer={"learning_rate": 1e-4},
@@ -69,10 +70,21 @@ def test_the_best_trial_becomes_the_objective_and_a_failed_trial_keeps_its_reaso
     assert (scores[2], found["trials"][2]["reason"]) == (None, "why")
     best = found["trials"][found["best"] - 1]
     assert best["dev"] == max(score for score in scores if score is not None) >= scores[0]
-    chosen = replace(PLAN.objectives["auto"], loss=best["loss"])
-    assert plan.objectives == {"auto": replace(chosen, learning_rate=best["learning_rate"])}
+    settings = {**PLAN.objectives["auto"].settings, LEARNING_RATE: best["learning_rate"]}
+    assert plan.objectives == {"auto": PlannedLoss(best["loss"], settings)}
     assert "trial 3 of 5" in log.messages[2]
     assert log.messages[2].endswith("failed: why")
+
+
+def test_a_rate_of_its_own_is_where_the_search_of_a_competitor_begins(tmp_path):
+    own = PlannedLoss("ce", {LEARNING_RATE: 3e-4, "sampler": "balanced"})
+    trials = Trials()
+    plan = search(replace(PLAN, objectives={"own": own}), tmp_path, "own", trials)
+    assert trials.configs[0]["trainer"]["learning_rate"] == 3e-4
+    assert {config["sampler"] for config in trials.configs} == {"balanced"}
+    rates = [config["trainer"]["learning_rate"] for config in trials.configs]
+    assert all(3e-4 / 5.01 < rate < 3e-4 * 5.01 for rate in rates)
+    assert set(plan.objectives["own"].settings) == set(own.settings)
 
 
 def test_a_stopped_search_goes_on_to_the_same_values(tmp_path):

@@ -11,9 +11,10 @@ from xml.etree import ElementTree
 import pytest
 
 from comparisons import SCRIPT, make_comparison
-from dicetune.comparison.summary import summarise_run, write_summary
+from dicetune.comparison.summary import write_summary
 from dicetune.records import read_json, write_json
 from dicetune.reporting import write_report
+from dicetune.tasks.suspects import located_suspects
 
 KINDS = ("label", "label_set", "spans", "entities", "answer", "label_set run", "spans run")
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -39,14 +40,14 @@ def pages(tmp_path_factory):
     found = {}
     for kind in ("label", "label_set", "spans", "entities", "answer"):
         folder = tmp_path_factory.mktemp(kind) / "c"
-        losses = ("ce", "dice:smooth=0.5", "focal:gamma=2")
+        losses = ("ce", "dice:smooth=0.5", "focal:gamma=2 with lr=4e-4 sampler=balanced")
         make_comparison(folder, kind, losses=losses, foreign=True, failed=True, units=60)
         summary = write_summary(folder)
         summary["items"][0]["text"] += LONG  # a text without a place to break
         found[kind] = folder, summary
     for kind in ("label_set", "spans"):  # as a single run has them
         run = next((found[kind][0] / "cells").glob("ce-*"))
-        found[f"{kind} run"] = run, summarise_run(run)
+        found[f"{kind} run"] = run, write_summary(run, suspicion=located_suspects(run))
     for folder, summary in found.values():
         write_json(folder / "summary.json", summary)
         write_report(folder)

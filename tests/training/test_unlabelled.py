@@ -1,10 +1,12 @@
 """A test file without gold is predicted and not scored; dev and train need gold."""
 
+import shutil
+
 import pytest
 
 import dicetune
 from dicetune.errors import DataError, InputError, NoGoldError
-from dicetune.records import read_json_lines
+from dicetune.records import RunRecord, read_json_lines
 from dicetune.tasks import TASKS
 from dicetune.training.config import RunConfig
 from dicetune.training.prepare import read_splits
@@ -112,6 +114,23 @@ def test_suspicious_words_of_dev_have_their_lines(runs):
         word = one.text.partition("[")[2].partition("]")[0]
         assert lines[int(one.place.rpartition(":")[2]) - 1] == f"{word} {one.given}"
     assert (found.units, found.notes[0][:18]) == (16, "dev and test alone")
+
+
+def test_the_report_of_a_run_lists_them_and_numbers_the_rows_of_a_changed_file(runs, tmp_path):
+    run = shutil.copytree(runs["ner"].folder, tmp_path / "run")
+    found = dicetune.report(run).summary["suspicious"]
+    expected = [one.place for one in dicetune.inspect(run, suspicious=50).suspects]
+    assert [one["place"] for one in found["suspects"]] == expected
+    assert found["out_of_fold"] is False
+    assert found["notes"] == ["dev and test alone: `train --folds` scores every text out of fold"]
+    assert "of dev and test, on which it was not trained" in (run / "report.html").read_text(
+        "utf-8"
+    )
+    record = RunRecord.load(run)
+    record.data["dev"]["sha256"] = "f" * 64
+    record.save(run)
+    (first, *_) = dicetune.report(run).summary["suspicious"]["suspects"]
+    assert first["place"] == f"dev, row {first['row'] + 1}"
 
 
 def test_another_rule_is_fitted_without_it(runs):

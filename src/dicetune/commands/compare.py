@@ -69,7 +69,13 @@ def compare(
     add_characters: AddCharacters = None,
     losses: Annotated[
         Texts,
-        flag("Loss to compare; may be repeated.", "--loss", panel=LOSS, default="ce and ce+dice"),
+        flag(
+            "Loss to compare, with settings of its own if you like, e.g. dice or 'ce with lr=4e-4 "
+            "sampler=balanced'; may be repeated.",
+            "--loss",
+            panel=LOSS,
+            default="ce and ce+dice",
+        ),
     ] = None,
     baseline: Annotated[
         Text,
@@ -110,6 +116,10 @@ def compare(
     option: Options = None,
     out: Annotated[
         Text, flag("Folder of the comparison; --out alone continues it.", panel=RUN)
+    ] = None,
+    name: Annotated[
+        Text,
+        flag("What the title of the report calls the data.", panel=RUN, default="their folder"),
     ] = None,
     config: Config = None,
     settings: Settings = None,

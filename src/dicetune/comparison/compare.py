@@ -2,38 +2,65 @@
 
 A request is checked before a folder is made. The data is read for the plan, which holds everything
 that is equal for all runs.
+
+One rule says what may differ between the losses of a comparison (``LOSS with KEY=VALUE …``): what
+is optimised, and how. Data, model, budget, seeds and decision are equal for all: the keys of
+``SHARED``, and all keys of the trainer but those that ``_OPTIMISES`` matches.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from transformers import TrainingArguments
+
+from dicetune.comparison.competitor import PlannedLoss, with_settings
 from dicetune.comparison.execute import Outcome, execute
 from dicetune.comparison.execution import Show
 from dicetune.comparison.folder import PLAN_FILE, check_predictions, check_writable
 from dicetune.comparison.places import Workplace
-from dicetune.comparison.plan import DataFile, Plan, PlannedLoss, Search, digests_of
-from dicetune.errors import InputError, listed, of_extra, quoted, unknown_name
+from dicetune.comparison.plan import DataFile, Plan, Search, digests_of
+from dicetune.errors import DicetuneError, InputError, listed, of_extra, quoted, unknown_name
 from dicetune.losses import build, code_of, imported_names
 from dicetune.models.adapters import LowRank
 from dicetune.models.encoder import MINILM, resolve_encoder
 from dicetune.records import TUNED
 from dicetune.tasks.digest import data_digest
 from dicetune.training.auto import AUTO, recipe_of
-from dicetune.training.config import FP32, SAMPLE, TRAINER_DEFAULTS, RunConfig
+from dicetune.training.config import (
+    FP32,
+    SAMPLE,
+    SHORT,
+    TRAINER_DEFAULTS,
+    RunConfig,
+    read_setting,
+)
 from dicetune.training.defaults import open_keys, with_defaults
 from dicetune.training.precision import with_precision
-from dicetune.training.prepare import read_splits
+from dicetune.training.prepare import read_splits, weighted
 from dicetune.training.processes import check_group
 from dicetune.training.results import weights_of
 
 _log = logging.getLogger(__name__)
+SHARED = (
+    *("task", "train", "dev", "test", "format", "options", "max_train", "max_dev", "max_test"),
+    *("model", "lora", "add_characters", "max_length", "loss", "decision"),
+    *("seed", "patience", "precision", "keep_checkpoints", "out", "note"),
+)
+"""Keys of a configuration that every run of a comparison shares, or that a plan decides."""
+
+_OPTIMISES = re.compile(
+    r"learning_rate|weight_decay|max_grad_norm|neftune_noise_alpha|(adam|optim|lr_sched|warmup)\w*"
+)
+_WITH = re.compile(r"(?P<loss>.*?)\s+with(\s+(?P<settings>.*))?", re.DOTALL)
+
 OFTEN = 0.1
 """Share of the steps after which every objective is evaluated on dev."""
 
@@ -43,11 +70,11 @@ _SAMPLE_TRAINER: dict[str, Any] = {
     "per_device_train_batch_size": 16,
     "learning_rate": 3e-4,
 }
+_OF_A_LOSS = "a start phase belongs to a loss: --loss 'dice with start_loss=ce start_share=0.4'"
 # keys of a configuration that are the same for every run, or come from other arguments
 _DECIDED = {
     "loss": "give the losses (--loss, once for each)",
-    "start_loss": "a start phase cannot be compared yet",
-    "start_share": "a start phase cannot be compared yet",
+    **dict.fromkeys(("start_loss", "start_share"), _OF_A_LOSS),
     "seed": "give the number of seeds (--seeds)",
     "patience": "a run that stops early has another budget than one that does not",
     "keep_checkpoints": "give --keep-models to keep the weights of each run",
@@ -68,6 +95,7 @@ def compare(
     keep_models: bool | None = None,
     budget: float | None = None,
     predictions: Mapping[str, str] | None = None,
+    name: str | None = None,
     place: Workplace | None = None,
     command: str = "",
     show: Show = lambda progress: None,
@@ -84,6 +112,7 @@ def compare(
             f"expected --seeds or --budget, got both ({quoted(seeds)} and {budget:g} minutes): a "
             "budget finds the number of seeds"
         )
+    losses = None if losses is None else [canonical_name(loss) for loss in losses]
     earlier = Plan.load(folder) if (folder / PLAN_FILE).is_file() else None
     if earlier is not None:
         _check_named_again(earlier, losses or (), folder)
@@ -118,6 +147,7 @@ def compare(
             keep_models=bool(keep_models),
             budget=budget,
             external=list(predictions or ()),
+            name=name,
             command=command,
         )
         return execute(plan, folder, place=place, predictions=predictions, show=show)
@@ -151,15 +181,16 @@ def make_plan(
     keep_models: bool = False,
     budget: float | None = None,
     external: Sequence[str] = (),
+    name: str | None = None,
     command: str = "",
 ) -> Plan:
     """The plan of a request: the arguments of ``compare``, and names of external predictions."""
     check_group()
     chosen = seeds_of(seeds)
+    losses = [canonical_name(loss) for loss in losses]
     objectives = {loss: objective_of(loss) for loss in losses}
-    _check_losses(losses, objectives, external)
-    if baseline is not None and baseline not in [*losses, *external]:
-        raise unknown_name("baseline", baseline, [*losses, *external])
+    _check_losses(losses, external)
+    baseline = baseline_among([*losses, *external], baseline, losses[0])
     if budget is not None and not 0 < budget < float("inf"):
         raise InputError(f"expected a budget of minutes above 0, such as 90, got {budget:g}")
     if search < 0:
@@ -167,7 +198,9 @@ def make_plan(
     if search:
         of_extra("optuna", "search", "--search")
     unused = next(seed for seed in range(len(chosen) + 1) if seed not in chosen)
-    shared = with_precision(_shared_config(config))
+    shared = _shared_config(config)
+    configs = [configuration(shared, *competitor) for competitor in objectives.items()]
+    shared = with_precision(shared)
     source = resolve_encoder(shared.model)
     splits, task = read_splits(shared)
     if not splits["test"].is_labelled:
@@ -175,6 +208,9 @@ def make_plan(
             f"expected gold in the test file {quoted(splits['test'].source)}, on which the "
             "objectives are compared, got none: give another --test"
         )
+    for own in configs:
+        if own.class_weight:
+            weighted(own.recipe(), own.class_weight, task.labels)
     shared, notes = with_defaults(shared, source, len(splits["train"]))
     for note in notes:
         _log.info(note)
@@ -191,24 +227,27 @@ def make_plan(
         for entry in fields(RunConfig)
         if entry.name not in _IN_PLAN and getattr(shared, entry.name) != entry.default
     }
-    return Plan(
+    plan = Plan(
         task=shared.task,
         metric=task.main_metric,
         files=files,
         model={"name": shared.model, "sha256": weights_of(source)},
         objectives=objectives,
         seeds=chosen,
-        baseline=baseline or losses[0],
+        baseline=baseline,
         options=dict(shared.options),
         trainer=dict(shared.trainer),
         settings=settings,
         search=Search(search, unused) if search else None,
         keep_models=keep_models,
         budget=budget,
+        name=name,
         command=command,
         option_files=digests_of(shared.options),
         code=code_of(build(spec) for objective in objectives.values() for spec in objective.specs),
     )
+    plan.check_apart()
+    return plan
 
 
 def seeds_of(given: int | Sequence[int]) -> tuple[int, ...]:
@@ -231,38 +270,18 @@ def seeds_of(given: int | Sequence[int]) -> tuple[int, ...]:
     return tuple(sorted(whole))
 
 
-def objective_of(loss: str) -> PlannedLoss:
-    """The objective of a name or a spec, checked.
-
-    Example:
-        >>> objective_of("dice:smooth=1.0 + ce").loss
-        'dice+ce'
-    """
-    chosen = recipe_of(loss)
-    if chosen.start_loss is None:
-        return PlannedLoss(chosen.loss.spec)
-    return PlannedLoss(chosen.loss.spec, chosen.start_loss.spec, chosen.start_share)
-
-
-def _check_losses(
-    losses: Sequence[str], objectives: Mapping[str, PlannedLoss], external: Sequence[str]
-) -> None:
-    """Refuse fewer than two competitors, and one loss or name given twice."""
+def _check_losses(losses: Sequence[str], external: Sequence[str]) -> None:
+    """Refuse fewer than two competitors, and one name given twice."""
     if len(losses) + len(external) < 2 or not losses:
         raise InputError(
             f"expected at least two losses to compare, got {', '.join(losses) or 'none'}: "
             "give --loss twice or more, for example --loss ce --loss ce+dice"
         )
-    seen: dict[PlannedLoss, str] = {}
     for loss in losses:
-        other = seen.setdefault(objectives[loss], loss)
-        if other != loss or losses.count(loss) > 1:
-            raise InputError(
-                f"expected each loss once, got {quoted(loss)} "
-                + (f"beside {quoted(other)}, which is the same" if other != loss else "twice")
-            )
+        if losses.count(loss) > 1:
+            raise InputError(f"expected each loss once, got {quoted(loss)} twice")
     for name in external:
-        if name in objectives:
+        if name in losses:
             raise InputError(
                 f"expected another name for external predictions, got {quoted(name)}, which is "
                 "a loss here: --predictions NAME=FILE"
@@ -305,3 +324,103 @@ def budgeted(trainer: Mapping[str, Any], sample: bool = False) -> dict[str, Any]
         keys |= {"eval_strategy": "steps", "eval_steps": often}
         keys |= {"save_strategy": "steps", "save_steps": often}
     return {**keys, **trainer}
+
+
+def split_settings(text: str) -> tuple[str, dict[str, Any]]:
+    """The loss of a competitor's text as it was typed, and the settings, each of its type.
+
+    Raises:
+        InputError: for settings that are none, and for those that are equal for all competitors.
+
+    Example:
+        >>> split_settings("ce with lr=0.0004 prior_bias=true")
+        ('ce', {'trainer.learning_rate': 0.0004, 'prior_bias': True})
+        >>> split_settings("ce with epochs=3")
+        Traceback (most recent call last):
+        dicetune.errors.InputError: expected what is optimised, and how, after 'with', got ...
+    """
+    found = _WITH.fullmatch(text.strip())
+    if found is None:
+        return text, {}
+    try:
+        parts = shlex.split(found["settings"] or "")
+    except ValueError as error:
+        raise InputError(f"expected whole quotes in {quoted(text)}, got: {error}") from None
+    settings: dict[str, Any] = {}
+    for part in parts or [""]:
+        key, _, value = part.partition("=")
+        if not key or not value:
+            raise InputError(
+                f"expected KEY=VALUE after 'with', got {quoted(part)} in {quoted(text)}: for "
+                "example --loss 'ce with lr=4e-4 sampler=balanced', with spaces between"
+            )
+        name = f"trainer.{SHORT[key]}" if key in SHORT else key
+        if _is_shared(name):
+            raise InputError(
+                f"expected what is optimised, and how, after 'with', got {quoted(part)} in "
+                f"{quoted(text)}: data, model, budget (epochs, steps, batches, evaluations), seeds "
+                "and decision are equal for all losses of a comparison; give it beside the losses"
+            )
+        if name in settings:
+            raise InputError(f"expected {name} once, got it twice in {quoted(text)}: keep one")
+        settings[name] = read_setting(name, value)
+    return found["loss"], settings
+
+
+def _is_shared(key: str) -> bool:
+    """Whether a key of the configuration is equal for all; a name that is no key is not."""
+    name, dot, inner = key.partition(".")
+    if name != "trainer" or not dot:
+        return name in SHARED
+    keys = {entry.name for entry in fields(TrainingArguments)}
+    return inner in keys and _OPTIMISES.fullmatch(inner) is None
+
+
+def canonical_name(text: str) -> str:
+    """The one form of a competitor's text: settings sorted, with short keys and values.
+
+    Example:
+        >>> canonical_name("ce with  sampler=balanced trainer.learning_rate=0.0004")
+        'ce with lr=4e-4 sampler=balanced'
+    """
+    return with_settings(*split_settings(text))
+
+
+def objective_of(text: str) -> PlannedLoss:
+    """The objective of a competitor's text: a name or a spec with settings, checked.
+
+    Example:
+        >>> print(objective_of("dice:smooth=1.0 + ce with set=running"))
+        dice+ce with set=running
+    """
+    loss, settings = split_settings(text)
+    chosen = recipe_of(loss, settings.get("start_loss"), settings.get("start_share"))
+    if chosen.start_loss is not None:
+        start = {"start_loss": chosen.start_loss.spec, "start_share": chosen.start_share}
+        settings = {**settings, **start}
+    return PlannedLoss(chosen.loss.spec, settings)
+
+
+def configuration(shared: RunConfig, name: str, objective: PlannedLoss) -> RunConfig:
+    """The configuration of a competitor, checked as the settings (-s) of a run are."""
+    try:
+        return shared.updated({"loss": objective.loss, **objective.settings})
+    except DicetuneError as error:
+        if not objective.settings:
+            raise
+        raise InputError(f"{quoted(name)}: {error}") from None
+
+
+def baseline_among(names: Collection[str], asked: str | None, default: str) -> str:
+    """The competitor that is asked for as the baseline, by its name or another form of it.
+
+    Example:
+        >>> baseline_among(["ce", "ce with lr=4e-4"], "ce with lr=0.0004", "ce")
+        'ce with lr=4e-4'
+    """
+    found = default if asked is None else asked
+    if found not in names and _WITH.fullmatch(found):
+        found = canonical_name(found)
+    if found not in names:
+        raise unknown_name("baseline", found, names)
+    return found

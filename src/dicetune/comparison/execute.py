@@ -171,10 +171,11 @@ def _starts(plan: Plan) -> list[str]:
     """That heads may start apart (``training.auto.starts_at_prior``), where they may."""
     from dicetune.tasks import task_named
 
-    losses = {str(objective) for objective in plan.objectives.values()}
-    asked = plan.settings.get("prior_bias") is not None
+    asked = {"prior_bias", "start_loss"}  # for them the data decides nothing
+    open_ = [o.loss for o in plan.objectives.values() if not asked & o.settings.keys()]
     softmax = task_named(plan.task).predicts.independent is False
-    if asked or softmax or "ce" not in losses or len(losses) < 2:
+    settled = plan.settings.get("prior_bias") is not None or len(plan.objectives) < 2
+    if settled or softmax or "ce" not in open_ or {*open_} == {"ce"}:
         return []
     return [
         "not equal where outputs are many sigmoids, or have many positives: there the head of ce "

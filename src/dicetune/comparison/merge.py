@@ -16,20 +16,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from dicetune.comparison.compare import baseline_among
+from dicetune.comparison.competitor import PlannedLoss
 from dicetune.comparison.execute import Outcome, conclude, task_of
 from dicetune.comparison.folder import EXTERNAL, PLAN_FILE, check_predictions, check_writable
-from dicetune.comparison.plan import (
-    SPLITS,
-    DataFile,
-    Plan,
-    PlannedLoss,
-    PlannedRun,
-    run_id,
-    what_decides,
-)
+from dicetune.comparison.plan import SPLITS, DataFile, Plan, PlannedRun, run_id, what_decides
 from dicetune.comparison.runs import RECORDS, FinishedRun, check_read_alike, is_finished
 from dicetune.decide.folder import tune_folder
-from dicetune.errors import DataError, InputError, quoted, unknown_name
+from dicetune.errors import DataError, InputError, quoted
 from dicetune.records import DECISION_FILE, DEFAULT, PREDICTIONS_FILE, RUN_FILE, locked, sha256
 from dicetune.training.config import TRAINER_DEFAULTS
 
@@ -45,6 +39,7 @@ def compare_records(
     *,
     baseline: str | None = None,
     predictions: Mapping[str, str] | None = None,
+    name: str | None = None,
 ) -> Outcome:
     """Compare on the records of comparisons and of finished runs on the same data.
 
@@ -60,13 +55,11 @@ def compare_records(
     folder = folders[0] if in_place else Path(out or ".")
     check_writable(folder)
     if not in_place:
-        return _merged(folders, folder, baseline, predictions)
+        return _merged(folders, folder, baseline, predictions, name)
     plan = Plan.load(folder)
-    names = [*plan.competitors, *predictions]
-    if baseline is not None and baseline not in names:
-        raise unknown_name("baseline", baseline, names)
+    baseline = baseline_among([*plan.competitors, *predictions], baseline, plan.baseline)
     with locked(folder):
-        plan = replace(plan, baseline=baseline or plan.baseline)
+        plan = replace(plan, baseline=baseline, name=name or plan.name)
         return conclude(plan, folder, predictions)
 
 
@@ -75,12 +68,14 @@ def _merged(
     out: Path,
     baseline: str | None,
     predictions: Mapping[str, str],
+    name: str | None,
 ) -> Outcome:
     """Merge records into one folder, which is touched once all of them are there."""
     out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as name:
-        place = Path(name)
+    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as beside:
+        place = Path(beside)
         plan = merge(folders, out, place=place, baseline=baseline)
+        plan = replace(plan, name=name or plan.name)
         outcome = conclude(plan, place, predictions, called=out)
         out.mkdir(exist_ok=True)
         with locked(out):
@@ -168,9 +163,8 @@ def merge(folders: Sequence[Path], out: Path, *, place: Path, baseline: str | No
     first, planned = members[0], next(iter(plans.values()), None)
     objectives = {member.planned.loss: member.objective for member in members}
     external = _copy_external(plans, place)
-    chosen = baseline or (planned.baseline if planned else first.planned.loss)
-    if chosen not in [*objectives, *external]:
-        raise unknown_name("baseline", chosen, [*objectives, *external])
+    default = planned.baseline if planned else first.planned.loss
+    chosen = baseline_among([*objectives, *external], baseline, default)
     for member in members:
         _copy_run(member, place)
     config = first.record.config
@@ -196,6 +190,7 @@ def merge(folders: Sequence[Path], out: Path, *, place: Path, baseline: str | No
         code={name: digest for member in members for name, digest in member.code.items()},
         merged=tuple(member.planned for member in members),
         notes=tuple(notes),
+        name=next(filter(None, (plan.name for plan in plans.values())), None),
         command=" ".join(["dicetune compare", *(f"--from {f}" for f in folders), f"--out {out}"]),
     )
 
@@ -204,9 +199,9 @@ def _members(plans: Mapping[Path, Plan], plain: Sequence[Path]) -> tuple[list[_M
     """The finished runs of comparisons, then plain runs; and notes on runs that are skipped."""
     found: list[_Member] = []
     notes: list[str] = []
-    names: dict[PlannedLoss, str] = {}
+    names: dict[str, PlannedLoss] = {}
     for folder, plan in plans.items():
-        names |= {objective: name for name, objective in plan.objectives.items()}
+        names |= plan.objectives
         for planned in plan.runs:
             run = FinishedRun.read(planned, planned.folder(folder))
             if run is not None and is_finished(run.folder):
@@ -219,8 +214,8 @@ def _members(plans: Mapping[Path, Plan], plain: Sequence[Path]) -> tuple[list[_M
     return [*found, *(_plain_member(folder, names) for folder in plain)], notes
 
 
-def _plain_member(folder: Path, names: Mapping[PlannedLoss, str]) -> _Member:
-    """A run of ``dicetune train``; its loss has the name that a comparison gave the loss."""
+def _plain_member(folder: Path, names: Mapping[str, PlannedLoss]) -> _Member:
+    """A run of ``dicetune train``, with the name of the competitor that it is in a comparison."""
     for name in RECORDS:
         if (folder / name).is_symlink():
             raise DataError(folder / name, "expected a file of a run, got a link to another place")
@@ -231,11 +226,19 @@ def _plain_member(folder: Path, names: Mapping[PlannedLoss, str]) -> _Member:
             f"expected a comparison or a finished run, got neither {PLAN_FILE} nor {RUN_FILE}",
         )
     run.check()
-    made = run.record.objective
-    objective = PlannedLoss(made["loss"], made["start_loss"], made["start_share"] or None)
-    loss, seed = names.get(objective, str(objective)), run.record.config["seed"]
-    planned = PlannedRun("", loss, str(objective), seed)
+    objective = PlannedLoss.of(run.record.objective)
+    planned = PlannedRun("", str(objective), str(objective), run.record.config["seed"])
     member = _Member(planned, folder, run.record, objective, {})
+    fits = {
+        name: other
+        for name, other in names.items()
+        if other.loss == objective.loss
+        and objective.settings.items() <= other.settings.items() <= member.decides.items()
+    }
+    if fits:  # of several, the one with the most settings
+        name = max(fits, key=lambda name: len(fits[name].settings))
+        planned = replace(planned, loss=name, objective=str(fits[name]))
+        member = replace(member, planned=planned, objective=fits[name])
     data = {split: file.fingerprint for split, file in member.files.items()}
     data |= {name: str(digest) for name, digest in member.code.items()}
     planned = replace(planned, id=run_id(member.config, data, member.model))
@@ -291,11 +294,13 @@ def _check_configurations(members: Sequence[_Member]) -> list[str]:
                 f"expected one run of {quoted(loss)} with seed {seed}, got two, {places}"
             )
     first, *others = first_of.values()
-    return [
-        f"{first.planned.loss} and {other.planned.loss} differ in more than the loss: {different}"
-        for other in others
-        if (different := _different(first, other, _FREE))
-    ]
+    found = []
+    for other in others:
+        named = {*first.objective.settings, *other.objective.settings}
+        if different := _different(first, other, _FREE | named):
+            pair = f"{first.planned.loss} and {other.planned.loss}"
+            found.append(f"{pair} differ in more than the loss: {different}")
+    return found
 
 
 def _different(first: _Member, second: _Member, but: set[str]) -> str:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dicetune.comparison.competitor import PlannedLoss
 from dicetune.comparison.folder import PLAN_FILE, RUNS, is_folder_name, reading, refuse_links
 from dicetune.errors import DataError, InputError, quoted
 from dicetune.records import TUNED, check_shape, read_json, sha256, versions, write_json
@@ -61,27 +62,6 @@ class DataFile:
     def __str__(self) -> str:
         digest = "" if self.sha256 is None else f" ({self.sha256[:8]})"
         return f"{self.path}{digest}, {self.examples} examples"
-
-
-@dataclass(frozen=True)
-class PlannedLoss:
-    """The objective of one competitor: specs of losses, and a learning rate from the search."""
-
-    loss: str
-    start_loss: str | None = None
-    start_share: float | None = None  # share of the steps that the start phase takes
-    learning_rate: float | None = None  # None: the learning rate of the plan
-
-    def __str__(self) -> str:
-        if self.start_loss is None or self.start_share is None:
-            return self.loss
-        share = f"{100 * self.start_share:g}%"
-        return f"{self.start_loss} for {share} of the steps, then {self.loss}"
-
-    @property
-    def specs(self) -> list[str]:
-        """Specs of the loss and of the loss of the start phase, if there is one."""
-        return [spec for spec in (self.loss, self.start_loss) if spec is not None]
 
 
 @dataclass(frozen=True)
@@ -133,6 +113,7 @@ class Plan:
     external: dict[str, dict[str, Any]] = field(default_factory=dict)  # file and digest by name
     merged: tuple[PlannedRun, ...] | None = None  # runs that are given and not planned
     notes: tuple[str, ...] = ()
+    name: str | None = None  # of the data, in the title of the report
     command: str = ""  # the first command line
     versions: dict[str, str] = field(default_factory=versions)
     option_files: dict[str, str] = field(default_factory=dict)  # digests of files of options
@@ -175,18 +156,7 @@ class Plan:
 
     def config_of(self, name: str, seed: int) -> dict[str, Any]:
         """The configuration of one run of a competitor, without its folder."""
-        objective = self.objectives[name]
-        trainer = dict(self.trainer)
-        if objective.learning_rate is not None:
-            trainer["learning_rate"] = objective.learning_rate
-        return {
-            **self.base(),
-            "loss": objective.loss,
-            "start_loss": objective.start_loss,
-            "start_share": objective.start_share,
-            "seed": seed,
-            "trainer": trainer,
-        }
+        return {**self.objectives[name].configured(self.base()), "seed": seed}
 
     def _id(self, name: str, seed: int) -> str:
         data = {split: file.fingerprint for split, file in self.files.items()}
@@ -204,6 +174,17 @@ class Plan:
     def encoder(self) -> str:
         """Fingerprint of the encoder, or its name."""
         return self.model["sha256"] or self.model["name"] or ""
+
+    def check_apart(self) -> None:
+        """Refuse two competitors whose runs are the same, which have one folder."""
+        names: dict[str, str] = {}
+        for name in self.objectives:
+            other = names.setdefault(self._id(name, self.seeds[0]), name)
+            if other != name:
+                raise InputError(
+                    f"expected each loss once, got {quoted(name)} beside {quoted(other)}, which is "
+                    "the same: leave one out"
+                )
 
     def with_another_seed(self) -> Plan:
         """The plan with the smallest seed that is free."""
@@ -237,17 +218,20 @@ class Plan:
                 f"expected other seeds than the seed of the search, got {earlier.search.seed}: "
                 "it chose the hyper-parameters"
             )
-        return replace(
+        plan = replace(
             self,
             objectives={name: objectives[name] for name in names},
             seeds=seeds,
             search=earlier.search,
             external={**earlier.external, **self.external},
             spent=earlier.spent,
+            name=self.name or earlier.name,
             command=earlier.command,
             code={**self.code, **earlier.code},
             versions=earlier.versions,
         )
+        plan.check_apart()
+        return plan
 
     def _changes_from(self, earlier: Plan) -> Iterator[str]:
         """The differences from an earlier plan that are refused, in words."""
@@ -333,7 +317,7 @@ class Plan:
         files, objectives = values["files"].items(), values["objectives"].items()
         changed = {
             "files": {split: DataFile(**file) for split, file in files},
-            "objectives": {name: PlannedLoss(**objective) for name, objective in objectives},
+            "objectives": {name: PlannedLoss.of(objective) for name, objective in objectives},
             "seeds": tuple(values["seeds"]),
             "search": None if values["search"] is None else Search(**values["search"]),
             "external": values.pop("foreign"),

@@ -190,17 +190,17 @@ class FinishedRun:
             if not isinstance(metrics["dev"], dict):
                 raise TypeError(f"expected scores of dev, got {quoted(metrics['dev'])}")
         with reading(self.folder / PREDICTIONS_FILE, mend):
-            counts = _counts(read_json_lines(self.folder / PREDICTIONS_FILE))
+            counts = _counts(read_json_lines(self.folder / PREDICTIONS_FILE), metrics)
         with reading(self.folder / SCORES_FILE, mend):
             scored = {split: len(units) for split, units in self._scores[0].items()}
-            if scored != counts:
+            if scored != {split: count for split, count in counts.items() if split in metrics}:
                 raise ValueError(f"scores of {quoted(scored)} examples, predictions of {counts}")
         with reading(self.folder / DECISION_FILE, mend):
             fitted = DecisionRule.load(self.folder) is not None
         decided = [self.folder / TUNED_FILE] if fitted else []
         for path in (*decided, self.place(DEFAULT) / PREDICTIONS_FILE):
             with reading(path, mend):
-                found = _counts(read_json_lines(path))
+                found = _counts(read_json_lines(path), metrics)
                 if found != counts:
                     raise ValueError(f"decisions on {found} examples, predictions of {counts}")
 
@@ -273,11 +273,13 @@ def remake(folder: Path) -> str:
     return f"make the run in {quoted(folder)} again, or leave it out"
 
 
-def _counts(rows: Iterable[Row]) -> dict[str, int]:
-    """How many rows each split has; a row must hold gold and prediction."""
+def _counts(rows: Iterable[Row], scored: Collection[str]) -> dict[str, int]:
+    """How many rows each split has; a row must hold a prediction, and gold if it is scored."""
     found: dict[str, int] = {}
     for number, row in enumerate(rows, start=1):
-        if not isinstance(row, dict) or not {"split", "id", "gold", "predicted"} <= row.keys():
+        known = row.keys() if isinstance(row, dict) else set()
+        with_gold = "split" not in known or row["split"] not in scored or "gold" in known
+        if not {"split", "id", "predicted"} <= known or not with_gold:
             raise ValueError(f"line {number}: expected split, id, gold and predicted")
         found[str(row["split"])] = found.get(str(row["split"]), 0) + 1
     return found

@@ -16,8 +16,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+from dicetune.comparison.competitor import LEARNING_RATE, PlannedLoss
 from dicetune.comparison.folder import SEARCH, failure_of
-from dicetune.comparison.plan import Plan, PlannedLoss, slug
+from dicetune.comparison.plan import Plan, slug
 from dicetune.errors import InputError
 from dicetune.losses import Range, build
 from dicetune.records import METRICS_FILE, read_json, replace_text
@@ -58,7 +59,8 @@ def search(plan: Plan, out: Path, name: str) -> Generator[Trial, str | None, Fou
     given = plan.objectives[name]
     place = out / SEARCH / f"{slug(name)}-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
     place.mkdir(parents=True, exist_ok=True)
-    space = space_of(given, float(plan.trainer["learning_rate"]))
+    rate = given.settings.get(LEARNING_RATE) or plan.trainer["learning_rate"]
+    space = space_of(given, float(rate))
     study = optuna.create_study(
         study_name=name,
         storage=_storage(place / "trials.journal"),
@@ -92,7 +94,7 @@ def search(plan: Plan, out: Path, name: str) -> Generator[Trial, str | None, Fou
         else:
             study.tell(trial, state=optuna.trial.TrialState.FAIL)
             said = f"failed: {reason}"
-        _log.info("search %s: trial %d of %d, %s: %s", name, number, trials, _text(chosen), said)
+        _log.info("search %s: trial %d of %d, %s: %s", name, number, trials, chosen, said)
     found, said = _best_of(given, study.trials, place)
     _log.info("search %s: %s", name, said)
     return found
@@ -114,16 +116,11 @@ def with_values(objective: PlannedLoss, drawn: Mapping[str, float]) -> PlannedLo
 
     Example:
         >>> with_values(PlannedLoss("ce+dice"), {"2": 0.5, "learning_rate": 3e-5})
-        PlannedLoss(loss='ce+0.5*dice', start_loss=None, start_share=None, learning_rate=3e-05)
+        PlannedLoss(loss='ce+0.5*dice', settings={'trainer.learning_rate': 3e-05})
     """
     values = {key: float(f"{value:.4g}") for key, value in drawn.items()}
-    rate = values.pop("learning_rate")
-    loss = build(objective.loss).with_values(values).spec
-    return replace(objective, loss=loss, learning_rate=rate)
-
-
-def _text(chosen: PlannedLoss) -> str:
-    return f"{chosen.loss}, learning rate {chosen.learning_rate:g}"
+    settings = {**objective.settings, LEARNING_RATE: values.pop("learning_rate")}
+    return PlannedLoss(build(objective.loss).with_values(values).spec, settings)
 
 
 def _best_of(given: PlannedLoss, trials: list[Any], place: Path) -> tuple[Found, str]:
@@ -135,7 +132,7 @@ def _best_of(given: PlannedLoss, trials: list[Any], place: Path) -> tuple[Found,
             continue
         chosen, number = with_values(given, trial.params), trial.number + 1
         row: dict[str, Any] = {"number": number, "dev": trial.value, "loss": chosen.loss}
-        row["learning_rate"] = chosen.learning_rate
+        row["learning_rate"] = chosen.settings[LEARNING_RATE]
         if trial.value is not None:
             scored.append((trial.value, -number, chosen))
         elif (reason := failure_of(place / f"trial-{trial.number:03d}")) is not None:
@@ -145,7 +142,7 @@ def _best_of(given: PlannedLoss, trials: list[Any], place: Path) -> tuple[Found,
         said = "every trial failed; the loss is compared with its given options"
         return (given, {"best": None, "trials": rows}), said
     _, number, best = max(scored, key=lambda trial: trial[:2])
-    said = f"trial {-number} is best: {best}, learning rate {best.learning_rate:g}"
+    said = f"trial {-number} is best: {best}"
     return (best, {"best": -number, "trials": rows}), said
 
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from dicetune import numbers
 from dicetune.comparison.best import BestModel
+from dicetune.comparison.competitor import PlannedLoss
 from dicetune.comparison.differences import Differences, differences
 from dicetune.comparison.folder import PLAN_FILE, reading
-from dicetune.comparison.plan import SPLITS, DataFile, Plan, PlannedLoss, PlannedRun
+from dicetune.comparison.plan import SPLITS, DataFile, Plan, PlannedRun
 from dicetune.comparison.recommend import recommend
 from dicetune.comparison.results import (
     SPLIT,
@@ -39,6 +40,7 @@ from dicetune.comparison.views import (
 )
 from dicetune.decide import DecisionRule
 from dicetune.decide.folder import DEV
+from dicetune.decide.suspicious import Suspicion
 from dicetune.errors import DataError, DicetuneError, InputError, listed, quoted
 from dicetune.problems import problem_of
 from dicetune.problems.reliability import log_losses
@@ -73,31 +75,38 @@ _INSPECTED = {"splits", "labels_title", "leaks", "conflicts", "conflict_examples
 
 
 def write_summary(
-    folder: Path, *, keep: bool = False, called: Path | None = None, name: str | None = None
+    folder: Path,
+    *,
+    keep: bool = False,
+    called: Path | None = None,
+    name: str | None = None,
+    suspicion: Suspicion | None = None,
 ) -> dict[str, Any]:
     """Write ``summary.json`` and ``summary.md`` of a comparison or a run, and return the summary.
 
     The records of all seeds together are made where they are missing. With ``keep`` the recommended
     model is put into ``best/``. ``called`` is the folder in messages, where it will be moved there.
-    ``name`` is the data in the title, by default as in the earlier summary, else their folder.
+    ``name`` is the data in the title, by default as before, else their folder. It is kept in the
+    plan of a comparison. ``suspicion`` has the suspicious labels of a run.
     """
-    if name is None:
-        with contextlib.suppress(DicetuneError):
-            name = read_json(folder / SUMMARY_FILE).get("name")
     if (folder / RUN_FILE).is_file() and not (folder / PLAN_FILE).is_file():
-        summary = summarise_run(folder, name)
+        if name is None:
+            with contextlib.suppress(DicetuneError):
+                name = read_json(folder / SUMMARY_FILE).get("name")
+        doubted = {"suspicious": suspicion and suspicion.to_dict()}
+        summary = summarise_run(folder, name) | doubted
     else:
         plan = Plan.load(folder)
+        if name is not None:
+            (plan := replace(plan, name=name)).save(folder)
         make_together(plan, folder, FinishedRun.of_plan(plan, folder))
-        summary = summarise(folder, keep=keep, called=called, name=name)
+        summary = summarise(folder, keep=keep, called=called)
     write_json(folder / SUMMARY_FILE, summary)
     replace_text(folder / "summary.md", markdown(summary))
     return summary
 
 
-def summarise(
-    folder: Path, *, keep: bool = False, called: Path | None = None, name: str | None = None
-) -> dict[str, Any]:
+def summarise(folder: Path, *, keep: bool = False, called: Path | None = None) -> dict[str, Any]:
     """All results of a comparison; damaged or unfit records are refused."""
     plan = Plan.load(folder)
     runs = FinishedRun.of_plan(plan, folder)
@@ -120,7 +129,7 @@ def summarise(
         run for run in runs if run.planned.id == chosen["runs"][0]
     )
     return {
-        **_contents(plan, folder, runs, results, found, name, unchecked),
+        **_contents(plan, folder, runs, results, found, unchecked),
         "recommendation": chosen,
         "verdict": [*chosen["said"], chosen["model"]["said"], *found.verdict],
         "dials": dials(results, model, chosen["name"], chosen["decision"]),
@@ -134,8 +143,7 @@ def summarise_run(folder: Path, name: str | None = None) -> dict[str, Any]:
         DataError: records that cannot be read, or without predictions.
     """
     record = RunRecord.load(folder)
-    made, config = record.objective, record.config
-    loss = PlannedLoss(made["loss"], made.get("start_loss"), made.get("start_share") or None)
+    config, loss = record.config, PlannedLoss.of(record.objective)
     run = FinishedRun(PlannedRun(folder.name, str(loss), str(loss), config["seed"]), folder, record)
     run.check()
     split = next((split for split in (SPLIT, DEV) if split in run.splits), None)
@@ -156,6 +164,7 @@ def summarise_run(folder: Path, name: str | None = None) -> dict[str, Any]:
         options=config["options"],
         trainer=config["trainer"],
         merged=(run.planned,),
+        name=name,
     )
     results = read_results(plan, folder, [run], split)
     surprise = None
@@ -165,7 +174,7 @@ def summarise_run(folder: Path, name: str | None = None) -> dict[str, Any]:
         if len(table) == len(gold) == sum(map(len, scores)):
             surprise = log_losses(table, truth, results.problem.independent)
     items, wrong = told_items(results, wrong=True, surprise=surprise)
-    whole = _contents(plan, folder, [run], results, differences(results, str(loss)), name)
+    whole = _contents(plan, folder, [run], results, differences(results, str(loss)))
     means = {row["name"]: row["mean"] for row in whole["competitors"]}
     told = [row for row in means if row not in results.repeats]
     tuned = competitor_name(str(loss), TUNED)
@@ -198,7 +207,6 @@ def _contents(
     runs: Sequence[FinishedRun],
     results: Results,
     found: Differences,
-    name: str | None,
     unchecked: Sequence[str] = (),
 ) -> dict[str, Any]:
     """What the summaries of a comparison and of a single run have in common."""
@@ -206,14 +214,14 @@ def _contents(
     items, differing = told_items(results)
     unit, several = results.units
     file = plan.files.get(results.split)
-    data = name or ("" if file is None else data_name(file.path))
+    data = plan.name or ("" if file is None else data_name(file.path))
     dates = sorted({date for run in runs if (date := run.record.training.get("date"))})
     title = [f"{plan.task} on {data}" if data else plan.task]
     title += [" to ".join(dict.fromkeys([dates[0], dates[-1]]))] if dates else []
     return {
         "version": SUMMARY_VERSION,
         "task": plan.task,
-        "name": name,
+        "name": plan.name,
         "title": ", ".join(title),
         "metric": results.problem.metrics[0],
         "metric_title": results.problem.metric_title(results.problem.metrics[0]),
@@ -357,7 +365,7 @@ def _split(run: FinishedRun, split: str) -> dict[str, Any]:
     facts: dict[str, Any] = {words: data[name] for name, words in _COUNTED.items() if name in data}
     if data.get("subwords"):
         facts["unknown sub-words"] = data.get("unknown_subwords", 0) / data["subwords"]
-    gold = [row["gold"] for row in run.predictions(split)]
+    gold = [row["gold"] for row in run.predictions(split) if "gold" in row]
     return {
         "name": split,
         "source": data["source"],

@@ -63,6 +63,7 @@ class Suspicion:
     doubted: int  # of them, with a label that confident learning counts as an error
     thresholds: Mapping[str, float] = field(default_factory=dict)  # by label
     notes: Sequence[str] = ()
+    out_of_fold: bool = False  # of every text; else of dev and test
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON; each suspect with its score."""

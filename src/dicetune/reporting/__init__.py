@@ -40,6 +40,7 @@ _LATER: Mapping[str, Any] = {
     "calibration": None,
     "costs": None,
     "dials": None,
+    "suspicious": None,
 }
 """Keys that summaries of version 0.1 lack, and what they have in place."""
 

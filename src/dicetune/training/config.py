@@ -313,6 +313,20 @@ def with_changes(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
     return changed
 
 
+def read_setting(key: str, value: Any) -> Any:
+    """A text as a value of the type that a key of ``with_changes`` has.
+
+    Example:
+        >>> read_setting("trainer.learning_rate", "3e-5"), read_setting("class_weight.spam", "2")
+        (3e-05, 2)
+    """
+    mapping, dot, name = key.partition(".")
+    if mapping == "trainer" and dot:
+        return read_text(typing.get_type_hints(TrainingArguments).get(name), value)
+    hint = float if dot else typing.get_type_hints(RunConfig).get(key)
+    return read_text(hint, value)
+
+
 def with_short_names(settings: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Settings (-s) with the values of flags of their own, such as ``lr``, by their keys.
 

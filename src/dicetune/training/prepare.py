@@ -43,7 +43,8 @@ _log = logging.getLogger(__name__)
 _AT_ONCE = 256
 
 # keys of a configuration that decide nothing about its inputs; any other key might
-_FREE = ("loss", "start_loss", "start_share", "seed", "trainer", "set", "out", "note", "decision")
+_FREE = {"loss", "start_loss", "start_share", "seed", "trainer", "set", "out", "note", "decision"}
+_FREE |= {"sampler", "class_weight", "prior_bias", "hard_negatives"}
 
 
 @dataclass(frozen=True)
