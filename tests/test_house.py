@@ -20,8 +20,8 @@ FILES = sorted(SRC.rglob("*.py"))
 NAMES = {path: ".".join(path.relative_to(SRC).with_suffix("").parts) for path in FILES}
 MOST_LINES = 450
 FEWEST_LINES = 60
-MOST_FILES = 198
-MOST_LINES_OF_ALL = 46_000
+MOST_FILES = 199
+MOST_LINES_OF_ALL = 46_500
 # files of a folder that a registry lists: one file each, however small
 LISTED = ("dicetune.problems", "dicetune.tasks", "dicetune.losses", "dicetune.data")
 # what an extra installs for another library: torch.onnx exports by onnxscript, pandas reads Excel
