@@ -27,6 +27,7 @@ import numpy as np
 import yaml
 
 from dicetune import numbers
+from dicetune.comparison.compare import canonical_name
 from dicetune.comparison.differences import differences
 from dicetune.comparison.folder import PLAN_FILE
 from dicetune.comparison.plan import Plan
@@ -98,7 +99,13 @@ def cells(stage: str) -> list[Cell]:
     """The cells of a stage, in their order."""
     whole = yaml.safe_load((HERE / "evidence.yaml").read_text(encoding="utf-8"))[stage]
     return [
-        Cell(stage, name, own["config"], own["objectives"], own.get("seeds", whole.get("seeds")))
+        Cell(
+            stage,
+            name,
+            own["config"],
+            [canonical_name(text) for text in own["objectives"]],
+            own.get("seeds", whole["seeds"]),
+        )
         for name, own in whole["cells"].items()
     ]
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dicetune import terminal
+from dicetune import numbers, terminal
 from dicetune.errors import InputError, listed, quoted, unknown_name
 from dicetune.records import RUN_FILE, TUNED, RunRecord
 from dicetune.terminal import Finding, Printed
@@ -243,12 +243,13 @@ def inspect(
     format: str = "auto",
     options: Mapping[str, Any] | None = None,
     suspicious: int | None = None,
+    estimate_annotation: bool = False,
 ) -> Finding:
-    """Describe files with gold as a model reads them, or list the suspicious labels of a run.
+    """Describe files with gold as a model reads them, or what a run says of their annotation.
 
     Args:
         files: one file or several; up to three are called train, dev and test, more by name. With
-            ``suspicious``, the folder of a run.
+            ``suspicious`` or ``estimate_annotation``, the folder of a run.
         task: name of the task; default: ``DEFAULT_TASK``.
         model: the encoder whose sub-words are counted: "minilm", a folder, or a Hub id. With the
             folder of a run, files are read like its training data.
@@ -256,6 +257,8 @@ def inspect(
         options: options of the task, such as the column of the words.
         suspicious: list this number of labels that the model of a run finds least likely: of the
             whole file of a run with ``folds``, else of dev and test.
+        estimate_annotation: estimate how many marks are missing and how many are wrong, by a run
+            with ``folds``; see ``decide.annotation``.
 
     Raises:
         InputError: files that cannot be read, or files of the same name.
@@ -263,8 +266,14 @@ def inspect(
     Example:
         ``dicetune.inspect(["train.conll", "dev.conll"]).splits[0].facts``
     """
+    if suspicious is not None and estimate_annotation:
+        raise InputError(
+            "expected --suspicious or --estimate-annotation, got both: ask for them one by one"
+        )
     if suspicious is not None:
         return _suspicious(files, suspicious)
+    if estimate_annotation:
+        return _annotation(files)
     from dicetune.models import load_tokenizer, resolve_encoder, subword_counter
     from dicetune.tasks import Trained, build_options, task_named
 
@@ -301,6 +310,21 @@ def _suspicious(files: Any, most: int) -> Finding:
     return Finding(located_suspects(given[0], most), _suspicious_tables)
 
 
+def _annotation(files: Any) -> Finding:
+    """How complete and how wrong the annotation of a run with folds is."""
+    from dicetune.decide.annotation import annotation_of
+
+    given = [files] if isinstance(files, (str, Path)) else list(files)
+    folder = Path(given[0])
+    if len(given) != 1 or "folds" not in RunRecord.load(folder).training:
+        raise InputError(
+            f"expected the folder of one run with folds, got {listed(given)}: make it with "
+            "`dicetune train TASK --data FILE --folds 5`, so that every text is scored by a model "
+            "that has not seen it"
+        )
+    return Finding(annotation_of(folder), _annotation_tables)
+
+
 def _suspicious_tables(found: Any) -> list[Any]:
     """The suspicious labels with their places, and how many confident learning counts."""
     rows = [
@@ -321,6 +345,30 @@ def _suspicious_tables(found: Any) -> list[Any]:
     ]
     table = terminal.plain_table(rows, "Suspicious labels") if rows else "No labels."
     return [table, *map(terminal.escape, lines)]
+
+
+def _annotation_tables(found: Any) -> list[Any]:
+    """The three shares with their intervals, and what they mean and ask for."""
+    rows = [
+        {
+            "share": name,
+            "estimate": numbers.points(one.value),
+            "95%": numbers.interval([one.low, one.high]),
+        }
+        for name, one in (
+            ("marked, of the items the models are surest of", found.surest),
+            ("mean chance of a marked item (Elkan and Noto)", found.elkan_noto),
+            ("marked items that the models reject", found.rejected),
+        )
+    ]
+    title = f"Annotation: {found.marked:,} of {found.items:,} items are marked"
+    return [
+        terminal.plain_table(rows, title),
+        "If marks are left out at random, the first share is the share of all positives that is "
+        "marked; hard items make the second share lower. A share of the marks is wrong that the "
+        "third one estimates. Marks that are always left out, or always wrong in the same way, "
+        "are learnt and not found.",
+    ]
 
 
 def _tell_rule(predictor: Predictor) -> None:

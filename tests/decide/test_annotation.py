@@ -1,11 +1,16 @@
 """How incomplete and how wrong an annotation is: found where it was made so, and where not."""
 
+import json
+
 import numpy as np
 import pytest
 
+from commands import command
+from comparisons import make_comparison
 from dicetune.decide.annotation import FEWEST, estimate_annotation
 from dicetune.errors import InputError
 from dicetune.problems import problem_of
+from dicetune.records import read_json, write_json
 
 
 def annotated(kept, wrong=0.0, *, hard=0.0, items=20_000, seed=0):
@@ -67,7 +72,7 @@ def test_sentences_are_resampled_whole():
 
 def test_too_few_marks_are_refused():
     few = np.arange(1000) < FEWEST - 1
-    with pytest.raises(InputError, match="at least 50 marked items and others .* 49 of 1000"):
+    with pytest.raises(InputError, match=r"at least 50 marked items and others .* 49 of 1000"):
         estimate_annotation(few * 0.9, few, np.arange(1000))
 
 
@@ -98,3 +103,36 @@ def test_what_is_a_mark_of_each_type():
 def test_a_type_in_which_everything_has_a_label_is_refused(settings):
     with pytest.raises(InputError, match=f"got {settings['kind']}: every item has a label"):
         problem_of(settings).marks([], [np.zeros((0, len(settings["labels"])))])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run whose dev scores are out of fold."""
+    out = make_comparison(tmp_path_factory.mktemp("annotated") / "a", "spans", units=200, seeds=[1])
+    folder = next(path for path in (out / "cells").iterdir() if path.is_dir())
+    record = read_json(folder / "run.json")
+    write_json(folder / "run.json", {**record, "training": {**record["training"], "folds": []}})
+    return folder
+
+
+def test_the_command_says_three_shares_of_the_words(run, capsys):
+    assert command("inspect", str(run), "--estimate-annotation", "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    rows = [json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()]
+    tags = [tag for row in rows if row["split"] == "dev" for tag in row["gold"]]
+    assert (found["items"], found["marked"]) == (len(tags), sum(tag != "O" for tag in tags))
+    assert 0.5 < found["surest"]["low"] <= found["surest"]["value"] <= 1
+    assert command("inspect", str(run), "--estimate-annotation") == 0
+    said = capsys.readouterr().out
+    assert f"{found['marked']:,} of {found['items']:,} items are marked" in said
+    assert f"{100 * found['elkan_noto']['value']:.1f}" in said
+
+
+def test_a_run_without_folds_and_two_questions_at_once_are_refused(run, tmp_path, capsys):
+    record = read_json(run / "run.json")
+    training = {key: value for key, value in record["training"].items() if key != "folds"}
+    write_json(tmp_path / "run.json", {**record, "training": training})
+    assert command("inspect", str(tmp_path), "--estimate-annotation") == 2
+    assert "expected the folder of one run with folds" in capsys.readouterr().err
+    assert command("inspect", str(run), "--estimate-annotation", "--suspicious", "5") == 2
+    assert "got both: ask for them one by one" in capsys.readouterr().err

@@ -37,6 +37,13 @@ def inspect(
         Number,
         flag("List the N labels of a run that its model finds least likely, e.g. 50.", metavar="N"),
     ] = None,
+    estimate_annotation: Annotated[
+        bool,
+        flag(
+            "Estimate how many marks are missing or wrong, by a run with --folds.",
+            "--estimate-annotation",
+        ),
+    ] = False,
     option: Options = None,
     as_json: Json = False,
 ) -> None:
