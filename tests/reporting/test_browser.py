@@ -254,6 +254,9 @@ def test_no_word_is_broken_on_a_telephone(opened, kind):
     # a text of the data without any place to break is the one exception
     broken = [word for word in page.evaluate(WORDS_IN_PIECES) if word.strip("x")]
     assert broken == []
+    names = "[...document.querySelectorAll('.bar-name')]"
+    cut = page.evaluate(f"{names}.filter(one => one.scrollWidth > one.clientWidth).length")
+    assert (page.evaluate(f"{names}.length > 0"), cut) == (True, 0)
 
 
 def test_what_scrolls_sideways_shows_that_it_does(opened):

@@ -230,9 +230,9 @@ def breakable(text: str) -> Markup:
 
     Example:
         >>> str(breakable("dice:smooth=1,level=<set>"))
-        'dice:<wbr>smooth=1,<wbr>level=&lt;set&gt;'
+        'dice:<wbr>smooth=<wbr>1,<wbr>level=<wbr>&lt;set&gt;'
     """
-    return Markup(re.sub(r"([:,+*/])(?=[^/])", r"\1<wbr>", str(escape(text))))
+    return Markup(re.sub(r"([:,+*/=_]|\.(?=[a-z]))(?=[^/])", r"\1<wbr>", str(escape(text))))
 
 
 def tex(text: str) -> Markup:

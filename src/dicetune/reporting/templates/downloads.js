@@ -88,7 +88,8 @@
   };
   // rows of a table or of bars: name, drawing, number
   const ofRows = (rows) => {
-    const [left, middle, width] = [250, 480, 860];
+    const left = Math.max(250, 26 + 7.4 * Math.max(...rows.map(([name, drawing]) => (drawing ? name.length : 0))));
+    const [middle, width] = [480, left + 610];
     const svg = page(width, rows.length * 40 + 16);
     rows.forEach(([name, drawing, value], place) => {
       const y = 8 + place * 40;
