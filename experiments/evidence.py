@@ -75,17 +75,20 @@ class Cell:
         problem = problem_of(first["problem"], [], [])
         assert list(problem.columns) == first["columns"], self.name
         competitors = []
+        rivals = sorted({name for name, _ in records} - set(self.objectives))
         for decision in (DEFAULT, TUNED):
-            for name in self.objectives:
+            for name in [*self.objectives, *(rivals if decision == DEFAULT else ())]:
                 own = [one for key, one in sorted(records.items()) if key[0] == name]
+                external = name in rivals
                 if own:
                     competitors.append(
                         Competitor(
                             name=competitor_name(name, decision),
                             loss=name,
                             decision=decision,
-                            objective=name,
-                            seeds=tuple(one["seed"] for one in own),
+                            objective=None if external else name,
+                            seeds=() if external else tuple(one["seed"] for one in own),
+                            external=external,
                             predicted=(),
                             counts=np.stack([_dense(one, decision) for one in own]),
                             seconds=float(np.median([one["training"]["seconds"] for one in own])),
@@ -128,10 +131,10 @@ def _compare(cell: Cell, out: Path, losses: list[str], seed: int, until: float) 
     """Run ``dicetune compare`` until it ends, or until a time, after which it can go on."""
     out.parent.mkdir(parents=True, exist_ok=True)
     config = out.with_suffix(".yaml")
-    config.write_text(yaml.safe_dump(cell.config), encoding="utf-8")
-    command = [sys.executable, "-m", "dicetune", "compare", "--config", str(config)]
-    command += [part for loss in losses for part in ("--loss", loss)]
-    command += ["--seeds", f"{seed},", "--out", str(out)]
+    whole = {**cell.config, "losses": losses, "seeds": [seed]}
+    config.write_text(yaml.safe_dump(whole), encoding="utf-8")
+    command = [sys.executable, "-m", "dicetune", "compare"]
+    command += ["--config", str(config), "--out", str(out)]
     with out.with_suffix(".log").open("a", encoding="utf-8") as log:
         made = subprocess.Popen(command, stdout=log, stderr=log)
         while made.poll() is None:
@@ -169,7 +172,7 @@ def keep(cell: Cell, out: Path) -> None:
             "problem": run.problem,
             "columns": list(results.problem.columns),
             "units": len(results.rows),
-            "counts": [_sparse(one.counts[one.seeds.index(seed)]) for one in found],
+            "counts": [sparse(one.counts[one.seeds.index(seed)]) for one in found],
         }
         text = json.dumps(kept, separators=(",", ":"), ensure_ascii=False)
         if not _path(cell, run).exists():
@@ -180,7 +183,7 @@ def _path(cell: Cell, run: FinishedRun) -> Path:
     return cell.place / f"{run.planned.id}.json.xz"
 
 
-def _sparse(counts: np.ndarray) -> list[list[float]]:
+def sparse(counts: np.ndarray) -> list[list[float]]:
     """For each column the units with a count, as steps from one to the next, and the counts."""
     found: list[list[float]] = []
     for column in counts.T:
@@ -213,6 +216,10 @@ def table(stage: str) -> Iterator[str]:
         results = cell.results()
         rows = {row["name"]: row for row in differences(results, cell.objectives[0]).rows}
         scores = {one.name: results.scores(one)["mean"] for one in results.competitors}
+        for one in results.competitors:
+            if one.external:
+                plain = f"{100 * scores[one.name]:.1f}"
+                yield f"| {cell.name} | {one.name}, not of this package | | {plain} | | |"
         for name in cell.objectives:
             plain, tuned = (competitor_name(name, decision) for decision in (DEFAULT, TUNED))
             if plain not in scores:

@@ -148,7 +148,7 @@ def test_counts_are_kept_exactly_and_shares_to_six_digits(script):
     whole = rng.poisson(0.3, (50, 4)).astype(float)
     shares = np.where(rng.random((50, 2)) < 0.5, rng.random((50, 2)), 0)
     counts = np.concatenate([whole, shares], 1)
-    stored = {"units": 50, "columns": "abcdef", "counts": [evidence._sparse(counts)]}
+    stored = {"units": 50, "columns": "abcdef", "counts": [evidence.sparse(counts)]}
     found = evidence._dense(json.loads(json.dumps(stored)), "argmax")
     assert np.array_equal(found[:, :4], whole)
     assert np.abs(found - counts).max() < 1e-6
