@@ -2,6 +2,7 @@
 
     python experiments/evidence.py run STAGE [CELL ...] [--minutes N]   trains what has no record
     python experiments/evidence.py table STAGE                          a table in Markdown
+    python experiments/evidence.py figure STAGE                         docs/figures/STAGE.svg
     python experiments/evidence.py hours                                hours of training so far
 
 ``experiments/evidence.yaml`` names stages, cells and objectives. Each seed of a cell is a
@@ -206,34 +207,75 @@ def _dense(record: dict[str, Any], decision: str) -> np.ndarray:
 # what they show
 
 
+@dataclass(frozen=True)
+class Shown:
+    """A row of the table: scores, and the difference from the first objective, both tuned."""
+
+    name: str
+    seeds: int  # 0 of what is not of this package
+    plain: float
+    tuned: float | None = None
+    difference: float | None = None
+    interval: list[float] | None = None
+
+    def markdown(self, cell: str) -> str:
+        """The row in Markdown."""
+        said = "" if self.difference is None else numbers.signed(self.difference)
+        if self.interval is not None:
+            said += f" {numbers.interval(self.interval, sign=True)}"
+        name = f"`{self.name}`" if self.seeds else f"{self.name}, not of this package"
+        tuned = "" if self.tuned is None else numbers.points(self.tuned)
+        seeds = self.seeds or ""
+        return f"| {cell} | {name} | {seeds} | {numbers.points(self.plain)} | {tuned} | {said} |"
+
+
+def shown(cell: Cell) -> Iterator[Shown]:
+    """The rows of a cell, in the order of its objectives; then what people would use instead."""
+    results, first = cell.results(), cell.objectives[0]
+    rows = {row["name"]: row for row in differences(results, first).rows}
+    scores = {one.name: results.scores(one)["mean"] for one in results.competitors}
+    for one in results.competitors:
+        if one.external:
+            yield Shown(one.name, 0, scores[one.name])
+        elif one.decision == DEFAULT:
+            tuned = competitor_name(one.loss, TUNED)
+            row = rows.get(tuned, {}) if one.loss != first else {}
+            found = row.get("difference"), row.get("interval")
+            yield Shown(one.loss, len(one.seeds), scores[one.name], scores.get(tuned), *found)
+
+
 def table(stage: str) -> Iterator[str]:
     """Rows of Markdown: each objective of each cell, and its difference from the first, tuned."""
-    yield "| cell | objective | seeds | plain | tuned | tuned, against `ce` tuned (95%) |"
+    yield "| cell | objective | seeds | plain | tuned | tuned, against the first tuned (95%) |"
     yield "|---|---|---:|---:|---:|---|"
     for cell in cells(stage):
-        if not cell.records():
-            continue
-        results = cell.results()
-        rows = {row["name"]: row for row in differences(results, cell.objectives[0]).rows}
-        scores = {one.name: results.scores(one)["mean"] for one in results.competitors}
-        for one in results.competitors:
-            if one.external:
-                plain = f"{100 * scores[one.name]:.1f}"
-                yield f"| {cell.name} | {one.name}, not of this package | | {plain} | | |"
-        for name in cell.objectives:
-            plain, tuned = (competitor_name(name, decision) for decision in (DEFAULT, TUNED))
-            if plain not in scores:
-                continue
-            seeds = next(len(one.seeds) for one in results.competitors if one.name == plain)
-            row, said = rows.get(tuned), ""
-            if row is not None and name != cell.objectives[0]:
-                said = numbers.signed(row["difference"])
-                if row["interval"] is not None:
-                    said += f" {numbers.interval(row['interval'], sign=True)}"
-            yield (
-                f"| {cell.name} | `{name}` | {seeds} | {100 * scores[plain]:.1f} "
-                f"| {100 * scores[tuned]:.1f} | {said} |"
-            )
+        if cell.records():
+            yield from (row.markdown(cell.name) for row in shown(cell))
+
+
+def figure(stage: str, path: Path) -> None:
+    """A forest plot: the difference of each objective from the first of its cell, both tuned."""
+    import matplotlib.pyplot as plt
+
+    found = {cell.name: [*shown(cell)] for cell in cells(stage) if cell.records()}
+    rows = [
+        (f"{name}: {row.name}" if not place else row.name, row)
+        for name, own in found.items()
+        for place, row in enumerate(one for one in own if one.difference is not None)
+    ]
+    with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "dicetune", "font.size": 8}):
+        plot, axis = plt.subplots(figsize=(7.5, 0.8 + 0.2 * len(rows)))
+        for place, (_, row) in enumerate(rows):
+            middle = 100 * (row.difference or 0.0)
+            low, high = (100 * end for end in row.interval or (row.difference, row.difference))
+            axis.plot([low, high], [place, place], color="#7d7d7d", linewidth=1.2)
+            axis.plot(middle, place, "o", color="#d0722a" if low > 0 else "#3b82d6", markersize=4)
+        axis.axvline(0, color="#7d7d7d", linewidth=0.8)
+        axis.set_yticks(range(len(rows)), [name for name, _ in rows])
+        axis.invert_yaxis()
+        axis.set_xlabel("points against cross-entropy, both with a tuned decision (95%)")
+        plot.savefig(path, bbox_inches="tight", metadata={"Date": None})
+        plt.close(plot)
 
 
 def hours() -> str:
@@ -246,7 +288,7 @@ def hours() -> str:
 def main() -> None:
     """Run what is missing, or print what there is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("run", "table", "hours"))
+    parser.add_argument("what", choices=("run", "table", "figure", "hours"))
     parser.add_argument("stage", nargs="?", default="screen")
     parser.add_argument("cells", nargs="*", help="by default all cells of the stage")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after these")
@@ -256,6 +298,8 @@ def main() -> None:
         for cell in cells(given.stage):
             if not given.cells or cell.name in given.cells:
                 run(cell, until)
+    elif given.what == "figure":
+        figure(given.stage, HERE.parent / "docs" / "figures" / f"{given.stage}.svg")
     else:
         lines = table(given.stage) if given.what == "table" else [hours()]
         sys.stdout.write("\n".join(lines) + "\n")

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from comparisons import PROBLEMS, make_comparison
+from dicetune import numbers
 from dicetune.comparison.differences import differences
 from dicetune.comparison.plan import Plan
 from dicetune.comparison.results import read_results
@@ -121,6 +122,13 @@ def test_records_without_texts_say_what_the_comparison_says(script, tmp_path, mo
         if row["name"] in theirs:
             for key in ("difference", "interval", "p"):
                 assert row[key] == pytest.approx(theirs[row["name"]][key])
+    monkeypatch.setattr(evidence, "cells", lambda stage: [cell])
+    lines = list(evidence.table("screen"))
+    assert [line.split(" | ")[1] for line in lines[2:]] == ["`ce`", "`dice`"]
+    shown = numbers.signed(theirs["dice, tuned"]["difference"])
+    assert f"| {shown} " in lines[3]
+    evidence.figure("screen", tmp_path / "forest.svg")
+    assert "dice" in (tmp_path / "forest.svg").read_text(encoding="utf-8")
     evidence.keep(cell, out)  # a record is never written again
     assert [path.read_bytes() for path in paths] == kept
 
