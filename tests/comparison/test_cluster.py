@@ -105,7 +105,8 @@ def nodes():
 
 def test_the_loss_of_a_node_costs_a_run_at_most_its_last_checkpoint(nodes, files, tmp_path, log):
     config = {**files.config, "trainer": {**files.config["trainer"], **LONG}}
-    plan = make_plan(config, ["ce", "dice"], 1, command="dicetune compare …")
+    losses = ["ce", "dice with lr=4e-3 sampler=balanced"]
+    plan = make_plan(config, losses, 1, command="dicetune compare …")
     execute(plan, tmp_path / "here" / "c", place=Here())
     out = tmp_path / "ray" / "c"
 

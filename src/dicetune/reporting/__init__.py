@@ -228,11 +228,14 @@ def repeats_in_words(repeats: Sequence[str]) -> str:
 def breakable(text: str) -> Markup:
     """Text, escaped, that may break after the signs that join the parts of a loss or a path.
 
+    A number such as 4e-4 stays whole.
+
     Example:
         >>> str(breakable("dice:smooth=1,level=<set>"))
         'dice:<wbr>smooth=<wbr>1,<wbr>level=<wbr>&lt;set&gt;'
     """
-    return Markup(re.sub(r"([:,+*/=_]|\.(?=[a-z]))(?=[^/])", r"\1<wbr>", str(escape(text))))
+    parts = re.sub(r"([:,+*/=_]|\.(?=[a-z]))(?=[^/])", r"\1<wbr>", str(escape(text)))
+    return Markup(re.sub(r"\b(\d[\d.]*e-\d+)\b", r'<span class="whole">\1</span>', parts))
 
 
 def tex(text: str) -> Markup:
