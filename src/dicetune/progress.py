@@ -116,7 +116,7 @@ def live_progress(wanted: bool | None) -> Iterator[Callable[[Progress], None]]:
         yield lambda progress: None
 
 
-class Share(ProgressBar):
+class ShareBar(ProgressBar):
     """A bar, which is a percentage where there is only text."""
 
     def __str__(self) -> str:
@@ -163,7 +163,7 @@ def _state(state: RunState) -> str | ProgressBar:
     if state.state == "failed":
         return f"failed: {escape((state.reason or '').splitlines()[0][:60])}"
     if state.state == "running":
-        return Share(total=1.0, completed=state.share, width=24)
+        return ShareBar(total=1.0, completed=state.share, width=24)
     return state.state
 
 
