@@ -338,10 +338,11 @@ def report(folder: str | Path, *, name: str | None = None) -> ReportPage:
     from dicetune.comparison.folder import PLAN_FILE
     from dicetune.comparison.summary import write_summary
     from dicetune.reporting import write_report
-    from dicetune.tasks.suspects import located_suspects
 
     place, suspicion = Path(folder), None
     if not (place / PLAN_FILE).is_file():
+        from dicetune.tasks.suspects import located_suspects  # takes long to import
+
         with contextlib.suppress(InputError):  # a type without a probability of each label
             suspicion = located_suspects(place)
     summary = write_summary(place, name=name, suspicion=suspicion)

@@ -34,8 +34,8 @@ from dicetune.records import (
     check_shape,
     read_json,
     read_json_lines,
+    sha256,
 )
-from dicetune.tasks.digest import data_digest
 
 Row = dict[str, Any]
 
@@ -335,7 +335,7 @@ def check_files(plan: Plan, out: Path, what: str) -> None:
     if encoder.is_dir():  # a model that is given by name lies in a cache, and is not edited
         files.append(("encoder", str(encoder / "model.safetensors"), plan.model["sha256"]))
     for name, path, digest in files:
-        found = None if digest is None else data_digest(path)
+        found = None if digest is None else _digest(path)
         if digest is not None and found != digest:
             got = "no such file" if found is None else f"another one ({found[:8]})"
             raise InputError(
@@ -344,6 +344,14 @@ def check_files(plan: Plan, out: Path, what: str) -> None:
                 f"`dicetune compare --out {out}` again, or give another --out for a comparison on "
                 "the changed file"
             )
+
+
+def _digest(path: str) -> str | None:
+    if Path(path).is_file():
+        return sha256(path)
+    from dicetune.tasks.digest import data_digest  # takes long to import
+
+    return data_digest(path)
 
 
 def check_runs(plan: Plan, out: Path, runs: Sequence[FinishedRun]) -> list[str]:
