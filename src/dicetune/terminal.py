@@ -271,7 +271,10 @@ def rules_tables(rows: Sequence[Mapping[str, Any]], default: str) -> list[Any]:
 
 def comparison_tables(outcome: Any) -> list[Any]:
     """A table of the competitors, the verdict, what failed, and where the report is."""
+    from dicetune.reporting import repeats_in_words
+
     summary = outcome.summary
+    repeats = summary.get("repeats", ())
     parts: list[Any] = []
     if summary:
         rows = [
@@ -282,10 +285,12 @@ def comparison_tables(outcome: Any) -> list[Any]:
                 " ".join(map(percent, competitor["scores"])),
             ]
             for competitor in summary["competitors"]
+            if competitor["name"] not in repeats
         ]
         title = f"Test, {summary['metric_title']}, %"
         parts.append(_table(title, ("", "mean", "95% interval", "seeds"), rows))
     lines = [*summary["verdict"]] if summary else []
+    lines += [repeats_in_words(repeats)] if repeats else []
     for state in outcome.failed:
         lines.append(f"Failed: {state.planned.loss}, seed {state.planned.seed}: {state.reason}")
     lines += [f"Failed: {note}" for note in outcome.notes]

@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import pytest
 
 import dicetune
+from comparisons import make_comparison
 from dicetune.comparison.compare import SHARED, canonical_name, compare, make_plan, objective_of
 from dicetune.comparison.competitor import PlannedLoss
 from dicetune.comparison.execute import describe
@@ -179,6 +180,20 @@ def test_it_goes_on_by_any_form_of_the_text_and_nothing_is_trained_again(done, f
     again = compare_records([out], baseline="ce")
     assert again.summary["baseline"] == "ce"
     assert compare_records([out], baseline=BALANCED).summary["baseline"] == NAMES[1]
+
+
+def test_its_name_is_quoted_in_sentences_and_a_repeated_row_is_nowhere(tmp_path):
+    name = "dice with lr=4e-4 set=running"
+    folder = make_comparison(tmp_path / "c", losses=("ce", name), seeds=(1, 2, 3), units=60)
+    finding = dicetune.compare(sources=[folder])
+    first, *rest = finding.summary["verdict"]
+    assert first.startswith(f"Use all 3 seeds of “{name}” together: ")
+    assert any(line.startswith(f"“{name}” +") for line in rest)
+    assert finding.summary["repeats"] == [f"{name}, tuned"]
+    table, *lines = (" ".join(str(part).split()) for part in str(finding).split("┘"))
+    assert "ce, tuned" in table
+    assert f"{name}, tuned" not in table
+    assert f"The row “{name}, tuned” is left out" in lines[0]
 
 
 def test_a_run_of_train_takes_the_name_of_the_competitor_that_it_is(done, files, tmp_path):

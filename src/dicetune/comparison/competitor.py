@@ -75,6 +75,16 @@ def with_settings(loss: str, settings: Mapping[str, Any]) -> str:
     return f"{loss} with {shlex.join(pairs)}" if pairs else loss
 
 
+def told_name(name: str) -> str:
+    """A competitor's name within a sentence: in quotes where it has settings.
+
+    Example:
+        >>> told_name("ce"), told_name("ce with lr=4e-4, tuned")
+        ('ce', '“ce with lr=4e-4, tuned”')
+    """
+    return f"“{name}”" if " with " in name else name
+
+
 def _value_text(value: Any) -> str:
     """A value of a setting in its shortest form, as a user types it: 4e-4, 0.01, true, none."""
     if isinstance(value, bool) or value is None:

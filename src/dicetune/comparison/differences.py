@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dicetune import numbers
+from dicetune.comparison.competitor import told_name
 from dicetune.comparison.results import Competitor, Results, competitor_name
 from dicetune.comparison.statistics.estimate import (
     Runs,
@@ -288,8 +289,9 @@ def _verdict(rows: Sequence[Row], baseline: str, metric: str, several: str) -> l
 def _gone(row: Row, twin: Row, metric: str) -> str:
     """A gain that is there by the plain decisions and gone by the tuned ones."""
     plain, tuned = (numbers.signed(one["difference"]) for one in (row, twin))
+    first, second = told_name(row["name"]), told_name(row["baseline"])
     return (
-        f"{row['name']} is not better than {row['baseline']}: its {plain} {metric} by the plain "
+        f"{first} is not better than {second}: its {plain} {metric} by the plain "
         f"decision is {tuned} once both are tuned ({_how_surely(twin)})"
     )
 
@@ -312,7 +314,8 @@ def _echoes(rows: Sequence[Row], plain: Sequence[Row], rule: Row) -> list[Row]:
 
 def _claim(row: Row, metric: str, several: str) -> str:
     """Difference, interval and verdict; for an unclear difference the seeds that it needs."""
-    claim = f"{row['name']} {numbers.signed(row['difference'])} {metric} over {row['baseline']}"
+    first, second = told_name(row["name"]), told_name(row["baseline"])
+    claim = f"{first} {numbers.signed(row['difference'])} {metric} over {second}"
     if row["verdict"] == THESE:
         bounds, seeds = numbers.interval(row["interval"], sign=True), len(row["members"])
         return f"{claim} (95% interval {bounds} for new {several} and these {seeds} seeds)"
@@ -343,10 +346,10 @@ def _rule(row: Row, baseline: str) -> str:
     """The effect of a tuned decision rule on the baseline."""
     gain = round(row["difference"], 4)
     if not any(row["seed_differences"]):
-        return f"a tuned decision rule changes nothing for {baseline}"
+        return f"a tuned decision rule changes nothing for {told_name(baseline)}"
     verb = "gains" if gain > 0 else "loses" if gain < 0 else "stays where it is:"
     return (
-        f"{baseline} with a tuned decision rule {verb} {numbers.points(abs(gain))} "
+        f"{told_name(baseline)} with a tuned decision rule {verb} {numbers.points(abs(gain))} "
         f"({_how_surely(row)})"
     )
 

@@ -34,6 +34,7 @@ from typing import Any
 import numpy as np
 
 from dicetune import numbers
+from dicetune.comparison.competitor import told_name
 from dicetune.comparison.differences import documents_of
 from dicetune.comparison.results import Results, competitor_name
 from dicetune.comparison.runs import FinishedRun, in_order
@@ -314,11 +315,11 @@ def _sentences(
     """What to use, whether anything did better on test, and how the choice was made."""
     seeds, held_out = found["seeds"], ", held out" if found["rule"] else ""
     if found["together"]:
-        what = f"all {len(seeds)} seeds of {found['loss']} together"
+        what = f"all {len(seeds)} seeds of {told_name(found['loss'])} together"
         mean = "averaged probabilities, a tuned decision"
     else:
         kind = "tuned" if found["decision"] == TUNED else "default"
-        what = f"{found['loss']} with its {kind} decision"
+        what = f"{told_name(found['loss'])} with its {kind} decision"
         mean = f"mean of {runs} seeds" if runs > 1 else "one seed"
     first = f"Use {what}: {numbers.points(found['test'])} {metric} ({mean}); "
     if not better:
