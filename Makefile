@@ -68,7 +68,7 @@ wheel-check: $(BIN)/.dev
 release-check: $(BIN)/.dev
 	$(BIN)/python packaging/check.py --lowest
 	for python in python3.12 python3.13; do \
-	  ! command -v $$python >/dev/null || $(BIN)/python packaging/check.py --python $$python || exit 1; \
+	  ! $$python --version >/dev/null 2>&1 || $(BIN)/python packaging/check.py --python $$python || exit 1; \
 	done
 
 clean:

@@ -157,7 +157,8 @@ def test_the_fitted_rule_goes_into_the_head_of_a_new_folder(trained, tmp_path, c
     name, folder, data = trained
     out = tmp_path / "baked"
     code = command("tune", folder, "--plain", "--overwrite", "--bake", out)
-    rule, said = DecisionRule.load(folder), " ".join(capsys.readouterr().err.split())
+    shown = capsys.readouterr()
+    rule, said = DecisionRule.load(folder), " ".join(shown.err.split())
     if code:
         assert code == 2
         assert rule.is_default or name == "qa"
@@ -165,8 +166,9 @@ def test_the_fitted_rule_goes_into_the_head_of_a_new_folder(trained, tmp_path, c
         assert not out.exists()
     else:
         tuned, found = evaluate(folder, data), evaluate(out, data)
-        shown = load(folder).task.shown
-        assert {score: found[score] for score in shown} == {score: tuned[score] for score in shown}
+        names = load(folder).task.shown
+        assert {score: found[score] for score in names} == {score: tuned[score] for score in names}
+        assert "a model for transformers, with this rule in its head" in " ".join(shown.out.split())
         assert f"rule {rule.told(most=8)} is in" in read_json(out / "run.json")["notes"][-1]
         assert "## Decision" in (out / "README.md").read_text(encoding="utf-8")
     (folder / DECISION_FILE).unlink()

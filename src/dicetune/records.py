@@ -278,7 +278,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     out = Path(path).absolute()
     part = out.with_name(f"{out.name}.part")
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
-        raise InputError(f"expected a new or empty folder, got {quoted(out)}: give another --out")
+        raise InputError(f"expected a new or empty folder, got {quoted(out)}: name another")
     try:
         part.mkdir(parents=True)
     except OSError as error:

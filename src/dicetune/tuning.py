@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FOLDS = 5
 KINDS = ("onnx", "transformers")
+_BAKED = "{out}: a model for transformers, with {rule} in its head"
 
 
 def tune(
@@ -149,6 +150,8 @@ def tune(
     shown = (
         [] if rules.default == tuned.rule.name and len(rules.rules) == 1 else _rules_parts(rules)
     )
+    if bake is not None:
+        shown += [terminal.escape(_BAKED.format(out=bake, rule="this rule"))]
     return Finding(tuned, lambda tuned: [*_tuning_parts(tuned), *shown])
 
 
@@ -221,5 +224,4 @@ def export(
     from dicetune.exporting import bake_rule
 
     rule = bake_rule(run, out, decision or "auto", task)
-    said = f"{out}: a model for transformers, with the rule {rule.told()} in its head"
-    return Exported(Path(out), (said,))
+    return Exported(Path(out), (_BAKED.format(out=out, rule=f"the rule {rule.told()}"),))
