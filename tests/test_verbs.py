@@ -10,6 +10,7 @@ import pytest
 
 import dicetune
 from comparisons import make_comparison
+from dicetune.errors import DataError
 from tiny import tiny_bert
 
 TRAIN = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n\n" * 8
@@ -118,6 +119,21 @@ def test_inspect_returns_what_is_in_the_data():
     assert found.to_dict()["splits"][0]["facts"]["sentences"] == found.splits[0].facts["sentences"]
     with pytest.raises(AttributeError, match="nothing"):
         found.nothing  # noqa: B018
+
+
+def test_a_file_for_another_task_is_told_where_no_task_was_named(file, tmp_path):
+    path = file("ham\tsee you at six\nspam\twin a prize\n" * 9, "a.tsv")
+    said = r"a\.tsv:1: .*\(read for task ner: --task names another\)$"
+    for verb in (
+        lambda: dicetune.inspect(path, model="model"),
+        lambda: dicetune.split(path, out=tmp_path / "out"),
+        lambda: dicetune.evaluate(path),
+    ):
+        with pytest.raises(DataError, match=said):
+            verb()
+    with pytest.raises(DataError, match=r"a\.tsv:1: ") as raised:
+        dicetune.split(path, out=tmp_path / "out", task="ner")
+    assert "--task" not in str(raised.value)
 
 
 def test_tune_returns_the_rule(trained, tmp_path):

@@ -313,13 +313,14 @@ def split(
     Example:
         ``dicetune.split("spam.tsv", task="text", out="spam").files["dev"]``
     """
-    from dicetune.tasks import task_named
+    from dicetune.tasks import task_reading
     from dicetune.tasks.given import SplitRequest, files_of
     from dicetune.tasks.split import SplitFiles
 
-    task_class, request = task_named(task), SplitRequest(shares, seed, group)
+    request = SplitRequest(shares, seed, group)
     values = {"format": format, "options": dict(options or {})}
-    files_of(task_class, values, file, Path(out), request, overwrite=overwrite)
+    with task_reading(task) as task_class:
+        files_of(task_class, values, file, Path(out), request, overwrite=overwrite)
     return Finding(SplitFiles.load(Path(out)), _split_lines)
 
 

@@ -94,7 +94,7 @@ def evaluate(
     Example:
         ``dicetune.evaluate("runs/a", "test.conll")["f1"]``
     """
-    from dicetune.tasks import Use, build_options, task_named
+    from dicetune.tasks import Use, build_options, task_reading
 
     given = {name: value for name, value in (options or {}).items() if value is not None}
     name = str(data or target)
@@ -128,16 +128,16 @@ def evaluate(
             f"expected no decision for a file of predictions, got {quoted(decision)}: "
             "predictions are decided; `dicetune tune --scores` takes scores"
         )
-    task_class = task_named(task)
     use: Use = "score" if data is None else "compare"
-    scores = task_class.score_file(
-        target,
-        data,
-        build_options(task_class.Options, given, use=use),
-        format=format,
-        gold_format=gold_format or "auto",
-        split=split,
-    )
+    with task_reading(task) as task_class:
+        scores = task_class.score_file(
+            target,
+            data,
+            build_options(task_class.Options, given, use=use),
+            format=format,
+            gold_format=gold_format or "auto",
+            split=split,
+        )
     if line := _no_common_label(scores):
         _log.warning(line)
     return Evaluation(scores, name)
@@ -275,17 +275,17 @@ def inspect(
     if estimate_annotation:
         return _annotation(files)
     from dicetune.models import load_tokenizer, resolve_encoder, subword_counter
-    from dicetune.tasks import Trained, build_options, task_named
+    from dicetune.tasks import Trained, build_options, task_reading
 
     paths = [str(file) for file in ([files] if isinstance(files, (str, Path)) else files)]
-    task_class = task_named(task)
     given = {name: value for name, value in (options or {}).items() if value is not None}
-    chosen = build_options(task_class.Options, given, use="inspect")
     trained = None
     if (Path(model) / RUN_FILE).is_file():
         record = RunRecord.load(model)
         trained = Trained(record.config["options"], tuple(record.labels))
-    splits = [task_class.read(path, chosen, format=format, trained=trained) for path in paths]
+    with task_reading(task) as task_class:
+        chosen = build_options(task_class.Options, given, use="inspect")
+        splits = [task_class.read(path, chosen, format=format, trained=trained) for path in paths]
     names = [Path(path).name for path in paths]
     if len(paths) <= len(_SPLITS):
         names = list(_SPLITS[: len(paths)])

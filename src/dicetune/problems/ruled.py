@@ -171,8 +171,12 @@ def chance_over(bias: float) -> str:
     Example:
         >>> chance_over(0.0), chance_over(4.5), chance_over(-4.5), chance_over(-13.0)
         ('0.5', '0.011', '0.989', '1 - 2.3e-06')
+        >>> chance_over(700.0), chance_over(-700.0)  # always, never
+        ('0', '1')
     """
-    rest = 1 / (1 + math.exp(min(abs(bias), 700.0)))
+    if abs(bias) >= 700.0:
+        return "0" if bias > 0 else "1"
+    rest = 1 / (1 + math.exp(abs(bias)))
     if bias >= 0:
         return f"{rest:.2g}"
     return (

@@ -1,9 +1,10 @@
 """Tasks: text to tensors and back. ``TASKS`` lists the tasks of the command line."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from dicetune.errors import InputError, unknown_name
+from dicetune.errors import DataError, InputError, unknown_name
 from dicetune.tasks.base import Data, Encoded, Scores, Task, Trained
 from dicetune.tasks.mrc_ner import MrcNerTask
 from dicetune.tasks.multilabel import MultiLabelTask
@@ -35,6 +36,17 @@ def task_named(name: str | None = None) -> Any:
     if name not in TASKS:
         raise unknown_name("task", name, list(TASKS))
     return TASKS[name]
+
+
+@contextlib.contextmanager
+def task_reading(name: str | None) -> Iterator[Any]:
+    """The task with a name; where none was given, a file that it cannot read says so."""
+    try:
+        yield task_named(name)
+    except DataError as error:
+        if name is None:
+            error.args = (f"{error} (read for task {DEFAULT_TASK}: --task names another)",)
+        raise
 
 
 def task_of_model(config: Any, labels: Sequence[str]) -> Any:
