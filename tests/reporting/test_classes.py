@@ -100,7 +100,7 @@ def test_the_matrix_is_shaded_by_the_share_of_its_row():
     assert "1.5 <small>25%</small>" in text
     matrix = text.partition("Matrix of auto")[2].partition("</table>")[0]
     assert re.findall(r'<th scope="col" class="number">(\w+)</th>', matrix) == ["a", "b"]
-    rows = re.findall(r'<tr><th scope="row">(\w+)</th>(.*?)</tr>', matrix)
+    rows = re.findall(r'<tr><th scope="row">([\w ]+)</th>(.*?)</tr>', matrix)
     assert [(name, re.findall(r"heat h(\d)", cells)) for name, cells in rows] == [
         ("a", ["2", "6"]), ("b", ["0", "8"]), ("nothing", ["0", "1"]),
     ]  # fmt: skip
