@@ -137,7 +137,7 @@ def test_a_plan_is_read_back_as_it_was(tmp_path):
 
 
 def test_a_plan_of_an_earlier_version_has_the_runs_that_it_had(tmp_path):
-    """Ids as version 0.2 had them, before a loss had settings of its own."""
+    """Ids as they were before a loss had settings of its own."""
     assert [one.rpartition("-")[2] for one in ids(PLAN)] == [
         *("3f7699c3", "18d3605f", "bb81545e", "656da020")
     ]
