@@ -1,42 +1,82 @@
-"""Memory of the commands by the number of sentences, each in a process of its own, in one run.
+"""Memory of the commands by the number of examples, each in a process of its own, in one run.
 
-The peak of a process less the peak of the same on few sentences, for each sentence more: what the
+The peak of a process less the peak of the same on few examples, for each example more: what the
 program, the model and the libraries take is no part of it. Time is shown beside it: both should
-grow with the sentences. The model is a random encoder of two layers of width 32.
+grow with the examples. The model is a random encoder of two layers of width 32. Examples are
+sentences (ner), texts (text) or questions of which six share a context (qa).
 
-Usage: python benchmarks/memory.py [SENTENCES ...]
+Usage: python benchmarks/memory.py [--task TASK] [EXAMPLES ...]
 """
 
+import argparse
+import json
 import random
 import resource
 import subprocess
 import sys
 import tempfile
 import time
+from itertools import accumulate
 from pathlib import Path
 
 from table import Row, show
 
 SIZES = (10_000, 40_000)
 FEW = 500
-LIMIT = 1500  # bytes a sentence: a million in 1.5 GB
+LIMIT = 1500  # bytes an example: a million in 1.5 GB
 WHAT = ("read", "set-up of train", "inspect", "evaluate", "predict", "tune")
+ASKED = 6  # questions of a context
 
 
-def write(path, sentences):
-    """Made-up sentences of 8 to 28 words with a few entities, words as frequent as in a text."""
-    draw = random.Random(sentences)
+def texts(draw, count, least, most):
+    """Made-up texts of some words, as frequent as in a text."""
     words = ["".join(draw.choices("etaoinshrdlu", k=draw.randint(2, 7))) for _ in range(20_000)]
-    weights = [1 / place for place in range(1, 20_001)]
-    with path.open("w", encoding="utf-8") as file:
-        for _ in range(sentences):
-            size = draw.randint(8, 28)
-            tags = ["O"] * size
-            if draw.random() < 0.6:
-                begin = draw.randrange(size - 2)
-                tags[begin : begin + 2] = ["B-site", "I-site"]
-            rows = zip(draw.choices(words, weights, k=size), tags, strict=True)
-            file.write("".join(f"{word}\t{tag}\n" for word, tag in rows) + "\n")
+    weights = list(accumulate(1 / place for place in range(1, 20_001)))
+    for _ in range(count):
+        yield draw.choices(words, cum_weights=weights, k=draw.randint(least, most))
+
+
+def write_tagged(file, draw, count):
+    """Sentences with a few entities."""
+    for words in texts(draw, count, 8, 28):
+        tags = ["O"] * len(words)
+        if draw.random() < 0.6:
+            begin = draw.randrange(len(words) - 2)
+            tags[begin : begin + 2] = ["B-site", "I-site"]
+        rows = zip(words, tags, strict=True)
+        file.write("".join(f"{word}\t{tag}\n" for word, tag in rows) + "\n")
+
+
+def write_labelled(file, draw, count):
+    """Texts with one of two labels, below a header."""
+    file.write("text\tlabel\n")
+    for words in texts(draw, count, 8, 28):
+        file.write(f"{' '.join(words)}\t{draw.choice(['ham', 'ham', 'ham', 'spam'])}\n")
+
+
+def write_asked(file, draw, count):
+    """Questions as SQuAD 2.0 has them, one in six without an answer."""
+    paragraphs = []
+    for number, words in enumerate(texts(draw, -(-count // ASKED), 40, 120)):
+        context, asked = " ".join(words), []
+        for place in range(min(ASKED, count - number * ASKED)):
+            begin = draw.randrange(len(words) - 2)
+            answer = " ".join(words[begin : begin + 2])
+            start = len(" ".join(words[:begin])) + (begin > 0)
+            gold = [{"text": answer, "answer_start": start}] if place else []
+            question = " ".join(draw.choices(words, k=8))
+            asked.append({"id": f"{number:07}-{place}", "question": question, "answers": gold})
+        paragraphs.append({"context": context, "qas": asked})
+    articles = (paragraphs[at : at + 40] for at in range(0, len(paragraphs), 40))
+    json.dump({"data": [{"title": "made up", "paragraphs": part} for part in articles]}, file)
+
+
+TASKS = {"ner": write_tagged, "text": write_labelled, "qa": write_asked}
+
+
+def file_of(folder, task, count):
+    """The file of some examples."""
+    return folder / f"{count}.{'json' if task == 'qa' else 'tsv'}"
 
 
 def encoder(folder):
@@ -57,23 +97,24 @@ def encoder(folder):
     tokenizer.save_pretrained(folder)
 
 
-def child(what, folder, sentences):
+def child(what, task, folder, count):
     """Do one thing, then print the peak of the process in MB and the seconds of its processors."""
     import dicetune
-    from dicetune.tasks import TASKS
+    from dicetune.tasks import task_named
     from dicetune.training import RunConfig
     from dicetune.training.prepare import prepare
 
-    file, run = folder / f"{sentences}.conll", folder / f"run-{sentences}"
+    file, few = file_of(folder, task, count), file_of(folder, task, FEW)
+    run = folder / f"run-{count}"
     begun = time.process_time()
     if what == "read":
-        kept = TASKS["ner"].read(file, TASKS["ner"].Options())
-        assert len(kept) == sentences
+        kept = task_named(task).read(file, task_named(task).Options())
+        assert len(kept) == count
     elif what in ("set-up of train", "train"):
         config = RunConfig(
-            task="ner",
-            train=str(folder / f"{FEW}.conll") if what == "train" else str(file),
-            dev=str(file) if what == "train" else str(folder / f"{FEW}.conll"),
+            task=task,
+            train=str(few if what == "train" else file),
+            dev=str(file if what == "train" else few),
             model=str(folder / "encoder"),
             loss="ce",
             out=str(run),
@@ -85,21 +126,20 @@ def child(what, folder, sentences):
         else:
             prepare(config)
     elif what == "inspect":
-        dicetune.inspect(file, model=str(folder / "encoder"))
+        dicetune.inspect(file, task=task, model=str(folder / "encoder"))
     elif what == "evaluate":
         dicetune.evaluate(folder / f"run-{FEW}", file)
     elif what == "predict":
-        out = str(folder / "predicted.conll")
-        dicetune.predict(folder / f"run-{FEW}", str(file), out=out, keep=False)
+        dicetune.predict(folder / f"run-{FEW}", str(file), out=str(folder / "out"), keep=False)
     elif what == "tune":
         dicetune.tune(run)
     seconds = time.process_time() - begun
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, seconds)
 
 
-def measured(what, folder, sentences):
+def measured(what, task, folder, count):
     """Peak in MB and seconds of one thing, in a process of its own."""
-    command = [sys.executable, __file__, "--child", what, str(folder), str(sentences)]
+    command = [sys.executable, __file__, "--child", what, task, str(folder), str(count)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr)
@@ -107,35 +147,42 @@ def measured(what, folder, sentences):
     return peak, seconds
 
 
-def main():
-    """Print the rows."""
-    sizes = [int(size) for size in sys.argv[1:]] or list(SIZES)
-    rows = []
+def rows_of(task, counts):
+    """The rows of a task."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         encoder(folder / "encoder")
-        for size in (FEW, *sizes):
-            write(folder / f"{size}.conll", size)
-            measured("train", folder, size)
+        for count in (FEW, *counts):
+            with file_of(folder, task, count).open("w", encoding="utf-8") as file:
+                TASKS[task](file, random.Random(count), count)
+            measured("train", task, folder, count)
         for what in WHAT:
-            base, least = measured(what, folder, FEW)
-            for size in sizes:
-                peak, seconds = measured(what, folder, size)
-                more = (peak - base) * 2**20 / (size - FEW)
+            base, least = measured(what, task, folder, FEW)
+            for count in counts:
+                peak, seconds = measured(what, task, folder, count)
+                more = (peak - base) * 2**20 / (count - FEW)
                 row = Row(
-                    f"{what}, {size:,} sentences ({peak - base:,.0f} MB above {base:,.0f})",
-                    f"{more:,.0f} bytes each, {1e6 * (seconds - least) / (size - FEW):,.0f} µs",
+                    f"{task}: {what}, {count:,} ({peak - base:,.0f} MB above {base:,.0f})",
+                    f"{more:,.0f} bytes each, {1e6 * (seconds - least) / (count - FEW):,.0f} µs",
                     f"limit {LIMIT:,} bytes",
                     more / LIMIT,
                     "<= 1",
                 )
                 print(row, file=sys.stderr, flush=True)
-                rows.append(row)
-    show(rows)
+                yield row
+
+
+def main():
+    """Print the rows."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--task", choices=TASKS, action="append")
+    parser.add_argument("counts", metavar="EXAMPLES", type=int, nargs="*", default=SIZES)
+    asked = parser.parse_args()
+    show([row for task in asked.task or TASKS for row in rows_of(task, asked.counts)])
 
 
 if __name__ == "__main__":
     if "--child" in sys.argv:
-        child(sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))
+        child(sys.argv[2], sys.argv[3], Path(sys.argv[4]), int(sys.argv[5]))
     else:
         main()

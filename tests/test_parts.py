@@ -20,7 +20,7 @@ def test_parts_are_as_the_whole(folder, tmp_path, monkeypatch):
     model = load(run, use="evaluate", batch_size=1)
     data = model.read(file)
     whole = model.answer(data), model.evaluate(data)
-    monkeypatch.setattr(module, "_AT_ONCE", 1)
+    monkeypatch.setattr(type(model.task), "at_once", 1)
     assert len(data) > 1
     answers, scores = model.answer(data), model.evaluate(data)
     assert [one.to_dict() for one in answers] == [one.to_dict() for one in whole[0]]

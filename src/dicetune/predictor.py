@@ -33,8 +33,7 @@ CPU_POSITIONS = 512
 """Sub-words of a batch on a CPU: larger batches fall out of its cache, and take longer a text."""
 
 _log = logging.getLogger(__name__)
-_AT_ONCE = 16_384  # examples
-_ANSWERED = 1024  # of these, whose answers are made at once: an answer takes 6 kB
+_ANSWERED = 1024  # examples whose answers are made at once: an answer takes 6 kB
 HUB = "hf:"
 """Before the name of a model of the Hub; nothing is fetched for any other name."""
 
@@ -132,7 +131,7 @@ class Predictor:
 
     def answered(self, data: Data) -> Iterator[tuple[Data, list[Any]]]:
         """The examples in parts, each with its answers as soon as they are decoded."""
-        for part in _parts(data):
+        for part in self._parts(data):
             scores = self.scores(part)
             shown = scores if self.decision is None else self.decision.calibrated(scores)
             decided = self.decide(scores, part)
@@ -190,14 +189,20 @@ class Predictor:
         """Scores on data with gold, as fractions; with a rule also the scores of "argmax"."""
         self.task.check(data)
         decided, default = list[Any](), list[Any]()
-        for part in _parts(data):
+        for part in self._parts(data):
             scores = self.scores(part)
-            decided += self.decide(scores, part)
-            default += [] if self.decision is None else self.task.predict(scores, part)
+            decided += map(self.task.bare, self.decide(scores, part))
+            if self.decision is not None:
+                default += map(self.task.bare, self.task.predict(scores, part))
         found = self.task.score(data, decided)
         if self.decision is not None:
             found[DEFAULT] = self.task.score(data, default)
         return found
+
+    def _parts(self, data: Data) -> Iterable[Data]:
+        """The data in parts: encodings and scores then take as much memory for any size."""
+        most = self.task.at_once
+        return (data.part(at, at + most) for at in range(0, len(data), most))
 
     def _named(self, values: Sequence[Any], named: Mapping[str, Any]) -> dict[str, list[Any]]:
         inputs = self.task.inputs
@@ -248,11 +253,6 @@ class Predictor:
         if not batches:
             return np.zeros((0, 0, max(len(task.labels), 1)), dtype=np.float32)
         return Batches.of(batches)
-
-
-def _parts(data: Data) -> Iterable[Data]:
-    """The data in parts: encodings and scores then take as much memory for any size."""
-    return (data.part(at, at + _AT_ONCE) for at in range(0, len(data), _AT_ONCE))
 
 
 def _listed(name: str, value: Any) -> list[Any]:

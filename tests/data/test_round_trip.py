@@ -42,7 +42,9 @@ CHARACTERS = st.sampled_from(ODD) | st.characters(exclude_categories=["Cs"])
 TEXTS = st.text(CHARACTERS, min_size=1, max_size=7).filter(str.strip)
 """With something to see: an empty text is no text and an empty label no label."""
 
-NAMES = st.lists(TEXTS, min_size=2, max_size=4, unique_by=lambda name: name.strip(" \t"))
+# "-1" in every row says that labels are held back
+LABELS = TEXTS.filter(lambda name: name.strip(" \t") != "-1")
+NAMES = st.lists(LABELS, min_size=2, max_size=4, unique_by=lambda name: name.strip(" \t"))
 
 
 @st.composite

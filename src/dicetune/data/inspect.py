@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
+from dicetune.data.files.rows import Rows
 from dicetune.data.files.text import Note
 from dicetune.errors import listed
 
@@ -159,8 +160,7 @@ def inspect_splits(
     for part in dict.fromkeys(part for found in splits.values() for part in found.parts):
         leaks += find_leaks({name: found.parts[part] for name, found in splits.items()}, part)
     leaks += find_leaks(
-        {name: [(item.key, item.place) for item in found.items] for name, found in splits.items()},
-        unit,
+        {name: Rows(_place_of_key, item=found.items) for name, found in splits.items()}, unit
     )
     conflicts = find_conflicts((item for c in splits.values() for item in c.items), describe)
     return Inspection(
@@ -192,12 +192,14 @@ def _subword_facts(items: Iterable[Item], count: SubwordCounter | None) -> dict[
     """Counts of the sub-words of a split."""
     if count is None:
         return {_LONGEST: None, _SUBWORDS: None, _UNKNOWN: None}
-    counts = [[count(text) for text in item.texts] for item in items]
-    lengths = [sum(number for number, _ in item) for item in counts]
-    unknown = sum(number for item in counts for _, number in item)
-    total = sum(lengths)
+    longest = total = unknown = 0
+    for item in items:
+        counts = [count(text) for text in item.texts]
+        length = sum(number for number, _ in counts)
+        longest, total = max(longest, length), total + length
+        unknown += sum(number for _, number in counts)
     return {
-        _LONGEST: max(lengths, default=0),
+        _LONGEST: longest,
         _SUBWORDS: total,
         _UNKNOWN: unknown / total if total else 0.0,
     }
@@ -205,8 +207,8 @@ def _subword_facts(items: Iterable[Item], count: SubwordCounter | None) -> dict[
 
 def find_leaks(keys: Mapping[str, Sequence[tuple[Hashable, str]]], unit: str) -> list[Leak]:
     """Texts of a split that are also in an earlier split, for each pair of splits."""
-    known = {name: {key for key, _ in rows} for name, rows in keys.items()}
     names = list(keys)
+    known = {name: {key for key, _ in keys[name]} for name in names[:-1]}
     leaks = []
     for later, name in enumerate(names):
         for other in names[:later]:
@@ -222,16 +224,27 @@ def find_conflicts(
     items: Iterable[Item], describe: Callable[[Any, Any, Any], tuple[str, str]]
 ) -> list[Conflict]:
     """Texts with more than one gold, in the order in which they first come."""
-    ways: dict[Hashable, dict[Hashable, str]] = {}
+    first: dict[Hashable, tuple[Hashable, str]] = {}
+    ways: dict[Hashable, dict[Hashable, str]] = {}  # of few texts
+    same: dict[Hashable, Hashable] = {}  # equal golds are kept once
     for item in items:
-        if item.gold is not None:
-            ways.setdefault(item.key, {}).setdefault(item.gold, item.place)
+        if item.gold is None:
+            continue
+        gold, place = first.setdefault(
+            item.key, (same.setdefault(item.gold, item.gold), item.place)
+        )
+        if gold != item.gold:
+            ways.setdefault(item.key, {gold: place}).setdefault(item.gold, item.place)
     return [
-        Conflict(text, tuple(places.values()), differences)
-        for key, places in ways.items()
-        if len(places) > 1
-        for text, differences in [describe(key, *list(places)[:2])]
+        Conflict(text, tuple(ways[key].values()), differences)
+        for key in first
+        if key in ways
+        for text, differences in [describe(key, *list(ways[key])[:2])]
     ]
+
+
+def _place_of_key(item: Item) -> tuple[Hashable, str]:
+    return item.key, item.place
 
 
 def _missing_labels(reports: Sequence[SplitReport]) -> list[str]:

@@ -49,7 +49,7 @@ def read_costs(source: str | Path | Costs, labels: Sequence[str]) -> dict[str, d
 
         grid = parse_grid(read_lines(source), source, NoteBook())
         (_, *heads), *rows = grid.rows
-        lines, place = grid.lines, str(source)
+        lines, place = list(grid.lines), str(source)
         _check_names(heads, labels, place, lines[0], "predicted labels as the names of the columns")
         lines = lines[1:]
     costs: dict[str, dict[str, float]] = {}

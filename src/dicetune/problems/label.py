@@ -63,6 +63,11 @@ class Label(OneLabel):
         """The label."""
         return [(0, row)]
 
+    def numbers(self, rows: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """One item a text."""
+        number = np.fromiter(map(self.number, rows), dtype=np.int64, count=len(rows))
+        return np.arange(len(rows)), number
+
     def together(self, unit_names: Sequence[str], lengths: Sequence[int]) -> list[Any]:
         """One name a text."""
         return list(unit_names)
@@ -111,7 +116,9 @@ class Label(OneLabel):
             part = self.scores([gold[n] for n in said], [predicted[n] for n in said], chances)
             return {**part, "coverage": len(said) / len(predicted)}
         problem = self.seeing(gold, predicted)
-        sums = problem.counts(gold, predicted).sum(0)
+        problem.check_pairs(gold, predicted)
+        right, made = (problem.numbers(rows)[1] for rows in (gold, predicted))
+        sums = problem.tally(np.zeros_like(right), right, made, 1)[0]
         table = problem.label_table(sums)
         accuracy = float(problem.metric(sums, "accuracy"))
         found: dict[str, Any] = {

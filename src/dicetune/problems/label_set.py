@@ -131,7 +131,10 @@ class LabelSet(Problem):
             probabilities: (texts, labels), of each label of the settings, for average precision.
         """
         problem = self.seeing(gold, predicted)
-        sums = problem.counts(gold, predicted).sum(0)
+        problem.check_pairs(gold, predicted)
+        # not ``counts``: of many labels the counts of each text fill the memory
+        tally = problem.tally(problem.indicators(gold), problem.indicators(predicted))
+        sums = tally.sum(0, dtype=np.float64)
         names = ("exact_match", MICRO, "macro_f1", "precision", "recall")
         found: dict[str, Any] = {name: float(problem.metric(sums, name)) for name in names}
         if not problem.classes:

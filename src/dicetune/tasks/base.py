@@ -115,6 +115,7 @@ class Task(ABC):
     inspect: ClassVar[Any]  # ``f(splits, count_subwords) -> Inspection``
     named_by: ClassVar[tuple[str, ...]] = ("id",)  # keys of JSON lines that name an answer
     document_name: ClassVar[str] = "document"  # attribute of an example that names its document
+    at_once: ClassVar[int] = 16_384  # examples whose encodings and scores are in memory together
 
     # facts of a task
     labels: tuple[str, ...]  # names of the model's outputs, in their order
@@ -299,6 +300,10 @@ class Task(ABC):
     @abstractmethod
     def choose(self, scores: Arrays, data: Any, deciding: Arrays) -> list[Any]:
         """The predictions that the ``deciding`` scores give, with probabilities from the scores."""
+
+    def bare(self, prediction: Any) -> Any:
+        """What scores need of a prediction: it is kept for each example that is evaluated."""
+        return prediction
 
     def score(self, data: Any, predictions: Sequence[Any]) -> Scores:
         """Compare predictions with the gold of ``data``; fractions in [0, 1]."""

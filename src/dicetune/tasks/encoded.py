@@ -14,7 +14,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from dicetune.data.files.text import OnDemand
+from dicetune.data.files.rows import OnDemand
 
 _AT_ONCE = 1 << 16  # numbers
 _KINDS = [(np.dtype(f"i{size}"), 1 << (8 * size - 1)) for size in (1, 2, 4)]
@@ -26,12 +26,13 @@ class _Column:
 
     values: np.ndarray  # window after window
     starts: np.ndarray | None  # (windows + 1,); ``None`` for one number in each window
+    is_float: bool = False  # whether these are floats, which may be kept as whole numbers
 
     def of(self, row: int) -> Any:
         """The value in one window."""
-        if self.starts is None:
-            return self.values[row].item()
-        return self.values[self.starts[row] : self.starts[row + 1]].tolist()
+        place = row if self.starts is None else slice(self.starts[row], self.starts[row + 1])
+        found = self.values[place]
+        return (found.astype(np.float64) if self.is_float else found).tolist()
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,6 +126,7 @@ class _Parts:
         self._is_list = isinstance(value, Sequence)
         self._new, self._lengths = array("q"), array("q")
         self._done: list[np.ndarray] = []
+        self._is_float = False
 
     def add(self, value: Any) -> None:
         """Take the value of the next window; integers before the first fraction become such."""
@@ -133,6 +135,7 @@ class _Parts:
             self._new += array(self._new.typecode, values)
         except TypeError:
             self._flush("d")
+            self._is_float = True
             self._new += array("d", values)
         if self._is_list:
             self._lengths.append(len(value))
@@ -148,10 +151,12 @@ class _Parts:
     def column(self) -> _Column:
         """The whole column."""
         self._flush(self._new.typecode)
-        starts = None
+        starts, values = None, np.concatenate(self._done)
         if self._is_list:
             starts = np.concatenate([[0], np.cumsum(self._lengths, dtype=np.int64)])
-        return _Column(np.concatenate(self._done), starts)
+        if len(values) and (values == values[0]).all():  # a mask without padding
+            values = np.broadcast_to(values[:1].copy(), values.shape)
+        return _Column(values, starts, self._is_float)
 
 
 def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
@@ -161,9 +166,9 @@ def _same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
 def _smallest(values: np.ndarray) -> np.dtype[Any]:
     """The smallest type that holds all of these numbers exactly."""
     if values.dtype.kind == "f":
-        with np.errstate(over="ignore"):
-            exact = values.astype(np.float32)
-        return np.dtype(np.float32) if np.array_equal(exact, values) else values.dtype
+        with np.errstate(over="ignore", invalid="ignore"):
+            exact = (t for t in (np.int8, np.float32) if np.array_equal(values.astype(t), values))
+            return np.dtype(next(exact, values.dtype))
     least, most = values.min(initial=0), values.max(initial=0)
     fits = (kind for kind, limit in _KINDS if -limit <= least and most < limit)
     return next(fits, values.dtype)

@@ -53,10 +53,10 @@ from dicetune.tasks.options import MODEL, TaskOptions, Use, option
 from dicetune.tasks.qa_answers import (
     Prediction,
     QaAnswer,
+    RowWriter,
     decide,
     language_notes,
     language_of_contexts,
-    row_places,
     score_answer_file,
 )
 from dicetune.tasks.windows import ContextWindow, Room, cut_context, cut_question
@@ -127,6 +127,7 @@ class QaTask(Task):
     inspect = staticmethod(inspect_questions)
     document_name = "title"
     labels = ("start", "end")
+    at_once = 2_048
 
     def __init__(self, options: QaOptions, null: bool) -> None:
         self.options = options
@@ -218,8 +219,7 @@ class QaTask(Task):
         """
         tokenizer.padding_side = tokenizer.truncation_side = "right"
         counts: Counter[str] = Counter()
-        writer = FeatureWriter()
-        owners: list[list[tuple[int, ContextWindow]]] = []
+        writer, places = FeatureWriter(), RowWriter()
         longest = 0
         for question in data:
             text, asked = cut_question(question.question, tokenizer, self.options.max_question)
@@ -232,7 +232,6 @@ class QaTask(Task):
             counts["unknown_subwords"] += asked.count(tokenizer.unk_token_id)
             counts["unknown_subwords"] += sum(window.unknown for window in windows)
             targets = _targets(question, windows, counts) if data.gold else [None] * len(windows)
-            kept = []
             for number, (window, target) in enumerate(zip(windows, targets, strict=True)):
                 if training and not self._is_trained(question, number, window, target):
                     counts["windows_left_out"] += 1
@@ -242,9 +241,10 @@ class QaTask(Task):
                     feature["start_positions"], feature["end_positions"] = target
                     feature["answer_mask"] = window.mask()
                     counts["windows_without_answer"] += target[0] == window.null
-                kept.append((len(writer), window))
+                if not training:
+                    places.add(number, len(writer), window)
                 writer.add(feature)
-            owners.append(kept)
+            places.end_question()
         if training and not len(writer):
             raise DataError(data.source, "expected windows to train on, got none: raise max_length")
         names = ["subwords", "unknown_subwords", "longest_subwords", "truncated_questions"]
@@ -260,7 +260,7 @@ class QaTask(Task):
         }
         notes = tuple(f"{facts[name]} {text}" for name, text in reasons.items() if facts.get(name))
         features, place_of = writer.features().longest_first()
-        back = None if training else row_places(owners, place_of)
+        back = None if training else places.places(place_of)
         return Encoded(features, back, facts, notes)
 
     def _is_trained(
@@ -311,6 +311,10 @@ class QaTask(Task):
             decide(rows, question.context, self.options, self.null, decisive)
             for rows, question, decisive in zip(scores, data, deciding, strict=True)
         ]
+
+    def bare(self, prediction: Prediction) -> Prediction:
+        """With the best span alone."""
+        return replace(prediction, n_best=prediction.n_best[:1])
 
     def score(self, data: QuestionCorpus, predictions: Sequence[Prediction]) -> Scores:
         """Exact match and F1, also of answerable and unanswerable questions if both occur."""

@@ -7,6 +7,7 @@ sub-words gives a band of n times ``max_answer`` sums, not n times n.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
@@ -39,7 +40,7 @@ NULL = -1
 """First and last character of a window's null row."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class AnswerSpan:
     """One answer span."""
 
@@ -59,7 +60,7 @@ class BestSpans:
     null_probability: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """The answer to one question."""
 
@@ -100,46 +101,69 @@ class QaAnswer:
 
 @dataclass(frozen=True)
 class RowPlaces:
-    """Where the rows of all questions are in the model's outputs."""
+    """Where the rows of all questions are in the model's outputs; made by ``RowWriter``.
 
-    window: np.ndarray  # (rows,) window of each row, in the order of feeding
-    position: np.ndarray  # (rows,) position in the window
-    table: np.ndarray  # (rows, 3) number of the window in its question, first character, last
-    starts: np.ndarray  # (questions + 1,) where the rows of each question start
+    Args:
+        window: (windows,) the place of each window in the order of feeding.
+        number: (windows,) of the window in its question.
+        begins: (windows + 1,) where the rows of each window begin.
+        starts: (questions + 1,) where the windows of each question begin.
+        position: (rows,) in the window.
+        characters: (rows, 2) first character and one past the last, or ``NULL``.
+    """
+
+    window: np.ndarray
+    number: np.ndarray
+    begins: np.ndarray
+    starts: np.ndarray
+    position: np.ndarray
+    characters: np.ndarray
 
     def gather(self, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Outputs of start and end, (windows, positions), to (rows, 5) a question."""
-        columns = [output[self.window, self.position] for output in outputs[:2]]
-        rows = np.column_stack([*columns, self.table]).astype(np.float32)
-        return [rows[a:b] for a, b in pairwise(self.starts)]
+        rows = np.diff(self.begins)
+        table = np.empty((len(self.position), 5), dtype=np.float32)
+        places = np.repeat(self.window, rows), self.position
+        table[:, START], table[:, END] = outputs[0][places], outputs[1][places]
+        table[:, WINDOW], table[:, FIRST:] = np.repeat(self.number, rows), self.characters
+        return [table[a:b] for a, b in pairwise(self.begins[self.starts])]
 
 
-def row_places(
-    owners: Sequence[Sequence[tuple[int, ContextWindow]]], place_of: np.ndarray
-) -> RowPlaces:
-    """The rows of each question, from its windows and their places in the order of feeding."""
-    window_of, positions, tables, starts = [], [], [], [0]
-    for windows in owners:
-        rows = 0
-        for number, (place, window) in enumerate(windows):
-            count = len(window.positions) + 1
-            window_of.append(np.full(count, place_of[place], dtype=np.int32))
-            positions.append(np.append(window.null, window.positions).astype(np.int32))
-            table = np.full((count, 3), number, dtype=np.int32)
-            table[0, 1:] = NULL
-            table[1:, 1:] = window.characters
-            tables.append(table)
-            rows += count
-        starts.append(starts[-1] + rows)
-    if not window_of:
-        empty = np.zeros(0, dtype=np.int64)
-        return RowPlaces(empty, empty, np.zeros((0, 3)), np.array(starts))
-    return RowPlaces(
-        np.concatenate(window_of),
-        np.concatenate(positions),
-        np.concatenate(tables),
-        np.array(starts),
-    )
+class RowWriter:
+    """Takes the windows of one question after the other."""
+
+    def __init__(self) -> None:
+        self._window, self._number, self._position = array("i"), array("i"), array("i")
+        self._characters = array("i")
+        self._begins, self._starts = array("q", [0]), array("q", [0])
+
+    def add(self, number: int, place: int, window: ContextWindow) -> None:
+        """Write a window of the question: its number there, and its place among all windows."""
+        self._window.append(place)
+        self._number.append(number)
+        self._position.extend([window.null, *window.positions.tolist()])
+        self._characters.extend([NULL, NULL, *window.characters.ravel().tolist()])
+        self._begins.append(len(self._position))
+
+    def end_question(self) -> None:
+        """The windows that follow are of another question."""
+        self._starts.append(len(self._window))
+
+    def places(self, place_of: np.ndarray) -> RowPlaces:
+        """The rows of all questions, whose windows got other places."""
+        return RowPlaces(
+            place_of[np.asarray(self._window, dtype=np.int64)],
+            np.asarray(self._number),
+            np.asarray(self._begins),
+            np.asarray(self._starts),
+            _small(self._position),
+            _small(self._characters).reshape(-1, 2),
+        )
+
+
+def _small(numbers: Sequence[int]) -> np.ndarray:
+    values = np.asarray(numbers)
+    return values.astype(np.min_scalar_type(-1 - int(values.max(initial=0))))
 
 
 def decide(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from abc import abstractmethod
+from array import array
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -108,12 +109,12 @@ class LabelOptions(TaskOptions):
     predicted_column: int | str | None = option(None, uses=("score", "compare"))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Decision:
     """The labels that were chosen for one text, with the probability of every label."""
 
     labels: tuple[str, ...]
-    probabilities: tuple[float, ...]
+    probabilities: Sequence[float]
 
     @property
     def label(self) -> str | None:
@@ -274,17 +275,16 @@ class SequenceTask(Task):
 
     def check(self, data: TextCorpus) -> None:
         """Refuse labels that the model has no output for."""
-        for example in data:
-            for label in example.labels or ():
-                if label not in self._number:
-                    shown = listed(self.labels, most=8)
-                    raise DataError(
-                        data.source,
-                        f"expected labels that the model knows ({shown}), got {quoted(label)} "
-                        f"({data.label_counts[label]} in this file): train with texts of it, "
-                        "give label_names where rows have numbers, or rename it here",
-                        line=example.line,
-                    )
+        for label, count in data.label_counts.items():
+            if label not in self._number:
+                shown = listed(self.labels, most=8)
+                raise DataError(
+                    data.source,
+                    f"expected labels that the model knows ({shown}), got {quoted(label)} "
+                    f"({count} in this file): train with texts of it, "
+                    "give label_names where rows have numbers, or rename it here",
+                    line=next(one.line for one in data if label in (one.labels or ())),
+                )
 
     def texts(self, data: TextCorpus) -> Iterable[str]:
         """The texts, both of a pair."""
@@ -344,7 +344,7 @@ class SequenceTask(Task):
     def choose(self, scores: Arrays, data: Any, deciding: Arrays) -> list[Decision]:
         """The labels of each text, with the probabilities of all labels."""
         return [
-            Decision(self.chosen(decisive[0]), tuple(map(float, np.exp(row[0]))))
+            Decision(self.chosen(decisive[0]), array("d", np.exp(row[0])))
             for row, decisive in zip(scores, deciding, strict=True)
         ]
 

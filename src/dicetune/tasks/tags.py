@@ -15,7 +15,7 @@ import numpy as np
 from dicetune.data import FORMATS as TAGGED_FORMATS
 from dicetune.data import Corpus, sample_corpora
 from dicetune.data.exports.documents import OFFSETS
-from dicetune.data.tagged.sentences import Numbering
+from dicetune.data.files.rows import Numbering
 from dicetune.errors import InputError, listed
 from dicetune.problems import Spans, Tags
 from dicetune.problems.schemes import TagRows, scheme_of, split_tag

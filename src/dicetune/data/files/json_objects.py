@@ -48,7 +48,7 @@ def json_list(lines: Sequence[str], path: str | Path) -> Iterator[Record]:
     """The objects of a file that is one JSON list, each with the line on which it begins."""
     text = "\n".join(lines)
     decoder = json.JSONDecoder()
-    place = _behind_space(text, text.index("[") + 1)
+    place = behind_space(text, text.index("[") + 1)
     line, counted = 1, 0
     while text[place : place + 1] != "]":
         line += text.count("\n", counted, place)
@@ -65,12 +65,12 @@ def json_list(lines: Sequence[str], path: str | Path) -> Iterator[Record]:
         if not isinstance(record, dict):
             raise found.error(f"expected a list of JSON objects, got a {type(record).__name__}")
         yield found, record
-        place = _behind_space(text, place)
+        place = behind_space(text, place)
         if text[place : place + 1] == ",":
-            place = _behind_space(text, place + 1)
+            place = behind_space(text, place + 1)
         elif text[place : place + 1] != "]":
             raise _damaged(text, place, path, "',' or ']' behind a JSON object")
-    end = _behind_space(text, place + 1)
+    end = behind_space(text, place + 1)
     if end < len(text):
         raise _damaged(text, end, path, "nothing behind the list of JSON objects")
 
@@ -172,7 +172,8 @@ def prediction_records(lines: Sequence[str], split: str | None, path: str | Path
     return rows_of_split(records, plain, split, path)
 
 
-def _behind_space(text: str, place: int) -> int:
+def behind_space(text: str, place: int) -> int:
+    """The first place from here on that is no white space of JSON."""
     found = _SPACE.match(text, place)
     return found.end() if found else place
 

@@ -32,6 +32,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from dicetune.data.files.rows import Lists, Numbers, Parsed, Rows, Texts
 from dicetune.data.files.text import NoteBook, without_returns
 from dicetune.errors import DataError, listed, of_extra, quoted, unknown_name
 
@@ -42,14 +43,15 @@ BLANK = "blank lines: no rows"
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _SAMPLE = 100
+_AT_ONCE = 1 << 16  # characters
 
 
 @dataclass(frozen=True)
 class Grid:
     """The rows of a table, all of one width, without quotes; the line on which each row begins."""
 
-    rows: list[list[str]]
-    lines: list[int]
+    rows: Sequence[list[str]]
+    lines: Sequence[int]
     separator: str  # none in Excel
     quoted: bool
 
@@ -62,6 +64,11 @@ class Grid:
     def width(self) -> int:
         """Number of columns."""
         return len(self.rows[0])
+
+    @property
+    def numbered(self) -> Sequence[tuple[int, list[str]]]:
+        """The rows, each behind the line on which it begins."""
+        return Rows(lambda line, row: (line, row), line=self.lines, row=self.rows)
 
 
 def parse_grid(
@@ -95,7 +102,7 @@ def parse_grid(
 
 def guess_separator(lines: Sequence[str]) -> str:
     """One of ``SEPARATORS``: equally often on each of the first lines, else on most lines."""
-    sample = _unquoted(lines[:_SAMPLE])
+    sample = list(_unquoted(lines[:_SAMPLE]))
     for separator in SEPARATORS:
         counts = {line.count(separator) for line in sample}
         if len(counts) == 1 and counts != {0}:
@@ -118,8 +125,8 @@ def read_separator(text: str) -> str:
     return found
 
 
-def _unquoted(lines: Sequence[str]) -> list[str]:
-    return [_QUOTED.sub("", line) for line in without_returns(lines) if line]
+def _unquoted(lines: Sequence[str]) -> Iterator[str]:
+    return (_QUOTED.sub("", line) for line in without_returns(lines) if line)
 
 
 def _refuse_two_readings(lines: Sequence[str], source: str | Path, separator: str) -> None:
@@ -213,12 +220,12 @@ def excel_grid(path: str | Path, notes: NoteBook) -> Grid:
 class _Rows:
     """Rows of one reading, the line of each row, and evidence for and against the reading."""
 
-    rows: list[list[str]]
-    lines: list[int]
+    rows: Any
+    lines: Numbers
+    blank: Numbers  # lines without a row
     in_quotes: Counter[int] = field(default_factory=Counter)  # cells in quotes, of each column
     doubled: int = 0  # quotes that are doubled inside such cells
     stray: int = 0  # quotes in cells without quotes around them
-    blank: tuple[int, ...] = ()
 
     def is_even(self) -> bool:
         """Whether all rows have the same number of cells, and more than one."""
@@ -226,12 +233,10 @@ class _Rows:
 
 
 def _read_plain(lines: Sequence[str], separator: str) -> _Rows:
-    numbered = list(enumerate(without_returns(lines), 1))
-    return _Rows(
-        [line.split(separator) for _, line in numbered if line],
-        [number for number, line in numbered if line],
-        blank=tuple(number for number, line in numbered if not line),
-    )
+    plain, filled, blank = without_returns(lines), Numbers(), Numbers()
+    for number, line in enumerate(plain, 1):
+        (filled if line else blank).append(number)
+    return _Rows(Parsed(plain, filled, lambda line: line.split(separator)), filled, blank)
 
 
 def _is_quoted(quoted: _Rows, plain: _Rows) -> bool:
@@ -251,19 +256,26 @@ def _read_quoted(
     lines: Sequence[str], source: str | Path, separator: str, quoting: str
 ) -> _Rows | None:
     """The rows of a reading with quotes; ``None`` if it fails and quoting was not chosen."""
-    text = "\n".join(lines) + "\n"
     mark = re.escape(separator)
-    in_quotes = re.compile(rf'"((?:[^"]|"")*+)"([{mark}]|\r?\n)')
+    # without a second group something follows the closing quote
+    in_quotes = re.compile(rf'"((?:[^"]|"")*+)"([{mark}]|\r?\n)?')
     bare = re.compile(rf"([^{mark}\n]*+)([{mark}\n])")
-    found = _Rows([], [])
+    found = _Rows(Lists(Texts(), list), Numbers(), Numbers())
     row: list[str] = []
-    blank: list[int] = []
-    place, line, first = 0, 1, 1
+    rest, text, place = iter(lines), "", 0
+    line = first = 1
     has_returns = lines[0].endswith("\r")
-    while place < len(text):
+    while True:
+        if place == len(text):
+            text, place = _next_lines(rest, _AT_ONCE), 0
+            if not text:
+                return found
         is_quoted = text[place] == '"'
         match = (in_quotes if is_quoted else bare).match(text, place)
-        if match is None:
+        if match is None and (more := _next_lines(rest, len(text) - place)):
+            text, place = text[place:] + more, 0  # the cell goes on
+            continue
+        if match is None or match[2] is None:
             if quoting == "on":
                 raise DataError(
                     source,
@@ -286,14 +298,23 @@ def _read_quoted(
         place = match.end()
         if end.endswith("\n"):
             if row == [""] and not is_quoted:
-                blank.append(first)
+                found.blank.append(first)
             else:
                 found.rows.append(row)
                 found.lines.append(first)
             line += 1
             row, first = [], line
-    found.blank = tuple(blank)
-    return found
+
+
+def _next_lines(lines: Iterator[str], least: int) -> str:
+    """The next lines, of this number of characters or more where there are as many."""
+    found, size = [], 0
+    for line in lines:
+        found.append(line + "\n")
+        size += len(found[-1])
+        if size >= least:
+            break
+    return "".join(found)
 
 
 def _check_widths(found: _Rows, source: str | Path, separator: str, in_quotes: bool) -> None:
@@ -333,7 +354,8 @@ class InputTable:
     def of(cls, rows: Sequence[Row], used: frozenset[str]) -> Self:
         """The columns of rows by name, which need not have them all."""
         names = _names(rows)
-        return cls(tuple(names), [[row.get(name) for name in names] for row in rows], used)
+        cells = Rows(lambda row: [row.get(name) for name in names], row=rows)
+        return cls(tuple(names), cells, used)
 
     def __getitem__(self, place: slice) -> InputTable:
         return replace(self, rows=self.rows[place])

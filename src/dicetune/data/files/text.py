@@ -18,12 +18,14 @@ import sys
 import zlib
 from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Self, TextIO, TypeVar
+from typing import Any, ClassVar, Generic, Self, TextIO
 
+from dicetune.data.files.rows import Entry, OnDemand
 from dicetune.errors import DataError, InputError, NoGoldError, quoted
 
 _log = logging.getLogger(__name__)
@@ -37,8 +39,6 @@ _DENSEST = 100
 _PLACES = 5
 _MARK = "\ufeff".encode()
 _BLOCK = 1 << 16  # bytes that are decoded at once
-
-Entry = TypeVar("Entry")
 
 Target = str | Path | TextIO
 """A file, an open text stream, or ``-`` for stdout."""
@@ -182,17 +182,6 @@ def log_notes(notes: Iterable[Note]) -> None:
         _log.info("%s", note)
 
 
-class OnDemand(Sequence[Entry]):
-    """A sequence that makes its entries when they are asked for; equal to a list of the same."""
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Sequence) or len(self) != len(other):
-            return False
-        return all(one == another for one, another in zip(self, other, strict=True))
-
-    __hash__ = None  # type: ignore[assignment]
-
-
 class Lines(OnDemand[str]):
     r"""The lines of UTF-8 text, each made when it is asked for.
 
@@ -225,18 +214,28 @@ class Lines(OnDemand[str]):
             self.is_blank = self.is_blank and not text.strip()
             self._begins.append(end)
             self._counts.append(self._counts[-1] + text.count("\n") + (not text.endswith("\n")))
+        self._numbers = range(self._counts[-1])
 
     def without_returns(self) -> Lines:
         r"""The same lines without the ``\r`` of their ends."""
-        other = Lines.__new__(Lines)
-        other.__dict__.update(self.__dict__, _returns=False)
+        other = copy(self)
+        other._returns = False
         return other
 
     def __len__(self) -> int:
-        return self._counts[-1]
+        return len(self._numbers)
+
+    def part(self, first: int, stop: int) -> Lines:
+        """The lines of a range."""
+        other = copy(self)
+        other._numbers = self._numbers[first:stop]
+        return other
 
     def __iter__(self) -> Iterator[str]:
-        return self._from(0)
+        first, stop = self._numbers.start, self._numbers.stop
+        block = bisect_right(self._counts, first) - 1
+        skipped = self._counts[block]
+        return islice(self._from(block), first - skipped, stop - skipped)
 
     def _from(self, block: int) -> Iterator[str]:
         """The lines from the beginning of a block on."""
@@ -245,19 +244,6 @@ class Lines(OnDemand[str]):
             text = text.removesuffix("\n") + "\n"
             text = text if self._returns else text.replace("\r\n", "\n")
             yield from text[:-1].split("\n")
-
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            first, stop, step = place.indices(len(self))
-            if step != 1:
-                return list(self)[place]
-            block = max(bisect_right(self._counts, first) - 1, 0)
-            skipped = self._counts[block]
-            return list(islice(self._from(block), first - skipped, max(stop, first) - skipped))
-        number = place + len(self) if place < 0 else place
-        if not 0 <= number < len(self):
-            raise IndexError(place)
-        return self[number : number + 1][0]
 
 
 def read_lines(path: str | Path, *, returns: bool = False) -> Lines:

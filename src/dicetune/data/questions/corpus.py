@@ -25,8 +25,9 @@ import re
 import unicodedata
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
+from dicetune.data.files.rows import Lists, Numbers, Once, Rows, Texts
 from dicetune.data.files.tables import InputTable
 from dicetune.data.files.text import Entries, Note, Place
 from dicetune.data.inspect import Contents, Inspection, Item, Ratio, SubwordCounter, inspect_splits
@@ -46,7 +47,7 @@ _PAIR = "\0"  # replaces a line end of two characters that an offset counts as o
 _WIDTH = {"utf-32-le": 4, "utf-16-le": 2, "utf-8": 1}  # bytes of one unit
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class GoldAnswer:
     """One gold answer: its text as the file gives it, and its place in the context."""
 
@@ -55,7 +56,7 @@ class GoldAnswer:
     end: int | None = None  # one past the last character
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Question:
     """One question with the context that it is asked about."""
 
@@ -75,12 +76,15 @@ class QuestionCorpus(Entries[Question]):
 
     parts: ClassVar[tuple[str, ...]] = ("questions", "table")
 
-    questions: tuple[Question, ...]
+    questions: Sequence[Question]  # kept as columns
     source: str
     notes: tuple[Note, ...] = ()
     gold: bool = True  # whether answers were read
     format: str = "text"  # of the file; "text" for plain values
     table: InputTable | None = None  # title and further keys of questions to be answered
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "questions", question_columns(self.questions))
 
     @property
     def is_labelled(self) -> bool:
@@ -123,6 +127,16 @@ class QuestionCorpus(Entries[Question]):
         return str(Place(self.source, question.line, path or ""))
 
 
+def question_columns(questions: Iterable[Question]) -> Rows[Question]:
+    """Questions as columns; each context is kept once."""
+    if isinstance(questions, Rows):
+        return questions
+    answers = Rows(GoldAnswer, text=Texts(), start=Numbers(), end=Numbers())
+    columns = {"context": Once(), "answers": Lists(answers), "impossible": Once(), "title": Once()}
+    more = {"line": Numbers(), "place": Texts()}
+    return Rows(Question, id=Texts(), question=Texts(), **columns, **more).extend(questions)
+
+
 def inspect_questions(
     splits: Mapping[str, QuestionCorpus], count_subwords: SubwordCounter | None = None
 ) -> Inspection:
@@ -139,33 +153,33 @@ def inspect_questions(
 
 
 def _contents(corpus: QuestionCorpus) -> Contents:
-    items = [
-        Item(
+    def item(question: Question) -> Item:
+        return Item(
             (question.question, question.context),
             corpus.place_of(question),
             frozenset(answer.text for answer in question.answers) if corpus.gold else None,
             (f"{question.question} {question.context}",),
         )
-        for question in corpus
-    ]
+
     # a context that several questions share has the place of the last of these questions
     places = {question.context: corpus.place_of(question) for question in corpus}
     sizes = {context: len(words(context)) for context in places}
     answerable = sum(not question.impossible for question in corpus)
-    answers = [answer for question in corpus for answer in question.answers]
     rules = {note.rule: note.count for note in corpus.notes}
     misses = (ELSEWHERE, RESPELLED, NOWHERE, *(rule.note for rule in OTHER_RULES))
     return Contents(
         corpus.source,
-        items,
+        Rows(item, question=corpus.questions),
         {
             "questions": len(corpus),
             "articles": len({q.title for q in corpus if q.title is not None}),
             "contexts": len(sizes),
             "words of contexts": sum(sizes.values()),
-            "answers": len(answers),
+            "answers": sum(len(question.answers) for question in corpus),
             "offsets that do not fit": sum(rules.get(rule, 0) for rule in misses),
-            "answers not in the context": sum(answer.start is None for answer in answers),
+            "answers not in the context": sum(
+                answer.start is None for question in corpus for answer in question.answers
+            ),
         },
         {"answerable": answerable, "unanswerable": len(corpus) - answerable},
         Ratio.of(
@@ -229,19 +243,26 @@ OTHER_RULES = tuple(
 )
 
 
+class _Known(NamedTuple):
+    text: str
+    offset: int
+    context: str
+
+
 def offset_rule(answers: Iterable[tuple[str, int, str]]) -> OffsetRule:
     """The way in which a file counts offsets, from text, offset and context of all answers."""
-    known = [answer for answer in answers if answer[0] in answer[2]]
-    fits_as_is = [context.startswith(text, offset) for text, offset, context in known]
+    known = Rows(_Known, text=Texts(), offset=Numbers(), context=Once())
+    known.extend(_Known(*answer) for answer in answers if answer[0] in answer[2])
+    is_plain = all(context.startswith(text, offset) for text, offset, context in known)
     best, most = CHARACTERS, 0
-    for rule in () if all(fits_as_is) else OTHER_RULES:
+    for rule in () if is_plain else OTHER_RULES:
         # a rule must mend more of the offsets that it moves than it spoils
         alone = against = 0
-        for (text, offset, context), fitted in zip(known, fits_as_is, strict=True):
+        for text, offset, context in known:
             place = rule.place(offset, context)
             if place != offset:
                 fits = context.startswith(text, place)
-                alone += fits and not fitted
+                alone += fits and not context.startswith(text, offset)
                 against += not fits
         if alone > against and alone - against > most:
             best, most = rule, alone - against

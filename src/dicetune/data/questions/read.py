@@ -16,14 +16,24 @@ of answers; every repair is counted in the notes.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from dicetune.data.files.hub import load_split, names_data_set
-from dicetune.data.files.json_objects import is_name, json_objects, whole_characters
+from dicetune.data.files.json_objects import (
+    behind_space,
+    is_name,
+    json_objects,
+    whole_characters,
+)
+from dicetune.data.files.rows import Numbering, Rows, Texts
 from dicetune.data.files.tables import InputTable
 from dicetune.data.files.text import NoteBook, Place, read_lines, source_name
 from dicetune.data.questions.corpus import (
@@ -34,6 +44,7 @@ from dicetune.data.questions.corpus import (
     QuestionCorpus,
     align_answer,
     offset_rule,
+    question_columns,
 )
 from dicetune.errors import DataError, NoGoldError, listed, quoted, unknown_name
 
@@ -44,6 +55,8 @@ BLANK_ANSWER = "answers without text: not read"
 FLAGGED = "questions marked is_impossible that have answers: read as answerable"
 UNFLAGGED = "questions without answers that are not marked is_impossible: read as unanswerable"
 
+# a list, or an object with a list under "data" behind plain values
+_LIST = re.compile(r'\s*(\{\s*(?:"[^"\\]*"\s*:\s*(?:"[^"\\]*"|[\w.+-]+)\s*,\s*)*"data"\s*:\s*)?\[')
 _KINDS = {str: "a text", int: "a whole number", list: "a list"}
 
 
@@ -59,36 +72,39 @@ def read_questions(path: str | Path, *, format: str = "auto", gold: bool = True)
         if format == "jsonl" or (format == "auto" and _is_json_lines(lines)):
             records, format = _line_records(lines, source), "jsonl"
         else:
-            document = _read_document(lines, source)
+            items, prefix = _items("\n".join(lines), source, format)
             if format == "auto":
-                first = document[0] if isinstance(document, list) and document else None
-                format = "cmrc" if isinstance(first, Mapping) and _is_cmrc(first) else "squad"
-            records = _document_records(document, source, format)
-    notes = NoteBook()
-    asked = list(_asked(records, gold))
-    rule = offset_rule(
-        (text, start, item.question.context)
-        for item in asked
-        for _, text, start in item.answers
-        if start is not None and text.strip()
-    )
-    questions = tuple(item.with_places(rule, notes) if gold else item.question for item in asked)
+                first = [] if prefix else list(islice(items, 1))
+                is_cmrc = all(isinstance(item, Mapping) and _is_cmrc(item) for item in first)
+                format = "cmrc" if first and is_cmrc else "squad"
+                items = chain(first, items)
+            records = _document_records(items, prefix, source, format)
+    asked, notes = _Asked.of(records, gold), NoteBook()
+    questions = asked.questions
     if not questions:
         raise DataError(source, "expected questions, got none: check the file and the format")
     if gold:
-        _check_gold(asked, questions, source)
-    table = None
-    if any(item.more for item in asked):
-        rows = [{"id": q.id, "question": q.question, **i.more} for i in asked for q in [i.question]]
-        table = InputTable.of(rows, frozenset({"id", "question"}))
-    return QuestionCorpus(questions, source, notes.notes(), gold, format, table)
+        rule = offset_rule(
+            (answer.text, answer.start, question.context)
+            for question in questions
+            for answer in question.answers
+            if answer.start is not None and answer.text.strip()
+        )
+        questions = question_columns(_placed(one, source, rule, notes) for one in questions)
+        _check_gold(asked.questions, questions, source)
+    return QuestionCorpus(questions, source, notes.notes(), gold, format, asked.table())
 
 
 @dataclass(frozen=True)
 class Spot(Place):
     """A place in a JSON document; reads the values there and names the place in errors."""
 
-    def inside(self, step: str) -> Spot:
+    @classmethod
+    def of(cls, question: Question, source: str) -> Self:
+        """The place of a question."""
+        return cls(source, question.line, question.place or "")
+
+    def inside(self, step: str) -> Self:
         """The place one step further in."""
         return replace(self, path=f"{self.path}.{step}" if self.path else step)
 
@@ -143,8 +159,8 @@ class _Record:
         more = {name: value for name, value in both.items() if name not in used}
         return more if self.title is None else {"title": self.title, **more}
 
-    def answers(self) -> Iterator[tuple[Spot, str, int | None]]:
-        """Place, text and offset of each answer, from any spelling."""
+    def answers(self) -> Iterator[GoldAnswer]:
+        """Each answer with its offset as its start, from any spelling."""
         answers, spot = self.values["answers"], self.spot.inside("answers")
         if isinstance(answers, Mapping) and self.layout.has_offsets:
             texts = spot.value(answers, "text", list)
@@ -162,11 +178,13 @@ class _Record:
             place = self.spot.inside(f"answers[{number}]")
             if self.layout.has_offsets:
                 start = place.value(place.mapping(answer), "answer_start", int)
-                yield place, place.value(answer, "text", str), None if start < 0 else start
+                # no context has more characters
+                offset = None if start < 0 else min(start, sys.maxsize)
+                yield GoldAnswer(place.value(answer, "text", str), offset)
             elif not isinstance(answer, str) or not whole_characters(answer):
                 raise place.error(f"expected a text of whole characters, got {quoted(answer)}")
             else:
-                yield place, answer, None
+                yield GoldAnswer(answer)
 
 
 def _keys_of(mapping: Mapping[str, Any]) -> str:
@@ -183,9 +201,41 @@ def _is_json_lines(lines: Sequence[str]) -> bool:
     return isinstance(value, dict) and "data" not in value
 
 
-def _read_document(lines: Sequence[str], source: str) -> Any:
+def _items(text: str, source: str, format: str) -> tuple[Iterator[Any], str]:
+    """The items of a document's list, and the key of the list."""
+    begun = _LIST.match(text)
+    if begun is not None and not (begun[1] and format == "cmrc"):
+        return _parsed_items(text, begun.end(), source), "data" if begun[1] else ""
+    document, prefix = _parsed(text, source), ""
+    if format != "cmrc" and isinstance(document, dict):
+        document, prefix = Spot(source).value(document, "data", list), "data"
+    if not isinstance(document, list):
+        layout = "SQuAD's layout ('data', 'paragraphs', 'qas') or a list of articles"
+        if format == "cmrc":
+            layout = f"CMRC's layout (a list of objects with {quoted(_CMRC.context)} and 'qas')"
+        raise Spot(source).error(f"expected {layout}, got {quoted(document)}")
+    return iter(document), prefix
+
+
+def _parsed_items(text: str, begin: int, source: str) -> Iterator[Any]:
+    """The items of a list from its first on, each parsed when it is asked for."""
+    decoder, place = json.JSONDecoder(), behind_space(text, begin)
+    more = not text.startswith("]", place)
+    with contextlib.suppress(ValueError, RecursionError):
+        while more:
+            item, place = decoder.raw_decode(text, place)
+            yield item
+            place = behind_space(text, place)
+            more = text.startswith(",", place)
+            place = behind_space(text, place + more)
+        json.loads(text[:begin] + text[place:])  # what is around the items
+        return
+    _parsed(text, source)  # says what is wrong
+
+
+def _parsed(text: str, source: str) -> Any:
     try:
-        return json.loads("\n".join(lines))
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise DataError(
             source,
@@ -198,17 +248,11 @@ def _read_document(lines: Sequence[str], source: str) -> Any:
         raise DataError(source, message) from None
 
 
-def _document_records(document: Any, source: str, format: str) -> Iterator[_Record]:
-    spot, prefix = Spot(source), ""
-    if format == "squad" and isinstance(document, dict):
-        document, prefix = spot.value(document, "data", list), "data"
-    if not isinstance(document, list):
-        layout = "SQuAD's layout ('data', 'paragraphs', 'qas') or a list of articles"
-        if format == "cmrc":
-            layout = f"CMRC's layout (a list of objects with {quoted(_CMRC.context)} and 'qas')"
-        raise spot.error(f"expected {layout}, got {quoted(document)}")
-    read = _paragraph if format == "cmrc" else _articles
-    for number, item in enumerate(document):
+def _document_records(
+    items: Iterable[Any], prefix: str, source: str, format: str
+) -> Iterator[_Record]:
+    read, spot = _paragraph if format == "cmrc" else _articles, Spot(source)
+    for number, item in enumerate(items):
         yield from read(item, spot.inside(f"{prefix}[{number}]"))
 
 
@@ -259,101 +303,121 @@ def _is_cmrc(item: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A question whose answers have no places yet."""
+    """Questions as the file has them: offsets for starts, its is_impossible, else ``None``."""
 
-    question: Question
-    spot: Spot
-    flag: object  # the file's is_impossible
-    answers: tuple[tuple[Spot, str, int | None], ...]  # place, text and offset
-    more: dict[str, Any]  # of a question to be answered
+    questions: Rows[Question]
+    more: Texts  # what else the output of ``predict`` keeps, as JSON
 
-    def with_places(self, rule: OffsetRule, notes: NoteBook) -> Question:
-        """The question with its answers at their places in the context."""
-        context, found = self.question.context, []
-        if not self.question.question.strip():
-            notes.add(NO_QUESTION, self.spot)
-        for spot, text, offset in self.answers:
-            if not text.strip():
-                notes.add(BLANK_ANSWER, self.spot)
-                continue
-            start = offset if offset is None else rule.place(offset, context)
-            if start is not None and start >= len(context):
+    @classmethod
+    def of(cls, records: Iterable[_Record], gold: bool) -> Self:
+        """The questions of records, checked one by one."""
+        asked, seen = cls(question_columns(()), Texts()), Numbering()
+        all_have_ids = None
+        bare: _Record | None = None  # the first one without a key for answers
+        has_answers = False
+        for number, record in enumerate(records):
+            values, spot, layout = record.values, record.spot, record.layout
+            text = spot.value(values, layout.question, str)
+            context = record.paragraph_spot.value(record.paragraph, layout.context, str)
+            if not context.strip():
+                raise record.paragraph_spot.error("expected a context, got an empty text")
+            if not text.strip() and not gold:
+                raise spot.error("expected a question, got an empty text")
+            has_id = layout.id in values
+            if all_have_ids not in (None, has_id):
+                raise spot.error(f"expected {quoted(layout.id)} in every question or in none")
+            all_have_ids = has_id
+            if has_id and not is_name(values[layout.id]):
                 raise spot.error(
-                    f"expected an answer_start inside the context's {len(context)} characters "
-                    f"(or -1 where it is unknown), got {offset} for {quoted(text)}"
+                    f"expected a text or a whole number under {quoted(layout.id)}, got "
+                    f"{quoted(values[layout.id])}: write one, or leave the key out of all"
                 )
-            if start != offset:
-                notes.add(rule.note, self.spot)
-            first, last, repair = align_answer(text, start, context) or (None, None, NOWHERE)
-            if repair is not None:
-                notes.add(repair, self.spot)
-            found.append(GoldAnswer(text, first, last))
-        if self.flag is True and found:
-            notes.add(FLAGGED, self.spot)
-        if self.flag is False and not found:
-            notes.add(UNFLAGGED, self.spot)
-        return replace(self.question, answers=tuple(found), impossible=not found)
-
-
-def _asked(records: Iterable[_Record], gold: bool) -> Iterator[_Asked]:
-    seen: dict[str, Spot] = {}
-    all_have_ids = None
-    bare: _Record | None = None  # the first one without a key for answers
-    has_answers = False
-    for number, record in enumerate(records, 1):
-        values, spot, layout = record.values, record.spot, record.layout
-        text = spot.value(values, layout.question, str)
-        context = record.paragraph_spot.value(record.paragraph, layout.context, str)
-        if not context.strip():
-            raise record.paragraph_spot.error("expected a context, got an empty text")
-        if not text.strip() and not gold:
-            raise spot.error("expected a question, got an empty text")
-        has_id = layout.id in values
-        if all_have_ids not in (None, has_id):
-            raise spot.error(f"expected {quoted(layout.id)} in every question or in none")
-        all_have_ids = has_id
-        if has_id and not is_name(values[layout.id]):
-            raise spot.error(
-                f"expected a text or a whole number under {quoted(layout.id)}, got "
-                f"{quoted(values[layout.id])}: write one, or leave the key out of all"
+            name = str(values[layout.id] if has_id else number + 1)
+            if seen[name] < number:
+                first = Spot.of(asked.questions[seen[name]], spot.source)
+                raise spot.error(
+                    f"expected each id once, got {quoted(name)} again, first at {first}"
+                )
+            flag = values.get("is_impossible")
+            flag = flag if isinstance(flag, bool) else None
+            is_read = gold and "answers" in values
+            has_answers = has_answers or is_read or flag is True
+            if gold and not is_read and flag is not True and bare is None:
+                bare = record
+            answers = tuple(record.answers()) if is_read else ()
+            title = None if record.title is None else str(record.title)
+            # the types say what a question is once its answers have places
+            unplaced: Any = flag if gold else False
+            asked.questions.append(
+                Question(
+                    name, text, context, answers, unplaced, title, spot.line, spot.path or None
+                )
             )
-        name = str(values[layout.id] if has_id else number)
-        if name in seen:
-            raise spot.error(
-                f"expected each id once, got {quoted(name)} again, first at {seen[name]}"
+            asked.more.append("" if gold else json.dumps(record.named(), default=str))
+        if bare is not None:
+            spot, message = bare.spot, f"expected 'answers', got {_keys_of(bare.values)}"
+            if has_answers:
+                raise spot.error(message)
+            said = f"{spot.path}: {message}".removeprefix(": ")
+            raise NoGoldError(spot.source, said, line=spot.line)
+        return asked
+
+    def table(self) -> InputTable | None:
+        """What else questions to be answered have; ``None`` where none has anything."""
+        if all(more in ("", "{}") for more in self.more):
+            return None
+
+        def row(question: Question, more: str) -> dict[str, Any]:
+            return {"id": question.id, "question": question.question, **json.loads(more)}
+
+        rows = Rows(row, question=self.questions, more=self.more)
+        return InputTable.of(rows, frozenset({"id", "question"}))
+
+
+def _placed(question: Question, source: str, rule: OffsetRule, notes: NoteBook) -> Question:
+    """The question with its answers at their places in the context."""
+    context, found, own = question.context, [], Spot.of(question, source)
+    if not question.question.strip():
+        notes.add(NO_QUESTION, own)
+    for number, answer in enumerate(question.answers):
+        text, offset = answer.text, answer.start
+        if not text.strip():
+            notes.add(BLANK_ANSWER, own)
+            continue
+        start = offset if offset is None else rule.place(offset, context)
+        if start is not None and start >= len(context):
+            raise own.inside(f"answers[{number}]").error(
+                f"expected an answer_start inside the context's {len(context)} characters "
+                f"(or -1 where it is unknown), got {offset} for {quoted(text)}"
             )
-        seen[name] = spot
-        title = None if record.title is None else str(record.title)
-        question = Question(
-            name, text, context, title=title, line=spot.line, place=spot.path or None
-        )
-        flag = values.get("is_impossible")
-        is_read = gold and "answers" in values
-        has_answers = has_answers or is_read or flag is True
-        if gold and not is_read and flag is not True and bare is None:
-            bare = record
-        answers = tuple(record.answers()) if is_read else ()
-        yield _Asked(question, spot, flag, answers, {} if gold else record.named())
-    if bare is not None:
-        spot, message = bare.spot, f"expected 'answers', got {_keys_of(bare.values)}"
-        if has_answers:
-            raise spot.error(message)
-        raise NoGoldError(spot.source, f"{spot.path}: {message}".removeprefix(": "), line=spot.line)
+        if start != offset:
+            notes.add(rule.note, own)
+        first, last, repair = align_answer(text, start, context) or (None, None, NOWHERE)
+        if repair is not None:
+            notes.add(repair, own)
+        found.append(GoldAnswer(text, first, last))
+    if question.impossible is True and found:
+        notes.add(FLAGGED, own)
+    if question.impossible is False and not found:
+        notes.add(UNFLAGGED, own)
+    return replace(question, answers=tuple(found), impossible=not found)
 
 
-def _check_gold(asked: Sequence[_Asked], questions: Sequence[Question], source: str) -> None:
+def _check_gold(asked: Sequence[Question], questions: Sequence[Question], source: str) -> None:
     """Refuse a file whose answers were removed, or belong to other contexts."""
-    answers = [answer for question in questions for answer in question.answers]
-    if not answers and not any(item.flag is True for item in asked):
+    count = sum(len(question.answers) for question in questions)
+    if not count and not any(question.impossible for question in asked):
         raise NoGoldError(
             source,
             f"expected gold answers, got none in {len(questions)} questions: check the file; "
             "to have it answered use predict",
         )
-    if answers and all(answer.start is None for answer in answers):
+    answers = (answer for question in questions for answer in question.answers)
+    if count and all(answer.start is None for answer in answers):
+        first = next(question.answers[0] for question in questions if question.answers)
         raise DataError(
             source,
             "expected answers that are in their contexts, got none among "
-            f"{len(answers)} (first {quoted(answers[0].text)}): check that answers and contexts "
+            f"{count} (first {quoted(first.text)}): check that answers and contexts "
             "belong together",
         )

@@ -34,10 +34,11 @@ from itertools import chain
 
 import numpy as np
 
+from dicetune.data.files.rows import Numbering
 from dicetune.data.files.text import Target, write_text
 from dicetune.data.tagged.corpus import COMMENTS, Reading, Tagged
 from dicetune.data.tagged.kept import cells
-from dicetune.data.tagged.sentences import Numbered, Numbering, Sentence, Sentences
+from dicetune.data.tagged.sentences import Numbered, Sentence, Sentences
 from dicetune.errors import InputError, quoted
 
 DOCUMENT = "-DOCSTART-"

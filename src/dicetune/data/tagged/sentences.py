@@ -10,11 +10,10 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
-from dicetune.data.files.text import OnDemand
+from dicetune.data.files.rows import Numbering, OnDemand
 
 _AT_ONCE = 4096
 _NO_TAG = -1
@@ -34,20 +33,6 @@ class Sentence:
     def line_of(self, position: int) -> int | None:
         """Line of the token at a position, or of the sentence where tokens have none."""
         return self.lines[position] if self.lines else self.line
-
-
-class Numbering(dict[str, int]):
-    """The number of each text: a new text gets the next number.
-
-    Example:
-        >>> number = Numbering()
-        >>> [number[word] for word in ("a", "b", "a")]
-        [0, 1, 0]
-    """
-
-    def __missing__(self, text: str) -> int:
-        number = self[text] = len(self)
-        return number
 
 
 @dataclass(frozen=True)
@@ -145,21 +130,19 @@ class Sentences(OnDemand[Sentence]):
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def __getitem__(self, place: Any) -> Any:
-        if isinstance(place, slice):
-            first, stop, step = place.indices(len(self))
-            if step != 1:
-                return Sentences.of(self[number] for number in range(first, stop, step))
-            stop = max(first, stop)
-            return replace(
-                self,
-                starts=self.starts[first : stop + 1],
-                line=self.line[first:stop],
-                ids=self.ids[first:stop],
-                documents=self.documents[first:stop],
-            )
-        number = range(len(self))[place]
+    def at(self, number: int) -> Sentence:
+        """One sentence."""
         return next(self._made(number, number + 1))
+
+    def part(self, first: int, stop: int) -> Sentences:
+        """The sentences of a range."""
+        return replace(
+            self,
+            starts=self.starts[first : stop + 1],
+            line=self.line[first:stop],
+            ids=self.ids[first:stop],
+            documents=self.documents[first:stop],
+        )
 
     def __iter__(self) -> Iterator[Sentence]:
         for begin in range(0, len(self), _AT_ONCE):
@@ -203,5 +186,4 @@ class Sentences(OnDemand[Sentence]):
         """Line of a word, by its place among the words of these sentences."""
         at = int(self.starts[0]) + place
         number = int(np.searchsorted(self.starts, at, side="right")) - 1
-        line: int | None = self[number].line_of(at - int(self.starts[number]))
-        return line
+        return self.at(number).line_of(at - int(self.starts[number]))

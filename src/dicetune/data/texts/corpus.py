@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
+from dicetune.data.files.rows import Numbers, Once, Rows, Texts
 from dicetune.data.files.tables import InputTable
 from dicetune.data.files.text import Entries, Note
 from dicetune.data.inspect import Contents, Inspection, Item, Ratio, SubwordCounter, inspect_splits
 from dicetune.errors import listed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TextExample:
     """One text or one pair of texts, exactly as in the file."""
 
@@ -35,16 +37,19 @@ class TextCorpus(Entries[TextExample]):
 
     parts: ClassVar[tuple[str, ...]] = ("examples", "table")
 
-    examples: tuple[TextExample, ...]
+    examples: Sequence[TextExample]  # kept as columns
     source: str
     notes: tuple[Note, ...] = ()
     names: tuple[str, ...] = ()  # of all labels, where a file of names or a ClassLabel has them
     table: InputTable | None = None  # of texts to be labelled, where their file is a table
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "examples", text_columns(self.examples))
+
     @property
     def is_labelled(self) -> bool:
         """Whether texts have labels."""
-        return any(example.labels is not None for example in self)
+        return any(labels is not None for labels in self._label_sets)
 
     def ties_of(self, entry: TextExample) -> list[Hashable]:
         """The text, or both texts in either order."""
@@ -54,10 +59,20 @@ class TextCorpus(Entries[TextExample]):
         """The labels."""
         return list(entry.labels or ())
 
-    @property
+    @cached_property
     def label_counts(self) -> Counter[str]:
         """Number of examples with each label."""
-        return Counter(label for example in self.examples for label in example.labels or ())
+        found: Counter[str] = Counter()
+        for labels, count in self._label_sets.items():
+            found.update(dict.fromkeys(labels or (), count))
+        return found
+
+    @property
+    def _label_sets(self) -> Counter[tuple[str, ...] | None]:
+        """Number of examples with the same labels."""
+        examples: Any = self.examples
+        found: Counter[tuple[str, ...] | None] = examples.columns["labels"].counts()
+        return found
 
     @property
     def label_names(self) -> list[str]:
@@ -66,6 +81,14 @@ class TextCorpus(Entries[TextExample]):
         numbers = all(label.isascii() and label.isdigit() for label in labels)
         by_value = sorted(labels, key=lambda label: (int(label) if numbers else 0, label))
         return list(self.names) or by_value
+
+
+def text_columns(examples: Iterable[TextExample]) -> Rows[TextExample]:
+    """Texts as columns."""
+    if isinstance(examples, Rows):
+        return examples
+    columns = {"pair": Texts(), "labels": Once(), "line": Numbers(), "id": Texts()}
+    return Rows(TextExample, text=Texts(), **columns).extend(examples)
 
 
 def inspect_texts(
@@ -87,16 +110,16 @@ def inspect_texts(
 
 
 def _contents(corpus: TextCorpus) -> Contents:
-    items = [
-        Item(
+    def item(example: TextExample) -> Item:
+        return Item(
             example.text if example.pair is None else frozenset(example.texts),
             corpus.place_of(example),
             None if example.labels is None else frozenset(example.labels),
             example.texts,
             sum(len(text.split()) for text in example.texts),
         )
-        for example in corpus
-    ]
+
+    items = Rows(item, example=corpus.examples)
     facts: dict[str, Any] = {
         "pairs" if any(example.pair is not None for example in corpus) else "texts": len(corpus),
         "words": sum(item.length for item in items),

@@ -17,12 +17,13 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from dicetune.data.files.json_objects import whole_characters
+from dicetune.data.files.rows import Once
 from dicetune.data.files.text import NoteBook, Reader, read_lines
 from dicetune.errors import DataError, listed, quoted
 
@@ -55,17 +56,18 @@ class LabelColumn(Reader):
     seen: tuple[str, ...] = ()  # labels of a model, or of the gold beside predictions
     needed: bool = True  # whether a column without lists of 0 and 1 for the places is refused
 
-    def labels(self, cells: Sequence[Cell]) -> list[tuple[str, ...]]:
+    def labels(self, cells: Sequence[Cell]) -> Sequence[tuple[str, ...]]:
         """The labels of each row of the column."""
+        parted: Iterable[list[Any]]
         if self.several:
             parted = self._parted(cells)
         else:
             self._refuse_lists(cells)
-            parted = [[value] for _, value in cells]
+            parted = ([value] for _, value in cells)
         # a label that is a name counts as a name, not as the place of another name
         known = {str(number): name for number, name in enumerate(self.names)}
         known |= {name: name for name in self.names}
-        found = []
+        found: Once[tuple[str, ...]] = Once()
         for (line, _), items in zip(cells, parted, strict=True):
             labels: dict[str, None] = {}
             for item in items:

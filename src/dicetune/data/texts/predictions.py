@@ -138,7 +138,7 @@ class _PredictionReader(Reader):
             refuse_split(self.wanted.split, self.source)
         if self.gold is not None:
             rows = self.with_gold(rows, self.gold)
-            gold = [row.gold for row in rows]
+            gold: Sequence[Any] = [row.gold for row in rows]
         else:
             gold = self.labels([(row.line, row.gold) for row in rows])
         seen = {label for labels in gold for label in labels}
@@ -177,7 +177,7 @@ class _PredictionReader(Reader):
         """The rows of CSV or TSV."""
         wanted, source = self.wanted, self.source
         grid = parse_grid(lines, source, self.notes, separator=separator, quoting=wanted.quoting)
-        first, rows = grid.rows[0], list(zip(grid.lines, grid.rows, strict=True))
+        first, rows = grid.rows[0], grid.numbered
         plain = plain_names(first)
         known = {*(PREDICTED_KEYS if self.gold is None else _ALONE)}
         known |= {*plain_names([str(c) for c in self.chosen if c is not None])}
@@ -266,7 +266,7 @@ class _PredictionReader(Reader):
                 first.line,
             )
 
-    def labels(self, cells: list[Cell], seen: Iterable[str] = ()) -> list[tuple[str, ...]]:
+    def labels(self, cells: list[Cell], seen: Iterable[str] = ()) -> Sequence[tuple[str, ...]]:
         """The labels of a column of cells."""
         wanted = self.wanted
         return LabelColumn(

@@ -11,10 +11,11 @@ negative, 3 and 4 are positive, neutral sentences are dropped).
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from dicetune.data.exports.read import EXPORTS, NO_LABEL, NO_TEXTS, export_at, e
 from dicetune.data.files.brackets import parse_brackets, plain_word
 from dicetune.data.files.hub import load_split, names_data_set
 from dicetune.data.files.json_objects import is_object, json_objects, whole_characters
+from dicetune.data.files.rows import Numbers, Parsed, Rows
 from dicetune.data.files.tables import Grid, InputTable, excel_grid, is_excel, parse_grid
 from dicetune.data.files.text import NoteBook, Reader, read_lines, source_name, without_returns
 from dicetune.data.texts.columns import (
@@ -38,7 +40,7 @@ from dicetune.data.texts.columns import (
     marked_labels,
     plain_names,
 )
-from dicetune.data.texts.corpus import TextCorpus, TextExample
+from dicetune.data.texts.corpus import TextCorpus, TextExample, text_columns
 from dicetune.data.texts.labels import LabelColumn, read_label_names
 from dicetune.errors import listed, quoted, unknown_name
 
@@ -92,8 +94,9 @@ def read_texts(
     names: Sequence[str] = () if label_names is None else read_label_names(label_names)
     if format != "trees" and classes != "fine" and reader.wanted.gold:
         reader.note(NO_TREES)
+    examples: Iterable[TextExample]
     if format == "trees":
-        examples = list(reader.trees(lines, classes))
+        examples = reader.trees(lines, classes)
     elif format == "text":
         examples = reader.plain_lines(lines)
     else:
@@ -111,9 +114,10 @@ def read_texts(
         table = reader.with_labels(table, found)
         examples, names = reader.labelled(table, names, found)
         kept = None if reader.wanted.gold else table.kept(found)
-    if not examples:
+    rows = text_columns(examples)
+    if not rows:
         raise reader.error("expected texts, got none: check the file and the format")
-    return TextCorpus(tuple(examples), reader.source, reader.notes.notes(), tuple(names), kept)
+    return TextCorpus(rows, reader.source, reader.notes.notes(), tuple(names), kept)
 
 
 @dataclass(frozen=True)
@@ -144,19 +148,26 @@ class _Table:
             names = [known.get(place, f"column {place}") for place in range(len(names))]
         used = frozenset(names[place] for place in known if place is not None)
         if not self.records:
-            return InputTable(tuple(names), [row for _, row in self.rows], used)
+            return InputTable(tuple(names), Rows(lambda row: row[1], row=self.rows), used)
         return InputTable.of(self.records, used)
 
 
 def _json_table(lines: Sequence[str], source: str) -> _Table:
     """The objects of JSON lines under the keys of the first object, and any id."""
-    records = list(json_objects(lines, source))
-    place, first = records[0]
-    keys = (key for _, record in records for key in record)
+    numbers, keys = Numbers(), dict[str, None]()
+    for place, record in json_objects(lines, source):
+        numbers.append(place.line)
+        keys |= dict.fromkeys(record)
+    records: Sequence[Any] = Parsed(lines, numbers, json.loads)
+    first = records[0]
     # not every object need have an id, not even the first
-    names = list(dict.fromkeys(key for key in keys if key in first or key.casefold() in ID_NAMES))
-    rows = [(at.line or 0, [record.get(name) for name in names]) for at, record in records]
-    return _Table("JSON lines", names, rows, place.line, records=[row for _, row in records])
+    names = [key for key in keys if key in first or key.casefold() in ID_NAMES]
+
+    def row(number: int, record: Mapping[str, Any]) -> Numbered:
+        return number, [record.get(name) for name in names]
+
+    rows = Rows(row, number=numbers, record=records)
+    return _Table("JSON lines", names, rows, numbers[0], records=records)
 
 
 def _hub_table(path: str | Path) -> _Table:
@@ -177,23 +188,22 @@ class _TextReader(Reader):
 
     def format_of(self, lines: Sequence[str]) -> str:
         """The format of lines by their content, else by the name of the file."""
-        rows, wanted = [line for line in lines if line], self.wanted
+        wanted, first = self.wanted, next(filter(None, lines))
         name = self.source.removesuffix(".gz")
-        if is_object(rows[0]) or name.endswith((".jsonl", ".json", ".ndjson")):
+        if is_object(first) or name.endswith((".jsonl", ".json", ".ndjson")):
             return "jsonl"
-        if _TREE.fullmatch(rows[0]) and not wanted.pair:
+        if _TREE.fullmatch(first) and not wanted.pair:
             return "trees"
         if wanted.delimiter:
             return "csv"
         for ending in ("tsv", "csv"):
             if name.endswith(f".{ending}"):
                 return ending
-        tabs = {row.count("\t") for row in rows}
-        if tabs != {0} and (
-            len(tabs) == 1 or (wanted.gold and 2 * sum("\t" in row for row in rows) > len(rows))
-        ):
+        counts = Counter(row.count("\t") for row in filter(None, lines))
+        tabs = {*counts}
+        if tabs != {0} and (len(tabs) == 1 or (wanted.gold and 2 * counts[0] < counts.total())):
             return "tsv"
-        cells = plain_names(re.split("[,;|]", rows[0]))
+        cells = plain_names(re.split("[,;|]", first))
         if len(cells) > 1 and any(cell in KNOWN_NAMES for cell in cells):
             return "csv"
         if not wanted.gold and not wanted.pair:
@@ -205,7 +215,7 @@ class _TextReader(Reader):
         error = self.error if wanted.pair or tabs != {0} or len(cells) > 1 else self.no_gold
         raise error(
             "the format cannot be told: expected JSON lines, rows of cells with tabs between "
-            f"them, or CSV with a header, got {quoted(rows[0][:40])}: give the format "
+            f"them, or CSV with a header, got {quoted(first[:40])}: give the format "
             f"({listed(TEXT_FORMATS)})",
             1,
         )
@@ -233,7 +243,7 @@ class _TextReader(Reader):
             else:
                 self.note(NEUTRAL, tree.line)
 
-    def plain_lines(self, lines: Sequence[str]) -> list[TextExample]:
+    def plain_lines(self, lines: Sequence[str]) -> Iterator[TextExample]:
         """One text a line."""
         if self.wanted.gold or self.wanted.pair:
             what = "labels" if self.wanted.gold else "pairs of texts"
@@ -242,7 +252,7 @@ class _TextReader(Reader):
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 self.note(EMPTY, number)
-        return [TextExample(line, line=number) for number, line in enumerate(lines, 1)]
+        return (TextExample(line, line=number) for number, line in enumerate(lines, 1))
 
     def grid(self, lines: Sequence[str], separator: str | None) -> Grid:
         """The rows of a CSV or TSV file."""
@@ -253,7 +263,7 @@ class _TextReader(Reader):
     def cell_table(self, grid: Grid) -> _Table:
         """The table of rows of cells."""
         header = has_header(grid.rows, self.wanted)
-        rows = list(zip(grid.lines, grid.rows, strict=True))[header:]
+        rows = grid.numbered[header:]
         if not rows:
             raise self.error("expected rows below the header, got none")
         layout = (
@@ -300,7 +310,7 @@ class _TextReader(Reader):
 
     def labelled(
         self, table: _Table, names: Sequence[str], found: FoundColumns
-    ) -> tuple[list[TextExample], Sequence[str]]:
+    ) -> tuple[Iterator[TextExample], Sequence[str]]:
         """The examples of a table, and the names of all their labels, where they are known."""
         rows, wanted = table.rows, self.wanted
         names = names or table.label_names(found)
@@ -325,14 +335,21 @@ class _TextReader(Reader):
             )
             labels = column.labels(cells)
             names = names or places  # the given order is the order of the model's outputs
-        examples = []
+        return self.examples(rows, labels, found), names
+
+    def examples(
+        self,
+        rows: Sequence[Numbered],
+        labels: Sequence[tuple[str, ...] | None],
+        found: FoundColumns,
+    ) -> Iterator[TextExample]:
+        """The examples of rows with their labels."""
         for (line, row), row_labels in zip(rows, labels, strict=True):
             text = self.text(row[found.text], line)
             pair = None if found.pair is None else self.text(row[found.pair], line)
             name = None if found.id is None else row[found.id]
             name = None if name is None or name == "" else str(name)
-            examples.append(TextExample(text, pair, row_labels, line, name))
-        return examples, names
+            yield TextExample(text, pair, row_labels, line, name)
 
     def columns_of(self, table: _Table) -> FoundColumns:
         """The columns of a table, and a note of them; refuse objects that lack one."""
