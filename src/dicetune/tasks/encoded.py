@@ -120,13 +120,13 @@ class FeatureWriter:
 
 
 class _Parts:
-    """A column in the making: numbers that just came, and small arrays of all before."""
+    """A column in the making: numbers that just came, and all before in few bytes each."""
 
     def __init__(self, value: Any) -> None:
-        self._is_list = isinstance(value, Sequence)
+        self._is_list, self._is_float = isinstance(value, Sequence), False
         self._new, self._lengths = array("q"), array("q")
-        self._done: list[np.ndarray] = []
-        self._is_float = False
+        # grows where it is: parts that are joined at the end are in memory twice
+        self._done, self._type = bytearray(), np.dtype(np.int8)
 
     def add(self, value: Any) -> None:
         """Take the value of the next window; integers before the first fraction become such."""
@@ -145,13 +145,20 @@ class _Parts:
     def _flush(self, kind: str) -> None:
         """Make the numbers that just came small; the next are of a kind."""
         values = np.array(self._new)
-        self._done.append(values.astype(_smallest(values), copy=False))
+        wanted = np.result_type(self._type, _smallest(values))
+        if wanted != self._type:
+            self._done, self._type = bytearray(self._values.astype(wanted)), wanted
+        self._done += values.astype(wanted).tobytes()
         self._new = array(kind)
+
+    @property
+    def _values(self) -> np.ndarray:
+        return np.frombuffer(self._done, dtype=self._type)
 
     def column(self) -> _Column:
         """The whole column."""
         self._flush(self._new.typecode)
-        starts, values = None, np.concatenate(self._done)
+        starts, values = None, self._values
         if self._is_list:
             starts = np.concatenate([[0], np.cumsum(self._lengths, dtype=np.int64)])
         if len(values) and (values == values[0]).all():  # a mask without padding
