@@ -1,8 +1,8 @@
 """Rows of a file as columns of bytes and numbers: each row is made when it is asked for.
 
 A text of 18 words with its label and its line takes 0.5 kB as Python objects beside its own
-characters, and 40 bytes here. A column takes values one by one (``append``) and is a sequence at
-any time. A slice holds what the whole holds: it copies numbers alone.
+characters, and 40 bytes here. A column is a sequence at any time. A slice of it holds what the
+whole holds, and copies numbers alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from copy import copy
 from typing import Any, Self, TypeVar
 
 Entry = TypeVar("Entry")
-Value = TypeVar("Value", bound=Hashable)
 
 _NOTHING = b"\xff"  # is in no UTF-8
 _NONE = -(1 << 63)
@@ -67,7 +66,42 @@ class Numbering(dict[Any, int]):
         return number
 
 
-class Texts(OnDemand[Any]):
+class Column(OnDemand[Any]):
+    """A column: what it holds, and for each value a number that says where."""
+
+    _ends = 0  # 1 where a number says where a value begins, and the next one where it ends
+
+    def __init__(self, kind: str = "q") -> None:
+        self._numbers = array(kind, [0] * self._ends)
+
+    def __len__(self) -> int:
+        return len(self._numbers) - self._ends
+
+    def append(self, value: Any) -> None:
+        """Take a value."""
+        raise NotImplementedError
+
+    def part(self, first: int, stop: int) -> Self:
+        """The values of a range."""
+        found = copy(self)
+        found._numbers = self._numbers[first : stop + self._ends]
+        return found
+
+
+class Numbers(Column):
+    """Whole numbers, or ``None``, of 8 bytes each."""
+
+    def append(self, value: int | None) -> None:
+        """Take a number."""
+        self._numbers.append(_NONE if value is None else value)
+
+    def at(self, number: int) -> int | None:
+        """One number."""
+        value = self._numbers[number]
+        return None if value == _NONE else value
+
+
+class Texts(Column):
     """Texts, or ``None``, as UTF-8 one behind the other.
 
     Example:
@@ -78,113 +112,66 @@ class Texts(OnDemand[Any]):
         ('Dock', ['Quay', None])
     """
 
+    _ends = 1
+
     def __init__(self) -> None:
-        self._raw, self._starts = bytearray(), array("q", [0])
+        super().__init__()
+        self._raw = bytearray()
 
-    def append(self, text: str | None) -> None:
+    def append(self, value: str | None) -> None:
         """Take a text; half a surrogate pair, as JSON may spell it, is kept."""
-        self._raw += _NOTHING if text is None else text.encode("utf-8", "surrogatepass")
-        self._starts.append(len(self._raw))
-
-    def __len__(self) -> int:
-        return len(self._starts) - 1
+        self._raw += _NOTHING if value is None else value.encode("utf-8", "surrogatepass")
+        self._numbers.append(len(self._raw))
 
     def at(self, number: int) -> str | None:
         """One text."""
-        raw = self._raw[self._starts[number] : self._starts[number + 1]]
+        raw = self._raw[self._numbers[number] : self._numbers[number + 1]]
         return None if raw == _NOTHING else raw.decode("utf-8", "surrogatepass")
 
-    def part(self, first: int, stop: int) -> Texts:
-        """The texts of a range."""
-        found = copy(self)
-        found._starts = self._starts[first : stop + 1]
-        return found
 
-
-class Numbers(OnDemand[Any]):
-    """Whole numbers, or ``None``, of 8 bytes each."""
-
-    def __init__(self) -> None:
-        self._values = array("q")
-
-    def append(self, number: int | None) -> None:
-        """Take a number."""
-        self._values.append(_NONE if number is None else number)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def at(self, number: int) -> int | None:
-        """One number."""
-        value = self._values[number]
-        return None if value == _NONE else value
-
-    def part(self, first: int, stop: int) -> Numbers:
-        """The numbers of a range."""
-        found = copy(self)
-        found._values = self._values[first:stop]
-        return found
-
-
-class Once(OnDemand[Value]):
+class Once(Column):
     """Values of which many are equal: each is kept once, with its number at each place."""
 
     def __init__(self) -> None:
-        self._number = Numbering()
-        self._values: list[Value] = []
-        self._numbers = array("i")
+        super().__init__("i")
+        self._number, self._values = Numbering(), list[Any]()
 
-    def append(self, value: Value) -> None:
+    def append(self, value: Hashable) -> None:
         """Take a value."""
         number = self._number[value]
         if number == len(self._values):
             self._values.append(value)
         self._numbers.append(number)
 
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def at(self, number: int) -> Value:
+    def at(self, number: int) -> Any:
         """One value, the same object wherever it is equal."""
         return self._values[self._numbers[number]]
 
-    def part(self, first: int, stop: int) -> Once[Value]:
-        """The values of a range."""
-        found = copy(self)
-        found._numbers = self._numbers[first:stop]
-        return found
-
-    def counts(self) -> Counter[Value]:
+    def counts(self) -> Counter[Any]:
         """How often each value occurs, in the order of their first."""
         found = Counter(self._numbers).items()
         return Counter({self._values[number]: count for number, count in found})
 
 
-class Lists(OnDemand[Any]):
+class Lists(Column):
     """Tuples or lists of any length, whose items are one column."""
 
+    _ends = 1
+
     def __init__(self, items: Any, make: Callable[[Iterable[Any]], Any] = tuple) -> None:
-        self._items, self._make, self._starts = items, make, array("q", [0])
+        super().__init__()
+        self._items, self._make = items, make
 
-    def append(self, values: Iterable[Any]) -> None:
+    def append(self, value: Iterable[Any]) -> None:
         """Take a tuple or list."""
-        for value in values:
-            self._items.append(value)
-        self._starts.append(len(self._items))
-
-    def __len__(self) -> int:
-        return len(self._starts) - 1
+        for item in value:
+            self._items.append(item)
+        self._numbers.append(len(self._items))
 
     def at(self, number: int) -> Any:
         """One tuple or list."""
-        places = range(self._starts[number], self._starts[number + 1])
+        places = range(self._numbers[number], self._numbers[number + 1])
         return self._make(map(self._items.at, places))
-
-    def part(self, first: int, stop: int) -> Lists:
-        """The tuples or lists of a range."""
-        found = copy(self)
-        found._starts = self._starts[first : stop + 1]
-        return found
 
 
 class Rows(OnDemand[Entry]):
@@ -228,6 +215,11 @@ class Rows(OnDemand[Entry]):
     def part(self, first: int, stop: int) -> Rows[Entry]:
         """The entries of a range."""
         return Rows(self._make, **{name: c[first:stop] for name, c in self.columns.items()})
+
+
+def side_by_side(one: Sequence[Any], other: Sequence[Any]) -> Rows[tuple[Any, Any]]:
+    """The values of two sequences, as ``zip`` has them."""
+    return Rows(lambda *values: values, one=one, other=other)
 
 
 class Parsed(OnDemand[Entry]):

@@ -65,11 +65,6 @@ class Grid:
         """Number of columns."""
         return len(self.rows[0])
 
-    @property
-    def numbered(self) -> Sequence[tuple[int, list[str]]]:
-        """The rows, each behind the line on which it begins."""
-        return Rows(lambda line, row: (line, row), line=self.lines, row=self.rows)
-
 
 def parse_grid(
     lines: Sequence[str],
@@ -218,11 +213,11 @@ def excel_grid(path: str | Path, notes: NoteBook) -> Grid:
 
 @dataclass
 class _Rows:
-    """Rows of one reading, the line of each row, and evidence for and against the reading."""
+    """Rows of one reading, their lines, those without a row, and evidence on the reading."""
 
     rows: Any
     lines: Numbers
-    blank: Numbers  # lines without a row
+    blank: Numbers
     in_quotes: Counter[int] = field(default_factory=Counter)  # cells in quotes, of each column
     doubled: int = 0  # quotes that are doubled inside such cells
     stray: int = 0  # quotes in cells without quotes around them
@@ -262,19 +257,18 @@ def _read_quoted(
     bare = re.compile(rf"([^{mark}\n]*+)([{mark}\n])")
     found = _Rows(Lists(Texts(), list), Numbers(), Numbers())
     row: list[str] = []
-    rest, text, place = iter(lines), "", 0
-    line = first = 1
+    rest, text, place, line, first = iter(lines), "", 0, 1, 1
     has_returns = lines[0].endswith("\r")
     while True:
-        if place == len(text):
-            text, place = _next_lines(rest, _AT_ONCE), 0
+        is_quoted = text.startswith('"', place)
+        match = (in_quotes if is_quoted else bare).match(text, place)
+        if match is None:  # the text is used up, or a cell goes on
+            more = _next_lines(rest, max(len(text) - place, _AT_ONCE))
+            text, place = text[place:] + more, 0
+            if more:
+                continue
             if not text:
                 return found
-        is_quoted = text[place] == '"'
-        match = (in_quotes if is_quoted else bare).match(text, place)
-        if match is None and (more := _next_lines(rest, len(text) - place)):
-            text, place = text[place:] + more, 0  # the cell goes on
-            continue
         if match is None or match[2] is None:
             if quoting == "on":
                 raise DataError(
@@ -297,24 +291,22 @@ def _read_quoted(
         row.append(cell)
         place = match.end()
         if end.endswith("\n"):
-            if row == [""] and not is_quoted:
-                found.blank.append(first)
-            else:
+            is_blank = row == [""] and not is_quoted
+            (found.blank if is_blank else found.lines).append(first)
+            if not is_blank:
                 found.rows.append(row)
-                found.lines.append(first)
             line += 1
             row, first = [], line
 
 
 def _next_lines(lines: Iterator[str], least: int) -> str:
     """The next lines, of this number of characters or more where there are as many."""
-    found, size = [], 0
+    found = StringIO()
     for line in lines:
-        found.append(line + "\n")
-        size += len(found[-1])
-        if size >= least:
+        found.write(f"{line}\n")
+        if found.tell() >= least:
             break
-    return "".join(found)
+    return found.getvalue()
 
 
 def _check_widths(found: _Rows, source: str | Path, separator: str, in_quotes: bool) -> None:
@@ -353,9 +345,8 @@ class InputTable:
     @classmethod
     def of(cls, rows: Sequence[Row], used: frozenset[str]) -> Self:
         """The columns of rows by name, which need not have them all."""
-        names = _names(rows)
-        cells = Rows(lambda row: [row.get(name) for name in names], row=rows)
-        return cls(tuple(names), cells, used)
+        names = tuple(_names(rows))
+        return cls(names, Rows(lambda row: [row.get(name) for name in names], row=rows), used)
 
     def __getitem__(self, place: slice) -> InputTable:
         return replace(self, rows=self.rows[place])

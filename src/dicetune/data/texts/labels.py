@@ -67,7 +67,7 @@ class LabelColumn(Reader):
         # a label that is a name counts as a name, not as the place of another name
         known = {str(number): name for number, name in enumerate(self.names)}
         known |= {name: name for name in self.names}
-        found: Once[tuple[str, ...]] = Once()
+        found = Once()
         for (line, _), items in zip(cells, parted, strict=True):
             labels: dict[str, None] = {}
             for item in items:
