@@ -217,7 +217,7 @@ class Rows(OnDemand[Entry]):
         return Rows(self._make, **{name: c[first:stop] for name, c in self.columns.items()})
 
 
-def side_by_side(one: Sequence[Any], other: Sequence[Any]) -> Rows[tuple[Any, Any]]:
+def zipped(one: Sequence[Any], other: Sequence[Any]) -> Rows[tuple[Any, Any]]:
     """The values of two sequences, as ``zip`` has them."""
     return Rows(lambda *values: values, one=one, other=other)
 

@@ -23,7 +23,7 @@ from dicetune.data.files.json_objects import (
     refuse_split,
     rows_of_split,
 )
-from dicetune.data.files.rows import side_by_side
+from dicetune.data.files.rows import zipped
 from dicetune.data.files.tables import parse_grid
 from dicetune.data.files.text import (
     Note,
@@ -178,7 +178,7 @@ class _PredictionReader(Reader):
         """The rows of CSV or TSV."""
         wanted, source = self.wanted, self.source
         grid = parse_grid(lines, source, self.notes, separator=separator, quoting=wanted.quoting)
-        first, rows = grid.rows[0], side_by_side(grid.lines, grid.rows)
+        first, rows = grid.rows[0], zipped(grid.lines, grid.rows)
         plain = plain_names(first)
         known = {*(PREDICTED_KEYS if self.gold is None else _ALONE)}
         known |= {*plain_names([str(c) for c in self.chosen if c is not None])}

@@ -25,7 +25,7 @@ from dicetune.data.exports.read import EXPORTS, NO_LABEL, NO_TEXTS, export_at, e
 from dicetune.data.files.brackets import parse_brackets, plain_word
 from dicetune.data.files.hub import load_split, names_data_set
 from dicetune.data.files.json_objects import is_object, json_objects, whole_characters
-from dicetune.data.files.rows import Numbers, Parsed, Rows, side_by_side
+from dicetune.data.files.rows import Numbers, Parsed, Rows, zipped
 from dicetune.data.files.tables import Grid, InputTable, excel_grid, is_excel, parse_grid
 from dicetune.data.files.text import NoteBook, Reader, read_lines, source_name, without_returns
 from dicetune.data.texts.columns import (
@@ -263,7 +263,7 @@ class _TextReader(Reader):
     def cell_table(self, grid: Grid) -> _Table:
         """The table of rows of cells."""
         header = has_header(grid.rows, self.wanted)
-        rows = side_by_side(grid.lines, grid.rows)[header:]
+        rows = zipped(grid.lines, grid.rows)[header:]
         if not rows:
             raise self.error("expected rows below the header, got none")
         layout = (
