@@ -13,7 +13,7 @@ import pytest
 from comparisons import SCRIPT, make_comparison
 from dicetune.comparison.summary import write_summary
 from dicetune.records import read_json, write_json
-from dicetune.reporting import write_report
+from dicetune.reporting import without_repeats, write_report
 from dicetune.tasks.suspects import located_suspects
 
 KINDS = ("label", "label_set", "spans", "entities", "answer", "label_set run", "spans run")
@@ -348,6 +348,14 @@ def test_tables_and_figures_are_saved(opened, pages):
     shown = [row for row in summary["competitors"] if row["name"] not in summary["repeats"]]
     assert [row[0] for row in rows] == [row["name"] for row in shown]
     assert [float(row[1]) for row in rows] == [row["mean"] for row in shown]
+    _, text = saved(page, page.get_by_title("Download the table: differences"))
+    head, *rows = csv.reader(io.StringIO(text, newline=""))
+    assert [head[1], head[3]] == ["Points", "p (Holm)"]
+    told = without_repeats(summary["comparisons"], summary["repeats"])
+    found = [(float(row[1]), row[3]) for row in rows]
+    assert found == [
+        (row["difference"], "–" if row["p_holm"] is None else str(row["p_holm"])) for row in told
+    ]
     for button in page.get_by_title("Download the table").all()[:MOST_SAVED]:
         if button.is_visible():
             assert len(saved(page, button)[1].splitlines()) > 1
