@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -112,20 +113,32 @@ def serve(
     Args:
         model: folder of a model.
         host: address to listen on; "0.0.0.0" serves other machines. There is no access control.
-        port: to listen on.
+        port: to listen on; 0 is any that is free.
         decision: as ``predict`` takes it.
         task: of a model that dicetune did not train.
         options: options of the task.
         limits: ``texts``, ``characters``, ``seconds`` and other fields of ``Limits``.
 
     Raises:
-        InputError: fastapi or uvicorn is not installed, or no model.
+        InputError: fastapi or uvicorn is not installed, no model, or an address that is in use.
     """
     uvicorn = of_extra("uvicorn", "serve", "serve")
-    predictor = load(model, options=options, task=task, use="ask", decision=decision or "auto")
-    app = make_app(predictor, Limits(**limits))  # type: ignore[arg-type]
-    say(f"{model} at http://{host}:{port} (POST /predict, GET /health, GET /docs)")
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    if not 0 <= port < 2**16:
+        raise InputError(f"expected --port from 0 to {2**16 - 1}, got {port}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:  # before the model is loaded
+        place = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise InputError(
+            f"expected an address that is free, got {host}:{port} ({error.strerror}): give another "
+            "--port, or another --host"
+        ) from None
+    with place:
+        predictor = load(model, options=options, task=task, use="ask", decision=decision or "auto")
+        app = make_app(predictor, Limits(**limits))  # type: ignore[arg-type]
+        port = place.getsockname()[1]
+        say(f"{model} at http://{host}:{port} (POST /predict, GET /health, GET /docs)")
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[place])
 
 
 def make_app(predictor: Predictor, limits: Limits | None = None) -> Any:

@@ -1,13 +1,18 @@
 """The service: the answers of ``predict``, one batch for requests at once, limits said as JSON."""
 
 import asyncio
+import re
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import httpx
 import pytest
 
+from dicetune.errors import InputError
 from dicetune.predictor import load
-from dicetune.service import Limits, make_app
+from dicetune.service import Limits, make_app, serve
 from dicetune.tuning import export
 
 TEXTS = ["the pump at Quay Nine is down", "all quiet", "at Quay Nine"]
@@ -99,3 +104,24 @@ def test_a_slow_model_and_a_broken_one_are_said(predictor, monkeypatch):
     (reply,) = asked(make_app(predictor, SMALL), {"json": {"text": "all quiet"}})
     assert reply.status_code == 500
     assert reply.json() == {"error": "expected an answer, got ValueError: see the log"}
+
+
+def test_the_command_answers_until_it_is_stopped(trained_ner, tmp_path):
+    export(trained_ner[0], to="onnx", out=tmp_path / "onnx")
+    arguments = ["-m", "dicetune", "serve", "onnx", "--port", "0"]
+    with subprocess.Popen(
+        [sys.executable, *arguments], cwd=tmp_path, stderr=subprocess.PIPE
+    ) as run:
+        address = re.search(rb"http://[\d.]+:(\d+)", run.stderr.readline())
+        reply = httpx.post(
+            f"{address[0].decode()}/predict", json={"text": TEXTS[0]}, timeout=60, trust_env=False
+        )
+        assert len(reply.json()["answers"]) == 1
+        with pytest.raises(
+            InputError, match=rf":{address[1].decode()} \(.+\): give another --port"
+        ):
+            serve(tmp_path / "onnx", port=int(address[1]))
+        run.send_signal(signal.SIGINT)
+        assert run.wait(60) in (0, 130)
+    with pytest.raises(InputError, match="expected --port from 0 to 65535, got 70000"):
+        serve(tmp_path / "onnx", port=70_000)
