@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -14,6 +15,7 @@ from dicetune import progress, terminal
 from dicetune.comparison.plan import PlannedRun
 from dicetune.comparison.runs import Progress, RunState
 from dicetune.training import RunConfig, run
+from dicetune.training.callbacks import LineForEachEvaluation
 from tiny import tiny_bert
 
 
@@ -126,3 +128,10 @@ def test_the_table_of_a_comparison_as_html():
     states = [RunState(planned, "running", step=1, steps=4), RunState(planned, "waiting")]
     page = terminal.html_table(progress.progress_table(Progress(tuple(states)), 9))
     assert "<td>ce</td><td>1</td><td>25%</td>" in page
+
+
+def test_a_line_names_its_score_in_words(log):
+    state = SimpleNamespace(is_world_process_zero=True, epoch=1.0, global_step=7, max_steps=14)
+    scores = {"eval_macro_f1": 0.5, "eval_loss": 0.25}
+    LineForEachEvaluation("macro_f1", "macro_f1").on_evaluate(None, state, None, scores)
+    assert log.messages == ["epoch 1.00 · step 7/14 · dev macro f1 50.00 · dev loss 0.2500"]

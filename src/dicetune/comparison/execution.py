@@ -198,7 +198,8 @@ class Execution:
             return f"failed: {made.reason} (log: {log})"
         state = RunState.read(self.plan, self.out, planned)
         left = self._progress().seconds_left
-        dev = "" if state.dev is None else f": dev {self.plan.metric} {100 * state.dev:.2f}"
+        metric = self.plan.metric.replace("_", " ")
+        dev = "" if state.dev is None else f": dev {metric} {100 * state.dev:.2f}"
         rest = f"; about {numbers.duration(left)} left" if left else ""
         return f"is done{dev}, {numbers.duration(made.seconds)}{rest}"
 

@@ -166,7 +166,7 @@ class LineForEachEvaluation(TrainerCallback):
                 state.epoch,
                 state.global_step,
                 state.max_steps,
-                self._metric,
+                self._metric.replace("_", " "),
                 100 * score,
                 other,
                 metrics["eval_loss"],
