@@ -122,6 +122,12 @@ def test_a_plan_without_settings_has_the_runs_that_it_had(files):
     assert asked.settings == {"class_weight": {"O": 0.5}}
 
 
+def test_one_run_has_its_settings_beside_its_loss(files, tmp_path):
+    config = {**files.config, "loss": BALANCED, "out": str(tmp_path / "run")}
+    with pytest.raises(InputError, match="only the losses of `dicetune compare` have settings"):
+        dicetune.train(config=config)
+
+
 @pytest.fixture(scope="module")
 def done(files):
     """A finished comparison of a loss, of the same with settings, and of one with a start phase."""

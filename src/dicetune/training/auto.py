@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from dicetune.errors import InputError
+from dicetune.errors import InputError, quoted
 from dicetune.losses import AnyLoss, Recipe, recipe
 from dicetune.records import TUNED
 
@@ -165,12 +165,17 @@ def recipe_of(
     """``losses.recipe``, which also knows "auto": the last of the rules, before data is read.
 
     Raises:
-        InputError: as ``losses.recipe``; for a start phase beside "auto".
+        InputError: as ``losses.recipe``; for a start phase beside "auto", for settings.
 
     Example:
         >>> print(recipe_of("auto"))
         ce
     """
+    if isinstance(loss, str) and " with " in loss:
+        raise InputError(
+            f"expected a loss, got {quoted(loss)}: only the losses of `dicetune compare` have "
+            "settings of their own; give them beside the loss (--lr, --sampler, -s KEY=VALUE)"
+        )
     if not (isinstance(loss, str) and loss == AUTO):
         return recipe(loss, start_loss, start_share)
     if start_loss is not None or start_share:
