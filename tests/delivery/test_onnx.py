@@ -138,6 +138,9 @@ def test_eight_bits_keep_the_score_of_a_trained_model(trained_ner, tmp_path):
     assert abs(evaluate(tmp_path / "int8", data)["f1"] - evaluate(folder, data)["f1"]) <= 0.005
     graph = onnx.load(tmp_path / "int8/model.onnx").graph
     assert onnx.TensorProto.INT8 in {weight.data_type for weight in graph.initializer}
+    scales = [weight for weight in graph.initializer if weight.name.endswith("_scale")]
+    sizes = {max(weight.dims, default=1) for weight in scales}
+    assert max(sizes) > 1, "a scale for each output of a layer"
 
 
 def test_an_ensemble_has_a_folder_for_each_member(trained_ner, tmp_path):
