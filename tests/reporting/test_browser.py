@@ -276,8 +276,9 @@ def test_what_scrolls_sideways_shows_that_it_does(opened):
         assert drawn.count("linear-gradient") == 4
 
 
-def test_two_losses_fill_the_width(browser, tmp_path):
-    folder = make_comparison(tmp_path / "c", losses=("ce", "dice"), seeds=(1,), units=30)
+@pytest.mark.parametrize("losses", [("ce", "dice"), ("ce", "dice", "focal")])
+def test_a_few_losses_fill_the_width(browser, tmp_path, losses):
+    folder = make_comparison(tmp_path / "c", losses=losses, seeds=(1,), units=30)
     write_summary(folder)
     context = browser.new_context(viewport={"width": 1100, "height": 800})
     page = context.new_page()

@@ -234,7 +234,7 @@ def breakable(text: str) -> Markup:
         >>> str(breakable("dice:smooth=1,level=<set>"))
         'dice:<wbr>smooth=<wbr>1,<wbr>level=<wbr>&lt;set&gt;'
     """
-    parts = re.sub(r"([:,+*/=_]|\.(?=[a-z]))(?=[^/])", r"\1<wbr>", str(escape(text)))
+    parts = re.sub(r"([:,+*/=]|\.(?=[a-z]))(?=[^/])", r"\1<wbr>", str(escape(text)))
     return Markup(re.sub(r"\b(\d[\d.]*e-\d+)\b", r'<span class="whole">\1</span>', parts))
 
 
