@@ -134,6 +134,9 @@ def test_a_file_for_another_task_is_told_where_no_task_was_named(file, tmp_path)
     with pytest.raises(DataError, match=r"a\.tsv:1: ") as raised:
         dicetune.split(path, out=tmp_path / "out", task="ner")
     assert "--task" not in str(raised.value)
+    with pytest.raises(DataError, match="no such file") as raised:
+        dicetune.inspect("nothing.tsv", model="model")
+    assert "--task" not in str(raised.value)
 
 
 def test_tune_returns_the_rule(trained, tmp_path):

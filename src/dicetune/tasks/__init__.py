@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from dicetune.errors import DataError, InputError, unknown_name
@@ -44,7 +45,7 @@ def task_reading(name: str | None) -> Iterator[Any]:
     try:
         yield task_named(name)
     except DataError as error:
-        if name is None:
+        if name is None and Path(error.path).is_file():
             error.args = (f"{error} (read for task {DEFAULT_TASK}: --task names another)",)
         raise
 
