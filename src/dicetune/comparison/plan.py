@@ -291,8 +291,8 @@ class Plan:
             raise DataError(
                 folder,
                 f"expected the folder of a comparison, got one without {PLAN_FILE}: give the "
-                "--out folder of `dicetune compare`; `report` and `compare --from` also take that of "
-                "`dicetune train`",
+                "--out folder of `dicetune compare`; `report` and `compare --from` also take that "
+                "of `dicetune train`",
             )
         with reading(path, _MEND):
             plan = cls._of(path, read_json(path, _MEND))
