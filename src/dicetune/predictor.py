@@ -194,6 +194,7 @@ class Predictor:
             decided += map(self.task.bare, self.decide(scores, part))
             if self.decision is not None:
                 default += map(self.task.bare, self.task.predict(scores, part))
+            del scores  # before those of the next part
         found = self.task.score(data, decided)
         if self.decision is not None:
             found[DEFAULT] = self.task.score(data, default)

@@ -15,7 +15,7 @@ from dicetune.decide.form import COST, PLAIN, RuleForm
 from dicetune.decide.held_out import FOLDS, Procedure, in_line
 from dicetune.decide.named import check_name
 from dicetune.decide.rule import DecisionRule, named_file
-from dicetune.decide.run_scores import read_scores
+from dicetune.decide.run_scores import read_scores, stored_problem
 from dicetune.errors import DataError, InputError, listed, quoted
 from dicetune.problems import Problem, problem_of
 from dicetune.problems.goal import Goal
@@ -265,7 +265,7 @@ def tune_folder(
     """
     folder = Path(folder)
     check_name(name)
-    arrays, stored = read_scores(folder)
+    stored = stored_problem(folder)
     settings = stored if problem is None else problem
     if settings is None:
         raise InputError(
@@ -273,7 +273,7 @@ def tune_folder(
             f"{quoted(Path(folder))}: tune them with `dicetune tune`, which asks the model's task"
         )
     decided = problem_of(settings)
-    splits = _splits(folder, decided, arrays)
+    splits = _splits(folder, decided, read_scores(folder, decided.ruling)[0])
     how: dict[str, Any] = {"objective": objective, "guard": guard, "folds": folds}
     found = tune_splits(decided, splits, **how, confidence=confidence, form=form)
     found = replace(found, rule=replace(found.rule, name=name))

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from safetensors.numpy import save_file
 
 from dicetune.errors import DataError, listed, quoted
 from dicetune.problems import PROBLEMS
+from dicetune.problems.ruled import Ruled
 from dicetune.problems.score_rows import ScoreTables
 from dicetune.records import PROBLEM_KEY, SCORES_FILE, check_shape, file_of_run
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from dicetune.decide.folder import Split
 
 _log = logging.getLogger(__name__)
+_SPLITS = ("dev", "test")
+_AT_ONCE = 1 << 16  # rows
 _HEALS = "make the run again, or restore the file"
 
 
@@ -51,13 +54,19 @@ def _digest(rows: Iterable[Mapping[str, Any]]) -> np.ndarray:
     return np.frombuffer(found.digest(), dtype=np.uint8)
 
 
-def read_scores(folder: str | Path) -> tuple[dict[str, ScoreTables], dict[str, Any] | None]:
+def read_scores(
+    folder: str | Path, needed: Callable[[np.ndarray], np.ndarray] = Ruled.ruling
+) -> tuple[dict[str, ScoreTables], dict[str, Any] | None]:
     """The scores of each example of each split, and the problem where the file holds it.
+
+    Args:
+        folder: of a run.
+        needed: which rows of a table are read, (R, columns) to (R,) bool; by default all.
 
     Raises:
         InputError: no run, or a file that cannot be read.
     """
-    return _read(folder)[0], stored_problem(folder)
+    return _read(folder, needed)[0], stored_problem(folder)
 
 
 def stored_problem(folder: str | Path) -> dict[str, Any] | None:
@@ -80,18 +89,39 @@ def _open_scores(folder: str | Path) -> Iterator[tuple[Path, Any]]:
         raise DataError(path, f"expected safetensors, got {error}") from None
 
 
-def _read(folder: str | Path) -> tuple[dict[str, ScoreTables], dict[str, np.ndarray]]:
-    """Scores as ``read_scores`` has them, and all arrays of the file."""
+def _read(
+    folder: str | Path, needed: Callable[[np.ndarray], np.ndarray] = Ruled.ruling
+) -> tuple[dict[str, ScoreTables], dict[str, np.ndarray]]:
+    """Scores as ``read_scores`` has them, and the other arrays of the file."""
     with _open_scores(folder) as (path, file):
-        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        names = set(file.keys())
+        arrays = {name: file.get_tensor(name) for name in names.difference(_SPLITS)}
     found = {}
-    for name in ("dev", "test"):
-        if name in arrays:
-            lengths = arrays.get(f"{name}.lengths")
-            if lengths is None or lengths.ndim != 1 or lengths.sum() != len(arrays[name]):
-                raise DataError(path, f"expected {name}.lengths that add up to {name}: {_HEALS}")
-            found[name] = ScoreTables(arrays[name], lengths)
+    for name in (split for split in _SPLITS if split in names):
+        lengths, tables, masks = arrays.get(f"{name}.lengths"), [], []
+        for part in _parts(path, name):
+            masks.append(needed(part))
+            tables.append(part if masks[-1].all() else part[masks[-1]])
+        kept = np.concatenate([[0], np.cumsum(np.concatenate(masks))])
+        if lengths is None or lengths.ndim != 1 or lengths.sum() != len(kept) - 1:
+            raise DataError(path, f"expected {name}.lengths that add up to {name}: {_HEALS}")
+        ends = np.cumsum(lengths)
+        found[name] = ScoreTables(np.concatenate(tables), kept[ends] - kept[ends - lengths])
     return found, arrays
+
+
+def _parts(path: Path, name: str) -> Iterator[np.ndarray]:
+    """The rows of a table, some at a time: safetensors maps the whole file, and copies it."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        entry = json.loads(file.read(size))[name]
+        if not entry["dtype"].startswith("F") or len(entry["shape"]) != 2:
+            raise DataError(path, f"expected {name} as a table of fractions: {_HEALS}")
+        file.seek(size + 8 + entry["data_offsets"][0])
+        kind, (rows, columns) = np.dtype(f"<f{int(entry['dtype'][1:]) // 8}"), entry["shape"]
+        for at in range(0, max(rows, 1), _AT_ONCE):
+            some = min(_AT_ONCE, rows - at)
+            yield np.fromfile(file, kind, some * columns).reshape(some, columns)
 
 
 def chances_beside(file: str | Path, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, float]]:
@@ -115,7 +145,7 @@ def chances_beside(file: str | Path, rows: Sequence[Mapping[str, Any]]) -> list[
             SCORES_FILE,
         )
         return []
-    table, problem = arrays[name], stored_problem(path.parent)
+    table, problem = splits[name].table, stored_problem(path.parent)
     if problem is None or table.shape != (len(rows), len(problem["labels"])):
         return []
     return [dict(zip(problem["labels"], row, strict=True)) for row in np.exp(table).tolist()]

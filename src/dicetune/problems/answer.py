@@ -164,6 +164,12 @@ class Answer(Problem):
         return None, 5
 
     @classmethod
+    def ruling(cls, table: np.ndarray) -> np.ndarray:
+        """The null rows: the best span of each question is an extra."""
+        found: np.ndarray = table[:, FIRST] == NULL_ROW
+        return found
+
+    @classmethod
     def move(
         cls, scores: Sequence[np.ndarray], biases: Biases, labels: Sequence[str]
     ) -> list[np.ndarray]:

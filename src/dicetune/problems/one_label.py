@@ -34,7 +34,7 @@ from dicetune.problems.decisions import Biases, Decisions, Steps, best_point, go
 from dicetune.problems.goal import FBETA, Goal
 from dicetune.problems.ratios import Counts, label_table, ratio
 from dicetune.problems.ruled import chance_over, factor_of
-from dicetune.problems.score_rows import ScoreRow, column_names
+from dicetune.problems.score_rows import ScoreRow, column_names, one_table
 from dicetune.problems.thresholds import shortfall, threshold_interval, trusted
 
 OF_CLASSES = ("accuracy", "micro_f1", "macro_f1", "mcc", FBETA)
@@ -304,8 +304,7 @@ class ClassDecisions(Decisions):
         self._rows = gold
         self._lengths = [len(table) for table in scores]
         self._unit, self._gold = problem.numbers(gold)
-        empty = np.zeros((0, len(self.labels)))
-        self._scores = np.concatenate([empty, *scores]).astype(np.float64)
+        self._scores = one_table(scores, len(self.labels)).astype(np.float64)
         self.names = self.labels
         if len(self.labels) == 2:
             self.names = (problem.settings.get("positive") or self.labels[1],)

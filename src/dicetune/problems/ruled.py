@@ -114,6 +114,11 @@ class Ruled:
         """Rows (``None`` for any number) and columns of the scores of a unit with this gold."""
         return 1, len(self.labels)
 
+    @classmethod
+    def ruling(cls, table: np.ndarray) -> np.ndarray:
+        """Which rows of scores a rule needs beside ``extra``: (R, columns) to (R,) bool."""
+        return np.ones(len(table), dtype=bool)
+
     def decisions(
         self,
         gold: Sequence[Any],

@@ -127,7 +127,7 @@ class QaTask(Task):
     inspect = staticmethod(inspect_questions)
     document_name = "title"
     labels = ("start", "end")
-    at_once = 2_048
+    at_once = 512
 
     def __init__(self, options: QaOptions, null: bool) -> None:
         self.options = options
