@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
@@ -73,8 +74,8 @@ class Answer(Problem):
         """Exact match, F1 and 1 of each question, (U, 3)."""
         self.check_pairs(gold, predicted)
         pairs = zip(predicted, gold, strict=True)
-        scored = [(*score_answer(text, answers, self.version), 1.0) for text, answers in pairs]
-        return np.array(scored, dtype=np.float64).reshape(-1, 3)
+        scored = ((*score_answer(text, answers, self.version), 1.0) for text, answers in pairs)
+        return np.fromiter(chain.from_iterable(scored), dtype=np.float64).reshape(-1, 3)
 
     def metric(self, sums: np.ndarray, metric: str) -> np.ndarray:
         """The mean over questions."""

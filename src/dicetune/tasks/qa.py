@@ -40,6 +40,7 @@ from dicetune.data import (
     read_answers,
     read_questions,
 )
+from dicetune.data.files.rows import Rows
 from dicetune.data.files.tables import WRITTEN
 from dicetune.data.questions.read import QUESTION_FORMATS
 from dicetune.decide import DecisionRule
@@ -318,8 +319,9 @@ class QaTask(Task):
 
     def score(self, data: QuestionCorpus, predictions: Sequence[Prediction]) -> Scores:
         """Exact match and F1, also of answerable and unanswerable questions if both occur."""
+        gold = Rows(lambda one: [answer.text for answer in one.answers], one=data.questions)
         return Answer({"language": self._language(data)}).scores(
-            [[answer.text for answer in question.answers] for question in data],
+            gold,
             [prediction.text for prediction in predictions],
             spans=[prediction.span for prediction in predictions],
             null_odds=[prediction.null_odds for prediction in predictions],

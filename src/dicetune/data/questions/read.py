@@ -73,6 +73,7 @@ def read_questions(path: str | Path, *, format: str = "auto", gold: bool = True)
             records, format = _line_records(lines, source), "jsonl"
         else:
             items, prefix = _items("\n".join(lines), source, format)
+            del lines  # the text is enough
             if format == "auto":
                 first = [] if prefix else list(islice(items, 1))
                 is_cmrc = all(isinstance(item, Mapping) and _is_cmrc(item) for item in first)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, ClassVar, Literal
 
+from dicetune.data.files.rows import Rows
 from dicetune.data.files.tables import InputTable
 from dicetune.data.files.text import Entries, Note, NoteBook, Reader
 from dicetune.data.inspect import Contents, Inspection, Item, Ratio, SubwordCounter, inspect_splits
@@ -293,9 +294,13 @@ def inspect_tokens(
     )
 
 
-def sentence_items(corpus: Corpus) -> list[Item]:
+def sentence_items(corpus: Corpus) -> Sequence[Item]:
     """The sentences of a corpus as an inspection takes them."""
-    return [Item.of_words(s.tokens, corpus.place_of(s), s.tags or None) for s in corpus]
+
+    def item(one: Sentence) -> Item:
+        return Item.of_words(one.tokens, corpus.place_of(one), one.tags or None)
+
+    return Rows(item, one=corpus.numbered)
 
 
 def tag_difference(
