@@ -98,15 +98,17 @@ def _read(
         arrays = {name: file.get_tensor(name) for name in names.difference(_SPLITS)}
     found = {}
     for name in (split for split in _SPLITS if split in names):
-        lengths, tables, masks = arrays.get(f"{name}.lengths"), [], []
+        lengths, tables, places, rows = arrays.get(f"{name}.lengths"), [], [], 0
         for part in _parts(path, name):
-            masks.append(needed(part))
-            tables.append(part if masks[-1].all() else part[masks[-1]])
-        kept = np.concatenate([[0], np.cumsum(np.concatenate(masks))])
-        if lengths is None or lengths.ndim != 1 or lengths.sum() != len(kept) - 1:
+            is_needed = needed(part)
+            tables.append(part if is_needed.all() else part[is_needed])
+            places.append(np.flatnonzero(is_needed) + rows)
+            rows += len(part)
+        if lengths is None or lengths.ndim != 1 or lengths.sum() != rows:
             raise DataError(path, f"expected {name}.lengths that add up to {name}: {_HEALS}")
-        ends = np.cumsum(lengths)
-        found[name] = ScoreTables(np.concatenate(tables), kept[ends] - kept[ends - lengths])
+        ends, place = np.cumsum(lengths), np.concatenate(places)
+        counts = np.searchsorted(place, ends) - np.searchsorted(place, ends - lengths)
+        found[name] = ScoreTables(np.concatenate(tables), counts)
     return found, arrays
 
 
