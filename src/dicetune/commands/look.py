@@ -39,7 +39,7 @@ def inspect(
     ] = None,
     estimate_annotation: Annotated[
         bool,
-        flag(
+        switch(
             "Estimate how many marks are missing or wrong, by a run with --folds.",
             "--estimate-annotation",
         ),
