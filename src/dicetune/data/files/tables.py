@@ -191,7 +191,7 @@ def excel_sheet(path: str | Path, **how: Any) -> tuple[str, Any]:
         raise DataError(
             file,
             f"expected one sheet with rows, got {len(filled)} ({listed(filled)}): name one, such "
-            f"as {quoted(f'{file}#{next(iter(filled))}')}",
+            f"as {quoted(f'{file.name}#{next(iter(filled))}')}",
         )
     raise DataError(file, f"expected rows in {'a' if wanted is None else 'the'} sheet, got none")
 
