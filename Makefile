@@ -32,10 +32,9 @@ $(BIN)/.docs: $(BIN)/python pyproject.toml constraints.txt
 demo: $(BIN)/.user
 	$(BIN)/dicetune compare --data sample --loss ce --loss ce+dice --seeds 3
 
-# one worker a core, and one more, as many tests wait for processes of their own; one thread a worker
+# one worker a core, one thread a worker
 test: $(BIN)/.test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --dist worksteal \
-	  -n $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)')
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 # needs no network, no data and no pretrained weights; skips without a GPU
 test-gpu: $(BIN)/.test
