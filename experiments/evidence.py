@@ -175,9 +175,14 @@ def keep(cell: Cell, out: Path) -> None:
             "units": len(results.rows),
             "counts": [sparse(one.counts[one.seeds.index(seed)]) for one in found],
         }
-        text = json.dumps(kept, separators=(",", ":"), ensure_ascii=False)
         if not _path(cell, run).exists():
-            _path(cell, run).write_bytes(lzma.compress(text.encode("utf-8"), preset=9))
+            write_record(_path(cell, run), kept)
+
+
+def write_record(path: Path, kept: dict[str, Any]) -> None:
+    """Write a record, compressed."""
+    text = json.dumps(kept, separators=(",", ":"), ensure_ascii=False)
+    path.write_bytes(lzma.compress(text.encode("utf-8"), preset=9))
 
 
 def _path(cell: Cell, run: FinishedRun) -> Path:

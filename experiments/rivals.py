@@ -12,15 +12,13 @@ Each sees the training file of the cell, and dev where it needs one, with the se
 those of evidence.py is written beside the others, so that ``evidence.py table`` has its score.
 """
 
-import json
-import lzma
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from evidence import Cell, cells, sparse
+from evidence import Cell, cells, sparse, write_record
 
 from dicetune.problems import problem_of
 from dicetune.tasks import task_named
@@ -250,8 +248,7 @@ def main() -> None:
         **{"name": rival, "seed": SEED, "external": True, "training": {"seconds": seconds}},
         "counts": [counts, counts],
     }
-    text = json.dumps(kept, separators=(",", ":"), ensure_ascii=False)
-    (cell.place / f"{rival}.json.xz").write_bytes(lzma.compress(text.encode("utf-8"), preset=9))
+    write_record(cell.place / f"{rival}.json.xz", kept)
 
 
 if __name__ == "__main__":

@@ -46,13 +46,10 @@ class MeanOfWeights(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
         """Count the weights of a step."""
         steps = self.steps(state)
-        if steps <= 0:
-            return
-        for name, weight in trained(model).items():
-            if steps == 1:  # in single precision at least: a small share of a weight is added
-                wide = torch.promote_types(weight.dtype, torch.float32)
-                self._mean[name] = weight.to(wide, copy=True)
-            else:
+        if steps == 1:
+            self.take(model)
+        elif steps > 1:
+            for name, weight in trained(model).items():
                 self._mean[name].lerp_(weight.to(self._mean[name].dtype), 1 / steps)
 
     def put_into(self, model: nn.Module) -> dict[str, Tensor]:
@@ -63,7 +60,7 @@ class MeanOfWeights(TrainerCallback):
 
     def take(self, model: nn.Module) -> None:
         """Go on with the weights of the model as the mean."""
-        self._mean = {
+        self._mean = {  # in single precision at least: small shares of weights are added
             name: weight.to(torch.promote_types(weight.dtype, torch.float32), copy=True)
             for name, weight in trained(model).items()
         }
