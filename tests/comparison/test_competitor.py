@@ -17,11 +17,11 @@ from dicetune.training.config import RunConfig, with_changes
 from local_runs import TRAINER
 
 BALANCED = "ce with lr=0.001 sampler=balanced"
-STARTED = "dice with start_share=.5 start_loss=ce set=running"
+STARTED = "dice with start_share=.5 start_loss=ce set=running precision=bf16"
 NAMES = [
     "ce",
     "ce with lr=1e-3 sampler=balanced",
-    "dice with set=running start_loss=ce start_share=0.5",
+    "dice with precision=bf16 set=running start_loss=ce start_share=0.5",
 ]
 
 
@@ -73,6 +73,8 @@ def test_a_number_is_short_and_keeps_its_value(value):
                 *("trainer.eval_steps=9", "trainer.seed=3", "trainer.bf16=true"),
             )
         ),
+        ("ce with precision=auto", "expected precision=fp32 or precision=bf16 after 'with'"),
+        ("ce with precision=fp8", "unknown precision 'fp8'"),
         ("ce with start_loss=dice", "expected start_loss and start_share together"),
         ("dise with lr=1e-3", "unknown loss 'dise': did you mean 'dice'"),
         ("ce with lr=fast", "'ce with lr=fast': expected trainer.learning_rate as float"),
@@ -145,12 +147,12 @@ def test_each_competitor_is_trained_with_its_settings_and_named_by_them(done):
     assert outcome.exit_code == 0
     plan = Plan.load(out)
     assert list(plan.objectives) == NAMES == list(dict.fromkeys(run.loss for run in plan.runs))
-    keys = ("loss", "sampler", "set", "start_loss", "start_share")
+    keys = ("loss", "precision", "sampler", "set", "start_loss", "start_share")
     configs = {run.loss: read_json(run.folder(out) / "run.json")["config"] for run in plan.runs}
     assert {name: [config[key] for key in keys] for name, config in configs.items()} == {
-        NAMES[0]: ["ce", None, "batch", None, None],
-        NAMES[1]: ["ce", "balanced", "batch", None, None],
-        NAMES[2]: ["dice", None, "running", "ce", 0.5],
+        NAMES[0]: ["ce", "fp32", None, "batch", None, None],
+        NAMES[1]: ["ce", "fp32", "balanced", "batch", None, None],
+        NAMES[2]: ["dice", "bf16", None, "running", "ce", 0.5],
     }
     rates = [config["trainer"]["learning_rate"] for config in configs.values()]
     assert rates == [TRAINER["learning_rate"], 1e-3, TRAINER["learning_rate"]]

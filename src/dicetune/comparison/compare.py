@@ -52,7 +52,7 @@ _log = logging.getLogger(__name__)
 SHARED = (
     *("task", "train", "dev", "test", "format", "options", "max_train", "max_dev", "max_test"),
     *("model", "lora", "add_characters", "max_length", "loss", "decision"),
-    *("seed", "patience", "precision", "keep_checkpoints", "out", "note"),
+    *("seed", "patience", "keep_checkpoints", "out", "note"),
 )
 """Keys of a configuration that every run of a comparison shares, or that a plan decides."""
 
@@ -360,6 +360,11 @@ def split_settings(text: str) -> tuple[str, dict[str, Any]]:
                 f"expected what is optimised, and how, after 'with', got {quoted(part)} in "
                 f"{quoted(text)}: data, model, budget (epochs, steps, batches, evaluations), seeds "
                 "and decision are equal for all losses of a comparison; give it beside the losses"
+            )
+        if (name, value) == ("precision", AUTO):
+            raise InputError(
+                f"expected precision=fp32 or precision=bf16 after 'with', got {quoted(part)}: what "
+                "a competitor does may not depend on the machine"
             )
         if name in settings:
             raise InputError(f"expected {name} once, got it twice in {quoted(text)}: keep one")
