@@ -7,8 +7,8 @@
 
 ``experiments/evidence.yaml`` names stages, cells and objectives. Each seed of a cell is a
 ``dicetune compare`` in runs/evidence, so that an interrupted run goes on from its checkpoint. A
-finished run is kept as ``experiments/evidence/STAGE/CELL/RUN.json.xz``: its configuration, scores
-and decisions as counts, and no text of the data. The file is written once. Whatever has a file is
+finished run is kept as ``experiments/evidence/STAGE/CELL/RUN.json.xz``: its configuration, history
+of losses and scores, and decisions as counts, and no text of the data. It is written once. Whatever has a file is
 not trained again, also where runs/evidence is gone.
 """
 
@@ -168,7 +168,7 @@ def keep(cell: Cell, out: Path) -> None:
             "config": record.config,
             "data": {split: one["sha256"] for split, one in record.data.items()},
             "versions": record.versions,
-            "training": {key: record.training[key] for key in ("seconds", "steps", "best_step")},
+            "training": record.training,
             "scores": {what: row.get(plan.metric) for what, row in metrics.items()},
             "problem": run.problem,
             "columns": list(results.problem.columns),
