@@ -7,9 +7,9 @@
 
 ``experiments/evidence.yaml`` names stages, cells and objectives. Each seed of a cell is a
 ``dicetune compare`` in runs/evidence, so that an interrupted run goes on from its checkpoint. A
-finished run is kept as ``experiments/evidence/STAGE/CELL/RUN.json.xz``: its configuration, history
-of losses and scores, and decisions as counts, and no text of the data. It is written once. Whatever has a file is
-not trained again, also where runs/evidence is gone.
+finished run is kept as ``experiments/evidence/STAGE/CELL/RUN.json.xz``: its configuration, its
+history of losses and scores, its decisions as counts, and no text of the data. The file is written
+once. Whatever has a file is not trained again, also where runs/evidence is gone.
 """
 
 import argparse
