@@ -8,8 +8,9 @@
 ``experiments/evidence.yaml`` names stages, cells and objectives. Each seed of a cell is a
 ``dicetune compare`` in runs/evidence, so that an interrupted run goes on from its checkpoint. A
 finished run is kept as ``experiments/evidence/STAGE/CELL/RUN.json.xz``: its configuration, its
-history of losses and scores, its decisions as counts, and no text of the data. The file is written
-once. Whatever has a file is not trained again, also where runs/evidence is gone.
+history of losses and scores, its decisions as counts, and no text of the data. The counts of the
+first record of a cell are whole, and those of the others are differences from them. The file is
+written once. Whatever has a file is not trained again, also where runs/evidence is gone.
 """
 
 import argparse
@@ -39,6 +40,7 @@ from dicetune.records import DEFAULT, METRICS_FILE, TUNED, by_decision, read_jso
 
 HERE = Path(__file__).parent
 RECORDS, RUNS = HERE / "evidence", Path("runs/evidence")
+TIMES = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,18 @@ class Cell:
 
     def records(self) -> dict[tuple[str, int], dict[str, Any]]:
         """The records that there are, by objective and seed."""
-        found = (json.loads(lzma.decompress(p.read_bytes())) for p in self.place.glob("*.json.xz"))
+        found = map(read_record, self.place.glob("*.json.xz"))
         return {(one["name"], one["seed"]): one for one in found}
+
+    @property
+    def whole(self) -> dict[str, Any] | None:
+        """The record from which the counts of the others differ, if there is one."""
+        return next((one for one in self.records().values() if one["whole"]), None)
 
     def results(self) -> Results:
         """The competitors of the records, as a comparison has them."""
-        records = self.records()
-        first = next(iter(records.values()))
+        records, first = self.records(), self.whole
+        assert first is not None, self.name
         problem = problem_of(first["problem"], [], [])
         assert list(problem.columns) == first["columns"], self.name
         competitors = []
@@ -91,7 +98,7 @@ class Cell:
                             seeds=() if external else tuple(one["seed"] for one in own),
                             external=external,
                             predicted=(),
-                            counts=np.stack([_dense(one, decision) for one in own]),
+                            counts=np.stack([counts(one, first, decision) for one in own]),
                             seconds=float(np.median([one["training"]["seconds"] for one in own])),
                         )
                     )
@@ -161,22 +168,34 @@ def keep(cell: Cell, out: Path) -> None:
     for run in made:
         name, seed, record = run.planned.loss, run.planned.seed, run.record
         found = (by_name[name, decision] for decision in (DEFAULT, TUNED))
+        ours, first = [one.counts[one.seeds.index(seed)] for one in found], cell.whole
         metrics = by_decision(read_json(run.folder / METRICS_FILE))
+        history = [
+            {key: value for key, value in row.items() if key not in TIMES}
+            for row in record.training["history"]
+        ]
         kept = {
             "name": name,
             "seed": seed,
             "config": record.config,
             "data": {split: one["sha256"] for split, one in record.data.items()},
             "versions": record.versions,
-            "training": record.training,
+            "training": {**record.training, "history": history},
             "scores": {what: row.get(plan.metric) for what, row in metrics.items()},
             "problem": run.problem,
             "columns": list(results.problem.columns),
             "units": len(results.rows),
-            "counts": [sparse(one.counts[one.seeds.index(seed)]) for one in found],
+            "whole": first is None,
+            "counts": [sparse(one if first is None else one - counts(first)) for one in ours],
         }
         if not _path(cell, run).exists():
             write_record(_path(cell, run), kept)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a record."""
+    found: dict[str, Any] = json.loads(lzma.decompress(path.read_bytes()))
+    return found
 
 
 def write_record(path: Path, kept: dict[str, Any]) -> None:
@@ -200,13 +219,15 @@ def sparse(counts: np.ndarray) -> list[list[float]]:
     return found
 
 
-def _dense(record: dict[str, Any], decision: str) -> np.ndarray:
-    """The counts of a record, (units, columns)."""
+def counts(
+    record: dict[str, Any], whole: dict[str, Any] | None = None, decision: str = DEFAULT
+) -> np.ndarray:
+    """The counts of a record, (units, columns), which may be differences from a whole one."""
     stored = record["counts"][(DEFAULT, TUNED).index(decision)]
-    counts = np.zeros((record["units"], len(record["columns"])))
+    found = np.zeros((record["units"], len(record["columns"])))
     for number, (steps, values) in enumerate(zip(stored[::2], stored[1::2], strict=True)):
-        counts[np.cumsum(steps, dtype=int), number] = values
-    return counts
+        found[np.cumsum(steps, dtype=int), number] = values
+    return found if record["whole"] or whole is None else found + counts(whole)
 
 
 # what they show
@@ -285,7 +306,7 @@ def figure(stage: str, path: Path) -> None:
 
 def hours() -> str:
     """Hours of training in all records."""
-    found = [json.loads(lzma.decompress(path.read_bytes())) for path in RECORDS.rglob("*.json.xz")]
+    found = [*map(read_record, RECORDS.rglob("*.json.xz"))]
     seconds = sum(one["training"]["seconds"] for one in found)
     return f"{len(found)} runs, {seconds / 3600:.1f} hours of training"
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from evidence import Cell, cells, sparse, write_record
+from evidence import Cell, cells, counts, sparse, write_record
 
 from dicetune.problems import problem_of
 from dicetune.tasks import task_named
@@ -231,7 +231,8 @@ def main() -> None:
     """One rival on one cell."""
     stage, name, rival = sys.argv[1:]
     cell = next(one for one in cells(stage) if one.name == name)
-    like = next(iter(cell.records().values()))
+    if (like := cell.whole) is None:
+        raise SystemExit(f"expected records of {name}, got none: run the stage first")
     splits, begun = read(cell), time.perf_counter()
     predicted = RIVALS[rival](cell, splits)
     seconds = time.perf_counter() - begun
@@ -242,11 +243,11 @@ def main() -> None:
     problem = problem_of(like["problem"], gold, predicted)
     if list(problem.columns) != like["columns"]:
         raise SystemExit(f"expected the columns {like['columns']}, got {problem.columns}")
-    counts = sparse(problem.counts(gold, predicted))
+    apart = sparse(problem.counts(gold, predicted) - counts(like))
     kept = {
         **{key: like[key] for key in ("data", "problem", "columns", "units")},
         **{"name": rival, "seed": SEED, "external": True, "training": {"seconds": seconds}},
-        "counts": [counts, counts],
+        **{"whole": False, "counts": [apart, apart]},
     }
     write_record(cell.place / f"{rival}.json.xz", kept)
 

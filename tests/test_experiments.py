@@ -109,6 +109,7 @@ def test_records_without_texts_say_what_the_comparison_says(script, tmp_path, mo
     kept = [path.read_bytes() for path in paths]
     text = "".join(lzma.decompress(each).decode() for each in kept)
     assert "pump" not in text
+    assert text.count('"whole":true') == 1
     plan = Plan.load(out)
     whole = read_results(plan, out, FinishedRun.of_plan(plan, out))
     ours = cell.results()
@@ -156,10 +157,19 @@ def test_counts_are_kept_exactly_and_shares_to_six_digits(script):
     whole = rng.poisson(0.3, (50, 4)).astype(float)
     shares = np.where(rng.random((50, 2)) < 0.5, rng.random((50, 2)), 0)
     counts = np.concatenate([whole, shares], 1)
-    stored = {"units": 50, "columns": "abcdef", "counts": [evidence.sparse(counts)]}
-    found = evidence._dense(json.loads(json.dumps(stored)), "argmax")
-    assert np.array_equal(found[:, :4], whole)
-    assert np.abs(found - counts).max() < 1e-6
+    other = np.roll(counts, 1, 0)
+    first = stored(evidence, counts, whole=True)
+    assert np.array_equal(evidence.counts(first)[:, :4], whole)
+    apart = stored(evidence, other - evidence.counts(first), whole=False)
+    for record, expected in ((first, counts), (apart, other)):
+        found = evidence.counts(record, first)
+        assert np.array_equal(found[:, :4], expected[:, :4])
+        assert np.abs(found - expected).max() < 2e-6
+
+
+def stored(evidence, counts, whole):
+    record = {"whole": whole, "units": 50, "columns": "abcdef"}
+    return json.loads(json.dumps({**record, "counts": [evidence.sparse(counts)]}))
 
 
 def test_a_missing_record_and_no_other_is_trained(script, tmp_path, monkeypatch):
