@@ -3,6 +3,7 @@
     python experiments/evidence.py run STAGE [CELL ...] [--minutes N]   trains what has no record
     python experiments/evidence.py table STAGE                          a table in Markdown
     python experiments/evidence.py figure STAGE                         docs/figures/STAGE.svg
+    python experiments/evidence.py tracks                               does a loss follow 1 - F1?
     python experiments/evidence.py hours                                hours of training so far
 
 ``experiments/evidence.yaml`` names stages, cells and objectives. Each seed of a cell is a
@@ -27,6 +28,7 @@ from typing import Any
 
 import numpy as np
 import yaml
+from scipy.stats import spearmanr
 
 from dicetune import numbers
 from dicetune.comparison.compare import canonical_name
@@ -304,6 +306,32 @@ def figure(stage: str, path: Path) -> None:
         plt.close(plot)
 
 
+def tracks() -> Iterator[str]:
+    """Rows of Markdown: for each loss the rank correlation of its value on dev with 1 - F1.
+
+    Spearman's correlation over the evaluations of a run; the median of the runs, and quartiles.
+    """
+    yield "| loss | runs | with 1 - F1 (quartiles) | with 1 - F1, tuned (quartiles) |"
+    yield "|---|---:|---|---|"
+    found: dict[str, list[tuple[float, float]]] = {}
+    for one in map(read_record, sorted(RECORDS.rglob("*.json.xz"))):
+        metric = one["training"].get("chosen_by", "").removesuffix(f"_{TUNED}")
+        columns = ("eval_loss", f"eval_{metric}", f"eval_{metric}_{TUNED}")
+        if not metric.endswith("f1"):
+            continue
+        history = [[row[key] for key in columns] for row in one["training"]["history"]]
+        loss, plain, tuned = np.transpose(history)
+        if min(map(np.ptp, (loss, plain, tuned))) > 0:  # a constant has no rank correlation
+            both = [float(spearmanr(loss, 1 - scores).statistic) for scores in (plain, tuned)]
+            found.setdefault(one["config"]["loss"], []).append((both[0], both[1]))
+    for name, values in sorted(found.items()):
+        said = (
+            f"{middle:.2f} ({low:.2f}, {high:.2f})"
+            for low, middle, high in np.quantile(values, [0.25, 0.5, 0.75], axis=0).T
+        )
+        yield f"| `{name}` | {len(values)} | {' | '.join(said)} |"
+
+
 def hours() -> str:
     """Hours of training in all records."""
     found = [*map(read_record, RECORDS.rglob("*.json.xz"))]
@@ -314,7 +342,7 @@ def hours() -> str:
 def main() -> None:
     """Run what is missing, or print what there is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("run", "table", "figure", "hours"))
+    parser.add_argument("what", choices=("run", "table", "figure", "tracks", "hours"))
     parser.add_argument("stage", nargs="?", default="screen")
     parser.add_argument("cells", nargs="*", help="by default all cells of the stage")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after these")
@@ -327,7 +355,8 @@ def main() -> None:
     elif given.what == "figure":
         figure(given.stage, HERE.parent / "docs" / "figures" / f"{given.stage}.svg")
     else:
-        lines = table(given.stage) if given.what == "table" else [hours()]
+        shows = {"table": lambda: table(given.stage), "tracks": tracks, "hours": lambda: [hours()]}
+        lines = shows[given.what]()
         sys.stdout.write("\n".join(lines) + "\n")
 
 

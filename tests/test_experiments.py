@@ -183,3 +183,30 @@ def test_a_missing_record_and_no_other_is_trained(script, tmp_path, monkeypatch)
     evidence.run(cell, float("inf"))
     assert asked == [(["ce", "dsc"], 1), (["ce", "dsc"], 2), (["ce", "dice", "dsc"], 3)]
     assert json.loads(lzma.decompress(next(cell.place.iterdir()).read_bytes()))["seed"] in (1, 2)
+
+
+def test_the_rank_correlation_of_a_loss_with_f1_is_that_of_its_evaluations(
+    script, tmp_path, monkeypatch
+):
+    evidence = script("evidence")
+    monkeypatch.setattr(evidence, "RECORDS", tmp_path)
+
+    def record(number, name, losses, metric="f1_tuned"):
+        rows = [
+            {"eval_loss": loss, "eval_f1": step / 9, "eval_f1_tuned": 1 - step / 9}
+            for step, loss in enumerate(losses)
+        ]
+        training = {"chosen_by": metric, "history": rows, "seconds": 1800}
+        kept = {"config": {"loss": name}, "training": training}
+        evidence.write_record(tmp_path / f"{number}.json.xz", kept)
+
+    record(1, "ce", [4.0, 3.0, 2.0])
+    record(2, "ce", [2.0, 3.0, 4.0])
+    record(3, "ce", [3.0, 3.0, 3.0])  # says nothing
+    record(4, "ce", [4.0, 3.0, 2.0], metric="accuracy_tuned")
+    record(5, "dice", [0.4, 0.1, 0.2])
+    assert list(evidence.tracks())[2:] == [
+        "| `ce` | 2 | 0.00 (-0.50, 0.50) | 0.00 (-0.50, 0.50) |",
+        "| `dice` | 1 | 0.50 (0.50, 0.50) | -0.50 (-0.50, -0.50) |",
+    ]
+    assert evidence.hours() == "5 runs, 2.5 hours of training"
