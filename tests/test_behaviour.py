@@ -26,13 +26,6 @@ def test_the_sample_is_learnt(tmp_path, loss):
     assert read_json(out / METRICS_FILE)["test"]["f1"] > 0.5
 
 
-def test_the_literal_form_learns_nothing(tmp_path):
-    out = tmp_path / "run"
-    with pytest.warns(UserWarning, match="optimum at p = 0.5"):
-        run(RunConfig(task="ner", train="sample", loss="dsc-paper", out=str(out), trainer=SHORT))
-    assert read_json(out / METRICS_FILE)["test"]["f1"] < 0.1
-
-
 def test_real_entities_are_learnt_from_few_sentences(tmp_path, real_data):
     out = tmp_path / "run"
     config = RunConfig(
