@@ -44,7 +44,7 @@ def sentences(path: Path) -> Iterator[list[Row]]:
     rows: list[Row] = []
     for line in [*lines(path), ""]:
         if line.strip():
-            word, _, tag = line.partition("\t")
+            word, _, tag = line.partition("\t" if "\t" in line else " ")
             rows.append((word, tag))
         elif rows:
             yield rows

@@ -210,3 +210,35 @@ def test_the_rank_correlation_of_a_loss_with_f1_is_that_of_its_evaluations(
         "| `dice` | 1 | 0.50 (0.50, 0.50) | -0.50 (-0.50, -0.50) |",
     ]
     assert evidence.hours() == "5 runs, 2.5 hours of training"
+
+
+def test_an_estimate_of_an_annotation_stands_beside_the_truth(
+    script, tmp_path, monkeypatch, capsys
+):
+    annotation = script("annotation")
+    right = "Dana\tB-PER\nRuiz\tI-PER\nleft\tO\n\nQuay\tB-LOC\nis\tO\n\n"
+    (tmp_path / "right").write_text(right, encoding="utf-8")
+    spoilt = right.replace("B-LOC", "O").replace("is\tO", "is\tB-LOC").replace("I-PER", "I-LOC")
+    (tmp_path / "spoilt").write_text(spoilt, encoding="utf-8")
+    sets = {"made": ("wnut17-unmarked", tmp_path / "spoilt", tmp_path / "right")}
+    monkeypatch.setattr(annotation, "SETS", sets)
+    share = {"value": 0.5, "low": 0.25, "high": 1.0}
+    kept = {"made": dict.fromkeys(("surest", "elkan_noto", "rejected"), share)}
+    monkeypatch.setattr(annotation, "KEPT", tmp_path / "kept.json")
+    annotation.KEPT.write_text(json.dumps(kept), encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["annotation.py"])
+    annotation.main()
+    said = "0.50 (0.25 to 1.00)"
+    row = f"| made | 0.67 | 0.67 | {said} | {said} | {said} |"
+    assert capsys.readouterr().out.splitlines()[-1] == row
+
+
+@pytest.mark.parametrize("name", ["wikigold_distant", "sms_spam-unmarked", "goemotions-unmarked"])
+def test_the_truth_of_a_spoilt_annotation_is_known(script, real_data, name, monkeypatch):
+    real_data("wikigold/wikigold.conll.txt")
+    annotation = script("annotation")
+    monkeypatch.chdir(FOLDER.parent)
+    if not annotation.SETS[name][1].is_file():
+        pytest.skip("made by experiments/carve.py and corrupt.py")
+    expected = {"wikigold_distant": (0.72, 0.81)}.get(name, (0.51, 1.0))
+    assert annotation.truth(name) == pytest.approx(expected, abs=0.02)
