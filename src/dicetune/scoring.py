@@ -270,10 +270,15 @@ def inspect(
         raise InputError(
             "expected --suspicious or --estimate-annotation, got both: ask for them one by one"
         )
-    if suspicious is not None:
-        return _suspicious(files, suspicious)
-    if estimate_annotation:
-        return _annotation(files)
+    if suspicious is not None or estimate_annotation:
+        given = {"task": task, "options": options, "format": format, "model": model}
+        usual = {"task": None, "format": "auto", "model": "minilm"}
+        if beside := [name for name, one in given.items() if one and one != usual.get(name)]:
+            raise InputError(
+                f"expected the folder of a run alone, got {listed(beside)} beside it: the run "
+                "says how its files are read"
+            )
+        return _annotation(files) if suspicious is None else _suspicious(files, suspicious)
     from dicetune.models import load_tokenizer, resolve_encoder, subword_counter
     from dicetune.tasks import Trained, build_options, task_reading
 
@@ -315,14 +320,13 @@ def _annotation(files: Any) -> Finding:
     from dicetune.decide.annotation import annotation_of
 
     given = [files] if isinstance(files, (str, Path)) else list(files)
-    folder = Path(given[0])
-    if len(given) != 1 or "folds" not in RunRecord.load(folder).training:
+    if len(given) != 1 or "folds" not in RunRecord.load(given[0]).training:
         raise InputError(
             f"expected the folder of one run with folds, got {listed(given)}: make it with "
             "`dicetune train TASK --data FILE --folds 5`, so that every text is scored by a model "
             "that has not seen it"
         )
-    return Finding(annotation_of(folder), _annotation_tables)
+    return Finding(annotation_of(given[0]), _annotation_tables)
 
 
 def _suspicious_tables(found: Any) -> list[Any]:
@@ -358,16 +362,17 @@ def _annotation_tables(found: Any) -> list[Any]:
         for name, one in (
             ("marked, of the items the models are surest of", found.surest),
             ("mean chance of a marked item (Elkan and Noto)", found.elkan_noto),
-            ("marked items that the models reject", found.rejected),
+            ("marked items that the models would not mark", found.rejected),
         )
     ]
     title = f"Annotation: {found.marked:,} of {found.items:,} items are marked"
     return [
         terminal.plain_table(rows, title),
-        "If marks are left out at random, the first share is the share of all positives that is "
-        "marked; hard items make the second share lower. A share of the marks is wrong that the "
-        "third one estimates. Marks that are always left out, or always wrong in the same way, "
-        "are learnt and not found.",
+        "If marks are left out at random, equally often in each class, and the models are sure of "
+        "some items, the first share is the share of all positives that is marked; hard items make "
+        "the second share lower. The third share are marks that are wrong or hard: at most about "
+        "as many are wrong. Marks that are always left out, or always wrong in the same way, are "
+        "learnt and not found.",
     ]
 
 

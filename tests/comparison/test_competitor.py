@@ -13,6 +13,7 @@ from dicetune.comparison.merge import compare_records
 from dicetune.comparison.plan import Plan
 from dicetune.errors import DicetuneError, InputError
 from dicetune.records import read_json
+from dicetune.training import prepare
 from dicetune.training.config import RunConfig, with_changes
 from local_runs import TRAINER
 
@@ -108,7 +109,9 @@ def test_a_competitor_that_is_the_same_run_is_refused(same, files, tmp_path):
 def test_every_shared_key_is_a_key_of_the_configuration_and_a_new_key_is_free():
     keys = {entry.name for entry in fields(RunConfig)}
     assert keys >= {*SHARED}
-    assert keys - {*SHARED} >= {"sampler", "set", "prior_bias", "hard_negatives", "class_weight"}
+    own = keys - {*SHARED}
+    assert own >= {"sampler", "set", "prior_bias", "hard_negatives", "class_weight"}
+    assert own <= prepare._FREE  # what only one competitor has makes no run read the data again
 
 
 def test_a_plan_without_settings_has_the_runs_that_it_had(files):

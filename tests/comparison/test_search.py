@@ -1,6 +1,7 @@
 """The search: as many trials for each loss, the given configuration first, resumed to the same."""
 
 import math
+import random
 import sys
 from dataclasses import replace
 
@@ -10,7 +11,9 @@ from dicetune.comparison import search as searching
 from dicetune.comparison.compare import make_plan
 from dicetune.comparison.competitor import LEARNING_RATE, PlannedLoss
 from dicetune.comparison.plan import DataFile, Plan, Search
+from dicetune.comparison.search import space_of, with_values
 from dicetune.errors import InputError
+from dicetune.losses import LOSSES, build
 from dicetune.records import write_json
 
 PLAN = Plan(
@@ -74,6 +77,41 @@ def test_the_best_trial_becomes_the_objective_and_a_failed_trial_keeps_its_reaso
     assert plan.objectives == {"auto": PlannedLoss(best["loss"], settings)}
     assert "trial 3 of 5" in log.messages[2]
     assert log.messages[2].endswith("failed: why")
+
+
+def test_the_first_trial_is_the_given_configuration_to_the_last_digit(tmp_path):
+    trials = Trials()
+    rate = 1.23456789e-4
+    given = PlannedLoss("tversky:alpha=0.333333333")
+    plan = replace(PLAN, objectives={"own": given}, trainer={"learning_rate": rate})
+    search(plan, tmp_path, "own", trials)
+    first, *others = trials.configs
+    assert (first["loss"], first["trainer"]["learning_rate"]) == (given.loss, rate)
+    assert all(len(f"{one['trainer']['learning_rate']:.9g}") <= 9 for one in others)
+
+
+@pytest.mark.filterwarnings("ignore:form='literal'")
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_value_that_is_searched_fits_every_input_that_the_loss_fits(name):
+    loss = build(name)
+    rng = random.Random(0)
+    for kind, background in (
+        ("classes", None),
+        ("classes", 0),
+        ("labels", None),
+        ("positions", None),
+    ):
+        try:
+            loss.check_kind(kind, background)
+        except InputError:
+            continue
+        space = space_of(PlannedLoss(name), 1e-4)
+        for trial in range(1, 6):
+            drawn = {key: rng.uniform(one.low, one.high) for key, (_, one) in space.items()}
+            chosen = with_values(PlannedLoss(name), drawn, trial)
+            build(chosen.loss).check_kind(kind, background)
+            if len(space) > 1:
+                assert chosen.loss != name
 
 
 def test_a_rate_of_its_own_is_where_the_search_of_a_competitor_begins(tmp_path):

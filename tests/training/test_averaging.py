@@ -8,9 +8,11 @@ from safetensors.torch import load_file
 from transformers import TrainerCallback
 
 from dicetune.errors import InputError
-from dicetune.training import RunConfig
+from dicetune.training import RunConfig, run
 from dicetune.training.averaging import AveragingTrainer
 from dicetune.training.folder import OWN_WEIGHTS
+from local_runs import SENTENCES, TRAINER
+from tiny import tiny_bert
 from training.test_trainer import items, tagger, trainer_of
 
 STEPS = {"max_steps": 9, "save_steps": 3, "eval_steps": 3, "logging_steps": 1}
@@ -102,9 +104,37 @@ def test_the_best_checkpoint_is_a_mean_where_it_is_of_the_last_share(tmp_path):
 
 def test_a_resume_with_another_average_is_refused(tmp_path):
     trained(tmp_path, 0.5)
-    for share, step, words in ((None, 9, "without a mean"), (1.0, 3, "with a mean")):
-        with pytest.raises(InputError, match=f"{words} of weights, got another in"):
+    none = "no mean of weights"
+    for share, step, words in (
+        (None, 9, f"{none}, got one with average=0.5"),
+        (1.0, 3, f"average=1, got one with {none}"),
+        (0.34, 9, "average=0.34, got one with average=0.5"),
+    ):
+        with pytest.raises(InputError, match=f"expected a checkpoint with {words} in"):
             trained(tmp_path / "more", share, resume=str(tmp_path / f"checkpoint-{step}"))
+
+
+def test_the_record_says_of_how_many_steps_the_model_is_the_mean_or_that_it_is_none(tmp_path):
+    tiny_bert(tmp_path / "model")
+    (tmp_path / "a.conll").write_text(SENTENCES * 3, encoding="utf-8")
+    places = {"model": str(tmp_path / "model"), "train": str(tmp_path / "a.conll")}
+    trainer = {**TRAINER, "max_steps": 6, "eval_steps": 2, "save_steps": 2}
+    still = {**trainer, "learning_rate": 0.0}  # the first evaluation is as good as any
+
+    def note(out, average, trainer):
+        config = RunConfig("ner", dev=places["train"], average=average, out=str(tmp_path / out),
+                           trainer=trainer, **places)  # fmt: skip
+        record = run(config)
+        step = record.training["best_step"]
+        return step, next(one for one in record.notes if f"(step {step})" in one)
+
+    step, said = note("all", 1.0, trainer)
+    assert said.endswith(f"is the mean of the weights of {step} steps")
+    step, said = note("none", 0.34, still)
+    assert step == 2
+    assert said.endswith(
+        "older than the last 34% of the steps, over which average=0.34 takes the mean"
+    )
 
 
 @pytest.mark.parametrize("share", [0, -0.5, 1.5])

@@ -80,7 +80,7 @@ def search(plan: Plan, out: Path, name: str) -> Generator[Trial, str | None, Fou
         trial = optuna.trial.Trial(study, unfinished[0]._trial_id) if unfinished else study.ask()
         for key, (_, allowed) in space.items():
             trial.suggest_float(key, allowed.low, allowed.high, log=allowed.log)
-        chosen = with_values(given, trial.params)
+        chosen = with_values(given, trial.params, trial.number)
         config = replace(plan, objectives={name: chosen}).config_of(name, seed)
         if plan.files["train"].path.startswith("sample:"):
             config |= _sample_files(out / SEARCH)
@@ -111,14 +111,16 @@ def space_of(objective: PlannedLoss, learning_rate: float) -> dict[str, tuple[fl
     return {"learning_rate": (learning_rate, allowed), **build(objective.loss).searchable()}
 
 
-def with_values(objective: PlannedLoss, drawn: Mapping[str, float]) -> PlannedLoss:
+def with_values(objective: PlannedLoss, drawn: Mapping[str, float], trial: int) -> PlannedLoss:
     """The objective with values of ``space_of``, of four digits as a configuration shows them.
 
+    Those of trial 0 are the user's, and stay as they are.
+
     Example:
-        >>> with_values(PlannedLoss("ce+dice"), {"2": 0.5, "learning_rate": 3e-5})
+        >>> with_values(PlannedLoss("ce+dice"), {"2": 0.5, "learning_rate": 3e-5}, 1)
         PlannedLoss(loss='ce+0.5*dice', settings={'trainer.learning_rate': 3e-05})
     """
-    values = {key: float(f"{value:.4g}") for key, value in drawn.items()}
+    values = {key: float(f"{one:.4g}") if trial else one for key, one in drawn.items()}
     settings = {**objective.settings, LEARNING_RATE: values.pop("learning_rate")}
     return PlannedLoss(build(objective.loss).with_values(values).spec, settings)
 
@@ -130,7 +132,7 @@ def _best_of(given: PlannedLoss, trials: list[Any], place: Path) -> tuple[Found,
     for trial in trials:
         if not trial.state.is_finished():
             continue
-        chosen, number = with_values(given, trial.params), trial.number + 1
+        chosen, number = with_values(given, trial.params, trial.number), trial.number + 1
         row: dict[str, Any] = {"number": number, "dev": trial.value, "loss": chosen.loss}
         row["learning_rate"] = chosen.settings[LEARNING_RATE]
         if trial.value is not None:

@@ -9,14 +9,20 @@ the items of the highest q, a tenth as many as M:
 - **Elkan and Noto**: the mean of q over M, their estimator e1 of c. Items that are hard to tell
   lower it, so that it is rather a lower bound.
 - **Rejected**: the share of M with q / c < 1/2, c the share at the surest: marks that models of
-  other texts find wrong once the missing marks are allowed for.
+  other texts would not make once the missing marks are allowed for. They are wrong or hard, so that
+  at most about as many are wrong.
 
-Intervals are percentiles over resamplings of whole units (sentences, texts).
+Intervals are percentiles over resamplings of whole units (sentences, texts). Those of the first and
+the third share reach at least as far as Wilson's (1927) for as many units, because a share of 0 or
+1 does not vary when it is resampled.
 
-When this fails: c asks that marks are left out at random. Where whole kinds of entities are left
-out, as by a list of names, a model learns to leave them out too, and c comes out near 1 (so on
-wikigold_distant, where 48% of the entities are marked). A mark that is wrong in the same way each
-time is learnt, and not rejected. Few examples make a model unsure of all.
+When this fails: c asks that marks are left out at random, equally often in each class, and that the
+model is sure of some items. Where whole kinds of entities are left out, as by a list of names, a
+model learns to leave them out too, and c comes out near 1. Right marks of a class that is marked
+less completely than the others count among the rejected. A mark that is wrong in the same way each
+time is learnt, and not rejected. A weak model is sure of nothing: c comes out low, and many marks
+are rejected. The chances must be those of cross-entropy without weights or a sampler, as other
+losses make a model more or less sure than it is right.
 
 Reference: Elkan and Noto, "Learning Classifiers from Only Positive and Unlabeled Data", KDD 2008,
 section 2.
@@ -24,6 +30,7 @@ section 2.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,14 +39,16 @@ from typing import Any
 import numpy as np
 
 from dicetune.decide.run_scores import read_scores
-from dicetune.errors import InputError, quoted
+from dicetune.errors import InputError, listed, quoted
 from dicetune.problems import problem_of
-from dicetune.records import PREDICTIONS_FILE, read_json_lines
+from dicetune.records import PREDICTIONS_FILE, RunRecord, read_json_lines
 
-SUREST = 0.1
+SUREST, FEWEST_SUREST = 0.1, 25
 RESAMPLINGS = 500
-FEWEST = 50
-"""Fewer marked items say nothing about the surest tenth."""
+FEWEST = 100
+"""Fewer marked items say nothing about the surest of them."""
+_WITHIN = 1.96  # standard errors of an interval of 95%
+_MOVES = ("sampler", "class_weight", "hard_negatives", "start_loss")  # what moves the chances
 
 
 @dataclass(frozen=True)
@@ -70,8 +79,16 @@ def annotation_of(folder: str | Path) -> Annotation:
     """The estimates for the texts of a run with folds, by its predictions and scores.
 
     Raises:
-        InputError: scores of another kind, or too few marks.
+        InputError: another loss than cross-entropy, scores of another kind, or too few marks.
     """
+    record = RunRecord.load(folder)
+    moved = [name for name in _MOVES if record.config.get(name)]
+    if (loss := record.objective["loss"]) != "ce" or moved:
+        raise InputError(
+            f"expected the chances of plain cross-entropy, got those of {quoted(loss)}"
+            f"{' with ' if moved else ''}{listed(moved)} in {quoted(folder)}, which are surer or "
+            "less sure than the models are right: train the folds with --loss ce alone"
+        )
     scores, settings = read_scores(folder)
     if settings is None:
         raise InputError(
@@ -127,11 +144,27 @@ def estimate_annotation(chance: np.ndarray, marked: np.ndarray, unit: np.ndarray
         ]
     )
     low, high = np.nanquantile(drawn, [0.025, 0.975], axis=0)
-    surest, mean, rejected = (
-        Share(float(value), float(bottom), float(top))
-        for value, bottom, top in zip(plain, low, high, strict=True)
-    )
+    top = _surest(chance, np.ones(len(chance)), count)
+    seen = len(np.unique(unit[top])), None, len(np.unique(unit[marked]))
+    surest, mean, rejected = map(_share, plain, low, high, seen)
     return Annotation(len(marked), count, surest, mean, rejected)
+
+
+def _share(value: float, low: float, high: float, units: int | None) -> Share:
+    """A share with an interval that reaches at least as far as Wilson's for as many units."""
+    if units is not None:
+        odd = _WITHIN**2 / units
+        middle = (value + odd / 2) / (1 + odd)
+        half = math.sqrt(value * (1 - value) * odd + odd**2 / 4) / (1 + odd)
+        low, high = min(low, middle - half), max(high, middle + half)
+    return Share(float(value), float(max(low, 0)), float(min(high, 1)))
+
+
+def _surest(chance: np.ndarray, weight: np.ndarray, total: float) -> np.ndarray:
+    """Which items the models are surest of, (N,) bool; the highest chance comes first."""
+    top: np.ndarray = np.cumsum(weight) <= max(SUREST * total, FEWEST_SUREST)
+    top |= chance >= chance[max(int(top.sum()) - 1, 0)]  # with those that are equally sure
+    return top
 
 
 def _estimates(chance: np.ndarray, marked: np.ndarray, weight: np.ndarray) -> Sequence[float]:
@@ -140,8 +173,7 @@ def _estimates(chance: np.ndarray, marked: np.ndarray, weight: np.ndarray) -> Se
     total = held.sum()
     if not total:
         return np.nan, np.nan, np.nan
-    top = np.cumsum(weight) <= max(SUREST * total, 1)
-    top |= chance >= chance[max(int(top.sum()) - 1, 0)]  # with those that are equally sure
+    top = _surest(chance, weight, total)
     surest = (held * top).sum() / max((weight * top).sum(), 1)
     rejected = (held * (chance < surest / 2)).sum() / total
     return surest, (held * chance).sum() / total, rejected

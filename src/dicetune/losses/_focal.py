@@ -7,7 +7,7 @@ less if p is low, as it is for an item with a wrong label.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Unpack
 
 import torch
@@ -315,3 +315,8 @@ class GeneralisedCrossEntropyLoss(Loss):
         """Refuse two different q where no item is negative; see ``Loss``."""
         super().check_kind(kind, background)
         _check_negatives(self.q_pos, self.q_neg, kind, background)
+
+    def with_values(self, values: Mapping[str, float]) -> Loss:
+        """A search moves both q together where they are equal: not every input has negatives."""
+        both = {"q_pos": values["q_neg"]} if self.q_pos == self.q_neg and values else {}
+        return super().with_values({**both, **values})

@@ -102,8 +102,9 @@ class Ruled:
             InputError: a type in which no item is left unmarked.
         """
         raise InputError(
-            "expected marks that may be missing (entities, a positive class, labels of texts) for "
-            f"--estimate-annotation, got {self.kind}: every item has a label"
+            "expected marks that may be missing for --estimate-annotation (a run of ner, of "
+            "multilabel, or of text or pair with a positive class), got a run that decides "
+            f"{self.kind}"
         )
 
     def why_fixed(self, gold: Sequence[Any]) -> str | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import Trainer, TrainerCallback, TrainerState
@@ -40,8 +41,7 @@ class MeanOfWeights(TrainerCallback):
 
     def steps(self, state: TrainerState) -> int:
         """Number of steps in the mean: 0 or less before the last share."""
-        last = max(round(self._share * state.max_steps), 1)
-        return state.global_step - state.max_steps + last
+        return averaged_steps(self._share, state.global_step, state.max_steps)
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
         """Count the weights of a step."""
@@ -64,6 +64,20 @@ class MeanOfWeights(TrainerCallback):
             name: weight.to(torch.promote_types(weight.dtype, torch.float32), copy=True)
             for name, weight in trained(model).items()
         }
+
+
+def averaged_steps(share: float, step: int, steps: int) -> int:
+    """Number of steps whose weights are in the mean after a step, of so many; below 1 none.
+
+    Example:
+        >>> averaged_steps(0.33, 190, 200), averaged_steps(0.33, 100, 200)
+        (56, -34)
+    """
+    return step - steps + max(round(share * steps), 1)
+
+
+def _average(share: str | None) -> str:
+    return "no mean of weights" if share is None else f"average={share}"
 
 
 def trained(model: nn.Module) -> dict[str, Tensor]:
@@ -98,6 +112,7 @@ class AveragingTrainer(Trainer):
             raise InputError(
                 "expected no average with FSDP or DeepSpeed, got one: no process has all weights"
             )
+        self._average = average
         self._mean = None if average is None else MeanOfWeights(average)
         if self._mean is not None:
             self.add_callback(self._mean)
@@ -134,20 +149,26 @@ class AveragingTrainer(Trainer):
             super()._save(output_dir, state_dict)
         if own and self.args.should_save:
             place = Path(self.args.output_dir if output_dir is None else output_dir)
-            save_file({name: each.contiguous() for name, each in own.items()}, place / OWN_WEIGHTS)
+            weights = {name: each.contiguous() for name, each in own.items()}
+            save_file(weights, place / OWN_WEIGHTS, {"average": f"{self._average:g}"})
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """The stock loading, which finds the mean; then the weights of the optimizer."""
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         place = Path(resume_from_checkpoint)
         state = TrainerState.load_from_json(str(place / TRAINER_STATE_NAME))
-        begun = self._mean is not None and self._mean.steps(state) > 0
-        if begun != (place / OWN_WEIGHTS).is_file():
+        began = None
+        if (place / OWN_WEIGHTS).is_file():
+            with safe_open(place / OWN_WEIGHTS, "pt") as kept:
+                began = (kept.metadata() or {}).get("average")
+        begins = self._mean is not None and self._mean.steps(state) > 0
+        expected = f"{self._average:g}" if begins else None
+        if began != expected:
             raise InputError(
-                f"expected a checkpoint {'with' if begun else 'without'} a mean of weights, got "
-                f"another in {quoted(place)}: give the average that its training had"
+                f"expected a checkpoint with {_average(expected)}, got one with {_average(began)} "
+                f"in {quoted(place)}: give the average that its training had"
             )
-        if self._mean is not None and begun:
+        if self._mean is not None and begins:
             self._mean.take(self._bare)
             put(load_file(place / OWN_WEIGHTS), self._bare)
 

@@ -31,6 +31,7 @@ from dicetune.records import (
 )
 from dicetune.tasks import Task
 from dicetune.tasks.encoded import Batches
+from dicetune.training.averaging import averaged_steps
 from dicetune.training.config import FP32
 from dicetune.training.folder import CONFIG_FILE, follow_umask
 from dicetune.training.prepare import Prepared
@@ -48,6 +49,15 @@ def record_of(prepared: Prepared, trainer: ObjectiveTrainer, seconds: float) -> 
         notes.append(
             f"the chosen checkpoint (step {best}) lies in the start phase: it was trained with "
             f"{recipe.start_loss.spec} alone"
+        )
+    if config.average is not None:
+        mean = averaged_steps(config.average, best, state.max_steps)
+        notes.append(
+            f"the chosen checkpoint (step {best}) is the mean of the weights of {mean} steps"
+            if mean > 0
+            else f"the chosen checkpoint (step {best}) is no mean of weights: it is older than the "
+            f"last {100 * config.average:g}% of the steps, over which average={config.average:g} "
+            "takes the mean"
         )
     return RunRecord(
         config=asdict(config),
