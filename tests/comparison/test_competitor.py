@@ -85,6 +85,10 @@ def test_a_number_is_short_and_keeps_its_value(value):
         ("ce with learning_rate=1", "give the key of the trainer (-s trainer.learning_rate"),
         ("ce with trainer.wheight_decay=1", "unknown trainer key 'wheight_decay'"),
         ("ce with class_weight.SITE=-1", "expected class_weight.SITE of at least 0"),
+        (
+            "ce with trainer.optim=adamm",
+            "'ce with trainer.optim=adamm': expected trainer keys that",
+        ),
         ("ce with class_weight.SPAM=2", "unknown label in class_weight 'SPAM'"),
     ],
 )
@@ -112,6 +116,30 @@ def test_every_shared_key_is_a_key_of_the_configuration_and_a_new_key_is_free():
     own = keys - {*SHARED}
     assert own >= {"sampler", "set", "prior_bias", "hard_negatives", "class_weight"}
     assert own <= prepare._FREE  # what only one competitor has makes no run read the data again
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "dice:average=micro with set=running",
+            "expected classes='foreground' with average='micro' over a softmax",
+        ),
+        ("gce:q_pos=0", "classes without a background, where no item is negative"),
+        ("ce with hard_negatives=3", "expected a background class"),
+    ],
+)
+def test_a_loss_that_does_not_fit_the_task_is_refused_before_another_trains(
+    files, tmp_path, name, said
+):
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.tsv").write_text("ham\tat nine\nspam\twin now\n", encoding="utf-8")
+    paths = {split: str(tmp_path / f"{split}.tsv") for split in ("train", "dev", "test")}
+    config = {"task": "text", "model": files.config["model"], **paths}
+    with pytest.raises(InputError) as refused:
+        make_plan(config, ["ce", name], 1)
+    assert str(refused.value).startswith(f"'{name}': ")
+    assert said in str(refused.value)
 
 
 def test_a_plan_without_settings_has_the_runs_that_it_had(files):

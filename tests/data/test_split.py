@@ -215,6 +215,23 @@ def test_a_column_keeps_rows_together(tmp_path, file, kind):
         split_file(TASKS["text"], path, tmp_path / "other", SHARES, group="users")
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_rows_without_a_group_stand_alone(tmp_path, file, kind):
+    rows = [
+        {"text": f"text {n}", "label": "ab"[n % 2], "user": None if n > 20 else f"u{n % 2}"}
+        for n in range(100)
+    ]
+    if kind == "csv":
+        path = tmp_path / "a.csv"
+        pandas.DataFrame(rows).to_csv(path, index=False)
+    else:
+        path = file(rows, "a.jsonl")
+    split = split_file(TASKS["text"], path, tmp_path / "out", SHARES, group="user")
+    assert "79 rows have no user, and are in no group" in split.record["notes"]
+    sizes = [len(re.findall(r"text \d", text_of(part))) for part in split.files.values()]
+    assert sizes == pytest.approx([60, 20, 20], abs=5)
+
+
 def test_the_same_request_finds_its_parts_and_another_is_refused(file, tmp_path):
     path, out = file(CSV, "a.csv"), tmp_path / "out"
     first = split_file(TASKS["text"], path, out, SHARES)

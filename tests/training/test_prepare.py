@@ -14,7 +14,8 @@ from dicetune.records import read_json
 from dicetune.tasks import TASKS, build_options
 from dicetune.training import RunConfig, run
 from dicetune.training.batches import PaddingCollator
-from dicetune.training.prepare import count_classes, doubts_of_choice, start_at_prior, weighted
+from dicetune.training.objective import weighted
+from dicetune.training.prepare import count_classes, doubts_of_choice, start_at_prior
 from families import FAMILIES
 from tiny import tiny_bert, wordpiece_tokenizer
 

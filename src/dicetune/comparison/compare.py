@@ -31,6 +31,7 @@ from dicetune.errors import DicetuneError, InputError, listed, of_extra, quoted,
 from dicetune.losses import build, code_of, imported_names
 from dicetune.models.adapters import LowRank
 from dicetune.models.encoder import MINILM, resolve_encoder
+from dicetune.models.tokenizer import load_tokenizer
 from dicetune.records import TUNED
 from dicetune.tasks.digest import data_digest
 from dicetune.training.auto import AUTO, recipe_of
@@ -44,9 +45,10 @@ from dicetune.training.config import (
 )
 from dicetune.training.defaults import open_keys, with_defaults
 from dicetune.training.precision import with_precision
-from dicetune.training.prepare import read_splits, weighted
+from dicetune.training.prepare import check_fit, read_splits
 from dicetune.training.processes import check_group
 from dicetune.training.results import weights_of
+from dicetune.training.run import trainer_arguments
 
 _log = logging.getLogger(__name__)
 SHARED = (
@@ -208,9 +210,13 @@ def make_plan(
             f"expected gold in the test file {quoted(splits['test'].source)}, on which the "
             "objectives are compared, got none: give another --test"
         )
-    for own in configs:
-        if own.class_weight:
-            weighted(own.recipe(), own.class_weight, task.labels)
+    tokenizer = load_tokenizer(source, aligns=task.aligns)
+    for competitor, own in zip(losses, configs, strict=True):
+        try:
+            check_fit(own, task, splits["train"], tokenizer)
+            trainer_arguments(own)
+        except InputError as error:
+            raise InputError(f"{quoted(competitor)}: {error}") from None
     shared, notes = with_defaults(shared, source, len(splits["train"]))
     for note in notes:
         _log.info(note)

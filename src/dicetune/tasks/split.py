@@ -270,12 +270,13 @@ def _groups(
     if table is not None and len(table.rows) == len(corpus):
         if group not in table.names:
             raise unknown_name("column for --group", group, table.names)
-        return [str(row[table.names.index(group)]) for row in table.rows], []
+        column = table.names.index(group)
+        return _named_groups([row[column] for row in table.rows], group)
     lines = read_lines(path) if Path(path).is_file() else []
     found = []
     for entry in corpus:
         try:
-            found.append(str(json.loads(lines[entry.line - 1])[group]))
+            found.append(json.loads(lines[entry.line - 1])[group])
         except (ValueError, TypeError, IndexError, KeyError):
             raise DataError(
                 path,
@@ -283,7 +284,14 @@ def _groups(
                 "JSON lines; documents of other files stay together without it",
                 line=entry.line,
             ) from None
-    return found, []
+    return _named_groups(found, group)
+
+
+def _named_groups(values: Sequence[Any], group: str) -> tuple[list[Any], list[str]]:
+    """Groups by name; a row without a name is in no group."""
+    named = [None if value is None or str(value).strip() == "" else str(value) for value in values]
+    alone = named.count(None)
+    return named, [f"{alone:,} rows have no {group}, and are in no group"] if alone else []
 
 
 def _said(

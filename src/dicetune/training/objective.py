@@ -19,11 +19,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from dicetune.errors import InputError, quoted
-from dicetune.loss_input import Kind, LossInput, item_count
+from dicetune.errors import InputError, quoted, unknown_name
+from dicetune.loss_input import Kind, LossInput, LossTarget, item_count
 from dicetune.losses import (
     Call,
     Loss,
+    Recipe,
+    SumLoss,
     additive_and_sums,
     check_selection,
     hardest_negatives,
@@ -51,7 +53,7 @@ class Objective:
         self.loss.to(device)
         return self
 
-    def check(self, inputs: Sequence[LossInput], set: str = BATCH) -> None:
+    def check(self, inputs: Sequence[LossInput | LossTarget], set: str = BATCH) -> None:
         """Refuse inputs for which the loss, the selection or the set has no meaning."""
         averages = LossSet.of(set).steps is not None
         for item in inputs:
@@ -342,3 +344,44 @@ def _given(item: LossInput) -> Call:
 
 def _apply(term: Loss, item: LossInput) -> Tensor:
     return term(item.logits, item.target, **_given(item))
+
+
+def weighted(recipe: Recipe, weights: Mapping[str, float], labels: Sequence[str]) -> Recipe:
+    """The recipe whose losses weigh the classes by label; other labels weigh 1.
+
+    Example:
+        >>> from dicetune.losses import recipe
+        >>> print(weighted(recipe("ce+0.5*dice"), {"spam": 2}, ["ham", "spam"]))
+        ce:class_weight=1/2+0.5*dice:class_weight=1/2
+    """
+    for name in weights:
+        if name not in labels:
+            raise unknown_name("label in class_weight", name, labels)
+    if not weights:
+        return recipe
+    vector = [weights.get(label, 1.0) for label in labels]
+    start = recipe.start_loss
+    return replace(
+        recipe,
+        loss=_weighted(recipe.loss, vector),
+        start_loss=None if start is None else _weighted(start, vector),
+    )
+
+
+def _weighted(loss: Loss, vector: Sequence[float]) -> Loss:
+    terms = []
+    for coefficient, term in loss.terms():
+        options = term.options()
+        if term.imported is not None:
+            raise InputError(
+                f"expected losses of dicetune beside class_weight, got {quoted(term.spec)}: give "
+                "your loss its weights as an option of the loss, and leave class_weight out"
+            )
+        if options.get("class_weight", vector) is not None:
+            what = "a class_weight" if "class_weight" in options else "no such option"
+            raise InputError(
+                f"expected losses that take class_weight, got {quoted(term.spec)} with {what}: "
+                "leave class_weight out, or name another loss (`dicetune losses`)"
+            )
+        terms.append((coefficient, type(term)(**{**options, "class_weight": vector})))
+    return SumLoss.of(terms)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from dicetune.data import MANY_UNKNOWN
-from dicetune.errors import InputError, NoGoldError, listed, of_extra, quoted, unknown_name
+from dicetune.errors import InputError, NoGoldError, listed, of_extra, quoted
 from dicetune.loss_input import Kind
-from dicetune.losses import Loss, Recipe, SumLoss, code_of
+from dicetune.losses import Recipe, code_of
 from dicetune.models import (
     LowRank,
     check_vocabulary,
@@ -27,6 +27,7 @@ from dicetune.models import (
     window_length,
     with_characters,
 )
+from dicetune.models.tokenizer import LONGEST_BY_DEFAULT
 from dicetune.records import PREDICTIONS_FILE
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
 from dicetune.tasks.digest import data_digest
@@ -36,7 +37,7 @@ from dicetune.training.choice import Choice
 from dicetune.training.config import SAMPLE, RunConfig
 from dicetune.training.defaults import with_defaults
 from dicetune.training.heads import with_class_counts
-from dicetune.training.objective import Objective
+from dicetune.training.objective import Objective, weighted
 from dicetune.training.sets import LossSet
 
 _log = logging.getLogger(__name__)
@@ -297,45 +298,6 @@ def _most(config: RunConfig) -> dict[str, int | None]:
     return {"train": config.max_train, "dev": config.max_dev, "test": config.max_test}
 
 
-def weighted(recipe: Recipe, weights: Mapping[str, float], labels: Sequence[str]) -> Recipe:
-    """The recipe whose losses weigh the classes by label; other labels weigh 1.
-
-    Example:
-        >>> from dicetune.losses import recipe
-        >>> print(weighted(recipe("ce+0.5*dice"), {"spam": 2}, ["ham", "spam"]))
-        ce:class_weight=1/2+0.5*dice:class_weight=1/2
-    """
-    for name in weights:
-        if name not in labels:
-            raise unknown_name("label in class_weight", name, labels)
-    vector = [weights.get(label, 1.0) for label in labels]
-    start = recipe.start_loss
-    return replace(
-        recipe,
-        loss=_weighted(recipe.loss, vector),
-        start_loss=None if start is None else _weighted(start, vector),
-    )
-
-
-def _weighted(loss: Loss, vector: Sequence[float]) -> Loss:
-    terms = []
-    for coefficient, term in loss.terms():
-        options = term.options()
-        if term.imported is not None:
-            raise InputError(
-                f"expected losses of dicetune beside class_weight, got {quoted(term.spec)}: give "
-                "your loss its weights as an option of the loss, and leave class_weight out"
-            )
-        if options.get("class_weight", vector) is not None:
-            what = "a class_weight" if "class_weight" in options else "no such option"
-            raise InputError(
-                f"expected losses that take class_weight, got {quoted(term.spec)} with {what}: "
-                "leave class_weight out, or name another loss (`dicetune losses`)"
-            )
-        terms.append((coefficient, type(term)(**{**options, "class_weight": vector})))
-    return SumLoss.of(terms)
-
-
 def count_classes(task: Task, encoded: Encoded, collator: PaddingCollator) -> dict[str, Tensor]:
     """Items of each class in the training split, by the name of the loss input.
 
@@ -420,6 +382,16 @@ def start_at_prior(task: Task, model: Any, class_counts: Mapping[str, Tensor]) -
             others = torch.log(outside / (counts.sum() - outside).clamp(min=1))
             bias.zero_()
             bias[task.background] = others + math.log(max(len(counts) - 1, 1))
+
+
+def check_fit(config: RunConfig, task: Task, train: Data, tokenizer: Any) -> None:
+    """Refuse losses that have no meaning for the targets of a task, before a model is loaded."""
+    length = config.max_length or LONGEST_BY_DEFAULT
+    first = task.encode(train.first(1), tokenizer, length, training=True).features[:1]
+    collator = PaddingCollator(tokenizer, {**task.targets, **task.extra_inputs}, 1)
+    targets = task.loss_targets(collator(first))
+    for loss in weighted(config.recipe(), config.class_weight or {}, task.labels).losses:
+        Objective(loss, config.hard_negatives).check(targets, config.set)
 
 
 def _rehearse(prepared: Prepared, model: Any) -> Collection[Kind]:

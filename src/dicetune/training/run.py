@@ -224,7 +224,24 @@ def _trainer(
 
 
 def _arguments(prepared: Prepared, folder: Path) -> TrainingArguments:
-    config = prepared.config
+    arguments = trainer_arguments(
+        prepared.config,
+        output_dir=str(folder / CHECKPOINTS),
+        load_best_model_at_end=True,
+        metric_for_best_model=prepared.choice.metric,
+        greater_is_better=True,
+        label_names=list(prepared.task.targets),
+    )
+    check_group(arguments.world_size, arguments.process_index)
+    return arguments
+
+
+def trainer_arguments(config: RunConfig, **of_a_run: Any) -> TrainingArguments:
+    """The arguments of a trainer, which fit together and whose packages are installed.
+
+    Raises:
+        InputError: says which do not.
+    """
     keys = {
         **group_arguments(use_cpu=config.trainer.get("use_cpu", False)),
         **precision_arguments(config.precision),
@@ -238,13 +255,9 @@ def _arguments(prepared: Prepared, folder: Path) -> TrainingArguments:
     try:
         arguments = TrainingArguments(
             **keys,
-            output_dir=str(folder / CHECKPOINTS),
+            **of_a_run,
             seed=config.seed,
-            load_best_model_at_end=True,
-            metric_for_best_model=prepared.choice.metric,
-            greater_is_better=True,
             remove_unused_columns=False,
-            label_names=list(prepared.task.targets),
             restore_callback_states_from_checkpoint=True,
             eval_do_concat_batches=False,  # a task decodes batches
         )
@@ -264,5 +277,4 @@ def _arguments(prepared: Prepared, folder: Path) -> TrainingArguments:
                 f"expected a trainer.report_to whose package is installed, got {quoted(name)} "
                 f"({str(error).strip().splitlines()[0]}): pip install {name.replace('_', '-')}"
             ) from None
-    check_group(arguments.world_size, arguments.process_index)
     return arguments

@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from dicetune.data import read_entities, read_texts, read_tokens
-from dicetune.data.exports.brat import BROKEN, OTHER
+from dicetune.data.exports.brat import ALONE, BROKEN, OTHER
 from dicetune.data.exports.docbin import SOME_MISSING
 from dicetune.data.exports.read import IN_SPAN, UNMARKED
 from dicetune.errors import DataError, DicetuneError
@@ -36,6 +36,16 @@ def test_a_folder_with_folders_and_one_file(tmp_path):
     alone = read_tokens(tmp_path / "b" / "c.ann")
     assert (alone.sentences[0].id, found_spans(alone)[0]) == ("c", found_spans(corpus)[-1])
     assert found_spans(read_tokens(tmp_path / "b" / "c.txt", format="brat")) == found_spans(alone)
+
+
+def test_a_text_without_annotations_is_left_out_and_noted(tmp_path):
+    brat(tmp_path, "a", "at Bonn", "T1\tLOC 3 7\tBonn")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "README.txt").write_text("who marked what", encoding="utf-8")
+    corpus = read_tokens(tmp_path)
+    assert (len(corpus), rules(corpus)) == (1, {ALONE: 1})
+    assert any("b/README.txt" in str(note) for note in corpus.notes)
+    assert rules(read_tokens(tmp_path / "a.ann")) == {}
 
 
 def test_discontinuous_spans_and_other_annotations(tmp_path):

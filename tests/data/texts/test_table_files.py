@@ -73,6 +73,13 @@ def test_a_sheet_is_named_behind_the_file(book):
 def test_a_name_with_the_sign_of_sheets_is_a_file(tmp_path):
     FRAME.to_excel(tmp_path / "a.xlsx#b.xlsx", index=False)
     assert rows(read_texts(tmp_path / "a.xlsx#b.xlsx")) == ROWS
+    with pandas.ExcelWriter(tmp_path / "b.XLSX".lower()) as book:
+        FRAME.to_excel(book, sheet_name="a#1", index=False)
+        FRAME[:2].to_excel(book, sheet_name="a", index=False)
+    assert rows(read_texts(tmp_path / "b.xlsx#a#1")) == ROWS
+    (tmp_path / "c#d").mkdir()
+    (tmp_path / "b.xlsx").rename(tmp_path / "c#d" / "b.xlsx")
+    assert rows(read_texts(tmp_path / "c#d" / "b.xlsx#a")) == ROWS[:2]
 
 
 def test_a_sheet_has_a_digest_of_its_own(book):

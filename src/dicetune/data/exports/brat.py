@@ -25,6 +25,7 @@ from dicetune.data.files.text import Place, no_utf8, read_bytes
 from dicetune.errors import DataError, quoted
 
 BROKEN = "discontinuous spans: left out, as words in between do not belong to them"
+ALONE = "texts .txt without annotations .ann beside them: not read"
 OTHER = "annotations that are no spans (relations, events, attributes, notes): not read"
 
 _SPAN = re.compile(r"(T\S*)\t(\S+) (\d{1,9} \d{1,9}(?:;\d{1,9} \d{1,9})*)(?:\t(.*))?")
@@ -66,6 +67,10 @@ def parse_brat(export: Export) -> Iterator[Document]:
             )
     else:
         files = [given.with_suffix(".ann")]
+    read = {*files, *(path.with_suffix(".txt") for path in files)}
+    for text in brat_files(given) if given.is_dir() else ():
+        if text not in read:
+            export.notes.add(ALONE, Place(str(text)))
     for file in files:
         name = file.relative_to(given) if given.is_dir() else Path(file.name)
         yield _document(file, name.with_suffix("").as_posix(), export)

@@ -42,8 +42,8 @@ NAMED_SEPARATORS = {"tab": "\t", "comma": ",", "semicolon": ";", "pipe": "|", "s
 BLANK = "blank lines: no rows"
 
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
-_SAMPLE = 100
-_AT_ONCE = 1 << 16  # characters
+_SHEET = re.compile(r"(.*?\.xls[xm])#(.+)", re.IGNORECASE | re.DOTALL)
+_SAMPLE, _AT_ONCE = 100, 1 << 16  # lines, characters
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,8 @@ def is_excel(path: str | Path) -> bool:
 
 def sheet_of(path: str | Path) -> tuple[Path, str | None]:
     """The file of a workbook and the sheet that a path names: "a.xlsx#Sheet"."""
-    file, mark, sheet = str(path).rpartition("#")
-    return (Path(file), sheet) if mark and not Path(path).is_file() else (Path(path), None)
+    found = None if Path(path).is_file() else _SHEET.fullmatch(str(path))
+    return (Path(path), None) if found is None else (Path(found[1]), found[2])
 
 
 def excel_sheet(path: str | Path, **how: Any) -> tuple[str, Any]:
