@@ -18,15 +18,7 @@ from dicetune.errors import InputError, listed, quoted
 from dicetune.onnx_model import EXPORT_FILE, OnnxFolder
 from dicetune.problems import PROBLEMS
 from dicetune.records import DEFAULT, RUN_FILE, members_of, silent_log
-from dicetune.tasks import (
-    Data,
-    Encoded,
-    Scores,
-    Task,
-    Trained,
-    Use,
-    build_options,
-)
+from dicetune.tasks import Data, Encoded, Scores, Task, Trained, Use, build_options
 from dicetune.tasks.encoded import Batches
 
 CPU_POSITIONS = 512

@@ -14,13 +14,7 @@ from comparisons import PROBLEMS, make_comparison
 from dicetune.comparison.summary import summarise_run
 from dicetune.decide.folder import tune_folder
 from dicetune.errors import InputError
-from dicetune.records import (
-    PROBLEM_KEY,
-    RunRecord,
-    read_json,
-    read_json_lines,
-    write_json_lines,
-)
+from dicetune.records import PROBLEM_KEY, RunRecord, read_json, read_json_lines, write_json_lines
 from dicetune.reporting import render
 from dicetune.tasks import TASKS
 from referees import score

@@ -6,15 +6,7 @@ import json
 import pytest
 from rich.console import Console
 
-from dicetune.data import (
-    Corpus,
-    Inspection,
-    Note,
-    Ratio,
-    Sentence,
-    SplitReport,
-    inspect_tokens,
-)
+from dicetune.data import Corpus, Inspection, Note, Ratio, Sentence, SplitReport, inspect_tokens
 from dicetune.data.inspect import Conflict, Item, find_conflicts, find_leaks
 from dicetune.terminal import inspection_tables
 

@@ -10,52 +10,21 @@ from typing import Annotated
 import typer
 
 import dicetune
-from dicetune.flags import (
-    DATA,
-    LOSS,
-    RUN,
-    AddCharacters,
-    BatchSize,
-    Config,
-    Data,
-    Dev,
-    Epochs,
-    Format,
-    Group,
-    LearningRate,
-    Lora,
-    MaxLength,
-    MaxTrain,
-    Model,
-    Number,
-    Options,
-    Precision,
-    Sampler,
-    Settings,
-    Shares,
-    SplitSeed,
-    Task,
-    Text,
-    Texts,
-    Train,
-    flag,
-    given_by,
-    show,
-    switch,
-)
+from dicetune import flags
+from dicetune.flags import DATA, LOSS, RUN, Number, Text, Texts, flag, given_by, show, switch
 
 
 def compare(
-    task: Task = None,
-    train: Train = None,
-    dev: Dev = None,
+    task: flags.Task = None,
+    train: flags.Train = None,
+    dev: flags.Dev = None,
     test: Annotated[Text, flag("File that decides which loss is better.", panel=DATA)] = None,
-    data: Data = None,
-    split: Shares = None,
-    split_seed: SplitSeed = None,
-    group: Group = None,
-    format: Format = None,
-    max_train: MaxTrain = None,
+    data: flags.Data = None,
+    split: flags.Shares = None,
+    split_seed: flags.SplitSeed = None,
+    group: flags.Group = None,
+    format: flags.Format = None,
+    max_train: flags.MaxTrain = None,
     predictions: Annotated[
         Texts,
         flag(
@@ -64,9 +33,9 @@ def compare(
             panel=DATA,
         ),
     ] = None,
-    model: Model = None,
-    max_length: MaxLength = None,
-    add_characters: AddCharacters = None,
+    model: flags.Model = None,
+    max_length: flags.MaxLength = None,
+    add_characters: flags.AddCharacters = None,
     losses: Annotated[
         Texts,
         flag(
@@ -107,13 +76,13 @@ def compare(
             panel=LOSS,
         ),
     ] = None,
-    epochs: Epochs = None,
-    lr: LearningRate = None,
-    batch_size: BatchSize = None,
-    precision: Precision = None,
-    lora: Lora = None,
-    sampler: Sampler = None,
-    option: Options = None,
+    epochs: flags.Epochs = None,
+    lr: flags.LearningRate = None,
+    batch_size: flags.BatchSize = None,
+    precision: flags.Precision = None,
+    lora: flags.Lora = None,
+    sampler: flags.Sampler = None,
+    option: flags.Options = None,
     out: Annotated[
         Text, flag("Folder of the comparison; --out alone continues it.", panel=RUN)
     ] = None,
@@ -121,8 +90,8 @@ def compare(
         Text,
         flag("What the title of the report calls the data.", panel=RUN, default="their folder"),
     ] = None,
-    config: Config = None,
-    settings: Settings = None,
+    config: flags.Config = None,
+    settings: flags.Settings = None,
     keep_models: Annotated[
         bool | None,
         switch(

@@ -10,18 +10,9 @@ from typing import Annotated
 import typer
 
 import dicetune
+from dicetune import flags
 from dicetune.errors import InputError, printable
-from dicetune.flags import (
-    Group,
-    Json,
-    Number,
-    Options,
-    Text,
-    flag,
-    given_by,
-    show,
-    switch,
-)
+from dicetune.flags import Number, Text, flag, given_by, show, switch
 
 
 def inspect(
@@ -44,8 +35,8 @@ def inspect(
             "--estimate-annotation",
         ),
     ] = False,
-    option: Options = None,
-    as_json: Json = False,
+    option: flags.Options = None,
+    as_json: flags.Json = False,
 ) -> None:
     """Describe data with gold: imbalance, repairs, duplicates, conflicts, unknown sub-words."""
     show(dicetune.inspect(**given_by(locals())), as_json)
@@ -60,11 +51,11 @@ def split(
         flag("Shares of train, dev and test, or of train and dev.", "--split", metavar="A/B[/C]"),
     ] = "80/10/10",
     seed: Annotated[int, flag("Seed of the split.", "--split-seed", metavar="N")] = 1,
-    group: Group = None,
+    group: flags.Group = None,
     format: Annotated[str, flag("Format of the file, e.g. conll.")] = "auto",
-    option: Options = None,
+    option: flags.Options = None,
     overwrite: Annotated[bool, switch("Replace another split in --out.", "--overwrite")] = False,
-    as_json: Json = False,
+    as_json: flags.Json = False,
 ) -> None:
     """Split one file: labels in equal shares, equal texts together, rows as they are."""
     if out is None:

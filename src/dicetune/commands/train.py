@@ -6,55 +6,24 @@ import sys
 from typing import Annotated
 
 import dicetune
-from dicetune.flags import (
-    DATA,
-    LOSS,
-    RUN,
-    TRAINING,
-    AddCharacters,
-    BatchSize,
-    Config,
-    Data,
-    Dev,
-    Epochs,
-    Format,
-    Group,
-    LearningRate,
-    Lora,
-    MaxLength,
-    MaxTrain,
-    Model,
-    Number,
-    Options,
-    Precision,
-    Sampler,
-    Settings,
-    Shares,
-    SplitSeed,
-    Task,
-    Text,
-    Train,
-    flag,
-    given_by,
-    show,
-    switch,
-)
+from dicetune import flags
+from dicetune.flags import DATA, LOSS, RUN, TRAINING, Number, Text, flag, given_by, show, switch
 
 
 def train(
-    task: Task = None,
-    train: Train = None,
-    dev: Dev = None,
+    task: flags.Task = None,
+    train: flags.Train = None,
+    dev: flags.Dev = None,
     test: Annotated[Text, flag("File that is scored once, at the end.", panel=DATA)] = None,
-    data: Data = None,
-    split: Shares = None,
-    split_seed: SplitSeed = None,
-    group: Group = None,
-    format: Format = None,
-    max_train: MaxTrain = None,
-    model: Model = None,
-    max_length: MaxLength = None,
-    add_characters: AddCharacters = None,
+    data: flags.Data = None,
+    split: flags.Shares = None,
+    split_seed: flags.SplitSeed = None,
+    group: flags.Group = None,
+    format: flags.Format = None,
+    max_train: flags.MaxTrain = None,
+    model: flags.Model = None,
+    max_length: flags.MaxLength = None,
+    add_characters: flags.AddCharacters = None,
     loss: Annotated[
         Text,
         flag("Loss, e.g. ce+0.5*dice (`dicetune losses` lists all).", panel=LOSS, default="auto"),
@@ -91,12 +60,12 @@ def train(
             default="tuned",
         ),
     ] = None,
-    epochs: Epochs = None,
-    lr: LearningRate = None,
-    batch_size: BatchSize = None,
-    precision: Precision = None,
-    lora: Lora = None,
-    sampler: Sampler = None,
+    epochs: flags.Epochs = None,
+    lr: flags.LearningRate = None,
+    batch_size: flags.BatchSize = None,
+    precision: flags.Precision = None,
+    lora: flags.Lora = None,
+    sampler: flags.Sampler = None,
     patience: Annotated[
         Number,
         flag(
@@ -109,10 +78,10 @@ def train(
     seed: Annotated[
         Number, flag("Seed of head, batches and dropout.", panel=TRAINING, default="1")
     ] = None,
-    option: Options = None,
+    option: flags.Options = None,
     out: Annotated[Text, flag("Folder that the run makes, e.g. runs/a.", panel=RUN)] = None,
-    config: Config = None,
-    settings: Settings = None,
+    config: flags.Config = None,
+    settings: flags.Settings = None,
     overwrite: Annotated[
         bool, switch("Delete an earlier run in --out.", "--overwrite", panel=RUN)
     ] = False,

@@ -7,15 +7,7 @@ from typing import Annotated
 import typer
 
 import dicetune
-from dicetune.flags import (
-    File,
-    Json,
-    Text,
-    flag,
-    given_by,
-    show,
-    switch,
-)
+from dicetune.flags import File, Json, Text, flag, given_by, show, switch
 
 
 def tune(

@@ -9,18 +9,8 @@ from typing import Annotated
 import typer
 
 import dicetune
-from dicetune.flags import (
-    Decision,
-    Json,
-    Number,
-    Options,
-    Text,
-    Texts,
-    flag,
-    given_by,
-    show,
-    switch,
-)
+from dicetune import flags
+from dicetune.flags import Number, Text, Texts, flag, given_by, show, switch
 
 
 def evaluate(
@@ -43,9 +33,9 @@ def evaluate(
         Text, flag("Format of DATA beside a file of predictions.", default="auto")
     ] = None,
     split: Annotated[Text, flag("Split to score, e.g. test, in a file of several.")] = None,
-    decision: Decision = None,
-    option: Options = None,
-    as_json: Json = False,
+    decision: flags.Decision = None,
+    option: flags.Options = None,
+    as_json: flags.Json = False,
 ) -> None:
     """Score a model on data with gold, or the predictions of any tool."""
     show(dicetune.evaluate(**given_by(locals())), as_json)
@@ -66,8 +56,8 @@ def predict(
         Text,
         flag("Output format, e.g. jsonl (`dicetune tasks` lists all).", default="the first"),
     ] = None,
-    decision: Decision = None,
-    option: Options = None,
+    decision: flags.Decision = None,
+    option: flags.Options = None,
     out: Annotated[str, flag("File to write; '-' is the output stream.")] = "-",
 ) -> None:
     """Predict for texts given here, a file or a stream, whose lines are answered as they come."""
@@ -85,9 +75,9 @@ def export(
     ],
     out: Annotated[Path, flag("New folder, e.g. runs/a-onnx.")],
     int8: Annotated[bool, switch("With onnx: weights in 8 bits.", "--int8")] = False,
-    decision: Decision = None,
+    decision: flags.Decision = None,
     task: Annotated[Text, flag("Task of a model that dicetune did not train, e.g. pair.")] = None,
-    as_json: Json = False,
+    as_json: flags.Json = False,
 ) -> None:
     """Write a model for other tools, with its decision rule."""
     show(dicetune.export(**given_by(locals())), as_json)
@@ -114,14 +104,14 @@ def serve(
         str, flag("Address to listen on; 0.0.0.0 serves other machines.")
     ] = "127.0.0.1",
     port: Annotated[int, flag("Port to listen on.")] = 8000,
-    decision: Decision = None,
+    decision: flags.Decision = None,
     task: Annotated[Text, flag("Task of a model that dicetune did not train, e.g. pair.")] = None,
     texts: Annotated[Number, flag("Most texts of a request; by default 64.")] = None,
     characters: Annotated[Number, flag("Most characters of a request; by default 100000.")] = None,
     seconds: Annotated[
         float | None, flag("Longest time until an answer, e.g. 5; by default 30.")
     ] = None,
-    option: Options = None,
+    option: flags.Options = None,
 ) -> None:
     """Answer HTTP requests: texts in, answers out, as JSON."""
     dicetune.serve(**given_by(locals()))

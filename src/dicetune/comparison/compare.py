@@ -35,14 +35,7 @@ from dicetune.models.tokenizer import load_tokenizer
 from dicetune.records import TUNED
 from dicetune.tasks.digest import data_digest
 from dicetune.training.auto import AUTO, recipe_of
-from dicetune.training.config import (
-    FP32,
-    SAMPLE,
-    SHORT,
-    TRAINER_DEFAULTS,
-    RunConfig,
-    read_setting,
-)
+from dicetune.training.config import FP32, SAMPLE, SHORT, TRAINER_DEFAULTS, RunConfig, read_setting
 from dicetune.training.defaults import open_keys, with_defaults
 from dicetune.training.precision import with_precision
 from dicetune.training.prepare import check_fit, read_splits

@@ -27,12 +27,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from dicetune.data.files.hub import load_split, names_data_set
-from dicetune.data.files.json_objects import (
-    behind_space,
-    is_name,
-    json_objects,
-    whole_characters,
-)
+from dicetune.data.files.json_objects import behind_space, is_name, json_objects, whole_characters
 from dicetune.data.files.rows import Numbering, Rows, Texts
 from dicetune.data.files.tables import InputTable
 from dicetune.data.files.text import NoteBook, Place, read_lines, source_name
