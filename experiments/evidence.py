@@ -42,6 +42,7 @@ from dicetune.records import DEFAULT, METRICS_FILE, TUNED, by_decision, read_jso
 
 HERE = Path(__file__).parent
 RECORDS, RUNS = HERE / "evidence", Path("runs/evidence")
+BETTER, WORSE, UNDECIDED = "#d0722a", "#3b82d6", "#8a8a8a"
 TIMES = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
 
 
@@ -296,12 +297,16 @@ def figure(stage: str, path: Path) -> None:
         for place, (_, row) in enumerate(rows):
             middle = 100 * (row.difference or 0.0)
             low, high = (100 * end for end in row.interval or (row.difference, row.difference))
-            axis.plot([low, high], [place, place], color="#7d7d7d", linewidth=1.2)
-            axis.plot(middle, place, "o", color="#d0722a" if low > 0 else "#3b82d6", markersize=4)
+            color = BETTER if low > 0 else WORSE if high < 0 else UNDECIDED
+            axis.plot([low, high], [place, place], color=color, linewidth=1.2)
+            axis.plot(middle, place, "o", color=color, markersize=4)
         axis.axvline(0, color="#7d7d7d", linewidth=0.8)
         axis.set_yticks(range(len(rows)), [name for name, _ in rows])
         axis.invert_yaxis()
-        axis.set_xlabel("points against cross-entropy, both with a tuned decision (95%)")
+        axis.set_xlabel(
+            "points against cross-entropy, both with a tuned decision (95%); "
+            "orange: better, blue: worse, grey: undecided"
+        )
         plot.savefig(path, bbox_inches="tight", metadata={"Date": None})
         plt.close(plot)
 
