@@ -271,13 +271,11 @@ def inspect(
             "expected --suspicious or --estimate-annotation, got both: ask for them one by one"
         )
     if suspicious is not None or estimate_annotation:
-        given = {"task": task, "options": options, "format": format, "model": model}
-        usual = {"task": None, "format": "auto", "model": "minilm"}
-        if beside := [name for name, one in given.items() if one and one != usual.get(name)]:
-            raise InputError(
-                f"expected the folder of a run alone, got {listed(beside)} beside it: the run "
-                "says how its files are read"
-            )
+        beside = {"task": task, "options": options, "format": format != "auto"}
+        beside["model"] = model != "minilm"
+        if any(beside.values()):
+            got = listed(name for name, is_given in beside.items() if is_given)
+            raise InputError(f"expected the folder of a run alone, got {got} beside it")
         return _annotation(files) if suspicious is None else _suspicious(files, suspicious)
     from dicetune.models import load_tokenizer, resolve_encoder, subword_counter
     from dicetune.tasks import Trained, build_options, task_reading
@@ -360,19 +358,18 @@ def _annotation_tables(found: Any) -> list[Any]:
             "95%": numbers.interval([one.low, one.high]),
         }
         for name, one in (
-            ("marked, of the items the models are surest of", found.surest),
-            ("mean chance of a marked item (Elkan and Noto)", found.elkan_noto),
-            ("marked items that the models would not mark", found.rejected),
+            ("marked where the models are surest", found.surest),
+            ("mean chance of a mark (Elkan and Noto)", found.elkan_noto),
+            ("marks that the models would not make", found.rejected),
         )
     ]
-    title = f"Annotation: {found.marked:,} of {found.items:,} items are marked"
+    title = f"Annotation: {found.marked:,} marks of {found.items:,} words or texts"
     return [
         terminal.plain_table(rows, title),
-        "If marks are left out at random, equally often in each class, and the models are sure of "
-        "some items, the first share is the share of all positives that is marked; hard items make "
-        "the second share lower. The third share are marks that are wrong or hard: at most about "
-        "as many are wrong. Marks that are always left out, or always wrong in the same way, are "
-        "learnt and not found.",
+        "If marks are left out at random, and the models are sure of some items, the first share "
+        "is the share of all positives that is marked; hard items make the second share lower. The "
+        "third share are marks that are wrong or hard: at most about as many are wrong. Marks that "
+        "are always left out, or always wrong in the same way, are learnt and not found.",
     ]
 
 

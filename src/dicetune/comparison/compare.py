@@ -361,10 +361,8 @@ def split_settings(text: str) -> tuple[str, dict[str, Any]]:
                 "and decision are equal for all losses of a comparison; give it beside the losses"
             )
         if (name, value) == ("precision", AUTO):
-            raise InputError(
-                f"expected precision=fp32 or precision=bf16 after 'with', got {quoted(part)}: what "
-                "a competitor does may not depend on the machine"
-            )
+            got = "auto, which depends on the machine"
+            raise InputError(f"expected precision=fp32 or precision=bf16 after 'with', got {got}")
         if name in settings:
             raise InputError(f"expected {name} once, got it twice in {quoted(text)}: keep one")
         settings[name] = read_setting(name, value)

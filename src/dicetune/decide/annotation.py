@@ -1,8 +1,8 @@
 """How incomplete and how wrong an annotation is, by models that have not seen what they score.
 
-The scores must be out of fold (``train --folds``). With q(i) the probability that item i is marked
-(a word of an entity, a text of the positive class, a label that is set), M the marked items and T
-the items of the highest q, a tenth as many as M:
+The scores must be out of fold (``train --folds``). With q(i) the probability that item i has a mark
+of a class (an entity type, the positive class, a label), M the marked items and T the items of the
+highest q, a tenth as many as M:
 
 - **Marked at the surest**: the share of T that is marked. Where the model is sure, and marks are
   left out at random, it is the share c of all positives that is marked (g(x) = c p(x) with p = 1).
@@ -12,17 +12,17 @@ the items of the highest q, a tenth as many as M:
   other texts would not make once the missing marks are allowed for. They are wrong or hard, so that
   at most about as many are wrong.
 
-Intervals are percentiles over resamplings of whole units (sentences, texts). Those of the first and
-the third share reach at least as far as Wilson's (1927) for as many units, because a share of 0 or
-1 does not vary when it is resampled.
+Each class has a c of its own, as some may be marked less completely; classes of few marks share
+one. The shares told are those of all marks, Σ m_k / Σ (m_k / c_k) for m_k marks of class k.
 
-When this fails: c asks that marks are left out at random, equally often in each class, and that the
-model is sure of some items. Where whole kinds of entities are left out, as by a list of names, a
-model learns to leave them out too, and c comes out near 1. Right marks of a class that is marked
-less completely than the others count among the rejected. A mark that is wrong in the same way each
-time is learnt, and not rejected. A weak model is sure of nothing: c comes out low, and many marks
-are rejected. The chances must be those of cross-entropy without weights or a sampler, as other
-losses make a model more or less sure than it is right.
+Intervals are percentiles over resamplings of whole units (sentences, texts), those of the first and
+the third share at least Wilson's (1927): a share of 0 or 1 does not vary when it is resampled.
+
+When this fails: c asks that marks are left out at random, and that the model is sure of some items.
+Where whole kinds of entities are left out, as by a list of names, a model learns to leave them out
+too, and c comes out near 1. A mark that is wrong in the same way each time is learnt, and not
+rejected. A weak model is sure of nothing: c comes out low, and many marks are rejected. The chances
+must be those of plain cross-entropy: other losses make a model more or less sure than it is right.
 
 Reference: Elkan and Noto, "Learning Classifiers from Only Positive and Unlabeled Data", KDD 2008,
 section 2.
@@ -34,7 +34,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -44,9 +44,9 @@ from dicetune.problems import problem_of
 from dicetune.records import PREDICTIONS_FILE, RunRecord, read_json_lines
 
 SUREST, FEWEST_SUREST = 0.1, 25
-RESAMPLINGS = 500
+RESAMPLINGS = 200
 FEWEST = 100
-"""Fewer marked items say nothing about the surest of them."""
+"""Fewer marks say nothing about the surest of them."""
 _WITHIN = 1.96  # standard errors of an interval of 95%
 _MOVES = ("sampler", "class_weight", "hard_negatives", "start_loss")  # what moves the chances
 
@@ -107,47 +107,85 @@ def annotation_of(folder: str | Path) -> Annotation:
 
 
 def estimate_annotation(chance: np.ndarray, marked: np.ndarray, unit: np.ndarray) -> Annotation:
-    """The estimates for items.
+    """The estimates for items that may have a mark of each class.
 
     Args:
-        chance: (N,) out-of-fold probability that an item is marked.
-        marked: (N,) bool.
+        chance: (N, K) out-of-fold probability that an item has a mark of a class.
+        marked: (N, K) bool.
         unit: (N,) number of the unit of each item, from 0; units are resampled whole.
 
     Raises:
-        InputError: fewer than ``FEWEST`` marked items, or none that is not.
+        InputError: fewer than ``FEWEST`` marks, or nothing without a mark.
 
     Example:
         >>> chance = np.repeat([0.5, 0.01], [200, 800])  # half of 200 positives are marked
         >>> marked = np.arange(1000) % 2 * (np.arange(1000) < 200) == 1
-        >>> found = estimate_annotation(chance, marked, np.arange(1000))
+        >>> found = estimate_annotation(chance[:, None], marked[:, None], np.arange(1000))
         >>> round(found.elkan_noto.value, 3), found.rejected.value
         (0.5, 0.0)
     """
     count = int(marked.sum())
-    if count < FEWEST or count == len(marked):
+    if count < FEWEST or count == marked.size:
         raise InputError(
-            f"expected at least {FEWEST} marked items and others beside them, got {count} of "
-            f"{len(marked)}: less says nothing about an annotation"
+            f"expected at least {FEWEST} marks and something without a mark, got {count} of "
+            f"{marked.size}: less says nothing about an annotation"
         )
-    order = np.argsort(-chance, kind="stable")
-    chance, marked, unit = chance[order], marked[order], unit[order]
-    rng = np.random.default_rng(0)
-    size = int(unit.max()) + 1
-    plain = _estimates(chance, marked, np.ones(len(chance)))
-    drawn = np.array(
-        [
-            _estimates(
-                chance, marked, np.bincount(rng.integers(size, size=size), minlength=size)[unit]
-            )
-            for _ in range(RESAMPLINGS)
-        ]
-    )
+    rng, size = np.random.default_rng(0), int(unit.max()) + 1
+    classes = [_Class.of(chance[:, own], marked[:, own], unit) for own in _parted(marked.sum(0))]
+    plain = _estimates(classes, np.ones(size))
+    even = np.full(size, 1 / size)
+    drawn = [_estimates(classes, rng.multinomial(size, even)) for _ in range(RESAMPLINGS)]
     low, high = np.nanquantile(drawn, [0.025, 0.975], axis=0)
-    top = _surest(chance, np.ones(len(chance)), count)
-    seen = len(np.unique(unit[top])), None, len(np.unique(unit[marked]))
+    top = [one.unit[one.surest(np.ones(size))] for one in classes]
+    seen = len(np.unique(np.concatenate(top))), None, len(np.unique(unit[marked.any(1)]))
     surest, mean, rejected = map(_share, plain, low, high, seen)
     return Annotation(len(marked), count, surest, mean, rejected)
+
+
+def _parted(marks: np.ndarray) -> list[np.ndarray]:
+    """Classes that are looked at together, from the marks of each: those of too few marks are."""
+    order = np.argsort(-marks, kind="stable")
+    alone = int((marks >= FEWEST).sum())
+    alone -= marks[order[alone:]].sum() < FEWEST  # too few together: the class before joins them
+    return [*order[:alone, None], order[alone:]]
+
+
+@dataclass(frozen=True)
+class _Class:
+    """Items of a class in the order of their chances, the highest first, each (N,)."""
+
+    chance: np.ndarray
+    marked: np.ndarray
+    unit: np.ndarray
+
+    @classmethod
+    def of(cls, chance: np.ndarray, marked: np.ndarray, unit: np.ndarray) -> Self:
+        """From columns of classes that are looked at together."""
+        order = np.argsort(-chance, axis=None, kind="stable")
+        units = np.repeat(unit, chance.shape[1])
+        return cls(chance.ravel()[order], marked.ravel()[order], units[order])
+
+    def surest(self, weight: np.ndarray) -> np.ndarray:
+        """Which items the models are surest of, (N,) bool, with those that are equally sure."""
+        own = weight[self.unit]
+        most = max(SUREST * (own * self.marked).sum(), FEWEST_SUREST)
+        top: np.ndarray = np.cumsum(own) <= most
+        top |= self.chance >= self.chance[max(int(top.sum()) - 1, 0)]
+        return top
+
+
+def _estimates(classes: Sequence[_Class], weight: np.ndarray) -> Sequence[float]:
+    """The three shares, for units with these weights."""
+    marks = positives = mean = rejected = 0.0
+    for one in classes:
+        own, top = weight[one.unit], one.surest(weight)
+        held = own * one.marked
+        kept = max((held * top).sum() / (own * top).sum(), 0.5 / len(top))
+        positives += held.sum() / kept
+        marks += held.sum()
+        mean += (held * one.chance).sum()
+        rejected += (held * (one.chance < kept / 2)).sum()
+    return (marks / positives, mean / marks, rejected / marks) if marks else (np.nan,) * 3
 
 
 def _share(value: float, low: float, high: float, units: int | None) -> Share:
@@ -158,22 +196,3 @@ def _share(value: float, low: float, high: float, units: int | None) -> Share:
         half = math.sqrt(value * (1 - value) * odd + odd**2 / 4) / (1 + odd)
         low, high = min(low, middle - half), max(high, middle + half)
     return Share(float(value), float(max(low, 0)), float(min(high, 1)))
-
-
-def _surest(chance: np.ndarray, weight: np.ndarray, total: float) -> np.ndarray:
-    """Which items the models are surest of, (N,) bool; the highest chance comes first."""
-    top: np.ndarray = np.cumsum(weight) <= max(SUREST * total, FEWEST_SUREST)
-    top |= chance >= chance[max(int(top.sum()) - 1, 0)]  # with those that are equally sure
-    return top
-
-
-def _estimates(chance: np.ndarray, marked: np.ndarray, weight: np.ndarray) -> Sequence[float]:
-    """The three shares of items in the order of their chances, the highest first, weighted."""
-    held = weight * marked
-    total = held.sum()
-    if not total:
-        return np.nan, np.nan, np.nan
-    top = _surest(chance, weight, total)
-    surest = (held * top).sum() / max((weight * top).sum(), 1)
-    rejected = (held * (chance < surest / 2)).sum() / total
-    return surest, (held * chance).sum() / total, rejected

@@ -202,7 +202,7 @@ class Label(OneLabel):
             return super().marks(gold, scores)
         logs, truth = self.chances(gold, scores)
         place = self.number(self.positive)
-        return np.exp(logs[:, place].astype(float)), truth[:, place]
+        return np.exp(logs[:, [place]].astype(float)), truth[:, [place]]
 
     def units(self, rows: Sequence[Mapping[str, Any]] = ()) -> tuple[str, str]:
         """Texts, or pairs of texts where the rows hold two."""

@@ -192,7 +192,7 @@ class LabelSet(Problem):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Each label of each text."""
         logs, truth = self.chances(gold, scores)
-        return np.exp(logs.astype(float)).ravel(), truth.ravel() > 0
+        return np.exp(logs.astype(float)), truth > 0
 
     def decide(
         self, gold: Sequence[Any], scores: Sequence[np.ndarray], extras: Sequence[Any] | None

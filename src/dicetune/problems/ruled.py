@@ -96,7 +96,7 @@ class Ruled:
     def marks(
         self, gold: Sequence[Any], scores: Sequence[np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The chance of each item to be marked, (N,), and whether it is, (N,) bool.
+        """The chance of each item to have a mark of each class, (N, K), and whether it has one.
 
         Raises:
             InputError: a type in which no item is left unmarked.

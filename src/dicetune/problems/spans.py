@@ -212,12 +212,15 @@ class Spans(Problem):
     def marks(
         self, gold: Sequence[Any], scores: Sequence[np.ndarray]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Each word, as part of an entity."""
-        logs, truth = self.chances(gold, scores)
+        """Each word, as part of an entity of each type."""
         if self.settings.get("background") not in self.labels:
             return super().marks(gold, scores)
-        outside = self.labels.index(self.settings["background"])
-        return -np.expm1(logs[:, outside].astype(float)), ~truth[:, outside]
+        logs, truth = self.chances(gold, scores)
+        kinds = {name[2:] for name in self.labels} - {""}
+        columns = [[name[2:] == kind for name in self.labels] for kind in sorted(kinds)]
+        found = (np.exp(logs.astype(float)), truth)
+        chance, marked = (np.stack([table[:, own].sum(1) for own in columns], 1) for table in found)
+        return chance, marked > 0
 
     def decide(
         self, gold: Sequence[Any], scores: Sequence[np.ndarray], extras: Sequence[Any] | None

@@ -290,8 +290,8 @@ def _groups(
 def _named_groups(values: Sequence[Any], group: str) -> tuple[list[Any], list[str]]:
     """Groups by name; a row without a name is in no group."""
     named = [None if value is None or str(value).strip() == "" else str(value) for value in values]
-    alone = named.count(None)
-    return named, [f"{alone:,} rows have no {group}, and are in no group"] if alone else []
+    note = f"{named.count(None):,} rows have no {group}, and are in no group"
+    return named, [note] if None in named else []
 
 
 def _said(

@@ -76,10 +76,6 @@ def averaged_steps(share: float, step: int, steps: int) -> int:
     return step - steps + max(round(share * steps), 1)
 
 
-def _average(share: str | None) -> str:
-    return "no mean of weights" if share is None else f"average={share}"
-
-
 def trained(model: nn.Module) -> dict[str, Tensor]:
     """The weights that are trained, by name, without their gradients."""
     named = model.named_parameters()
@@ -157,16 +153,15 @@ class AveragingTrainer(Trainer):
         super()._load_from_checkpoint(resume_from_checkpoint, model)
         place = Path(resume_from_checkpoint)
         state = TrainerState.load_from_json(str(place / TRAINER_STATE_NAME))
-        began = None
+        began = "none"
         if (place / OWN_WEIGHTS).is_file():
             with safe_open(place / OWN_WEIGHTS, "pt") as kept:
-                began = (kept.metadata() or {}).get("average")
+                began = kept.metadata()["average"]
         begins = self._mean is not None and self._mean.steps(state) > 0
-        expected = f"{self._average:g}" if begins else None
-        if began != expected:
+        if began != (expected := f"{self._average:g}" if begins else "none"):
             raise InputError(
-                f"expected a checkpoint with {_average(expected)}, got one with {_average(began)} "
-                f"in {quoted(place)}: give the average that its training had"
+                f"expected a checkpoint whose mean of weights has average={expected}, got "
+                f"average={began} in {quoted(place)}: give the average that its training had"
             )
         if self._mean is not None and begins:
             self._mean.take(self._bare)

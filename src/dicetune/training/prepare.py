@@ -45,8 +45,8 @@ _AT_ONCE = 256
 
 # keys of a configuration that decide nothing about its inputs; any other key might
 _FREE = {"loss", "start_loss", "start_share", "seed", "trainer", "set", "out", "note", "decision"}
-_FREE |= {"sampler", "class_weight", "prior_bias", "hard_negatives"}
-_FREE |= {"precision", "average", "patience", "keep_checkpoints"}
+_FREE |= {"sampler", "class_weight", "prior_bias", "hard_negatives", "precision", "average"}
+_FREE |= {"patience", "keep_checkpoints"}
 
 
 @dataclass(frozen=True)

@@ -52,13 +52,9 @@ def record_of(prepared: Prepared, trainer: ObjectiveTrainer, seconds: float) -> 
         )
     if config.average is not None:
         mean = averaged_steps(config.average, best, state.max_steps)
-        notes.append(
-            f"the chosen checkpoint (step {best}) is the mean of the weights of {mean} steps"
-            if mean > 0
-            else f"the chosen checkpoint (step {best}) is no mean of weights: it is older than the "
-            f"last {100 * config.average:g}% of the steps, over which average={config.average:g} "
-            "takes the mean"
-        )
+        older = f"no mean of weights: it is older than the last {config.average:.0%} of the steps"
+        said = f"the mean of the weights of {mean} steps" if mean > 0 else older
+        notes.append(f"the chosen checkpoint (step {best}) is {said}")
     return RunRecord(
         config=asdict(config),
         objective={
