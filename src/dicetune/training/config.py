@@ -126,9 +126,8 @@ class RunConfig:
         set: what a set-level loss is computed over: "batch" (default), "step" (the whole optimizer
             step) or "running" (averages of the last 20 steps, "running:50" of 50); see
             ``training.sets``.
-        average: share of all steps, from the end, whose weights are averaged, such as 0.33; the
-            model is the mean if the chosen checkpoint is of these steps (``training.averaging``).
-            By default nothing is averaged.
+        average: share of all steps, from the end, whose weights are averaged, such as 0.33
+            (``training.averaging``). By default nothing is averaged.
         precision: "fp32" (default), "bf16" (autocast; losses stay in float32), or "auto": bf16
             where the device is faster with it, measured once and kept.
         lora: train adapters of low rank and the head alone, such as "r=16,alpha=32"; see
