@@ -242,3 +242,10 @@ def test_the_truth_of_a_spoilt_annotation_is_known(script, real_data, name, monk
         pytest.skip("made by experiments/carve.py and corrupt.py")
     expected = {"wikigold_distant": (0.72, 0.81)}.get(name, (0.51, 1.0))
     assert annotation.truth(name) == pytest.approx(expected, abs=0.02)
+
+
+@pytest.mark.parametrize("stage", ["originals", "screen"])
+def test_the_page_shows_what_the_records_say(script, stage):
+    page = (FOLDER.parent / "docs" / "evidence.md").read_text(encoding="utf-8")
+    for line in script("evidence").table(stage):
+        assert line in page.splitlines()
