@@ -61,7 +61,6 @@ def trained(name: str) -> Path:
     """The folder of a run whose scores are out of fold."""
     cell, data, _ = SETS[name]
     config = {k: v for k, v in config_of(cell).items() if k not in OF_A_CELL}
-    config["precision"] = "bf16"
     out = Path("runs/annotation") / name
     if not (out / "run.json").is_file():
         begun = out.exists() or out.with_name(f"{name}.folds").exists()

@@ -169,6 +169,8 @@ def keep(cell: Cell, out: Path) -> None:
     by_name = {(one.loss, one.decision): one for one in results.competitors if not one.members}
     cell.place.mkdir(parents=True, exist_ok=True)
     for run in made:
+        if _path(cell, run).exists():
+            continue
         name, seed, record = run.planned.loss, run.planned.seed, run.record
         found = (by_name[name, decision] for decision in (DEFAULT, TUNED))
         ours, first = [one.counts[one.seeds.index(seed)] for one in found], cell.whole
@@ -191,8 +193,7 @@ def keep(cell: Cell, out: Path) -> None:
             "whole": first is None,
             "counts": [sparse(one if first is None else one - counts(first)) for one in ours],
         }
-        if not _path(cell, run).exists():
-            write_record(_path(cell, run), kept)
+        write_record(_path(cell, run), kept)
 
 
 def read_record(path: Path) -> dict[str, Any]:

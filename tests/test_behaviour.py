@@ -19,9 +19,10 @@ ONCE = {
 SHORT = {"num_train_epochs": 4, "per_device_train_batch_size": 16, "learning_rate": 3e-4, **ONCE}
 
 
-def test_the_sample_is_learnt(tmp_path):
+@pytest.mark.parametrize("loss", ["dice", "auto"])
+def test_the_sample_is_learnt(tmp_path, loss):
     out = tmp_path / "run"
-    run(RunConfig(task="ner", train="sample", loss="ce+dice", out=str(out), trainer=SHORT))
+    run(RunConfig(task="ner", train="sample", loss=loss, out=str(out), trainer=SHORT))
     assert read_json(out / METRICS_FILE)["test"]["f1"] > 0.5
 
 

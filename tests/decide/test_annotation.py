@@ -34,7 +34,7 @@ def annotated(kept, wrong=0.0, *, hard=0.0, items=20_000, seed=0):
 def test_marks_left_out_at_random_are_counted(kept):
     found = estimate_annotation(*annotated(kept))
     for share in (found.surest, found.elkan_noto):
-        assert share.value == pytest.approx(kept, abs=0.05)
+        assert share.value == pytest.approx(kept, abs=0.04)
         assert share.low - 1e-9 <= share.value <= share.high + 1e-9
     assert found.surest.low - 0.01 <= kept <= found.surest.high + 0.01
     assert found.rejected.value == 0
@@ -167,7 +167,7 @@ def test_the_command_says_three_shares_of_the_words(run, capsys):
     rows = [json.loads(line) for line in (run / "predictions.jsonl").read_text().splitlines()]
     tags = [tag for row in rows if row["split"] == "dev" for tag in row["gold"]]
     assert (found["items"], found["marked"]) == (len(tags), sum(tag != "O" for tag in tags))
-    assert 0.3 < found["surest"]["low"] <= found["surest"]["value"] <= 1
+    assert 0.4 < found["surest"]["low"] <= found["surest"]["value"] <= 1
     assert command("inspect", str(run), "--estimate-annotation") == 0
     said = capsys.readouterr().out
     assert f"{found['marked']:,} marks of {found['items']:,} words or texts" in said

@@ -31,14 +31,13 @@ from dicetune.errors import DicetuneError, InputError, listed, of_extra, quoted,
 from dicetune.losses import build, code_of, imported_names
 from dicetune.models.adapters import LowRank
 from dicetune.models.encoder import MINILM, resolve_encoder
-from dicetune.models.tokenizer import load_tokenizer
 from dicetune.records import TUNED
 from dicetune.tasks.digest import data_digest
 from dicetune.training.auto import AUTO, recipe_of
 from dicetune.training.config import FP32, SAMPLE, SHORT, TRAINER_DEFAULTS, RunConfig, read_setting
 from dicetune.training.defaults import open_keys, with_defaults
 from dicetune.training.precision import with_precision
-from dicetune.training.prepare import check_fit, read_splits
+from dicetune.training.prepare import check_fit, first_targets, read_splits
 from dicetune.training.processes import check_group
 from dicetune.training.results import weights_of
 from dicetune.training.run import trainer_arguments
@@ -203,10 +202,10 @@ def make_plan(
             f"expected gold in the test file {quoted(splits['test'].source)}, on which the "
             "objectives are compared, got none: give another --test"
         )
-    tokenizer = load_tokenizer(source, aligns=task.aligns)
+    targets = first_targets(shared, task, splits["train"], source)
     for competitor, own in zip(losses, configs, strict=True):
         try:
-            check_fit(own, task, splits["train"], tokenizer)
+            check_fit(own, task, targets)
             trainer_arguments(own)
         except InputError as error:
             raise InputError(f"{quoted(competitor)}: {error}") from None

@@ -112,9 +112,7 @@ def space_of(objective: PlannedLoss, learning_rate: float) -> dict[str, tuple[fl
 
 
 def with_values(objective: PlannedLoss, drawn: Mapping[str, float], trial: int) -> PlannedLoss:
-    """The objective with values of ``space_of``, of four digits as a configuration shows them.
-
-    Those of trial 0 are the user's, and stay as they are.
+    """The objective with values of ``space_of``: of four digits, in trial 0 as the user gave them.
 
     Example:
         >>> with_values(PlannedLoss("ce+dice"), {"2": 0.5, "learning_rate": 3e-5}, 1)

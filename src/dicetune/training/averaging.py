@@ -36,12 +36,12 @@ class MeanOfWeights(TrainerCallback):
     """
 
     def __init__(self, share: float) -> None:
-        self._share = share
+        self.share = share
         self._mean: dict[str, Tensor] = {}
 
     def steps(self, state: TrainerState) -> int:
         """Number of steps in the mean: 0 or less before the last share."""
-        return averaged_steps(self._share, state.global_step, state.max_steps)
+        return averaged_steps(self.share, state.global_step, state.max_steps)
 
     def on_step_end(self, args: Any, state: Any, control: Any, model: Any, **_: Any) -> None:
         """Count the weights of a step."""
@@ -108,7 +108,6 @@ class AveragingTrainer(Trainer):
             raise InputError(
                 "expected no average with FSDP or DeepSpeed, got one: no process has all weights"
             )
-        self._average = average
         self._mean = None if average is None else MeanOfWeights(average)
         if self._mean is not None:
             self.add_callback(self._mean)
@@ -143,10 +142,10 @@ class AveragingTrainer(Trainer):
         """The stock saving, of the mean, and of the weights of the optimizer beside it."""
         with self._averaged() as own:
             super()._save(output_dir, state_dict)
-        if own and self.args.should_save:
+        if self._mean is not None and own and self.args.should_save:
             place = Path(self.args.output_dir if output_dir is None else output_dir)
             weights = {name: each.contiguous() for name, each in own.items()}
-            save_file(weights, place / OWN_WEIGHTS, {"average": f"{self._average:g}"})
+            save_file(weights, place / OWN_WEIGHTS, {"average": f"{self._mean.share:g}"})
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         """The stock loading, which finds the mean; then the weights of the optimizer."""
@@ -157,14 +156,14 @@ class AveragingTrainer(Trainer):
         if (place / OWN_WEIGHTS).is_file():
             with safe_open(place / OWN_WEIGHTS, "pt") as kept:
                 began = kept.metadata()["average"]
-        begins = self._mean is not None and self._mean.steps(state) > 0
-        if began != (expected := f"{self._average:g}" if begins else "none"):
+        mean = None if self._mean is None or self._mean.steps(state) <= 0 else self._mean
+        if began != (expected := "none" if mean is None else f"{mean.share:g}"):
             raise InputError(
                 f"expected a checkpoint whose mean of weights has average={expected}, got "
                 f"average={began} in {quoted(place)}: give the average that its training had"
             )
-        if self._mean is not None and begins:
-            self._mean.take(self._bare)
+        if mean is not None:
+            mean.take(self._bare)
             put(load_file(place / OWN_WEIGHTS), self._bare)
 
     def train(self, *positional: Any, **named: Any) -> TrainOutput:

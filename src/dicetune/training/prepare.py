@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from torch import Tensor
 
 from dicetune.data import MANY_UNKNOWN
 from dicetune.errors import InputError, NoGoldError, listed, of_extra, quoted
-from dicetune.loss_input import Kind
+from dicetune.loss_input import Kind, LossTarget
 from dicetune.losses import Recipe, code_of
 from dicetune.models import (
     LowRank,
@@ -222,8 +222,7 @@ def prepare(
     if config.prior_bias or open_start or any(loss.needs_class_counts for loss in recipe.losses):
         class_counts = count_classes(task, encoded["train"], collator)
     recipe, start = settled(config, Facts(len(splits["train"]), class_counts or {}))
-    if config.class_weight:
-        recipe = weighted(recipe, config.class_weight, task.labels)
+    recipe = weighted(recipe, config.class_weight or {}, task.labels)
     prepared = Prepared(
         config=config,
         splits=splits,
@@ -384,12 +383,17 @@ def start_at_prior(task: Task, model: Any, class_counts: Mapping[str, Tensor]) -
             bias[task.background] = others + math.log(max(len(counts) - 1, 1))
 
 
-def check_fit(config: RunConfig, task: Task, train: Data, tokenizer: Any) -> None:
-    """Refuse losses that have no meaning for the targets of a task, before a model is loaded."""
+def first_targets(config: RunConfig, task: Task, train: Data, source: str) -> list[LossTarget]:
+    """The targets of the first example, by which losses are checked before a model is loaded."""
+    tokenizer = load_tokenizer(source, aligns=task.aligns)
     length = config.max_length or LONGEST_BY_DEFAULT
     first = task.encode(train.first(1), tokenizer, length, training=True).features[:1]
     collator = PaddingCollator(tokenizer, {**task.targets, **task.extra_inputs}, 1)
-    targets = task.loss_targets(collator(first))
+    return task.loss_targets(collator(first))
+
+
+def check_fit(config: RunConfig, task: Task, targets: Sequence[LossTarget]) -> None:
+    """Refuse losses that have no meaning for the targets of a task."""
     for loss in weighted(config.recipe(), config.class_weight or {}, task.labels).losses:
         Objective(loss, config.hard_negatives).check(targets, config.set)
 

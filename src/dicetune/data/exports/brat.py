@@ -60,17 +60,17 @@ def parse_brat(export: Export) -> Iterator[Document]:
     """The documents of a folder in the order of their names, or of one pair of files."""
     given = Path(export.path)
     if given.is_dir():
-        files = [path for path in brat_files(given) if path.suffix == ".ann"]
+        found = brat_files(given)
+        files = [path for path in found if path.suffix == ".ann"]
         if not files:
             raise export.error(
                 "expected files .ann beside their texts .txt, got none in the folder"
             )
+        read = {*files, *(path.with_suffix(".txt") for path in files)}
+        for text in sorted({*found} - read):
+            export.notes.add(ALONE, Place(str(text)))
     else:
         files = [given.with_suffix(".ann")]
-    read = {*files, *(path.with_suffix(".txt") for path in files)}
-    for text in brat_files(given) if given.is_dir() else ():
-        if text not in read:
-            export.notes.add(ALONE, Place(str(text)))
     for file in files:
         name = file.relative_to(given) if given.is_dir() else Path(file.name)
         yield _document(file, name.with_suffix("").as_posix(), export)
