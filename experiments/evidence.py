@@ -5,6 +5,7 @@
     python experiments/evidence.py figure STAGE                         docs/figures/STAGE.svg
     python experiments/evidence.py tracks                               does a loss follow 1 - F1?
     python experiments/evidence.py hours                                hours of training so far
+    python experiments/evidence.py page                                 all of it in docs/evidence.md
 
 ``experiments/evidence.yaml`` names stages, cells and objectives. Each seed of a cell is a
 ``dicetune compare`` in runs/evidence, so that an interrupted run goes on from its checkpoint. A
@@ -17,6 +18,7 @@ written once. Whatever has a file is not trained again, also where runs/evidence
 import argparse
 import json
 import lzma
+import re
 import signal
 import subprocess
 import sys
@@ -42,7 +44,9 @@ from dicetune.records import DEFAULT, METRICS_FILE, TUNED, by_decision, read_jso
 
 HERE = Path(__file__).parent
 RECORDS, RUNS = HERE / "evidence", Path("runs/evidence")
+PAGE = HERE.parent / "docs" / "evidence.md"
 BETTER, WORSE, UNDECIDED = "#d0722a", "#3b82d6", "#8a8a8a"
+BEST = "ce, the best on dev"
 TIMES = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
 
 
@@ -79,17 +83,31 @@ class Cell:
         """The record from which the counts of the others differ, if there is one."""
         return next((one for one in self.records().values() if one["whole"]), None)
 
+    @property
+    def plain(self) -> list[str]:
+        """Cross-entropy at each learning rate, if nothing else differs."""
+        return [name for name in self.objectives if re.fullmatch(r"ce( with lr=\S+)?", name)]
+
+    def _best(self, records: dict[tuple[str, int], Any], decision: str) -> list[dict[str, Any]]:
+        """Of each seed that has all of ``plain``, the record with the highest score on dev."""
+        whole = [[records.get((name, seed)) for name in self.plain] for seed in self.seeds]
+        return [max(own, key=lambda one: on_dev(one, decision)) for own in whole if all(own)]
+
     def results(self) -> Results:
-        """The competitors of the records, as a comparison has them."""
+        """The competitors of the records, as a comparison has them, and ``BEST``."""
         records, first = self.records(), self.whole
         assert first is not None, self.name
         problem = problem_of(first["problem"], [], [])
         assert list(problem.columns) == first["columns"], self.name
         competitors = []
         rivals = sorted({name for name, _ in records} - set(self.objectives))
+        best = [BEST] if len(self.plain) > 1 else []
         for decision in (DEFAULT, TUNED):
-            for name in [*self.objectives, *(rivals if decision == DEFAULT else ())]:
+            names = [*best, *self.objectives, *(rivals if decision == DEFAULT else ())]
+            for name in names:
                 own = [one for key, one in sorted(records.items()) if key[0] == name]
+                if name == BEST:
+                    own = self._best(records, decision)
                 external = name in rivals
                 if own:
                     competitors.append(
@@ -234,6 +252,13 @@ def counts(
     return found if record["whole"] or whole is None else found + counts(whole)
 
 
+def on_dev(record: dict[str, Any], decision: str) -> float:
+    """The score on dev of the checkpoint of a decision, which is the highest of its run."""
+    chosen = f"eval_{record['training']['chosen_by'].removesuffix(f'_{TUNED}')}"
+    key = f"{chosen}_{TUNED}" if decision == TUNED else chosen
+    return max(float(row[key]) for row in record["training"]["history"])
+
+
 # what they show
 
 
@@ -253,7 +278,8 @@ class Shown:
         said = "" if self.difference is None else numbers.signed(self.difference)
         if self.interval is not None:
             said += f" {numbers.interval(self.interval, sign=True)}"
-        name = f"`{self.name}`" if self.seeds else f"{self.name}, not of this package"
+        name = self.name if self.name == BEST else f"`{self.name}`"
+        name = name if self.seeds else f"{self.name}, not of this package"
         tuned = "" if self.tuned is None else numbers.points(self.tuned)
         seeds = self.seeds or ""
         return f"| {cell} | {name} | {seeds} | {numbers.points(self.plain)} | {tuned} | {said} |"
@@ -261,7 +287,8 @@ class Shown:
 
 def shown(cell: Cell) -> Iterator[Shown]:
     """The rows of a cell, in the order of its objectives; then what people would use instead."""
-    results, first = cell.results(), cell.objectives[0]
+    results = cell.results()
+    first = results.competitors[0].loss
     rows = {row["name"]: row for row in differences(results, first).rows}
     scores = {one.name: results.scores(one)["mean"] for one in results.competitors}
     for one in results.competitors:
@@ -345,10 +372,26 @@ def hours() -> str:
     return f"{len(found)} runs, {seconds / 3600:.1f} hours of training"
 
 
+def told(what: str, stage: str = "screen") -> list[str]:
+    """The lines of a table, or of hours."""
+    if what == "table":
+        return [*table(stage)]
+    return [*tracks()] if what == "tracks" else [hours()]
+
+
+def page(text: str) -> str:
+    """A page whose paragraphs after ``<!-- evidence.py WHAT [STAGE] -->`` are what is told."""
+    return re.sub(
+        r"(<!-- evidence\.py (.+) -->\n\n)(?:.+\n)+",
+        lambda found: found[1] + "".join(f"{line}\n" for line in told(*found[2].split())),
+        text,
+    )
+
+
 def main() -> None:
     """Run what is missing, or print what there is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("run", "table", "figure", "tracks", "hours"))
+    parser.add_argument("what", choices=("run", "table", "figure", "tracks", "hours", "page"))
     parser.add_argument("stage", nargs="?", default="screen")
     parser.add_argument("cells", nargs="*", help="by default all cells of the stage")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after these")
@@ -359,11 +402,11 @@ def main() -> None:
             if not given.cells or cell.name in given.cells:
                 run(cell, until)
     elif given.what == "figure":
-        figure(given.stage, HERE.parent / "docs" / "figures" / f"{given.stage}.svg")
+        figure(given.stage, PAGE.parent / "figures" / f"{given.stage}.svg")
+    elif given.what == "page":
+        PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
     else:
-        shows = {"table": lambda: table(given.stage), "tracks": tracks, "hours": lambda: [hours()]}
-        lines = shows[given.what]()
-        sys.stdout.write("\n".join(lines) + "\n")
+        sys.stdout.write("\n".join(told(given.what, given.stage)) + "\n")
 
 
 if __name__ == "__main__":
