@@ -6,7 +6,7 @@ gives the loss. (``compare``, which plans before it counts, takes the last rule.
 for another (``--decision``). ``TRIES`` is the order in which ``--try K`` trains losses. A rule for
 another regime is one more ``Rule`` in front of the last.
 
-References of the numbers: docs/results.md and docs/which-objective.md.
+References of the numbers: docs/evidence.md.
 """
 
 from __future__ import annotations
