@@ -15,7 +15,7 @@ from typing import Any
 
 from carve import lines
 from corrupt import sentences
-from evidence import RECORDS, cells
+from programme import RECORDS, cells
 
 import dicetune
 from dicetune.decide.annotation import annotation_of

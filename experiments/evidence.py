@@ -2,22 +2,18 @@
 
     python experiments/evidence.py run STAGE [CELL ...] [--minutes N]   trains what has no record
     python experiments/evidence.py table STAGE                          a table in Markdown
+    python experiments/evidence.py goal STAGE                           auto against cross-entropy
     python experiments/evidence.py figure STAGE                         docs/figures/STAGE.svg
     python experiments/evidence.py tracks                               does a loss follow 1 - F1?
     python experiments/evidence.py hours                                hours of training so far
-    python experiments/evidence.py page                                 all of it in docs/evidence.md
+    python experiments/evidence.py page                                 docs/evidence.md
 
-``experiments/evidence.yaml`` names stages, cells and objectives. Each seed of a cell is a
-``dicetune compare`` in runs/evidence, so that an interrupted run goes on from its checkpoint. A
-finished run is kept as ``experiments/evidence/STAGE/CELL/RUN.json.xz``: its configuration, its
-history of losses and scores, its decisions as counts, and no text of the data. The counts of the
-first record of a cell are whole, and those of the others are differences from them. The file is
-written once. Whatever has a file is not trained again, also where runs/evidence is gone.
+Each seed of a cell (programme.py) is a ``dicetune compare`` in runs/evidence: a
+stopped run goes on from its checkpoint. Whatever has a record is not trained again, also where
+runs/evidence is gone.
 """
 
 import argparse
-import json
-import lzma
 import re
 import signal
 import subprocess
@@ -25,124 +21,26 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
+from programme import BEST, HERE, RECORDS, Cell, cells, keep, read_record
 from scipy.stats import spearmanr
 
 from dicetune import numbers
-from dicetune.comparison.compare import canonical_name
-from dicetune.comparison.differences import differences
-from dicetune.comparison.folder import PLAN_FILE
-from dicetune.comparison.plan import Plan
-from dicetune.comparison.results import Competitor, Results, competitor_name, read_results
-from dicetune.comparison.runs import FinishedRun, is_finished
-from dicetune.problems import problem_of
-from dicetune.records import DEFAULT, METRICS_FILE, TUNED, by_decision, read_json
+from dicetune.comparison.differences import FEWEST_RUNS, differences
+from dicetune.comparison.results import competitor_name
+from dicetune.comparison.statistics.estimate import Runs, estimate
+from dicetune.records import DEFAULT, TUNED
 
-HERE = Path(__file__).parent
-RECORDS, RUNS = HERE / "evidence", Path("runs/evidence")
+RUNS = Path("runs/evidence")
 PAGE = HERE.parent / "docs" / "evidence.md"
 BETTER, WORSE, UNDECIDED = "#d0722a", "#3b82d6", "#8a8a8a"
-BEST = "ce, the best on dev"
-TIMES = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A data set in a regime, with what is compared on it.
-
-    Args:
-        stage: stage of the programme: "screen", "confirm", …
-        name: name of the cell.
-        config: what all runs share, as ``dicetune compare`` takes it.
-        objectives: names of competitors; the first is the baseline.
-        seeds: of each objective.
-    """
-
-    stage: str
-    name: str
-    config: dict[str, Any]
-    objectives: list[str]
-    seeds: list[int]
-
-    @property
-    def place(self) -> Path:
-        """The folder of the records."""
-        return RECORDS / self.stage / self.name
-
-    def records(self) -> dict[tuple[str, int], dict[str, Any]]:
-        """The records that there are, by objective and seed."""
-        found = map(read_record, self.place.glob("*.json.xz"))
-        return {(one["name"], one["seed"]): one for one in found}
-
-    @property
-    def whole(self) -> dict[str, Any] | None:
-        """The record from which the counts of the others differ, if there is one."""
-        return next((one for one in self.records().values() if one["whole"]), None)
-
-    @property
-    def plain(self) -> list[str]:
-        """Cross-entropy at each learning rate, if nothing else differs."""
-        return [name for name in self.objectives if re.fullmatch(r"ce( with lr=\S+)?", name)]
-
-    def _best(self, records: dict[tuple[str, int], Any], decision: str) -> list[dict[str, Any]]:
-        """Of each seed that has all of ``plain``, the record with the highest score on dev."""
-        whole = [[records.get((name, seed)) for name in self.plain] for seed in self.seeds]
-        return [max(own, key=lambda one: on_dev(one, decision)) for own in whole if all(own)]
-
-    def results(self) -> Results:
-        """The competitors of the records, as a comparison has them, and ``BEST``."""
-        records, first = self.records(), self.whole
-        assert first is not None, self.name
-        problem = problem_of(first["problem"], [], [])
-        assert list(problem.columns) == first["columns"], self.name
-        competitors = []
-        rivals = sorted({name for name, _ in records} - set(self.objectives))
-        best = [BEST] if len(self.plain) > 1 else []
-        for decision in (DEFAULT, TUNED):
-            names = [*best, *self.objectives, *(rivals if decision == DEFAULT else ())]
-            for name in names:
-                own = [one for key, one in sorted(records.items()) if key[0] == name]
-                if name == BEST:
-                    own = self._best(records, decision)
-                external = name in rivals
-                if own:
-                    competitors.append(
-                        Competitor(
-                            name=competitor_name(name, decision),
-                            loss=name,
-                            decision=decision,
-                            objective=None if external else name,
-                            seeds=() if external else tuple(one["seed"] for one in own),
-                            external=external,
-                            predicted=(),
-                            counts=np.stack([counts(one, first, decision) for one in own]),
-                            seconds=float(np.median([one["training"]["seconds"] for one in own])),
-                        )
-                    )
-        rows = [{"id": str(unit)} for unit in range(first["units"])]
-        return Results(problem, rows, competitors)
-
-
-def cells(stage: str) -> list[Cell]:
-    """The cells of a stage, in their order."""
-    whole = yaml.safe_load((HERE / "evidence.yaml").read_text(encoding="utf-8"))[stage]
-    return [
-        Cell(
-            stage,
-            name,
-            own["config"],
-            [canonical_name(text) for text in own["objectives"]],
-            own.get("seeds", whole["seeds"]),
-        )
-        for name, own in whole["cells"].items()
-    ]
-
-
-# making records
+# training
 
 
 def run(cell: Cell, until: float) -> None:
@@ -173,90 +71,6 @@ def _compare(cell: Cell, out: Path, losses: list[str], seed: int, until: float) 
                 made.send_signal(signal.SIGINT)
                 made.wait()
     keep(cell, out)
-
-
-def keep(cell: Cell, out: Path) -> None:
-    """Write the record of each finished run of a comparison that has none."""
-    if not (out / PLAN_FILE).is_file():
-        return
-    plan = Plan.load(out)
-    made = [run for run in FinishedRun.of_plan(plan, out) if is_finished(run.folder)]
-    if all(_path(cell, run).exists() for run in made):
-        return
-    results = read_results(plan, out, made)
-    by_name = {(one.loss, one.decision): one for one in results.competitors if not one.members}
-    cell.place.mkdir(parents=True, exist_ok=True)
-    for run in made:
-        if _path(cell, run).exists():
-            continue
-        name, seed, record = run.planned.loss, run.planned.seed, run.record
-        found = (by_name[name, decision] for decision in (DEFAULT, TUNED))
-        ours, first = [one.counts[one.seeds.index(seed)] for one in found], cell.whole
-        metrics = by_decision(read_json(run.folder / METRICS_FILE))
-        history = [
-            {key: value for key, value in row.items() if key not in TIMES}
-            for row in record.training["history"]
-        ]
-        kept = {
-            "name": name,
-            "seed": seed,
-            "config": record.config,
-            "data": {split: one["sha256"] for split, one in record.data.items()},
-            "versions": record.versions,
-            "training": {**record.training, "history": history},
-            "scores": {what: row.get(plan.metric) for what, row in metrics.items()},
-            "problem": run.problem,
-            "columns": list(results.problem.columns),
-            "units": len(results.rows),
-            "whole": first is None,
-            "counts": [sparse(one if first is None else one - counts(first)) for one in ours],
-        }
-        write_record(_path(cell, run), kept)
-
-
-def read_record(path: Path) -> dict[str, Any]:
-    """Read a record."""
-    found: dict[str, Any] = json.loads(lzma.decompress(path.read_bytes()))
-    return found
-
-
-def write_record(path: Path, kept: dict[str, Any]) -> None:
-    """Write a record, compressed."""
-    text = json.dumps(kept, separators=(",", ":"), ensure_ascii=False)
-    path.write_bytes(lzma.compress(text.encode("utf-8"), preset=9))
-
-
-def _path(cell: Cell, run: FinishedRun) -> Path:
-    return cell.place / f"{run.planned.id}.json.xz"
-
-
-def sparse(counts: np.ndarray) -> list[list[float]]:
-    """For each column the units with a count, as steps from one to the next, and the counts."""
-    found: list[list[float]] = []
-    for column in counts.T:
-        units = np.flatnonzero(column)
-        values = [round(value, 6) for value in column[units].tolist()]  # shares of an answer
-        whole = all(value.is_integer() for value in values)
-        found += [np.diff(units, prepend=0).tolist(), list(map(int, values)) if whole else values]
-    return found
-
-
-def counts(
-    record: dict[str, Any], whole: dict[str, Any] | None = None, decision: str = DEFAULT
-) -> np.ndarray:
-    """The counts of a record, (units, columns), which may be differences from a whole one."""
-    stored = record["counts"][(DEFAULT, TUNED).index(decision)]
-    found = np.zeros((record["units"], len(record["columns"])))
-    for number, (steps, values) in enumerate(zip(stored[::2], stored[1::2], strict=True)):
-        found[np.cumsum(steps, dtype=int), number] = values
-    return found if record["whole"] or whole is None else found + counts(whole)
-
-
-def on_dev(record: dict[str, Any], decision: str) -> float:
-    """The score on dev of the checkpoint of a decision, which is the highest of its run."""
-    chosen = f"eval_{record['training']['chosen_by'].removesuffix(f'_{TUNED}')}"
-    key = f"{chosen}_{TUNED}" if decision == TUNED else chosen
-    return max(float(row[key]) for row in record["training"]["history"])
 
 
 # what they show
@@ -339,6 +153,48 @@ def figure(stage: str, path: Path) -> None:
         plt.close(plot)
 
 
+def goal(stage: str) -> Iterator[str]:
+    """Rows of Markdown: ``auto`` against cross-entropy with its better decision on test.
+
+    The last row is the mean over the cells. Their seeds and examples are independent, so that the
+    half of its interval is that of the sum of the squares of theirs, over their number.
+    """
+    yield "| cell | seeds | `auto` | `ce`, its better decision | difference (95%) | above −1 |"
+    yield "|---|---:|---:|---:|---|---|"
+    found: list[tuple[float, float]] = []
+    for cell in cells(stage):
+        have = [
+            seed for seed in cell.seeds if {(cell.auto, seed), ("ce", seed)} <= {*cell.records()}
+        ]
+        if len(have) < FEWEST_RUNS:
+            continue
+        results = cell.results()
+        score = partial(results.problem.score, metric=results.problem.metrics[0])
+        runs = {
+            one.name: Runs.of_counts(one.counts, score, one.seeds)
+            for one in results.competitors
+            if one.loss in (cell.auto, "ce")
+        }
+        ours = runs[competitor_name(cell.auto, TUNED)]
+        plain, tuned = (runs[competitor_name("ce", decision)] for decision in (DEFAULT, TUNED))
+        best = max(plain, tuned, key=lambda one: one.mean)
+        apart = estimate([ours.minus(best)])
+        found.append((apart.value, apart.high - apart.value))
+        scores = f"{numbers.points(ours.mean)} | {numbers.points(best.mean)}"
+        yield f"| {cell.name} | {len(have)} | {scores} | {_above(*found[-1])} |"
+    if len(found) > 1:
+        values, halves = np.array(found).T
+        half = float(np.sqrt((halves**2).sum()) / len(found))
+        yield f"| mean of {len(found)} |  |  |  | {_above(float(values.mean()), half)} |"
+
+
+def _above(value: float, half: float) -> str:
+    """A difference with its interval, and whether the interval is above -1 point."""
+    where = "yes" if value - half > -0.01 else "no" if value + half < -0.01 else "undecided"
+    bounds = numbers.interval([value - half, value + half], sign=True)
+    return f"{numbers.signed(value)} {bounds} | {where}"
+
+
 def tracks() -> Iterator[str]:
     """Rows of Markdown: for each loss the rank correlation of its value on dev with 1 - F1.
 
@@ -373,9 +229,9 @@ def hours() -> str:
 
 
 def told(what: str, stage: str = "screen") -> list[str]:
-    """The lines of a table, or of hours."""
-    if what == "table":
-        return [*table(stage)]
+    """The lines of a table, or the hours."""
+    if what in ("table", "goal"):
+        return [*(table if what == "table" else goal)(stage)]
     return [*tracks()] if what == "tracks" else [hours()]
 
 
@@ -391,7 +247,8 @@ def page(text: str) -> str:
 def main() -> None:
     """Run what is missing, or print what there is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("run", "table", "figure", "tracks", "hours", "page"))
+    said = ("table", "goal", "tracks", "hours")
+    parser.add_argument("what", choices=("run", *said, "figure", "page"))
     parser.add_argument("stage", nargs="?", default="screen")
     parser.add_argument("cells", nargs="*", help="by default all cells of the stage")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after these")

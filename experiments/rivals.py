@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from evidence import Cell, cells, counts, sparse, write_record
+from programme import Cell, cells, counts, sparse, write_record
 
 from dicetune.problems import problem_of
 from dicetune.tasks import task_named

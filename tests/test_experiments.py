@@ -3,6 +3,7 @@
 import importlib
 import json
 import lzma
+import re
 import sys
 from pathlib import Path
 
@@ -99,11 +100,11 @@ def test_table_8_changes_the_shares_as_it_says(script, tmp_path):
 
 @pytest.mark.parametrize("kind", [kind for kind in PROBLEMS if kind != "answer"])
 def test_records_without_texts_say_what_the_comparison_says(script, tmp_path, monkeypatch, kind):
-    evidence = script("evidence")
-    monkeypatch.setattr(evidence, "RECORDS", tmp_path / "records")
+    evidence, programme = script("evidence"), script("programme")
+    monkeypatch.setattr(programme, "RECORDS", tmp_path / "records")
     out = make_comparison(tmp_path / "made", kind, seeds=(1, 2, 3))
-    cell = evidence.Cell("screen", "made", {}, ["ce", "dice"], [1, 2, 3])
-    evidence.keep(cell, out)
+    cell = programme.Cell("screen", "made", {}, ["ce", "dice"], [1, 2, 3])
+    programme.keep(cell, out)
     paths = sorted(cell.place.glob("*.json.xz"))
     assert len(paths) == 6
     kept = [path.read_bytes() for path in paths]
@@ -130,8 +131,47 @@ def test_records_without_texts_say_what_the_comparison_says(script, tmp_path, mo
     assert f"| {shown} " in lines[3]
     evidence.figure("screen", tmp_path / "forest.svg")
     assert "dice" in (tmp_path / "forest.svg").read_text(encoding="utf-8")
-    evidence.keep(cell, out)  # a record is never written again
+    programme.keep(cell, out)  # a record is never written again
     assert [path.read_bytes() for path in paths] == kept
+
+
+def test_the_opponent_is_the_rate_that_dev_chooses_and_its_better_decision(
+    script, tmp_path, monkeypatch
+):
+    evidence, programme = script("evidence"), script("programme")
+    monkeypatch.setattr(programme, "RECORDS", tmp_path / "records")
+    losses = ("ce", "ce with lr=4e-4", "dice")
+    found = []
+    for name in ("one", "two"):
+        cell = programme.Cell("confirm", name, {}, [*losses], [1, 2, 3], auto="dice")
+        programme.keep(cell, make_comparison(tmp_path / name, losses=losses, seeds=(1, 2, 3)))
+        found.append(cell)
+    for path in (path for cell in found for path in cell.place.iterdir()):
+        record = programme.read_record(path)
+        best = {("ce", 2): 0.6, ("ce", 1): 0.6, ("ce with lr=4e-4", 1): 0.7}
+        score = best.get((record["name"], record["seed"]), 0.5)
+        rows = [{"eval_f1": score - 0.1 * step, "eval_f1_tuned": score} for step in (1, 0, 2)]
+        record["training"] |= {"chosen_by": "f1_tuned", "history": rows}
+        programme.write_record(path, record)
+    results = found[1].results()
+    of = {(one.loss, one.decision): one.counts for one in results.competitors}
+    for decision in ("argmax", "tuned"):
+        chosen = [of[loss, decision][n] for n, loss in enumerate((losses[1], "ce", "ce"))]
+        assert np.array_equal(of[programme.BEST, decision], chosen)
+    assert results.competitors[0].loss == programme.BEST
+    monkeypatch.setattr(evidence, "cells", lambda stage: found)
+    rows = [line.strip("| ").split(" | ") for line in evidence.goal("confirm")][2:]
+    score = {one.name: results.scores(one)["mean"] for one in results.competitors}
+    apart = score["dice, tuned"] - max(score["ce"], score["ce, tuned"])
+    assert [row[0] for row in rows[:2]] == ["one", "two"]
+    assert rows[0][4].startswith(numbers.signed(apart))
+    assert rows[2][0] == "mean of 2"
+    ends = [
+        [float(end) for end in re.findall(r"-?\d+\.\d", row[4].replace("−", "-"))] for row in rows
+    ]
+    assert ends[2][0] == pytest.approx(ends[0][0], abs=0.1)
+    (_, low, high), (_, lower, upper) = ends[0], ends[2]
+    assert upper - lower == pytest.approx((high - low) / 2**0.5, abs=0.2)  # two equal cells
 
 
 def test_every_file_of_every_cell_is_there_or_made(script, tmp_path, monkeypatch, real_data):
@@ -141,7 +181,7 @@ def test_every_file_of_every_cell_is_there_or_made(script, tmp_path, monkeypatch
     script("corrupt").main()
     stages = yaml.safe_load((FOLDER / "evidence.yaml").read_text(encoding="utf-8"))
     for stage in stages.keys() - {"objectives"}:
-        for cell in script("evidence").cells(stage):
+        for cell in script("programme").cells(stage):
             assert cell.objectives, cell.name
             assert cell.seeds, cell.name
             for split in ("train", "dev", "test"):
@@ -153,33 +193,33 @@ def test_every_file_of_every_cell_is_there_or_made(script, tmp_path, monkeypatch
 
 
 def test_counts_are_kept_exactly_and_shares_to_six_digits(script):
-    evidence, rng = script("evidence"), np.random.default_rng(0)
+    programme, rng = script("programme"), np.random.default_rng(0)
     whole = rng.poisson(0.3, (50, 4)).astype(float)
     shares = np.where(rng.random((50, 2)) < 0.5, rng.random((50, 2)), 0)
     counts = np.concatenate([whole, shares], 1)
     other = np.roll(counts, 1, 0)
-    first = stored(evidence, counts, whole=True)
-    assert np.array_equal(evidence.counts(first)[:, :4], whole)
-    apart = stored(evidence, other - evidence.counts(first), whole=False)
+    first = stored(programme, counts, whole=True)
+    assert np.array_equal(programme.counts(first)[:, :4], whole)
+    apart = stored(programme, other - programme.counts(first), whole=False)
     for record, expected in ((first, counts), (apart, other)):
-        found = evidence.counts(record, first)
+        found = programme.counts(record, first)
         assert np.array_equal(found[:, :4], expected[:, :4])
         assert np.abs(found - expected).max() < 2e-6
 
 
-def stored(evidence, counts, whole):
+def stored(programme, counts, whole):
     record = {"whole": whole, "units": 50, "columns": "abcdef"}
-    return json.loads(json.dumps({**record, "counts": [evidence.sparse(counts)]}))
+    return json.loads(json.dumps({**record, "counts": [programme.sparse(counts)]}))
 
 
 def test_a_missing_record_and_no_other_is_trained(script, tmp_path, monkeypatch):
-    evidence = script("evidence")
-    monkeypatch.setattr(evidence, "RECORDS", tmp_path / "records")
+    evidence, programme = script("evidence"), script("programme")
+    monkeypatch.setattr(programme, "RECORDS", tmp_path / "records")
     asked = []
     monkeypatch.setattr(evidence, "_compare", lambda *given: asked.append((given[2], given[3])))
     out = make_comparison(tmp_path / "made", seeds=(1, 2))
-    cell = evidence.Cell("screen", "made", {}, ["ce", "dice", "dsc"], [1, 2, 3])
-    evidence.keep(cell, out)
+    cell = programme.Cell("screen", "made", {}, ["ce", "dice", "dsc"], [1, 2, 3])
+    programme.keep(cell, out)
     evidence.run(cell, float("inf"))
     assert asked == [(["ce", "dsc"], 1), (["ce", "dsc"], 2), (["ce", "dice", "dsc"], 3)]
     assert json.loads(lzma.decompress(next(cell.place.iterdir()).read_bytes()))["seed"] in (1, 2)
@@ -198,7 +238,7 @@ def test_the_rank_correlation_of_a_loss_with_f1_is_that_of_its_evaluations(
         ]
         training = {"chosen_by": metric, "history": rows, "seconds": 1800}
         kept = {"config": {"loss": name}, "training": training}
-        evidence.write_record(tmp_path / f"{number}.json.xz", kept)
+        script("programme").write_record(tmp_path / f"{number}.json.xz", kept)
 
     record(1, "ce", [4.0, 3.0, 2.0])
     record(2, "ce", [2.0, 3.0, 4.0])

@@ -1,0 +1,212 @@
+"""The cells of the evidence programme, and their records.
+
+``evidence.yaml`` names stages, cells (a data set in a regime) and objectives. A finished run is
+kept as ``evidence/STAGE/CELL/RUN.json.xz``: its configuration, its history of losses and scores,
+its decisions as counts, and no text of the data. The counts of the first record of a cell are
+whole, and those of the others are differences from them. The file is written once.
+"""
+
+import json
+import lzma
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from dicetune.comparison.compare import canonical_name
+from dicetune.comparison.folder import PLAN_FILE
+from dicetune.comparison.plan import Plan
+from dicetune.comparison.results import Competitor, Results, competitor_name, read_results
+from dicetune.comparison.runs import FinishedRun, is_finished
+from dicetune.problems import problem_of
+from dicetune.records import DEFAULT, METRICS_FILE, TUNED, by_decision, read_json
+
+HERE = Path(__file__).parent
+RECORDS = HERE / "evidence"
+BEST = "ce, the best on dev"
+TIMES = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A data set in a regime, with what is compared on it.
+
+    Args:
+        stage: stage of the programme: "screen", "confirm", …
+        name: name of the cell.
+        config: what all runs share, as ``dicetune compare`` takes it.
+        objectives: names of competitors; the first is the baseline.
+        seeds: of each objective.
+        auto: the objective that ``auto`` would choose.
+    """
+
+    stage: str
+    name: str
+    config: dict[str, Any]
+    objectives: list[str]
+    seeds: list[int]
+    auto: str = "ce"
+
+    @property
+    def place(self) -> Path:
+        """The folder of the records."""
+        return RECORDS / self.stage / self.name
+
+    def records(self) -> dict[tuple[str, int], dict[str, Any]]:
+        """The records that there are, by objective and seed."""
+        found = map(read_record, self.place.glob("*.json.xz"))
+        return {(one["name"], one["seed"]): one for one in found}
+
+    @property
+    def whole(self) -> dict[str, Any] | None:
+        """The record from which the counts of the others differ, if there is one."""
+        return next((one for one in self.records().values() if one["whole"]), None)
+
+    @property
+    def plain(self) -> list[str]:
+        """Cross-entropy at each learning rate, if nothing else differs."""
+        return [name for name in self.objectives if re.fullmatch(r"ce( with lr=\S+)?", name)]
+
+    def _best(self, records: dict[tuple[str, int], Any], decision: str) -> list[dict[str, Any]]:
+        """Of each seed that has all of ``plain``, the record with the highest score on dev."""
+        whole = [[records.get((name, seed)) for name in self.plain] for seed in self.seeds]
+        return [max(own, key=lambda one: on_dev(one, decision)) for own in whole if all(own)]
+
+    def results(self) -> Results:
+        """The competitors of the records, as a comparison has them, and ``BEST``."""
+        records, first = self.records(), self.whole
+        assert first is not None, self.name
+        problem = problem_of(first["problem"], [], [])
+        assert list(problem.columns) == first["columns"], self.name
+        competitors = []
+        rivals = sorted({name for name, _ in records} - set(self.objectives))
+        best = [BEST] if len(self.plain) > 1 else []
+        for decision in (DEFAULT, TUNED):
+            names = [*best, *self.objectives, *(rivals if decision == DEFAULT else ())]
+            for name in names:
+                own = [one for key, one in sorted(records.items()) if key[0] == name]
+                if name == BEST:
+                    own = self._best(records, decision)
+                external = name in rivals
+                if own:
+                    competitors.append(
+                        Competitor(
+                            name=competitor_name(name, decision),
+                            loss=name,
+                            decision=decision,
+                            objective=None if external else name,
+                            seeds=() if external else tuple(one["seed"] for one in own),
+                            external=external,
+                            predicted=(),
+                            counts=np.stack([counts(one, first, decision) for one in own]),
+                            seconds=float(np.median([one["training"]["seconds"] for one in own])),
+                        )
+                    )
+        rows = [{"id": str(unit)} for unit in range(first["units"])]
+        return Results(problem, rows, competitors)
+
+
+def cells(stage: str) -> list[Cell]:
+    """The cells of a stage, in their order."""
+    whole = yaml.safe_load((HERE / "evidence.yaml").read_text(encoding="utf-8"))[stage]
+    return [
+        Cell(
+            stage,
+            name,
+            own["config"],
+            [canonical_name(text) for text in own["objectives"]],
+            own.get("seeds", whole["seeds"]),
+            canonical_name(own.get("auto", whole.get("auto", "ce"))),
+        )
+        for name, own in whole["cells"].items()
+    ]
+
+
+# records
+
+
+def keep(cell: Cell, out: Path) -> None:
+    """Write the record of each finished run of a comparison that has none."""
+    if not (out / PLAN_FILE).is_file():
+        return
+    plan = Plan.load(out)
+    made = [run for run in FinishedRun.of_plan(plan, out) if is_finished(run.folder)]
+    if all(_path(cell, run).exists() for run in made):
+        return
+    results = read_results(plan, out, made)
+    by_name = {(one.loss, one.decision): one for one in results.competitors if not one.members}
+    cell.place.mkdir(parents=True, exist_ok=True)
+    for run in made:
+        if _path(cell, run).exists():
+            continue
+        name, seed, record = run.planned.loss, run.planned.seed, run.record
+        found = (by_name[name, decision] for decision in (DEFAULT, TUNED))
+        ours, first = [one.counts[one.seeds.index(seed)] for one in found], cell.whole
+        metrics = by_decision(read_json(run.folder / METRICS_FILE))
+        history = [
+            {key: value for key, value in row.items() if key not in TIMES}
+            for row in record.training["history"]
+        ]
+        kept = {
+            "name": name,
+            "seed": seed,
+            "config": record.config,
+            "data": {split: one["sha256"] for split, one in record.data.items()},
+            "versions": record.versions,
+            "training": {**record.training, "history": history},
+            "scores": {what: row.get(plan.metric) for what, row in metrics.items()},
+            "problem": run.problem,
+            "columns": list(results.problem.columns),
+            "units": len(results.rows),
+            "whole": first is None,
+            "counts": [sparse(one if first is None else one - counts(first)) for one in ours],
+        }
+        write_record(_path(cell, run), kept)
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Read a record."""
+    found: dict[str, Any] = json.loads(lzma.decompress(path.read_bytes()))
+    return found
+
+
+def write_record(path: Path, kept: dict[str, Any]) -> None:
+    """Write a record, compressed."""
+    text = json.dumps(kept, separators=(",", ":"), ensure_ascii=False)
+    path.write_bytes(lzma.compress(text.encode("utf-8"), preset=9))
+
+
+def _path(cell: Cell, run: FinishedRun) -> Path:
+    return cell.place / f"{run.planned.id}.json.xz"
+
+
+def sparse(counts: np.ndarray) -> list[list[float]]:
+    """For each column the units with a count, as steps from one to the next, and the counts."""
+    found: list[list[float]] = []
+    for column in counts.T:
+        units = np.flatnonzero(column)
+        values = [round(value, 6) for value in column[units].tolist()]  # shares of an answer
+        whole = all(value.is_integer() for value in values)
+        found += [np.diff(units, prepend=0).tolist(), list(map(int, values)) if whole else values]
+    return found
+
+
+def counts(
+    record: dict[str, Any], whole: dict[str, Any] | None = None, decision: str = DEFAULT
+) -> np.ndarray:
+    """The counts of a record, (units, columns), which may be differences from a whole one."""
+    stored = record["counts"][(DEFAULT, TUNED).index(decision)]
+    found = np.zeros((record["units"], len(record["columns"])))
+    for number, (steps, values) in enumerate(zip(stored[::2], stored[1::2], strict=True)):
+        found[np.cumsum(steps, dtype=int), number] = values
+    return found if record["whole"] or whole is None else found + counts(whole)
+
+
+def on_dev(record: dict[str, Any], decision: str) -> float:
+    """The score on dev of the checkpoint of a decision, which is the highest of its run."""
+    chosen = f"eval_{record['training']['chosen_by'].removesuffix(f'_{TUNED}')}"
+    key = f"{chosen}_{TUNED}" if decision == TUNED else chosen
+    return max(float(row[key]) for row in record["training"]["history"])
