@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from comparisons import PROBLEMS, make_comparison
+from comparisons import LABELS, PROBLEMS, make_comparison
 from dicetune import numbers
 from dicetune.comparison.differences import differences
 from dicetune.comparison.plan import Plan
@@ -172,6 +172,32 @@ def test_the_opponent_is_the_rate_that_dev_chooses_and_its_better_decision(
     assert ends[2][0] == pytest.approx(ends[0][0], abs=0.1)
     (_, low, high), (_, lower, upper) = ends[0], ends[2]
     assert upper - lower == pytest.approx((high - low) / 2**0.5, abs=0.2)  # two equal cells
+
+
+def test_what_people_use_instead_is_scored_beside_the_losses(script, tmp_path, monkeypatch):
+    evidence, programme, rivals = map(script, ("evidence", "programme", "rivals"))
+    monkeypatch.setattr(programme, "RECORDS", tmp_path / "records")
+    ham, spam = LABELS
+    said = {ham: ("quay", "gate", "crane", "dock"), spam: ("win", "cash", "prize", "free")}
+    rng, gold = np.random.default_rng(0), {}
+    for split, units in (("train", 90), ("dev", 30), ("test", 30)):
+        gold[split] = [LABELS[int(rng.random() < 0.3)] for _ in range(units)]
+        rows = [f"{one}\t{' '.join(rng.choice(said[one], 3))}\n" for one in gold[split]]
+        (tmp_path / f"{split}.tsv").write_text("label\ttext\n" + "".join(rows), encoding="utf-8")
+    files = {split: str(tmp_path / f"{split}.tsv") for split in gold}
+    cell = programme.Cell("originals", "made", {"task": "text", **files}, ["ce", "dice"], [1, 2])
+    programme.keep(cell, make_comparison(tmp_path / "made", seeds=(1, 2)))
+    for module in (evidence, rivals):
+        monkeypatch.setattr(module, "cells", lambda stage: [cell])
+    monkeypatch.setattr(sys, "argv", ["rivals.py", "originals", "made", "tfidf"])
+    rivals.main()
+    assert list(evidence.table("originals"))[-1].startswith("| made | tfidf, not of this package |")
+    predicted = rivals.tfidf(cell, rivals.read(cell))
+    right = sum(a == b == spam for a, b in zip(predicted, gold["test"], strict=True))
+    f1 = 2 * right / (predicted.count(spam) + gold["test"].count(spam))
+    assert f1 > 0.9
+    scores = {one.name: cell.results().scores(one)["mean"] for one in cell.results().competitors}
+    assert scores["tfidf"] == pytest.approx(f1)
 
 
 def test_every_file_of_every_cell_is_there_or_made(script, tmp_path, monkeypatch, real_data):
