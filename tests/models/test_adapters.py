@@ -25,7 +25,13 @@ NER = "the O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nall O\nquiet O\n\n" * 4
 TEXT = "label\ttext\nspam\tthe pump at Quay Nine\nham\tall quiet\n" + "ham\tall is fine\n" * 6
 PAIR = "label\ttext\ttext_b\n1\tthe pump\tthe pump at Quay\n0\tall quiet\tdown again\n" * 1
 PAIR += "0\tall quiet\tthe scanner\n" * 6
-DATA = {"ner": ("a.conll", NER), "text": ("a.tsv", TEXT), "pair": ("a.tsv", PAIR)}
+LABELS = "text\tlabels\n" + "quay is down\tfear,joy\n" * 100 + "gate is up\t\n" * 2
+DATA = {
+    "ner": ("a.conll", NER),
+    "text": ("a.tsv", TEXT),
+    "pair": ("a.tsv", PAIR),
+    "multilabel": ("a.tsv", LABELS),
+}
 
 
 def tiny_qwen(folder):
@@ -187,3 +193,12 @@ def test_an_optimizer_of_a_missing_package_is_refused(place, tmp_path):
     with pytest.raises(InputError, match=r"(?i)expected trainer keys .*bitsandbytes"):
         run(config(place, tmp_path / "run", trainer={"optim": "adamw_8bit"}))
     assert not (tmp_path / "run").exists()
+
+
+def test_a_head_without_a_bias_starts_even_unless_the_prior_is_asked_for(place, tmp_path):
+    asked = {"task": "multilabel", "model": "qwen", "lora": None, "loss": "auto", "max_dev": 6}
+    found = run(config(place, tmp_path / "run", **asked)).objective
+    assert found["prior_bias"] is False
+    assert "it has no bias that could hold a share" in found["auto"]["start"]
+    with pytest.raises(InputError, match="no bias can be set there"):
+        run(config(place, tmp_path / "other", prior_bias=True, **asked))

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,16 @@ def test_where_sigmoids_start(values, positives, expected):
     assert settled(RunConfig(task="multilabel", train="a", dev="b"), MANY_RARE)[1].at_prior
 
 
+@pytest.mark.parametrize("loss", ["auto", "ce", "dsc", "ce+dice"])
+def test_tags_start_at_the_share_of_the_background_whatever_the_loss(place, loss):
+    """So that losses are compared from one head."""
+    found = run(config("ner", "ner.conll", "token", loss=loss)).objective
+    assert found["prior_bias"] is True
+    asked = RunConfig(task="ner", train="a", dev="b", loss=loss, prior_bias=False)
+    assert not settled(asked, Facts(9, {}, background=True))[1].at_prior
+    assert not settled(replace(asked, prior_bias=None), Facts(9, {}))[1].at_prior  # no background
+
+
 def test_a_softmax_starts_at_the_share_of_the_background_or_of_each_class(place):
     task = TASKS["ner"](["O", "B-X", "I-X", "B-Y", "I-Y"])
     model = load_model(task.auto_class, "token", task.labels).eval()
@@ -104,7 +115,7 @@ def test_a_run_says_what_auto_is_and_keeps_it_in_full(place, caplog):
     assert objective["text"] == "ce"
     assert objective["prior_bias"] is True  # 120 positives a label
     assert objective["auto"]["decision"] == "tuned"
-    assert "54.4 from the prior" in objective["auto"]["start"]
+    assert "start at the share of their positives" in objective["auto"]["start"]
 
 
 def test_the_best_of_several_losses_is_kept(place, caplog):

@@ -94,13 +94,6 @@ class OneLabel(Problem):
         return ClassDecisions(self, gold, scores)
 
     @classmethod
-    def move(
-        cls, scores: Sequence[np.ndarray], biases: Biases, labels: Sequence[str]
-    ) -> list[np.ndarray]:
-        """Each bias on the column of its label."""
-        return [np.asarray(table, dtype=np.float64) + vector(biases, labels) for table in scores]
-
-    @classmethod
     def rule_words(cls, biases: Biases, labels: Sequence[str]) -> dict[str, str]:
         """Of two labels a threshold; else how many times each label counts."""
         if len(labels) == 2 and len(biases) == 1:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from dicetune.errors import InputError
-
-if TYPE_CHECKING:  # decisions score what they count
-    from dicetune.problems.decisions import Biases, Decisions
+from dicetune.problems.decisions import Biases, Decisions, vector
 
 
 class Ruled:
@@ -32,8 +30,10 @@ class Ruled:
     def move(
         cls, scores: Sequence[np.ndarray], biases: Biases, labels: Sequence[str]
     ) -> list[np.ndarray]:
-        """The scores as a decision rule changes them, float64 arrays of the same shapes."""
-        return list(scores)
+        """The scores as a rule changes them, of the same shapes: the column of each label moved."""
+        if not biases:
+            return list(scores)
+        return [np.asarray(table, dtype=np.float64) + vector(biases, labels) for table in scores]
 
     @classmethod
     def output_biases(cls, biases: Biases, labels: Sequence[str]) -> list[np.ndarray]:
@@ -51,7 +51,7 @@ class Ruled:
                 "moves some positions of a text and not others: use the rule with `dicetune "
                 "predict`, or export with --to onnx, which keeps it"
             )
-        return [np.array([biases.get(name, 0.0) for name in labels], dtype=np.float64)]
+        return [vector(biases, labels)]
 
     @classmethod
     def shrink(cls, biases: Biases, factor: float) -> dict[str, float]:

@@ -21,7 +21,7 @@ import numpy as np
 
 from dicetune.errors import unknown_name
 from dicetune.problems.base import Problem
-from dicetune.problems.decisions import Biases, Decisions, Steps, vector
+from dicetune.problems.decisions import Biases, Decisions, Steps
 from dicetune.problems.goal import Goal
 from dicetune.problems.ratios import Counts, named_ratio, ratio
 from dicetune.problems.ruled import factor_of
@@ -175,13 +175,6 @@ class Spans(Problem):
         if self.settings.get("background") in self.labels:
             return None
         return "The labels have no background (O) whose bias could be moved: the default is kept."
-
-    @classmethod
-    def move(
-        cls, scores: Sequence[np.ndarray], biases: Biases, labels: Sequence[str]
-    ) -> list[np.ndarray]:
-        """Each bias on the column of its label."""
-        return [np.asarray(table, dtype=np.float64) + vector(biases, labels) for table in scores]
 
     @classmethod
     def rule_words(cls, biases: Biases, labels: Sequence[str]) -> dict[str, str]:

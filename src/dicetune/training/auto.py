@@ -38,25 +38,14 @@ class Facts:
         examples: number of them.
         counts: by loss input, items of each class of a softmax, (C,), or without and with each
             label of a sigmoid, (C, 2); nothing for a softmax over the positions of a text.
+        background: whether a class of the softmax is what is nothing (O).
+        biases: whether each output has a bias of its own, which a share can be written into.
     """
 
     examples: int
     counts: Mapping[str, Tensor]
-
-    @property
-    def sigmoids(self) -> int:
-        """Number of sigmoids."""
-        return sum(map(len, self._of_sigmoids))
-
-    @property
-    def positives(self) -> float | None:
-        """Mean number of positive items of a sigmoid; ``None`` where outputs are softmaxes."""
-        found = [items[:, 1].float().mean().item() for items in self._of_sigmoids]
-        return sum(found) / len(found) if found else None
-
-    @property
-    def _of_sigmoids(self) -> list[Tensor]:
-        return [items for items in self.counts.values() if items.ndim == 2]
+    background: bool = False
+    biases: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,7 +81,7 @@ def auto_rule(facts: Facts) -> Rule:
 
 
 def starts_at_prior(facts: Facts, losses: Sequence[str]) -> tuple[bool, str]:
-    """Whether the sigmoids of the head start at the share of their positives, and why.
+    """Whether the head starts at the shares of the training items, and why.
 
     Args:
         facts: of the training split.
@@ -106,20 +95,30 @@ def starts_at_prior(facts: Facts, losses: Sequence[str]) -> tuple[bool, str]:
         >>> few = {"label": torch.tensor([[994, 6]])}
         >>> starts_at_prior(Facts(1000, few), ["ce"])[0]
         False
+        >>> starts_at_prior(Facts(1000, {}, background=True), ["ce"])[0]
+        True
     """
-    if facts.positives is None:
-        return False, "the head starts even, as its outputs are softmaxes"
+    if not facts.biases:
+        return False, "the head starts even, as it has no bias that could hold a share"
+    if facts.background:
+        return True, (
+            "the head starts at the share of O: an even head spends a short training on learning "
+            "to say O (wnut17, 200 steps: 40.6 F1 even, 43.3 from the share)"
+        )
+    positives = [items[:, 1].double() for items in facts.counts.values() if items.ndim == 2]
+    if not positives:
+        return False, "the head starts even, as no class of its softmax is a background"
     if list(losses) != ["ce"]:
         return False, "sigmoids start at one half: the prior is measured for cross-entropy alone"
-    if facts.sigmoids < MANY and facts.positives < ENOUGH:
+    mean = sum(items.mean().item() for items in positives) / len(positives)
+    if sum(map(len, positives)) < MANY and mean < ENOUGH:
         return False, (
             "sigmoids start at one half: with few positives the prior start costs (6 spam texts: "
             "13 to 22 F1)"
         )
     return True, (
-        "sigmoids start at the share of their positives: with many negatives from one half "
-        "cross-entropy hardly learns (squad11 with a sigmoid for each position: 9.4 F1 from one "
-        "half, 54.4 from the prior)"
+        "sigmoids start at the share of their positives: with many negatives cross-entropy hardly "
+        "learns from one half"
     )
 
 

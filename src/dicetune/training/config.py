@@ -136,7 +136,7 @@ class RunConfig:
             text comes once in an epoch.
         prior_bias: true starts each sigmoid at the share of its positives in the training split,
             and a softmax at the share of its background class (O), or of each class; false starts
-            sigmoids at one half; by default ``training.auto.starts_at_prior`` decides.
+            the head even; by default ``training.auto.starts_at_prior`` decides.
         max_train: number of training examples, from the start of the file; by default all.
         max_dev: number of dev examples that choose the checkpoint; by default all.
         max_test: number of test examples that are scored; by default all.

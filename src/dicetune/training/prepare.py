@@ -218,10 +218,13 @@ def prepare(
         words = listed([f"{name or 'none'} {size:,}" for name, size in sizes.items()])
         notes.append(f"balanced sampling: each of these classes is drawn equally often: {words}")
     class_counts = None
-    open_start = config.loss == AUTO or (config.prior_bias is None and str(recipe) == "ce")
-    if config.prior_bias or open_start or any(loss.needs_class_counts for loss in recipe.losses):
+    background = task.background is not None
+    open_start = config.prior_bias is None and (background or str(recipe) == "ce")
+    counted = config.prior_bias or open_start or config.loss == AUTO
+    if counted or any(loss.needs_class_counts for loss in recipe.losses):
         class_counts = count_classes(task, encoded["train"], collator)
-    recipe, start = settled(config, Facts(len(splits["train"]), class_counts or {}))
+    facts = Facts(len(splits["train"]), class_counts or {}, background, _has_biases(task, model))
+    recipe, start = settled(config, facts)
     recipe = weighted(recipe, config.class_weight or {}, task.labels)
     prepared = Prepared(
         config=config,
@@ -343,6 +346,14 @@ def _class_totals(task: Task, encoded: Encoded, collator: PaddingCollator) -> di
         for name, counts in task.class_counts(targets).items():
             total[name] = total[name] + counts if name in total else counts
     return total
+
+
+def _has_biases(task: Task, model: Any) -> bool:
+    """Whether the outputs have biases; the heads of decoders for texts have none."""
+    try:
+        return bool(task.head_biases(model))
+    except InputError:
+        return False
 
 
 @torch.no_grad()
