@@ -3,10 +3,9 @@
     python experiments/evidence.py run STAGE [CELL ...] [--minutes N]   trains what has no record
     python experiments/evidence.py table STAGE                          a table in Markdown
     python experiments/evidence.py goal STAGE                           auto against cross-entropy
-    python experiments/evidence.py figure STAGE                         docs/figures/STAGE.svg
     python experiments/evidence.py tracks                               does a loss follow 1 - F1?
     python experiments/evidence.py hours                                hours of training so far
-    python experiments/evidence.py page                                 docs/evidence.md
+    python experiments/evidence.py page                                 docs/evidence.md and .svg
 
 Each seed of a cell (programme.py) is a ``dicetune compare`` in runs/evidence: a
 stopped run goes on from its checkpoint. Whatever has a record is not trained again, also where
@@ -37,6 +36,7 @@ from dicetune.records import DEFAULT, TUNED
 
 RUNS = Path("runs/evidence")
 PAGE = HERE.parent / "docs" / "evidence.md"
+FIGURE = ("originals", "confirm")
 BETTER, WORSE, UNDECIDED = "#d0722a", "#3b82d6", "#8a8a8a"
 
 
@@ -124,31 +124,29 @@ def table(stage: str) -> Iterator[str]:
             yield from (row.markdown(cell.name) for row in shown(cell))
 
 
-def figure(stage: str, path: Path) -> None:
-    """A forest plot: the difference of each objective from the first of its cell, both tuned."""
+def figure(path: Path) -> None:
+    """A forest plot: what is measured with several seeds, against cross-entropy, both tuned."""
     import matplotlib.pyplot as plt
 
-    found = {cell.name: [*shown(cell)] for cell in cells(stage) if cell.records()}
-    rows = [
-        (f"{name}: {row.name}" if not place else row.name, row)
-        for name, own in found.items()
-        for place, row in enumerate(one for one in own if one.difference is not None)
-    ]
+    rows: list[tuple[str, Shown | None]] = []
+    for cell in (cell for stage in FIGURE for cell in cells(stage) if cell.records()):
+        own = [(row.name, row) for row in shown(cell) if row.interval is not None]
+        rows += [(cell.name, None), *own] if own else []
     with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "dicetune", "font.size": 8}):
-        plot, axis = plt.subplots(figsize=(7.5, 0.8 + 0.2 * len(rows)))
-        for place, (_, row) in enumerate(rows):
-            middle = 100 * (row.difference or 0.0)
-            low, high = (100 * end for end in row.interval or (row.difference, row.difference))
+        plot, axis = plt.subplots(figsize=(6, 0.8 + 0.2 * len(rows)))
+        for place, row in enumerate(row for _, row in rows):
+            if row is None:
+                continue
+            low, high = (100 * end for end in row.interval or ())
             color = BETTER if low > 0 else WORSE if high < 0 else UNDECIDED
             axis.plot([low, high], [place, place], color=color, linewidth=1.2)
-            axis.plot(middle, place, "o", color=color, markersize=4)
+            axis.plot(100 * (row.difference or 0.0), place, "o", color=color, markersize=4)
         axis.axvline(0, color="#7d7d7d", linewidth=0.8)
         axis.set_yticks(range(len(rows)), [name for name, _ in rows])
+        for (_, row), label in zip(rows, axis.get_yticklabels(), strict=True):
+            label.set_fontweight("bold" if row is None else "normal")
         axis.invert_yaxis()
-        axis.set_xlabel(
-            "points against cross-entropy, both with a tuned decision (95%); "
-            "orange: better, blue: worse, grey: undecided"
-        )
+        axis.set_xlabel("points of F1 against cross-entropy, both tuned, with intervals of 95%")
         plot.savefig(path, bbox_inches="tight", metadata={"Date": None})
         plt.close(plot)
 
@@ -156,22 +154,21 @@ def figure(stage: str, path: Path) -> None:
 def goal(stage: str) -> Iterator[str]:
     """Rows of Markdown: ``auto`` against cross-entropy with its better decision on test.
 
-    The last row is the mean over the cells. Their seeds and examples are independent, so that the
-    half of its interval is that of the sum of the squares of theirs, over their number.
+    The last row is the mean over the cells, for cells that share no examples: the half of its
+    interval is the root of the sum of the squares of theirs, over their number.
     """
     yield "| cell | seeds | `auto` | `ce`, its better decision | difference (95%) | above −1 |"
     yield "|---|---:|---:|---:|---|---|"
     found: list[tuple[float, float]] = []
     for cell in cells(stage):
-        have = [
-            seed for seed in cell.seeds if {(cell.auto, seed), ("ce", seed)} <= {*cell.records()}
-        ]
+        made = cell.records().keys()
+        have = [seed for seed in cell.seeds if {(cell.auto, seed), ("ce", seed)} <= made]
         if len(have) < FEWEST_RUNS:
             continue
         results = cell.results()
         score = partial(results.problem.score, metric=results.problem.metrics[0])
         runs = {
-            one.name: Runs.of_counts(one.counts, score, one.seeds)
+            one.name: Runs.of_counts(one.counts[[one.seeds.index(n) for n in have]], score, have)
             for one in results.competitors
             if one.loss in (cell.auto, "ce")
         }
@@ -248,7 +245,7 @@ def main() -> None:
     """Run what is missing, or print what there is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     said = ("table", "goal", "tracks", "hours")
-    parser.add_argument("what", choices=("run", *said, "figure", "page"))
+    parser.add_argument("what", choices=("run", *said, "page"))
     parser.add_argument("stage", nargs="?", default="screen")
     parser.add_argument("cells", nargs="*", help="by default all cells of the stage")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after these")
@@ -258,10 +255,9 @@ def main() -> None:
         for cell in cells(given.stage):
             if not given.cells or cell.name in given.cells:
                 run(cell, until)
-    elif given.what == "figure":
-        figure(given.stage, PAGE.parent / "figures" / f"{given.stage}.svg")
     elif given.what == "page":
         PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+        figure(PAGE.with_suffix(".svg"))
     else:
         sys.stdout.write("\n".join(told(given.what, given.stage)) + "\n")
 

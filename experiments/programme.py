@@ -129,19 +129,19 @@ def cells(stage: str) -> list[Cell]:
 
 
 def keep(cell: Cell, out: Path) -> None:
-    """Write the record of each finished run of a comparison that has none."""
+    """Write a record of each finished run of a comparison whose objective and seed have none."""
     if not (out / PLAN_FILE).is_file():
         return
     plan = Plan.load(out)
     made = [run for run in FinishedRun.of_plan(plan, out) if is_finished(run.folder)]
     if all(_path(cell, run).exists() for run in made):
         return
+    have = cell.records().keys()
+    new = [run for run in made if (run.planned.loss, run.planned.seed) not in have]
     results = read_results(plan, out, made)
     by_name = {(one.loss, one.decision): one for one in results.competitors if not one.members}
     cell.place.mkdir(parents=True, exist_ok=True)
-    for run in made:
-        if _path(cell, run).exists():
-            continue
+    for run in new:
         name, seed, record = run.planned.loss, run.planned.seed, run.record
         found = (by_name[name, decision] for decision in (DEFAULT, TUNED))
         ours, first = [one.counts[one.seeds.index(seed)] for one in found], cell.whole

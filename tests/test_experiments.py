@@ -129,8 +129,8 @@ def test_records_without_texts_say_what_the_comparison_says(script, tmp_path, mo
     assert [line.split(" | ")[1] for line in lines[2:]] == ["`ce`", "`dice`"]
     shown = numbers.signed(theirs["dice, tuned"]["difference"])
     assert f"| {shown} " in lines[3]
-    evidence.figure("screen", tmp_path / "forest.svg")
-    assert "dice" in (tmp_path / "forest.svg").read_text(encoding="utf-8")
+    evidence.figure(tmp_path / "forest.svg")
+    assert texts_of(tmp_path / "forest.svg").count("dice") == 2  # a row for each stage
     programme.keep(cell, out)  # a record is never written again
     assert [path.read_bytes() for path in paths] == kept
 
@@ -148,15 +148,15 @@ def test_the_opponent_is_the_rate_that_dev_chooses_and_its_better_decision(
         found.append(cell)
     for path in (path for cell in found for path in cell.place.iterdir()):
         record = programme.read_record(path)
-        best = {("ce", 2): 0.6, ("ce", 1): 0.6, ("ce with lr=4e-4", 1): 0.7}
-        score = best.get((record["name"], record["seed"]), 0.5)
-        rows = [{"eval_f1": score - 0.1 * step, "eval_f1_tuned": score} for step in (1, 0, 2)]
+        best = {("ce", 2): (0.6, 0.6), ("ce", 1): (0.6, 0.8), (losses[1], 1): (0.7, 0.7)}
+        plain, tuned = best.get((record["name"], record["seed"]), (0.5, 0.5))
+        rows = [{"eval_f1": plain - step, "eval_f1_tuned": tuned - step} for step in (0.1, 0, 0.2)]
         record["training"] |= {"chosen_by": "f1_tuned", "history": rows}
         programme.write_record(path, record)
     results = found[1].results()
     of = {(one.loss, one.decision): one.counts for one in results.competitors}
-    for decision in ("argmax", "tuned"):
-        chosen = [of[loss, decision][n] for n, loss in enumerate((losses[1], "ce", "ce"))]
+    for decision, first in (("argmax", losses[1]), ("tuned", "ce")):
+        chosen = [of[loss, decision][n] for n, loss in enumerate((first, "ce", "ce"))]
         assert np.array_equal(of[programme.BEST, decision], chosen)
     assert results.competitors[0].loss == programme.BEST
     monkeypatch.setattr(evidence, "cells", lambda stage: found)
@@ -246,6 +246,10 @@ def test_a_missing_record_and_no_other_is_trained(script, tmp_path, monkeypatch)
     out = make_comparison(tmp_path / "made", seeds=(1, 2))
     cell = programme.Cell("screen", "made", {}, ["ce", "dice", "dsc"], [1, 2, 3])
     programme.keep(cell, out)
+    path = next(cell.place.iterdir())
+    path.rename(path.with_name("made under another id.json.xz"))
+    programme.keep(cell, out)  # the same loss and seed
+    assert len([*cell.place.iterdir()]) == 4
     evidence.run(cell, float("inf"))
     assert asked == [(["ce", "dsc"], 1), (["ce", "dsc"], 2), (["ce", "dice", "dsc"], 3)]
     assert json.loads(lzma.decompress(next(cell.place.iterdir()).read_bytes()))["seed"] in (1, 2)
@@ -310,9 +314,24 @@ def test_the_truth_of_a_spoilt_annotation_is_known(script, real_data, name, monk
     assert annotation.truth(name) == pytest.approx(expected, abs=0.02)
 
 
-def test_the_page_shows_what_the_records_say(script):
+def texts_of(figure):
+    return re.findall(r"<text[^>]*>([^<]+)</text>", figure.read_text(encoding="utf-8"))
+
+
+def lines_of(figure):
+    """Coordinates of the lines to a tenth of a point, and their colours."""
+    found = re.findall(
+        r'<path d="(M [^"]+)"[^>]*stroke: (#\w+)', figure.read_text(encoding="utf-8")
+    )
+    return [([round(float(x), 1) for x in re.findall(r"[-\d.]+", d)], color) for d, color in found]
+
+
+def test_the_page_shows_what_the_records_say(script, tmp_path):
     evidence = script("evidence")
     page = evidence.PAGE.read_text(encoding="utf-8")
     assert page == evidence.page(page)  # else: python experiments/evidence.py page
     for place in evidence.RECORDS.iterdir():
         assert not place.is_dir() or f"<!-- evidence.py table {place.name} -->" in page
+    evidence.figure(tmp_path / "drawn.svg")
+    for part in (texts_of, lines_of):
+        assert part(tmp_path / "drawn.svg") == part(evidence.PAGE.with_suffix(".svg"))

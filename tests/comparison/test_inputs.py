@@ -114,7 +114,7 @@ def test_heads_that_started_apart_are_told(tmp_path):
     folder = make_comparison(tmp_path / "c", "label_set", seeds=(1,))
     assert not any("the head started" in note for note in summarise(folder)["how"]["notes"])
     changed(folder, "objective", "prior_bias", value=True, which=0)
-    said = "the head started at the share of the positives for ce, evenly for dice"
+    said = "the head started at the training shares for ce, evenly for dice"
     assert any(said in note for note in summarise(folder)["how"]["notes"])
     plan = Plan.load(folder)
     plan = replace(plan, trainer={**plan.trainer, "per_device_train_batch_size": 8})

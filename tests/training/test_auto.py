@@ -94,6 +94,29 @@ def test_tags_start_at_the_share_of_the_background_whatever_the_loss(place, loss
     assert not settled(replace(asked, prior_bias=None), Facts(9, {}))[1].at_prior  # no background
 
 
+def test_a_trained_head_and_a_loss_with_shares_of_its_own_keep_their_start(place):
+    first = run(config("ner", "ner.conll", "token", loss="ce")).objective
+    assert first["prior_bias"] is True
+    again = config("ner", "ner.conll", "out", out="again")
+    found = run(again).objective
+    assert found["prior_bias"] is False
+    assert found["auto"]["start"] == "the head of the model is trained already, and starts as it is"
+    assert run(replace(again, prior_bias=True, out="asked")).objective["prior_bias"] is True
+    for loss in ("la", "ce+la", "cb"):  # even is their start at the shares
+        _, start = settled(replace(again, loss=loss), Facts(9, {}, background=True))
+        assert not start.at_prior
+
+
+def test_a_part_of_speech_that_is_called_o_is_no_background(place):
+    tags = "I O\nsee V\nit O\n\nwe O\nrun V\n"
+    Path("pos.conll").write_text(tags, encoding="utf-8")
+    found = run(config("pos", "pos.conll", "token")).objective
+    assert found["prior_bias"] is False
+    assert found["auto"]["start"] == (
+        "the head starts even, as no class of its softmax is a background"
+    )
+
+
 def test_a_softmax_starts_at_the_share_of_the_background_or_of_each_class(place):
     task = TASKS["ner"](["O", "B-X", "I-X", "B-Y", "I-Y"])
     model = load_model(task.auto_class, "token", task.labels).eval()

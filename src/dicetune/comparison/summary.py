@@ -331,8 +331,8 @@ def _of_starts(runs: Sequence[FinishedRun]) -> list[str]:
     if len(starts) < 2:
         return []
     return [
-        f"not equal for all: the head started at the share of the positives for "
-        f"{listed(starts[True])}, evenly for {listed(starts[False])}; prior_bias true or false "
+        f"not equal for all: the head started at the training shares for {listed(starts[True])}, "
+        f"evenly for {listed(starts[False])}; prior_bias true or false "
         "makes it alike"
     ]
 

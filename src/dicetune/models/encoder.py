@@ -164,7 +164,8 @@ def load_model(
 
     A saved classifier of the same kind keeps the rows of its head label by label, in any order of
     the labels; a label without a saved row gets a new row, and ``notes`` a line about it.
-    Without ``labels`` the model is as it was saved.
+    ``head_is_kept`` of the model says whether any of the head was saved. Without ``labels`` the
+    model is as it was saved.
     """
     by_label = labels is not None and auto_class in _ROW_FOR_EACH_LABEL
     names: dict[str, Any] = {}
@@ -187,10 +188,12 @@ def load_model(
             **({} if saved else names),
         )
     _check_whole(model, source, found)
+    model.head_is_kept = not found["missing_keys"]
     if labels is None or not by_label:
         return model
     lost = {*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])}
     is_loaded = f"{_output_layer(model)[0]}.weight" not in lost
+    model.head_is_kept = is_loaded and not {*saved}.isdisjoint(labels)
     if saved != list(labels) and (is_loaded or saved):
         rows = saved if is_loaded else []
         _place_rows(model, labels, rows)

@@ -13,7 +13,7 @@ from dicetune.problems.decisions import Biases, Decisions, vector
 
 
 class Ruled:
-    """The part of a problem that rules move; what a type does not state moves nothing."""
+    """The part of a problem that rules move: by default the column of each label."""
 
     kind: ClassVar[str]
     independent: ClassVar[bool | None] = None
@@ -30,10 +30,9 @@ class Ruled:
     def move(
         cls, scores: Sequence[np.ndarray], biases: Biases, labels: Sequence[str]
     ) -> list[np.ndarray]:
-        """The scores as a rule changes them, of the same shapes: the column of each label moved."""
-        if not biases:
-            return list(scores)
-        return [np.asarray(table, dtype=np.float64) + vector(biases, labels) for table in scores]
+        """The scores as a rule changes them, float64 arrays of the same shapes."""
+        added = vector(biases, labels) if biases else 0.0
+        return [np.asarray(table, dtype=np.float64) + added for table in scores]
 
     @classmethod
     def output_biases(cls, biases: Biases, labels: Sequence[str]) -> list[np.ndarray]:

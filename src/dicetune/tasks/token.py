@@ -150,7 +150,8 @@ class TokenTask(Task):
         self.scheme = scheme
         self.stride = stride
         self.convention = convention
-        self.background = self.labels.index(OUTSIDE) if OUTSIDE in self.labels else None
+        outside = self.spells_spans and OUTSIDE in self.labels  # O may be a part of speech
+        self.background = self.labels.index(OUTSIDE) if outside else None
         self._number = {label: number for number, label in enumerate(self.labels)}
 
     @classmethod

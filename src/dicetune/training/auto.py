@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from dicetune.errors import InputError, quoted
-from dicetune.losses import AnyLoss, Recipe, recipe
+from dicetune.losses import AnyLoss, Loss, Recipe, recipe
 from dicetune.records import TUNED
 
 if TYPE_CHECKING:  # a configuration parses its loss here
@@ -39,13 +39,13 @@ class Facts:
         counts: by loss input, items of each class of a softmax, (C,), or without and with each
             label of a sigmoid, (C, 2); nothing for a softmax over the positions of a text.
         background: whether a class of the softmax is what is nothing (O).
-        biases: whether each output has a bias of its own, which a share can be written into.
+        fixed: why the head starts as it is, whatever the data.
     """
 
     examples: int
     counts: Mapping[str, Tensor]
     background: bool = False
-    biases: bool = True
+    fixed: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,26 +80,26 @@ def auto_rule(facts: Facts) -> Rule:
     return next(rule for rule in RULES if rule.applies(facts))
 
 
-def starts_at_prior(facts: Facts, losses: Sequence[str]) -> tuple[bool, str]:
+def starts_at_prior(facts: Facts, losses: Sequence[Loss]) -> tuple[bool, str]:
     """Whether the head starts at the shares of the training items, and why.
 
     Args:
         facts: of the training split.
-        losses: specs of all phases.
+        losses: of all phases.
 
     Example:
         >>> import torch
+        >>> from dicetune.losses import build
         >>> many = {"label": torch.tensor([[9000, 1000], [9900, 100]])}
-        >>> starts_at_prior(Facts(10000, many), ["ce"])[0]
+        >>> starts_at_prior(Facts(10000, many), [build("ce")])[0]
         True
-        >>> few = {"label": torch.tensor([[994, 6]])}
-        >>> starts_at_prior(Facts(1000, few), ["ce"])[0]
-        False
-        >>> starts_at_prior(Facts(1000, {}, background=True), ["ce"])[0]
+        >>> starts_at_prior(Facts(1000, {}, background=True), [build("dice")])[0]
         True
     """
-    if not facts.biases:
-        return False, "the head starts even, as it has no bias that could hold a share"
+    if facts.fixed is not None:
+        return False, facts.fixed
+    if facts.background and any(loss.needs_class_counts for loss in losses):
+        return False, "the head starts even, as the loss itself allows for the shares"
     if facts.background:
         return True, (
             "the head starts at the share of O: an even head spends a short training on learning "
@@ -108,14 +108,11 @@ def starts_at_prior(facts: Facts, losses: Sequence[str]) -> tuple[bool, str]:
     positives = [items[:, 1].double() for items in facts.counts.values() if items.ndim == 2]
     if not positives:
         return False, "the head starts even, as no class of its softmax is a background"
-    if list(losses) != ["ce"]:
+    if [loss.spec for loss in losses] != ["ce"]:
         return False, "sigmoids start at one half: the prior is measured for cross-entropy alone"
     mean = sum(items.mean().item() for items in positives) / len(positives)
     if sum(map(len, positives)) < MANY and mean < ENOUGH:
-        return False, (
-            "sigmoids start at one half: with few positives the prior start costs (6 spam texts: "
-            "13 to 22 F1)"
-        )
+        return False, "sigmoids start at one half: with few positives their share costs F1"
     return True, (
         "sigmoids start at the share of their positives: with many negatives cross-entropy hardly "
         "learns from one half"
@@ -141,7 +138,7 @@ def settled(config: RunConfig, facts: Facts) -> tuple[Recipe, Start]:
     """The losses of a run and the start of its head, once the training split is known."""
     rule = auto_rule(facts) if config.loss == AUTO else None
     found = config.recipe() if rule is None else recipe(rule.loss)
-    at_prior, why = starts_at_prior(facts, [loss.spec for loss in found.losses])
+    at_prior, why = starts_at_prior(facts, found.losses)
     if config.prior_bias is not None:
         at_prior, why = config.prior_bias, "the head starts as prior_bias asks"
     if rule is None:

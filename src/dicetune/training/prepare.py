@@ -223,7 +223,7 @@ def prepare(
     counted = config.prior_bias or open_start or config.loss == AUTO
     if counted or any(loss.needs_class_counts for loss in recipe.losses):
         class_counts = count_classes(task, encoded["train"], collator)
-    facts = Facts(len(splits["train"]), class_counts or {}, background, _has_biases(task, model))
+    facts = Facts(len(splits["train"]), class_counts or {}, background, _why_fixed(task, model))
     recipe, start = settled(config, facts)
     recipe = weighted(recipe, config.class_weight or {}, task.labels)
     prepared = Prepared(
@@ -348,12 +348,15 @@ def _class_totals(task: Task, encoded: Encoded, collator: PaddingCollator) -> di
     return total
 
 
-def _has_biases(task: Task, model: Any) -> bool:
-    """Whether the outputs have biases; the heads of decoders for texts have none."""
+def _why_fixed(task: Task, model: Any) -> str | None:
+    """Why the head starts as it is, whatever the data."""
+    if model.head_is_kept:
+        return "the head of the model is trained already, and starts as it is"
     try:
-        return bool(task.head_biases(model))
-    except InputError:
-        return False
+        task.head_biases(model)
+    except InputError:  # decoders for texts
+        return "the head starts even, as it has no bias that could hold a share"
+    return None
 
 
 @torch.no_grad()
