@@ -18,10 +18,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
@@ -78,47 +79,62 @@ def _compare(cell: Cell, out: Path, losses: list[str], seed: int, until: float) 
 
 @dataclass(frozen=True)
 class Shown:
-    """A row of the table: scores, and the difference from the first objective, both tuned."""
+    """A row of the table: scores, and what two objectives are apart by, all tuned.
+
+    ``against_first`` and ``against_auto`` are rows of ``differences``, where there are any.
+    """
 
     name: str
     seeds: int  # 0 of what is not of this package
     plain: float
     tuned: float | None = None
-    difference: float | None = None
-    interval: list[float] | None = None
+    against_first: Mapping[str, Any] | None = None
+    against_auto: Mapping[str, Any] | None = None
 
     def markdown(self, cell: str) -> str:
         """The row in Markdown."""
-        said = "" if self.difference is None else numbers.signed(self.difference)
-        if self.interval is not None:
-            said += f" {numbers.interval(self.interval, sign=True)}"
         name = self.name if self.name == BEST else f"`{self.name}`"
         name = name if self.seeds else f"{self.name}, not of this package"
         tuned = "" if self.tuned is None else numbers.points(self.tuned)
-        seeds = self.seeds or ""
-        return f"| {cell} | {name} | {seeds} | {numbers.points(self.plain)} | {tuned} | {said} |"
+        apart = " | ".join(map(_said, (self.against_first, self.against_auto)))
+        plain = numbers.points(self.plain)
+        return f"| {cell} | {name} | {self.seeds or ''} | {plain} | {tuned} | {apart} |"
+
+
+def _said(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return ""
+    found = row["interval"]
+    said = numbers.signed(row["difference"])
+    if found is not None:
+        said += f" {numbers.interval(found, sign=True)}"
+    return f"{said}, {row['verdict']}" if row["verdict"] in ("better", "worse") else said
 
 
 def shown(cell: Cell) -> Iterator[Shown]:
     """The rows of a cell, in the order of its objectives; then what people would use instead."""
     results = cell.results()
-    first = results.competitors[0].loss
-    rows = {row["name"]: row for row in differences(results, first).rows}
     scores = {one.name: results.scores(one)["mean"] for one in results.competitors}
+    first = results.competitors[0].loss
+    against = [
+        {row["name"]: row for row in differences(results, loss).rows if row["loss"] != loss}
+        for loss in (first, cell.auto)
+    ]
     for one in results.competitors:
         if one.external:
             yield Shown(one.name, 0, scores[one.name])
         elif one.decision == DEFAULT:
             tuned = competitor_name(one.loss, TUNED)
-            row = rows.get(tuned, {}) if one.loss != first else {}
-            found = row.get("difference"), row.get("interval")
-            yield Shown(one.loss, len(one.seeds), scores[one.name], scores.get(tuned), *found)
+            rows = [found.get(tuned) for found in against]
+            if cell.auto == "ce":  # which is the first, or one of those it is chosen from
+                rows[1] = None
+            yield Shown(one.loss, len(one.seeds), scores[one.name], scores.get(tuned), *rows)
 
 
 def table(stage: str) -> Iterator[str]:
-    """Rows of Markdown: each objective of each cell, and its difference from the first, tuned."""
-    yield "| cell | objective | seeds | plain | tuned | tuned, against the first tuned (95%) |"
-    yield "|---|---|---:|---:|---:|---|"
+    """Rows of Markdown: each objective of each cell, and what it is apart by from two others."""
+    yield "| cell | objective | seeds | plain | tuned | tuned, against the first | against `auto` |"
+    yield "|---|---|---:|---:|---:|---|---|"
     for cell in cells(stage):
         if cell.records():
             yield from (row.markdown(cell.name) for row in shown(cell))
@@ -128,19 +144,23 @@ def figure(path: Path) -> None:
     """A forest plot: what is measured with several seeds, against cross-entropy, both tuned."""
     import matplotlib.pyplot as plt
 
-    rows: list[tuple[str, Shown | None]] = []
+    rows: list[tuple[str, Mapping[str, Any] | None]] = []
     for cell in (cell for stage in FIGURE for cell in cells(stage) if cell.records()):
-        own = [(row.name, row) for row in shown(cell) if row.interval is not None]
+        own = [
+            (row.name, row.against_first)
+            for row in shown(cell)
+            if row.against_first is not None and row.against_first["interval"] is not None
+        ]
         rows += [(cell.name, None), *own] if own else []
     with plt.rc_context({"svg.fonttype": "none", "svg.hashsalt": "dicetune", "font.size": 8}):
         plot, axis = plt.subplots(figsize=(6, 0.8 + 0.2 * len(rows)))
         for place, row in enumerate(row for _, row in rows):
             if row is None:
                 continue
-            low, high = (100 * end for end in row.interval or ())
+            low, high = (100 * end for end in row["interval"])
             color = BETTER if low > 0 else WORSE if high < 0 else UNDECIDED
             axis.plot([low, high], [place, place], color=color, linewidth=1.2)
-            axis.plot(100 * (row.difference or 0.0), place, "o", color=color, markersize=4)
+            axis.plot(100 * row["difference"], place, "o", color=color, markersize=4)
         axis.axvline(0, color="#7d7d7d", linewidth=0.8)
         axis.set_yticks(range(len(rows)), [name for name, _ in rows])
         for (_, row), label in zip(rows, axis.get_yticklabels(), strict=True):
