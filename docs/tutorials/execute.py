@@ -3,17 +3,24 @@
 Usage: python docs/tutorials/execute.py [NAME...]     (default: all)
 
 Each runs in a folder of its own. What differs from run to run without meaning (times of cells,
-messages of libraries on the error stream) is left out.
+messages of libraries on the error stream, cleared progress bars) is left out.
 """
 
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
 
 HERE = Path(__file__).resolve().parent
+
+
+def says(output: Any) -> bool:
+    """Whether an output is one: not the error stream, and not a progress bar that is cleared."""
+    html = output.get("data", {}).get("text/html")
+    return output.get("name") != "stderr" and (html is None or bool("".join(html).strip()))
 
 
 def execute(path: Path) -> None:
@@ -25,7 +32,7 @@ def execute(path: Path) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = [one for one in cell.outputs if one.get("name") != "stderr"]
+            cell.outputs = [one for one in cell.outputs if says(one)]
     notebook.metadata = {"kernelspec": notebook.metadata["kernelspec"]}
     nbformat.write(notebook, path)
 
