@@ -270,19 +270,19 @@ def test_a_loss_without_meaning_for_the_input_is_refused_before_training(place, 
 
 
 def test_predict_reads_the_input_stream(trained, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"at Quay Nine\n")))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"pump at Quay Nine\n")))
     assert run("predict", "trained", "-") == 0
-    assert capsys.readouterr().out == "at [[Quay Nine|SITE]]\n"
+    assert capsys.readouterr().out == "pump at [[Quay Nine|SITE]]\n"
 
 
 def test_json_lines_come_back_as_json_lines(trained, place, capsys):
-    (place / "in.jsonl").write_text('{"id": "a", "tokens": ["at", "Quay", "Nine"]}\n')
+    (place / "in.jsonl").write_text('{"id": "a", "tokens": ["pump", "at", "Quay", "Nine"]}\n')
     assert run("predict", "trained", "in.jsonl") == 0
     (row,) = map(json.loads, capsys.readouterr().out.splitlines())
-    assert (row["id"], row["tags"]) == ("a", ["O", "B-SITE", "I-SITE"])
-    (place / "in.txt").write_text("at Quay Nine\n\nall quiet\n", encoding="utf-8")
+    assert (row["id"], row["tags"]) == ("a", ["O", "O", "B-SITE", "I-SITE"])
+    (place / "in.txt").write_text("pump at Quay Nine\n\nall quiet\n", encoding="utf-8")
     assert run("predict", "trained", "in.txt", "--out", "out.txt") == 0
-    expected = "at [[Quay Nine|SITE]]\n\nall quiet\n"
+    expected = "pump at [[Quay Nine|SITE]]\n\nall quiet\n"
     assert (place / "out.txt").read_text(encoding="utf-8") == expected
 
 
