@@ -23,7 +23,7 @@ from dicetune.decide.annotation import annotation_of
 KEPT = RECORDS / "annotation.json"
 SHARED, DATA = Path("../shared/data"), Path("experiments/data")
 FOLDS = 3
-# what a run with folds has not, and the even head of the opponent, which learns nothing in few steps
+# what a run with folds has not, and an even head, which learns nothing in few steps
 OF_A_CELL = ("train", "dev", "test", "max_dev", "prior_bias")
 # a cell of the screen, whose settings are taken; the file that is looked at; the file that is right
 SETS: dict[str, tuple[str, Path, Path]] = {
