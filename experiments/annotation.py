@@ -65,7 +65,7 @@ def trained(name: str) -> Path:
     out = Path("runs/annotation") / name
     if not (out / "run.json").is_file():
         begun = out.exists() or out.with_name(f"{name}.folds").exists()
-        dicetune.train(config, data=data, folds=FOLDS, loss="ce", out=str(out), resume=begun)
+        dicetune.train(config=config, data=data, folds=FOLDS, loss="ce", out=str(out), resume=begun)
     return out
 
 
