@@ -7,9 +7,8 @@
     python experiments/evidence.py hours                                hours of training so far
     python experiments/evidence.py page                                 docs/evidence.md and .svg
 
-Each seed of a cell (programme.py) is a ``dicetune compare`` in runs/evidence: a
-stopped run goes on from its checkpoint. Whatever has a record is not trained again, also where
-runs/evidence is gone.
+Each seed of a cell (programme.py) is a ``dicetune compare`` in runs/evidence: a stopped run goes on
+from its checkpoint. Whatever has a record is not trained again, also where runs/evidence is gone.
 """
 
 import argparse
@@ -30,15 +29,16 @@ from programme import BEST, HERE, RECORDS, Cell, cells, keep, read_record
 from scipy.stats import spearmanr
 
 from dicetune import numbers
-from dicetune.comparison.differences import FEWEST_RUNS, differences
+from dicetune.comparison.differences import FEWEST_RUNS, WORSE, differences
 from dicetune.comparison.results import competitor_name
 from dicetune.comparison.statistics.estimate import Runs, estimate
 from dicetune.records import DEFAULT, TUNED
+from dicetune.reporting import BETTER
 
 RUNS = Path("runs/evidence")
 PAGE = HERE.parent / "docs" / "evidence.md"
 FIGURE = ("originals", "confirm")
-BETTER, WORSE, UNDECIDED = "#d0722a", "#3b82d6", "#8a8a8a"
+ORANGE, BLUE, GREY = "#d0722a", "#3b82d6", "#8a8a8a"
 
 
 # training
@@ -108,7 +108,7 @@ def _said(row: Mapping[str, Any] | None) -> str:
     said = numbers.signed(row["difference"])
     if found is not None:
         said += f" {numbers.interval(found, sign=True)}"
-    return f"{said}, {row['verdict']}" if row["verdict"] in ("better", "worse") else said
+    return f"{said}, {row['verdict']}" if row["verdict"] in (BETTER, WORSE) else said
 
 
 def shown(cell: Cell) -> Iterator[Shown]:
@@ -158,7 +158,7 @@ def figure(path: Path) -> None:
             if row is None:
                 continue
             low, high = (100 * end for end in row["interval"])
-            color = BETTER if low > 0 else WORSE if high < 0 else UNDECIDED
+            color = ORANGE if low > 0 else BLUE if high < 0 else GREY
             axis.plot([low, high], [place, place], color=color, linewidth=1.2)
             axis.plot(100 * row["difference"], place, "o", color=color, markersize=4)
         axis.axvline(0, color="#7d7d7d", linewidth=0.8)

@@ -63,7 +63,7 @@ class Cell:
     @property
     def whole(self) -> dict[str, Any] | None:
         """The record from which the counts of the others differ, if there is one."""
-        return next((one for one in self.records().values() if one["whole"]), None)
+        return whole_of(self.records())
 
     @property
     def plain(self) -> list[str]:
@@ -77,7 +77,8 @@ class Cell:
 
     def results(self) -> Results:
         """The competitors of the records, as a comparison has them, and ``BEST``."""
-        records, first = self.records(), self.whole
+        records = self.records()
+        first = whole_of(records)
         assert first is not None, self.name
         problem = problem_of(first["problem"], [], [])
         assert list(problem.columns) == first["columns"], self.name
@@ -136,15 +137,18 @@ def keep(cell: Cell, out: Path) -> None:
     made = [run for run in FinishedRun.of_plan(plan, out) if is_finished(run.folder)]
     if all(_path(cell, run).exists() for run in made):
         return
-    have = cell.records().keys()
+    have = cell.records()
     new = [run for run in made if (run.planned.loss, run.planned.seed) not in have]
+    if not new:
+        return
+    first = whole_of(have)
     results = read_results(plan, out, made)
     by_name = {(one.loss, one.decision): one for one in results.competitors if not one.members}
     cell.place.mkdir(parents=True, exist_ok=True)
     for run in new:
         name, seed, record = run.planned.loss, run.planned.seed, run.record
         found = (by_name[name, decision] for decision in (DEFAULT, TUNED))
-        ours, first = [one.counts[one.seeds.index(seed)] for one in found], cell.whole
+        ours = [one.counts[one.seeds.index(seed)] for one in found]
         metrics = by_decision(read_json(run.folder / METRICS_FILE))
         history = [
             {key: value for key, value in row.items() if key not in TIMES}
@@ -165,6 +169,12 @@ def keep(cell: Cell, out: Path) -> None:
             "counts": [sparse(one if first is None else one - counts(first)) for one in ours],
         }
         write_record(_path(cell, run), kept)
+        first = kept if first is None else first
+
+
+def whole_of(records: dict[tuple[str, int], dict[str, Any]]) -> dict[str, Any] | None:
+    """The one of the records whose counts are whole, if there is one."""
+    return next((one for one in records.values() if one["whole"]), None)
 
 
 def read_record(path: Path) -> dict[str, Any]:
