@@ -4,6 +4,7 @@ Usage: python experiments/corrupt.py [FOLDER] [--seed N]     (default: experimen
 
     SET-unmarked   half of the entities (of the labels, of the spam) are left unmarked
     SET-few        a tenth of the sentences with entities is kept, and every other sentence
+                   (of sms_spam: a tenth of the spam; spam is a label, and ham is a text without one)
     SET-flipped    a fifth of the entities has the type of another entity, or loses its marks
     SET-plus-positives, -plus-negatives, -minus-negatives, -plus-both
                    Table 8 of the paper: pairs are added by drawing again from the pairs there are,
@@ -128,6 +129,16 @@ def sms_spam(folder: Path, seed: int) -> str:
     return "".join(rows)
 
 
+def few_spam(folder: Path, split: str, seed: int) -> str:
+    """Texts with the label spam, or without one; of train nine tenths of the spam are left out."""
+    rows = ["text\tlabels\n"]
+    for line in filter(None, lines(folder / f"sms_spam.{split}.tsv")):
+        label, _, text = line.partition("\t")
+        if label == "ham" or split != "train" or draw(seed, text) < FEW:
+            rows.append(f"{text}\t{label if label == 'spam' else ''}\n")
+    return "".join(rows)
+
+
 def goemotions(seed: int) -> str:
     """Half of the labels are missing; a text may be left without one."""
     rows = []
@@ -182,6 +193,8 @@ def main() -> None:
     for name, column in PAIRS.items():
         table8(folder, name, column, seed)
     write(folder, "sms_spam-unmarked.train.tsv", sms_spam(folder, seed))
+    for split in ("train", "dev", "test"):
+        write(folder, f"sms_spam-few.{split}.tsv", few_spam(folder, split, seed))
     write(folder, "goemotions-unmarked.train.tsv", goemotions(seed))
 
 

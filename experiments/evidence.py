@@ -1,7 +1,8 @@
 """The evidence programme: run what is missing, keep small records, and say what they show.
 
     python experiments/evidence.py run STAGE [CELL ...] [--minutes N]   trains what has no record
-    python experiments/evidence.py table STAGE                          a table in Markdown
+    python experiments/evidence.py table STAGE                          a row for each objective
+    python experiments/evidence.py matrix STAGE                         a column for each cell
     python experiments/evidence.py goal STAGE                           auto against cross-entropy
     python experiments/evidence.py tracks                               does a loss follow 1 - F1?
     python experiments/evidence.py hours                                hours of training so far
@@ -91,14 +92,30 @@ class Shown:
     against_first: Mapping[str, Any] | None = None
     against_auto: Mapping[str, Any] | None = None
 
+    @property
+    def title(self) -> str:
+        """The name in Markdown."""
+        if not self.seeds:
+            return f"{self.name}, not of this package"
+        return self.name if self.name == BEST else f"`{self.name}`"
+
+    @property
+    def scores(self) -> tuple[str, str]:
+        """Both scores in points."""
+        return numbers.points(self.plain), "" if self.tuned is None else numbers.points(self.tuned)
+
+    @property
+    def entry(self) -> str:
+        """Both scores in one, marked where the tuned one is better or worse than the first."""
+        row = self.against_first
+        mark = {BETTER: " ▲", WORSE: " ▼"}.get("" if row is None else row["verdict"], "")
+        return " → ".join(filter(None, self.scores)) + mark
+
     def markdown(self, cell: str) -> str:
         """The row in Markdown."""
-        name = self.name if self.name == BEST else f"`{self.name}`"
-        name = name if self.seeds else f"{self.name}, not of this package"
-        tuned = "" if self.tuned is None else numbers.points(self.tuned)
-        apart = " | ".join(map(_said, (self.against_first, self.against_auto)))
-        plain = numbers.points(self.plain)
-        return f"| {cell} | {name} | {self.seeds or ''} | {plain} | {tuned} | {apart} |"
+        apart = map(_said, (self.against_first, self.against_auto))
+        told = (cell, self.title, self.seeds or "", *self.scores, *apart)
+        return f"| {' | '.join(map(str, told))} |"
 
 
 def _said(row: Mapping[str, Any] | None) -> str:
@@ -138,6 +155,19 @@ def table(stage: str) -> Iterator[str]:
     for cell in cells(stage):
         if cell.records():
             yield from (row.markdown(cell.name) for row in shown(cell))
+
+
+def matrix(stage: str) -> Iterator[str]:
+    """Rows of Markdown: objectives, and in each cell their scores, plain and tuned."""
+    found: dict[str, dict[str, str]] = {}
+    own = [cell for cell in cells(stage) if cell.records()]
+    for cell in own:
+        for row in shown(cell):
+            found.setdefault(row.title, {})[cell.name] = row.entry
+    yield f"| objective | {' | '.join(cell.name for cell in own)} |"
+    yield f"|---|{'---:|' * len(own)}"
+    for title, entries in found.items():
+        yield f"| {title} | {' | '.join(entries.get(cell.name, '') for cell in own)} |"
 
 
 def figure(path: Path) -> None:
@@ -245,10 +275,13 @@ def hours() -> str:
     return f"{len(found)} runs, {seconds / 3600:.1f} hours of training"
 
 
+BY_STAGE = {"table": table, "matrix": matrix, "goal": goal}
+
+
 def told(what: str, stage: str = "screen") -> list[str]:
     """The lines of a table, or the hours."""
-    if what in ("table", "goal"):
-        return [*(table if what == "table" else goal)(stage)]
+    if what in BY_STAGE:
+        return [*BY_STAGE[what](stage)]
     return [*tracks()] if what == "tracks" else [hours()]
 
 
@@ -264,7 +297,7 @@ def page(text: str) -> str:
 def main() -> None:
     """Run what is missing, or print what there is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    said = ("table", "goal", "tracks", "hours")
+    said = (*BY_STAGE, "tracks", "hours")
     parser.add_argument("what", choices=("run", *said, "page"))
     parser.add_argument("stage", nargs="?", default="screen")
     parser.add_argument("cells", nargs="*", help="by default all cells of the stage")

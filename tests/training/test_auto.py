@@ -15,8 +15,16 @@ from dicetune.models import load_model
 from dicetune.records import RunRecord, read_json
 from dicetune.tasks import TASKS
 from dicetune.training import RunConfig, run
-from dicetune.training.auto import RULES, TRIES, Facts, Rule, auto_rule, recipe_of, settled
-from dicetune.training.prepare import start_at_prior
+from dicetune.training.auto import (
+    RULES,
+    TRIES,
+    Facts,
+    Rule,
+    auto_rule,
+    recipe_of,
+    settled,
+    start_at_prior,
+)
 
 TAGS = "The O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nBonn B-CITY\nis O\nup O\n"
 TEXTS = "text\tlabel\n" + "quay is down\tbad\ngate is up\tgood\ngate is fine\tgood\n" * 6

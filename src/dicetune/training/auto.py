@@ -2,24 +2,27 @@
 
 ``RULES`` are asked in turn with what is known of the training split; the first rule that applies
 gives the loss. (``compare``, which plans before it counts, takes the last rule.)
-``starts_at_prior`` says where the head starts. The decision is tuned on dev, unless the user asks
-for another (``--decision``). ``TRIES`` is the order in which ``--try K`` trains losses. A rule for
-another regime is one more ``Rule`` in front of the last.
+``starts_at_prior`` says where the head starts, and ``start_at_prior`` puts it there. The decision
+is tuned on dev, unless the user asks for another (``--decision``). ``TRIES`` is the order in which
+``--try K`` trains losses. A rule for another regime is one more ``Rule`` in front of the last.
 
 References of the numbers: docs/evidence.md.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor
 
 from dicetune.errors import InputError, quoted
 from dicetune.losses import AnyLoss, Loss, Recipe, recipe
 from dicetune.records import TUNED
+from dicetune.tasks import Task
 
 if TYPE_CHECKING:  # a configuration parses its loss here
     from dicetune.training.config import RunConfig
@@ -117,6 +120,55 @@ def starts_at_prior(facts: Facts, losses: Sequence[Loss]) -> tuple[bool, str]:
         "sigmoids start at the share of their positives: with many negatives cross-entropy hardly "
         "learns from one half"
     )
+
+
+def why_fixed(task: Task, model: Any) -> str | None:
+    """Why the head starts as it is, whatever the data."""
+    if model.head_is_kept:
+        return "the head of the model is trained already, and starts as it is"
+    try:
+        task.head_biases(model)
+    except InputError:  # decoders for texts
+        return "the head starts even, as it has no bias that could hold a share"
+    return None
+
+
+@torch.no_grad()
+def start_at_prior(task: Task, model: Any, class_counts: Mapping[str, Tensor]) -> None:
+    """Write the shares of the training items into the biases of the head.
+
+    A sigmoid starts at the log-odds of its positives, b = log(n_positive / n_negative). A softmax
+    with a background class (O) starts at the share of this class, b_O = log(n_O / n_other) +
+    log(C - 1), the other biases at 0; any other softmax at b_c = log(n_c / n).
+
+    A new head predicts one half everywhere, or each class equally often. With 50 or 2,000 negatives
+    for each positive, cross-entropy first lowers every logit, and changes the encoder too: on
+    GoEmotions the encoder collapsed to two directions for good. A head that starts at the prior has
+    nothing to lower.
+
+    ``class_counts`` are training items by input name: of each class, (C,), or without and with each
+    label, (C, 2).
+
+    Reference: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, section 4.1.
+    """
+    biases = task.head_biases(model)
+    if not biases:
+        raise InputError(
+            "expected outputs with a prior for prior_bias, got softmaxes over the positions of a "
+            f"text from task {quoted(task.name)}: leave it out"
+        )
+    for name, bias in biases.items():
+        counts = class_counts[name].to(bias)
+        if counts.ndim == 2:
+            absent, there = counts.unbind(1)
+            bias.copy_(torch.log(there / absent))
+        elif task.background is None:
+            bias.copy_(torch.log(counts / counts.sum()))
+        else:
+            outside = counts[task.background]
+            others = torch.log(outside / (counts.sum() - outside).clamp(min=1))
+            bias.zero_()
+            bias[task.background] = others + math.log(max(len(counts) - 1, 1))
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dicetune.data import MANY_UNKNOWN
-from dicetune.errors import InputError, NoGoldError, listed, of_extra, quoted
+from dicetune.errors import NoGoldError, listed, of_extra, quoted
 from dicetune.loss_input import Kind, LossTarget
 from dicetune.losses import Recipe, code_of
 from dicetune.models import (
@@ -31,7 +30,7 @@ from dicetune.models.tokenizer import LONGEST_BY_DEFAULT
 from dicetune.records import PREDICTIONS_FILE
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
 from dicetune.tasks.digest import data_digest
-from dicetune.training.auto import AUTO, Facts, Start, settled
+from dicetune.training.auto import AUTO, Facts, Start, settled, start_at_prior, why_fixed
 from dicetune.training.batches import PaddingCollator, balanced_weights
 from dicetune.training.choice import Choice
 from dicetune.training.config import SAMPLE, RunConfig
@@ -223,7 +222,7 @@ def prepare(
     counted = config.prior_bias or open_start or config.loss == AUTO
     if counted or any(loss.needs_class_counts for loss in recipe.losses):
         class_counts = count_classes(task, encoded["train"], collator)
-    facts = Facts(len(splits["train"]), class_counts or {}, background, _why_fixed(task, model))
+    facts = Facts(len(splits["train"]), class_counts or {}, background, why_fixed(task, model))
     recipe, start = settled(config, facts)
     recipe = weighted(recipe, config.class_weight or {}, task.labels)
     prepared = Prepared(
@@ -346,55 +345,6 @@ def _class_totals(task: Task, encoded: Encoded, collator: PaddingCollator) -> di
         for name, counts in task.class_counts(targets).items():
             total[name] = total[name] + counts if name in total else counts
     return total
-
-
-def _why_fixed(task: Task, model: Any) -> str | None:
-    """Why the head starts as it is, whatever the data."""
-    if model.head_is_kept:
-        return "the head of the model is trained already, and starts as it is"
-    try:
-        task.head_biases(model)
-    except InputError:  # decoders for texts
-        return "the head starts even, as it has no bias that could hold a share"
-    return None
-
-
-@torch.no_grad()
-def start_at_prior(task: Task, model: Any, class_counts: Mapping[str, Tensor]) -> None:
-    """Write the shares of the training items into the biases of the head.
-
-    A sigmoid starts at the log-odds of its positives, b = log(n_positive / n_negative). A softmax
-    with a background class (O) starts at the share of this class, b_O = log(n_O / n_other) +
-    log(C - 1), the other biases at 0; any other softmax at b_c = log(n_c / n).
-
-    A new head predicts one half everywhere, or each class equally often. With 50 or 2,000 negatives
-    for each positive, cross-entropy first lowers every logit, and changes the encoder too: on
-    GoEmotions the encoder collapsed to two directions for good. A head that starts at the prior has
-    nothing to lower.
-
-    ``class_counts`` are training items by input name: of each class, (C,), or without and with each
-    label, (C, 2).
-
-    Reference: Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017, section 4.1.
-    """
-    biases = task.head_biases(model)
-    if not biases:
-        raise InputError(
-            "expected outputs with a prior for prior_bias, got softmaxes over the positions of a "
-            f"text from task {quoted(task.name)}: leave it out"
-        )
-    for name, bias in biases.items():
-        counts = class_counts[name].to(bias)
-        if counts.ndim == 2:
-            absent, there = counts.unbind(1)
-            bias.copy_(torch.log(there / absent))
-        elif task.background is None:
-            bias.copy_(torch.log(counts / counts.sum()))
-        else:
-            outside = counts[task.background]
-            others = torch.log(outside / (counts.sum() - outside).clamp(min=1))
-            bias.zero_()
-            bias[task.background] = others + math.log(max(len(counts) - 1, 1))
 
 
 def first_targets(config: RunConfig, task: Task, train: Data, source: str) -> list[LossTarget]:
