@@ -105,24 +105,28 @@ def truth(name: str) -> tuple[float, float]:
     return both / all_of_them, both / own
 
 
+def rows() -> Iterator[str]:
+    """Rows of Markdown: what is known of each annotation, and what was estimated."""
+    yield "| set | marked | right | at the surest | Elkan and Noto | rejected |"
+    yield "|---|---:|---:|---|---|---|"
+    for name, found in json.loads(KEPT.read_text(encoding="utf-8")).items():
+        shares = (
+            f"{found[key]['value']:.2f} ({found[key]['low']:.2f} to {found[key]['high']:.2f})"
+            for key in ("surest", "elkan_noto", "rejected")
+        )
+        known = " | ".join(f"{share:.2f}" for share in found["known"])
+        yield f"| {name} | {known} | {' | '.join(shares)} |"
+
+
 def main() -> None:
     """Estimate, keep, and print the table."""
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
     for name in sys.argv[1:] or SETS:
         if name not in kept:
-            kept[name] = annotation_of(trained(name)).to_dict()
+            kept[name] = annotation_of(trained(name)).to_dict() | {"known": truth(name)}
             KEPT.parent.mkdir(exist_ok=True)
             KEPT.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
-    rows = ["| set | marked | right | at the surest | Elkan and Noto | rejected |"]
-    rows += ["|---|---:|---:|---|---|---|"]
-    for name, found in kept.items():
-        shares = (
-            f"{found[key]['value']:.2f} ({found[key]['low']:.2f} to {found[key]['high']:.2f})"
-            for key in ("surest", "elkan_noto", "rejected")
-        )
-        known = " | ".join(f"{share:.2f}" for share in truth(name))
-        rows.append(f"| {name} | {known} | {' | '.join(shares)} |")
-    sys.stdout.write("\n".join(rows) + "\n")
+    sys.stdout.write("\n".join(rows()) + "\n")
 
 
 if __name__ == "__main__":

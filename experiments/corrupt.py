@@ -4,7 +4,7 @@ Usage: python experiments/corrupt.py [FOLDER] [--seed N]     (default: experimen
 
     SET-unmarked   half of the entities (of the labels, of the spam) are left unmarked
     SET-few        a tenth of the sentences with entities is kept, and every other sentence
-                   (of sms_spam: a tenth of the spam; spam is a label, and ham is a text without one)
+                   (of sms_spam: a tenth of the spam; a text of ham has no label)
     SET-flipped    a fifth of the entities has the type of another entity, or loses its marks
     SET-plus-positives, -plus-negatives, -minus-negatives, -plus-both
                    Table 8 of the paper: pairs are added by drawing again from the pairs there are,

@@ -5,6 +5,7 @@
     python experiments/evidence.py matrix STAGE                         a column for each cell
     python experiments/evidence.py goal STAGE                           auto against cross-entropy
     python experiments/evidence.py tracks                               does a loss follow 1 - F1?
+    python experiments/evidence.py estimates                            what annotation.py found
     python experiments/evidence.py hours                                hours of training so far
     python experiments/evidence.py page                                 docs/evidence.md and .svg
 
@@ -24,9 +25,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import annotation
 import numpy as np
 import yaml
-from programme import BEST, HERE, RECORDS, Cell, cells, keep, read_record
+from programme import CHOICES, HERE, RECORDS, Cell, cells, keep, read_record
 from scipy.stats import spearmanr
 
 from dicetune import numbers
@@ -97,7 +99,7 @@ class Shown:
         """The name in Markdown."""
         if not self.seeds:
             return f"{self.name}, not of this package"
-        return self.name if self.name == BEST else f"`{self.name}`"
+        return self.name if self.name in CHOICES else f"`{self.name}`"
 
     @property
     def scores(self) -> tuple[str, str]:
@@ -268,21 +270,22 @@ def tracks() -> Iterator[str]:
         yield f"| `{name}` | {len(values)} | {' | '.join(said)} |"
 
 
-def hours() -> str:
+def hours() -> Iterator[str]:
     """Hours of training in all records."""
     found = [*map(read_record, RECORDS.rglob("*.json.xz"))]
     seconds = sum(one["training"]["seconds"] for one in found)
-    return f"{len(found)} runs, {seconds / 3600:.1f} hours of training"
+    yield f"{len(found)} runs, {seconds / 3600:.1f} hours of training"
 
 
 BY_STAGE = {"table": table, "matrix": matrix, "goal": goal}
+ALONE = {"tracks": tracks, "estimates": annotation.rows, "hours": hours}
 
 
 def told(what: str, stage: str = "screen") -> list[str]:
     """The lines of a table, or the hours."""
     if what in BY_STAGE:
         return [*BY_STAGE[what](stage)]
-    return [*tracks()] if what == "tracks" else [hours()]
+    return [*ALONE[what]()]
 
 
 def page(text: str) -> str:
@@ -297,8 +300,7 @@ def page(text: str) -> str:
 def main() -> None:
     """Run what is missing, or print what there is."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    said = (*BY_STAGE, "tracks", "hours")
-    parser.add_argument("what", choices=("run", *said, "page"))
+    parser.add_argument("what", choices=("run", *BY_STAGE, *ALONE, "page"))
     parser.add_argument("stage", nargs="?", default="screen")
     parser.add_argument("cells", nargs="*", help="by default all cells of the stage")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop after these")

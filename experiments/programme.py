@@ -27,6 +27,8 @@ from dicetune.records import DEFAULT, METRICS_FILE, TUNED, by_decision, read_jso
 HERE = Path(__file__).parent
 RECORDS = HERE / "evidence"
 BEST = "ce, the best on dev"
+TRY = "ce or dsc, the better on dev"
+CHOICES = (BEST, TRY)
 TIMES = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
 
 
@@ -66,17 +68,22 @@ class Cell:
         return whole_of(self.records())
 
     @property
-    def plain(self) -> list[str]:
-        """Cross-entropy at each learning rate, if nothing else differs."""
-        return [name for name in self.objectives if re.fullmatch(r"ce( with lr=\S+)?", name)]
+    def choices(self) -> dict[str, list[str]]:
+        """What dev chooses from, seed by seed: rates of cross-entropy; ``auto`` and ``dsc``."""
+        rates = [name for name in self.objectives if re.fullmatch(r"ce( with lr=\S+)?", name)]
+        both = (self.auto, self.auto.replace("ce", "dsc", 1))
+        tried = [name for name in both if name in self.objectives]
+        return {name: own for name, own in ((BEST, rates), (TRY, tried)) if len(own) > 1}
 
-    def _best(self, records: dict[tuple[str, int], Any], decision: str) -> list[dict[str, Any]]:
-        """Of each seed that has all of ``plain``, the record with the highest score on dev."""
-        whole = [[records.get((name, seed)) for name in self.plain] for seed in self.seeds]
+    def _chosen(
+        self, records: dict[tuple[str, int], Any], among: list[str], decision: str
+    ) -> list[dict[str, Any]]:
+        """Of each seed that has all of some objectives the record with the highest dev score."""
+        whole = [[records.get((name, seed)) for name in among] for seed in self.seeds]
         return [max(own, key=lambda one: on_dev(one, decision)) for own in whole if all(own)]
 
     def results(self) -> Results:
-        """The competitors of the records, as a comparison has them, and ``BEST``."""
+        """The competitors of the records, as a comparison has them, and ``choices``."""
         records = self.records()
         first = whole_of(records)
         assert first is not None, self.name
@@ -84,13 +91,13 @@ class Cell:
         assert list(problem.columns) == first["columns"], self.name
         competitors = []
         rivals = sorted({name for name, _ in records} - set(self.objectives))
-        best = [BEST] if len(self.plain) > 1 else []
+        choices = self.choices
+        names = sorted({*self.objectives, *choices}, key=[BEST, *self.objectives, TRY].index)
         for decision in (DEFAULT, TUNED):
-            names = [*best, *self.objectives, *(rivals if decision == DEFAULT else ())]
-            for name in names:
+            for name in [*names, *(rivals if decision == DEFAULT else ())]:
                 own = [one for key, one in sorted(records.items()) if key[0] == name]
-                if name == BEST:
-                    own = self._best(records, decision)
+                if name in choices:
+                    own = self._chosen(records, choices[name], decision)
                 external = name in rivals
                 if own:
                     competitors.append(
