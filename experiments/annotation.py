@@ -4,7 +4,7 @@ Usage: python experiments/annotation.py [SET ...]     (default: all of SETS)
 
 Trains each set out of fold in runs/annotation, where a stopped run goes on, and keeps what was
 estimated beside the truth in experiments/evidence/annotation.json. Prints the table in Markdown.
-The truth is counted in the same items as the estimate: words of entities, spam, labels of texts.
+The truth counts the items of the estimate: words of entities (of whatever type), spam, labels.
 """
 
 import json

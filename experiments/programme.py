@@ -3,7 +3,9 @@
 ``evidence.yaml`` names stages, cells (a data set in a regime) and objectives. A finished run is
 kept as ``evidence/STAGE/CELL/RUN.json.xz``: its configuration, its history of losses and scores,
 its decisions as counts, and no text of the data. The counts of the first record of a cell are
-whole, and those of the others are differences from them. The file is written once.
+whole, and those of the others are differences from them. The file is written once. Records without
+"prior_bias" are older than the start at the share of O: where their configuration has none, the
+head of a tagger started even.
 """
 
 import json
@@ -22,7 +24,7 @@ from dicetune.comparison.plan import Plan
 from dicetune.comparison.results import Competitor, Results, competitor_name, read_results
 from dicetune.comparison.runs import FinishedRun, is_finished
 from dicetune.problems import problem_of
-from dicetune.records import DEFAULT, METRICS_FILE, TUNED, by_decision, read_json
+from dicetune.records import DEFAULT, TUNED
 
 HERE = Path(__file__).parent
 RECORDS = HERE / "evidence"
@@ -90,7 +92,9 @@ class Cell:
         problem = problem_of(first["problem"], [], [])
         assert list(problem.columns) == first["columns"], self.name
         competitors = []
-        rivals = sorted({name for name, _ in records} - set(self.objectives))
+        rivals = sorted({one["name"] for one in records.values() if "external" in one})
+        if len({json.dumps(one["data"], sort_keys=True) for one in records.values()}) > 1:
+            raise SystemExit(f"expected records of the same data in {self.place}, got several")
         choices = self.choices
         names = sorted({*self.objectives, *choices}, key=[BEST, *self.objectives, TRY].index)
         for decision in (DEFAULT, TUNED):
@@ -156,7 +160,6 @@ def keep(cell: Cell, out: Path) -> None:
         name, seed, record = run.planned.loss, run.planned.seed, run.record
         found = (by_name[name, decision] for decision in (DEFAULT, TUNED))
         ours = [one.counts[one.seeds.index(seed)] for one in found]
-        metrics = by_decision(read_json(run.folder / METRICS_FILE))
         history = [
             {key: value for key, value in row.items() if key not in TIMES}
             for row in record.training["history"]
@@ -168,7 +171,7 @@ def keep(cell: Cell, out: Path) -> None:
             "data": {split: one["sha256"] for split, one in record.data.items()},
             "versions": record.versions,
             "training": {**record.training, "history": history},
-            "scores": {what: row.get(plan.metric) for what, row in metrics.items()},
+            "prior_bias": record.objective.get("prior_bias"),
             "problem": run.problem,
             "columns": list(results.problem.columns),
             "units": len(results.rows),

@@ -3,13 +3,13 @@
 Usage: python experiments/rivals.py STAGE CELL RIVAL      (needs scikit-learn, and what it names)
 
     tfidf   words and pairs of words, logistic regression, and scikit-learn's
-            TunedThresholdClassifierCV for F1, of each label alone (texts)
+            TunedThresholdClassifierCV for F1, of each label alone (single texts, scored by F1)
     crf     a conditional random field with the usual features (sklearn-crfsuite; tagging)
     stock   the encoder in a stock ``transformers.Trainer``, argmax or one half (texts and tagging)
-    setfit  SetFit on the same encoder (setfit; texts)
+    setfit  SetFit on the same encoder (setfit; single texts)
 
-Each sees the training file of the cell, and dev where it needs one, with the seed 1. A record as
-those of evidence.py is written beside the others, so that ``evidence.py table`` has its score.
+Each sees the training file of the cell alone, with the seed 1: for cells whose labels are right. A
+record as those of evidence.py is written beside the others, and ``evidence.py table`` shows it.
 """
 
 import sys
@@ -44,22 +44,29 @@ def labels_of(examples: Split) -> list[list[str]]:
     return [list(example.labels or ()) for example in examples]
 
 
-def per_label(splits: dict[str, Split], fit: Callable[[np.ndarray], np.ndarray]) -> list[Any]:
+def whole_texts(examples: Split) -> list[str]:
+    """The text of each example, of which there is one."""
+    return [text for (text,) in (example.texts for example in examples)]
+
+
+def per_label(
+    splits: dict[str, Split], positive: str | None, fit: Callable[[np.ndarray], np.ndarray]
+) -> list[Any]:
     """Predictions of one label a text, or of each label alone where there are several a text.
 
     Args:
         splits: examples.
+        positive: the class that is scored, where a text has one label of two.
         fit: from 0 and 1 of the training texts to 0 and 1 of the test texts.
     """
     train = labels_of(splits["train"])
-    every = [label for split in splits.values() for labels in labels_of(split) for label in labels]
-    names = sorted(set(every))
-    several = any(len(labels) != 1 for labels in train)
-    if not several and len(names) == 2:
-        rare = min(names, key=every.count)
-        other = next(name for name in names if name != rare)
-        said = fit(np.array([rare in labels for labels in train]).astype(int))
-        return [rare if one else other for one in said]
+    names = sorted(
+        {label for split in splits.values() for row in labels_of(split) for label in row}
+    )
+    if all(len(labels) == 1 for labels in train):
+        other = next(name for name in names if name != positive)
+        said = fit(np.array([positive in labels for labels in train]).astype(int))
+        return [positive if one else other for one in said]
     table = np.zeros((len(splits["test"]), len(names)), dtype=int)
     for place, name in enumerate(names):
         gold = np.array([name in labels for labels in train]).astype(int)
@@ -75,8 +82,8 @@ def tfidf(cell: Cell, splits: dict[str, Split]) -> list[Any]:
     from sklearn.model_selection import TunedThresholdClassifierCV
 
     words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, sublinear_tf=True)
-    train = words.fit_transform([" ".join(example.texts) for example in splits["train"]])
-    test = words.transform([" ".join(example.texts) for example in splits["test"]])
+    train = words.fit_transform(whole_texts(splits["train"]))
+    test = words.transform(whole_texts(splits["test"]))
 
     def fit(gold: np.ndarray) -> np.ndarray:
         model = LogisticRegression(C=10, max_iter=1000)
@@ -84,7 +91,8 @@ def tfidf(cell: Cell, splits: dict[str, Split]) -> list[Any]:
         found: np.ndarray = tuned.fit(train, gold).predict(test)
         return found
 
-    return per_label(splits, fit)
+    like = cell.whole
+    return per_label(splits, like and like["problem"].get("positive"), fit)
 
 
 def features(words: Sequence[str], place: int) -> dict[str, Any]:
@@ -135,6 +143,7 @@ def stock(cell: Cell, splits: dict[str, Split]) -> list[Any]:
         set_seed,
     )
 
+    from dicetune.data.inspect import show_every_word
     from dicetune.models import resolve_encoder
 
     source = str(resolve_encoder("minilm"))
@@ -152,7 +161,8 @@ def stock(cell: Cell, splits: dict[str, Split]) -> list[Any]:
         for example, labels in zip(splits[split], gold[split], strict=True):
             numbers = [names.index(label) for label in labels]
             if tagging:
-                own = tokenizer(list(example.tokens), is_split_into_words=True, truncation=True)
+                seen, _ = show_every_word(example.tokens, tokenizer)
+                own = tokenizer(seen, is_split_into_words=True, truncation=True)
                 words = own.word_ids()
                 own["labels"] = [  # of the first sub-word of each word
                     -100 if w is None or w == before else numbers[w]
@@ -169,7 +179,10 @@ def stock(cell: Cell, splits: dict[str, Split]) -> list[Any]:
     kind = AutoModelForTokenClassification if tagging else AutoModelForSequenceClassification
     problem = "multi_label_classification" if several else None
     model = kind.from_pretrained(source, num_labels=len(names), problem_type=problem)
-    given = {"per_device_train_batch_size": 32, **cell.config["trainer"]}
+    given = {
+        **{"per_device_train_batch_size": 32, "warmup_steps": 0.1, "weight_decay": 0.01},
+        **cell.config["trainer"],
+    }
     arguments = TrainingArguments(
         output_dir="runs/evidence/stock", save_strategy="no", report_to="none", seed=SEED, **given
     )
@@ -212,14 +225,21 @@ def setfit(cell: Cell, splits: dict[str, Split]) -> list[Any]:
     )
     train = Dataset.from_dict(
         {
-            "text": [" ".join(example.texts) for example in splits["train"]],
+            "text": whole_texts(splits["train"]),
             "label": held if several else [names.index(labels[0]) for labels in gold],
         }
     )
-    arguments = TrainingArguments(max_steps=cell.config["trainer"]["max_steps"], seed=SEED)
+    arguments = TrainingArguments(
+        output_dir="runs/evidence/setfit",
+        max_steps=cell.config["trainer"]["max_steps"],
+        save_strategy="no",
+        report_to="none",
+        seed=SEED,
+    )
     Trainer(model=model, args=arguments, train_dataset=train).train()
-    said = np.asarray(model.predict([" ".join(example.texts) for example in splits["test"]]))
+    said = np.asarray(model.predict(whole_texts(splits["test"])))
     if several:
+        said = said.reshape(len(said), -1)  # of one label it is a column
         return [[name for name, one in zip(names, row, strict=True) if one] for row in said]
     return [names[int(number)] for number in said]
 

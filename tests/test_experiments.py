@@ -147,7 +147,8 @@ def test_the_opponent_is_the_rate_that_dev_chooses_and_its_better_decision(
         cell = programme.Cell("confirm", name, {}, [*losses], [1, 2, 3], auto="dice")
         programme.keep(cell, make_comparison(tmp_path / name, losses=losses, seeds=(1, 2, 3)))
         found.append(cell)
-    for path in (path for cell in found for path in cell.place.iterdir()):
+    found.append(programme.Cell("confirm", "one", {}, ["ce", "dsc"], [1, 2, 3]))  # auto is ce
+    for path in (path for cell in found[:2] for path in cell.place.iterdir()):
         record = programme.read_record(path)
         best = {("ce", 2): (0.6, 0.6), ("ce", 1): (0.6, 0.8), (losses[1], 1): (0.7, 0.7)}
         plain, tuned = best.get((record["name"], record["seed"]), (0.5, 0.5))
@@ -163,16 +164,38 @@ def test_the_opponent_is_the_rate_that_dev_chooses_and_its_better_decision(
     monkeypatch.setattr(evidence, "cells", lambda stage: found)
     rows = [line.strip("| ").split(" | ") for line in evidence.goal("confirm")][2:]
     score = {one.name: results.scores(one)["mean"] for one in results.competitors}
-    apart = score["dice, tuned"] - max(score["ce"], score["ce, tuned"])
-    assert [row[0] for row in rows[:2]] == ["one", "two"]
+    apart = score["dice, tuned"] - max(score[programme.BEST], score[f"{programme.BEST}, tuned"])
+    assert [row[0] for row in rows[:3]] == ["one", "two", "one"]
     assert rows[0][4].startswith(numbers.signed(apart))
-    assert rows[2][0] == "mean of 2"
+    assert rows[3][0].startswith("mean of 2")
     ends = [
-        [float(end) for end in re.findall(r"-?\d+\.\d", row[4].replace("−", "-"))] for row in rows
+        [float(end) for end in re.findall(r"-?\d+\.\d", row[4].replace("−", "-"))]
+        for row in (*rows[:2], rows[3])
     ]
     assert ends[2][0] == pytest.approx(ends[0][0], abs=0.1)
     (_, low, high), (_, lower, upper) = ends[0], ends[2]
     assert upper - lower == pytest.approx((high - low) / 2**0.5, abs=0.2)  # two equal cells
+
+
+def test_dev_chooses_between_auto_and_dsc(script, tmp_path, monkeypatch):
+    programme = script("programme")
+    monkeypatch.setattr(programme, "RECORDS", tmp_path / "records")
+    cell = programme.Cell("confirm", "made", {}, ["ce", "dsc", "dice"], [1, 2])
+    programme.keep(cell, make_comparison(tmp_path / "made", losses=cell.objectives, seeds=(1, 2)))
+    chosen = {1: "dsc", 2: "ce"}
+    for path in cell.place.iterdir():
+        record = programme.read_record(path)
+        best = record["name"] in ("dice", chosen[record["seed"]])
+        rows = [{"eval_f1": 0.5, "eval_f1_tuned": 0.5 + 0.1 * best}]
+        record["training"] |= {"chosen_by": "f1_tuned", "history": rows}
+        programme.write_record(path, record)
+    of = {(one.loss, one.decision): one.counts for one in cell.results().competitors}
+    expected = [of["dsc", "tuned"][0], of["ce", "tuned"][1]]
+    assert np.array_equal(of[programme.TRY, "tuned"], expected)
+    record["data"] = {"train": "another file"}
+    programme.write_record(path, record)
+    with pytest.raises(SystemExit, match="expected records of the same data"):
+        cell.results()
 
 
 def test_what_people_use_instead_is_scored_beside_the_losses(script, tmp_path, monkeypatch):

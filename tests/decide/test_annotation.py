@@ -67,6 +67,16 @@ def test_what_holds_only_for_a_model_that_is_sure_fails_for_a_weak_one():
     assert found.rejected.low > 0.4
 
 
+def test_a_class_without_a_mark_at_its_surest_does_not_hide_the_others():
+    chance = np.zeros((22_000, 2))
+    chance[:1000, 0], chance[1000:1500, 1] = 0.95, np.linspace(0.9, 0.1, 500)
+    marked = chance > 0.94
+    marked[1300:1500, 1] = True
+    found = estimate_annotation(chance, marked, np.arange(22_000))
+    of_one = 0.5 / 25  # half a mark of the 25 that are surest
+    assert found.surest.value == pytest.approx(1200 / (1000 + 200 / of_one))
+
+
 def test_each_class_is_as_complete_as_it_is():
     rng = np.random.default_rng(0)
     chance = np.zeros((22_000, 4))

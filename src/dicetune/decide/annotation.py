@@ -180,7 +180,8 @@ def _estimates(classes: Sequence[_Class], weight: np.ndarray) -> Sequence[float]
     for one in classes:
         own, top = weight[one.unit], one.surest(weight)
         held = own * one.marked
-        kept = max((held * top).sum() / (own * top).sum(), 0.5 / len(top))
+        sure = (own * top).sum()
+        kept = max((held * top).sum(), 0.5) / sure
         positives += held.sum() / kept
         marks += held.sum()
         mean += (held * one.chance).sum()

@@ -69,7 +69,7 @@ RULES: tuple[Rule, ...] = (
     ),
 )
 
-TRIES: tuple[str, ...] = ("ce", "ce+dice", "focal", "dsc", "tversky")
+TRIES: tuple[str, ...] = ("ce", "dsc", "focal", "ce+dice", "tversky")
 """Losses in the order in which they are tried: the best measured first, then each other kind."""
 
 
