@@ -10,28 +10,19 @@ import torch
 
 import dicetune
 from dicetune.errors import InputError
-from dicetune.losses import LOSSES, build
+from dicetune.losses import build
 from dicetune.models import load_model
 from dicetune.records import RunRecord, read_json
 from dicetune.tasks import TASKS
 from dicetune.training import RunConfig, run
-from dicetune.training.auto import (
-    RULES,
-    TRIES,
-    Facts,
-    Rule,
-    auto_rule,
-    recipe_of,
-    settled,
-    start_at_prior,
-)
+from dicetune.training.auto import LOSS, TRIES, Facts, recipe_of, settled, start_at_prior
 
 TAGS = "The O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nBonn B-CITY\nis O\nup O\n"
 TEXTS = "text\tlabel\n" + "quay is down\tbad\ngate is up\tgood\ngate is fine\tgood\n" * 6
 EMOTIONS = "text\tlabels\n" + "quay is down\tfear\ngate is up\tjoy\nit is\tjoy,fear\nso\t\n" * 60
 
 
-MANY_RARE = Facts(300, {"label": torch.tensor([[297, 3]] * 28)})
+MANY_RARE = Facts({"label": torch.tensor([[297, 3]] * 28)})
 
 
 @pytest.fixture
@@ -54,24 +45,11 @@ def config(task, file, head, **values):
     )
 
 
-def test_the_list_holds_losses_and_begins_with_the_rule_that_always_applies():
+def test_the_list_holds_losses_and_begins_with_that_of_auto():
     assert all(build(loss) for loss in TRIES)
-    assert TRIES[0] == RULES[-1].loss
+    assert TRIES[0] == LOSS
     assert len(set(TRIES)) == len(TRIES)
-    assert all(rule.loss.split("+")[0] in LOSSES and rule.why for rule in RULES)
-    assert auto_rule(Facts(0, {})) is RULES[-1]
-    assert str(recipe_of()) == str(recipe_of("auto")) == "ce"
-
-
-def test_another_regime_is_one_more_rule(monkeypatch):
-    few = Rule("dsc", lambda facts: facts.examples < 50, "few texts")
-    monkeypatch.setattr("dicetune.training.auto.RULES", (few, *RULES))
-    asked = RunConfig(task="ner", train="a", dev="b")
-    found, start = settled(asked, Facts(10, {}))
-    assert found.loss.spec == "dsc"
-    assert "because few texts" in start.said
-    assert start.reasons["loss"] == "dsc"
-    assert settled(asked, Facts(60, {}))[0].loss.spec == "ce"
+    assert str(recipe_of()) == str(recipe_of("auto")) == LOSS
 
 
 @pytest.mark.parametrize(
@@ -87,7 +65,7 @@ def test_another_regime_is_one_more_rule(monkeypatch):
 )
 def test_where_sigmoids_start(values, positives, expected):
     counts = {"label": torch.tensor([[9000, positives], [9000, positives]])}
-    _, start = settled(RunConfig(task="multilabel", train="a", dev="b", **values), Facts(9, counts))
+    _, start = settled(RunConfig(task="multilabel", train="a", dev="b", **values), Facts(counts))
     assert start.at_prior is expected
     assert settled(RunConfig(task="multilabel", train="a", dev="b"), MANY_RARE)[1].at_prior
 
@@ -98,8 +76,8 @@ def test_tags_start_at_the_share_of_the_background_whatever_the_loss(place, loss
     found = run(config("ner", "ner.conll", "token", loss=loss)).objective
     assert found["prior_bias"] is True
     asked = RunConfig(task="ner", train="a", dev="b", loss=loss, prior_bias=False)
-    assert not settled(asked, Facts(9, {}, background=True))[1].at_prior
-    assert not settled(replace(asked, prior_bias=None), Facts(9, {}))[1].at_prior  # no background
+    assert not settled(asked, Facts({}, background=True))[1].at_prior
+    assert not settled(replace(asked, prior_bias=None), Facts({}))[1].at_prior  # no background
 
 
 def test_a_trained_head_and_a_loss_with_shares_of_its_own_keep_their_start(place):
@@ -111,7 +89,7 @@ def test_a_trained_head_and_a_loss_with_shares_of_its_own_keep_their_start(place
     assert found["auto"]["start"] == "the head of the model is trained already, and starts as it is"
     assert run(replace(again, prior_bias=True, out="asked")).objective["prior_bias"] is True
     for loss in ("la", "ce+la", "cb"):  # even is their start at the shares
-        _, start = settled(replace(again, loss=loss), Facts(9, {}, background=True))
+        _, start = settled(replace(again, loss=loss), Facts({}, background=True))
         assert not start.at_prior
 
 

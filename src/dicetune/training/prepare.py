@@ -222,7 +222,7 @@ def prepare(
     counted = config.prior_bias or open_start or config.loss == AUTO
     if counted or any(loss.needs_class_counts for loss in recipe.losses):
         class_counts = count_classes(task, encoded["train"], collator)
-    facts = Facts(len(splits["train"]), class_counts or {}, background, why_fixed(task, model))
+    facts = Facts(class_counts or {}, background, why_fixed(task, model))
     recipe, start = settled(config, facts)
     recipe = weighted(recipe, config.class_weight or {}, task.labels)
     prepared = Prepared(
