@@ -174,7 +174,7 @@ def test_the_opponent_is_the_rate_that_dev_chooses_and_its_better_decision(
     ]
     assert ends[2][0] == pytest.approx(ends[0][0], abs=0.1)
     (_, low, high), (_, lower, upper) = ends[0], ends[2]
-    assert upper - lower == pytest.approx((high - low) / 2**0.5, abs=0.2)  # two equal cells
+    assert upper - lower == pytest.approx(high - low, abs=0.2)  # two equal cells
 
 
 def test_dev_chooses_between_auto_and_dsc(script, tmp_path, monkeypatch):
