@@ -32,9 +32,9 @@ $(BIN)/.docs: $(BIN)/python pyproject.toml constraints.txt
 demo: $(BIN)/.user
 	$(BIN)/dicetune compare --data sample --loss ce --loss ce+dice --seeds 3
 
-# one worker a core, one thread a worker; tests/conftest.py says what stays together and comes first
+# one worker a core, one thread a worker
 test: $(BIN)/.test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 # needs no network, no data and no pretrained weights; skips without a GPU
 test-gpu: $(BIN)/.test

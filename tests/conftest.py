@@ -20,18 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 WAITING = ("test_cluster", "test_interruptions", "test_resume", "test_places", "test_live")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """What a module makes once is made by one worker; tests that wait begin, others fill the time.
-
-    The rest, which runs test by test, comes last, so that the workers end together.
-    """
-    paths = {item.path for item in items}
-    shared = {path for path in paths if 'scope="module"' in path.read_text(encoding="utf-8")}
-    for item in items:
-        if item.path in shared:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-    items.sort(key=lambda item: (item.path.stem not in WAITING, item.path not in shared))
+    """Begin with the tests that wait, so that others fill the time."""
+    items.sort(key=lambda item: item.path.stem not in WAITING)
 
 
 @pytest.fixture
