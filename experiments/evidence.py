@@ -19,7 +19,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -122,14 +122,22 @@ class Shown:
         return f"| {' | '.join(map(str, told))} |"
 
 
+def _apart(value: float, bounds: Sequence[float] | None) -> str:
+    """A difference, with its interval where there is one."""
+    said = numbers.signed(value)
+    return said if bounds is None else f"{said} ({numbers.interval(bounds, sign=True)})"
+
+
 def _said(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return ""
-    found = row["interval"]
-    said = numbers.signed(row["difference"])
-    if found is not None:
-        said += f" ({numbers.interval(found, sign=True)})"
+    said = _apart(row["difference"], row["interval"])
     return f"{said}, {row['verdict']}" if row["verdict"] in (BETTER, WORSE) else said
+
+
+def begun(stage: str) -> list[Cell]:
+    """The cells of a stage that have a record."""
+    return [cell for cell in cells(stage) if any(cell.place.glob("*.json.xz"))]
 
 
 def shown(cell: Cell) -> Iterator[Shown]:
@@ -157,15 +165,14 @@ def table(stage: str) -> Iterator[str]:
     apart = "tuned, against the first (95%) | against `auto` (95%)"
     yield f"| cell | objective | seeds | plain | tuned | {apart} |"
     yield "|---|---|---:|---:|---:|---|---|"
-    for cell in cells(stage):
-        if cell.records():
-            yield from (row.markdown(cell.name) for row in shown(cell))
+    for cell in begun(stage):
+        yield from (row.markdown(cell.name) for row in shown(cell))
 
 
 def matrix(stage: str) -> Iterator[str]:
     """Rows of Markdown: objectives, and in each cell their scores, plain and tuned."""
     found: dict[str, dict[str, str]] = {}
-    own = [cell for cell in cells(stage) if cell.records()]
+    own = begun(stage)
     for cell in own:
         for row in shown(cell):
             found.setdefault(row.title, {})[cell.name] = row.entry
@@ -180,7 +187,7 @@ def figure(path: Path) -> None:
     import matplotlib.pyplot as plt
 
     rows: list[tuple[str, Mapping[str, Any] | None]] = []
-    for cell in (cell for stage in FIGURE for cell in cells(stage) if cell.records()):
+    for cell in (cell for stage in FIGURE for cell in begun(stage)):
         own = [
             (row.name, row.against_first)
             for row in shown(cell)
@@ -246,8 +253,7 @@ def goal(stage: str) -> Iterator[str]:
 def _above(value: float, half: float) -> str:
     """A difference with its interval, and whether the interval is above -1 point."""
     where = "yes" if value - half > -0.01 else "no" if value + half < -0.01 else "undecided"
-    bounds = numbers.interval([value - half, value + half], sign=True)
-    return f"{numbers.signed(value)} ({bounds}) | {where}"
+    return f"{_apart(value, [value - half, value + half])} | {where}"
 
 
 def tracks() -> Iterator[str]:
