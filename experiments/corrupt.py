@@ -5,6 +5,7 @@ Usage: python experiments/corrupt.py [FOLDER] [--seed N]     (default: experimen
     SET-unmarked   half of the entities (of the labels, of the spam) are left unmarked
     SET-few        a tenth of the sentences with entities is kept, and every other sentence
                    (of sms_spam: a tenth of the spam; a text of ham has no label)
+    SET-fewer      as few, with about as many words of entities as wnut17-few has (320)
     SET-flipped    a fifth of the entities has the type of another entity, or loses its marks
     SET-plus-positives, -plus-negatives, -minus-negatives, -plus-both
                    Table 8 of the paper: pairs are added by drawing again from the pairs there are,
@@ -31,6 +32,7 @@ TAGGED = {
     "ncbi_disease": ("ncbi_disease/train.tsv", "ncbi_disease/devel.tsv"),
 }
 UNMARKED, FEW, FLIPPED = 0.5, 0.1, 0.2
+FEWER = {"btc": 0.02, "ncbi_disease": 0.03}  # of the sentences with entities
 CHANGED = 0.26  # of 363,871 pairs the paper adds, or leaves out, 94,606
 PAIRS = {"paws_wiki": 3, "mrpc": 0}  # the column of the label
 
@@ -83,12 +85,12 @@ def unmarked(seed: int) -> Spoil:
     return spoil
 
 
-def few(seed: int) -> Spoil:
-    """Leave out nine tenths of the sentences with entities."""
+def few(seed: int, share: float = FEW) -> Spoil:
+    """Keep a share of the sentences with entities."""
 
     def spoil(rows: list[Row]) -> list[Row] | None:
         text = " ".join(word for word, _ in rows)
-        return rows if not spans(rows) or draw(seed, text) < FEW else None
+        return rows if not spans(rows) or draw(seed, text) < share else None
 
     return spoil
 
@@ -187,6 +189,8 @@ def main() -> None:
         types = sorted({span[2] for rows in sentences(train) for span in spans(rows)})
         write(folder, f"{name}-unmarked.train.conll", spoilt(train, unmarked(seed)))
         write(folder, f"{name}-few.train.conll", spoilt(train, few(seed)))
+        if name in FEWER:
+            write(folder, f"{name}-fewer.train.conll", spoilt(train, few(seed, FEWER[name])))
         write(folder, f"{name}-flipped.train.conll", spoilt(train, flipped(seed, types)))
         if name == "wnut17":
             write(folder, f"{name}-unmarked.dev.conll", spoilt(dev, unmarked(seed)))
