@@ -30,9 +30,10 @@ TAGGED = {
     "wnut17": ("wnut17/wnut17train.conll", "wnut17/emerging.dev.conll"),
     "btc": ("btc.train.conll", "btc.dev.conll"),
     "ncbi_disease": ("ncbi_disease/train.tsv", "ncbi_disease/devel.tsv"),
+    "bc5cdr": ("bc5cdr/train.tsv", "bc5cdr/devel.tsv"),
 }
 UNMARKED, FEW, FLIPPED = 0.5, 0.1, 0.2
-FEWER = {"btc": 0.02, "ncbi_disease": 0.03}  # of the sentences with entities
+FEWER = {"btc": 0.02, "ncbi_disease": 0.03, "bc5cdr": 0.02}  # of the sentences with entities
 CHANGED = 0.26  # of 363,871 pairs the paper adds, or leaves out, 94,606
 PAIRS = {"paws_wiki": 3, "mrpc": 0}  # the column of the label
 
