@@ -32,7 +32,7 @@ $(BIN)/.docs: $(BIN)/python pyproject.toml constraints.txt
 demo: $(BIN)/.user
 	$(BIN)/dicetune compare --data sample --loss ce --loss ce+dice --seeds 3
 
-# one worker a core, one thread a worker
+# one thread a worker
 test: $(BIN)/.test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 

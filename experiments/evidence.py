@@ -216,15 +216,16 @@ def figure(path: Path) -> None:
 def goal(stage: str) -> Iterator[str]:
     """Rows of Markdown: ``auto`` against cross-entropy with its better decision on test.
 
-    Cross-entropy is at the rate that dev chooses, where there are several. The last row is the mean
-    over the cells where ``auto`` is not ``ce`` itself. Cells may share their test set, so that the
-    half of its interval is the mean of theirs: as if all of them erred together.
+    Cross-entropy is the first objective, or at the rate that dev chooses, where there are several.
+    The last row is the mean over the cells where ``auto`` is not ``ce`` itself. Cells may share
+    their test set, so that the half of its interval is the mean of theirs: as if all of them erred
+    together.
     """
     yield "| cell | seeds | `auto` | `ce`, its better decision | difference (95%) | above −1 |"
     yield "|---|---:|---:|---:|---|---|"
     found: list[tuple[float, float]] = []
     for cell in cells(stage):
-        rivals = (cell.auto, BEST if BEST in cell.choices else "ce")
+        rivals = (cell.auto, BEST if BEST in cell.choices else cell.objectives[0])
         every = [own for name in rivals for own in cell.choices.get(name, [name])]
         made = cell.records().keys()
         have = [seed for seed in cell.seeds if {(name, seed) for name in every} <= made]

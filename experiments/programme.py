@@ -71,9 +71,9 @@ class Cell:
 
     @property
     def choices(self) -> dict[str, list[str]]:
-        """What dev chooses from, seed by seed: rates of cross-entropy; ``auto`` and ``dsc``."""
+        """What dev chooses from, seed by seed: rates of cross-entropy; ``ce`` and ``dsc``."""
         rates = [name for name in self.objectives if re.fullmatch(r"ce( with lr=\S+)?", name)]
-        both = (self.auto, self.auto.replace("ce", "dsc", 1))
+        both = [re.sub(r"^\w+", loss, self.auto) for loss in ("ce", "dsc")]
         tried = [name for name in both if name in self.objectives]
         return {name: own for name, own in ((BEST, rates), (TRY, tried)) if len(own) > 1}
 

@@ -17,7 +17,15 @@ settings.load_profile("dicetune")
 
 ROOT = Path(__file__).resolve().parent.parent
 # tests that wait for processes of their own: begun last, they would end alone
-WAITING = ("test_cluster", "test_interruptions", "test_resume", "test_places", "test_live")
+WAITING = (
+    *("test_cluster", "test_interruptions", "test_resume", "test_places", "test_live"),
+    "test_invariance",
+)
+
+
+def pytest_xdist_auto_num_workers():
+    """A worker more than cores, for the time in which tests wait."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else None
 
 
 def pytest_collection_modifyitems(items):

@@ -21,7 +21,7 @@ NAMES = {path: ".".join(path.relative_to(SRC).with_suffix("").parts) for path in
 MOST_LINES = 450
 FEWEST_LINES = 60
 MOST_FILES = 199
-MOST_LINES_OF_ALL = 46_700
+MOST_LINES_OF_ALL = 46_720
 # files of a folder that a registry lists: one file each, however small
 LISTED = ("dicetune.problems", "dicetune.tasks", "dicetune.losses", "dicetune.data")
 # what an extra installs for another library: torch.onnx exports by onnxscript, pandas reads Excel

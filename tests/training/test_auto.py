@@ -9,13 +9,24 @@ import pytest
 import torch
 
 import dicetune
+from dicetune.comparison.compare import make_plan
 from dicetune.errors import InputError
 from dicetune.losses import build
 from dicetune.models import load_model
 from dicetune.records import RunRecord, read_json
 from dicetune.tasks import TASKS
 from dicetune.training import RunConfig, run
-from dicetune.training.auto import LOSS, TRIES, Facts, recipe_of, settled, start_at_prior
+from dicetune.training.auto import (
+    FEW,
+    LOSS,
+    OF_FEW,
+    TRIES,
+    Facts,
+    loss_of,
+    recipe_of,
+    settled,
+    start_at_prior,
+)
 
 TAGS = "The O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nBonn B-CITY\nis O\nup O\n"
 TEXTS = "text\tlabel\n" + "quay is down\tbad\ngate is up\tgood\ngate is fine\tgood\n" * 6
@@ -78,6 +89,53 @@ def test_tags_start_at_the_share_of_the_background_whatever_the_loss(place, loss
     asked = RunConfig(task="ner", train="a", dev="b", loss=loss, prior_bias=False)
     assert not settled(asked, Facts({}, background=True))[1].at_prior
     assert not settled(replace(asked, prior_bias=None), Facts({}))[1].at_prior  # no background
+
+
+def tagged(entities, words, name):
+    """A file with entities of one word each, at most one in a sentence of five words."""
+    rows = [
+        f"{'Quay B-SITE' if n < entities else 'it O'}\nis O\nup O\nand O\nfine O\n"
+        for n in range(words // 5)
+    ]
+    Path(name).write_text("\n".join(rows), encoding="utf-8")
+    return name
+
+
+@pytest.mark.parametrize(
+    ("entities", "words", "expected"),
+    [
+        (FEW - 1, 60 * FEW, OF_FEW),
+        (FEW, 60 * FEW, LOSS),
+        (21, 1000, LOSS),  # few, but not among many
+        (19, 1000, OF_FEW),
+    ],
+)
+def test_few_entities_among_many_words_have_a_loss_of_their_own(
+    place, entities, words, expected, log
+):
+    file = tagged(entities, words, "some.conll")
+    ner, pos = TASKS["ner"], TASKS["pos"]
+    train = ner.read(file, ner.Options())
+    assert loss_of(ner.of(train, ner.Options()), train)[0] == expected
+    assert loss_of(pos.of(train, pos.Options()), train)[0] == LOSS  # no background
+    plan = make_plan(
+        {"task": "ner", "model": "token", **dict.fromkeys(("train", "dev", "test"), file)},
+        ["auto", "dice"],
+        1,
+    )
+    assert plan.objectives["auto"].loss == expected
+    assert any(line.startswith(f"auto is {expected}: ") for line in log.messages)
+
+
+def test_a_run_trains_the_loss_of_few_entities_and_says_why(place, log):
+    file = tagged(5, 500, "few.conll")
+    found = run(config("ner", file, "token")).objective
+    assert found["text"] == found["auto"]["loss"] == OF_FEW
+    assert found["prior_bias"] is True
+    assert found["auto"]["because"].startswith("5 of 500 words are of entities: ")
+    assert any(f"auto: {OF_FEW} with a decision tuned on dev" in line for line in log.messages)
+    asked = run(config("ner", file, "token", loss=LOSS, out="asked")).objective
+    assert asked["text"] == LOSS
 
 
 def test_a_trained_head_and_a_loss_with_shares_of_its_own_keep_their_start(place):

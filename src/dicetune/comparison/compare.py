@@ -33,7 +33,7 @@ from dicetune.models.adapters import LowRank
 from dicetune.models.encoder import MINILM, resolve_encoder
 from dicetune.records import TUNED
 from dicetune.tasks.digest import data_digest
-from dicetune.training.auto import AUTO, recipe_of
+from dicetune.training.auto import AUTO, loss_of, recipe_of
 from dicetune.training.config import FP32, SAMPLE, SHORT, TRAINER_DEFAULTS, RunConfig, read_setting
 from dicetune.training.defaults import open_keys, with_defaults
 from dicetune.training.precision import with_precision
@@ -193,7 +193,8 @@ def make_plan(
         of_extra("optuna", "search", "--search")
     unused = next(seed for seed in range(len(chosen) + 1) if seed not in chosen)
     shared = _shared_config(config)
-    configs = [configuration(shared, *competitor) for competitor in objectives.items()]
+    for loss, objective in objectives.items():  # mistakes are said before the data is read
+        configuration(shared, loss, objective)
     shared = with_precision(shared)
     source = resolve_encoder(shared.model)
     splits, task = read_splits(shared)
@@ -202,6 +203,11 @@ def make_plan(
             f"expected gold in the test file {quoted(splits['test'].source)}, on which the "
             "objectives are compared, got none: give another --test"
         )
+    auto, because = loss_of(task, splits["train"])
+    if any(split_settings(loss)[0] == AUTO for loss in losses):
+        _log.info("auto is %s: %s", auto, because)
+    objectives = {loss: objective_of(loss, auto) for loss in losses}
+    configs = [configuration(shared, *competitor) for competitor in objectives.items()]
     targets = first_targets(shared, task, splits["train"], source)
     for competitor, own in zip(losses, configs, strict=True):
         try:
@@ -387,14 +393,17 @@ def canonical_name(text: str) -> str:
     return with_settings(*split_settings(text))
 
 
-def objective_of(text: str) -> PlannedLoss:
+def objective_of(text: str, auto: str = AUTO) -> PlannedLoss:
     """The objective of a competitor's text: a name or a spec with settings, checked.
+
+    ``auto`` is what "auto" is on the data.
 
     Example:
         >>> print(objective_of("dice:smooth=1.0 + ce with set=running"))
         dice+ce with set=running
     """
-    loss, settings = split_settings(text)
+    named, settings = split_settings(text)
+    loss = auto if named == AUTO else named
     chosen = recipe_of(loss, settings.get("start_loss"), settings.get("start_share"))
     if chosen.start_loss is not None:
         start = {"start_loss": chosen.start_loss.spec, "start_share": chosen.start_share}

@@ -261,6 +261,10 @@ class Task(ABC):
         found = {t.name: t.class_counts(len(self.labels)) for t in self.loss_targets(labels)}
         return {name: counts for name, counts in found.items() if counts is not None}
 
+    def entity_words(self, train: Any) -> tuple[int, int] | None:
+        """Words of entities and all words of a split, where a tag is what is nothing (O)."""
+        return None
+
     def sampled_classes(self) -> list[str]:
         """The class of each label for a sampler that balances classes; "" for the background."""
         return ["" if n == self.background else name for n, name in enumerate(self.labels)]

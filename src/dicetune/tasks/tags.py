@@ -118,6 +118,12 @@ class NerTask(TokenTask):
             "convention": self.convention,
         }
 
+    def entity_words(self, train: Corpus) -> tuple[int, int] | None:
+        """As ``Task.entity_words``."""
+        counts = train.numbered.tag_counts
+        words = counts.total()
+        return None if self.background is None else (words - counts[OUTSIDE], words)
+
     def sampled_classes(self) -> list[str]:
         """The type of entity of each tag."""
         return [split_tag(tag)[1] for tag in self.labels]

@@ -30,7 +30,7 @@ from dicetune.models.tokenizer import LONGEST_BY_DEFAULT
 from dicetune.records import PREDICTIONS_FILE
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
 from dicetune.tasks.digest import data_digest
-from dicetune.training.auto import AUTO, Facts, Start, settled, start_at_prior, why_fixed
+from dicetune.training.auto import Facts, Start, loss_of, settled, start_at_prior, why_fixed
 from dicetune.training.batches import PaddingCollator, balanced_weights
 from dicetune.training.choice import Choice
 from dicetune.training.config import SAMPLE, RunConfig
@@ -219,10 +219,10 @@ def prepare(
     class_counts = None
     background = task.background is not None
     open_start = config.prior_bias is None and (background or str(recipe) == "ce")
-    counted = config.prior_bias or open_start or config.loss == AUTO
-    if counted or any(loss.needs_class_counts for loss in recipe.losses):
+    if config.prior_bias or open_start or any(loss.needs_class_counts for loss in recipe.losses):
         class_counts = count_classes(task, encoded["train"], collator)
-    facts = Facts(class_counts or {}, background, why_fixed(task, model))
+    auto = loss_of(task, splits["train"])
+    facts = Facts(class_counts or {}, background, why_fixed(task, model), auto)
     recipe, start = settled(config, facts)
     recipe = weighted(recipe, config.class_weight or {}, task.labels)
     prepared = Prepared(
