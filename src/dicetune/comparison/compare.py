@@ -203,10 +203,10 @@ def make_plan(
             f"expected gold in the test file {quoted(splits['test'].source)}, on which the "
             "objectives are compared, got none: give another --test"
         )
-    auto, because = loss_of(task, splits["train"])
     if any(split_settings(loss)[0] == AUTO for loss in losses):
+        auto, because = loss_of(task, splits["train"])
         _log.info("auto is %s: %s", auto, because)
-    objectives = {loss: objective_of(loss, auto) for loss in losses}
+        objectives = {loss: objective_of(loss, auto) for loss in losses}
     configs = [configuration(shared, *competitor) for competitor in objectives.items()]
     targets = first_targets(shared, task, splits["train"], source)
     for competitor, own in zip(losses, configs, strict=True):

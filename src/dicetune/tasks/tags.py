@@ -120,7 +120,7 @@ class NerTask(TokenTask):
 
     def entity_words(self, train: Corpus) -> tuple[int, int] | None:
         """As ``Task.entity_words``."""
-        counts = train.numbered.tag_counts
+        counts = train.tag_counts
         words = counts.total()
         return None if self.background is None else (words - counts[OUTSIDE], words)
 
