@@ -224,19 +224,17 @@ def goal(stage: str) -> Iterator[str]:
     yield "| cell | seeds | `auto` | `ce`, its better decision | difference (95%) | above −1 |"
     yield "|---|---:|---:|---:|---|---|"
     found: list[tuple[float, float]] = []
-    for cell in cells(stage):
+    for cell in begun(stage):
         rivals = (cell.auto, BEST if BEST in cell.choices else cell.objectives[0])
-        every = [own for name in rivals for own in cell.choices.get(name, [name])]
-        made = cell.records().keys()
-        have = [seed for seed in cell.seeds if {(name, seed) for name in every} <= made]
-        if len(have) < FEWEST_RUNS:
-            continue
         results = cell.results()
+        own = [one for one in results.competitors if one.loss in rivals]
+        have = sorted(set.intersection(*({*one.seeds} for one in own)) if own else ())
+        if {*rivals} > {one.loss for one in own} or len(have) < FEWEST_RUNS:
+            continue
         score = partial(results.problem.score, metric=results.problem.metrics[0])
         runs = {
             one.name: Runs.of_counts(one.counts[[one.seeds.index(n) for n in have]], score, have)
-            for one in results.competitors
-            if one.loss in rivals
+            for one in own
         }
         ours = runs[competitor_name(cell.auto, TUNED)]
         plain, tuned = (runs[competitor_name(rivals[1], what)] for what in (DEFAULT, TUNED))

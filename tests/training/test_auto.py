@@ -24,8 +24,8 @@ from dicetune.training.auto import (
     Facts,
     loss_of,
     recipe_of,
-    settled,
     start_at_prior,
+    start_of,
 )
 
 TAGS = "The O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nBonn B-CITY\nis O\nup O\n"
@@ -76,9 +76,10 @@ def test_the_list_holds_losses_and_begins_with_that_of_auto():
 )
 def test_where_sigmoids_start(values, positives, expected):
     counts = {"label": torch.tensor([[9000, positives], [9000, positives]])}
-    _, start = settled(RunConfig(task="multilabel", train="a", dev="b", **values), Facts(counts))
-    assert start.at_prior is expected
-    assert settled(RunConfig(task="multilabel", train="a", dev="b"), MANY_RARE)[1].at_prior
+    asked = RunConfig(task="multilabel", train="a", dev="b", **values)
+    assert start_of(asked, asked.recipe(), Facts(counts)).at_prior is expected
+    asked = RunConfig(task="multilabel", train="a", dev="b")
+    assert start_of(asked, asked.recipe(), MANY_RARE).at_prior
 
 
 @pytest.mark.parametrize("loss", ["auto", "ce", "dsc", "ce+dice"])
@@ -87,8 +88,9 @@ def test_tags_start_at_the_share_of_the_background_whatever_the_loss(place, loss
     found = run(config("ner", "ner.conll", "token", loss=loss)).objective
     assert found["prior_bias"] is True
     asked = RunConfig(task="ner", train="a", dev="b", loss=loss, prior_bias=False)
-    assert not settled(asked, Facts({}, background=True))[1].at_prior
-    assert not settled(replace(asked, prior_bias=None), Facts({}))[1].at_prior  # no background
+    assert not start_of(asked, asked.recipe(), Facts({}, background=True)).at_prior
+    open_ = replace(asked, prior_bias=None)
+    assert not start_of(open_, open_.recipe(), Facts({})).at_prior  # no background
 
 
 def tagged(entities, words, name):
@@ -147,8 +149,8 @@ def test_a_trained_head_and_a_loss_with_shares_of_its_own_keep_their_start(place
     assert found["auto"]["start"] == "the head of the model is trained already, and starts as it is"
     assert run(replace(again, prior_bias=True, out="asked")).objective["prior_bias"] is True
     for loss in ("la", "ce+la", "cb"):  # even is their start at the shares
-        _, start = settled(replace(again, loss=loss), Facts({}, background=True))
-        assert not start.at_prior
+        own = replace(again, loss=loss)
+        assert not start_of(own, own.recipe(), Facts({}, background=True)).at_prior
 
 
 def test_a_part_of_speech_that_is_called_o_is_no_background(place):

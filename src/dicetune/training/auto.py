@@ -58,13 +58,11 @@ class Facts:
             label of a sigmoid, (C, 2); nothing for a softmax over the positions of a text.
         background: whether a class of the softmax is what is nothing (O).
         fixed: why the head starts as it is, whatever the data.
-        loss: the loss of ``auto``, and why: ``loss_of``.
     """
 
     counts: Mapping[str, Tensor]
     background: bool = False
     fixed: str | None = None
-    loss: tuple[str, str] = (LOSS, WHY)
 
 
 def loss_of(task: Task, train: Data) -> tuple[str, str]:
@@ -178,17 +176,15 @@ class Start:
     said: str = ""
 
 
-def settled(config: RunConfig, facts: Facts) -> tuple[Recipe, Start]:
-    """The losses of a run and the start of its head, once the training split is known."""
-    loss, because = facts.loss
-    found = config.recipe() if config.loss != AUTO else recipe(loss)
+def start_of(config: RunConfig, found: Recipe, facts: Facts, because: str = "") -> Start:
+    """Where the head of a run starts; ``because`` is why ``auto`` chose its loss."""
     at_prior, why = starts_at_prior(facts, found.losses)
     if config.prior_bias is not None:
         at_prior, why = config.prior_bias, "the head starts as prior_bias asks"
     if config.loss != AUTO:
-        return found, Start(at_prior)
+        return Start(at_prior)
     reasons = {
-        "loss": loss,
+        "loss": str(found),
         "because": because,
         "prior_bias": at_prior,
         "start": why,
@@ -196,7 +192,7 @@ def settled(config: RunConfig, facts: Facts) -> tuple[Recipe, Start]:
     }
     decision = "a decision tuned on dev" if config.decision == TUNED else "the default decision"
     said = f"auto: {found} with {decision}, because {because}; {why}"
-    return found, Start(at_prior, reasons, said)
+    return Start(at_prior, reasons, said)
 
 
 def recipe_of(

@@ -30,7 +30,16 @@ from dicetune.models.tokenizer import LONGEST_BY_DEFAULT
 from dicetune.records import PREDICTIONS_FILE
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
 from dicetune.tasks.digest import data_digest
-from dicetune.training.auto import Facts, Start, loss_of, settled, start_at_prior, why_fixed
+from dicetune.training.auto import (
+    AUTO,
+    Facts,
+    Start,
+    loss_of,
+    recipe_of,
+    start_at_prior,
+    start_of,
+    why_fixed,
+)
 from dicetune.training.batches import PaddingCollator, balanced_weights
 from dicetune.training.choice import Choice
 from dicetune.training.config import SAMPLE, RunConfig
@@ -211,6 +220,10 @@ def prepare(
     if settle:
         config, chosen = with_defaults(config, inputs.source, len(splits["train"]))
         notes += chosen
+    because = ""
+    if config.loss == AUTO:
+        loss, because = loss_of(task, splits["train"])
+        recipe = recipe_of(loss)
     weights = None
     if config.sampler is not None:
         weights, sizes = balanced_weights(task, encoded["train"].features, collator)
@@ -221,9 +234,8 @@ def prepare(
     open_start = config.prior_bias is None and (background or str(recipe) == "ce")
     if config.prior_bias or open_start or any(loss.needs_class_counts for loss in recipe.losses):
         class_counts = count_classes(task, encoded["train"], collator)
-    auto = loss_of(task, splits["train"])
-    facts = Facts(class_counts or {}, background, why_fixed(task, model), auto)
-    recipe, start = settled(config, facts)
+    facts = Facts(class_counts or {}, background, why_fixed(task, model))
+    start = start_of(config, recipe, facts, because)
     recipe = weighted(recipe, config.class_weight or {}, task.labels)
     prepared = Prepared(
         config=config,
