@@ -4,8 +4,8 @@ Usage: python experiments/corrupt.py [FOLDER] [--seed N]     (default: experimen
 
     SET-unmarked   half of the entities (of the labels, of the spam) are left unmarked
     SET-few        a tenth of the sentences with entities is kept, and every other sentence
-                   (of sms_spam: a tenth of the spam; a text of ham has no label)
     SET-fewer      as few, with about as many words of entities as wnut17-few has (320)
+    goemotions-rare  three rare labels, and no other
     SET-flipped    a fifth of the entities has the type of another entity, or loses its marks
     SET-plus-positives, -plus-negatives, -minus-negatives, -plus-both
                    Table 8 of the paper: pairs are added by drawing again from the pairs there are,
@@ -35,6 +35,7 @@ TAGGED = {
 UNMARKED, FEW, FLIPPED = 0.5, 0.1, 0.2
 FEWER = {"btc": 0.02, "ncbi_disease": 0.03, "bc5cdr": 0.02}  # of the sentences with entities
 CHANGED = 0.26  # of 363,871 pairs the paper adds, or leaves out, 94,606
+RARE = ("desire", "embarrassment", "fear")  # each of 1.5% of the texts, or less
 PAIRS = {"paws_wiki": 3, "mrpc": 0}  # the column of the label
 
 
@@ -132,16 +133,6 @@ def sms_spam(folder: Path, seed: int) -> str:
     return "".join(rows)
 
 
-def few_spam(folder: Path, split: str, seed: int) -> str:
-    """Texts with the label spam, or without one; of train nine tenths of the spam are left out."""
-    rows = ["text\tlabels\n"]
-    for line in filter(None, lines(folder / f"sms_spam.{split}.tsv")):
-        label, _, text = line.partition("\t")
-        if label == "ham" or split != "train" or draw(seed, text) < FEW:
-            rows.append(f"{text}\t{label if label == 'spam' else ''}\n")
-    return "".join(rows)
-
-
 def goemotions(seed: int) -> str:
     """Half of the labels are missing; a text may be left without one."""
     rows = []
@@ -149,6 +140,17 @@ def goemotions(seed: int) -> str:
         text, labels, name = line.split("\t")
         kept = [one for one in labels.split(",") if draw(seed, text, one) >= UNMARKED]
         rows.append(f"{text}\t{','.join(kept)}\t{name}\n")
+    return "".join(rows)
+
+
+def rare_emotions(split: str) -> str:
+    """The texts of a split with their rare labels alone; most are left without one."""
+    names = list(lines(DATA / "goemotions/labels.txt"))
+    rows = ["text\tlabels\n"]
+    for line in filter(None, lines(DATA / f"goemotions/{split}.tsv")):
+        text, labels, _ = line.split("\t")
+        kept = [names[int(one)] for one in labels.split(",")]
+        rows.append(f"{text}\t{','.join(name for name in kept if name in RARE)}\n")
     return "".join(rows)
 
 
@@ -199,7 +201,7 @@ def main() -> None:
         table8(folder, name, column, seed)
     write(folder, "sms_spam-unmarked.train.tsv", sms_spam(folder, seed))
     for split in ("train", "dev", "test"):
-        write(folder, f"sms_spam-few.{split}.tsv", few_spam(folder, split, seed))
+        write(folder, f"goemotions-rare.{split}.tsv", rare_emotions(split))
     write(folder, "goemotions-unmarked.train.tsv", goemotions(seed))
 
 
