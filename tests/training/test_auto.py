@@ -68,6 +68,8 @@ def test_the_list_holds_losses_and_begins_with_that_of_auto():
     [
         ({}, 500, True),
         ({"loss": "ce"}, 500, True),
+        ({}, 50, True),
+        ({}, 49, False),
         ({}, 6, False),
         ({"loss": "dice"}, 500, False),
         ({"prior_bias": False}, 500, False),

@@ -30,16 +30,7 @@ from dicetune.models.tokenizer import LONGEST_BY_DEFAULT
 from dicetune.records import PREDICTIONS_FILE
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
 from dicetune.tasks.digest import data_digest
-from dicetune.training.auto import (
-    AUTO,
-    Facts,
-    Start,
-    loss_of,
-    recipe_of,
-    start_at_prior,
-    start_of,
-    why_fixed,
-)
+from dicetune.training.auto import Facts, Start, settled, start_at_prior, start_of, why_fixed
 from dicetune.training.batches import PaddingCollator, balanced_weights
 from dicetune.training.choice import Choice
 from dicetune.training.config import SAMPLE, RunConfig
@@ -220,10 +211,7 @@ def prepare(
     if settle:
         config, chosen = with_defaults(config, inputs.source, len(splits["train"]))
         notes += chosen
-    because = ""
-    if config.loss == AUTO:
-        loss, because = loss_of(task, splits["train"])
-        recipe = recipe_of(loss)
+    recipe, because = settled(config, task, splits["train"])
     weights = None
     if config.sampler is not None:
         weights, sizes = balanced_weights(task, encoded["train"].features, collator)
