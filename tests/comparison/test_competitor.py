@@ -250,7 +250,7 @@ def test_a_run_of_train_takes_the_name_of_the_competitor_that_it_is(done, files,
 
 def test_the_heads_of_a_loss_with_its_own_start_are_not_called_open(files):
     config = {**files.config, "task": "ner"}
-    plan = replace(make_plan(config, ["ce", "dice"], 1), task="multilabel")
+    plan = replace(make_plan(config, ["ce", "dice"], 1), task="mrc-ner")
 
     def is_open(*texts):
         objectives = {text: objective_of(text) for text in texts}

@@ -117,12 +117,14 @@ def test_heads_that_started_apart_are_told(tmp_path):
     said = "the head started at the training shares for ce, evenly for dice"
     assert any(said in note for note in summarise(folder)["how"]["notes"])
     plan = Plan.load(folder)
-    plan = replace(plan, trainer={**plan.trainer, "per_device_train_batch_size": 8})
+    trainer = {**plan.trainer, "per_device_train_batch_size": 8}
+    plan = replace(plan, task="mrc-ner", trainer=trainer)
     (line,) = [line for line in describe(plan, folder) if "one half" in line]
-    assert line.startswith("not equal where outputs are many sigmoids")
+    assert line.startswith("not equal where positions have sigmoids")
     for same in (
         replace(plan, settings={"prior_bias": False}),
         replace(plan, task="ner"),
+        replace(plan, task="multilabel"),
         replace(plan, objectives={"dice": PlannedLoss("dice"), "dsc": PlannedLoss("dsc")}),
     ):
         assert not any("one half" in line for line in describe(same, folder))

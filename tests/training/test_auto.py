@@ -71,7 +71,9 @@ def test_the_list_holds_losses_and_begins_with_that_of_auto():
         ({}, 50, True),
         ({}, 49, False),
         ({}, 6, False),
-        ({"loss": "dice"}, 500, False),
+        ({"loss": "dice"}, 500, True),
+        ({"loss": "dice"}, 49, False),
+        ({"loss": "wce"}, 500, False),
         ({"prior_bias": False}, 500, False),
         ({"prior_bias": True}, 6, True),
     ],
@@ -79,9 +81,22 @@ def test_the_list_holds_losses_and_begins_with_that_of_auto():
 def test_where_sigmoids_start(values, positives, expected):
     counts = {"label": torch.tensor([[9000, positives], [9000, positives]])}
     asked = RunConfig(task="multilabel", train="a", dev="b", **values)
-    assert start_of(asked, asked.recipe(), Facts(counts)).at_prior is expected
+    assert start_of(asked, asked.recipe(), Facts(counts, labels=True)).at_prior is expected
     asked = RunConfig(task="multilabel", train="a", dev="b")
     assert start_of(asked, asked.recipe(), MANY_RARE).at_prior
+
+
+@pytest.mark.parametrize(("loss", "expected"), [("ce", True), ("dsc", False), ("ce+dice", False)])
+def test_sigmoids_of_positions_start_at_their_share_with_cross_entropy_alone(loss, expected):
+    counts = {name: torch.tensor([[9000, 500]]) for name in ("start", "end", "match")}
+    asked = RunConfig(task="mrc-ner", train="a", dev="b", loss=loss)
+    assert start_of(asked, asked.recipe(), Facts(counts)).at_prior is expected
+
+
+@pytest.mark.parametrize("loss", ["ce", "dsc", "ce+dice"])
+def test_labels_start_at_their_shares_whatever_the_loss(place, loss):
+    found = run(config("multilabel", "multilabel.tsv", "sequence", loss=loss)).objective
+    assert found["prior_bias"] is True
 
 
 @pytest.mark.parametrize("loss", ["auto", "ce", "dsc", "ce+dice"])

@@ -173,13 +173,13 @@ def _starts(plan: Plan) -> list[str]:
 
     asked = {"prior_bias", "start_loss"}  # for them the data decides nothing
     open_ = [o.loss for o in plan.objectives.values() if not asked & o.settings.keys()]
-    softmax = task_named(plan.task).predicts.independent is False
-    settled = plan.settings.get("prior_bias") is not None or len(plan.objectives) < 2
-    if settled or softmax or "ce" not in open_ or {*open_} == {"ce"}:
+    alike = task_named(plan.task).predicts.independent is not None  # a softmax, or labels
+    settled = alike or plan.settings.get("prior_bias") is not None
+    if settled or "ce" not in open_ or {*open_} == {"ce"}:
         return []
     return [
-        "not equal where outputs are many sigmoids, or have many positives: there the head of ce "
-        "starts at their share, of other losses at one half (prior_bias true or false: all alike)"
+        "not equal where positions have sigmoids: there the head of ce starts at the share of "
+        "positives, of other losses at one half (prior_bias true or false: all alike)"
     ]
 
 

@@ -218,11 +218,11 @@ def prepare(
         words = listed([f"{name or 'none'} {size:,}" for name, size in sizes.items()])
         notes.append(f"balanced sampling: each of these classes is drawn equally often: {words}")
     class_counts = None
-    background = task.background is not None
-    open_start = config.prior_bias is None and (background or str(recipe) == "ce")
+    background, labels = task.background is not None, bool(task.predicts.independent)
+    open_start = config.prior_bias is None and (background or labels or str(recipe) == "ce")
     if config.prior_bias or open_start or any(loss.needs_class_counts for loss in recipe.losses):
         class_counts = count_classes(task, encoded["train"], collator)
-    facts = Facts(class_counts or {}, background, why_fixed(task, model))
+    facts = Facts(class_counts or {}, background, labels, why_fixed(task, model))
     start = start_of(config, recipe, facts, because)
     recipe = weighted(recipe, config.class_weight or {}, task.labels)
     prepared = Prepared(
