@@ -45,10 +45,10 @@ WHY_FEW = (
 TRIES: tuple[str, ...] = (LOSS, "dsc", "focal", "ce+dice", "tversky")
 """Losses in the order in which they are tried: the best measured first, then each other kind."""
 
-MANY, ENOUGH = 10, 50
+MANY, ENOUGH = 10, 8
 """Sigmoids, or positives of a sigmoid on average, from which biases start at the prior.
 
-Measured with one of 6 positives, where their share cost F1, and three of 58, which need it.
+Measured with one of 6 positives, where their share cost F1, and three of 10, which need it.
 """
 
 
