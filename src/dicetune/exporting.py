@@ -202,9 +202,8 @@ def _export(predictor: Predictor, whole: TorchModel, part: Path, int8: bool) -> 
         except Exception as error:  # the exporter raises errors of any class
             reason = str(error.__cause__ or error).strip().splitlines()[0]
             raise InputError(
-                "expected a model that torch.onnx can export, got "
-                f"{type(whole.model).__name__}, on which it fails ({type(error).__name__}: "
-                f"{reason}): export another encoder"
+                f"expected a model that torch.onnx can export, got {type(whole.model).__name__}, "
+                f"on which it fails ({type(error).__name__}: {reason}): export another encoder"
             ) from error
     backend = tokenizer.backend_tokenizer
     backend.no_truncation()

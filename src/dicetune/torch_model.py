@@ -152,9 +152,8 @@ def _load_whole(auto_class: Any, folder: Path, what: str) -> Any:
     missing = sorted(found["missing_keys"])
     if missing:
         raise InputError(
-            f"expected a saved {what} model, got {quoted(folder)} "
-            f"(saved as {saved_as(model.config)}) without the weights {listed(missing, most=4)}: "
-            "they would be random, so fine-tune it first with `dicetune train` and give its --out "
-            "folder"
+            f"expected a saved {what} model, got {quoted(folder)} (saved as "
+            f"{saved_as(model.config)}) without the weights {listed(missing, most=4)}: they would "
+            "be random, so fine-tune it first with `dicetune train` and give its --out folder"
         )
     return model

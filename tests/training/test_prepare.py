@@ -15,7 +15,7 @@ from dicetune.tasks import TASKS, build_options
 from dicetune.training import RunConfig, run
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.objective import weighted
-from dicetune.training.prepare import count_classes, doubts_of_choice, start_at_prior
+from dicetune.training.prepare import count_classes, doubts_of_choice, read_splits, start_at_prior
 from families import FAMILIES
 from tiny import tiny_bert, wordpiece_tokenizer
 
@@ -256,3 +256,62 @@ def test_a_dev_split_of_one_class(tmp_path, task, train, dev, options, said):
     missing = [warning for warning in inspected.warnings if "dev holds no item of" in warning]
     # what inspect does not know: the class that is asked for
     assert bool(missing) == (said is not None and "positive" not in options)
+
+
+ROWS = {
+    "text": ("text\tlabel\n", ["quay is down\tbad\n", "gate is up\tgood\n"], ".tsv"),
+    "multilabel": ("text\tlabels\n", ["quay is down\tbad,new\n", "gate is up\tnew\n"], ".tsv"),
+    "ner": ("", ["Quay B-bad\nis O\n\n", "gate O\nup O\n\n"], ".conll"),
+    "mrc-ner": ("", ["Quay B-bad\nis O\n\n", "gate O\nup O\n\n"], ".conll"),
+    "pos": ("", ["Quay bad\nis V\n\n", "gate N\nis V\n\n"], ".conll"),
+}
+
+
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+@pytest.mark.parametrize("task", ROWS)
+def test_the_first_examples_of_a_sorted_file_are_no_sample_of_it(tmp_path, task, split):
+    head, (one, other), end = ROWS[task]
+    rows = {"sorted": [*[one] * 60, *[other] * 60], "mixed": [one, other] * 60}
+    files = {}
+    for name, own in rows.items():
+        files[name] = tmp_path / f"{name}{end}"
+        files[name].write_text(head + "".join(own), encoding="utf-8")
+
+    def notes(name, count):
+        asked = {"train": "mixed", "dev": "mixed", "test": "mixed", split: name}
+        paths = {key: str(files[file]) for key, file in asked.items()}
+        found, _ = read_splits(RunConfig(task=task, **paths, **{f"max_{split}": count}))
+        assert len(found[split]) == min(count, 120)
+        return [str(note) for note in found[split].notes if "capped" in str(note)]
+
+    (said,) = notes("sorted", 66)
+    assert said == (
+        "capped to its first examples, and the file is sorted: 91% of them have 'bad', 50% of "
+        "all; shuffle it (66)"
+    )
+    assert notes("mixed", 66) == ["capped to its first examples (66)"]
+    assert not notes("sorted", 120)
+    assert not notes("sorted", 500)
+
+
+def test_the_first_questions_of_a_sorted_file_are_no_sample_of_it(tmp_path):
+    rows = [{**QUESTIONS[n % 4], "id": str(n)} for n in range(120)]
+    rows[60:] = [{**row, "answers": [], "is_impossible": True} for row in rows[60:]]
+    path = tmp_path / "sorted.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+
+    def notes(count):
+        config = RunConfig(task="qa", train=str(path), dev=str(path), max_dev=count)
+        return [str(note) for note in read_splits(config)[0]["dev"].notes if "sorted" in str(note)]
+
+    (said,) = notes(50)
+    assert "sorted: 100% of them have 'answerable', 50% of all" in said
+    assert not notes(3)  # as luck may have it
+
+
+@pytest.mark.real_data
+def test_the_dev_file_of_sst_is_sorted(real_data):
+    paths = {split: str(real_data(f"sst/{split}.txt")) for split in ("train", "dev")}
+    config = RunConfig(task="text", **paths, options={"classes": "binary"}, max_dev=500)
+    (note,) = [str(note) for note in read_splits(config)[0]["dev"].notes if "capped" in str(note)]
+    assert "sorted: 84% of them have 'positive', 51% of all" in note

@@ -172,10 +172,9 @@ def _starts(plan: Plan) -> list[str]:
     from dicetune.tasks import task_named
 
     asked = {"prior_bias", "start_loss"}  # for them the data decides nothing
-    open_ = [o.loss for o in plan.objectives.values() if not asked & o.settings.keys()]
+    open_ = {o.loss for o in plan.objectives.values() if not asked & o.settings.keys()}
     alike = task_named(plan.task).predicts.independent is not None  # a softmax, or labels
-    settled = alike or plan.settings.get("prior_bias") is not None
-    if settled or "ce" not in open_ or {*open_} == {"ce"}:
+    if alike or plan.settings.get("prior_bias") is not None or not {"ce"} < open_:
         return []
     return [
         "not equal where positions have sigmoids: there the head of ce starts at the share of "

@@ -332,8 +332,7 @@ def _of_starts(runs: Sequence[FinishedRun]) -> list[str]:
         return []
     return [
         f"not equal for all: the head started at the training shares for {listed(starts[True])}, "
-        f"evenly for {listed(starts[False])}; prior_bias true or false "
-        "makes it alike"
+        f"evenly for {listed(starts[False])}; prior_bias true or false makes it alike"
     ]
 
 

@@ -265,9 +265,8 @@ def _unknown_subwords(reports: Iterable[SplitReport]) -> list[str]:
     """One sentence for each split that the tokenizer was not made for."""
     shares = ((report.name, report.facts[_UNKNOWN]) for report in reports)
     return [
-        f"{name}: {100 * share:.1f}% of the sub-words are unknown to the "
-        "tokenizer, which was not made for this text: train with --add-characters, or choose "
-        "another model"
+        f"{name}: {100 * share:.1f}% of the sub-words are unknown to the tokenizer, which was not "
+        "made for this text: train with --add-characters, or choose another model"
         for name, share in shares
         if isinstance(share, float) and share > MANY_UNKNOWN
     ]

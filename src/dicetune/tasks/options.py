@@ -87,9 +87,8 @@ def check_needs_no_file(options_class: type, values: Mapping[str, Any], instead:
     for entry in fields(options_class):
         if entry.name in values and "inspect" in entry.metadata.get("uses", USES):
             raise InputError(
-                f"expected no {entry.name} beside {instead}, got "
-                f"{quoted(values[entry.name])}: it says "
-                "how a file is read; leave it out"
+                f"expected no {entry.name} beside {instead}, got {quoted(values[entry.name])}: it "
+                "says how a file is read; leave it out"
             )
 
 

@@ -287,7 +287,6 @@ def _check_same_text(gold: Corpus, predicted: Corpus) -> None:
             raise DataError(
                 predicted.source,
                 f"expected the text of {gold.source}:{right.line}, "
-                f"{quoted(''.join(right.tokens)[:40])}, "
-                f"got {quoted(''.join(found.tokens)[:40])}",
+                f"{quoted(''.join(right.tokens)[:40])}, got {quoted(''.join(found.tokens)[:40])}",
                 line=found.line,
             )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
@@ -12,7 +14,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from dicetune.data import MANY_UNKNOWN
+from dicetune.data import MANY_UNKNOWN, Note
 from dicetune.errors import NoGoldError, listed, of_extra, quoted
 from dicetune.loss_input import Kind, LossTarget
 from dicetune.losses import Recipe, code_of
@@ -41,6 +43,7 @@ from dicetune.training.sets import LossSet
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 256
+_APART, _ERRORS = 0.1, 5.0  # between shares of a label, and in standard errors: beyond luck
 
 # keys of a configuration that decide nothing about its inputs; any other key might
 _FREE = {"loss", "start_loss", "start_share", "seed", "trainer", "set", "out", "note", "decision"}
@@ -115,11 +118,7 @@ class Inputs:
             if data.source == getattr(here, split) != getattr(config, split):
                 moved: Any = data
                 splits[split] = replace(moved, source=getattr(config, split))
-        notes = []
-        for split, most in _most(config).items():
-            if most is not None and split in splits:
-                notes.append(f"{split}: capped to its first {len(splits[split]):,} examples")
-        notes += [f"{split}: {note}" for split, data in splits.items() for note in data.notes]
+        notes = [f"{split}: {note}" for split, data in splits.items() for note in data.notes]
         if "test" in splits and not splits["test"].is_labelled:
             notes.append(f"test: no gold: predicted in {PREDICTIONS_FILE}, not scored")
         tokenizer = load_tokenizer(source, aligns=task.aligns)
@@ -286,17 +285,28 @@ def read_splits(config: RunConfig) -> tuple[dict[str, Data], Task]:
     for split in splits.keys() - {"train"}:
         if splits[split].is_labelled:
             task.check(splits[split])
-    most = _most(config)
     for split, data in splits.items():
-        if (count := most[split]) is not None:
-            splits[split] = data.first(count)
+        if (count := getattr(config, f"max_{split}")) is not None:
+            splits[split] = _first(data, count)
     if config.max_train is not None:
         task = task_class.of(splits["train"], options, labels=task.labels)
     return splits, task
 
 
-def _most(config: RunConfig) -> dict[str, int | None]:
-    return {"train": config.max_train, "dev": config.max_dev, "test": config.max_test}
+def _first(data: Any, count: int) -> Any:
+    """The first examples, with a note, which says so where the file is sorted by its labels."""
+    cut = data.first(count)
+    if len(cut) == len(data):
+        return cut
+    rule, parts = "capped to its first examples", (cut, data) if data.is_labelled else ((), ())
+    own, whole = (Counter(one for e in part for one in {*data.strata_of(e)}) for part in parts)
+    shares = [(own[one] / len(cut), found / len(data), one) for one, found in whole.items()]
+    here, there, one = max(shares, key=lambda found: abs(found[0] - found[1]), default=(0, 0, ""))
+    luck = math.sqrt(there * (1 - there) * (1 / len(cut) - 1 / len(data)))
+    if abs(here - there) > max(_APART, _ERRORS * luck):
+        shown = f"{100 * here:.0f}% of them have {quoted(one)}, {100 * there:.0f}% of all"
+        rule += f", and the file is sorted: {shown}; shuffle it"
+    return replace(cut, notes=(*cut.notes, Note(rule, len(cut))))
 
 
 def count_classes(task: Task, encoded: Encoded, collator: PaddingCollator) -> dict[str, Tensor]:

@@ -352,9 +352,8 @@ def no_utf8(raw: bytes, start: int, path: str | Path) -> DataError:
     line_start = before.rfind(b"\n") + 1
     return DataError(
         path,
-        f"expected UTF-8, got the byte 0x{raw[start]:02x} "
-        f"at byte {start - line_start + 1} of the line: convert the file, for example "
-        "with `iconv -f ISO-8859-1 -t UTF-8`",
+        f"expected UTF-8, got the byte 0x{raw[start]:02x} at byte {start - line_start + 1} of the "
+        "line: convert the file, for example with `iconv -f ISO-8859-1 -t UTF-8`",
         line=before.count(b"\n") + 1,
     )
 
@@ -401,9 +400,8 @@ def check_target(target: Target) -> None:
         )
     if not os.access(path if _is_stream(path) else path.parent, os.W_OK):
         raise InputError(
-            f"expected a file that can be written, got {quoted(Path(target))}: no permission "
-            f"to write in "
-            f"{quoted(path.parent)}, name a file elsewhere"
+            f"expected a file that can be written, got {quoted(Path(target))}: no permission to "
+            f"write in {quoted(path.parent)}, name a file elsewhere"
         )
 
 

@@ -413,7 +413,6 @@ def _check_gold(asked: Sequence[Question], questions: Sequence[Question], source
         first = next(question.answers[0] for question in questions if question.answers)
         raise DataError(
             source,
-            "expected answers that are in their contexts, got none among "
-            f"{count} (first {quoted(first.text)}): check that answers and contexts "
-            "belong together",
+            f"expected answers that are in their contexts, got none among {count} (first "
+            f"{quoted(first.text)}): check that answers and contexts belong together",
         )
