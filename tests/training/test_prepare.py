@@ -302,11 +302,11 @@ def test_the_first_questions_of_a_sorted_file_are_no_sample_of_it(tmp_path):
 
     def notes(count):
         config = RunConfig(task="qa", train=str(path), dev=str(path), max_dev=count)
-        return [str(note) for note in read_splits(config)[0]["dev"].notes if "sorted" in str(note)]
+        return [str(note) for note in read_splits(config)[0]["dev"].notes if "capped" in str(note)]
 
     (said,) = notes(50)
     assert "sorted: 100% of them have 'answerable', 50% of all" in said
-    assert not notes(3)  # as luck may have it
+    assert notes(3) == ["capped to its first examples (3)"]  # as luck may have it
 
 
 @pytest.mark.real_data
