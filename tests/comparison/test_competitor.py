@@ -261,3 +261,4 @@ def test_the_heads_of_a_loss_with_its_own_start_are_not_called_open(files):
     assert is_open("ce", "ce with prior_bias=false", "dice")
     assert not is_open("ce with prior_bias=false", "dice")
     assert not is_open("ce", "ce with lr=1e-3")
+    assert is_open("ce", "ce with start_loss=dice start_share=0.4")

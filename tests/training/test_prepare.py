@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,22 @@ def test_class_counts_come_from_the_training_items(place, task, file, head, opti
     run(config(task, file, head, loss="wce+mom+la+cb", options=options))
     history = json.loads(Path("out/run.json").read_text(encoding="utf-8"))["training"]["history"]
     assert all(math.isfinite(row["loss"]) and row["loss"] > 0 for row in history if "loss" in row)
+
+
+@pytest.mark.parametrize(("loss", "expected"), [("ce", True), ("dsc", False)])
+@pytest.mark.parametrize(
+    ("task", "options"), [("qa", {"form": "sigmoid"}), ("mrc-ner", {})], ids=["qa", "mrc-ner"]
+)
+def test_positions_start_at_their_share_with_cross_entropy_alone(
+    place, task, options, loss, expected
+):
+    answers = [{"text": "Quay Nine", "answer_start": 22}]
+    rows = [json.dumps({**QUESTIONS[0], "id": str(n), "answers": answers}) for n in range(9)]
+    content = {"qa": "\n".join(rows), "mrc-ner": f"{TAGS}\n" * 9}[task]
+    Path("many").write_text(content, encoding="utf-8")
+    asked = config(task, "many", "token", loss=loss, options=options)
+    form = {"qa": "jsonl", "mrc-ner": "conll"}[task]
+    assert run(replace(asked, format=form)).objective["prior_bias"] is expected
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -286,12 +303,25 @@ def test_the_first_examples_of_a_sorted_file_are_no_sample_of_it(tmp_path, task,
 
     (said,) = notes("sorted", 66)
     assert said == (
-        "capped to its first examples, and the file is sorted: 91% of them have 'bad', 50% of "
-        "all; shuffle it (66)"
+        "capped to its first examples, and labels follow the order of the file: 90.9% of them "
+        "have 'bad', 50.0% of all; shuffle it (66)"
     )
     assert notes("mixed", 66) == ["capped to its first examples (66)"]
     assert not notes("sorted", 120)
     assert not notes("sorted", 500)
+
+
+@pytest.mark.parametrize("rare", [0, 10, 100])
+def test_rare_labels_at_an_end_of_a_file_are_told(tmp_path, rare):
+    """No share is a tenth away here, and the rare label is what all is about."""
+    path = tmp_path / "a.tsv"
+    rows = [f"gate {n} is up\tgood\n" for n in range(1900)]
+    late = [f"quay {n} is down\tbad\n" for n in range(100)]
+    whole = [*late[:rare], *rows, *late[rare:]]
+    path.write_text("text\tlabel\n" + "".join(whole), encoding="utf-8")
+    config = RunConfig(task="text", train=str(path), dev=str(path), max_dev=800)
+    (said,) = [str(note) for note in read_splits(config)[0]["dev"].notes if "capped" in str(note)]
+    assert f"{rare / 8:.1f}% of them have 'bad', 5.0% of all" in said
 
 
 def test_the_first_questions_of_a_sorted_file_are_no_sample_of_it(tmp_path):
@@ -305,7 +335,7 @@ def test_the_first_questions_of_a_sorted_file_are_no_sample_of_it(tmp_path):
         return [str(note) for note in read_splits(config)[0]["dev"].notes if "capped" in str(note)]
 
     (said,) = notes(50)
-    assert "sorted: 100% of them have 'answerable', 50% of all" in said
+    assert "100.0% of them have 'answerable', 50.0% of all" in said
     assert notes(3) == ["capped to its first examples (3)"]  # as luck may have it
 
 
@@ -314,4 +344,4 @@ def test_the_dev_file_of_sst_is_sorted(real_data):
     paths = {split: str(real_data(f"sst/{split}.txt")) for split in ("train", "dev")}
     config = RunConfig(task="text", **paths, options={"classes": "binary"}, max_dev=500)
     (note,) = [str(note) for note in read_splits(config)[0]["dev"].notes if "capped" in str(note)]
-    assert "sorted: 84% of them have 'positive', 51% of all" in note
+    assert "84.0% of them have 'positive', 50.9% of all" in note

@@ -171,10 +171,10 @@ def _starts(plan: Plan) -> list[str]:
     """That heads may start apart (``training.auto.starts_at_prior``), where they may."""
     from dicetune.tasks import task_named
 
-    asked = {"prior_bias", "start_loss"}  # for them the data decides nothing
-    open_ = {o.loss for o in plan.objectives.values() if not asked & o.settings.keys()}
+    own = [o for o in plan.objectives.values() if "prior_bias" not in o.settings]  # data decides
+    open_ = {(o.loss, o.settings.get("start_loss")) for o in own}
     alike = task_named(plan.task).predicts.independent is not None  # a softmax, or labels
-    if alike or plan.settings.get("prior_bias") is not None or not {"ce"} < open_:
+    if alike or plan.settings.get("prior_bias") is not None or not {("ce", None)} < open_:
         return []
     return [
         "not equal where positions have sigmoids: there the head of ce starts at the share of "

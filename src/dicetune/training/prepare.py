@@ -43,7 +43,7 @@ from dicetune.training.sets import LossSet
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 256
-_APART, _ERRORS = 0.1, 5.0  # between shares of a label, and in standard errors: beyond luck
+_APART, _ERRORS = 0.1, 4.0  # between shares of a label, and in standard errors: beyond luck
 
 # keys of a configuration that decide nothing about its inputs; any other key might
 _FREE = {"loss", "start_loss", "start_share", "seed", "trainer", "set", "out", "note", "decision"}
@@ -294,19 +294,22 @@ def read_splits(config: RunConfig) -> tuple[dict[str, Data], Task]:
 
 
 def _first(data: Any, count: int) -> Any:
-    """The first examples, with a note, which says so where the file is sorted by its labels."""
+    """The first examples, with a note, which says so where labels follow the order of the file."""
     cut = data.first(count)
-    if len(cut) == len(data):
-        return cut
     rule, parts = "capped to its first examples", (cut, data) if data.is_labelled else ((), ())
     own, whole = (Counter(one for e in part for one in {*data.strata_of(e)}) for part in parts)
-    shares = [(own[one] / len(cut), found / len(data), one) for one, found in whole.items()]
-    here, there, one = max(shares, key=lambda found: abs(found[0] - found[1]), default=(0, 0, ""))
-    luck = math.sqrt(there * (1 - there) * (1 / len(cut) - 1 / len(data)))
-    if abs(here - there) > max(_APART, _ERRORS * luck):
-        shown = f"{100 * here:.0f}% of them have {quoted(one)}, {100 * there:.0f}% of all"
-        rule += f", and the file is sorted: {shown}; shuffle it"
-    return replace(cut, notes=(*cut.notes, Note(rule, len(cut))))
+    shares = ((own[one] / len(cut), n / len(data), one) for one, n in whole.items())
+    apart = [
+        (round(abs(here - there) / math.sqrt(there * (1 - there)), 6), here, there, one)
+        for here, there, one in shares
+        if there < 1 and (abs(here - there) > _APART or not there < 2 * here < 4 * there)
+    ]
+    most, here, there, one = max(apart, default=(0, 0, 0, ""))
+    if most > _ERRORS * math.sqrt(1 / len(cut) - 1 / len(data)):
+        shown = f"{100 * here:.1f}% of them have {quoted(one)}, {100 * there:.1f}% of all"
+        rule += f", and labels follow the order of the file: {shown}; shuffle it"
+    said = () if len(cut) == len(data) else (Note(rule, len(cut)),)
+    return replace(cut, notes=(*cut.notes, *said))
 
 
 def count_classes(task: Task, encoded: Encoded, collator: PaddingCollator) -> dict[str, Tensor]:
