@@ -285,18 +285,18 @@ def read_splits(config: RunConfig) -> tuple[dict[str, Data], Task]:
     for split in splits.keys() - {"train"}:
         if splits[split].is_labelled:
             task.check(splits[split])
-    for split, data in splits.items():
-        if (count := getattr(config, f"max_{split}")) is not None:
-            splits[split] = _first(data, count)
+    splits = {name: _first(data, getattr(config, f"max_{name}")) for name, data in splits.items()}
     if config.max_train is not None:
         task = task_class.of(splits["train"], options, labels=task.labels)
     return splits, task
 
 
-def _first(data: Any, count: int) -> Any:
+def _first(data: Any, count: int | None) -> Any:
     """The first examples, with a note, which says so where labels follow the order of the file."""
-    cut = data.first(count)
-    rule, parts = "capped to its first examples", (cut, data) if data.is_labelled else ((), ())
+    cut = data if count is None else data.first(count)
+    if len(cut) == len(data):
+        return cut
+    parts = (cut, data) if data.is_labelled else ((), ())
     own, whole = (Counter(one for e in part for one in {*data.strata_of(e)}) for part in parts)
     shares = ((own[one] / len(cut), n / len(data), one) for one, n in whole.items())
     apart = [
@@ -304,12 +304,12 @@ def _first(data: Any, count: int) -> Any:
         for here, there, one in shares
         if there < 1 and (abs(here - there) > _APART or not there < 2 * here < 4 * there)
     ]
+    rule = "capped to its first examples"
     most, here, there, one = max(apart, default=(0, 0, 0, ""))
     if most > _ERRORS * math.sqrt(1 / len(cut) - 1 / len(data)):
         shown = f"{100 * here:.1f}% of them have {quoted(one)}, {100 * there:.1f}% of all"
         rule += f", and labels follow the order of the file: {shown}; shuffle it"
-    said = () if len(cut) == len(data) else (Note(rule, len(cut)),)
-    return replace(cut, notes=(*cut.notes, *said))
+    return replace(cut, notes=(*cut.notes, Note(rule, len(cut))))
 
 
 def count_classes(task: Task, encoded: Encoded, collator: PaddingCollator) -> dict[str, Tensor]:
