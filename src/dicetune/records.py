@@ -1,11 +1,10 @@
 """RunRecord: the files that a run writes beside the model, readable without torch.
 
 The folder of a finished run holds ``run.json`` (this record: configuration, versions, data
-fingerprints, course of the training), ``metrics.json`` (scores of each split by
-the decision in use and, under "argmax", by the default decision),
-``predictions.jsonl`` (dev and test: id, text, gold, predicted) and ``scores.safetensors`` (model
-outputs for dev and test, and the problem as metadata). Decision rules and comparisons read these
-files and never train again.
+fingerprints, course of the training), ``metrics.json`` (scores of each split by the decision in use
+and, under "argmax", by the default decision), ``predictions.jsonl`` (dev and test: id, text, gold,
+predicted) and ``scores.safetensors`` (model outputs for dev and test, and the problem as metadata).
+Decision rules and comparisons read these files and never train again.
 """
 
 from __future__ import annotations

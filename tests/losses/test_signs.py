@@ -120,3 +120,30 @@ def test_the_literal_form_does_push_gold_down():
     grad = slopes(build("dsc-paper"), torch.logit(P), torch.ones(len(P)).long())
     assert (grad[P < 0.5] < 0).all()
     assert (grad[P > 0.5] > 0).all()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        *("tversky", "tversky:alpha=0.1,beta=0.9", "dice:squared=false", "overlap:squared=false"),
+        *("tversky+0.5*dice:squared=false", "dice", "dsc", "overlap", "dsc:decay=2"),
+        *(
+            "dsc:squared=false",
+            "dsc:squared=false,decay=2",
+            "dice:smooth=0.1",
+            "tversky:smooth=0.1",
+        ),
+        *(f"{name}:classes=foreground,average=micro" for name in ("dice", "dsc", "tversky")),
+    ],
+)
+def test_who_lowers_entities_that_start_at_a_small_share(loss):
+    """Five words of each of 12 types, 1,140 of none; each gradient at the shares of training."""
+    types, words, outside = 12, 5, 1140
+    gold = torch.tensor([0] * outside + [1 + n // words for n in range(types * words)])
+    at_share = torch.zeros(types + 1, dtype=torch.float64)
+    at_share[0] = math.log(outside / words)
+    entities = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    logits = at_share + entities * torch.tensor([0.0] + [1.0] * types)
+    built = build(loss)
+    built(logits.expand(len(gold), -1), gold, background=0).backward()
+    assert (entities.grad.item() > 0) == built.outweighs_few

@@ -110,6 +110,14 @@ def test_tags_start_at_the_share_of_the_background_whatever_the_loss(place, loss
     assert not start_of(open_, open_.recipe(), Facts({})).at_prior  # no background
 
 
+@pytest.mark.parametrize("loss", ["tversky", "dice:squared=false+tversky"])
+def test_tags_start_even_with_a_loss_that_learns_nothing_from_their_share(place, loss):
+    found = run(config("ner", "ner.conll", "token", loss=loss)).objective
+    assert found["prior_bias"] is False
+    later = RunConfig(task="ner", train="a", dev="b", loss=loss, start_loss="ce", start_share=0.5)
+    assert start_of(later, later.recipe(), Facts({}, background=True)).at_prior
+
+
 def tagged(entities, words, name):
     """A file with entities of one word each, at most one in a sentence of five words."""
     rows = [

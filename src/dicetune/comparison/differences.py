@@ -215,9 +215,8 @@ def _method(several: str) -> list[str]:
         "itself is Wilson's with that variance, within 0 and 100. Fewer than "
         f"{FEWEST_RUNS} seeds have no interval and no p.",
         "p (Holm) allows for the number of losses that were compared with the same baseline by the "
-        "same kind of decision. Better and worse are said from "
-        f"{FEWEST_SEEDS} seeds on, where p (Holm) is below {ALPHA:g}; intervals "
-        "themselves are not corrected.",
+        f"same kind of decision. Better and worse are said from {FEWEST_SEEDS} seeds on, where p "
+        f"(Holm) is below {ALPHA:g}; intervals themselves are not corrected.",
         "A tuned decision rule is fitted on dev alone, and tuned is compared with tuned, so that "
         "what a rule alone gives is not counted as a gain of the loss. A loss that is better by "
         f"its plain decision and not by its tuned one is not called better: {GONE}.",

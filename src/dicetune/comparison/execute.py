@@ -154,8 +154,12 @@ def describe(plan: Plan, out: Path) -> list[str]:
         f"equal for all: {plan.model['name']}, {length} of batches of "
         f"{keys['per_device_train_batch_size']}, dev evaluated {often}, the best checkpoint by dev "
         f"{plan.metric.replace('_', ' ')} under each decision, a decision rule fitted on dev",
-        *_starts(plan),
     ]
+    if plan.settings.get("prior_bias") is None:
+        lines.append(
+            "not equal where losses need other starts of the head, which the verdict then tells "
+            "(prior_bias true or false: the same for all)"
+        )
     if plan.search is not None:
         lines.append(
             f"before them {plan.search.trials} trials of each loss on seed {plan.search.seed}, "
@@ -165,21 +169,6 @@ def describe(plan: Plan, out: Path) -> list[str]:
     kept = "are kept" if plan.keep_models else f"{kept}(--keep-models keeps all)"
     lines.append(f"weights {kept}; records, predictions and scores are kept")
     return [*lines, *_room(plan, out, len(progress.runs) - done)]
-
-
-def _starts(plan: Plan) -> list[str]:
-    """That heads may start apart (``training.auto.starts_at_prior``), where they may."""
-    from dicetune.tasks import task_named
-
-    own = [o for o in plan.objectives.values() if "prior_bias" not in o.settings]  # data decides
-    open_ = {(o.loss, o.settings.get("start_loss")) for o in own}
-    alike = task_named(plan.task).predicts.independent is not None  # a softmax, or labels
-    if alike or plan.settings.get("prior_bias") is not None or not {("ce", None)} < open_:
-        return []
-    return [
-        "not equal where positions have sigmoids: there the head of ce starts at the share of "
-        "positives, of other losses at one half (prior_bias true or false: all alike)"
-    ]
 
 
 def _budgeted(plan: Plan) -> list[str]:

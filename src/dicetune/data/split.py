@@ -13,8 +13,7 @@ by chance. The same seed gives the same parts.
 **Written.** Each example keeps its lines, with the comments before a sentence, the header of a
 table and the line ends; rows of Parquet and Excel keep their columns, and JSON its keys; texts of
 an export of an annotation tool keep all their annotations, and a part of a folder of brat is a
-folder. A byte order mark and the compression
-of gzip are not kept.
+folder. A byte order mark and the compression of gzip are not kept.
 
 Reference: Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-label Data, ECML PKDD
 2011.

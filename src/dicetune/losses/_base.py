@@ -144,6 +144,11 @@ class Loss(nn.Module):
         """Whether ``class_counts`` have to come with each call."""
         return False
 
+    @property
+    def outweighs_few(self) -> bool:
+        """Whether many negatives of p near 0 push harder than few positives of p near 0."""
+        return False
+
     def check_kind(self, kind: str, background: int | None = None) -> None:
         """Refuse a kind for which the loss has no meaning, before anything is computed.
 

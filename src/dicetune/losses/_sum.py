@@ -112,6 +112,11 @@ class SumLoss(Loss):
         """Whether any part needs class counts."""
         return any(loss.needs_class_counts for _, loss in self.terms())
 
+    @property
+    def outweighs_few(self) -> bool:
+        """Whether all parts do."""
+        return all(loss.outweighs_few for _, loss in self.terms())
+
     def check_kind(self, kind: str, background: int | None = None) -> None:
         """Refuse a kind that any part refuses."""
         for _, loss in self.terms():

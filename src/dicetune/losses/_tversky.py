@@ -153,6 +153,11 @@ class OverlapLoss(Loss):
         literal = self.choice.form == "literal" and self.choice.decay > 0
         return 1 / (1 + self.choice.decay) if literal else None
 
+    @property
+    def outweighs_few(self) -> bool:
+        """Whether p near 0 counts in full, neither squared nor with a decay; see ``Loss``."""
+        return not (self.choice.squared or self.choice.decay)
+
     def value(self, logits: Tensor, target: Tensor, given: Call) -> Tensor:
         """The loss with the choices that were checked when it was built."""
         return _overlap_loss(self.choice, self.class_weight, logits, target, given)

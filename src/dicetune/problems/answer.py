@@ -10,9 +10,8 @@ by :math:`2b`, so that
 
 SQuAD's threshold on the null odds becomes :math:`\tau - 2b`. In the sigmoid form both logits move,
 and the score is the sum of their log-probabilities. With :math:`x = e^{-b}` a window is at the
-threshold where
-:math:`(1 + e^{-s} x)(1 + e^{-e} x) = e^{-(\text{best} + \tau)}`: one positive root of a quadratic.
-The largest over the windows is the question's only breakpoint.
+threshold where :math:`(1 + e^{-s} x)(1 + e^{-e} x) = e^{-(\text{best} + \tau)}`: one positive root
+of a quadratic. The largest over the windows is the question's only breakpoint.
 """
 
 from __future__ import annotations

@@ -83,7 +83,7 @@ def starts_at_prior(facts: Facts, losses: Sequence[Loss]) -> tuple[bool, str]:
 
     Args:
         facts: of the training split.
-        losses: of all phases.
+        losses: of all phases, the start phase last.
 
     Example:
         >>> import torch
@@ -96,6 +96,8 @@ def starts_at_prior(facts: Facts, losses: Sequence[Loss]) -> tuple[bool, str]:
         return False, facts.fixed
     if (facts.background or facts.labels) and any(loss.needs_class_counts for loss in losses):
         return False, "the head starts even, as the loss itself allows for the shares"
+    if facts.background and losses[-1].outweighs_few:
+        return False, f"the head starts even: {losses[-1].spec} learns no entity from a small share"
     if facts.background:
         return True, (
             "the head starts at the share of O: an even head spends a short training on learning "

@@ -170,9 +170,8 @@ def write_results(
     """Score the chosen checkpoint on each held-out split and write everything, the record last.
 
     The scores on dev are those of the evaluation of the checkpoint, if it was in this process, or
-    the ``dev_scores`` of other models.
-    Where the checkpoint that is best by the default decision is kept and is another one, it gets a
-    folder of its own in ``argmax/``, with the files of a run.
+    the ``dev_scores`` of other models. Where the checkpoint that is best by the default decision is
+    kept and is another one, it gets a folder of its own in ``argmax/``, with the files of a run.
     """
     on_dev = getattr(trainer.compute_metrics, "scores", {})
     if dev_scores is not None:

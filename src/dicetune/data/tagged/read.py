@@ -111,11 +111,10 @@ def read_tokens(
     have numbers from 0, or names in JSON lines, data sets, CoNLL-U and CoNLL-2012; the last column
     is the default for tags. Without ``require_tags``, tags are not read unless ``tag_column`` is
     given, and sentences without words are kept: the output has as many sentences as the input. It
-    keeps what else the lines hold.
-    ``trained`` holds the options of a model, whose columns are the default for files of columns;
-    ``lines`` holds the lines of a file that was read already, such as a stream. In an export of an
-    annotation tool ``token_column`` names the text and ``tag_column`` the spans; ``choice`` says
-    what else is open there.
+    keeps what else the lines hold. ``trained`` holds the options of a model, whose columns are the
+    default for files of columns; ``lines`` holds the lines of a file that was read already, such as
+    a stream. In an export of an annotation tool ``token_column`` names the text and ``tag_column``
+    the spans; ``choice`` says what else is open there.
     """
     if format != "auto" and format not in FORMATS:
         raise unknown_name("data format", format, ["auto", *FORMATS])
