@@ -301,10 +301,10 @@ def told(what: str, stage: str = "screen") -> list[str]:
 
 
 def page(text: str) -> str:
-    """A page whose paragraphs after ``<!-- evidence.py WHAT [STAGE] -->`` are what is told."""
+    """A page with what is told after ``<!-- evidence.py WHAT [STAGE] -->``, in place of the old."""
     return re.sub(
-        r"(<!-- evidence\.py (.+) -->\n\n)(?:.+\n)+",
-        lambda found: found[1] + "".join(f"{line}\n" for line in told(*found[2].split())),
+        r"(<!-- evidence\.py (.+) -->\n\n)(?:(?:\|.+\n)+|\d+ runs, .+\n)?\n*",
+        lambda found: found[1] + "".join(f"{line}\n" for line in told(*found[2].split())) + "\n",
         text,
     )
 

@@ -357,6 +357,9 @@ def test_the_page_shows_what_the_records_say(script, tmp_path):
     evidence = script("evidence")
     page = evidence.PAGE.read_text(encoding="utf-8")
     assert page == evidence.page(page)  # else: python experiments/evidence.py page
+    new = "<!-- evidence.py hours -->\n\n{}## Next\n"  # what follows is kept
+    told = evidence.page(new.format(""))
+    assert told == new.format("\n".join([*evidence.hours(), "", ""]))
     for place in evidence.RECORDS.iterdir():
         said = rf"<!-- evidence\.py (table|matrix) {place.name} -->"
         assert not place.is_dir() or re.search(said, page)
