@@ -135,9 +135,8 @@ def describe(plan: Plan, out: Path) -> list[str]:
     progress = Progress.read(plan, out)
     done = len(progress.of("done"))
     keys = plan.trainer
-    length = f"{keys['num_train_epochs']:g} epochs"
-    if keys.get("max_steps", -1) > 0:
-        length = f"{keys['max_steps']} steps"
+    limited = keys.get("max_steps", -1) > 0
+    length = f"{keys['max_steps']} steps" if limited else f"{keys['num_train_epochs']:g} epochs"
     steps = keys.get("eval_steps") or 0
     often = f"every {steps:g} steps" if steps >= 1 else f"every {100 * steps:g}% of the run"
     if keys.get("eval_strategy") == "epoch":
@@ -155,7 +154,9 @@ def describe(plan: Plan, out: Path) -> list[str]:
         f"{keys['per_device_train_batch_size']}, dev evaluated {often}, the best checkpoint by dev "
         f"{plan.metric.replace('_', ' ')} under each decision, a decision rule fitted on dev",
     ]
-    if plan.settings.get("prior_bias") is None:
+    own = [o for o in plan.objectives.values() if "prior_bias" not in o.settings]  # data decides
+    apart = len({(o.loss, o.settings.get("start_loss")) for o in own}) > 1
+    if plan.settings.get("prior_bias") is None and apart:
         lines.append(
             "not equal where losses need other starts of the head, which the verdict then tells "
             "(prior_bias true or false: the same for all)"

@@ -132,8 +132,7 @@ class SegPosTask(TokenTask):
             odd = sorted(expected.symmetric_difference(labels))
             raise InputError(
                 "expected labels B-, I-, E- and S- of each part of speech, got "
-                f"{listed(labels, most=5)} (odd or missing: {listed(odd, most=5)}): choose "
-                "task pos or ner"
+                f"{listed(labels, most=5)} (odd or missing: {listed(odd, most=5)}): use pos or ner"
             )
         return super().restore(labels, {**settings, "label_scheme": "iobes"})
 
