@@ -9,6 +9,7 @@ import pytest
 from comparisons import make_comparison
 from dicetune.comparison import execute
 from dicetune.comparison.compare import compare, make_plan
+from dicetune.comparison.competitor import PlannedLoss
 from dicetune.comparison.execute import describe
 from dicetune.comparison.merge import compare_records
 from dicetune.comparison.plan import Plan
@@ -116,10 +117,17 @@ def test_heads_that_started_apart_are_told(tmp_path):
     said = "the head started at the training shares for ce, evenly for dice"
     assert any(said in note for note in summarise(folder)["how"]["notes"])
     plan = Plan.load(folder)
-    plan = replace(plan, trainer={**plan.trainer, "per_device_train_batch_size": 8})
-    for prior_bias, told in ((None, True), (False, False), (True, False)):
-        lines = describe(replace(plan, settings={"prior_bias": prior_bias}), folder)
-        assert any(line.startswith("not equal where losses need") for line in lines) == told
+    trainer = {**plan.trainer, "per_device_train_batch_size": 8}
+    plan = replace(plan, task="mrc-ner", trainer=trainer)
+    (line,) = [line for line in describe(plan, folder) if "one half" in line]
+    assert line.startswith("not equal where positions have sigmoids")
+    for same in (
+        replace(plan, settings={"prior_bias": False}),
+        replace(plan, task="ner"),
+        replace(plan, task="multilabel"),
+        replace(plan, objectives={"dice": PlannedLoss("dice"), "dsc": PlannedLoss("dsc")}),
+    ):
+        assert not any("one half" in line for line in describe(same, folder))
 
 
 def test_one_decision_alone_cannot_be_compared(tmp_path):

@@ -132,6 +132,8 @@ def execute(
 
 def describe(plan: Plan, out: Path) -> list[str]:
     """The plan in words: the number of runs, and everything that is equal for all runs."""
+    from dicetune.tasks import task_named
+
     progress = Progress.read(plan, out)
     done = len(progress.of("done"))
     keys = plan.trainer
@@ -139,8 +141,7 @@ def describe(plan: Plan, out: Path) -> list[str]:
     length = f"{keys['max_steps']} steps" if limited else f"{keys['num_train_epochs']:g} epochs"
     steps = keys.get("eval_steps") or 0
     often = f"every {steps:g} steps" if steps >= 1 else f"every {100 * steps:g}% of the run"
-    if keys.get("eval_strategy") == "epoch":
-        often = "after each epoch"
+    often = "after each epoch" if keys.get("eval_strategy") == "epoch" else often
     names = ", ".join(
         name if str(objective) == name else f"{name} = {objective}"
         for name, objective in plan.objectives.items()
@@ -155,11 +156,12 @@ def describe(plan: Plan, out: Path) -> list[str]:
         f"{plan.metric.replace('_', ' ')} under each decision, a decision rule fitted on dev",
     ]
     own = [o for o in plan.objectives.values() if "prior_bias" not in o.settings]  # data decides
-    apart = len({(o.loss, o.settings.get("start_loss")) for o in own}) > 1
-    if plan.settings.get("prior_bias") is None and apart:
+    apart = {("ce", None)} < {(o.loss, o.settings.get("start_loss")) for o in own}
+    positions = task_named(plan.task).predicts.independent is None
+    if positions and apart and plan.settings.get("prior_bias") is None:
         lines.append(
-            "not equal where losses need other starts of the head, which the verdict then tells "
-            "(prior_bias true or false: the same for all)"
+            "not equal where positions have sigmoids: there the head of ce starts at the share of "
+            "positives, of other losses at one half (prior_bias true or false: all alike)"
         )
     if plan.search is not None:
         lines.append(

@@ -1,7 +1,6 @@
 """Results: the predictions of each loss and decision rule, and of external tools, for the test set.
 
-All competitors predicted the same units in the same order, so that counts can be compared unit by
-unit.
+All competitors predicted the same units in the same order, so that counts are compared by unit.
 """
 
 from __future__ import annotations

@@ -3,8 +3,7 @@
 A rule is a bias on some scores before the default decision, the arg-max or the threshold of one
 half: see ``DecisionRule``. ``fit`` finds a rule by exact searches and shrinks the rule on a small
 dev set; ``tune`` does this for the folder of a run, ``tune_scores`` for the scores of any model.
-``problems`` says how a rule moves the scores of each type. This needs numpy alone: no torch, no
-model.
+``problems`` says how a rule moves the scores of each type. This needs numpy alone, no model.
 """
 
 import functools
