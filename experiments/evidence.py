@@ -259,6 +259,7 @@ def tracks() -> Iterator[str]:
     """Rows of Markdown: for each loss the rank correlation of its value on dev with 1 - F1.
 
     Spearman's correlation over the evaluations of a run; the median of the runs, and quartiles.
+    A loss of few runs is left out.
     """
     yield "| loss | runs | with 1 - F1 (quartiles) | with 1 - F1, tuned (quartiles) |"
     yield "|---|---:|---|---|"
@@ -274,6 +275,8 @@ def tracks() -> Iterator[str]:
             both = [float(spearmanr(loss, 1 - scores).statistic) for scores in (plain, tuned)]
             found.setdefault(one["config"]["loss"], []).append((both[0], both[1]))
     for name, values in sorted(found.items()):
+        if len(values) < FEWEST_RUNS:
+            continue
         said = (
             f"{middle:.2f} ({low:.2f}, {high:.2f})"
             for low, middle, high in np.quantile(values, [0.25, 0.5, 0.75], axis=0).T

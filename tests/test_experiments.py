@@ -294,16 +294,18 @@ def test_the_rank_correlation_of_a_loss_with_f1_is_that_of_its_evaluations(
         kept = {"config": {"loss": name}, "training": training}
         script("programme").write_record(tmp_path / f"{number}.json.xz", kept)
 
-    record(1, "ce", [4.0, 3.0, 2.0])
-    record(2, "ce", [2.0, 3.0, 4.0])
-    record(3, "ce", [3.0, 3.0, 3.0])  # says nothing
-    record(4, "ce", [4.0, 3.0, 2.0], metric="accuracy_tuned")
-    record(5, "dice", [0.4, 0.1, 0.2])
+    falling, rising = [4.0, 3.0, 2.0], [2.0, 3.0, 4.0]
+    for number, losses in enumerate((falling, falling, falling, rising, rising)):
+        record(number, "ce", losses)
+        record(10 + number, "dice", [0.4, 0.1, 0.2])
+    record(5, "ce", [3.0, 3.0, 3.0])  # says nothing
+    record(6, "ce", falling, metric="accuracy_tuned")
+    record(7, "focal", falling)  # one run is no result
     assert list(evidence.tracks())[2:] == [
-        "| `ce` | 2 | 0.00 (-0.50, 0.50) | 0.00 (-0.50, 0.50) |",
-        "| `dice` | 1 | 0.50 (0.50, 0.50) | -0.50 (-0.50, -0.50) |",
+        "| `ce` | 5 | 1.00 (-1.00, 1.00) | -1.00 (-1.00, 1.00) |",
+        "| `dice` | 5 | 0.50 (0.50, 0.50) | -0.50 (-0.50, -0.50) |",
     ]
-    assert list(evidence.hours()) == ["5 runs, 2.5 hours of training"]
+    assert list(evidence.hours()) == ["13 runs, 6.5 hours of training"]
 
 
 def test_an_estimate_of_an_annotation_stands_beside_the_truth(
