@@ -25,8 +25,8 @@ WAITING = (
 
 
 def pytest_xdist_auto_num_workers():
-    """Two workers more than cores, for the time in which tests wait."""
-    return len(os.sched_getaffinity(0)) + 2 if hasattr(os, "sched_getaffinity") else None
+    """A worker more than cores, for the time in which tests wait."""
+    return len(os.sched_getaffinity(0)) + 1 if hasattr(os, "sched_getaffinity") else None
 
 
 def pytest_collection_modifyitems(items):
