@@ -10,8 +10,9 @@ from dicetune.data import read_texts
 from dicetune.decide.run_scores import read_scores
 from dicetune.errors import InputError
 from dicetune.problems import problem_of
-from dicetune.records import read_json_lines
+from dicetune.records import RunRecord, read_json_lines
 from dicetune.tasks.split import SplitFiles
+from dicetune.training import auto
 from families import save_family
 
 ROWS = "".join(
@@ -146,3 +147,17 @@ def test_a_label_that_a_fold_would_not_train_is_named(place, tmp_path):
     (tmp_path / "a.tsv").write_text(ROWS + "odd\tsomething\nodd\telse\n")
     with pytest.raises(InputError, match=r"in at least 3 parts.* got fewer of odd"):
         train(place, data=str(tmp_path / "a.tsv"), out=str(tmp_path / "run"))
+
+
+def test_folds_and_the_final_model_are_trained_by_one_loss(place, monkeypatch):
+    """Of 30 sentences the final model has more steps than ``auto`` takes the loss of few for."""
+    sentences = (f"{'Bonn B-CITY' if n % 3 else 'it O'}\n{n} O\n" + "is O\n" * 48 for n in range(30))
+    (place / "few.conll").write_text("\n".join(sentences))
+    save_family("bert", "token", place / "tagger")
+    steps = {"trainer.per_device_train_batch_size": 4}
+    monkeypatch.setattr(auto, "SHORT", 6)
+    given = {"folds": 3, "model": str(place / "tagger"), "out": str(place / "tags")}
+    found = dicetune.train("ner", data=str(place / "few.conll"), settings={**FAST, **steps}, **given)
+    folds = [RunRecord.load(place / "tags.folds" / fold) for fold in "123"]
+    assert [one.objective["text"] for one in (*folds, found.record)] == [auto.OF_FEW] * 4
+    assert folds[0].training["steps"] <= auto.SHORT < found.record.training["steps"]

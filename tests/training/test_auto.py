@@ -20,6 +20,7 @@ from dicetune.training.auto import (
     FEW,
     LOSS,
     OF_FEW,
+    SHORT,
     TRIES,
     Facts,
     loss_of,
@@ -143,15 +144,16 @@ def test_few_entities_among_many_words_have_a_loss_of_their_own(
     file = tagged(entities, words, "some.conll")
     ner, pos = TASKS["ner"], TASKS["pos"]
     train = ner.read(file, ner.Options())
-    assert loss_of(ner.of(train, ner.Options()), train)[0] == expected
-    assert loss_of(pos.of(train, pos.Options()), train)[0] == LOSS  # no background
-    plan = make_plan(
-        {"task": "ner", "model": "token", **dict.fromkeys(("train", "dev", "test"), file)},
-        ["auto", "dice"],
-        1,
-    )
+    task = ner.of(train, ner.Options())
+    assert loss_of(task, train, SHORT)[0] == expected
+    assert loss_of(task, train, SHORT + 1)[0] == LOSS
+    assert loss_of(pos.of(train, pos.Options()), train, SHORT)[0] == LOSS  # no background
+    asked = {"task": "ner", "model": "token", **dict.fromkeys(("train", "dev", "test"), file)}
+    plan = make_plan({**asked, "trainer": {"max_steps": SHORT}}, ["auto", "dice"], 1)
     assert plan.objectives["auto"].loss == expected
     assert any(line.startswith(f"auto is {expected}: ") for line in log.messages)
+    plan = make_plan({**asked, "trainer": {"max_steps": SHORT + 1}}, ["auto", "dice"], 1)
+    assert plan.objectives["auto"].loss == LOSS
 
 
 def test_a_run_trains_the_loss_of_few_entities_and_says_why(place, log):
@@ -159,7 +161,8 @@ def test_a_run_trains_the_loss_of_few_entities_and_says_why(place, log):
     found = run(config("ner", file, "token")).objective
     assert found["text"] == found["auto"]["loss"] == OF_FEW
     assert found["prior_bias"] is True
-    assert found["auto"]["because"].startswith("5 of 500 words are of entities: ")
+    said = "5 of 500 words are of entities, and there are 2 steps: "
+    assert found["auto"]["because"].startswith(said)
     assert any(f"auto: {OF_FEW} with a decision tuned on dev" in line for line in log.messages)
     asked = run(config("ner", file, "token", loss=LOSS, out="asked")).objective
     assert asked["text"] == LOSS

@@ -35,7 +35,7 @@ from dicetune.records import TUNED
 from dicetune.tasks.digest import data_digest
 from dicetune.training.auto import AUTO, loss_of, recipe_of
 from dicetune.training.config import FP32, SAMPLE, SHORT, TRAINER_DEFAULTS, RunConfig, read_setting
-from dicetune.training.defaults import open_keys, with_defaults
+from dicetune.training.defaults import open_keys, steps_of, with_defaults
 from dicetune.training.precision import with_precision
 from dicetune.training.prepare import check_fit, first_targets, read_splits
 from dicetune.training.processes import check_group
@@ -203,8 +203,10 @@ def make_plan(
             f"expected gold in the test file {quoted(splits['test'].source)}, on which the "
             "objectives are compared, got none: give another --test"
         )
+    shared, notes = with_defaults(shared, source, len(splits["train"]))
     if any(split_settings(loss)[0] == AUTO for loss in losses):
-        auto, because = loss_of(task, splits["train"])
+        steps = steps_of(shared.trainer, len(splits["train"]))
+        auto, because = loss_of(task, splits["train"], steps)
         _log.info("auto is %s: %s", auto, because)
         objectives = {loss: objective_of(loss, auto) for loss in losses}
     configs = [configuration(shared, *competitor) for competitor in objectives.items()]
@@ -215,7 +217,6 @@ def make_plan(
             trainer_arguments(own)
         except InputError as error:
             raise InputError(f"{quoted(competitor)}: {error}") from None
-    shared, notes = with_defaults(shared, source, len(splits["train"]))
     for note in notes:
         _log.info(note)
     files = {

@@ -87,7 +87,9 @@ def train_folds(
         note = f"fold {fold} of {count} of {config.train}"
         own = replace(config, **files, note=note, out=str(place / str(fold)))
         runs.append(finish_run(own, show))
-        config = replace(config, trainer=runs[0].record.config["trainer"])  # the same for all
+        first = runs[0].record
+        loss = (first.objective.get("auto") or first.config)["loss"]
+        config = replace(config, loss=loss, trainer=first.config["trainer"])  # the same for all
         for weights in runs[-1].folder.rglob(WEIGHTS):
             weights.unlink()
     if len({tuple(one.record.labels) for one in runs}) > 1:

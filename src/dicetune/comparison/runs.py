@@ -335,8 +335,7 @@ def check_files(plan: Plan, out: Path, what: str) -> None:
     if encoder.is_dir():  # a model that is given by name lies in a cache, and is not edited
         files.append(("encoder", str(encoder / "model.safetensors"), plan.model["sha256"]))
     for name, path, digest in files:
-        found = None if digest is None else _digest(path)
-        if digest is not None and found != digest:
+        if digest is not None and (found := _digest(path)) != digest:
             got = "no such file" if found is None else f"another one ({found[:8]})"
             raise InputError(
                 f"{what} was not begun: expected the {name} file of the comparison, "

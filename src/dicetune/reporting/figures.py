@@ -158,18 +158,12 @@ def stacked(places: Sequence[float], width: float) -> list[int]:
     for number in sorted(range(len(places)), key=lambda n: places[n]):
         row = next(
             row
-            for row in _outwards(len(places))
+            for row in sorted(range(len(places), -len(places) - 1, -1), key=abs)
             if all(abs(places[number] - other) >= width for other in taken.get(row, ()))
         )
         rows[number] = row
         taken.setdefault(row, []).append(places[number])
     return rows
-
-
-def _outwards(count: int) -> Iterable[int]:
-    yield 0
-    for distance in range(1, count + 1):
-        yield from (distance, -distance)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.models.encoder import EncoderSize, encoder_size
-from dicetune.training.config import RunConfig
+from dicetune.training.config import TRAINER_DEFAULTS, RunConfig
 from dicetune.training.folder import CONFIG_FILE
 from dicetune.training.processes import process_count
 
@@ -114,14 +114,12 @@ def missing_keys(
         dict_values([32, 5])
     """
     band = band_of(size) if band is None else band
-    together = trainer.get("gradient_accumulation_steps", 1) * process_count()
-
-    def steps(batch: int) -> int:
-        return max(math.ceil(examples / (batch * together)), 1)
-
-    enough = [batch for batch in BATCHES if MOST_EPOCHS * steps(batch) >= band.steps]
+    epoch = {**trainer, EPOCHS: 1, "max_steps": -1}
+    steps = {batch: steps_of({**epoch, BATCH: batch}, examples) for batch in BATCHES}
+    enough = [batch for batch in BATCHES if MOST_EPOCHS * steps[batch] >= band.steps]
     batch = trainer.get(BATCH) or max(enough, default=BATCHES[-1])
-    epochs = min(max(band.epochs, math.ceil(band.steps / steps(batch))), MOST_EPOCHS)
+    epochs = math.ceil(band.steps / steps_of({**epoch, BATCH: batch}, examples))
+    epochs = min(max(band.epochs, epochs), MOST_EPOCHS)
     values = {RATE: band.rate, BATCH: batch, EPOCHS: epochs}
     chosen = {key: values[key] for key in open_keys(trainer)}
     words = {RATE: "learning rate {:.0e}", BATCH: "batches of {}", EPOCHS: "{} epochs"}
@@ -130,6 +128,20 @@ def missing_keys(
         f": for {examples:,} training examples and a {band.name} encoder "
         f"({size.parameters / 1e6:.1f}M parameters without embeddings, hidden size {size.hidden})"
     )
+
+
+def steps_of(trainer: Mapping[str, Any], examples: int) -> int:
+    """Steps of a training.
+
+    Example:
+        >>> steps_of({"per_device_train_batch_size": 16, "num_train_epochs": 3}, 100)
+        21
+    """
+    keys = {**TRAINER_DEFAULTS, **trainer}
+    if (most := int(keys.get("max_steps") or -1)) > 0:
+        return most
+    together = keys[BATCH] * keys.get("gradient_accumulation_steps", 1) * process_count()
+    return math.ceil(keys[EPOCHS] * max(math.ceil(examples / together), 1))
 
 
 def with_defaults(config: RunConfig, source: str, examples: int) -> tuple[RunConfig, list[str]]:

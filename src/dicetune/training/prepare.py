@@ -32,11 +32,11 @@ from dicetune.models.tokenizer import LONGEST_BY_DEFAULT
 from dicetune.records import PREDICTIONS_FILE
 from dicetune.tasks import TASKS, Data, Encoded, Task, Trained
 from dicetune.tasks.digest import data_digest
-from dicetune.training.auto import Facts, Start, settled, start_at_prior, start_of, why_fixed
+from dicetune.training import auto
 from dicetune.training.batches import PaddingCollator, balanced_weights
 from dicetune.training.choice import Choice
 from dicetune.training.config import SAMPLE, RunConfig
-from dicetune.training.defaults import with_defaults
+from dicetune.training.defaults import steps_of, with_defaults
 from dicetune.training.heads import with_class_counts
 from dicetune.training.objective import Objective, weighted
 from dicetune.training.sets import LossSet
@@ -67,7 +67,7 @@ class Prepared:
     notes: list[str]
     class_counts: dict[str, Tensor] | None
     code: dict[str, str | None]
-    start: Start
+    start: auto.Start
     choice: Choice
     weights: Tensor | None = None
 
@@ -80,7 +80,7 @@ class Prepared:
         """Fit the embeddings and the biases of a loaded model to the run."""
         fit_vocabulary(model, self.tokenizer)
         if self.start.at_prior and self.class_counts is not None:
-            start_at_prior(self.task, model, self.class_counts)
+            auto.start_at_prior(self.task, model, self.class_counts)
 
 
 @dataclass(frozen=True)
@@ -210,7 +210,11 @@ def prepare(
     if settle:
         config, chosen = with_defaults(config, inputs.source, len(splits["train"]))
         notes += chosen
-    recipe, because = settled(config, task, splits["train"])
+    because = ""
+    if config.loss == auto.AUTO:
+        steps = steps_of(config.trainer, len(splits["train"]))
+        loss, because = auto.loss_of(task, splits["train"], steps)
+        recipe = auto.recipe_of(loss)
     weights = None
     if config.sampler is not None:
         weights, sizes = balanced_weights(task, encoded["train"].features, collator)
@@ -221,8 +225,8 @@ def prepare(
     open_start = config.prior_bias is None and (background or labels or str(recipe) == "ce")
     if config.prior_bias or open_start or any(loss.needs_class_counts for loss in recipe.losses):
         class_counts = count_classes(task, encoded["train"], collator)
-    facts = Facts(class_counts or {}, background, labels, why_fixed(task, model))
-    start = start_of(config, recipe, facts, because)
+    facts = auto.Facts(class_counts or {}, background, labels, auto.why_fixed(task, model))
+    start = auto.start_of(config, recipe, facts, because)
     recipe = weighted(recipe, config.class_weight or {}, task.labels)
     prepared = Prepared(
         config=config,
@@ -250,10 +254,8 @@ def prepare(
     with_set = any(Objective(loss, config.hard_negatives).has_set(kinds) for loss in recipe.losses)
     notes += LossSet.of(config.set).notes(with_set, str(recipe))
     _log.info("objective: %s", recipe)
-    if start.said:
-        _log.info(start.said)
-    for note in notes:
-        _log.info(note)
+    for line in filter(None, (start.said, *notes)):
+        _log.info(line)
     return prepared
 
 
@@ -326,28 +328,25 @@ def doubts_of_choice(task: Task, encoded: Encoded, collator: PaddingCollator) ->
     problem = task.problem()
     if not problem.has_classes:  # no answer is an answer too
         return []
-    means = "so the choice of the checkpoint means nothing"
     found = []
     for counts in _class_totals(task, encoded, collator).values():
         if counts.ndim == 2:
             if not counts[:, 1].any():
-                found.append(
-                    f"dev holds no item of any class: F1 is 0 for every checkpoint, {means}"
-                )
+                found.append("dev holds no item of any class: F1 is 0 for every checkpoint")
             continue
         names = [name for name, items in zip(task.labels, counts.tolist(), strict=True) if items]
         positive = problem.settings.get("positive")
         if task.main_metric == "f1" and positive is not None and positive not in names:
             found.append(
-                f"dev holds no item of class {quoted(positive)}: its F1 is 0 for every checkpoint, "
-                f"{means}"
+                f"dev holds no item of class {quoted(positive)}: its F1 is 0 for every checkpoint"
             )
         elif len(names) == 1 < len(task.labels):
             found.append(
                 f"dev holds items of class {quoted(names[0])} alone: its score says nothing about "
-                f"other classes, {means}"
+                "other classes"
             )
-    return list(dict.fromkeys(found))
+    means = "so the choice of the checkpoint means nothing"
+    return [f"{doubt}, {means}" for doubt in dict.fromkeys(found)]
 
 
 def _class_totals(task: Task, encoded: Encoded, collator: PaddingCollator) -> dict[str, Tensor]:
