@@ -151,13 +151,15 @@ def test_a_label_that_a_fold_would_not_train_is_named(place, tmp_path):
 
 def test_folds_and_the_final_model_are_trained_by_one_loss(place, monkeypatch):
     """Of 30 sentences the final model has more steps than ``auto`` takes the loss of few for."""
-    sentences = (f"{'Bonn B-CITY' if n % 3 else 'it O'}\n{n} O\n" + "is O\n" * 48 for n in range(30))
-    (place / "few.conll").write_text("\n".join(sentences))
+    rest = "is O\n" * 48
+    sentences = (f"{'Bonn B-CITY' if n % 3 else 'it O'}\n{n} O\n{rest}" for n in range(30))
+    file = place / "few.conll"
+    file.write_text("\n".join(sentences))
     save_family("bert", "token", place / "tagger")
     steps = {"trainer.per_device_train_batch_size": 4}
     monkeypatch.setattr(auto, "SHORT", 6)
     given = {"folds": 3, "model": str(place / "tagger"), "out": str(place / "tags")}
-    found = dicetune.train("ner", data=str(place / "few.conll"), settings={**FAST, **steps}, **given)
+    found = dicetune.train("ner", data=str(file), settings={**FAST, **steps}, **given)
     folds = [RunRecord.load(place / "tags.folds" / fold) for fold in "123"]
     assert [one.objective["text"] for one in (*folds, found.record)] == [auto.OF_FEW] * 4
     assert folds[0].training["steps"] <= auto.SHORT < found.record.training["steps"]
