@@ -217,9 +217,9 @@ def goal(stage: str) -> Iterator[str]:
     """Rows of Markdown: ``auto`` against cross-entropy with its better decision on test.
 
     Cross-entropy is the first objective, or at the rate that dev chooses, where there are several.
-    The last row is the mean over the cells where ``auto`` is not ``ce`` itself. Cells may share
-    their test set, so that the half of its interval is the mean of theirs: as if all of them erred
-    together.
+    The last row is the mean over the cells where ``auto`` is not the opponent itself. Cells may
+    share their test set, so that the half of its interval is the mean of theirs: as if all of them
+    erred together.
     """
     yield "| cell | seeds | `auto` | `ce`, its better decision | difference (95%) | above −1 |"
     yield "|---|---:|---:|---:|---|---|"
@@ -241,12 +241,12 @@ def goal(stage: str) -> Iterator[str]:
         best = max(plain, tuned, key=lambda one: one.mean)
         apart = estimate([ours.minus(best)])
         half = apart.high - apart.value
-        found += [] if cell.auto == "ce" else [(apart.value, half)]
+        found += [] if cell.auto == rivals[1] else [(apart.value, half)]
         scores = f"{numbers.points(ours.mean)} | {numbers.points(best.mean)}"
         yield f"| {cell.name} | {len(have)} | {scores} | {_above(apart.value, half)} |"
     if len(found) > 1:
         means = _above(*map(float, np.mean(found, axis=0)))
-        yield f"| mean of {len(found)}, where `auto` is not `ce` |  |  |  | {means} |"
+        yield f"| mean of {len(found)}, where `auto` is not the opponent |  |  |  | {means} |"
 
 
 def _above(value: float, half: float) -> str:

@@ -157,9 +157,11 @@ def test_folds_and_the_final_model_are_trained_by_one_loss(place, monkeypatch):
     file.write_text("\n".join(sentences))
     save_family("bert", "token", place / "tagger")
     steps = {"trainer.per_device_train_batch_size": 4}
-    monkeypatch.setattr(auto, "SHORT", 6)
+    monkeypatch.setattr(auto, "FEW_STEPS", 6)
     given = {"folds": 3, "model": str(place / "tagger"), "out": str(place / "tags")}
     found = dicetune.train("ner", data=str(file), settings={**FAST, **steps}, **given)
     folds = [RunRecord.load(place / "tags.folds" / fold) for fold in "123"]
     assert [one.objective["text"] for one in (*folds, found.record)] == [auto.OF_FEW] * 4
-    assert folds[0].training["steps"] <= auto.SHORT < found.record.training["steps"]
+    because = folds[0].objective["auto"]["because"]
+    assert f"auto: dsc, as in the first fold, because {because}" in found.record.notes
+    assert folds[0].training["steps"] <= auto.FEW_STEPS < found.record.training["steps"]

@@ -18,9 +18,9 @@ from dicetune.tasks import TASKS
 from dicetune.training import RunConfig, run
 from dicetune.training.auto import (
     FEW,
+    FEW_STEPS,
     LOSS,
     OF_FEW,
-    SHORT,
     TRIES,
     Facts,
     loss_of,
@@ -28,6 +28,7 @@ from dicetune.training.auto import (
     start_at_prior,
     start_of,
 )
+from dicetune.training.defaults import steps_of
 
 TAGS = "The O\npump O\nat O\nQuay B-SITE\nNine I-SITE\n\nBonn B-CITY\nis O\nup O\n"
 TEXTS = "text\tlabel\n" + "quay is down\tbad\ngate is up\tgood\ngate is fine\tgood\n" * 6
@@ -145,14 +146,16 @@ def test_few_entities_among_many_words_have_a_loss_of_their_own(
     ner, pos = TASKS["ner"], TASKS["pos"]
     train = ner.read(file, ner.Options())
     task = ner.of(train, ner.Options())
-    assert loss_of(task, train, SHORT)[0] == expected
-    assert loss_of(task, train, SHORT + 1)[0] == LOSS
-    assert loss_of(pos.of(train, pos.Options()), train, SHORT)[0] == LOSS  # no background
+    assert loss_of(task, train, lambda: FEW_STEPS)[0] == expected
+    assert loss_of(task, train, lambda: FEW_STEPS + 1)[0] == LOSS
+    assert (
+        loss_of(pos.of(train, pos.Options()), train, lambda: FEW_STEPS)[0] == LOSS
+    )  # no background
     asked = {"task": "ner", "model": "token", **dict.fromkeys(("train", "dev", "test"), file)}
-    plan = make_plan({**asked, "trainer": {"max_steps": SHORT}}, ["auto", "dice"], 1)
+    plan = make_plan({**asked, "trainer": {"max_steps": FEW_STEPS}}, ["auto", "dice"], 1)
     assert plan.objectives["auto"].loss == expected
     assert any(line.startswith(f"auto is {expected}: ") for line in log.messages)
-    plan = make_plan({**asked, "trainer": {"max_steps": SHORT + 1}}, ["auto", "dice"], 1)
+    plan = make_plan({**asked, "trainer": {"max_steps": FEW_STEPS + 1}}, ["auto", "dice"], 1)
     assert plan.objectives["auto"].loss == LOSS
 
 
@@ -161,11 +164,30 @@ def test_a_run_trains_the_loss_of_few_entities_and_says_why(place, log):
     found = run(config("ner", file, "token")).objective
     assert found["text"] == found["auto"]["loss"] == OF_FEW
     assert found["prior_bias"] is True
-    said = "5 of 500 words are of entities, and there are 2 steps: "
+    said = "5 of 500 words are of entities, with 2 steps to train ("
     assert found["auto"]["because"].startswith(said)
     assert any(f"auto: {OF_FEW} with a decision tuned on dev" in line for line in log.messages)
     asked = run(config("ner", file, "token", loss=LOSS, out="asked")).objective
     assert asked["text"] == LOSS
+
+
+def test_the_steps_are_those_that_are_trained(place, monkeypatch, log):
+    """Of windows, not of texts; and of all processes, which form their group later."""
+    file = Path("long.conll")
+    file.write_text("\n".join(["is O\n" * 59 + f"Bonn{n} B-CITY\n" for n in range(6)]))
+    trainer = {"num_train_epochs": 1.5, "per_device_train_batch_size": 2, "use_cpu": True}
+    trainer |= {"gradient_accumulation_steps": 2, "learning_rate": 1e-3}
+    asked = {"task": "ner", "train": str(file), "dev": str(file), "model": "token"}
+    asked |= {"max_length": 24, "trainer": trainer}
+    found = run(RunConfig(**asked, out="out"))
+    steps = found.training["planned_steps"]
+    assert steps > steps_of(trainer, 6)
+    assert f"with {steps} steps to train" in found.objective["auto"]["because"]
+    log.clear()
+    make_plan({**asked, "test": str(file)}, ["auto", "dice"], 1)
+    assert any(f"with {steps} steps to train" in line for line in log.messages)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert steps_of(trainer, 100) == math.ceil(1.5 * math.ceil(100 / 8))
 
 
 def test_a_trained_head_and_a_loss_with_shares_of_its_own_keep_their_start(place):

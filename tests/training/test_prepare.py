@@ -14,9 +14,10 @@ from dicetune.models import load_model, load_tokenizer
 from dicetune.records import read_json
 from dicetune.tasks import TASKS, build_options
 from dicetune.training import RunConfig, run
+from dicetune.training.auto import start_at_prior
 from dicetune.training.batches import PaddingCollator
 from dicetune.training.objective import weighted
-from dicetune.training.prepare import count_classes, doubts_of_choice, read_splits, start_at_prior
+from dicetune.training.prepare import count_classes, doubts_of_choice, read_splits
 from families import FAMILIES
 from tiny import tiny_bert, wordpiece_tokenizer
 

@@ -37,7 +37,7 @@ from dicetune.training.auto import AUTO, loss_of, recipe_of
 from dicetune.training.config import FP32, SAMPLE, SHORT, TRAINER_DEFAULTS, RunConfig, read_setting
 from dicetune.training.defaults import open_keys, steps_of, with_defaults
 from dicetune.training.precision import with_precision
-from dicetune.training.prepare import check_fit, first_targets, read_splits
+from dicetune.training.prepare import check_fit, early_windows, first_targets, read_splits
 from dicetune.training.processes import check_group
 from dicetune.training.results import weights_of
 from dicetune.training.run import trainer_arguments
@@ -205,8 +205,12 @@ def make_plan(
         )
     shared, notes = with_defaults(shared, source, len(splits["train"]))
     if any(split_settings(loss)[0] == AUTO for loss in losses):
-        steps = steps_of(shared.trainer, len(splits["train"]))
-        auto, because = loss_of(task, splits["train"], steps)
+
+        def count_steps() -> int:
+            _, windows = early_windows(shared, task, splits["train"], source)
+            return steps_of(shared.trainer, len(windows.features))
+
+        auto, because = loss_of(task, splits["train"], count_steps)
         _log.info("auto is %s: %s", auto, because)
         objectives = {loss: objective_of(loss, auto) for loss in losses}
     configs = [configuration(shared, *competitor) for competitor in objectives.items()]

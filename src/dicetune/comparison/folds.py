@@ -88,8 +88,8 @@ def train_folds(
         own = replace(config, **files, note=note, out=str(place / str(fold)))
         runs.append(finish_run(own, show))
         first = runs[0].record
-        loss = (first.objective.get("auto") or first.config)["loss"]
-        config = replace(config, loss=loss, trainer=first.config["trainer"])  # the same for all
+        auto = first.objective.get("auto") or first.config
+        config = replace(config, loss=auto["loss"], trainer=first.config["trainer"])  # for all
         for weights in runs[-1].folder.rglob(WEIGHTS):
             weights.unlink()
     if len({tuple(one.record.labels) for one in runs}) > 1:
@@ -100,7 +100,9 @@ def train_folds(
     found = _out_of_fold(runs, [int(part) for part in parts.record["part"].split()])
     _log.info(found.said)
     _log.info("final model: all examples; dev scores of its training are of texts that it learns")
-    final = replace(config, trainer=_final_trainer(config, runs), patience=None)
+    said = f"auto: {auto['loss']}, as in the first fold, because {auto.get('because')}"
+    kept = said if "because" in auto else config.note
+    final = replace(config, trainer=_final_trainer(config, runs), patience=None, note=kept)
     return run(final, overwrite=overwrite, resume=going_on, show=show, dev_scores=found)
 
 

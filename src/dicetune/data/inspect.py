@@ -159,9 +159,8 @@ def inspect_splits(
     leaks: list[Leak] = []
     for part in dict.fromkeys(part for found in splits.values() for part in found.parts):
         leaks += find_leaks({name: found.parts[part] for name, found in splits.items()}, part)
-    leaks += find_leaks(
-        {name: Rows(_place_of_key, item=found.items) for name, found in splits.items()}, unit
-    )
+    rows = {n: Rows(lambda one: (one.key, one.place), item=c.items) for n, c in splits.items()}
+    leaks += find_leaks(rows, unit)
     conflicts = find_conflicts((item for c in splits.values() for item in c.items), describe)
     return Inspection(
         reports,
@@ -241,10 +240,6 @@ def find_conflicts(
         if key in ways
         for text, differences in [describe(key, *list(ways[key])[:2])]
     ]
-
-
-def _place_of_key(item: Item) -> tuple[Hashable, str]:
-    return item.key, item.place
 
 
 def _missing_labels(reports: Sequence[SplitReport]) -> list[str]:

@@ -210,7 +210,8 @@ def best_spans(
     least = _least(nulls)
     sums, firsts, lasts = _bands(points, scores, is_null, max_answer)
     everything = np.append(sums, nulls.min()) if null and len(nulls) else sums
-    whole = 0.0 if sigmoid or not len(everything) else _log_sum(everything)
+    top = everything.max(initial=-np.inf)
+    whole = 0.0 if sigmoid or top == -np.inf else top + np.log(np.exp(everything - top).sum())
     probability = np.exp(sums - whole)
 
     def distinct(order: np.ndarray) -> tuple[AnswerSpan, ...]:
@@ -279,11 +280,6 @@ def _highest(sums: np.ndarray, count: int) -> np.ndarray:
     if len(sums) > count:
         near = np.flatnonzero(sums >= np.partition(sums, len(sums) - count)[len(sums) - count])
     return near[np.argsort(-sums[near], kind="stable")]
-
-
-def _log_sum(values: np.ndarray) -> float:
-    top = values.max()
-    return float(top + np.log(np.exp(values - top).sum()))
 
 
 def language_of_contexts(corpus: QuestionCorpus) -> str:

@@ -25,6 +25,7 @@ BERT" (20 epochs for small data); Zhang et al. 2021, "Revisiting few-sample BERT
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,7 +34,6 @@ from typing import Any
 from dicetune.models.encoder import EncoderSize, encoder_size
 from dicetune.training.config import TRAINER_DEFAULTS, RunConfig
 from dicetune.training.folder import CONFIG_FILE
-from dicetune.training.processes import process_count
 
 RATE, EPOCHS, BATCH = "learning_rate", "num_train_epochs", "per_device_train_batch_size"
 MOST_EPOCHS = 20
@@ -131,7 +131,7 @@ def missing_keys(
 
 
 def steps_of(trainer: Mapping[str, Any], examples: int) -> int:
-    """Steps of a training.
+    """Steps of a training on so many windows, by all processes that torchrun starts.
 
     Example:
         >>> steps_of({"per_device_train_batch_size": 16, "num_train_epochs": 3}, 100)
@@ -140,7 +140,8 @@ def steps_of(trainer: Mapping[str, Any], examples: int) -> int:
     keys = {**TRAINER_DEFAULTS, **trainer}
     if (most := int(keys.get("max_steps") or -1)) > 0:
         return most
-    together = keys[BATCH] * keys.get("gradient_accumulation_steps", 1) * process_count()
+    together = keys[BATCH] * keys.get("gradient_accumulation_steps", 1)
+    together *= int(os.environ.get("WORLD_SIZE", "1"))  # the group is formed later
     return math.ceil(keys[EPOCHS] * max(math.ceil(examples / together), 1))
 
 

@@ -212,8 +212,8 @@ def prepare(
         notes += chosen
     because = ""
     if config.loss == auto.AUTO:
-        steps = steps_of(config.trainer, len(splits["train"]))
-        loss, because = auto.loss_of(task, splits["train"], steps)
+        steps = steps_of(config.trainer, len(encoded["train"].features))
+        loss, because = auto.loss_of(task, splits["train"], lambda: steps)
         recipe = auto.recipe_of(loss)
     weights = None
     if config.sampler is not None:
@@ -359,13 +359,18 @@ def _class_totals(task: Task, encoded: Encoded, collator: PaddingCollator) -> di
     return total
 
 
-def first_targets(config: RunConfig, task: Task, train: Data, source: str) -> list[LossTarget]:
-    """The targets of the first example, by which losses are checked before a model is loaded."""
+def early_windows(config: RunConfig, task: Task, train: Data, source: str) -> tuple[Any, Encoded]:
+    """The tokenizer, and windows of training data as they are before a model is loaded."""
     tokenizer = load_tokenizer(source, aligns=task.aligns)
     length = config.max_length or LONGEST_BY_DEFAULT
-    first = task.encode(train.first(1), tokenizer, length, training=True).features[:1]
+    return tokenizer, task.encode(train, tokenizer, length, training=True)
+
+
+def first_targets(config: RunConfig, task: Task, train: Data, source: str) -> list[LossTarget]:
+    """The targets of the first example, by which losses are checked before a model is loaded."""
+    tokenizer, windows = early_windows(config, task, train.first(1), source)
     collator = PaddingCollator(tokenizer, {**task.targets, **task.extra_inputs}, 1)
-    return task.loss_targets(collator(first))
+    return task.loss_targets(collator(windows.features[:1]))
 
 
 def check_fit(config: RunConfig, task: Task, targets: Sequence[LossTarget]) -> None:
