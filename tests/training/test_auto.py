@@ -148,9 +148,8 @@ def test_few_entities_among_many_words_have_a_loss_of_their_own(
     task = ner.of(train, ner.Options())
     assert loss_of(task, train, lambda: FEW_STEPS)[0] == expected
     assert loss_of(task, train, lambda: FEW_STEPS + 1)[0] == LOSS
-    assert (
-        loss_of(pos.of(train, pos.Options()), train, lambda: FEW_STEPS)[0] == LOSS
-    )  # no background
+    without_background = pos.of(train, pos.Options())
+    assert loss_of(without_background, train, lambda: FEW_STEPS)[0] == LOSS
     asked = {"task": "ner", "model": "token", **dict.fromkeys(("train", "dev", "test"), file)}
     plan = make_plan({**asked, "trainer": {"max_steps": FEW_STEPS}}, ["auto", "dice"], 1)
     assert plan.objectives["auto"].loss == expected
