@@ -1,11 +1,12 @@
 """The cells of the evidence programme, and their records.
 
-``evidence.yaml`` names stages, cells (a data set in a regime) and objectives. A finished run is
-kept as ``evidence/STAGE/CELL/RUN.json.xz``: its configuration, its history of losses and scores,
-its decisions as counts, and no text of the data. The counts of the first record of a cell are
-whole, and those of the others are differences from them. The file is written once. Records without
-"prior_bias" are older than the start at the share of O: where their configuration has none, the
-head of a tagger started even.
+``evidence.yaml`` and ``ablations/STAGE.yaml`` name cells (a data set in a regime) and objectives.
+A finished run is kept as ``evidence/STAGE/CELL/RUN.json.xz``: its configuration, its history of
+losses and scores, its decisions as counts, and no text of the data. The first record of a cell is
+whole; of the others the counts are differences from it, and what is equal in it is left out. Older
+records are kept as they were written: of theirs nothing but the counts is left out, and records
+without "prior_bias" are older than the start at the share of O: where their configuration has none,
+the head of a tagger started even. A file is written once.
 """
 
 import json
@@ -121,9 +122,20 @@ class Cell:
         return Results(problem, rows, competitors)
 
 
+def stages() -> dict[str, Any]:
+    """What each stage of the programme has, by its name."""
+    found = [HERE / "evidence.yaml", *sorted((HERE / "ablations").glob("*.yaml"))]
+    programme, *ablations = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in found)
+    del programme["objectives"]
+    return {**programme, **{path.stem: own for path, own in zip(found[1:], ablations, strict=True)}}
+
+
 def cells(stage: str) -> list[Cell]:
     """The cells of a stage, in their order."""
-    whole = yaml.safe_load((HERE / "evidence.yaml").read_text(encoding="utf-8"))[stage]
+    found = stages()
+    if stage not in found:
+        raise SystemExit(f"expected a stage ({', '.join(found)}), got {stage!r}")
+    whole = found[stage]
     return [
         Cell(
             stage,
@@ -160,10 +172,9 @@ def keep(cell: Cell, out: Path) -> None:
         name, seed, record = run.planned.loss, run.planned.seed, run.record
         found = (by_name[name, decision] for decision in (DEFAULT, TUNED))
         ours = [one.counts[one.seeds.index(seed)] for one in found]
-        history = [
-            {key: value for key, value in row.items() if key not in TIMES}
-            for row in record.training["history"]
-        ]
+        rows = record.training["history"]
+        keys = dict.fromkeys(key for row in rows for key in row if key not in TIMES)
+        history = {key: [_short(row.get(key)) for row in rows] for key in keys}
         kept = {
             "name": name,
             "seed": seed,
@@ -178,8 +189,36 @@ def keep(cell: Cell, out: Path) -> None:
             "whole": first is None,
             "counts": [sparse(one if first is None else one - counts(first)) for one in ours],
         }
-        write_record(_path(cell, run), kept)
+        write_record(_path(cell, run), kept if first is None else _less(kept, cell.place))
         first = kept if first is None else first
+
+
+def _short(value: float | None) -> float | None:
+    return value if value is None else float(f"{value:.6g}")
+
+
+def _less(kept: dict[str, Any], place: Path) -> dict[str, Any]:
+    """A record without what is equal in the whole one of its folder."""
+    whole = _whole_in(place)
+    small = {**_apart(kept, whole), "less": True}
+    return small if _filled(small, whole) == {**kept, "less": True} else kept
+
+
+def _apart(own: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    return {
+        key: _apart(value, whole[key]) if _both(key, own, whole) else value
+        for key, value in own.items()
+        if key not in whole or value != whole[key]
+    }
+
+
+def _filled(own: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    inside = {key: _filled(own[key], whole[key]) for key in own if _both(key, own, whole)}
+    return {**whole, **own, **inside}
+
+
+def _both(key: str, *dicts: dict[str, Any]) -> bool:
+    return all(isinstance(one.get(key), dict) for one in dicts)
 
 
 def whole_of(records: dict[tuple[str, int], dict[str, Any]]) -> dict[str, Any] | None:
@@ -188,9 +227,28 @@ def whole_of(records: dict[tuple[str, int], dict[str, Any]]) -> dict[str, Any] |
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Read a record."""
+    """Read a record, with what it leaves out."""
+    found = _stored(path)
+    if "less" in found:
+        found = _filled(found, _whole_in(path.parent))
+        del found["less"]
+    history = found["training"].get("history")
+    if isinstance(history, dict):
+        rows = (zip(history, row, strict=True) for row in zip(*history.values(), strict=True))
+        kept = [{key: value for key, value in row if value is not None} for row in rows]
+        found["training"] = {**found["training"], "history": kept}
+    return found
+
+
+def _stored(path: Path) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(lzma.decompress(path.read_bytes()))
     return found
+
+
+def _whole_in(place: Path) -> dict[str, Any]:
+    """What the first record of a folder has stored."""
+    found = map(_stored, sorted(place.glob("*.json.xz")))
+    return next(one for one in found if one["whole"])
 
 
 def write_record(path: Path, kept: dict[str, Any]) -> None:

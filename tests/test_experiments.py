@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-import yaml
 
 from comparisons import LABELS, PROBLEMS, make_comparison
 from dicetune import numbers
@@ -229,9 +228,13 @@ def test_every_file_of_every_cell_is_there_or_made(script, tmp_path, monkeypatch
     monkeypatch.setattr(sys, "argv", ["script", str(tmp_path)])
     script("carve").main()
     script("corrupt").main()
-    stages = yaml.safe_load((FOLDER / "evidence.yaml").read_text(encoding="utf-8"))
-    for stage in stages.keys() - {"objectives"}:
-        for cell in script("programme").cells(stage):
+    programme = script("programme")
+    stages = programme.stages()
+    assert {"screen", "confirm", "originals", "table8", "table9", "table10"} <= set(stages)
+    with pytest.raises(SystemExit, match=r"expected a stage \(screen, .*table9\), got 'table7'"):
+        programme.cells("table7")
+    for stage in stages:
+        for cell in programme.cells(stage):
             assert cell.objectives, cell.name
             assert cell.seeds, cell.name
             for split in ("train", "dev", "test"):
@@ -240,6 +243,38 @@ def test_every_file_of_every_cell_is_there_or_made(script, tmp_path, monkeypatch
                     assert (tmp_path / place.name).is_file(), place
                 else:
                     assert (FOLDER.parent / place).is_file(), place
+
+
+def test_a_record_leaves_out_what_the_first_of_its_cell_has(script, tmp_path, monkeypatch):
+    programme = script("programme")
+    monkeypatch.setattr(programme, "RECORDS", tmp_path / "records")
+    cell = programme.Cell("screen", "made", {}, ["ce", "dice"], [1, 2])
+    out = make_comparison(tmp_path / "made", seeds=(1, 2))
+    programme.keep(cell, out)
+    stored = {path: json.loads(lzma.decompress(path.read_bytes())) for path in cell.place.iterdir()}
+    assert sorted("less" in one for one in stored.values()) == [False, True, True, True]
+    finished = FinishedRun.of_plan(Plan.load(out), out)
+    runs = {(one.planned.loss, one.planned.seed): one for one in finished}
+    for path, one in stored.items():
+        read = programme.read_record(path)
+        run = runs[read["name"], read["seed"]]
+        assert read["config"] == run.record.config
+        assert ("task" in one["config"]) == one["whole"]
+        assert read["versions"] == run.record.versions
+        assert "less" not in read
+        rows = run.record.training["history"]
+        for told, row in zip(read["training"]["history"], rows, strict=True):
+            assert told == {
+                key: pytest.approx(value, rel=1e-5)
+                for key, value in row.items()
+                if key not in programme.TIMES
+            }
+    path, small = next((path, one) for path, one in stored.items() if "less" in one)
+    whole = next(one for one in stored.values() if one["whole"])
+    fewer = {**programme._filled(small, whole), "config": {"loss": "dice"}}  # another version's
+    del fewer["less"]
+    programme.write_record(path, programme._less(fewer, cell.place))
+    assert programme.read_record(path)["config"] == {"loss": "dice"}
 
 
 def test_counts_are_kept_exactly_and_shares_to_six_digits(script):
