@@ -32,6 +32,7 @@ RECORDS = HERE / "evidence"
 BEST = "ce, the best on dev"
 TRY = "ce or dsc, the better on dev"
 CHOICES = (BEST, TRY)
+LACKS = "-"
 TIMES = ("eval_runtime", "eval_samples_per_second", "eval_steps_per_second")
 
 
@@ -189,7 +190,7 @@ def keep(cell: Cell, out: Path) -> None:
             "whole": first is None,
             "counts": [sparse(one if first is None else one - counts(first)) for one in ours],
         }
-        write_record(_path(cell, run), kept if first is None else _less(kept, cell.place))
+        write_record(_path(cell, run), kept if first is None else less(kept, cell.place))
         first = kept if first is None else first
 
 
@@ -197,28 +198,31 @@ def _short(value: float | None) -> float | None:
     return value if value is None else float(f"{value:.6g}")
 
 
-def _less(kept: dict[str, Any], place: Path) -> dict[str, Any]:
-    """A record without what is equal in the whole one of its folder."""
-    whole = _whole_in(place)
-    small = {**_apart(kept, whole), "less": True}
-    return small if _filled(small, whole) == {**kept, "less": True} else kept
-
-
 def _apart(own: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
-    return {
+    """What differs from another, and the names of what the other has alone."""
+    lacks = sorted(whole.keys() - own.keys())
+    apart = {
         key: _apart(value, whole[key]) if _both(key, own, whole) else value
         for key, value in own.items()
         if key not in whole or value != whole[key]
     }
+    return {**apart, LACKS: lacks} if lacks else apart
 
 
 def _filled(own: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """What ``_apart`` was made from."""
     inside = {key: _filled(own[key], whole[key]) for key in own if _both(key, own, whole)}
-    return {**whole, **own, **inside}
+    lacks = {LACKS, *own.get(LACKS, ())}
+    return {key: one for key, one in {**whole, **own, **inside}.items() if key not in lacks}
 
 
 def _both(key: str, *dicts: dict[str, Any]) -> bool:
     return all(isinstance(one.get(key), dict) for one in dicts)
+
+
+def less(kept: dict[str, Any], place: Path) -> dict[str, Any]:
+    """A record without what is equal in the whole one of its folder."""
+    return {**_apart(kept, _whole_in(place)), "less": True}
 
 
 def whole_of(records: dict[tuple[str, int], dict[str, Any]]) -> dict[str, Any] | None:
