@@ -20,7 +20,7 @@ from dicetune.errors import InputError
 from dicetune.models.encoder import encoder_size
 from dicetune.training import RunConfig
 from dicetune.training.config import TRAINER_DEFAULTS
-from dicetune.training.defaults import BANDS, band_of, missing_keys, with_earlier
+from dicetune.training.defaults import BANDS, band_of, missing_keys, with_defaults, with_earlier
 from dicetune.training.folder import CONFIG_FILE
 from tiny import tiny_bert
 
@@ -122,6 +122,26 @@ def test_a_run_writes_them_down_and_a_resume_keeps_them(tmp_path, monkeypatch, c
     assert kept == earlier  # of an earlier version: what is not there stays a constant
     assert TRAINER_DEFAULTS["learning_rate"] == 2e-4
     assert with_earlier(asked, tmp_path) == (asked, False)
+
+
+@pytest.mark.parametrize(
+    ("given", "hidden", "rate"),
+    [
+        ({"task": "pair"}, 32, 5e-5),
+        ({"task": "pair"}, 768, 3e-5),
+        ({"task": "pair", "lora": "r=4"}, 32, 2e-4),
+        ({"task": "pair", "trainer": {"learning_rate": 1e-3}}, 32, 1e-3),
+        ({"task": "text"}, 32, 2e-4),
+        ({"task": "ner"}, 32, 2e-4),
+    ],
+)
+def test_pairs_of_texts_bear_less_than_a_small_encoder_does(tmp_path, given, hidden, rate):
+    BertConfig(**sizes(hidden, 2, 2)).save_pretrained(tmp_path)
+    config = RunConfig.from_mapping({"train": "a.tsv", "dev": "b.tsv", **given})
+    settled, said = with_defaults(config, str(tmp_path), 5000)
+    assert settled.trainer["learning_rate"] == rate
+    chosen = f"learning rate {rate:.0e}".replace("e-0", "e-") in "".join(said)
+    assert chosen == ("trainer" not in given)
 
 
 def test_a_comparison_writes_them_into_its_plan(tmp_path, log):

@@ -166,6 +166,7 @@ class PairTask(TextTask):
     Options = PairOptions
     scored = "Pairs, in percent; F1 of the positive class, if there is one."
     inputs = ("text", "text_b")
+    most_rate = 5e-5  # measured: docs/guide.md
 
 
 def _text(label: int | str | None) -> str | None:

@@ -1,25 +1,22 @@
 """Learning rate, epochs and batch size where none are given: by the encoder and the data.
 
-The *encoder* decides the learning rate. Larger encoders bear less: 2e-4 is right for the 22M
-parameters of MiniLM, and ruins a BERT-base. ``BANDS`` is the rule, with its sources. Embeddings do
-not count: a vocabulary of 250,000 words makes an encoder no deeper.
+The *encoder* decides the learning rate: 2e-4 is right for the 22M parameters of MiniLM, and ruins a
+BERT-base. ``BANDS`` is the rule, with its sources. Embeddings do not count: a vocabulary of 250,000
+words makes an encoder no deeper. A *task* may bear less than its encoder (``Task.most_rate``).
 
-The *data* decides epochs and batch size. A few epochs over little data are too few steps (Mosbach
-et al. 2021, Zhang et al. 2021): the batch is the largest of 32, 16 and 8 with which 20 epochs have
-enough steps, and there are as many epochs as give these steps, at least those of the band.
+The *data* decides epochs and batch size: the batch is the largest of 32, 16 and 8 with which 20
+epochs have enough steps, and there are as many epochs as give these steps, at least those of the
+band. A few epochs over little data are too few steps.
 
-The values are written into the configuration of the run, or the plan of the comparison: a resume
-and an earlier configuration keep what they had.
-
-Sources of the rates, read in what the authors released: BERT 2e-5 to 5e-5 (Devlin et al. 2019; it
-has 2 to 4 epochs, batches of 16 or 32); small BERTs 3e-5 to 3e-4 (Turc et al. 2019); MiniLM 4e-5
-and 5e-5 (Wang et al. 2020: the 2e-4 of this rule are measured here, ``docs/guide.md``); ELECTRA
-small 3e-4 in the paper and 1e-4 in the code, base 1e-4, large 5e-5, each less in lower layers
-(Clark et al. 2020); RoBERTa-large 1e-5 and 2e-5 (Liu et al. 2019); ModernBERT-base 8e-5 (Warner et
-al. 2024); DeBERTa of 22 million parameters 5e-5, base 1.5e-5 to 3e-5, large 7e-6 to 1e-5, of 0.75
-billion 5e-6 to 7e-6, of 1.5 billion 3e-6 (He et al. 2021); LoRA 4e-4 and 5e-4, for 1.5 billion
-parameters 1e-4 (Hu et al. 2022). Epochs: Mosbach et al. 2021, "On the stability of fine-tuning
-BERT" (20 epochs for small data); Zhang et al. 2021, "Revisiting few-sample BERT fine-tuning".
+Sources of the rates, read in what the authors released: BERT 2e-5 to 5e-5 (Devlin et al. 2019);
+small BERTs 3e-5 to 3e-4 (Turc et al. 2019); MiniLM 4e-5 and 5e-5 (Wang et al. 2020: the 2e-4 of
+this rule are measured here, ``docs/guide.md``); ELECTRA small 3e-4 in the paper and 1e-4 in the
+code, base 1e-4, large 5e-5, each less in lower layers (Clark et al. 2020); RoBERTa-large 1e-5 and
+2e-5 (Liu et al. 2019); ModernBERT-base 8e-5 (Warner et al. 2024); DeBERTa of 22 million parameters
+5e-5, base 1.5e-5 to 3e-5, large 7e-6 to 1e-5, of 0.75 billion 5e-6 to 7e-6, of 1.5 billion 3e-6 (He
+et al. 2021); LoRA 4e-4 and 5e-4, for 1.5 billion parameters 1e-4 (Hu et al. 2022). Epochs: Mosbach
+et al. 2021, "On the stability of fine-tuning BERT" (20 epochs for small data); Zhang et al. 2021,
+"Revisiting few-sample BERT fine-tuning".
 """
 
 from __future__ import annotations
@@ -32,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from dicetune.models.encoder import EncoderSize, encoder_size
+from dicetune.tasks import TASKS
 from dicetune.training.config import TRAINER_DEFAULTS, RunConfig
 from dicetune.training.folder import CONFIG_FILE
 
@@ -76,8 +74,8 @@ MOST_RATE = {"deberta": 5e-5, "deberta-v2": 5e-5}
 """The highest learning rate of a family whose small encoders bear less than their size says."""
 
 
-def band_of(size: EncoderSize) -> Band:
-    """The band of an encoder.
+def band_of(size: EncoderSize, most: float = math.inf) -> Band:
+    """The band of an encoder, with a learning rate that the task bears (``Task.most_rate``).
 
     Example:
         >>> band_of(EncoderSize(384, 10_600_000)).rate, band_of(EncoderSize(768, 85_000_000)).rate
@@ -86,7 +84,7 @@ def band_of(size: EncoderSize) -> Band:
     found = next(
         band for band in BANDS if size.hidden <= band.hidden and size.parameters <= band.parameters
     )
-    most = MOST_RATE.get(size.family, found.rate)
+    most = min(most, MOST_RATE.get(size.family, found.rate))
     return found if found.rate <= most else replace(found, rate=most)
 
 
@@ -97,8 +95,7 @@ def open_keys(trainer: Mapping[str, Any]) -> list[str]:
         >>> open_keys({"learning_rate": 1e-4, "max_steps": 100})
         ['per_device_train_batch_size']
     """
-    steps = trainer.get("max_steps") or -1
-    ruled = (RATE, BATCH) if int(steps) > 0 else (RATE, BATCH, EPOCHS)
+    ruled = (RATE, BATCH) if int(trainer.get("max_steps") or -1) > 0 else (RATE, BATCH, EPOCHS)
     return [key for key in ruled if trainer.get(key) is None]
 
 
@@ -155,7 +152,7 @@ def with_defaults(config: RunConfig, source: str, examples: int) -> tuple[RunCon
     """
     if not open_keys(config.trainer):
         return config, []
-    band = band_of(size := encoder_size(source))
+    band = band_of(size := encoder_size(source), TASKS[config.task].most_rate)
     if config.lora is not None:
         band = replace(band, rate=band.lora, name=f"{band.name} (LoRA)")
     chosen, said = missing_keys(config.trainer, size, examples, band)
