@@ -125,21 +125,23 @@ def test_a_run_writes_them_down_and_a_resume_keeps_them(tmp_path, monkeypatch, c
 
 
 @pytest.mark.parametrize(
-    ("given", "hidden", "rate"),
+    ("given", "hidden", "rate", "epochs"),
     [
-        ({"task": "pair"}, 32, 5e-5),
-        ({"task": "pair"}, 768, 3e-5),
-        ({"task": "pair", "lora": "r=4"}, 32, 2e-4),
-        ({"task": "pair", "trainer": {"learning_rate": 1e-3}}, 32, 1e-3),
-        ({"task": "text"}, 32, 2e-4),
-        ({"task": "ner"}, 32, 2e-4),
+        ({"task": "pair"}, 32, 5e-5, 16),  # 32 steps an epoch: 16 epochs have 512
+        ({"task": "pair"}, 768, 3e-5, 16),
+        ({"task": "pair"}, 1024, 1e-5, 13),  # 63 steps of 16 an epoch
+        ({"task": "pair", "lora": "r=4"}, 32, 2e-4, 16),
+        ({"task": "pair", "trainer": {"learning_rate": 1e-3}}, 32, 1e-3, 16),
+        ({"task": "text"}, 32, 2e-4, 7),
+        ({"task": "ner"}, 32, 2e-4, 7),
     ],
 )
-def test_pairs_of_texts_bear_less_than_a_small_encoder_does(tmp_path, given, hidden, rate):
+def test_pairs_of_texts_bear_less_than_a_small_encoder_does(tmp_path, given, hidden, rate, epochs):
     BertConfig(**sizes(hidden, 2, 2)).save_pretrained(tmp_path)
     config = RunConfig.from_mapping({"train": "a.tsv", "dev": "b.tsv", **given})
-    settled, said = with_defaults(config, str(tmp_path), 5000)
+    settled, said = with_defaults(config, str(tmp_path), 1000)
     assert settled.trainer["learning_rate"] == rate
+    assert settled.trainer["num_train_epochs"] == epochs
     chosen = f"learning rate {rate:.0e}".replace("e-0", "e-") in "".join(said)
     assert chosen == ("trainer" not in given)
 

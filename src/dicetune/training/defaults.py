@@ -75,7 +75,7 @@ MOST_RATE = {"deberta": 5e-5, "deberta-v2": 5e-5}
 
 
 def band_of(size: EncoderSize, most: float = math.inf) -> Band:
-    """The band of an encoder, with a learning rate that the task bears (``Task.most_rate``).
+    """The band of an encoder; at a lower rate, as of ``Task.most_rate``, with the steps it takes.
 
     Example:
         >>> band_of(EncoderSize(384, 10_600_000)).rate, band_of(EncoderSize(768, 85_000_000)).rate
@@ -84,8 +84,9 @@ def band_of(size: EncoderSize, most: float = math.inf) -> Band:
     found = next(
         band for band in BANDS if size.hidden <= band.hidden and size.parameters <= band.parameters
     )
-    most = min(most, MOST_RATE.get(size.family, found.rate))
-    return found if found.rate <= most else replace(found, rate=most)
+    most = min(most, MOST_RATE.get(size.family, math.inf))
+    like = next(band for band in BANDS if band.rate <= most)
+    return replace(found, rate=min(found.rate, most), steps=max(found.steps, like.steps))
 
 
 def open_keys(trainer: Mapping[str, Any]) -> list[str]:
