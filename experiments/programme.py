@@ -3,10 +3,11 @@
 ``evidence.yaml`` and ``ablations/STAGE.yaml`` name cells (a data set in a regime) and objectives.
 A finished run is kept as ``evidence/STAGE/CELL/RUN.json.xz``: its configuration, its history of
 losses and scores, its decisions as counts, and no text of the data. The first record of a cell is
-whole; of the others the counts are differences from it, and what is equal in it is left out. Older
-records are kept as they were written: of theirs nothing but the counts is left out, and records
-without "prior_bias" are older than the start at the share of O: where their configuration has none,
-the head of a tagger started even. A file is written once.
+whole; of the others the counts are differences from it, and what is equal in it is left out. The
+history has a list for each score, with six digits. A file is written once, so that older records
+are as they were: only their counts are differences, and their history has a dict for each row.
+Records without "prior_bias" are older than the start at the share of O: where their configuration
+has none, the head of a tagger started even.
 """
 
 import json
@@ -195,7 +196,7 @@ def keep(cell: Cell, out: Path) -> None:
 
 
 def _short(value: float | None) -> float | None:
-    return value if value is None else float(f"{value:.6g}")
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def _apart(own: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
@@ -252,7 +253,9 @@ def _stored(path: Path) -> dict[str, Any]:
 def _whole_in(place: Path) -> dict[str, Any]:
     """What the first record of a folder has stored."""
     found = map(_stored, sorted(place.glob("*.json.xz")))
-    return next(one for one in found if one["whole"])
+    if (whole := next((one for one in found if one["whole"]), None)) is None:
+        raise SystemExit(f"expected the first record of {place}, which is whole, got none")
+    return whole
 
 
 def write_record(path: Path, kept: dict[str, Any]) -> None:

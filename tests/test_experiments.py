@@ -261,6 +261,8 @@ def test_a_record_leaves_out_what_the_first_of_its_cell_has(script, tmp_path, mo
         assert read["config"] == run.record.config
         assert ("task" in one["config"]) == one["whole"]
         assert read["versions"] == run.record.versions
+        assert read["data"] == {split: own["sha256"] for split, own in run.record.data.items()}
+        assert read["problem"] == run.problem
         assert "less" not in read
         rows = run.record.training["history"]
         for told, row in zip(read["training"]["history"], rows, strict=True):
@@ -274,6 +276,13 @@ def test_a_record_leaves_out_what_the_first_of_its_cell_has(script, tmp_path, mo
     del fewer["less"]
     programme.write_record(path, programme.less(fewer, cell.place))
     assert programme.read_record(path) == fewer
+    rows = [{"step": 1, "eval_f1": 0.5}, {"step": 2, "eval_f1": 0.25, "train_loss": 0.125}]
+    columns = {"step": [1, 2], "eval_f1": [0.5, 0.25], "train_loss": [None, 0.125]}
+    programme.write_record(path, {**fewer, "training": {"history": columns}})
+    assert programme.read_record(path)["training"]["history"] == rows
+    next(path for path, one in stored.items() if one["whole"]).unlink()
+    with pytest.raises(SystemExit, match=r"expected the first record of .*made, which is whole"):
+        cell.records()
 
 
 def test_counts_are_kept_exactly_and_shares_to_six_digits(script):

@@ -69,6 +69,13 @@ def test_the_rate_is_never_above_what_the_family_bears(config, name, most):
     assert band.rate <= most
 
 
+def test_a_family_with_a_lower_rate_gets_the_steps_of_an_encoder_with_such_a_rate():
+    small = DebertaV2Config(**sizes(384, 12, 6, vocab_size=128_100))
+    assert band_of(encoder_size(small)).steps == band_of(encoder_size(BertConfig())).steps == 500
+    large = DebertaV2Config(**LARGE)
+    assert band_of(encoder_size(large)).steps == band_of(encoder_size(BertConfig(**LARGE))).steps
+
+
 def test_larger_encoders_get_lower_rates_and_no_fewer_steps():
     rates, steps = [band.rate for band in BANDS], [band.steps for band in BANDS]
     assert rates == sorted(rates, reverse=True)
@@ -144,6 +151,7 @@ def test_pairs_of_texts_bear_less_than_a_small_encoder_does(tmp_path, given, hid
     assert settled.trainer["num_train_epochs"] == epochs
     chosen = f"learning rate {rate:.0e}".replace("e-0", "e-") in "".join(said)
     assert chosen == ("trainer" not in given)
+    assert said[0].endswith(", task pair") == (given["task"] == "pair")
 
 
 def test_a_comparison_writes_them_into_its_plan(tmp_path, log):

@@ -116,7 +116,7 @@ class Task(ABC):
     named_by: ClassVar[tuple[str, ...]] = ("id",)  # keys of JSON lines that name an answer
     document_name: ClassVar[str] = "document"  # attribute of an example that names its document
     at_once: ClassVar[int] = 16_384  # examples whose encodings and scores are in memory together
-    most_rate: ClassVar[float] = float("inf")  # of the learning rates chosen by the encoder
+    most_rate: ClassVar[float] = float("inf")  # of learning rates chosen where none is given
 
     # facts of a task
     labels: tuple[str, ...]  # names of the model's outputs, in their order

@@ -1,12 +1,11 @@
-"""Learning rate, epochs and batch size where none are given: by the encoder and the data.
+"""Learning rate, epochs and batch size where none are given: by encoder, task and data.
 
 The *encoder* decides the learning rate: 2e-4 is right for the 22M parameters of MiniLM, and ruins a
 BERT-base. ``BANDS`` is the rule, with its sources. Embeddings do not count: a vocabulary of 250,000
 words makes an encoder no deeper. A *task* may bear less than its encoder (``Task.most_rate``).
 
-The *data* decides epochs and batch size: the batch is the largest of 32, 16 and 8 with which 20
-epochs have enough steps, and there are as many epochs as give these steps, at least those of the
-band. A few epochs over little data are too few steps.
+The *data* decides epochs and batch size, as a few epochs over little data are too few steps: the
+largest batch of 32, 16 and 8 with which 20 epochs have enough, and the epochs that give enough.
 
 Sources of the rates, read in what the authors released: BERT 2e-5 to 5e-5 (Devlin et al. 2019);
 small BERTs 3e-5 to 3e-4 (Turc et al. 2019); MiniLM 4e-5 and 5e-5 (Wang et al. 2020: the 2e-4 of
@@ -157,7 +156,8 @@ def with_defaults(config: RunConfig, source: str, examples: int) -> tuple[RunCon
     if config.lora is not None:
         band = replace(band, rate=band.lora, name=f"{band.name} (LoRA)")
     chosen, said = missing_keys(config.trainer, size, examples, band)
-    return replace(config, trainer={**config.trainer, **chosen}), [said]
+    because = f", task {config.task}" if TASKS[config.task].most_rate < math.inf else ""
+    return replace(config, trainer={**config.trainer, **chosen}), [said + because]
 
 
 def with_earlier(config: RunConfig, earlier: Path) -> tuple[RunConfig, bool]:
