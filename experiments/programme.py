@@ -13,6 +13,7 @@ has none, the head of a tagger started even.
 import json
 import lzma
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ class Cell:
     @property
     def whole(self) -> dict[str, Any] | None:
         """The record from which the counts of the others differ, if there is one."""
-        return whole_of(self.records())
+        return whole_of(self.records().values())
 
     @property
     def choices(self) -> dict[str, list[str]]:
@@ -90,7 +91,7 @@ class Cell:
     def results(self) -> Results:
         """The competitors of the records, as a comparison has them, and ``choices``."""
         records = self.records()
-        first = whole_of(records)
+        first = whole_of(records.values())
         assert first is not None, self.name
         problem = problem_of(first["problem"], [], [])
         assert list(problem.columns) == first["columns"], self.name
@@ -126,10 +127,11 @@ class Cell:
 
 def stages() -> dict[str, Any]:
     """What each stage of the programme has, by its name."""
-    found = [HERE / "evidence.yaml", *sorted((HERE / "ablations").glob("*.yaml"))]
-    programme, *ablations = (yaml.safe_load(path.read_text(encoding="utf-8")) for path in found)
-    del programme["objectives"]
-    return {**programme, **{path.stem: own for path, own in zip(found[1:], ablations, strict=True)}}
+    found: dict[str, Any] = yaml.safe_load((HERE / "evidence.yaml").read_text(encoding="utf-8"))
+    del found["objectives"]
+    for path in sorted((HERE / "ablations").glob("*.yaml")):
+        found[path.stem] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
 
 
 def cells(stage: str) -> list[Cell]:
@@ -166,7 +168,7 @@ def keep(cell: Cell, out: Path) -> None:
     new = [run for run in made if (run.planned.loss, run.planned.seed) not in have]
     if not new:
         return
-    first = whole_of(have)
+    first = whole_of(have.values())
     results = read_results(plan, out, made)
     by_name = {(one.loss, one.decision): one for one in results.competitors if not one.members}
     cell.place.mkdir(parents=True, exist_ok=True)
@@ -226,9 +228,9 @@ def less(kept: dict[str, Any], place: Path) -> dict[str, Any]:
     return {**_apart(kept, _whole_in(place)), "less": True}
 
 
-def whole_of(records: dict[tuple[str, int], dict[str, Any]]) -> dict[str, Any] | None:
+def whole_of(records: Iterable[dict[str, Any]]) -> dict[str, Any] | None:
     """The one of the records whose counts are whole, if there is one."""
-    return next((one for one in records.values() if one["whole"]), None)
+    return next((one for one in records if one["whole"]), None)
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -252,8 +254,8 @@ def _stored(path: Path) -> dict[str, Any]:
 
 def _whole_in(place: Path) -> dict[str, Any]:
     """What the first record of a folder has stored."""
-    found = map(_stored, sorted(place.glob("*.json.xz")))
-    if (whole := next((one for one in found if one["whole"]), None)) is None:
+    whole = whole_of(map(_stored, sorted(place.glob("*.json.xz"))))
+    if whole is None:
         raise SystemExit(f"expected the first record of {place}, which is whole, got none")
     return whole
 
